@@ -1,0 +1,75 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The rooms of the house. Text flows down the list, and a room imports only rooms above it.
+//
+//   C doors -> Support -> Corpus, Tokenization, Shards, Model -> Training -> pkm-data, pkm-train
+
+let swift: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .unsafeFlags(["-warnings-as-errors"]),
+]
+let kernels: [CSetting] = [
+  .unsafeFlags(["-O3", "-Wall", "-Wextra", "-Werror", "-Wno-unused-command-line-argument"])
+]
+let cxx: [CXXSetting] = [.unsafeFlags(["-O3", "-Wall", "-Werror"])]
+
+let package = Package(
+  name: "pkm",
+  products: [
+    .executable(name: "pkm-data", targets: ["pkm-data"]),
+    .executable(name: "pkm-train", targets: ["pkm-train"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+  ],
+  targets: [
+    // Doors to libraries. A header that is missing stops the build with the command that installs it.
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .target(
+      name: "CICU", cxxSettings: cxx,
+      linkerSettings: [.linkedLibrary("icui18n"), .linkedLibrary("icuuc"), .linkedLibrary("icudata")]),
+    .target(
+      name: "CSimdjson", cxxSettings: cxx, linkerSettings: [.linkedLibrary("simdjson")]),
+    .target(name: "CBLAS", cSettings: kernels, linkerSettings: [.linkedLibrary("dl")]),
+    .target(name: "CKernels", cSettings: kernels, linkerSettings: [.linkedLibrary("m")]),
+
+    .target(
+      name: "Support", dependencies: ["CZstd", "CZlib", "CXXHash", "CCrypto"], swiftSettings: swift),
+    .target(name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson"], swiftSettings: swift),
+    .target(name: "Tokenization", dependencies: ["Support"], swiftSettings: swift),
+    .target(name: "Shards", dependencies: ["Support"], swiftSettings: swift),
+    .target(name: "Model", dependencies: ["Support", "CKernels", "CBLAS"], swiftSettings: swift),
+    .target(
+      name: "Training", dependencies: ["Model", "Shards", "Tokenization", "Support"],
+      swiftSettings: swift),
+
+    // Flags, exit codes and the summary that both command lines share.
+    .target(
+      name: "Commands",
+      dependencies: [
+        "Support", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: swift),
+    .executableTarget(
+      name: "pkm-data",
+      dependencies: ["Commands", "Corpus", "Tokenization", "Shards", "Yams"], swiftSettings: swift),
+    .executableTarget(
+      name: "pkm-train", dependencies: ["Commands", "Training", "Yams"], swiftSettings: swift),
+
+    .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: swift),
+    .testTarget(
+      name: "CorpusTests", dependencies: ["Corpus"], resources: [.copy("Fixtures")], swiftSettings: swift),
+    .testTarget(
+      name: "TokenizationTests", dependencies: ["Tokenization"], resources: [.copy("Fixtures")],
+      swiftSettings: swift),
+    .testTarget(name: "ShardsTests", dependencies: ["Shards"], swiftSettings: swift),
+    .testTarget(name: "ModelTests", dependencies: ["Model"], swiftSettings: swift),
+    .testTarget(name: "TrainingTests", dependencies: ["Training"], swiftSettings: swift),
+    .testTarget(
+      name: "CommandLineTests", dependencies: ["Support", "pkm-data", "pkm-train"], swiftSettings: swift),
+  ]
+)

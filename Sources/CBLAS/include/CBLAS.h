@@ -1,0 +1,19 @@
+// OpenBLAS, loaded when the process runs rather than when it is linked, because the choice of its kernels has to be
+// made before it loads: OpenBLAS goes by the processor's model number, does not know recent AMD processors, and takes
+// one with AVX-512 for a Haswell, which halves the speed of its products.
+#pragma once
+#include <stdbool.h>
+
+// Loads the library once; later calls return the first result. NULL on success, else a sentence that says what is
+// wrong and how to mend it. OPENBLAS_CORETYPE in the environment is respected.
+const char *blas_load(void);
+
+// The kernel family in use ("SkylakeX", "Haswell", ...), and the library's own description of itself.
+const char *blas_kernel(void);
+const char *blas_description(void);
+
+// C = alpha * op(A) * op(B) + beta * C, row-major, on the calling thread. op(A) is m x k, op(B) is k x n.
+void blas_sgemm(bool transpose_a, bool transpose_b, int m, int n, int k, float alpha, const float *a, int lda,
+                const float *b, int ldb, float beta, float *c, int ldc);
+void blas_dgemm(bool transpose_a, bool transpose_b, int m, int n, int k, double alpha, const double *a, int lda,
+                const double *b, int ldb, double beta, double *c, int ldc);

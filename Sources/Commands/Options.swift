@@ -1,0 +1,60 @@
+import ArgumentParser
+import Foundation
+import Support
+
+/// Flags that every command understands.
+package struct RunOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Worker threads (default: all cores).", valueName: "n"))
+  package var threads: Int?
+
+  @Option(help: ArgumentHelp("Seed of everything random.", valueName: "n"))
+  package var seed: UInt64 = 1
+
+  @Flag(help: "No progress and no summary on standard error; warnings and errors stay.")
+  package var quiet = false
+
+  @Option(help: ArgumentHelp("Write the run's counts and timings as JSON.", valueName: "file"))
+  package var summary: String?
+
+  package init() {}
+
+  package var threadCount: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
+
+  package func validate() throws {
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads must be between 1 and 1024, not \(threads)")
+    }
+  }
+
+  /// Ends a run: stamps the seconds, prints the summary line and writes the JSON.
+  package func report(_ summary: Summary, since started: Double) throws {
+    var summary = summary
+    summary["seconds"] = .number(Progress.now() - started)
+    if !quiet { Log.line(summary.line) }
+    if let path = self.summary {
+      let file = try OutputFile(path)
+      try file.write(summary.json)
+      try file.finish()
+    }
+  }
+}
+
+/// A size in bytes as people write it: `800M`, `2G`, `2GiB`, `65536`. Decimal and binary suffixes are both binary.
+package struct ByteSize: ExpressibleByArgument, Sendable {
+  package let bytes: Int
+
+  package init?(argument: String) {
+    var digits = argument.uppercased()
+    for suffix in ["IB", "B"] where digits.hasSuffix(suffix) {
+      digits.removeLast(suffix.count)
+      break
+    }
+    var scale = 1.0
+    if let last = digits.last, let power = ["K", "M", "G", "T"].firstIndex(of: String(last)) {
+      scale = pow(1024, Double(power + 1))
+      digits.removeLast()
+    }
+    guard let value = Double(digits), value > 0, value * scale < 1e18 else { return nil }
+    bytes = Int(value * scale)
+  }
+}

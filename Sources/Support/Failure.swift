@@ -1,0 +1,47 @@
+/// The one error of the package: what went wrong, where, and what the reader can do about it.
+package struct Failure: Error, CustomStringConvertible, Equatable {
+  /// Decides the exit code of a command.
+  package enum Kind: Int32, Sendable {
+    case failed = 1
+    case usage = 64
+    case badInput = 65
+    case inputOutput = 74
+    case interrupted = 130
+    /// The reader of our output went away (`… | head`): not an error to a user, the command ends quietly.
+    case closedPipe = 141
+  }
+
+  package let kind: Kind
+  package let message: String
+  /// The file concerned, `-` for standard input or output.
+  package let file: String?
+  /// Counted from 1.
+  package let line: Int?
+  /// Byte offset in the file as it lies on disk (compressed, where it is compressed).
+  package let offset: Int?
+  /// What to do about it, as a sentence.
+  package let remedy: String?
+
+  package init(
+    _ kind: Kind, _ message: String, file: String? = nil, line: Int? = nil, offset: Int? = nil,
+    remedy: String? = nil
+  ) {
+    self.kind = kind
+    self.message = message
+    self.file = file
+    self.line = line
+    self.offset = offset
+    self.remedy = remedy
+  }
+
+  package var description: String {
+    var text = ""
+    if let file { text += file == "-" ? "standard stream" : file }
+    if let line { text += ":\(line)" }
+    if let offset { text += " at byte \(offset)" }
+    if !text.isEmpty { text += ": " }
+    text += message
+    if let remedy { text += ". " + remedy }
+    return text
+  }
+}

@@ -1,0 +1,197 @@
+import CZlib
+import CZstd
+import Foundation
+
+/// Part of a compressed input that could not be read. What came before it was.
+package struct Damage: Sendable, CustomStringConvertible {
+  package let file: String
+  /// Offset in the compressed file at which reading stopped.
+  package let offset: Int
+  package let reason: String
+
+  package var description: String { Failure(.badInput, reason, file: file, offset: offset).description }
+}
+
+/// A stream of bytes from a file or standard input (`-`), decompressed where its content says gzip (any number of
+/// members) or zstd (any number of frames).
+///
+/// A truncated or corrupt compressed input does not throw: the bytes before the break are delivered, the stream
+/// ends, and ``damage`` tells what was lost. The caller decides whether that is an error.
+package final class InputFile {
+  package let path: String
+  package private(set) var damage: Damage?
+  /// Bytes taken from the file so far, as they lie on disk: progress against ``size``.
+  package private(set) var offset = 0
+  /// Bytes of the file on disk; nil for a pipe.
+  package let size: Int?
+
+  private enum Coding { case plain, gzip, zstd }
+
+  private let descriptor: Int32
+  private let ownsDescriptor: Bool
+  private var coding = Coding.plain
+  private var input: UnsafeMutableRawBufferPointer
+  /// The undecoded part of `input`.
+  private var pending = 0..<0
+  private var reachedEnd = false
+  private var inflater = z_stream()
+  private var inflaterIsOpen = false
+  /// Inside a gzip member or zstd frame: an end of file here is a truncation.
+  private var isInsideUnit = false
+  private var zstd: OpaquePointer?
+
+  package init(_ path: String) throws {
+    self.path = path
+    ownsDescriptor = path != "-"
+    descriptor = ownsDescriptor ? try SystemCall.open(path, O_RDONLY) : STDIN_FILENO
+    var status = stat()
+    fstat(descriptor, &status)
+    if status.st_mode & S_IFMT == S_IFDIR {
+      if ownsDescriptor { close(descriptor) }
+      throw Failure(.inputOutput, "is a directory", file: path)
+    }
+    size = status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) : nil
+    input = .allocate(byteCount: 1 << 17, alignment: 64)
+    try fill(atLeast: 4)
+    coding = Self.coding(of: input[pending])
+    switch coding {
+    case .plain: break
+    case .gzip:
+      let windowBitsForGzip: Int32 = 15 + 16
+      guard
+        inflateInit2_(&inflater, windowBitsForGzip, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
+      else { throw Failure(.failed, "zlib could not start", file: path) }
+      inflaterIsOpen = true
+    case .zstd:
+      zstd = ZSTD_createDCtx()
+      // Files written with long windows (--long=31) are read too, at the price of their window in memory.
+      ZSTD_DCtx_setParameter(zstd, ZSTD_d_windowLogMax, 31)
+    }
+  }
+
+  deinit {
+    if ownsDescriptor { close(descriptor) }
+    if inflaterIsOpen { inflateEnd(&inflater) }
+    if let zstd { ZSTD_freeDCtx(zstd) }
+    input.deallocate()
+  }
+
+  private static func coding(of bytes: Slice<UnsafeMutableRawBufferPointer>) -> Coding {
+    if bytes.starts(with: [0x1f, 0x8b]) { return .gzip }
+    if bytes.starts(with: [0x28, 0xb5, 0x2f, 0xfd]) { return .zstd }
+    let isSkippableFrame = bytes.count >= 4 && bytes.dropFirst().prefix(3).elementsEqual([0x2a, 0x4d, 0x18])
+    return isSkippableFrame && bytes.first! & 0xf0 == 0x50 ? .zstd : .plain
+  }
+
+  /// Reads until `pending` holds `count` bytes or the file ends.
+  private func fill(atLeast count: Int) throws {
+    while pending.count < count && !reachedEnd {
+      if pending.isEmpty {
+        pending = 0..<0
+      } else if pending.lowerBound > 0 {
+        memmove(input.baseAddress!, input.baseAddress! + pending.lowerBound, pending.count)
+        pending = 0..<pending.count
+      }
+      let free = UnsafeMutableRawBufferPointer(rebasing: input[pending.upperBound...])
+      let read = try SystemCall.read(descriptor, into: free, path: path)
+      if read == 0 { reachedEnd = true }
+      offset += read
+      pending = pending.lowerBound..<(pending.upperBound + read)
+    }
+  }
+
+  /// Fills the buffer as far as the stream reaches. Returns the bytes delivered, fewer than asked only at the end.
+  package func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    var filled = 0
+    while filled < buffer.count {
+      let count = try readSome(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
+      if count == 0 { break }
+      filled += count
+    }
+    return filled
+  }
+
+  /// Like ``read(into:)`` but returns as soon as there is something: what an interactive pipe wants.
+  package func readSome(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    guard damage == nil, !buffer.isEmpty else { return 0 }
+    switch coding {
+    case .plain: return try readPlain(into: buffer)
+    case .gzip: return try readGzip(into: buffer)
+    case .zstd: return try readZstd(into: buffer)
+    }
+  }
+
+  private func readPlain(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    if pending.isEmpty && !reachedEnd {
+      let read = try SystemCall.read(descriptor, into: buffer, path: path)
+      if read == 0 { reachedEnd = true }
+      offset += read
+      return read
+    }
+    let count = min(pending.count, buffer.count)
+    memcpy(buffer.baseAddress!, input.baseAddress! + pending.lowerBound, count)
+    pending = (pending.lowerBound + count)..<pending.upperBound
+    return count
+  }
+
+  private func readGzip(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    while true {
+      if !isInsideUnit {
+        try fill(atLeast: 2)
+        if pending.isEmpty { return 0 }
+        guard input[pending].starts(with: [0x1f, 0x8b]) else {
+          // tar and tape tools pad with zeros; anything else after the last member is worth a word.
+          if input[pending].allSatisfy({ $0 == 0 }) {
+            pending = 0..<0
+            continue
+          }
+          return stop("bytes that are not gzip follow the last member, ignored")
+        }
+        inflateReset(&inflater)
+        isInsideUnit = true
+      }
+      try fill(atLeast: 1)
+      if pending.isEmpty { return stop("the gzip member is truncated") }
+      inflater.next_in = (input.baseAddress! + pending.lowerBound).assumingMemoryBound(to: UInt8.self)
+      inflater.avail_in = UInt32(pending.count)
+      inflater.next_out = buffer.baseAddress!.assumingMemoryBound(to: UInt8.self)
+      let room = min(buffer.count, 1 << 30)
+      inflater.avail_out = UInt32(room)
+      let status = inflate(&inflater, Z_NO_FLUSH)
+      pending = (pending.upperBound - Int(inflater.avail_in))..<pending.upperBound
+      let produced = room - Int(inflater.avail_out)
+      if status == Z_STREAM_END {
+        isInsideUnit = false
+      } else if status != Z_OK && status != Z_BUF_ERROR {
+        let reason = inflater.msg.map { String(cString: $0) } ?? "code \(status)"
+        _ = stop("the gzip member is corrupt (\(reason))")
+        return produced
+      }
+      if produced > 0 { return produced }
+    }
+  }
+
+  private func readZstd(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    while true {
+      try fill(atLeast: 1)
+      if pending.isEmpty { return isInsideUnit ? stop("the zstd frame is truncated") : 0 }
+      var source = ZSTD_inBuffer(
+        src: UnsafeRawPointer(input.baseAddress! + pending.lowerBound), size: pending.count, pos: 0)
+      var target = ZSTD_outBuffer(dst: buffer.baseAddress, size: buffer.count, pos: 0)
+      let status = ZSTD_decompressStream(zstd, &target, &source)
+      pending = (pending.lowerBound + source.pos)..<pending.upperBound
+      if ZSTD_isError(status) != 0 {
+        let reason = String(cString: ZSTD_getErrorName(status))
+        _ = stop("the zstd frame is corrupt (\(reason))")
+        return target.pos
+      }
+      isInsideUnit = status != 0
+      if target.pos > 0 { return target.pos }
+    }
+  }
+
+  private func stop(_ reason: String) -> Int {
+    damage = Damage(file: path, offset: offset - pending.count, reason: reason)
+    return 0
+  }
+}

@@ -1,0 +1,26 @@
+import Foundation
+import Synchronization
+
+/// SIGINT and SIGTERM as a flag that loops look at between batches, so that a command ends by unwinding: half-written
+/// files are removed and the exit code is 130. A second signal ends the process at once.
+package enum Interruption {
+  private static let raised = Atomic<Bool>(false)
+
+  /// Call once, before any work.
+  package static func install() {
+    signal(SIGPIPE, SIG_IGN)
+    for number in [SIGINT, SIGTERM] {
+      var action = sigaction()
+      action.__sigaction_handler.sa_handler = { _ in Interruption.raised.store(true, ordering: .relaxed) }
+      // No SA_RESTART: a read that waits for a pipe returns and sees the flag.
+      action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
+      sigaction(number, &action, nil)
+    }
+  }
+
+  package static var isRaised: Bool { raised.load(ordering: .relaxed) }
+
+  package static func check() throws {
+    if isRaised { throw Failure(.interrupted, "interrupted") }
+  }
+}

@@ -1,0 +1,31 @@
+import Foundation
+
+/// A whole file as bytes, read by the pages touched. The file must not shrink while it is mapped.
+package final class MappedFile: @unchecked Sendable {
+  // Immutable after `init`; unmapped when the last reference goes.
+  package let bytes: UnsafeRawBufferPointer
+
+  package init(_ path: String) throws {
+    let descriptor = try SystemCall.open(path, O_RDONLY)
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw SystemCall.failure("read the size of", path) }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw Failure(.inputOutput, "not a regular file", file: path)
+    }
+    let size = Int(status.st_size)
+    guard size > 0 else {
+      bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    guard let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
+      throw SystemCall.failure("map", path)
+    }
+    madvise(address, size, MADV_SEQUENTIAL)
+    bytes = UnsafeRawBufferPointer(start: address, count: size)
+  }
+
+  deinit {
+    if let address = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: address), bytes.count) }
+  }
+}

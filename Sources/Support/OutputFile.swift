@@ -1,0 +1,207 @@
+import CZlib
+import CZstd
+import Foundation
+
+/// A file that appears under its name only when it is complete: written beside it under a temporary name, synced,
+/// renamed by ``finish()``. Dropped without that, it leaves nothing behind. Standard output (`-`) is written directly.
+///
+/// `.gz` and `.zst` in the name choose the compression.
+package final class OutputFile {
+  package let path: String
+  /// Uncompressed bytes accepted so far.
+  package private(set) var bytesWritten = 0
+
+  private let temporary: String
+  private let descriptor: Int32
+  private let isStandardOutput: Bool
+  private var isOpen = true
+  private var buffer: UnsafeMutableRawBufferPointer
+  private var buffered = 0
+  private var zstd: OpaquePointer?
+  private var deflater = z_stream()
+  private var deflaterIsOpen = false
+  private var compressed: UnsafeMutableRawBufferPointer
+
+  /// nil or `-` is standard output.
+  package init(_ path: String?, compressionThreads: Int = 1) throws {
+    self.path = path ?? "-"
+    isStandardOutput = self.path == "-"
+    let directory = Path.directory(of: self.path)
+    temporary = Path.join(directory, ".\(Path.name(of: self.path)).tmp-\(getpid())")
+    if isStandardOutput {
+      descriptor = STDOUT_FILENO
+    } else {
+      if Path.isDirectory(self.path) { throw Failure(.inputOutput, "is a directory", file: self.path) }
+      if !Path.isDirectory(directory) { try SystemCall.makeDirectories(directory) }
+      descriptor = try SystemCall.open(temporary, O_WRONLY | O_CREAT | O_TRUNC)
+    }
+    buffer = .allocate(byteCount: 1 << 18, alignment: 64)
+    compressed = .allocate(byteCount: 1 << 18, alignment: 64)
+    if self.path.hasSuffix(".zst") {
+      zstd = ZSTD_createCCtx()
+      ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, 3)
+      ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1)
+      if compressionThreads > 1 { ZSTD_CCtx_setParameter(zstd, ZSTD_c_nbWorkers, Int32(compressionThreads)) }
+    } else if self.path.hasSuffix(".gz") {
+      let windowBitsForGzip: Int32 = 15 + 16
+      deflateInit2_(
+        &deflater, 6, Z_DEFLATED, windowBitsForGzip, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+        Int32(MemoryLayout<z_stream>.size))
+      deflaterIsOpen = true
+    }
+  }
+
+  deinit {
+    if isOpen { discard() }
+    if let zstd { ZSTD_freeCCtx(zstd) }
+    if deflaterIsOpen { deflateEnd(&deflater) }
+    buffer.deallocate()
+    compressed.deallocate()
+  }
+
+  package func write(_ bytes: UnsafeRawBufferPointer) throws {
+    bytesWritten += bytes.count
+    if bytes.count >= buffer.count {
+      try flush()
+      try emit(bytes, isLast: false)
+      return
+    }
+    if buffered + bytes.count > buffer.count { try flush() }
+    if let address = bytes.baseAddress {
+      memcpy(buffer.baseAddress! + buffered, address, bytes.count)
+      buffered += bytes.count
+    }
+  }
+
+  package func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
+
+  package func write(_ text: String) throws {
+    var text = text
+    try text.withUTF8 { try write(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// Hands everything accepted so far to the system: what a reader at the other end of a pipe waits for.
+  package func flush() throws {
+    if buffered > 0 {
+      let count = buffered
+      buffered = 0
+      try emit(UnsafeRawBufferPointer(rebasing: buffer[..<count]), isLast: false)
+    }
+  }
+
+  /// Completes the file and gives it its name. Nothing can be written afterwards.
+  package func finish() throws {
+    try flush()
+    try emit(UnsafeRawBufferPointer(start: nil, count: 0), isLast: true)
+    if isStandardOutput {
+      isOpen = false
+      return
+    }
+    try SystemCall.sync(descriptor, path: path)
+    guard close(descriptor) == 0 else { throw SystemCall.failure("close", path) }
+    isOpen = false
+    do { try SystemCall.rename(temporary, to: path) } catch {
+      unlink(temporary)
+      throw error
+    }
+  }
+
+  /// Forgets the file.
+  package func discard() {
+    guard isOpen else { return }
+    isOpen = false
+    if !isStandardOutput {
+      close(descriptor)
+      unlink(temporary)
+    }
+  }
+
+  private func emit(_ bytes: UnsafeRawBufferPointer, isLast: Bool) throws {
+    if zstd != nil {
+      try emitZstd(bytes, isLast: isLast)
+    } else if deflaterIsOpen {
+      try emitGzip(bytes, isLast: isLast)
+    } else {
+      try SystemCall.write(descriptor, bytes, path: path)
+    }
+  }
+
+  private func emitZstd(_ bytes: UnsafeRawBufferPointer, isLast: Bool) throws {
+    var source = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
+    while true {
+      var target = ZSTD_outBuffer(dst: compressed.baseAddress, size: compressed.count, pos: 0)
+      let left = ZSTD_compressStream2(zstd, &target, &source, isLast ? ZSTD_e_end : ZSTD_e_continue)
+      if ZSTD_isError(left) != 0 {
+        throw Failure(.failed, "zstd: \(String(cString: ZSTD_getErrorName(left)))", file: path)
+      }
+      try SystemCall.write(descriptor, UnsafeRawBufferPointer(rebasing: compressed[..<target.pos]), path: path)
+      if isLast ? left == 0 : source.pos == source.size { return }
+    }
+  }
+
+  private func emitGzip(_ bytes: UnsafeRawBufferPointer, isLast: Bool) throws {
+    var rest = bytes
+    repeat {
+      let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(1 << 30))
+      rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(piece.count))
+      deflater.next_in = UnsafeMutableRawPointer(mutating: piece.baseAddress)?
+        .assumingMemoryBound(to: UInt8.self)
+      deflater.avail_in = UInt32(piece.count)
+      repeat {
+        deflater.next_out = compressed.baseAddress!.assumingMemoryBound(to: UInt8.self)
+        deflater.avail_out = UInt32(compressed.count)
+        _ = deflate(&deflater, isLast && rest.isEmpty ? Z_FINISH : Z_NO_FLUSH)
+        let produced = compressed.count - Int(deflater.avail_out)
+        try SystemCall.write(descriptor, UnsafeRawBufferPointer(rebasing: compressed[..<produced]), path: path)
+      } while deflater.avail_out == 0
+    } while !rest.isEmpty
+  }
+}
+
+/// A directory that appears under its name only when it is complete. Dropped before ``finish()`` it leaves nothing.
+package final class OutputDirectory {
+  package let path: String
+  /// Where to write meanwhile: beside `path`, so that the rename is atomic.
+  package let temporary: String
+  private var isOpen = true
+
+  /// Refuses a name that is taken, unless what stands there is an empty directory.
+  package init(_ path: String) throws {
+    var path = path
+    while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
+    self.path = path
+    if Path.exists(path) {
+      let content = Path.isDirectory(path) ? try? FileManager.default.contentsOfDirectory(atPath: path) : nil
+      guard content?.isEmpty == true else {
+        isOpen = false
+        temporary = path
+        throw Failure(
+          .inputOutput, "exists already", file: path, remedy: "Choose another output or remove it first")
+      }
+    }
+    temporary = Path.join(Path.directory(of: path), ".\(Path.name(of: path)).tmp-\(getpid())")
+    try? FileManager.default.removeItem(atPath: temporary)
+    try SystemCall.makeDirectories(temporary)
+  }
+
+  deinit { if isOpen { discard() } }
+
+  /// Syncs every file and renames the directory into place.
+  package func finish() throws {
+    for name in try FileManager.default.contentsOfDirectory(atPath: temporary) {
+      let file = Path.join(temporary, name)
+      let descriptor = try SystemCall.open(file, O_RDONLY)
+      defer { close(descriptor) }
+      try SystemCall.sync(descriptor, path: file)
+    }
+    try SystemCall.syncDirectory(temporary)
+    try SystemCall.rename(temporary, to: path)
+    isOpen = false
+  }
+
+  package func discard() {
+    guard isOpen else { return }
+    isOpen = false
+    try? FileManager.default.removeItem(atPath: temporary)
+  }
+}

@@ -1,0 +1,83 @@
+import Foundation
+
+/// What a person waiting sees: a line that redraws itself on a terminal, a line now and then in a log, nothing with
+/// `--quiet`. Everything goes to standard error.
+package final class Progress {
+  private let label: String
+  private let unit: String
+  private let isQuiet: Bool
+  private let isTerminal = isatty(STDERR_FILENO) == 1
+  private let started = Progress.now()
+  private var lastDrawn = Progress.now()
+  private var hasDrawn = false
+
+  /// `unit` follows the rate: `B` is scaled to kB, MB, GB.
+  package init(_ label: String, unit: String = "B", isQuiet: Bool = false) {
+    self.label = label
+    self.unit = unit
+    self.isQuiet = isQuiet
+  }
+
+  /// Monotonic seconds.
+  package static func now() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+  }
+
+  package var seconds: Double { Progress.now() - started }
+
+  /// Cheap to call often: it draws ten times a second on a terminal, twice a minute otherwise.
+  package func update(done: Int, of total: Int? = nil, note: @autoclosure () -> String = "") {
+    guard !isQuiet else { return }
+    let time = Progress.now()
+    guard time - lastDrawn >= (isTerminal ? 0.1 : 30) else { return }
+    lastDrawn = time
+    hasDrawn = true
+    let rate = Double(done) / max(time - started, 1e-9)
+    var text = "\(label): "
+    if let total, total > 0 {
+      let share = min(1, Double(done) / Double(total))
+      if isTerminal {
+        let filled = Int(share * 24)
+        text += "[" + String(repeating: "█", count: filled) + String(repeating: "·", count: 24 - filled) + "] "
+      }
+      text += "\(Int(share * 100)) %, "
+      if rate > 0 { text += "\(Self.duration((Double(total) - Double(done)) / rate)) left, " }
+    }
+    text += "\(Self.scaled(Double(done), unit)), \(Self.scaled(rate, unit))/s"
+    let note = note()
+    if !note.isEmpty { text += ", " + note }
+    write(isTerminal ? "\r\u{1b}[K" + text : text + "\n")
+  }
+
+  /// Clears the bar.
+  package func finish() {
+    if isTerminal && hasDrawn { write("\r\u{1b}[K") }
+    hasDrawn = false
+  }
+
+  private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+
+  package static func scaled(_ value: Double, _ unit: String) -> String {
+    for (limit, prefix) in [(1e9, "G"), (1e6, "M"), (1e3, "k")] where abs(value) >= limit {
+      return String(format: "%.1f %@%@", value / limit, prefix, unit)
+    }
+    return String(format: "%.0f %@", value, unit)
+  }
+
+  package static func duration(_ seconds: Double) -> String {
+    let whole = Int(max(0, min(seconds, 1e9)).rounded())
+    if whole >= 3600 { return "\(whole / 3600) h \(whole % 3600 / 60) min" }
+    return whole >= 60 ? "\(whole / 60) min \(whole % 60) s" : "\(whole) s"
+  }
+}
+
+/// Lines on standard error that are not progress.
+package enum Log {
+  package static func warn(_ message: String) { line("warning: " + message) }
+
+  package static func line(_ message: String) {
+    FileHandle.standardError.write(Data((message + "\n").utf8))
+  }
+}

@@ -1,0 +1,88 @@
+import Foundation
+
+/// The counts and timings of one run, in the order they were first named. Written as JSON by `--summary` and as a few
+/// lines on standard error.
+package struct Summary: Sendable {
+  package enum Value: Sendable, Equatable {
+    case count(Int)
+    case number(Double)
+    case text(String)
+  }
+
+  package private(set) var entries: [(name: String, value: Value)] = []
+
+  package init() {}
+
+  package subscript(name: String) -> Value? {
+    get { entries.first { $0.name == name }?.value }
+    set {
+      if let index = entries.firstIndex(where: { $0.name == name }) {
+        if let newValue { entries[index].value = newValue } else { entries.remove(at: index) }
+      } else if let newValue {
+        entries.append((name, newValue))
+      }
+    }
+  }
+
+  /// Adds to a count. Names are lower_snake_case: `documents_in`, `invalid_utf8_replaced`.
+  package mutating func add(_ name: String, _ count: Int = 1) {
+    if case .count(let old)? = self[name] { self[name] = .count(old + count) } else { self[name] = .count(count) }
+  }
+
+  package func count(_ name: String) -> Int {
+    if case .count(let value)? = self[name] { return value }
+    return 0
+  }
+
+  /// Adds the counts of another run's part; numbers and texts of the other replace ours.
+  package mutating func merge(_ other: Summary) {
+    for (name, value) in other.entries {
+      if case .count(let count) = value { add(name, count) } else { self[name] = value }
+    }
+  }
+
+  /// One JSON object, keys in the order of first use.
+  package var json: String {
+    let fields = entries.map { name, value in
+      let text =
+        switch value {
+        case .count(let count): String(count)
+        case .number(let number): number.isFinite ? String(number) : "null"
+        case .text(let text): JSONText.quote(text)
+        }
+      return "  \(JSONText.quote(name)): \(text)"
+    }
+    return "{\n" + fields.joined(separator: ",\n") + "\n}\n"
+  }
+
+  /// One line: `documents_in 12, documents_out 11, seconds 0.3`.
+  package var line: String {
+    entries.map { name, value in
+      switch value {
+      case .count(let count): "\(name) \(count)"
+      case .number(let number): "\(name) \((number * 1000).rounded() / 1000)"
+      case .text(let text): "\(name) \(text)"
+      }
+    }.joined(separator: ", ")
+  }
+}
+
+/// Quoting for the JSON that we write by hand because the order of its keys matters.
+package enum JSONText {
+  package static func quote(_ text: String) -> String {
+    var out = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": out += "\\\""
+      case "\\": out += "\\\\"
+      case "\n": out += "\\n"
+      case "\r": out += "\\r"
+      case "\t": out += "\\t"
+      case _ where scalar.value < 0x20:
+        out += "\\u00" + Hashing.hexadecimal([UInt8(scalar.value)])
+      default: out.unicodeScalars.append(scalar)
+      }
+    }
+    return out + "\""
+  }
+}

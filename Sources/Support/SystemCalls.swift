@@ -1,0 +1,103 @@
+import Foundation
+
+/// The thin layer over the C library that every file operation goes through: `EINTR` is retried, errors become
+/// a ``Failure`` that names the file.
+package enum SystemCall {
+  package static func failure(_ action: String, _ path: String) -> Failure {
+    let code = errno
+    let remedy: String? =
+      switch code {
+      case ENOSPC, EDQUOT: "Free some space and run the same command again"
+      case EACCES, EPERM, EROFS: "Check the permissions of the file and of its directory"
+      case ENOENT: "Check the spelling of the path"
+      case EMFILE: "Raise the limit of open files (ulimit -n)"
+      default: nil
+      }
+    return Failure(
+      code == EPIPE ? .closedPipe : .inputOutput, "cannot \(action): \(String(cString: strerror(code)))",
+      file: path, remedy: remedy)
+  }
+
+  package static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o644) throws -> Int32 {
+    while true {
+      let descriptor = Foundation.open(path, flags | O_CLOEXEC, mode)
+      if descriptor >= 0 { return descriptor }
+      if errno != EINTR { throw failure(flags & O_CREAT != 0 ? "create" : "open", path) }
+    }
+  }
+
+  /// Bytes read, 0 at the end of the file.
+  package static func read(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, path: String)
+    throws -> Int
+  {
+    while true {
+      let count = Foundation.read(descriptor, buffer.baseAddress, buffer.count)
+      if count >= 0 { return count }
+      if errno != EINTR { throw failure("read", path) }
+      try Interruption.check()
+    }
+  }
+
+  /// Writes everything or throws.
+  package static func write(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, path: String) throws {
+    var rest = bytes
+    while !rest.isEmpty {
+      let count = Foundation.write(descriptor, rest.baseAddress, rest.count)
+      if count >= 0 {
+        rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      } else if errno != EINTR {
+        throw failure("write", path)
+      }
+    }
+  }
+
+  /// Makes the data of an open file durable. Pipes and devices, which cannot be synced, are let through.
+  package static func sync(_ descriptor: Int32, path: String) throws {
+    if fsync(descriptor) != 0 && errno != EINVAL && errno != EROFS { throw failure("sync", path) }
+  }
+
+  /// Makes a rename inside the directory durable.
+  package static func syncDirectory(_ path: String) throws {
+    let descriptor = try open(path, O_RDONLY | O_DIRECTORY)
+    defer { close(descriptor) }
+    try sync(descriptor, path: path)
+  }
+
+  package static func rename(_ from: String, to: String) throws {
+    if Foundation.rename(from, to) != 0 { throw failure("rename a finished file to", to) }
+    try syncDirectory(Path.directory(of: to))
+  }
+
+  package static func makeDirectories(_ path: String) throws {
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw Failure(
+        .inputOutput, "cannot create the directory", file: path,
+        remedy: "Check the permissions of its parent, and that no file stands in its place")
+    }
+  }
+}
+
+/// Paths as plain strings.
+package enum Path {
+  package static func directory(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  package static func name(of path: String) -> String {
+    path.split(separator: "/").last.map(String.init) ?? path
+  }
+
+  package static func join(_ directory: String, _ name: String) -> String {
+    name.hasPrefix("/") ? name : directory.hasSuffix("/") ? directory + name : directory + "/" + name
+  }
+
+  package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+  package static func isDirectory(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+}

@@ -1,0 +1,34 @@
+import CZstd
+import Foundation
+
+/// Single zstd frames in memory: the building blocks of a seekable file.
+package enum Zstd {
+  /// One frame with its content size in the header.
+  package static func compress(_ bytes: UnsafeRawBufferPointer, level: Int) throws -> [UInt8] {
+    let bound = ZSTD_compressBound(bytes.count)
+    return try [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+      let size = ZSTD_compress(buffer.baseAddress, bound, bytes.baseAddress, bytes.count, Int32(level))
+      if ZSTD_isError(size) != 0 {
+        throw Failure(.failed, "zstd: \(String(cString: ZSTD_getErrorName(size)))")
+      }
+      count = size
+    }
+  }
+
+  /// Decodes exactly one frame into a buffer of exactly its size. `file` and `offset` are for the message.
+  package static func decompress(
+    _ frame: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer, file: String, offset: Int
+  ) throws {
+    let size = ZSTD_decompress(buffer.baseAddress, buffer.count, frame.baseAddress, frame.count)
+    if ZSTD_isError(size) != 0 {
+      throw Failure(
+        .badInput, "the zstd frame is damaged (\(String(cString: ZSTD_getErrorName(size))))", file: file,
+        offset: offset)
+    }
+    if size != buffer.count {
+      throw Failure(
+        .badInput, "a zstd frame holds \(size) bytes where \(buffer.count) were expected", file: file,
+        offset: offset)
+    }
+  }
+}

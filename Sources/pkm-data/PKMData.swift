@@ -1,0 +1,10 @@
+import ArgumentParser
+import Commands
+
+@main
+struct PKMData: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pkm-data", abstract: "Raw text to training shards.", version: "0.1.0", subcommands: [])
+
+  static func main() { runAsTool() }
+}

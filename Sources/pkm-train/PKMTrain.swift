@@ -1,0 +1,11 @@
+import ArgumentParser
+import Commands
+
+@main
+struct PKMTrain: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pkm-train", abstract: "Trains transformers with product-key memories.", version: "0.1.0",
+    subcommands: [])
+
+  static func main() { runAsTool() }
+}
