@@ -39,7 +39,7 @@ struct Tool {
     let scratch = try Scratch()
     let files = ["in", "out", "err"].map { scratch.path($0) }
     try (input ?? Data()).write(to: URL(fileURLWithPath: files[0]))
-    for file in files[1...] { FileManager.default.createFile(atPath: file, contents: nil) }
+    for file in files[1...] { try Data().write(to: URL(fileURLWithPath: file)) }
     process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: files[0]))
     process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: files[1]))
     process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: files[2]))
