@@ -2,8 +2,8 @@ import Foundation
 import Support
 
 extension DatasetIndex {
-  /// Reads and validates `index.json` of a dataset directory; files named in it are looked for but not read.
-  package init(directory: String) throws {
+  /// Reads `index.json` of a dataset directory.
+  init(reading directory: String) throws {
     let path = Path.join(directory, Self.fileName)
     guard Path.exists(path) else {
       throw Failure(
@@ -28,6 +28,12 @@ extension DatasetIndex {
         file: path, remedy: "Update pkm, or make the dataset again with this version")
     }
     self = try Self.decode(DatasetIndex.self, data, path)
+  }
+
+  /// The same, validated: it does not contradict itself and the files it names are there (they are not read).
+  package init(directory: String) throws {
+    try self.init(reading: directory)
+    let path = Path.join(directory, Self.fileName)
     if let problem = contradictions().first {
       throw Failure(
         .badInput, problem, file: path, remedy: "Make the dataset again, or restore its index.json")

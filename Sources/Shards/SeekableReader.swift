@@ -2,7 +2,7 @@ import Foundation
 import Support
 
 /// Reads any frame of a zstd seekable file, each checked against the seek table.
-package final class SeekableReader {
+package final class SeekableReader: Sendable {
   package let path: String
   /// Plain bytes of the whole file.
   package let bytes: Int

@@ -52,6 +52,10 @@ package final class ShardReader {
     }
   }
 
+  static func largestID(_ bytes: UnsafeRawBufferPointer, tokenBytes: Int) -> Int {
+    tokenBytes == 2 ? Int(largest(bytes, UInt16.self)) : Int(largest(bytes, UInt32.self))
+  }
+
   private static func largest<ID: FixedWidthInteger>(_ bytes: UnsafeRawBufferPointer, _ type: ID.Type) -> ID {
     var largest: ID = 0
     for id in bytes.bindMemory(to: ID.self) { largest = max(largest, ID(littleEndian: id)) }

@@ -54,7 +54,7 @@ func writeDataset(
 
 func readDocuments(_ dataset: Dataset, _ split: String = "train") throws -> [TestDocument] {
   var documents: [TestDocument] = []
-  try DocumentReader(dataset, split: split).forEachDocument { tokens, row in
+  try EncodedDocumentReader(dataset, split: split).forEachDocument { tokens, row in
     documents.append(TestDocument(tokens: Array(tokens), textBytes: row.textBytes, words: row.words))
   }
   return documents

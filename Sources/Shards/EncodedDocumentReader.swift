@@ -4,7 +4,7 @@ import Support
 /// The documents of one split, one after the other.
 ///
 /// Memory: a frame, and the largest document that crosses frames.
-package final class DocumentReader {
+package final class EncodedDocumentReader {
   private let dataset: Dataset
   private let tokenBytes: Int
   private let entries: [DatasetIndex.Shard]
