@@ -15,7 +15,7 @@ package struct Checkpoint {
     /// The next window of the training split.
     package var cursor: LoaderCursor
     package var split: String
-    /// SHA-256 of the dataset's `index.json`: resuming on other data is refused.
+    /// Digest of the dataset's content: resuming on other data is refused.
     package var dataset: String
     package var datasetPath: String
     package var codeVersion: String

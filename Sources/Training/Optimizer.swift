@@ -47,27 +47,31 @@ package final class Optimizer {
     let device = model.device
     let touched = model.touchedValues
     var square = 0.0
-    for parameter in model.parameters where !parameter.gradient.isEmpty {
-      square += device.squaredNorm(parameter.gradient)
+    for parameter in model.parameters where parameter.role == .dense {
+      square += device.squaredNorm(Vector(parameter.gradient))
     }
-    for rows in touched { square += device.squaredNorm(rows.gradients) }
+    for gradient in touched { square += device.squaredNorm(gradient.rows.elements) }
     let norm = square.squareRoot()
     let scale = configuration.clip > 0 && norm > configuration.clip ? configuration.clip / norm : 1
 
     let rate = configuration.learningRate.rate(afterUpdates: updates)
     updates += 1
+    let step = AdamStep(
+      learningRate: rate, beta1: configuration.betas[0], beta2: configuration.betas[1], epsilon: configuration.eps,
+      step: updates, gradientScale: scale)
+    let valueStep = AdamStep(learningRate: configuration.valueLR, step: updates, gradientScale: scale)
     for (parameter, moment) in zip(model.parameters, moments) {
       switch parameter.role {
       case .dense:
         device.adam(
-          value: parameter.value, gradient: parameter.gradient, gradientScale: scale, first: moment.first,
-          second: moment.second, rate: rate, beta1: configuration.betas[0], beta2: configuration.betas[1],
-          epsilon: configuration.eps, step: updates)
+          Vector(parameter.value), gradient: Vector(parameter.gradient), m: Vector(moment.first),
+          v: Vector(moment.second), step)
       case .memoryValues(let index):
+        func table(_ numbers: UnsafeMutableBufferPointer<Float>) -> Matrix<Float> {
+          Matrix(numbers.baseAddress!, rows: parameter.shape[0], columns: parameter.shape[1])
+        }
         device.lazyAdam(
-          values: parameter.value, rows: touched[index], gradientScale: scale, first: moment.first,
-          second: moment.second, rate: configuration.valueLR, beta1: 0.9, beta2: 0.999, epsilon: 1e-8,
-          step: updates)
+          table(parameter.value), gradient: touched[index], m: table(moment.first), v: table(moment.second), valueStep)
       }
     }
     return norm

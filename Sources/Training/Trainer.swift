@@ -44,7 +44,7 @@ package final class Trainer {
     self.isQuiet = isQuiet
     self.evaluationSplit = try Self.evaluationSplit(evaluationSplit, in: dataset)
     tokenizerJSON = try dataset.tokenizerJSON()
-    datasetDigest = try Hashing.sha256(MappedFile(Path.join(datasetPath, "index.json")).bytes)
+    datasetDigest = Self.digest(of: dataset)
 
     try SystemCall.makeDirectories(directory)
     lock = try FileLock(Path.join(directory, ".lock"), what: "this run directory")
@@ -81,6 +81,12 @@ package final class Trainer {
       return given
     }
     return (try? dataset.totals(of: "valid")).map { $0.tokens > 1 ? "valid" : nil } ?? nil
+  }
+
+  /// SHA-256 over what the ids are and what they mean; where the dataset lies and which recipe made it do not matter.
+  private static func digest(of dataset: Dataset) -> String {
+    let content = dataset.index.shards.map { "\($0.file) \($0.xxh64)\n" }.joined() + dataset.index.tokenizer.sha256
+    return Array(content.utf8).withUnsafeBytes { Hashing.sha256($0) }
   }
 
   /// Temporary names that a killed run left behind.
@@ -168,7 +174,7 @@ package final class Trainer {
   private func accumulateGradients(_ inputs: [Int32], _ targets: [Int32]) -> Loss {
     let train = recipe.train
     let size = train.sequencesAtOnce * recipe.model.context
-    var total = Loss(nll: 0, smoothed: 0, count: 0)
+    var total = Loss()
     model.zeroGradients()
     inputs.withUnsafeBufferPointer { inputs in
       targets.withUnsafeBufferPointer { targets in
@@ -181,9 +187,7 @@ package final class Trainer {
           let loss = model.loss(
             targets: UnsafeBufferPointer(rebasing: targets[range]), labelSmoothing: train.labelSmoothing)
           model.backward(scale: 1 / Double(inputs.count))
-          total.nll += loss.nll
-          total.smoothed += loss.smoothed
-          total.count += loss.count
+          total += loss
         }
       }
     }
@@ -265,14 +269,12 @@ package final class Trainer {
 
 /// Loss and speed since the last logged step.
 private struct LossWindow {
-  var loss = Loss(nll: 0, smoothed: 0, count: 0)
+  var loss = Loss()
   private var clock = Progress.now()
   private var clockedTokens = 0
 
   mutating func add(_ other: Loss, tokens: Int) {
-    loss.nll += other.nll
-    loss.smoothed += other.smoothed
-    loss.count += other.count
+    loss += other
     clockedTokens += tokens
   }
 
