@@ -81,9 +81,11 @@ struct DocumentPass {
 
   /// `work` runs on many threads, `consume` in the order of the input on this one.
   ///
-  /// Returns `bytes_in` (uncompressed), `documents_in` and the counts of what was repaired or skipped.
+  /// Returns `bytes_in` (uncompressed), `documents_in` and the counts of what was repaired or skipped, to which `work`
+  /// may add.
   func run<Result: Sendable>(
-    work: @escaping @Sendable (DocumentBatch) throws -> Result, consume: (Result) throws -> Void
+    work: @escaping @Sendable (DocumentBatch, _ counts: inout Summary) throws -> Result,
+    consume: (Result) throws -> Void
   ) throws -> Summary {
     var summary = Summary()
     summary.add("bytes_in", 0)
@@ -95,10 +97,11 @@ struct DocumentPass {
       threads: options.threadCount, next: reader.nextBlock,
       work: { block in
         let batch = try block.documents()
+        var counts = batch.counts
+        let result = try work(batch, &counts)
         return Piece(
-          inputBytes: block.inputBytes, documents: batch.count, counts: batch.counts,
-          warnings: batch.warnings,
-          result: try work(batch))
+          inputBytes: block.inputBytes, documents: batch.count, counts: counts, warnings: batch.warnings,
+          result: result)
       },
       consume: { piece in
         summary.add("bytes_in", piece.inputBytes)
