@@ -5,7 +5,12 @@ import Commands
 struct PKMData: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pkm-data", abstract: "Raw text to training shards.", version: "0.1.0",
-    subcommands: [Shard.self, Verify.self, Run.self])
+    subcommands: [
+      Normalize.self,
+      Shard.self,
+      Verify.self,
+      Run.self,
+    ])
 
   static func main() { runAsTool() }
 }
