@@ -8,6 +8,7 @@ struct PKMData: ParsableCommand {
     subcommands: [
       Normalize.self,
       Shard.self,
+      Inspect.self,
       Verify.self,
       Run.self,
     ])

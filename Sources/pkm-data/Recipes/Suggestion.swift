@@ -3,7 +3,7 @@ enum Suggestion {
   /// "Did you mean …?" when a name is near, the list of names otherwise.
   static func remedy(for word: String, among names: [String]) -> String {
     let nearest = names.map { (name: $0, distance: distance(word, $0)) }.min { $0.distance < $1.distance }
-    if let nearest, nearest.distance <= max(1, word.count / 3) { return "Did you mean \"\(nearest.name)\"?" }
+    if let nearest, nearest.distance <= max(2, word.count / 3) { return "Did you mean \"\(nearest.name)\"?" }
     return "There are: " + names.sorted().joined(separator: ", ")
   }
 
