@@ -1,5 +1,7 @@
 #include "bytes.h"
 
+#include "CICU.h"
+
 #if defined(__x86_64__)
 #define MULTIVERSIONED __attribute__((target_clones("arch=x86-64-v3", "default")))
 #else
@@ -133,3 +135,16 @@ size_t collapse(uint8_t *text, size_t count, bool isLines) {
 }
 
 }  // namespace pkm
+
+MULTIVERSIONED
+size_t pkm_bytes_count(const uint8_t *bytes, size_t length, uint8_t byte) {
+  size_t total = 0;
+  for (size_t from = 0; from < length;) {
+    // Counted in bytes, at most 255 to a lane.
+    size_t end = length - from < 255 ? length : from + 255;
+    uint8_t count = 0;
+    for (; from < end; from++) count += bytes[from] == byte;
+    total += count;
+  }
+  return total;
+}

@@ -7,6 +7,7 @@ struct PKMData: ParsableCommand {
     commandName: "pkm-data", abstract: "Raw text to training shards.", version: "0.1.0",
     subcommands: [
       Normalize.self,
+      Dedup.self,
       Shard.self,
       Inspect.self,
       Verify.self,

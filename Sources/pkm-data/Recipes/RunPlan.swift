@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Shards
 import Support
 
 /// One command of a run: what it needs, what it makes, and the key that says whether it has to run at all.
@@ -62,16 +63,21 @@ struct RunPlan {
     workDirectory = output + ".work"
     let paths = try recipe.inputs.map { ($0.split, try InputFingerprint.resolve($0.paths, in: recipe)) }
     // The recipe is checked as a whole with stand-ins for the keys, before large inputs are hashed.
-    texts = paths.map { ($0.0, Artifact(paths: $0.1, key: "")) }
-    try addStages()
-    (steps, tokenizer, datasets) = ([], nil, [])
+    try addStages(to: paths.map { ($0.0, Artifact(paths: $0.1, key: "")) })
     let fingerprints = try paths.map { try InputFingerprint(of: $0.1) }
     inputs = fingerprints
-    texts = zip(paths, fingerprints).map { ($0.0, Artifact(paths: $0.1, key: $1.key)) }
-    try addStages()
+    try addStages(to: zip(paths, fingerprints).map { ($0.0, Artifact(paths: $0.1, key: $1.key)) })
   }
 
-  private mutating func addStages() throws {
+  private mutating func addStages(to given: [(split: String, artifact: Artifact)]) throws {
+    // Datasets may be given too, to be shuffled or merged; their splits are their own.
+    let areDatasets = given.allSatisfy {
+      $0.artifact.paths.allSatisfy { Path.exists(Path.join($0, DatasetIndex.fileName)) }
+    }
+    steps = []
+    tokenizer = nil
+    texts = areDatasets ? [] : given
+    datasets = areDatasets ? given.map(\.artifact) : []
     for stage in recipe.stages {
       guard let command = StageCommand(stage.name) else {
         throw recipe.failure(
@@ -102,7 +108,7 @@ struct RunPlan {
     case .text, .learner, .encoder:
       if !datasets.isEmpty {
         throw recipe.failure(
-          "\(stage.name) works on text, but an earlier stage has made token ids of it", line: stage.line,
+          "\(stage.name) works on text, but this is token ids by now", line: stage.line,
           remedy: "Put it before encode")
       }
     case .merger:

@@ -108,10 +108,13 @@ package struct DocumentBatch: Sendable {
 package struct JSONEnvelope: Sendable, Equatable {
   package let before: Range<Int>
   package let after: Range<Int>
+  /// Whether the text value still stands between the two as it was read: then the line can be written as it was.
+  package let isVerbatim: Bool
 
-  package init(before: Range<Int>, after: Range<Int>) {
+  package init(before: Range<Int>, after: Range<Int>, isVerbatim: Bool) {
     self.before = before
     self.after = after
+    self.isVerbatim = isVerbatim
   }
 }
 

@@ -27,18 +27,25 @@ package struct DocumentRenderer: Sendable {
     return out
   }
 
+  private static let opening = Array("{\"text\":".utf8)
+
   private func renderJSON(_ batch: DocumentBatch, into out: inout [UInt8]) {
     batch.bytes.withUnsafeBytes { bytes in
       for (index, range) in batch.ranges.enumerated() {
         let text = UnsafeRawBufferPointer(rebasing: bytes[range])
         if batch.envelopes.isEmpty {
-          out += Array("{\"text\":".utf8)
+          out.append(contentsOf: Self.opening)
           JSONText.quote(text, into: &out)
           out.append(UInt8(ascii: "}"))
         } else {
-          out.append(contentsOf: bytes[batch.envelopes[index].before])
-          JSONText.quote(text, into: &out)
-          out.append(contentsOf: bytes[batch.envelopes[index].after])
+          let envelope = batch.envelopes[index]
+          if envelope.isVerbatim {
+            out.append(contentsOf: bytes[envelope.before.lowerBound..<envelope.after.upperBound])
+          } else {
+            out.append(contentsOf: bytes[envelope.before])
+            JSONText.quote(text, into: &out)
+            out.append(contentsOf: bytes[envelope.after])
+          }
         }
         out.append(UInt8(ascii: "\n"))
       }

@@ -143,7 +143,9 @@ package struct DocumentBlock: Sendable {
       }
       batch.lines.append(lineNumber)
       batch.envelopes.append(
-        JSONEnvelope(before: line.lowerBound..<value.lowerBound, after: value.upperBound..<line.upperBound))
+        JSONEnvelope(
+          before: line.lowerBound..<value.lowerBound, after: value.upperBound..<line.upperBound,
+          isVerbatim: found.lone_surrogates == 0))
     }
   }
 }

@@ -81,8 +81,9 @@ package final class Normalizer: Sendable {
 
   deinit { idle.withLock { $0.forEach { pkm_normalizer_destroy($0.pointer) } } }
 
-  /// The batch with every document normalized: as many documents, in the same order. What was dropped is added to the
-  /// counts (`controls_removed`).
+  /// The batch with every document normalized: as many documents, in the same order.
+  ///
+  /// What was dropped is added to the counts (`controls_removed`).
   package func normalize(_ batch: DocumentBatch) throws -> DocumentBatch {
     try withEngine { engine in
       var result = DocumentBatch(
@@ -198,7 +199,7 @@ extension DocumentBatch {
       bytes += batch.bytes[envelope.before]
       let middle = bytes.count
       bytes += batch.bytes[envelope.after]
-      envelopes.append(JSONEnvelope(before: start..<middle, after: middle..<bytes.count))
+      envelopes.append(JSONEnvelope(before: start..<middle, after: middle..<bytes.count, isVerbatim: false))
     }
   }
 }
