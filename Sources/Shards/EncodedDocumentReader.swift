@@ -101,6 +101,16 @@ package final class EncodedDocumentReader {
   }
 }
 
+extension Dataset {
+  /// Calls `body` with the row of each document of a split: counts without reading the tokens.
+  package func forEachRow(of split: String, _ body: (DocumentRow) throws -> Void) throws {
+    for shard in try shards(of: split) {
+      let rows = try RowReader(directory: path, entry: shard)
+      while let row = try rows.next() { try body(row) }
+    }
+  }
+}
+
 /// The rows of one `.documents.zst` file in order.
 final class RowReader {
   let path: String

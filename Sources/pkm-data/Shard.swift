@@ -4,7 +4,7 @@ import Foundation
 import Shards
 import Support
 
-struct ShardCommand: ParsableCommand {
+struct Shard: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "shard", abstract: "Shuffle, split and merge datasets.",
     discussion: """

@@ -3,7 +3,7 @@ import Commands
 import Shards
 import Support
 
-struct VerifyCommand: ParsableCommand {
+struct Verify: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Check every checksum and count of a dataset.",
     discussion: """
