@@ -1,1 +1,160 @@
 #include "CSimdjson.h"
+
+#if !__has_include(<simdjson.h>)
+#error "simdjson.h is missing. Install it with: sudo apt-get install libsimdjson-dev"
+#endif
+#include <simdjson.h>
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace {
+
+namespace dom = simdjson::dom;
+namespace ondemand = simdjson::ondemand;
+
+// The tree parser validates and decodes, the on-demand parser knows where in the line a value stands.
+struct Parsers {
+  dom::parser tree;
+  ondemand::parser lazy;
+  std::string repaired;
+};
+
+// One set a thread, dropped after an unusually long line so that its buffers do not stay.
+constexpr size_t longLine = 8 << 20;
+thread_local std::unique_ptr<Parsers> parsers;
+thread_local bool sawLongLine = false;
+
+Parsers &parsersOfThread(size_t length) {
+  if (!parsers || sawLongLine) parsers = std::make_unique<Parsers>();
+  sawLongLine = length > longLine;
+  return *parsers;
+}
+
+int hexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  c |= 0x20;
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+// The code unit of the escape \uXXXX at `at`, or -1.
+int escapedUnit(const std::string &line, size_t at, size_t end) {
+  if (at + 6 > end || line[at] != '\\' || line[at + 1] != 'u') return -1;
+  int unit = 0;
+  for (size_t i = at + 2; i < at + 6; i++) {
+    int digit = hexDigit(line[i]);
+    if (digit < 0) return -1;
+    unit = unit * 16 + digit;
+  }
+  return unit;
+}
+
+// Writes \ufffd over escaped surrogates without a partner in [from, to): the length stays.
+size_t replaceLoneSurrogates(std::string &line, size_t from, size_t to) {
+  size_t replaced = 0;
+  for (size_t i = from; i < to;) {
+    if (line[i] != '\\') {
+      i++;
+      continue;
+    }
+    int unit = escapedUnit(line, i, to);
+    if (unit < 0) {
+      i += 2;
+    } else if (unit >= 0xd800 && unit < 0xdc00) {
+      int next = escapedUnit(line, i + 6, to);
+      if (next >= 0xdc00 && next < 0xe000) {
+        i += 12;
+      } else {
+        line.replace(i, 6, "\\ufffd");
+        replaced++;
+        i += 6;
+      }
+    } else {
+      if (unit >= 0xdc00 && unit < 0xe000) {
+        line.replace(i, 6, "\\ufffd");
+        replaced++;
+      }
+      i += 6;
+    }
+  }
+  return replaced;
+}
+
+// Where the value at `path` stands. The line is known to be valid.
+bool locate(ondemand::parser &parser, const char *line, size_t length, std::string_view path, size_t &start,
+            size_t &end) {
+  ondemand::document document;
+  if (parser.iterate(line, length, length + simdjson::SIMDJSON_PADDING).get(document)) return false;
+  ondemand::object object;
+  if (document.get_object().get(object)) return false;
+  while (true) {
+    size_t dot = path.find('.');
+    ondemand::value value;
+    if (object.find_field_unordered(path.substr(0, dot)).get(value)) return false;
+    if (dot == std::string_view::npos) {
+      std::string_view token = value.raw_json_token();
+      start = size_t(token.data() - line);
+      end = start + token.rfind('"') + 1;
+      return true;
+    }
+    if (value.get_object().get(object)) return false;
+    path.remove_prefix(dot + 1);
+  }
+}
+
+}  // namespace
+
+size_t pkm_json_padding(void) { return simdjson::SIMDJSON_PADDING; }
+
+int pkm_json_find_text(const char *line, size_t length, const char *path, pkm_json_text *result,
+                       const char **message) {
+  Parsers &parsers = parsersOfThread(length);
+  dom::element element;
+  auto error = parsers.tree.parse(line, length, false).get(element);
+  const char *original = line;
+  if (error == simdjson::STRING_ERROR) {
+    // simdjson refuses lone surrogates, which real corpora hold.
+    parsers.repaired.assign(line, length);
+    if (replaceLoneSurrogates(parsers.repaired, 0, length) > 0) {
+      parsers.repaired.append(simdjson::SIMDJSON_PADDING, ' ');
+      line = parsers.repaired.data();
+      error = parsers.tree.parse(line, length, false).get(element);
+    }
+  }
+  if (error) {
+    *message = simdjson::error_message(error);
+    return PKM_JSON_BROKEN;
+  }
+  if (!element.is_object()) {
+    *message = "The line is not a JSON object.";
+    return PKM_JSON_BROKEN;
+  }
+  std::string_view rest = path;
+  while (true) {
+    size_t dot = rest.find('.');
+    if (!element.is_object()) return PKM_JSON_MISSING;
+    if (element.at_key(rest.substr(0, dot)).get(element)) return PKM_JSON_MISSING;
+    if (dot == std::string_view::npos) break;
+    rest.remove_prefix(dot + 1);
+  }
+  std::string_view text;
+  if (element.get_string().get(text)) return PKM_JSON_NOT_TEXT;
+  if (!locate(parsers.lazy, line, length, path, result->start, result->end)) return PKM_JSON_MISSING;
+  result->text = text.data();
+  result->length = text.size();
+  result->lone_surrogates = 0;
+  if (line != original) {
+    std::string value(original + result->start, result->end - result->start);
+    result->lone_surrogates = replaceLoneSurrogates(value, 0, value.size());
+  }
+  return PKM_JSON_OK;
+}
+
+bool pkm_json_is_object(const char *line, size_t length) {
+  dom::element element;
+  return !parsersOfThread(length).tree.parse(line, length, false).get(element) && element.is_object();
+}
+
+bool pkm_utf8_is_valid(const char *bytes, size_t length) { return simdjson::validate_utf8(bytes, length); }

@@ -26,7 +26,11 @@ package struct Summary: Sendable {
 
   /// Adds to a count. Names are lower_snake_case: `documents_in`, `invalid_utf8_replaced`.
   package mutating func add(_ name: String, _ count: Int = 1) {
-    if case .count(let old)? = self[name] { self[name] = .count(old + count) } else { self[name] = .count(count) }
+    if case .count(let old)? = self[name] {
+      self[name] = .count(old + count)
+    } else {
+      self[name] = .count(count)
+    }
   }
 
   package func count(_ name: String) -> Int {
@@ -84,5 +88,25 @@ package enum JSONText {
       }
     }
     return out + "\""
+  }
+
+  /// Appends UTF-8 text as a JSON string. Control characters and the two that JSON reserves are escaped, nothing else.
+  package static func quote(_ text: UnsafeRawBufferPointer, into out: inout [UInt8]) {
+    out.append(UInt8(ascii: "\""))
+    var plain = 0
+    for (index, byte) in text.enumerated() where byte < 0x20 || byte == 0x22 || byte == 0x5c {
+      out.append(contentsOf: text[plain..<index])
+      plain = index + 1
+      out.append(UInt8(ascii: "\\"))
+      switch byte {
+      case 0x22, 0x5c: out.append(byte)
+      case 0x0a: out.append(UInt8(ascii: "n"))
+      case 0x0d: out.append(UInt8(ascii: "r"))
+      case 0x09: out.append(UInt8(ascii: "t"))
+      default: out.append(contentsOf: Array("u00\(Hashing.hexadecimal([byte]))".utf8))
+      }
+    }
+    out.append(contentsOf: text[plain...])
+    out.append(UInt8(ascii: "\""))
   }
 }

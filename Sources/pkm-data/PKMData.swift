@@ -4,7 +4,8 @@ import Commands
 @main
 struct PKMData: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "pkm-data", abstract: "Raw text to training shards.", version: "0.1.0", subcommands: [])
+    commandName: "pkm-data", abstract: "Raw text to training shards.", version: "0.1.0",
+    subcommands: [Normalize.self])
 
   static func main() { runAsTool() }
 }

@@ -1,1 +1,61 @@
+// The Unicode normalizer: ICU behind a fast path over bytes. Plain C, because ICU's headers clash with Foundation.
 #pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum { PKM_FORM_NONE, PKM_FORM_NFC, PKM_FORM_NFD, PKM_FORM_NFKC, PKM_FORM_NFKD } pkm_form;
+typedef enum { PKM_CASE_NONE, PKM_CASE_LOWER, PKM_CASE_FOLD } pkm_case;
+
+typedef struct {
+  pkm_form form;
+  pkm_case letter_case;
+  bool strip_accents;
+  bool plain_punctuation;
+  bool clean_whitespace;
+  bool clean_controls;
+  /// An ICU transliterator: its name or its rules; NULL for none.
+  const char *transform;
+  /// Off, every word goes through ICU: the judge of the fast path.
+  bool has_fast_path;
+} pkm_normalizer_options;
+
+/// Not thread-safe: one for each thread.
+typedef struct pkm_normalizer pkm_normalizer;
+
+/// NULL when ICU refuses; `message` then says why.
+pkm_normalizer *pkm_normalizer_create(const pkm_normalizer_options *options, char *message, size_t capacity);
+void pkm_normalizer_destroy(pkm_normalizer *normalizer);
+
+/// Forgets the output so far.
+void pkm_normalizer_reset(pkm_normalizer *normalizer);
+
+/// Appends the normalized form of one document, valid UTF-8. With `is_lines` the bytes are documents of one line
+/// each, and every LF stays. False when ICU failed.
+bool pkm_normalizer_append(pkm_normalizer *normalizer, const uint8_t *text, size_t length, bool is_lines);
+
+typedef struct {
+  const uint8_t *bytes;
+  size_t length;
+  /// Control characters and joiners dropped since the reset.
+  size_t controls_removed;
+} pkm_normalizer_output;
+
+/// Valid until the next call.
+pkm_normalizer_output pkm_normalizer_result(const pkm_normalizer *normalizer);
+
+/// "72.1" and "15.0".
+const char *pkm_icu_version(void);
+const char *pkm_unicode_version(void);
+
+/// Whether the character is assigned in this version of Unicode.
+bool pkm_unicode_is_assigned(uint32_t character);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,307 @@
+#include "normalizer.h"
+
+#include <unicode/uchar.h>
+#include <unicode/utf8.h>
+#include <unicode/uversion.h>
+
+#include <cstdio>
+
+using namespace pkm;
+
+namespace {
+
+// ICU counts in 32 bits. Words longer than this (64 MB) are cut before a plain character.
+constexpr size_t longestWord = size_t(1) << 26;
+
+size_t startOfCharacter(const uint8_t *in, size_t at) {
+  while (at > 0 && (in[at] & 0xc0) == 0x80) at--;
+  return at;
+}
+
+}  // namespace
+
+pkm_normalizer::pkm_normalizer(const pkm_normalizer_options &options)
+    : rules(options), table(static_cast<uint32_t *>(calloc(0x110000, sizeof(uint32_t))), &free) {}
+
+uint32_t pkm_normalizer::classify(UChar32 c) {
+  const pkm_normalizer_options &options = rules.options;
+  if (options.clean_controls && isJoiner(c)) return joiner;
+  if (options.strip_accents && u_charType(c) == U_NON_SPACING_MARK) return complex;
+
+  std::string single, result;
+  char bytes[4];
+  int32_t length = 0;
+  U8_APPEND_UNSAFE(bytes, length, c);
+  single.assign(bytes, size_t(length));
+  result = single;
+  size_t ignored = 0;
+  if (!rules.apply(result, ignored)) return complex;
+  if (result.empty()) return dropped;
+
+  if (options.letter_case == PKM_CASE_LOWER) {
+    // The small form of sigma depends on what stands around it.
+    icu::UnicodeString decomposition;
+    bool hasSigma = rules.form && rules.form->getDecomposition(c, decomposition)
+                        ? decomposition.indexOf(capitalSigma) >= 0
+                        : c == capitalSigma;
+    if (hasSigma) return complex;
+  }
+  bool isBoundary = !rules.form || rules.form->hasBoundaryBefore(c);
+  if (result == single) {
+    if (isBoundary) return plain;
+    icu::UnicodeString text(c);
+    if (rules.form->quickCheck(text, rules.error) != UNORM_YES) return complex;
+    return mark | uint32_t(rules.form->getCombiningClass(c)) << 3;
+  }
+  if (!isBoundary || result.size() > 255) return complex;
+  uint32_t combiningClass = 0;
+  for (size_t i = 0, count; i < result.size(); i += count) {
+    UChar32 part = decode(reinterpret_cast<const uint8_t *>(result.data()) + i, count);
+    if (part < 0x80) {
+      combiningClass = 0;
+      continue;
+    }
+    uint32_t entry = classOf(part);
+    bool isMarkInOrder = (entry & 7) == mark && i > 0;
+    if ((entry & 7) != plain && !isMarkInOrder) return complex;
+    combiningClass = isMarkInOrder ? entry >> 3 & 0xff : 0;
+  }
+  uint32_t offset = uint32_t(replacements.size());
+  if (offset >= 1 << 21) return complex;
+  replacements.push_back(uint8_t(result.size()));
+  replacements.insert(replacements.end(), result.begin(), result.end());
+  return mapped | combiningClass << 3 | offset << 11;
+}
+
+bool pkm_normalizer::append(const uint8_t *text, size_t count, bool isLines) {
+  size_t start = out.size;
+  std::string transformed;
+  if (transliterator) {
+    if (!transform(text, count, transformed)) return false;
+    text = reinterpret_cast<const uint8_t *>(transformed.data());
+    count = transformed.size();
+  }
+  if (!clean(text, count)) return false;
+  if (rules.options.clean_whitespace) out.size = start + collapse(out.start + start, out.size - start, isLines);
+  return true;
+}
+
+bool pkm_normalizer::clean(const uint8_t *in, size_t count) {
+  const pkm_normalizer_options &options = rules.options;
+  const CopyRules copy = {uint8_t(options.clean_controls ? 0xff : 0),
+                          uint8_t(options.letter_case != PKM_CASE_NONE ? 0xff : 0)};
+  const size_t floor = out.size;
+  // Where the current word begins, in the input and in the output. Known only when asked for, by looking back
+  // through the bytes since `same`, which were copied one for one.
+  struct {
+    size_t in, out, removed;
+  } word = {0, out.size, removed};
+  size_t same = 0;
+  size_t i = 0;
+  auto lookBack = [&] {
+    for (size_t j = i; j > same; j--) {
+      if (isWhite(in[j - 1])) {
+        word = {j, out.size - (i - j), removed};
+        return;
+      }
+    }
+  };
+  uint32_t lastClass = 0;
+  out.reserve(count);
+  while (i < count) {
+    bool isComplex = !options.has_fast_path;
+    if (isComplex) {
+      while (i < count && isWhite(in[i])) out.append(in + i++, 1);
+      if (i == count) break;
+      word = {i, out.size, removed};
+    } else if (in[i] < 0x80) {
+      out.reserve(count - i);
+      size_t copied = copyPlain(in + i, count - i, out.end(), copy);
+      if (copied > 0) {
+        out.size += copied;
+        i += copied;
+        lastClass = 0;
+      } else {
+        lookBack();
+        removed++;
+        same = ++i;
+      }
+      continue;
+    }
+    uint32_t entry = 0;
+    size_t length = 1;
+    UChar32 c = 0;
+    if (!isComplex) {
+      c = decode(in + i, length);
+      entry = classOf(c);
+    }
+    uint32_t combiningClass = entry >> 3 & 0xff;
+    switch (entry & 7) {
+      case plain:
+        out.append(in + i, length);
+        i += length;
+        lastClass = 0;
+        break;
+      case mark:
+        if (lastClass > combiningClass) {
+          isComplex = true;
+          break;
+        }
+        out.append(in + i, length);
+        i += length;
+        lastClass = combiningClass;
+        break;
+      case mapped: {
+        lookBack();
+        const uint8_t *replacement = replacements.data() + (entry >> 11);
+        out.append(replacement + 1, replacement[0]);
+        same = i += length;
+        lastClass = combiningClass;
+        break;
+      }
+      case dropped:
+        lookBack();
+        removed++;
+        same = i += length;
+        break;
+      case joiner:
+        lookBack();
+        if (takesJoiner(lastCharacter(floor))) {
+          out.append(in + i, length);
+          lastClass = 0;
+        } else {
+          removed++;
+        }
+        same = i += length;
+        break;
+      default: isComplex = true;
+    }
+    if (!isComplex) continue;
+
+    if (options.has_fast_path) lookBack();
+    if (i - word.in > longestWord) {
+      // Too long to do again as a whole: begin at the last plain character instead.
+      size_t from = i;
+      while (from > same) {
+        from = startOfCharacter(in, from - 1);
+        if (in[from] < 0x80 || (classOf(decode(in + from, length)) & 7) == plain) break;
+      }
+      word = {from, out.size - (i - from), removed};
+    }
+    size_t end = endOfWord(in, i, count);
+    out.size = word.out;
+    removed = word.removed;
+    if (!appendWord(in + word.in, end - word.in)) return false;
+    same = i = end;
+    word = {i, out.size, removed};
+    lastClass = 0;
+  }
+  return true;
+}
+
+bool pkm_normalizer::appendWord(const uint8_t *bytes, size_t count) {
+  word.assign(reinterpret_cast<const char *>(bytes), count);
+  if (!rules.apply(word, removed)) return false;
+  out.append(word.data(), word.size());
+  return true;
+}
+
+size_t pkm_normalizer::endOfWord(const uint8_t *in, size_t from, size_t count) {
+  size_t limit = count - from > longestWord ? from + longestWord : count;
+  size_t end = from;
+  while (end < limit && !isWhite(in[end])) end++;
+  if (end == count || isWhite(in[end])) return end;
+  for (size_t at = startOfCharacter(in, end), length; at > from; at = startOfCharacter(in, at - 1)) {
+    if (in[at] < 0x80 || (classOf(decode(in + at, length)) & 7) == plain) return at;
+  }
+  return startOfCharacter(in, end);
+}
+
+UChar32 pkm_normalizer::lastCharacter(size_t floor) const {
+  if (out.size == floor) return 0;
+  size_t length;
+  return decode(out.start + startOfCharacter(out.start, out.size - 1), length);
+}
+
+bool pkm_normalizer::transform(const uint8_t *in, size_t count, std::string &result) {
+  for (size_t from = 0, end; from < count; from = end) {
+    end = endOfWord(in, from, count);
+    while (end < count && end - from < longestWord) {
+      size_t next = endOfWord(in, end + (isWhite(in[end]) ? 1 : 0), count);
+      if (next - from > longestWord) break;
+      end = next;
+    }
+    icu::UnicodeString text = icu::UnicodeString::fromUTF8(
+        icu::StringPiece(reinterpret_cast<const char *>(in) + from, int32_t(end - from)));
+    transliterator->transliterate(text);
+    if (text.isBogus()) return false;
+    text.toUTF8String(result);
+    if (end == from) return false;
+  }
+  return true;
+}
+
+pkm_normalizer *pkm_normalizer_create(const pkm_normalizer_options *options, char *message, size_t capacity) {
+  auto normalizer = std::make_unique<pkm_normalizer>(*options);
+  if (!normalizer->isWhole()) {
+    snprintf(message, capacity, "ICU could not load its normalization data (%s)", u_errorName(normalizer->rules.error));
+    return nullptr;
+  }
+  if (options->transform) {
+    UErrorCode status = U_ZERO_ERROR;
+    UParseError parse = {};
+    icu::UnicodeString rules = icu::UnicodeString::fromUTF8(options->transform);
+    normalizer->transliterator.reset(
+        icu::Transliterator::createInstance(rules, UTRANS_FORWARD, parse, status));
+    if (U_FAILURE(status)) {
+      status = U_ZERO_ERROR;
+      normalizer->transliterator.reset(
+          icu::Transliterator::createFromRules("pkm", rules, UTRANS_FORWARD, parse, status));
+    }
+    if (U_FAILURE(status) || !normalizer->transliterator) {
+      snprintf(message, capacity, "ICU does not know this transform (%s, near character %d)", u_errorName(status),
+               int(parse.offset));
+      return nullptr;
+    }
+  }
+  return normalizer.release();
+}
+
+void pkm_normalizer_destroy(pkm_normalizer *normalizer) { delete normalizer; }
+
+void pkm_normalizer_reset(pkm_normalizer *normalizer) {
+  normalizer->out.size = 0;
+  normalizer->removed = 0;
+}
+
+bool pkm_normalizer_append(pkm_normalizer *normalizer, const uint8_t *text, size_t length, bool is_lines) {
+  return length == 0 || normalizer->append(text, length, is_lines);
+}
+
+pkm_normalizer_output pkm_normalizer_result(const pkm_normalizer *normalizer) {
+  return {normalizer->out.start, normalizer->out.size, normalizer->removed};
+}
+
+const char *pkm_icu_version(void) {
+  static const auto text = [] {
+    UVersionInfo version;
+    u_getVersion(version);
+    struct { char text[U_MAX_VERSION_STRING_LENGTH]; } string;
+    u_versionToString(version, string.text);
+    return string;
+  }();
+  return text.text;
+}
+
+const char *pkm_unicode_version(void) {
+  static const auto text = [] {
+    UVersionInfo version;
+    u_getUnicodeVersion(version);
+    struct { char text[U_MAX_VERSION_STRING_LENGTH]; } string;
+    u_versionToString(version, string.text);
+    return string;
+  }();
+  return text.text;
+}
+
+bool pkm_unicode_is_assigned(uint32_t character) { return u_isdefined(UChar32(character)); }

@@ -1,0 +1,111 @@
+// What happens to text, twice: `Rules` says it slowly for any piece of text, through ICU; `pkm_normalizer` does the same
+// fast, asking the rules once for each character and again for each word that is more than its characters.
+#pragma once
+
+#if !__has_include(<unicode/normalizer2.h>)
+#error "ICU's headers are missing. Install them with: sudo apt-get install libicu-dev"
+#endif
+#include <unicode/normalizer2.h>
+#include <unicode/translit.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "CICU.h"
+#include "bytes.h"
+
+namespace pkm {
+
+// The steps, in their order, for one piece of text whose neighbors are white space or nothing.
+class Rules {
+ public:
+  explicit Rules(const pkm_normalizer_options &options);
+
+  bool isWhole() const { return error == U_ZERO_ERROR; }
+
+  // Replaces the text by its normalized form, white space not yet collapsed. Returns false when ICU failed.
+  bool apply(std::string &text, size_t &removed);
+
+  // nullptr for the form "none".
+  const icu::Normalizer2 *form = nullptr;
+  const pkm_normalizer_options options;
+  UErrorCode error = U_ZERO_ERROR;
+
+ private:
+  void once(std::string &text, size_t &removed);
+  void normalize(const icu::Normalizer2 *form, std::string &text);
+  void changeCase(std::string &text);
+  void stripAccents(std::string &text);
+  void dropControls(std::string &text, size_t &removed);
+  void dropStrayJoiners(std::string &text, size_t &removed);
+  void mapCharacters(std::string &text);
+
+  std::string scratch;
+  const icu::Normalizer2 *decomposition = nullptr;
+  const icu::Normalizer2 *composition = nullptr;
+};
+
+constexpr UChar32 capitalSigma = 0x3a3;
+
+inline bool isJoiner(UChar32 c) { return c == 0x200c || c == 0x200d; }
+
+// Whether a joiner after this character shapes the text: in scripts whose letters join, and in emoji sequences.
+bool takesJoiner(UChar32 c);
+
+// Decodes valid UTF-8.
+inline UChar32 decode(const uint8_t *bytes, size_t &length) {
+  uint8_t lead = bytes[0];
+  if (lead < 0x80) return length = 1, lead;
+  if (lead < 0xe0) return length = 2, (lead & 0x1f) << 6 | (bytes[1] & 0x3f);
+  if (lead < 0xf0) return length = 3, (lead & 0x0f) << 12 | (bytes[1] & 0x3f) << 6 | (bytes[2] & 0x3f);
+  length = 4;
+  return (lead & 0x07) << 18 | (bytes[1] & 0x3f) << 12 | (bytes[2] & 0x3f) << 6 | (bytes[3] & 0x3f);
+}
+
+}  // namespace pkm
+
+struct pkm_normalizer {
+  explicit pkm_normalizer(const pkm_normalizer_options &options);
+
+  bool isWhole() const { return table && rules.isWhole(); }
+  bool append(const uint8_t *text, size_t count, bool isLines);
+
+  pkm::Rules rules;
+  std::unique_ptr<icu::Transliterator> transliterator;
+  pkm::Buffer out;
+  size_t removed = 0;
+
+ private:
+  // What a character does when its neighbors do not matter.
+  enum Kind : uint32_t {
+    unknown,
+    // Stays, and nothing before it can change because of it.
+    plain,
+    // Stays after any character whose combining class is not greater.
+    mark,
+    // Becomes a string of plain characters, perhaps with marks.
+    mapped,
+    dropped,
+    // Stays where the script has a use for it.
+    joiner,
+    // Its word decides.
+    complex,
+  };
+
+  // Kind in the low 3 bits, then 8 bits of combining class (of the last character, where mapped), then the offset of
+  // the replacement, which begins with its length.
+  uint32_t classify(UChar32 c);
+  uint32_t classOf(UChar32 c) { return table[c] ? table[c] : table[c] = classify(c); }
+
+  bool clean(const uint8_t *in, size_t count);
+  bool appendWord(const uint8_t *word, size_t count);
+  size_t endOfWord(const uint8_t *in, size_t from, size_t count);
+  UChar32 lastCharacter(size_t floor) const;
+  bool transform(const uint8_t *in, size_t count, std::string &result);
+
+  // By code point, filled when a character is first seen: pages of characters that never come are never touched.
+  std::unique_ptr<uint32_t[], decltype(&free)> table;
+  std::vector<uint8_t> replacements;
+  std::string word;
+};
