@@ -5,7 +5,7 @@ import Commands
 struct PKMData: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pkm-data", abstract: "Raw text to training shards.", version: "0.1.0",
-    subcommands: [Normalize.self])
+    subcommands: [Normalize.self, ShardCommand.self, VerifyCommand.self])
 
   static func main() { runAsTool() }
 }
