@@ -38,14 +38,14 @@ package final class BPEEncoder: @unchecked Sendable {
     table = MergeTable(tokenizer.merges)
   }
 
-  /// Encodes documents that lie one after another in `text`, document i ending at `ends[i]`.
-  package func encode(_ text: UnsafeBufferPointer<UInt8>, ends: [Int]) -> EncodedBatch {
-    withWorker { $0.encode(text, ends: ends) }
+  /// Encodes documents, each a range of `text`.
+  package func encode(_ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>]) -> EncodedBatch {
+    withWorker { $0.encode(text, documents: documents) }
   }
 
   /// Encodes one document.
   package func encode(_ text: [UInt8]) -> [UInt32] {
-    text.withUnsafeBufferPointer { encode($0, ends: [text.count]) }.ids
+    text.withUnsafeBufferPointer { encode($0, documents: [0..<text.count]) }.ids
   }
 
   /// The document as pieces of text for people and for tools that read text. Word mode: fastBPE's form, every piece but

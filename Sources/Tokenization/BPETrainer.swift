@@ -56,8 +56,9 @@ package struct BPETrainer: ~Copyable {
   private var neighbours: NeighbourCounts
 
   /// `minimumCount` is the least count of a pair that is merged, at least 1.
-  init(_ words: SymbolizedWords, tieBreak: TieBreak, minimumCount: Int) {
-    texts = SymbolTexts(words.alphabet, refusesLiteralEndOfWord: words.marksEndOfWord)
+  init(_ words: SymbolizedWords, tieBreak: TieBreak, minimumCount: Int, reserved: [String]) {
+    texts = SymbolTexts(
+      words.alphabet, marksEndOfWord: words.marksEndOfWord, reserved: reserved.map { Array($0.utf8) })
     self.minimumCount = max(1, minimumCount)
     symbols = .allocate(capacity: words.symbols.count)
     _ = symbols.initialize(from: words.symbols)
@@ -69,9 +70,10 @@ package struct BPETrainer: ~Copyable {
 
   deinit { symbols.deallocate() }
 
-  /// Learns at most `limit` merges. `progress` is told now and then how many there are.
+  /// Learns at most `limit` merges. No symbol becomes equal to one of the `reserved` texts. `progress` is told now and then how many there are.
   package static func learn(
     _ words: SymbolizedWords, limit: Int, tieBreak: TieBreak, minimumCount: Int,
+    reserved: [String] = [],
     progress: (_ merges: Int, _ pairs: Int) throws -> Void = { _, _ in }
   ) throws -> LearnedMerges {
     guard words.symbols.count < Int(UInt32.max) - 2 else {
@@ -79,7 +81,7 @@ package struct BPETrainer: ~Copyable {
         .failed, "the distinct words hold \(words.symbols.count) symbols, more than 4 billion",
         remedy: "Learn from a part of the text, or with a pre-tokenizer that makes shorter words")
     }
-    var trainer = BPETrainer(words, tieBreak: tieBreak, minimumCount: minimumCount)
+    var trainer = BPETrainer(words, tieBreak: tieBreak, minimumCount: minimumCount, reserved: reserved)
     var merges: [LearnedMerges.Merge] = []
     while merges.count < limit, let merge = trainer.mergeNext() {
       merges.append(merge)

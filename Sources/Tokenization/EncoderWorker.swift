@@ -22,24 +22,22 @@ final class EncoderWorker {
     endOfWordSymbol = tokenizer.vocabulary.id(of: EndOfWord.mark) ?? WordMerger.unknown
   }
 
-  func encode(_ text: UnsafeBufferPointer<UInt8>, ends: [Int]) -> EncodedBatch {
+  func encode(_ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>]) -> EncodedBatch {
     let unknown = tokenizer.unknown ?? WordMerger.unknown
     var batch = EncodedBatch()
-    batch.ends.reserveCapacity(ends.count)
+    batch.ends.reserveCapacity(documents.count)
     // No word has more symbols than bytes, plus one for the end of a word that is a symbol; words are separated then.
-    let capacity = text.count + ends.count + 1
+    let capacity = documents.reduce(1) { $0 + $1.count + 1 }
     batch.ids = [UInt32](unsafeUninitializedCapacity: capacity) { output, count in
       let base = output.baseAddress!
-      var start = 0
-      for end in ends {
-        forEachWord(in: UnsafeBufferPointer(rebasing: text[start..<end])) { _, _, symbols, symbolCount in
+      for document in documents {
+        forEachWord(in: UnsafeBufferPointer(rebasing: text[document])) { _, _, symbols, symbolCount in
           for index in 0..<symbolCount {
             base[count + index] = symbols[index] == WordMerger.unknown ? unknown : symbols[index]
           }
           count += symbolCount
         }
         batch.ends.append(count)
-        start = end
       }
     }
     return batch

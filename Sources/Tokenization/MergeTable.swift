@@ -9,18 +9,25 @@ struct MergeTable: Sendable {
   }
   private var slots: [Slot]
 
-  /// Rank is place. Where a pair occurs twice, the first counts.
   init(_ merges: [Tokenizer.Merge]) {
-    var capacity = 64
-    while capacity < merges.count * 2 { capacity *= 2 }
-    slots = [Slot](repeating: Slot(), count: capacity)
-    for (rank, merge) in merges.enumerated() {
-      let key = UInt64(merge.left) << 32 | UInt64(merge.right)
-      var index = Self.index(key, capacity)
-      while slots[index].key != .max && slots[index].key != key { index = (index + 1) & (capacity - 1) }
-      if slots[index].key == key { continue }
-      slots[index] = Slot(key: key, value: UInt64(rank) << 32 | UInt64(merge.result))
-    }
+    self.init(capacity: merges.count)
+    for (rank, merge) in merges.enumerated() { insert(merge, rank: rank) }
+  }
+
+  /// An empty table with room for `capacity` merges.
+  init(capacity: Int) {
+    var size = 64
+    while size < capacity * 2 { size *= 2 }
+    slots = [Slot](repeating: Slot(), count: size)
+  }
+
+  /// A pair that is there already keeps its first rank.
+  mutating func insert(_ merge: Tokenizer.Merge, rank: Int) {
+    let key = UInt64(merge.left) << 32 | UInt64(merge.right)
+    var index = Self.index(key, slots.count)
+    while slots[index].key != .max && slots[index].key != key { index = (index + 1) & (slots.count - 1) }
+    if slots[index].key == key { return }
+    slots[index] = Slot(key: key, value: UInt64(rank) << 32 | UInt64(merge.result))
   }
 
   @inline(__always) private static func index(_ key: UInt64, _ capacity: Int) -> Int {

@@ -90,13 +90,16 @@ final class SymbolTexts {
   /// The first eight bytes of each text, big-endian: decides most comparisons.
   private var prefixes: [UInt64] = []
   private var isFinal: [Bool]
-  private let refusesLiteralEndOfWord: Bool
+  private let marksEndOfWord: Bool
+  private let reserved: [[UInt8]]
 
-  init(_ alphabet: [[UInt8]], refusesLiteralEndOfWord: Bool) {
+  /// `reserved` are the texts of special tokens: no symbol may become equal to one.
+  init(_ alphabet: [[UInt8]], marksEndOfWord: Bool, reserved: [[UInt8]]) {
     lengths = [UInt32](repeating: 1, count: alphabet.count)
-    self.refusesLiteralEndOfWord = refusesLiteralEndOfWord
+    self.marksEndOfWord = marksEndOfWord
+    self.reserved = reserved
     // A single character is shorter than the mark, so a text of the alphabet that ends in it is marked.
-    isFinal = alphabet.map { refusesLiteralEndOfWord && $0.count > 4 && $0.suffix(4).elementsEqual(EndOfWord.mark) }
+    isFinal = alphabet.map { marksEndOfWord && $0.count > 4 && $0.suffix(4).elementsEqual(EndOfWord.mark) }
     for text in alphabet { appendText(text) }
   }
 
@@ -117,13 +120,16 @@ final class SymbolTexts {
 
   private func range(_ symbol: Int) -> Range<Int> { (symbol == 0 ? 0 : ends[symbol - 1])..<ends[symbol] }
 
-  /// Whether merging would make a symbol inside a word whose text ends in the four literal characters `</w>`. In codes
-  /// and vocabularies it could not be told from one that ends a word; such pairs are never merged.
+  /// Pairs that are never merged, because nobody could tell the result from something else in codes or a vocabulary:
+  /// a symbol inside a word whose text ends in the four literal characters `</w>`, and a reserved text.
   func isRefused(_ key: UInt64) -> Bool {
-    guard refusesLiteralEndOfWord else { return false }
-    let (left, right) = (Int(key >> 32), Int(UInt32(truncatingIfNeeded: key)))
-    guard !isFinal[right], bytes[ends[right] - 1] == EndOfWord.mark.last else { return false }
-    return (bytes[range(left)].suffix(3) + bytes[range(right)]).suffix(4).elementsEqual(EndOfWord.mark)
+    let (left, right) = (range(Int(key >> 32)), range(Int(UInt32(truncatingIfNeeded: key))))
+    for text in reserved where text.count == left.count + right.count {
+      if (bytes[left] + bytes[right]).elementsEqual(text) { return true }
+    }
+    guard marksEndOfWord, bytes[right.upperBound - 1] == EndOfWord.mark.last else { return false }
+    if isFinal[Int(UInt32(truncatingIfNeeded: key))] { return false }
+    return (bytes[left].suffix(3) + bytes[right].suffix(4)).suffix(4).elementsEqual(EndOfWord.mark)
   }
 
   /// Whether pair `a` is larger than pair `b`, as (left, right) of strings. UTF-8 orders as its code points do.

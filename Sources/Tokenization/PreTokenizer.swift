@@ -93,33 +93,32 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
     return pieces
   }
 
-  /// The largest `cut` with `cut > 0` such that the pre-tokens of the text are those of `text[..<cut]` followed by those
-  /// of `text[cut...]`, whatever comes behind `text`; nil where there is none. Lets a stream be cut anywhere.
-  ///
+  /// The first and the last place inside the text where it can be cut without changing its pre-tokens, whatever comes
+  /// before and behind it: those of the whole are those of the parts. nil where there is none. So a stream can be taken
+  /// in pieces of any size.
+  func safeCuts(in text: UnsafeBufferPointer<UInt8>) -> (first: Int, last: Int)? {
+    if self == .none || text.count < 2 { return nil }
+    let classified = ClassifiedText(text)
+    guard let last = (1..<text.count).last(where: { isSafeCut($0, in: classified) }) else { return nil }
+    return ((1..<text.count).first { isSafeCut($0, in: classified) }!, last)
+  }
+
   /// No pattern looks back, so a cut is safe where a pre-token ends for certain: before a space that follows anything
   /// but white space (no pre-token has a space behind its first character unless it is all white space), and before
-  /// a line feed or a character of class `other` that follows a letter or number.
-  func lastSafeCut(in text: UnsafeBufferPointer<UInt8>) -> Int? {
-    if self == .none { return nil }
-    if self == .words { return text.lastIndex(where: Self.isWordSeparator).flatMap { $0 > 0 ? $0 : nil } }
-    let classified = ClassifiedText(text)
-    var cut = text.count - 1
-    while cut > 0 {
-      defer { cut -= 1 }
-      let next = text[cut]
-      // An ASCII byte never belongs to the character before it.
-      guard next < 0x80, let previous = classOfCharacter(endingAt: cut, in: classified) else { continue }
-      let isLetterOrNumber = CharacterClass.isLetter(previous) || previous == CharacterClass.number
-      switch next {
-      case 0x20: if previous != CharacterClass.space { return cut }
-      case 0x0a: if isLetterOrNumber { return cut }
-      case UInt8(ascii: "'"): continue  // It may be the contraction of a word (o200k).
-      default:
-        let isOther = CharacterClasses.table[Int(next)] == CharacterClass.other
-        if self != .whitespace && isLetterOrNumber && isOther { return cut }
-      }
+  /// a line feed or an ASCII character of class `other` that follows a letter or number.
+  private func isSafeCut(_ cut: Int, in text: ClassifiedText) -> Bool {
+    let next = text.bytes[cut]
+    if self == .words { return Self.isWordSeparator(next) }
+    // An ASCII byte never belongs to the character before it.
+    guard next < 0x80, let previous = classOfCharacter(endingAt: cut, in: text) else { return false }
+    let isLetterOrNumber = CharacterClass.isLetter(previous) || previous == CharacterClass.number
+    switch next {
+    case 0x20: return previous != CharacterClass.space
+    case 0x0a: return isLetterOrNumber
+    case UInt8(ascii: "'"): return false  // It may be the contraction of a word (o200k).
+    default:
+      return self != .whitespace && isLetterOrNumber && CharacterClasses.table[Int(next)] == CharacterClass.other
     }
-    return nil
   }
 
   private func classOfCharacter(endingAt end: Int, in text: ClassifiedText) -> UInt8? {

@@ -3,7 +3,7 @@ import Support
 /// Distinct words as symbols of an alphabet, laid out for ``BPETrainer``: a separator, then each word followed by
 /// a separator, the most frequent words first.
 package struct SymbolizedWords: Sendable {
-  let alphabet: [[UInt8]]
+  package let alphabet: [[UInt8]]
   let symbols: [UInt32]
   let weights: PositionWeights
   /// Word mode: the last symbol of each word carries `</w>`.

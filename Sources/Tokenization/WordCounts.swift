@@ -34,57 +34,61 @@ package struct WordCounts: Sendable {
   func range(of word: Int) -> Range<Int> { (word == 0 ? 0 : ends[word - 1])..<ends[word] }
 }
 
-/// Counts the pre-tokens of a stream on many threads. The counts are those of the whole text cut in one go, whatever the
-/// pieces the stream arrives in and however many threads count.
+/// Counts pre-tokens on many threads. The counts do not depend on how many, nor on the pieces in which a text arrives:
+/// they are those of the whole text cut in one go.
+///
+/// Whole texts: ``countText(_:)`` from any thread. A text in pieces: ``countInside(_:)`` from any thread, its result to
+/// ``join(_:)`` in the order of the text, and ``endText()`` behind the last.
 package final class PreTokenCounter: @unchecked Sendable {
-  // `idle` is guarded by `lock`; a table that was taken out belongs to its taker. Everything else is touched by the
-  // feeding thread only.
+  // `idle` is guarded by `lock`; a table that was taken out belongs to its taker. `seam` is touched by the joining
+  // thread only.
   private let preTokenizer: PreTokenizer
   private let lock = NSLock()
   private var idle: [Table] = []
-  /// The end of the stream so far, from the last safe cut on.
-  private var tail: [UInt8] = []
+  /// The text from the last safe cut on.
+  private var seam: [UInt8] = []
 
   private final class Table { var counts = CountTable() }
 
+  /// What is left of a piece when the part between its first and last safe cut has been counted.
+  package struct Ends: Sendable {
+    let head: [UInt8]
+    /// nil: there was no safe cut, and `head` is the whole piece.
+    let tail: [UInt8]?
+  }
+
   package init(_ preTokenizer: PreTokenizer) { self.preTokenizer = preTokenizer }
 
-  /// The part of the stream that can be counted now that `bytes` have arrived; what is left waits for more. Not thread
-  /// safe: for the thread that reads.
-  package func take(_ bytes: UnsafeBufferPointer<UInt8>) -> [UInt8] {
-    tail.append(contentsOf: bytes)
-    // Only the new part is searched, with some of the old in front, so that a text without a cut costs no more than
-    // its length.
-    let searched = min(tail.count, bytes.count + 4096)
-    let start = tail.count - searched
-    let cut = tail.withUnsafeBufferPointer {
-      preTokenizer.lastSafeCut(in: UnsafeBufferPointer(rebasing: $0[start...]))
-    }
-    guard let cut else { return [] }
-    let rest = Array(tail[(start + cut)...])
-    tail.removeSubrange((start + cut)...)
-    defer { tail = rest }
-    return tail
-  }
-
-  /// What is left at the end of the stream, or of a document that ends in it.
-  package func takeRest() -> [UInt8] {
-    defer { tail = [] }
-    return tail
-  }
-
-  /// Counts a piece that ``take(_:)`` or ``takeRest()`` returned, or a whole document. From any thread.
-  package func count(_ piece: UnsafeBufferPointer<UInt8>) {
+  package func countText(_ text: UnsafeBufferPointer<UInt8>) {
     let table = lock.withLock { idle.popLast() } ?? Table()
-    Self.count(piece, preTokenizer, into: &table.counts)
+    Self.count(text, preTokenizer, into: &table.counts)
     lock.withLock { idle.append(table) }
   }
 
-  /// After the last piece has been counted.
+  package func countInside(_ piece: UnsafeBufferPointer<UInt8>) -> Ends {
+    guard let (first, last) = preTokenizer.safeCuts(in: piece) else { return Ends(head: Array(piece), tail: nil) }
+    countText(UnsafeBufferPointer(rebasing: piece[first..<last]))
+    return Ends(head: Array(piece[..<first]), tail: Array(piece[last...]))
+  }
+
+  package func join(_ ends: Ends) {
+    seam.append(contentsOf: ends.head)
+    guard let tail = ends.tail else { return }
+    endText()
+    seam = tail
+  }
+
+  package func endText() {
+    seam.withUnsafeBufferPointer { countText($0) }
+    seam = []
+  }
+
+  /// The counts, when every text has ended.
   package func finish() -> WordCounts {
-    precondition(tail.isEmpty, "the rest of the stream has not been taken")
+    precondition(seam.isEmpty, "the text has not been ended")
     guard let first = idle.first else { return WordCounts() }
     for other in idle.dropFirst() { first.counts.merge(other.counts) }
+    idle = []
     return WordCounts(first.counts)
   }
 

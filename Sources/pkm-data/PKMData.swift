@@ -5,7 +5,9 @@ import Commands
 struct PKMData: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pkm-data", abstract: "Raw text to training shards.", version: "0.1.0",
-    subcommands: [Normalize.self, ShardCommand.self, VerifyCommand.self])
+    subcommands: [
+      Normalize.self, LearnBPE.self, Encode.self, Decode.self, ShardCommand.self, VerifyCommand.self,
+    ])
 
   static func main() { runAsTool() }
 }
