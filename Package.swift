@@ -70,6 +70,6 @@ let package = Package(
     .testTarget(name: "ModelTests", dependencies: ["Model"], swiftSettings: swift),
     .testTarget(name: "TrainingTests", dependencies: ["Training"], swiftSettings: swift),
     .testTarget(
-      name: "CommandLineTests", dependencies: ["Support", "pkm-data", "pkm-train"], swiftSettings: swift),
+      name: "CommandLineTests", dependencies: ["Support", "Shards", "pkm-data", "pkm-train"], swiftSettings: swift),
   ]
 )
