@@ -62,7 +62,7 @@ let package = Package(
 
     .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: swift),
     .testTarget(
-      name: "CorpusTests", dependencies: ["Corpus"], resources: [.copy("Fixtures")], swiftSettings: swift),
+      name: "CorpusTests", dependencies: ["Corpus", "Support", "CICU"], resources: [.copy("Fixtures")], swiftSettings: swift),
     .testTarget(
       name: "TokenizationTests", dependencies: ["Tokenization"], resources: [.copy("Fixtures")],
       swiftSettings: swift),
