@@ -17,8 +17,12 @@ struct InputOptions: ParsableArguments {
   @Option(help: "How documents lie in the input: \(Format.list). auto looks at names and first lines.")
   var inputFormat = Format.auto
 
-  @Option(help: "What a document is in plain text: \(Documents.list) (paragraphs end at blank lines).")
-  var documents = Documents.line
+  @Option(
+    help: """
+      What a document is in plain text: \(Documents.list) (default: line, but for learn-bpe, which takes a file as one \
+      text). Paragraphs end at blank lines.
+      """)
+  var documents: Documents?
 
   @Option(help: ArgumentHelp("Where a JSON line holds its text; a.b is field b of a.", valueName: "name"))
   var textField = "text"
@@ -26,13 +30,13 @@ struct InputOptions: ParsableArguments {
   @Flag(help: "Fail (exit code 65) at the first input that would be repaired or skipped.")
   var strict = false
 
-  /// `splitting` overrides `--documents`, for commands that read text as a stream.
-  func reader(splitting: DocumentSplitting? = nil) throws -> DocumentReader {
+  /// `splitting` is what plain text is split into without `--documents`.
+  func reader(splitting: DocumentSplitting = .line) throws -> DocumentReader {
     try DocumentReader(
       inputs: inputs,
       options: ReaderOptions(
         format: DocumentFormat(rawValue: inputFormat.rawValue),
-        splitting: splitting ?? DocumentSplitting(rawValue: documents.rawValue)!, textField: textField,
+        splitting: documents.flatMap { DocumentSplitting(rawValue: $0.rawValue) } ?? splitting, textField: textField,
         isStrict: strict))
   }
 }

@@ -8,6 +8,9 @@ struct PKMData: ParsableCommand {
     subcommands: [
       Normalize.self,
       Dedup.self,
+      LearnBPE.self,
+      Encode.self,
+      Decode.self,
       Shard.self,
       Inspect.self,
       Verify.self,

@@ -1,0 +1,212 @@
+/// A JSON document as bytes: fast enough for tokenizer files of many megabytes, and without `Character` or `NSNumber`.
+/// Objects keep the order of their keys.
+package enum JSONValue: Sendable, Equatable {
+  case null
+  case bool(Bool)
+  case number(Double)
+  /// UTF-8, escapes resolved. Half a surrogate pair becomes U+FFFD.
+  case string([UInt8])
+  case array([JSONValue])
+  case object([Member])
+
+  package struct Member: Sendable, Equatable {
+    package let key: [UInt8]
+    package let value: JSONValue
+  }
+
+  /// Throws a ``Failure`` with the byte offset of the first error.
+  package init(parsing bytes: [UInt8], file: String? = nil) throws {
+    self = try bytes.withUnsafeBufferPointer { buffer in
+      var parser = JSONParser(bytes: buffer, file: file)
+      return try parser.document()
+    }
+  }
+
+  /// The member of an object; nil if there is none or this is no object.
+  package subscript(key: String) -> JSONValue? {
+    guard case .object(let members) = self else { return nil }
+    let key = Array(key.utf8)
+    return members.first { $0.key == key }?.value
+  }
+
+  package var string: String? {
+    if case .string(let bytes) = self { return String(decoding: bytes, as: UTF8.self) }
+    return nil
+  }
+
+  package var bool: Bool? {
+    if case .bool(let value) = self { return value }
+    return nil
+  }
+
+  package var number: Double? {
+    if case .number(let value) = self { return value }
+    return nil
+  }
+
+  package var array: [JSONValue]? {
+    if case .array(let values) = self { return values }
+    return nil
+  }
+
+  package var isNull: Bool { self == .null }
+}
+
+/// Recursive descent over bytes (RFC 8259).
+private struct JSONParser {
+  let bytes: UnsafeBufferPointer<UInt8>
+  let file: String?
+  var index = 0
+  var depth = 0
+
+  mutating func document() throws -> JSONValue {
+    if bytes.starts(with: [0xef, 0xbb, 0xbf]) { index = 3 }
+    let value = try value()
+    skipSpace()
+    if index < bytes.count { throw failure("something follows the JSON value") }
+    return value
+  }
+
+  private func failure(_ message: String) -> Failure {
+    Failure(.badInput, "not valid JSON: \(message)", file: file, offset: index)
+  }
+
+  private mutating func skipSpace() {
+    while index < bytes.count, case let byte = bytes[index], byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 9 {
+      index += 1
+    }
+  }
+
+  private mutating func take(_ byte: UInt8) -> Bool {
+    guard index < bytes.count, bytes[index] == byte else { return false }
+    index += 1
+    return true
+  }
+
+  private mutating func take(word: StaticString) -> Bool {
+    let word = UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
+    guard bytes.dropFirst(index).starts(with: word) else { return false }
+    index += word.count
+    return true
+  }
+
+  private mutating func value() throws -> JSONValue {
+    skipSpace()
+    guard index < bytes.count else { throw failure("the file ends too early") }
+    switch bytes[index] {
+    case UInt8(ascii: "\""): return .string(try string())
+    case UInt8(ascii: "{"): return try nested { try $0.object() }
+    case UInt8(ascii: "["): return try nested { try $0.array() }
+    case UInt8(ascii: "t"): if take(word: "true") { return .bool(true) }
+    case UInt8(ascii: "f"): if take(word: "false") { return .bool(false) }
+    case UInt8(ascii: "n"): if take(word: "null") { return .null }
+    case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try number()
+    default: break
+    }
+    throw failure("a value was expected")
+  }
+
+  private mutating func nested(_ body: (inout JSONParser) throws -> JSONValue) throws -> JSONValue {
+    depth += 1
+    if depth > 512 { throw failure("nested more than 512 deep") }
+    defer { depth -= 1 }
+    index += 1
+    return try body(&self)
+  }
+
+  private mutating func array() throws -> JSONValue {
+    var values: [JSONValue] = []
+    skipSpace()
+    if take(UInt8(ascii: "]")) { return .array(values) }
+    while true {
+      values.append(try value())
+      skipSpace()
+      if take(UInt8(ascii: "]")) { return .array(values) }
+      if !take(UInt8(ascii: ",")) { throw failure("\",\" or \"]\" was expected") }
+    }
+  }
+
+  private mutating func object() throws -> JSONValue {
+    var members: [JSONValue.Member] = []
+    skipSpace()
+    if take(UInt8(ascii: "}")) { return .object(members) }
+    while true {
+      skipSpace()
+      guard index < bytes.count, bytes[index] == UInt8(ascii: "\"") else { throw failure("a key was expected") }
+      let key = try string()
+      skipSpace()
+      if !take(UInt8(ascii: ":")) { throw failure("\":\" was expected") }
+      members.append(JSONValue.Member(key: key, value: try value()))
+      skipSpace()
+      if take(UInt8(ascii: "}")) { return .object(members) }
+      if !take(UInt8(ascii: ",")) { throw failure("\",\" or \"}\" was expected") }
+    }
+  }
+
+  private mutating func number() throws -> JSONValue {
+    let start = index
+    var whole = 0
+    while index < bytes.count, case let digit = bytes[index] &- 0x30, digit < 10, index - start < 15 {
+      whole = whole * 10 + Int(digit)
+      index += 1
+    }
+    let isInteger =
+      index > start && (index == bytes.count || !"0123456789+-.eE".utf8.contains(bytes[index]))
+    if isInteger { return .number(Double(whole)) }
+    while index < bytes.count, "0123456789+-.eE".utf8.contains(bytes[index]) { index += 1 }
+    guard let value = Double(String(decoding: bytes[start..<index], as: UTF8.self)) else {
+      throw failure("a number was expected")
+    }
+    return .number(value)
+  }
+
+  private mutating func string() throws -> [UInt8] {
+    index += 1
+    let start = index
+    while index < bytes.count, bytes[index] != UInt8(ascii: "\""), bytes[index] != UInt8(ascii: "\\") { index += 1 }
+    guard index < bytes.count else { throw failure("a string does not end") }
+    var text = Array(bytes[start..<index])
+    while true {
+      guard index < bytes.count else { throw failure("a string does not end") }
+      let byte = bytes[index]
+      index += 1
+      if byte == UInt8(ascii: "\"") { return text }
+      if byte == UInt8(ascii: "\\") { try escape(into: &text) } else { text.append(byte) }
+    }
+  }
+
+  private mutating func escape(into text: inout [UInt8]) throws {
+    guard index < bytes.count else { throw failure("a string does not end") }
+    let byte = bytes[index]
+    index += 1
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)
+    case UInt8(ascii: "b"): text.append(8)
+    case UInt8(ascii: "f"): text.append(12)
+    case UInt8(ascii: "n"): text.append(10)
+    case UInt8(ascii: "r"): text.append(13)
+    case UInt8(ascii: "t"): text.append(9)
+    case UInt8(ascii: "u"):
+      var unit = try fourDigits()
+      if unit & 0xfc00 == 0xd800, take(word: "\\u") {
+        let low = try fourDigits()
+        if low & 0xfc00 == 0xdc00 {
+          unit = 0x10000 + (unit & 0x3ff) << 10 + (low & 0x3ff)
+        } else {
+          text.append(contentsOf: [0xef, 0xbf, 0xbd])
+          unit = low
+        }
+      }
+      text.append(contentsOf: String(Unicode.Scalar(unit) ?? "\u{fffd}").utf8)
+    default: throw failure("an unknown escape")
+    }
+  }
+
+  private mutating func fourDigits() throws -> UInt32 {
+    guard index + 4 <= bytes.count,
+      let value = UInt32(String(decoding: bytes[index..<(index + 4)], as: UTF8.self), radix: 16)
+    else { throw failure("four hexadecimal digits were expected") }
+    index += 4
+    return value
+  }
+}

@@ -1,0 +1,59 @@
+/// A byte string of 1 to 15 bytes in two machine words, so that it is compared at once and stored in place. Nearly all
+/// words of most languages fit.
+package struct ShortKey: Equatable, Sendable {
+  /// The longest key in bytes.
+  package static let maximumLength = 15
+
+  /// Bytes 0..<8, little-endian, zero-padded.
+  package var low: UInt64
+  /// Bytes 8..<15, the length in the top byte: 0 only in ``free``.
+  package var high: UInt64
+
+  /// No key.
+  package static let free = ShortKey(low: 0, high: 0)
+
+  @inlinable @inline(__always) package init(low: UInt64, high: UInt64) {
+    self.low = low
+    self.high = high
+  }
+
+  /// The key at `start`. `readable` bytes from there on may be read: 16 or more make it faster.
+  @inlinable @inline(__always)
+  package init(_ start: UnsafePointer<UInt8>, length: Int, readable: Int) {
+    low = 0
+    high = 0
+    if readable >= 16 {
+      let raw = UnsafeRawPointer(start)
+      low = UInt64(littleEndian: raw.loadUnaligned(as: UInt64.self))
+      if length < 8 {
+        low &= (1 << UInt64(truncatingIfNeeded: length &* 8)) &- 1
+      } else {
+        high = UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+        high &= (1 << UInt64(truncatingIfNeeded: (length &- 8) &* 8)) &- 1
+      }
+    } else {
+      for index in 0..<length {
+        if index < 8 {
+          low |= UInt64(start[index]) << UInt64(index * 8)
+        } else {
+          high |= UInt64(start[index]) << UInt64((index - 8) * 8)
+        }
+      }
+    }
+    high |= UInt64(truncatingIfNeeded: length) << 56
+  }
+
+  @inlinable @inline(__always) package var length: Int { Int(truncatingIfNeeded: high >> 56) }
+
+  @inlinable @inline(__always) package var hash: Int {
+    let product = (low ^ 0x9e37_79b9_7f4a_7c15).multipliedFullWidth(by: high ^ 0xd6e8_feb8_6659_fd93)
+    return Int(truncatingIfNeeded: product.high ^ product.low)
+  }
+
+  /// Calls `body` with the bytes.
+  package func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) throws -> Result) rethrows -> Result {
+    try withUnsafeBytes(of: (low.littleEndian, high.littleEndian)) {
+      try body(UnsafeBufferPointer(start: $0.baseAddress!.assumingMemoryBound(to: UInt8.self), count: length))
+    }
+  }
+}

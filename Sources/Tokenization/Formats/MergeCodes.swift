@@ -1,0 +1,108 @@
+import Support
+
+/// Codes files of word mode: a merge a line, the best first, `</w>` at the end of what ends a word.
+///
+/// - subword-nmt 0.2: a line `#version: 0.2`, then `left right`;
+/// - subword-nmt 0.1: no version line, `left right`; the end of a word is a symbol `</w>` of its own (read only);
+/// - fastBPE: `left right count`.
+///
+/// A merge that occurs twice counts where it stands first. Tokens hold no spaces or line feeds; any other byte may occur.
+package enum MergeCodes {
+  package enum Format: String, Sendable, CaseIterable {
+    case subwordNMT = "subword-nmt"
+    case fastBPE = "fastbpe"
+  }
+
+  package static func write(_ learned: LearnedMerges, format: Format) -> [UInt8] {
+    let texts = learned.symbolTexts()
+    var out: [UInt8] = []
+    if format == .subwordNMT { out.append(contentsOf: "#version: 0.2\n".utf8) }
+    for merge in learned.merges {
+      out.append(contentsOf: texts[Int(merge.left)])
+      out.append(0x20)
+      out.append(contentsOf: texts[Int(merge.right)])
+      if format == .fastBPE { out.append(contentsOf: " \(merge.count)".utf8) }
+      out.append(0x0a)
+    }
+    return out
+  }
+
+  /// The vocabulary is what the merges mention, since a codes file has no other: ``Tokenizer/unknownToken``, the symbols
+  /// that no merge makes in byte order, the results in the order of the merges, ``Tokenizer/endOfText``.
+  package static func read(_ bytes: [UInt8], file: String) throws -> Tokenizer {
+    var lines = bytes.split(separator: 0x0a, omittingEmptySubsequences: false)
+    if lines.last?.isEmpty == true { lines.removeLast() }
+    if bytes.starts(with: [0xef, 0xbb, 0xbf]) { lines[0] = lines[0].dropFirst(3) }
+    guard let first = lines.first else {
+      throw Failure(.badInput, "the file is empty", file: file, remedy: "Give the codes that learn-bpe wrote")
+    }
+    // A token may end in a carriage return, so only a file of CR LF throughout loses them.
+    let hasCarriageReturns = lines.allSatisfy { $0.last == 0x0d }
+    if hasCarriageReturns { lines = lines.map { $0.dropLast() } }
+
+    let header = String(decoding: hasCarriageReturns ? first.dropLast() : first, as: UTF8.self)
+    var columns = 2
+    var endOfWordIsSymbol = false
+    var skipped = 0
+    if header.hasPrefix("#version:") && header.split(separator: " ").count < 3 {
+      switch header.dropFirst("#version:".count).drop(while: { $0 == " " }) {
+      case "0.2": break
+      case "0.1": endOfWordIsSymbol = true
+      case let version:
+        throw Failure(
+          .badInput, "the codes have version \(version); 0.1 and 0.2 are known", file: file, line: 1)
+      }
+      skipped = 1
+    } else if fields(lines[0]).count == 3 {
+      columns = 3
+    } else {
+      endOfWordIsSymbol = true
+    }
+    var pairs: [([UInt8], [UInt8])] = []
+    pairs.reserveCapacity(lines.count)
+    for (index, line) in lines.enumerated().dropFirst(skipped) {
+      let parts = fields(line)
+      let isWhole =
+        parts.count == columns && !parts[0].isEmpty && !parts[1].isEmpty
+        && (columns == 2 || parts[2].allSatisfy { $0 &- 0x30 < 10 } && !parts[2].isEmpty)
+      guard isWhole else {
+        throw Failure(
+          .badInput,
+          columns == 3 ? "not a merge of the form \"left right count\"" : "not a merge of the form \"left right\"",
+          file: file, line: index + 1,
+          remedy: "Give a codes file of learn-bpe, fastBPE or subword-nmt, or a tokenizer.json")
+      }
+      pairs.append((Array(parts[0]), Array(parts[1])))
+    }
+    return tokenizer(pairs, endOfWordIsSymbol: endOfWordIsSymbol)
+  }
+
+  private static func fields(_ line: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
+    line.split(separator: 0x20, omittingEmptySubsequences: false)
+  }
+
+  private static func tokenizer(_ pairs: [([UInt8], [UInt8])], endOfWordIsSymbol: Bool) -> Tokenizer {
+    let results = Set(pairs.map { $0.0 + $0.1 })
+    var alphabet = Set<[UInt8]>()
+    for (left, right) in pairs {
+      for side in [left, right] where !results.contains(side) { alphabet.insert(side) }
+    }
+    if endOfWordIsSymbol { alphabet.insert(EndOfWord.mark) }
+    var tokens = [Array(Tokenizer.unknownToken.utf8)]
+    tokens.append(contentsOf: alphabet.sorted { $0.lexicographicallyPrecedes($1) })
+    var ids: [[UInt8]: UInt32] = [:]
+    for (id, token) in tokens.enumerated().dropFirst() { ids[token] = UInt32(id) }
+    for (left, right) in pairs where ids[left + right] == nil {
+      ids[left + right] = UInt32(tokens.count)
+      tokens.append(left + right)
+    }
+    let merges = pairs.map { Tokenizer.Merge(left: ids[$0]!, right: ids[$1]!, result: ids[$0 + $1]!) }
+    let end = UInt32(tokens.count)
+    tokens.append(Array(Tokenizer.endOfText.utf8))
+    return Tokenizer(
+      mode: .word, preTokenizer: .words, tokens: tokens, merges: merges,
+      specialTokens: [
+        .init(id: 0, text: Tokenizer.unknownToken), .init(id: end, text: Tokenizer.endOfText),
+      ], unknown: 0, endOfWordIsSymbol: endOfWordIsSymbol)
+  }
+}

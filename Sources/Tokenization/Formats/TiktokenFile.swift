@@ -1,0 +1,77 @@
+import Foundation
+import Support
+
+/// `.tiktoken`: a line `base64(token) rank` for each token, the 256 bytes among them. The rank is the id and the order of
+/// merging. The file holds neither pattern nor special tokens: the pattern is told by the file's name, and
+/// ``Tokenizer/endOfText`` takes the first id behind the last rank.
+package enum TiktokenFile {
+  package static func read(_ bytes: [UInt8], file: String) throws -> Tokenizer {
+    let name = Path.name(of: file).lowercased()
+    let patterns: [(String, PreTokenizer)] = [
+      ("cl100k", .cl100k), ("o200k", .o200k), ("gpt2", .gpt2), ("r50k", .gpt2), ("p50k", .gpt2),
+    ]
+    guard let preTokenizer = patterns.first(where: { name.contains($0.0) })?.1 else {
+      throw Failure(
+        .usage, "the pattern of a .tiktoken file is not in the file", file: file,
+        remedy: "Let its name say which, as in NAME.gpt2.tiktoken: gpt2, cl100k or o200k")
+    }
+    var tokens: [[UInt8]] = []
+    for (index, line) in bytes.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
+      let line = line.last == 0x0d ? line.dropLast() : line
+      if line.isEmpty { continue }
+      let parts = line.split(separator: 0x20)
+      guard parts.count == 2, let token = Data(base64Encoded: Data(parts[0])), !token.isEmpty,
+        let rank = Int(String(decoding: parts[1], as: UTF8.self)), rank == tokens.count
+      else {
+        throw Failure(
+          .badInput, "not a line of base64 and the rank \(tokens.count)", file: file, line: index + 1,
+          remedy: "Give a whole .tiktoken file, sorted by rank")
+      }
+      tokens.append(Array(token))
+    }
+    let merges = try merges(tokens, file: file)
+    let end = UInt32(tokens.count)
+    return Tokenizer(
+      mode: .byteLevel, preTokenizer: preTokenizer, tokens: tokens + [Array(Tokenizer.endOfText.utf8)],
+      merges: merges, specialTokens: [.init(id: end, text: Tokenizer.endOfText)])
+  }
+
+  /// Each token of more than one byte is the merge of the two that the merges before it leave of its bytes. One of which
+  /// they leave more can never come about and has no merge.
+  private static func merges(_ tokens: [[UInt8]], file: String) throws -> [Tokenizer.Merge] {
+    let index = Vocabulary(tokens)
+    let bytes = try (UInt8.min...UInt8.max).map { byte -> UInt32 in
+      guard let id = index.id(of: [byte]) else {
+        throw Failure(.badInput, "has no token for the byte \(byte)", file: file, remedy: "Give a whole .tiktoken file")
+      }
+      return id
+    }
+    var table = MergeTable(capacity: tokens.count)
+    var merger = WordMerger()
+    var merges: [Tokenizer.Merge] = []
+    for (id, token) in tokens.enumerated() where token.count > 1 {
+      merger.reserve(token.count)
+      for (place, byte) in token.enumerated() { merger.symbols[place] = bytes[Int(byte)] }
+      let count = table.withView { merger.merge($0, count: token.count) }
+      guard count == 2 else { continue }
+      let merge = Tokenizer.Merge(left: merger.symbols[0], right: merger.symbols[1], result: UInt32(id))
+      table.insert(merge, rank: merges.count)
+      merges.append(merge)
+    }
+    return merges
+  }
+
+  /// The tokens of a byte-level tokenizer whose merges make the ids in order, as ours do.
+  package static func write(_ tokenizer: Tokenizer) throws -> [UInt8] {
+    let isInOrder = zip(tokenizer.merges, tokenizer.merges.dropFirst()).allSatisfy { $0.result < $1.result }
+    guard tokenizer.mode == .byteLevel, isInOrder else {
+      throw Failure(.usage, "a .tiktoken file needs a byte-level tokenizer whose ids are in the order of its merges")
+    }
+    let specials = Set(tokenizer.specialTokens.map(\.id))
+    var out: [UInt8] = []
+    for id in 0..<UInt32(tokenizer.vocabulary.count) where !specials.contains(id) {
+      out += Array(Data(tokenizer.vocabulary[id]).base64EncodedData()) + Array(" \(id)\n".utf8)
+    }
+    return out
+  }
+}

@@ -1,0 +1,64 @@
+/// Rank and result of every merge, by its pair: open addressing in 16-byte slots, at most half full.
+struct MergeTable: Sendable {
+  /// Larger than every entry of the table: no merge.
+  static let none = UInt64.max
+
+  fileprivate struct Slot {
+    var key = UInt64.max
+    var value = MergeTable.none
+  }
+  private var slots: [Slot]
+
+  init(_ merges: [Tokenizer.Merge]) {
+    self.init(capacity: merges.count)
+    for (rank, merge) in merges.enumerated() { insert(merge, rank: rank) }
+  }
+
+  /// An empty table with room for `capacity` merges.
+  init(capacity: Int) {
+    var size = 64
+    while size < capacity * 2 { size *= 2 }
+    slots = [Slot](repeating: Slot(), count: size)
+  }
+
+  /// A pair that is there already keeps its first rank.
+  mutating func insert(_ merge: Tokenizer.Merge, rank: Int) {
+    let key = UInt64(merge.left) << 32 | UInt64(merge.right)
+    var index = Self.index(key, slots.count)
+    while slots[index].key != .max && slots[index].key != key { index = (index + 1) & (slots.count - 1) }
+    if slots[index].key == key { return }
+    slots[index] = Slot(key: key, value: UInt64(rank) << 32 | UInt64(merge.result))
+  }
+
+  @inline(__always) private static func index(_ key: UInt64, _ capacity: Int) -> Int {
+    let product = key.multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
+    return Int(truncatingIfNeeded: product.high ^ product.low) & (capacity - 1)
+  }
+
+  func withView<Result>(_ body: (View) throws -> Result) rethrows -> Result {
+    try slots.withUnsafeBufferPointer { try body(View(slots: $0.baseAddress!, mask: slots.count - 1)) }
+  }
+
+  /// The table without its array's checks, for one scope.
+  struct View {
+    private let slots: UnsafePointer<Slot>
+    private let mask: Int
+
+    fileprivate init(slots: UnsafePointer<Slot>, mask: Int) {
+      self.slots = slots
+      self.mask = mask
+    }
+
+    /// `rank << 32 | result`, ``MergeTable/none`` if the two do not merge. Comparing such values compares ranks.
+    @inline(__always) func lookUp(_ left: UInt32, _ right: UInt32) -> UInt64 {
+      let key = UInt64(left) << 32 | UInt64(right)
+      var index = MergeTable.index(key, mask + 1)
+      while true {
+        let slot = slots[index]
+        if slot.key == key { return slot.value }
+        if slot.key == .max { return MergeTable.none }
+        index = (index + 1) & mask
+      }
+    }
+  }
+}

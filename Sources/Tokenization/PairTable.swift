@@ -1,0 +1,70 @@
+/// What learning knows of each pair of symbols that can still be merged: its count and where it occurs. Open addressing
+/// keyed by both ids in one word.
+struct PairTable: ~Copyable {
+  struct Entry {
+    var key = PairTable.free
+    var count = 0
+    /// The part of the trainer's posting array that lists the pair's positions, ascending, outdated ones among them.
+    var firstPosting = 0
+    var postings = 0
+  }
+
+  /// No pair has this key: ids end well below.
+  static let free = UInt64.max
+
+  private(set) var entries: UnsafeMutableBufferPointer<Entry>
+  private(set) var used = 0
+
+  init() {
+    entries = .allocate(capacity: 1 << 12)
+    entries.initialize(repeating: Entry())
+  }
+
+  deinit { entries.deallocate() }
+
+  @inline(__always) static func key(_ left: UInt32, _ right: UInt32) -> UInt64 {
+    UInt64(left) << 32 | UInt64(right)
+  }
+
+  @inline(__always) private static func slot(_ key: UInt64, _ capacity: Int) -> Int {
+    let product = key.multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
+    return Int(truncatingIfNeeded: product.high ^ product.low) & (capacity - 1)
+  }
+
+  /// The entry of a pair, nil where it has none. Valid until the next ``insert(_:)``.
+  @inline(__always) func find(_ key: UInt64) -> UnsafeMutablePointer<Entry>? {
+    var index = Self.slot(key, entries.count)
+    while true {
+      let entry = entries.baseAddress! + index
+      if entry.pointee.key == key { return entry }
+      if entry.pointee.key == Self.free { return nil }
+      index = (index + 1) & (entries.count - 1)
+    }
+  }
+
+  /// The entry of a pair, new where it had none. Valid until the next insertion.
+  mutating func insert(_ key: UInt64) -> UnsafeMutablePointer<Entry> {
+    if let entry = find(key) { return entry }
+    if used * 2 >= entries.count { grow() }
+    used += 1
+    let entry = firstFree(key, entries)
+    entry.pointee.key = key
+    return entry
+  }
+
+  private func firstFree(_ key: UInt64, _ entries: UnsafeMutableBufferPointer<Entry>)
+    -> UnsafeMutablePointer<Entry>
+  {
+    var index = Self.slot(key, entries.count)
+    while entries[index].key != Self.free { index = (index + 1) & (entries.count - 1) }
+    return entries.baseAddress! + index
+  }
+
+  private mutating func grow() {
+    let larger = UnsafeMutableBufferPointer<Entry>.allocate(capacity: entries.count * 2)
+    larger.initialize(repeating: Entry())
+    for entry in entries where entry.key != Self.free { firstFree(entry.key, larger).pointee = entry }
+    entries.deallocate()
+    entries = larger
+  }
+}

@@ -1,0 +1,132 @@
+import Support
+
+/// How a text is cut into pre-tokens, the pieces inside which BPE merges. The pre-tokens of one text, joined, are the
+/// text, byte for byte; only ``words`` drops what separates them.
+///
+/// A byte that is not well-formed UTF-8 counts as a character that is neither letter, number nor white space.
+package enum PreTokenizer: String, Sendable, CaseIterable {
+  /// GPT-2 (Radford et al. 2019), the pattern of r50k.
+  case gpt2
+  /// GPT-4, as tiktoken publishes it: white space that ends the text stays in one piece.
+  case cl100k
+  /// The same with the older form of the pattern, which Llama 3 and others carry in their tokenizer.json: white space
+  /// that ends the text is cut behind its last line break.
+  case llama3
+  /// GPT-4o: words are also cut where lower case turns into upper case.
+  case o200k
+  /// GPT-2's treatment of white space around runs of anything else.
+  case whitespace
+  /// The whole text is one pre-token.
+  case none
+  /// Runs of anything but the bytes 0x20 and 0x0A, as fastBPE splits: the pre-tokenizer of word mode.
+  case words
+
+  /// The pattern in the syntax of the `tokenizers` library, which ``words`` uses for the separators; nil where that
+  /// library has a part of its own for it (``gpt2``) or needs none (``none``).
+  package var pattern: String? {
+    switch self {
+    case .gpt2, .none: nil
+    case .cl100k:
+      #"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+\z|\s*[\r\n]+|\s+(?!\S)|\s+"#
+    case .llama3:
+      #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+    case .o200k:
+      #"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"#
+        + #"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"#
+        + #"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+    case .whitespace: #" ?\S+|\s+(?!\S)|\s+"#
+    case .words: "[ \\n]+"
+    }
+  }
+
+  /// Calls `body(start, end)` for each pre-token in order; none is empty.
+  @inline(__always)
+  func forEachPreToken(in text: UnsafeBufferPointer<UInt8>, _ body: (_ start: Int, _ end: Int) -> Void) {
+    let classified = ClassifiedText(text)
+    var start = 0
+    switch self {
+    case .gpt2:
+      while start < text.count {
+        let end = GPT2Pattern.end(of: start, in: classified)
+        body(start, end)
+        start = end
+      }
+    case .cl100k, .llama3:
+      let keepsFinalSpace = self == .cl100k
+      while start < text.count {
+        let end = CL100KPattern.end(of: start, in: classified, keepsFinalSpace: keepsFinalSpace)
+        body(start, end)
+        start = end
+      }
+    case .o200k:
+      while start < text.count {
+        let end = O200KPattern.end(of: start, in: classified)
+        body(start, end)
+        start = end
+      }
+    case .whitespace:
+      while start < text.count {
+        let end = WhitespacePattern.end(of: start, in: classified)
+        body(start, end)
+        start = end
+      }
+    case .none: if text.count > 0 { body(0, text.count) }
+    case .words:
+      while start < text.count {
+        while start < text.count && Self.isWordSeparator(text[start]) { start += 1 }
+        var end = start
+        while end < text.count && !Self.isWordSeparator(text[end]) { end += 1 }
+        if end > start { body(start, end) }
+        start = end
+      }
+    }
+  }
+
+  @inline(__always) static func isWordSeparator(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0a }
+
+  /// The pre-tokens of a text. For tests and inspection; the hot paths do not copy.
+  package func split(_ text: [UInt8]) -> [[UInt8]] {
+    var pieces: [[UInt8]] = []
+    text.withUnsafeBufferPointer { buffer in
+      forEachPreToken(in: buffer) { pieces.append(Array(buffer[$0..<$1])) }
+    }
+    return pieces
+  }
+
+  /// The first and the last place inside the text where it can be cut without changing its pre-tokens, whatever comes
+  /// before and behind it: those of the whole are those of the parts. nil where there is none. So a stream can be taken
+  /// in pieces of any size.
+  func safeCuts(in text: UnsafeBufferPointer<UInt8>) -> (first: Int, last: Int)? {
+    if self == .none || text.count < 2 { return nil }
+    let classified = ClassifiedText(text)
+    guard let last = (1..<text.count).last(where: { isSafeCut($0, in: classified) }) else { return nil }
+    return ((1..<text.count).first { isSafeCut($0, in: classified) }!, last)
+  }
+
+  /// No pattern looks back, so a cut is safe where a pre-token ends for certain: before a space that follows anything
+  /// but white space (no pre-token has a space behind its first character unless it is all white space), and before
+  /// a line feed or an ASCII character of class `other` that follows a letter or number.
+  private func isSafeCut(_ cut: Int, in text: ClassifiedText) -> Bool {
+    let next = text.bytes[cut]
+    if self == .words { return Self.isWordSeparator(next) }
+    // An ASCII byte never belongs to the character before it.
+    guard next < 0x80, let previous = classOfCharacter(endingAt: cut, in: text) else { return false }
+    let isLetterOrNumber = CharacterClass.isLetter(previous) || previous == CharacterClass.number
+    switch next {
+    case 0x20: return previous != CharacterClass.space
+    case 0x0a: return isLetterOrNumber
+    case UInt8(ascii: "'"): return false  // It may be the contraction of a word (o200k).
+    default:
+      return self != .whitespace && isLetterOrNumber && CharacterClasses.table[Int(next)] == CharacterClass.other
+    }
+  }
+
+  private func classOfCharacter(endingAt end: Int, in text: ClassifiedText) -> UInt8? {
+    var start = end - 1
+    while start > 0 && end - start < 4 && text.bytes[start] & 0xc0 == 0x80 { start -= 1 }
+    // The first bytes of the text may be the end of a character that began before it.
+    if text.bytes[start] & 0xc0 == 0x80 { return nil }
+    let (kind, length) = text.character(at: start)
+    return start + length == end ? kind : nil
+  }
+}

@@ -1,0 +1,136 @@
+import Support
+
+/// A vocabulary with the merges that lead to it: everything that turns text into ids and back. A value; ``BPEEncoder``
+/// holds the tables that make encoding fast.
+package struct Tokenizer: Sendable {
+  package enum Mode: String, Sendable, CaseIterable {
+    /// Symbols begin as bytes; any text can be encoded and decoding gives it back byte for byte.
+    case byteLevel = "byte-level"
+    /// Words split at spaces and line feeds, symbols begin as characters, the last of a word is marked.
+    case word
+  }
+
+  /// Two tokens that become one. Its rank is its place in ``Tokenizer/merges``.
+  package struct Merge: Sendable, Equatable {
+    package let left, right, result: UInt32
+  }
+
+  package struct SpecialToken: Sendable, Equatable {
+    package let id: UInt32
+    package let text: String
+  }
+
+  package static let endOfText = "<|endoftext|>"
+  package static let unknownToken = "<unk>"
+
+  package let mode: Mode
+  package let preTokenizer: PreTokenizer
+  /// Token bytes by id; in word mode a token that ends a word carries `</w>`. Special tokens have their text here too,
+  /// but text never encodes to them.
+  package let vocabulary: Vocabulary
+  package let merges: [Merge]
+  /// Ascending ids.
+  package let specialTokens: [SpecialToken]
+  /// Stands for characters without a token; word mode only.
+  package let unknown: UInt32?
+  /// A pre-token that is itself a token is not merged but taken whole (Llama 3).
+  package let ignoresMerges: Bool
+  /// subword-nmt's format 0.1: the end of a word is a symbol of its own, not glued to the last character.
+  package let endOfWordIsSymbol: Bool
+  private let isSpecial: [Bool]
+
+  /// `tokens` by id, the special tokens among them.
+  init(
+    mode: Mode, preTokenizer: PreTokenizer, tokens: [[UInt8]], merges: [Merge], specialTokens: [SpecialToken],
+    unknown: UInt32? = nil, ignoresMerges: Bool = false, endOfWordIsSymbol: Bool = false
+  ) {
+    self.mode = mode
+    self.preTokenizer = preTokenizer
+    vocabulary = Vocabulary(tokens)
+    self.merges = merges
+    self.specialTokens = specialTokens.sorted { $0.id < $1.id }
+    self.unknown = unknown
+    self.ignoresMerges = ignoresMerges
+    self.endOfWordIsSymbol = endOfWordIsSymbol
+    var isSpecial = [Bool](repeating: false, count: tokens.count)
+    for token in specialTokens { isSpecial[Int(token.id)] = true }
+    self.isSpecial = isSpecial
+  }
+
+  /// The tokenizer of what was learned. Ids: in word mode first ``unknownToken``, then the alphabet in its order, the
+  /// merges in theirs, and the special tokens.
+  package init(
+    _ learned: LearnedMerges, mode: Mode, preTokenizer: PreTokenizer, specialTokens: [String] = [endOfText]
+  ) {
+    let base = UInt32(mode == .word ? 1 : 0)
+    var tokens = learned.symbolTexts()
+    if mode == .word { tokens.insert(Array(Self.unknownToken.utf8), at: 0) }
+    let merges = learned.merges.enumerated().map { rank, merge in
+      Merge(
+        left: merge.left + base, right: merge.right + base,
+        result: UInt32(learned.alphabet.count + rank) + base)
+    }
+    var specials: [SpecialToken] = []
+    if mode == .word { specials.append(SpecialToken(id: 0, text: Self.unknownToken)) }
+    for text in specialTokens where !specials.contains(where: { $0.text == text }) {
+      specials.append(SpecialToken(id: UInt32(tokens.count), text: text))
+      tokens.append(Array(text.utf8))
+    }
+    self.init(
+      mode: mode, preTokenizer: preTokenizer, tokens: tokens, merges: merges, specialTokens: specials,
+      unknown: mode == .word ? 0 : nil)
+  }
+
+  package func id(ofSpecialToken text: String) -> UInt32? {
+    specialTokens.first { $0.text == text }?.id
+  }
+
+  /// The id that ends a document: the special token of one of the usual names.
+  package var endOfDocument: UInt32? {
+    for name in [Self.endOfText, "<|end_of_text|>", "</s>", "<eos>", "<|end|>"] {
+      if let id = id(ofSpecialToken: name) { return id }
+    }
+    return nil
+  }
+
+  /// The text of ids. Byte-level: exactly the bytes that were encoded. Word mode: words with one space between them, as
+  /// the spacing of the text is not in the ids; an unknown character shows as ``unknownToken``. Special tokens are left out unless `keepsSpecialTokens`; ids outside the
+  /// vocabulary throw.
+  package func decode(_ ids: UnsafeBufferPointer<UInt32>, keepsSpecialTokens: Bool = false) throws -> [UInt8] {
+    var text: [UInt8] = []
+    text.reserveCapacity(ids.count * 5)
+    try append(ids, to: &text, keepsSpecialTokens: keepsSpecialTokens)
+    return text
+  }
+
+  package func decode(_ ids: [UInt32], keepsSpecialTokens: Bool = false) throws -> [UInt8] {
+    try ids.withUnsafeBufferPointer { try decode($0, keepsSpecialTokens: keepsSpecialTokens) }
+  }
+
+  private func append(
+    _ ids: UnsafeBufferPointer<UInt32>, to text: inout [UInt8], keepsSpecialTokens: Bool
+  ) throws {
+    try vocabulary.withBytes { bytes in
+      for (index, id) in ids.enumerated() {
+        guard id < vocabulary.count else {
+          throw Failure(
+            .badInput, "id \(id), the \(index + 1)th, is not in the vocabulary of \(vocabulary.count) tokens",
+            remedy: "Decode with the tokenizer that encoded")
+        }
+        if isSpecial[Int(id)] {
+          // Unknown characters leave a trace, whoever asks.
+          if keepsSpecialTokens || id == unknown { text.append(contentsOf: bytes[vocabulary.range(of: id)]) }
+          continue
+        }
+        let token = bytes[vocabulary.range(of: id)]
+        if mode == .word && token.count >= 4 && token.suffix(4).elementsEqual(EndOfWord.mark) {
+          text.append(contentsOf: token.dropLast(4))
+          text.append(0x20)
+        } else {
+          text.append(contentsOf: token)
+        }
+      }
+    }
+    if mode == .word && text.last == 0x20 { text.removeLast() }
+  }
+}
