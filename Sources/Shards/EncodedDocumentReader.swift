@@ -65,7 +65,9 @@ package final class EncodedDocumentReader {
     while try nextDocument(body) {}
   }
 
-  /// The same for the next document only. Returns false at the end.
+  /// The same for the next document only.
+  ///
+  /// Returns false at the end.
   package func nextDocument(
     _ body: (_ tokens: UnsafeBufferPointer<UInt32>, _ row: DocumentRow) throws -> Void
   ) throws -> Bool {
