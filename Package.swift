@@ -62,7 +62,7 @@ let package = Package(
 
     .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: swift),
     .testTarget(
-      name: "CorpusTests", dependencies: ["Corpus"], resources: [.copy("Fixtures")], swiftSettings: swift),
+      name: "CorpusTests", dependencies: ["Corpus", "Support", "CICU"], resources: [.copy("Fixtures")], swiftSettings: swift),
     .testTarget(
       name: "TokenizationTests", dependencies: ["Tokenization"], resources: [.copy("Fixtures")],
       swiftSettings: swift),
@@ -70,6 +70,6 @@ let package = Package(
     .testTarget(name: "ModelTests", dependencies: ["Model", "Support"], swiftSettings: swift),
     .testTarget(name: "TrainingTests", dependencies: ["Training", "Shards", "Model", "Support"], swiftSettings: swift),
     .testTarget(
-      name: "CommandLineTests", dependencies: ["Support", "pkm-data", "pkm-train"], swiftSettings: swift),
+      name: "CommandLineTests", dependencies: ["Support", "Shards", "pkm-data", "pkm-train"], swiftSettings: swift),
   ]
 )

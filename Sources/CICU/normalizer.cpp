@@ -26,7 +26,6 @@ pkm_normalizer::pkm_normalizer(const pkm_normalizer_options &options)
 uint32_t pkm_normalizer::classify(UChar32 c) {
   const pkm_normalizer_options &options = rules.options;
   if (options.clean_controls && isJoiner(c)) return joiner;
-  if (options.strip_accents && u_charType(c) == U_NON_SPACING_MARK) return complex;
 
   std::string single, result;
   char bytes[4];
@@ -38,14 +37,7 @@ uint32_t pkm_normalizer::classify(UChar32 c) {
   if (!rules.apply(result, ignored)) return complex;
   if (result.empty()) return dropped;
 
-  if (options.letter_case == PKM_CASE_LOWER) {
-    // The small form of sigma depends on what stands around it.
-    icu::UnicodeString decomposition;
-    bool hasSigma = rules.form && rules.form->getDecomposition(c, decomposition)
-                        ? decomposition.indexOf(capitalSigma) >= 0
-                        : c == capitalSigma;
-    if (hasSigma) return complex;
-  }
+  if (rules.dependsOnNeighbors(c)) return complex;
   bool isBoundary = !rules.form || rules.form->hasBoundaryBefore(c);
   if (result == single) {
     if (isBoundary) return plain;

@@ -27,6 +27,9 @@ class Rules {
   // Replaces the text by its normalized form, white space not yet collapsed. Returns false when ICU failed.
   bool apply(std::string &text, size_t &removed);
 
+  // Whether the result for the character depends on what stands around it, beyond composition and order of marks.
+  bool dependsOnNeighbors(UChar32 c) const;
+
   // nullptr for the form "none".
   const icu::Normalizer2 *form = nullptr;
   const pkm_normalizer_options options;
@@ -45,8 +48,6 @@ class Rules {
   const icu::Normalizer2 *decomposition = nullptr;
   const icu::Normalizer2 *composition = nullptr;
 };
-
-constexpr UChar32 capitalSigma = 0x3a3;
 
 inline bool isJoiner(UChar32 c) { return c == 0x200c || c == 0x200d; }
 

@@ -61,22 +61,27 @@ package final class EncodedDocumentReader {
   /// Calls `body` with each document's token ids, without the end-of-document id; they are valid only there.
   package func forEachDocument(
     _ body: (_ tokens: UnsafeBufferPointer<UInt32>, _ row: DocumentRow) throws -> Void
-  )
-    throws
-  {
-    while try next({ bytes, row in
+  ) throws {
+    while try nextDocument(body) {}
+  }
+
+  /// The same for the next document only.
+  ///
+  /// Returns false at the end.
+  package func nextDocument(
+    _ body: (_ tokens: UnsafeBufferPointer<UInt32>, _ row: DocumentRow) throws -> Void
+  ) throws -> Bool {
+    try next { bytes, row in
       ids.removeAll(keepingCapacity: true)
       if tokenBytes == 2 {
-        ids.append(
-          contentsOf: bytes.bindMemory(to: UInt16.self).dropLast().lazy.map {
-            UInt32(UInt16(littleEndian: $0))
-          })
+        for id in bytes.bindMemory(to: UInt16.self).dropLast() {
+          ids.append(UInt32(UInt16(littleEndian: id)))
+        }
       } else {
-        ids.append(
-          contentsOf: bytes.bindMemory(to: UInt32.self).dropLast().lazy.map { UInt32(littleEndian: $0) })
+        for id in bytes.bindMemory(to: UInt32.self).dropLast() { ids.append(UInt32(littleEndian: id)) }
       }
       try ids.withUnsafeBufferPointer { try body($0, row) }
-    }) {}
+    }
   }
 
   private func read(

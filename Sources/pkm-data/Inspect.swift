@@ -4,6 +4,7 @@ import Corpus
 import Foundation
 import Shards
 import Support
+import Tokenization
 
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -27,6 +28,8 @@ struct Inspect: ParsableCommand {
       Path.exists(Path.join(path, DatasetIndex.fileName))
     {
       inspection = try inspect(dataset: Dataset(path))
+    } else if let path = input.inputs.first, input.inputs.count == 1, Self.looksLikeTokenizer(path) {
+      inspection = try inspect(tokenizer: path)
     } else {
       inspection = try inspectCorpus()
     }
@@ -66,6 +69,47 @@ struct Inspect: ParsableCommand {
       // The end-of-document id is no part of the document.
       try dataset.forEachRow(of: split) { lengths.add($0.tokens - 1) }
     }
+    inspection.lengths = lengths
+    inspection.sample = try sample(of: dataset)
+    return inspection
+  }
+
+  /// The beginning of the first document, decoded.
+  private func sample(of dataset: Dataset) throws -> String? {
+    guard let tokenizer = try? TokenizerFile.load(dataset.tokenizerPath),
+      let split = dataset.splits.first(where: { $0 == "train" }) ?? dataset.splits.first
+    else { return nil }
+    var sample: String?
+    _ = try EncodedDocumentReader(dataset, split: split).nextDocument { tokens, _ in
+      let text = try tokenizer.decode(UnsafeBufferPointer(rebasing: tokens.prefix(300)))
+      sample = String(decoding: text, as: UTF8.self)
+    }
+    return sample
+  }
+
+  private static func looksLikeTokenizer(_ path: String) -> Bool {
+    ["merges.txt", ".json", ".codes", ".tiktoken"].contains { path.hasSuffix($0) } && !Path.isDirectory(path)
+  }
+
+  private func inspect(tokenizer path: String) throws -> Inspection {
+    let tokenizer = try TokenizerFile.load(path)
+    var inspection = Inspection(kind: "tokenizer", path: path)
+    inspection.counts["mode"] = .text(tokenizer.mode.rawValue)
+    inspection.counts["pre_tokenizer"] = .text("\(tokenizer.preTokenizer)")
+    inspection.counts["vocabulary_size"] = .count(tokenizer.vocabulary.count)
+    inspection.counts["merges"] = .count(tokenizer.merges.count)
+    let specials = tokenizer.specialTokens.map { "\($0.text) \($0.id)" }
+    inspection.counts["special_tokens"] = .text(specials.isEmpty ? "none" : specials.joined(separator: ", "))
+    var lengths = LengthHistogram(unit: "bytes", counted: "tokens")
+    let special = Set(tokenizer.specialTokens.map(\.id))
+    let ids = (0..<UInt32(tokenizer.vocabulary.count)).filter { !special.contains($0) }
+    for id in ids { lengths.add(tokenizer.vocabulary.range(of: id).count) }
+    let longest = ids.sorted {
+      (tokenizer.vocabulary.range(of: $0).count, $1) > (tokenizer.vocabulary.range(of: $1).count, $0)
+    }
+    inspection.counts["longest_tokens"] = .text(
+      longest.prefix(10).map { "\"\(String(decoding: tokenizer.vocabulary[$0], as: UTF8.self))\"" }
+        .joined(separator: "\n"))
     inspection.lengths = lengths
     return inspection
   }

@@ -98,10 +98,12 @@ struct Inspection {
   }
 }
 
-/// How long documents are, in classes of powers of two.
+/// How long documents or tokens are, in classes of powers of two.
 struct LengthHistogram {
   /// `tokens` or `bytes`.
   let unit: String
+  /// What has the length: `documents` or `tokens`.
+  let counted: String
   private(set) var count = 0
   private(set) var total = 0
   private(set) var shortest = Int.max
@@ -109,7 +111,10 @@ struct LengthHistogram {
   /// Class 0 holds length 0, class n the lengths of n bits.
   private var classes: [Int] = []
 
-  init(unit: String) { self.unit = unit }
+  init(unit: String, counted: String = "documents") {
+    self.unit = unit
+    self.counted = counted
+  }
 
   mutating func add(_ length: Int) {
     count += 1
@@ -127,7 +132,7 @@ struct LengthHistogram {
 
   var json: String {
     let fields = classes.enumerated().filter { $0.element > 0 }.map { number, count in
-      "{\"from\": \(Self.range(number).lowerBound), \"to\": \(Self.range(number).upperBound), \"documents\": \(count)}"
+      "{\"from\": \(Self.range(number).lowerBound), \"to\": \(Self.range(number).upperBound), \(JSONText.quote(counted)): \(count)}"
     }
     return
       "{\"unit\": \(JSONText.quote(unit)), \"shortest\": \(count > 0 ? shortest : 0), \"longest\": \(longest), "
@@ -136,7 +141,7 @@ struct LengthHistogram {
 
   var picture: [String] {
     var lines = [
-      "  documents by length in \(unit): from \(Inspection.grouped(shortest)) to \(Inspection.grouped(longest)), "
+      "  \(counted) by length in \(unit): from \(Inspection.grouped(shortest)) to \(Inspection.grouped(longest)), "
         + "mean \(Inspection.grouped(total / max(1, count)))",
       "",
     ]

@@ -5,6 +5,11 @@ package struct Removal: Sendable, Equatable {
   package let location: DocumentLocation
   /// nil: the document was empty.
   package let first: DocumentLocation?
+
+  package init(location: DocumentLocation, first: DocumentLocation?) {
+    self.location = location
+    self.first = first
+  }
 }
 
 /// Keeps the first of all documents with the same bytes, and no empty document (nothing but ASCII white space).

@@ -87,6 +87,16 @@ package struct DocumentBatch: Sendable {
     }
   }
 
+  /// Gives a document another text, which is appended to the bytes.
+  package mutating func replaceText(at index: Int, by text: [UInt8]) {
+    ranges[index] = bytes.count..<(bytes.count + text.count)
+    bytes += text
+    if !envelopes.isEmpty {
+      let old = envelopes[index]
+      envelopes[index] = JSONEnvelope(before: old.before, after: old.after, isVerbatim: false)
+    }
+  }
+
   /// The documents for which `isKept` is true, in place.
   package mutating func keep(where isKept: (Int) -> Bool) {
     var kept = 0

@@ -11,7 +11,8 @@ import Synchronization
 ///    where they shape the text: after letters of Arabic, Indic and related scripts, and in emoji;
 /// 3. the normalization ``form``;
 /// 4. ``letterCase``, and the form again;
-/// 5. accents (``stripsAccents``): nonspacing marks on Latin, Greek and Cyrillic letters go, other scripts keep theirs;
+/// 5. accents (``stripsAccents``): nonspacing marks on Latin, Greek and Cyrillic letters go, other scripts keep theirs
+///    (without a form, the text becomes NFC);
 /// 6. punctuation (``plainsPunctuation``): typographic quotes, dashes and ellipses to ASCII;
 /// 7. white space (``cleansWhitespace``), last because the other steps make some: a run of it becomes one space, or a
 ///    line end if it holds one, or two if it holds more; it goes at both ends. Line ends are LF, CR, CRLF, VT, FF,
@@ -79,7 +80,11 @@ package final class Normalizer: Sendable {
     idle.withLock { $0.append(engine) }
   }
 
-  deinit { idle.withLock { $0.forEach { pkm_normalizer_destroy($0.pointer) } } }
+  deinit {
+    idle.withLock { engines in
+      for engine in engines { pkm_normalizer_destroy(engine.pointer) }
+    }
+  }
 
   /// The batch with every document normalized: as many documents, in the same order.
   ///

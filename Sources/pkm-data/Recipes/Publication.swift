@@ -42,6 +42,17 @@ struct Publication {
       remedy: "Choose another output or remove it first")
   }
 
+  /// Throws where the directory to be replaced holds something that is not of its dataset.
+  private func checkNothingElse() throws {
+    let known = Set((try? DatasetIndex(directory: output))?.fileNames ?? [])
+    let names = try FileManager.default.contentsOfDirectory(atPath: output)
+    if let other = names.first(where: { !known.contains($0) && !known.isEmpty }) {
+      throw Failure(
+        .inputOutput, "does not belong to the dataset that is to be replaced", file: Path.join(output, other),
+        remedy: "Move it elsewhere and run the recipe again; the new dataset is ready")
+    }
+  }
+
   /// Whether the output is this dataset already.
   func isCurrent(_ dataset: Dataset) throws -> Bool {
     guard let there = try? Dataset(output) else { return false }
@@ -70,6 +81,7 @@ struct Publication {
     try file.write(Array(JSONEncoder().encode(ledger)))
     try file.finish()
     if isTaken {
+      try checkNothingElse()
       try SystemCall.exchange(new, output)
       try? fileManager.removeItem(atPath: new)
     } else {

@@ -94,6 +94,9 @@ private struct Parser {
       case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
         .composer(_, let problem, let mark, _):
         throw Failure(.usage, "not valid YAML: \(problem)", file: path, line: mark.line)
+      case .duplicatedKeysInMapping(let keys, let context):
+        let names = keys.sorted().map { "\"\($0)\"" }.joined(separator: ", ")
+        throw Failure(.usage, "the key \(names) is there twice", file: path, line: context.mark.line)
       default: throw Failure(.usage, "not valid YAML: \(error)", file: path)
       }
     }
@@ -107,13 +110,7 @@ private struct Parser {
 
   func mapping(_ node: Node, _ what: String, _ content: String) throws -> [(key: Node, value: Node)] {
     guard let mapping = node.mapping else { throw failure("\(what) must be a map of \(content)", node) }
-    var seen: Set<String> = []
-    return try mapping.map { key, value in
-      guard seen.insert(try scalar(key, "a key")).inserted else {
-        throw failure("the key \"\(try scalar(key, "a key"))\" is there twice", key)
-      }
-      return (key, value)
-    }
+    return mapping.map { (key: $0.key, value: $0.value) }
   }
 
   func sequence(_ node: Node, _ what: String) throws -> [Node] {

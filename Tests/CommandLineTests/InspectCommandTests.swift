@@ -1,0 +1,32 @@
+import Foundation
+import Shards
+import Testing
+
+@Suite struct InspectCommandTests {
+  @Test func datasets() throws {
+    let scratch = try Scratch()
+    let index = try SampleDataset.write(scratch.path("d"))
+    let text = try Tool.data("inspect", scratch.path("d"))
+    #expect(
+      text.status == 0 && text.text.contains("documents by length in tokens") && text.text.contains("█"))
+    let json = try Tool.data("inspect", "--json", scratch.path("d"))
+    let value = try #require(JSONSerialization.jsonObject(with: json.output) as? [String: Any])
+    let splits = try #require(value["splits"] as? [String: [String: Any]])
+    #expect(splits["train"]?["tokens"] as? Int == index.splits["train"]?.tokens)
+    #expect((value["counts"] as? [String: Any])?["vocabulary_size"] as? Int == 300)
+    let lengths = try #require(value["lengths"] as? [String: Any])
+    let classes = try #require(lengths["classes"] as? [[String: Any]])
+    #expect(classes.reduce(0) { $0 + ($1["documents"] as? Int ?? 0) } == 500)
+  }
+
+  @Test func corpora() throws {
+    let scratch = try Scratch()
+    let file = try scratch.write("a.txt", "one two\n\nthree\u{1}\n")
+    let json = try Tool.data("inspect", "--json", file)
+    let value = try #require(JSONSerialization.jsonObject(with: json.output) as? [String: Any])
+    let counts = try #require(value["counts"] as? [String: Any])
+    #expect(counts["documents"] as? Int == 3 && counts["words"] as? Int == 3)
+    #expect(value["sample"] as? String == "one two")
+    #expect(try Tool.data("inspect", scratch.path("none")).status == 74)
+  }
+}
