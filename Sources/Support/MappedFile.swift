@@ -1,11 +1,16 @@
 import Foundation
 
-/// A whole file as bytes, read by the pages touched. The file must not shrink while it is mapped.
+/// A whole file as bytes, read by the pages touched.
+///
+/// The file must not shrink while it is mapped; `bytes` are valid as long as the object lives.
 package final class MappedFile: @unchecked Sendable {
   // Immutable after `init`; unmapped when the last reference goes.
   package let bytes: UnsafeRawBufferPointer
 
-  package init(_ path: String) throws {
+  /// What the kernel reads ahead.
+  package enum Access { case sequential, random }
+
+  package init(_ path: String, access: Access = .sequential) throws {
     let descriptor = try SystemCall.open(path, O_RDONLY)
     defer { close(descriptor) }
     var status = stat()
@@ -21,8 +26,14 @@ package final class MappedFile: @unchecked Sendable {
     guard let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
       throw SystemCall.failure("map", path)
     }
-    madvise(address, size, MADV_SEQUENTIAL)
+    madvise(address, size, access == .sequential ? MADV_SEQUENTIAL : MADV_RANDOM)
     bytes = UnsafeRawBufferPointer(start: address, count: size)
+  }
+
+  /// A copy of all bytes of a file: for small files.
+  package static func read(_ path: String) throws -> [UInt8] {
+    let file = try MappedFile(path)
+    return withExtendedLifetime(file) { Array(file.bytes) }
   }
 
   deinit {

@@ -1,0 +1,133 @@
+import Foundation
+import Support
+
+extension DatasetIndex {
+  /// Reads `index.json` of a dataset directory.
+  init(reading directory: String) throws {
+    let path = Path.join(directory, Self.fileName)
+    guard Path.exists(path) else {
+      throw Failure(
+        .inputOutput,
+        Path.isDirectory(directory) ? "not a dataset: it has no index.json" : "no such dataset directory",
+        file: directory, remedy: "Give the directory that `pkm-data encode` or `pkm-data shard` wrote")
+    }
+    let data = Data(try MappedFile.read(path))
+    /// Read first, so that a newer version is named as such and not as a missing key.
+    struct Header: Decodable {
+      let format: String
+      let version: Int
+    }
+    let header = try Self.decode(Header.self, data, path)
+    guard header.format == Self.formatName else {
+      throw Failure(.badInput, "the format is \"\(header.format)\", not \"\(Self.formatName)\"", file: path)
+    }
+    guard header.version == Self.currentVersion else {
+      throw Failure(
+        .badInput,
+        "the dataset has format version \(header.version), this program reads \(Self.currentVersion)",
+        file: path, remedy: "Update pkm, or make the dataset again with this version")
+    }
+    self = try Self.decode(DatasetIndex.self, data, path)
+  }
+
+  /// The same, validated: it does not contradict itself and the files it names are there (they are not read).
+  package init(directory: String) throws {
+    try self.init(reading: directory)
+    let path = Path.join(directory, Self.fileName)
+    if let problem = contradictions().first {
+      throw Failure(
+        .badInput, problem, file: path, remedy: "Make the dataset again, or restore its index.json")
+    }
+    if let file = missingFiles(in: directory).first {
+      throw Failure(
+        .badInput, "the dataset's file \(file) is missing", file: Path.join(directory, file),
+        remedy: "Copy the whole directory again or make the dataset again")
+    }
+  }
+
+  private static func decode<Value: Decodable>(_ type: Value.Type, _ data: Data, _ path: String) throws
+    -> Value
+  {
+    let remedy = "Make the dataset again, or restore its index.json"
+    func failure(_ context: DecodingError.Context, _ message: String) -> Failure {
+      let keys = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }
+      let place = keys.isEmpty ? "" : " (in \(keys.joined(separator: ".")))"
+      return Failure(.badInput, message + place, file: path, remedy: remedy)
+    }
+    do { return try JSONDecoder().decode(type, from: data) } catch let error as DecodingError {
+      switch error {
+      case .keyNotFound(let key, let context):
+        throw failure(context, "the key \"\(key.stringValue)\" is missing")
+      case .typeMismatch(let type, let context): throw failure(context, "a value is not of type \(type)")
+      case .valueNotFound(_, let context): throw failure(context, "a value is null")
+      case .dataCorrupted(let context): throw failure(context, "not valid JSON")
+      @unknown default: throw Failure(.badInput, "not a dataset index", file: path, remedy: remedy)
+      }
+    }
+  }
+
+  /// Everything in the index that contradicts itself, as sentences.
+  package func contradictions() -> [String] {
+    var problems: [String] = []
+    if !(1...Int(UInt32.max)).contains(vocabularySize) {
+      problems.append("vocabulary_size is \(vocabularySize)")
+    }
+    if tokenBytes != Self.tokenBytes(vocabularySize: vocabularySize) {
+      problems.append("token_bytes is \(tokenBytes), which does not fit vocabulary_size \(vocabularySize)")
+    }
+    if !(0..<max(vocabularySize, 1)).contains(endOfDocument) {
+      problems.append("end_of_document \(endOfDocument) is outside the vocabulary of \(vocabularySize)")
+    }
+    if tokenizer.file != Self.tokenizerFileName {
+      problems.append("the tokenizer file is not tokenizer.json")
+    }
+    var totals: [String: Totals] = [:]
+    var files: Set<String> = []
+    for shard in shards {
+      for file in [shard.file, shard.documentsFile] {
+        if file.isEmpty || file.contains("/") || file.hasPrefix(".") {
+          problems.append("\"\(file)\" is no file name")
+        }
+        if !files.insert(file).inserted { problems.append("the file \(file) is listed twice") }
+      }
+      if splits[shard.split] == nil {
+        problems.append("\(shard.file) is of split \"\(shard.split)\", which is not in splits")
+      }
+      let counts = [shard.tokens, shard.documents, shard.bytes, shard.textBytes, shard.words]
+      if counts.contains(where: { !(0...1 << 60).contains($0) }) {
+        problems.append("\(shard.file) has a count that is negative or absurd")
+        continue
+      }
+      if shard.bytes != shard.tokens * tokenBytes {
+        problems.append(
+          "\(shard.file) lists \(shard.bytes) bytes for \(shard.tokens) tokens of \(tokenBytes) bytes")
+      }
+      if shard.documents > shard.tokens {
+        problems.append(
+          "\(shard.file) lists more documents (\(shard.documents)) than tokens (\(shard.tokens))")
+      }
+      totals[shard.split, default: Totals()] += shard.totals
+    }
+    for (split, listed) in splits.sorted(by: { $0.key < $1.key }) {
+      if !Self.isValidSplitName(split) { problems.append("\"\(split)\" is no name for a split") }
+      let sum = totals[split] ?? Totals()
+      if sum != listed {
+        problems.append(
+          "the shards of split \"\(split)\" add up to \(sum.tokens) tokens, \(sum.documents) documents, "
+            + "\(sum.textBytes) text bytes and \(sum.words) words; the index says \(listed.tokens), "
+            + "\(listed.documents), \(listed.textBytes) and \(listed.words)")
+      }
+    }
+    return problems
+  }
+
+  /// Names of the files that the directory should have and does not.
+  package func missingFiles(in directory: String) -> [String] {
+    fileNames.filter { !Path.exists(Path.join(directory, $0)) }
+  }
+
+  /// Every file of the dataset, `index.json` included.
+  package var fileNames: [String] {
+    [Self.fileName, Self.tokenizerFileName] + shards.flatMap { [$0.file, $0.documentsFile] }
+  }
+}

@@ -1,0 +1,134 @@
+import Foundation
+import Support
+
+/// `index.json`: what a dataset directory contains.
+///
+/// Counts of tokens include the end-of-document id that ends each document. `text_bytes` and `words` (``Words``) are
+/// those of the text the documents were made from; bits per byte and perplexity per word are computed with them.
+package struct DatasetIndex: Codable, Equatable, Sendable {
+  package static let fileName = "index.json"
+  package static let tokenizerFileName = "tokenizer.json"
+  package static let formatName = "pkm-dataset"
+  package static let currentVersion = 1
+
+  package struct Tokenizer: Codable, Equatable, Sendable {
+    package let file: String
+    package let sha256: String
+  }
+
+  /// What a shard or a split holds.
+  package struct Totals: Codable, Equatable, Sendable {
+    package var tokens = 0
+    package var documents = 0
+    package var textBytes = 0
+    package var words = 0
+
+    package init() {}
+
+    package static func += (total: inout Totals, part: Totals) {
+      total.tokens += part.tokens
+      total.documents += part.documents
+      total.textBytes += part.textBytes
+      total.words += part.words
+    }
+
+    enum CodingKeys: String, CodingKey {
+      case tokens, documents, words
+      case textBytes = "text_bytes"
+    }
+  }
+
+  package struct Shard: Codable, Equatable, Sendable {
+    /// `train-00000.tokens.zst`: a zstd seekable file of token ids and nothing else.
+    package let file: String
+    package let split: String
+    package let tokens: Int
+    package let documents: Int
+    /// Plain size of `file`: `tokens` × `token_bytes`.
+    package let bytes: Int
+    /// XXH64 of the plain bytes of `file`, 16 hexadecimal digits.
+    package let xxh64: String
+    package let textBytes: Int
+    package let words: Int
+    /// `train-00000.documents.zst`: a row of three `uint32` for each document (``DocumentRow``).
+    package let documentsFile: String
+    package let documentsXXH64: String
+
+    package var totals: Totals {
+      var totals = Totals()
+      (totals.tokens, totals.documents, totals.textBytes, totals.words) = (
+        tokens, documents, textBytes, words
+      )
+      return totals
+    }
+
+    enum CodingKeys: String, CodingKey {
+      case file, split, tokens, documents, bytes, xxh64, words
+      case textBytes = "text_bytes"
+      case documentsFile = "documents_file"
+      case documentsXXH64 = "documents_xxh64"
+    }
+  }
+
+  package let format: String
+  package let version: Int
+  /// 2 (`uint16`) up to 65,536 tokens of vocabulary, else 4 (`uint32`); both little-endian.
+  package let tokenBytes: Int
+  package let vocabularySize: Int
+  package let endOfDocument: Int
+  package let tokenizer: Tokenizer
+  package let splits: [String: Totals]
+  /// In the order of their tokens within each split.
+  package let shards: [Shard]
+  /// The recipe or command that made the dataset.
+  package let recipe: String?
+
+  enum CodingKeys: String, CodingKey {
+    case format, version, tokenizer, splits, shards, recipe
+    case tokenBytes = "token_bytes"
+    case vocabularySize = "vocabulary_size"
+    case endOfDocument = "end_of_document"
+  }
+
+  init(
+    vocabularySize: Int, endOfDocument: Int, tokenizerSHA256: String, splits: [String: Totals],
+    shards: [Shard],
+    recipe: String?
+  ) {
+    format = Self.formatName
+    version = Self.currentVersion
+    tokenBytes = Self.tokenBytes(vocabularySize: vocabularySize)
+    self.vocabularySize = vocabularySize
+    self.endOfDocument = endOfDocument
+    tokenizer = Tokenizer(file: Self.tokenizerFileName, sha256: tokenizerSHA256)
+    self.splits = splits
+    self.shards = shards
+    self.recipe = recipe
+  }
+
+  package static func tokenBytes(vocabularySize: Int) -> Int { vocabularySize <= 1 << 16 ? 2 : 4 }
+
+  /// The names a split may have: they become part of file names.
+  package static func isValidSplitName(_ name: String) -> Bool {
+    !name.isEmpty && name.utf8.count <= 64
+      && name.utf8.allSatisfy {
+        ($0 | 0x20) >= UInt8(ascii: "a") && ($0 | 0x20) <= UInt8(ascii: "z")
+          || $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") || $0 == UInt8(ascii: "_")
+          || $0 == UInt8(ascii: "-")
+      }
+  }
+
+  /// The same dataset said to be made by another recipe.
+  package func with(recipe: String?) -> DatasetIndex {
+    DatasetIndex(
+      vocabularySize: vocabularySize, endOfDocument: endOfDocument, tokenizerSHA256: tokenizer.sha256,
+      splits: splits, shards: shards, recipe: recipe)
+  }
+
+  /// The bytes of `index.json`: sorted keys, no time stamp, so equal datasets have equal files.
+  package func json() throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return Array(try encoder.encode(self)) + [UInt8(ascii: "\n")]
+  }
+}

@@ -1,0 +1,249 @@
+import Foundation
+import Support
+
+/// Something wrong with a dataset, and where.
+package struct DatasetProblem: Sendable, Equatable, CustomStringConvertible {
+  package let file: String
+  /// Byte offset in the file as it lies on disk.
+  package let offset: Int?
+  package let message: String
+
+  package var description: String {
+    file + (offset.map { " at byte \($0)" } ?? "") + ": " + message
+  }
+
+  init(file: String, offset: Int? = nil, _ message: String) {
+    (self.file, self.offset, self.message) = (file, offset, message)
+  }
+
+  /// The problem that a failed read reports; errors that are not about the data are thrown on.
+  init(_ error: any Error, file: String) throws {
+    guard let failure = error as? Failure, failure.kind == .badInput || failure.kind == .inputOutput else {
+      throw error
+    }
+    self.init(file: failure.file ?? file, offset: failure.offset, failure.message)
+  }
+}
+
+/// Reads all of a dataset and checks every promise of its format: the index, the files, the tokenizer, seek tables, the
+/// checksum of each frame and each file, the range of the ids, the ends of the documents, and that all counts agree.
+package struct DatasetVerifier {
+  package private(set) var problems: [DatasetProblem] = []
+  /// Plain bytes read.
+  package private(set) var bytes = 0
+  package private(set) var tokens = 0
+  package private(set) var documents = 0
+
+  private let directory: String
+  private let threads: Int
+  private let progress: ((_ bytes: Int, _ total: Int) -> Void)?
+
+  /// Reads everything.
+  ///
+  /// Damage is listed in ``problems``, not thrown.
+  package init(
+    verifying directory: String, threads: Int, progress: ((_ bytes: Int, _ total: Int) -> Void)? = nil
+  ) throws {
+    self.directory = directory
+    self.threads = threads
+    self.progress = progress
+    guard Path.isDirectory(directory) else {
+      throw Failure(
+        .inputOutput, "no such dataset directory", file: directory, remedy: "Check the spelling of the path")
+    }
+    let index: DatasetIndex
+    do { index = try DatasetIndex(reading: directory) } catch {
+      problems.append(try DatasetProblem(error, file: directory))
+      return
+    }
+    problems += index.contradictions().map { DatasetProblem(file: path(DatasetIndex.fileName), $0) }
+    let names = Set(index.fileNames)
+    for name in index.missingFiles(in: directory) {
+      problems.append(DatasetProblem(file: path(name), "the file is missing"))
+    }
+    for name in try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
+    where !names.contains(name) {
+      problems.append(DatasetProblem(file: path(name), "the file does not belong to the dataset"))
+    }
+    try checkTokenizer(index)
+    let total = index.shards.reduce(0) { $0 + max(0, min($1.bytes, 1 << 60)) }
+    for shard in index.shards where Path.exists(path(shard.file)) {
+      try Interruption.check()
+      do { try check(shard, of: index, total: total) } catch {
+        problems.append(try DatasetProblem(error, file: path(shard.file)))
+      }
+    }
+  }
+
+  private func path(_ name: String) -> String { Path.join(directory, name) }
+
+  private mutating func checkTokenizer(_ index: DatasetIndex) throws {
+    let file = path(DatasetIndex.tokenizerFileName)
+    guard Path.exists(file) else { return }
+    let sha256 = try MappedFile.read(file).withUnsafeBytes { Hashing.sha256($0) }
+    if sha256 != index.tokenizer.sha256 {
+      problems.append(
+        DatasetProblem(file: file, "its SHA-256 is \(sha256), index.json says \(index.tokenizer.sha256)"))
+    }
+  }
+
+  private mutating func check(_ shard: DatasetIndex.Shard, of index: DatasetIndex, total: Int) throws {
+    let file = try SeekableReader(path(shard.file))
+    if file.bytes != shard.bytes {
+      problems.append(
+        DatasetProblem(file: file.path, "holds \(file.bytes) bytes of tokens, index.json says \(shard.bytes)")
+      )
+    }
+    var scan = DocumentScan(rows: try rows(of: shard), endOfDocument: UInt32(index.endOfDocument))
+    let hash = StreamingXXH64()
+    var isWhole = true
+    var frame = 0
+    let next: () throws -> Int? = {
+      defer { frame += 1 }
+      return frame < file.frameCount ? frame : nil
+    }
+    // A frame that cannot be read is a finding, not the end of the search.
+    let work: @Sendable (Int) throws -> FrameResult = { FrameResult(reading: $0, of: file, index: index) }
+    try OrderedPipeline.run(threads: threads, next: next, work: work) { frame in
+      problems += frame.problems
+      if frame.bytes.isEmpty { isWhole = false }
+      frame.bytes.withUnsafeBytes { hash.update($0) }
+      scan.take(frame, tokenBytes: index.tokenBytes)
+      bytes += file.plainRange(ofFrame: frame.number).count
+      progress?(bytes, total)
+    }
+    tokens += file.bytes / max(index.tokenBytes, 1)
+    // Where a frame is lost the counts and the checksum of the whole cannot agree; the frame has been reported.
+    guard isWhole else { return }
+    documents += scan.ends
+    if Hashing.hexadecimal(hash.digest) != shard.xxh64 {
+      problems.append(
+        DatasetProblem(
+          file: file.path, "its XXH64 is \(Hashing.hexadecimal(hash.digest)), index.json says \(shard.xxh64)")
+      )
+    }
+    if scan.ends != shard.documents {
+      problems.append(
+        DatasetProblem(
+          file: file.path, "\(scan.ends) documents end in it, index.json says \(shard.documents)"))
+    }
+    if !scan.endsWithDocument {
+      problems.append(DatasetProblem(file: file.path, "its last token is not the end-of-document id"))
+    }
+    problems += scan.finish(shard: shard, file: path(shard.documentsFile))
+  }
+
+  /// The rows of the shard's documents; nil, with the problem noted, where they cannot be read.
+  private mutating func rows(of shard: DatasetIndex.Shard) throws -> [DocumentRow]? {
+    guard Path.exists(path(shard.documentsFile)) else { return nil }
+    do {
+      let reader = try RowReader(directory: directory, entry: shard)
+      let hash = StreamingXXH64()
+      var rows: [DocumentRow] = []
+      while let row = try reader.next() {
+        row.withBytes { hash.update($0) }
+        rows.append(row)
+      }
+      if Hashing.hexadecimal(hash.digest) != shard.documentsXXH64 {
+        problems.append(
+          DatasetProblem(
+            file: reader.path,
+            "its XXH64 is \(Hashing.hexadecimal(hash.digest)), index.json says \(shard.documentsXXH64)"))
+      }
+      return rows
+    } catch {
+      problems.append(try DatasetProblem(error, file: path(shard.documentsFile)))
+      return nil
+    }
+  }
+}
+
+/// One frame, decompressed and looked through.
+private struct FrameResult: Sendable {
+  let number: Int
+  /// Empty where the frame is damaged.
+  let bytes: [UInt8]
+  let problems: [DatasetProblem]
+
+  init(reading number: Int, of file: SeekableReader, index: DatasetIndex) {
+    self.number = number
+    let size = file.plainRange(ofFrame: number).count
+    do {
+      bytes = try [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+        count = try file.decompress(frame: number, into: UnsafeMutableRawBufferPointer(buffer))
+      }
+      let largest = bytes.withUnsafeBytes { ShardReader.largestID($0, tokenBytes: index.tokenBytes) }
+      problems =
+        largest < index.vocabularySize
+        ? []
+        : [
+          DatasetProblem(
+            file: file.path, offset: file.offset(ofFrame: number),
+            "frame \(number) holds token id \(largest), outside the vocabulary of \(index.vocabularySize)")
+        ]
+    } catch {
+      bytes = []
+      let failure = error as? Failure
+      problems = [
+        DatasetProblem(
+          file: file.path, offset: file.offset(ofFrame: number), failure?.message ?? String(describing: error)
+        )
+      ]
+    }
+  }
+}
+
+/// Follows the ends of the documents through a shard and compares them with the rows.
+private struct DocumentScan {
+  let rows: [DocumentRow]?
+  let endOfDocument: UInt32
+  private(set) var ends = 0
+  private(set) var endsWithDocument = true
+  /// Tokens since the last end.
+  private var length = 0
+  private var firstMismatch: Int?
+
+  init(rows: [DocumentRow]?, endOfDocument: UInt32) {
+    self.rows = rows
+    self.endOfDocument = endOfDocument
+  }
+
+  mutating func take(_ frame: FrameResult, tokenBytes: Int) {
+    frame.bytes.withUnsafeBytes { bytes in
+      if tokenBytes == 2 { take(bytes, as: UInt16.self) } else { take(bytes, as: UInt32.self) }
+    }
+  }
+
+  private mutating func take<ID: FixedWidthInteger>(_ bytes: UnsafeRawBufferPointer, as type: ID.Type) {
+    let end = ID(truncatingIfNeeded: endOfDocument)
+    for id in bytes.bindMemory(to: ID.self) {
+      length += 1
+      guard ID(littleEndian: id) == end else { continue }
+      if let rows, firstMismatch == nil, ends >= rows.count || rows[ends].tokens != length {
+        firstMismatch = ends
+      }
+      ends += 1
+      length = 0
+    }
+    endsWithDocument = length == 0
+  }
+
+  func finish(shard: DatasetIndex.Shard, file: String) -> [DatasetProblem] {
+    guard let rows else { return [] }
+    var problems: [DatasetProblem] = []
+    if let firstMismatch {
+      problems.append(
+        DatasetProblem(file: file, "row \(firstMismatch + 1) does not fit the document of the shard"))
+    }
+    let textBytes = rows.reduce(0) { $0 + $1.textBytes }
+    let words = rows.reduce(0) { $0 + $1.words }
+    if (textBytes, words) != (shard.textBytes, shard.words) {
+      problems.append(
+        DatasetProblem(
+          file: file,
+          "its rows add up to \(textBytes) text bytes and \(words) words, index.json says "
+            + "\(shard.textBytes) and \(shard.words)"))
+    }
+    return problems
+  }
+}

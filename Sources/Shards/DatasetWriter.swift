@@ -1,0 +1,175 @@
+import Foundation
+import Support
+
+/// Writes a dataset directory, which appears under its name when it is complete.
+///
+/// Documents go to the shard of their split that is open; a shard is closed when the next document would make it larger
+/// than `shardTokens`, so a document is never cut, and one that is larger by itself gets a shard of its own. Memory is
+/// a few frames a split. Not thread-safe: documents are appended by one thread, compression runs on `threads`.
+package final class DatasetWriter {
+  /// 128 Mi tokens of two bytes, or half as many of four.
+  package static let defaultShardBytes = 256 << 20
+
+  package let vocabularySize: Int
+  package let endOfDocument: Int
+  package let tokenBytes: Int
+  private let output: OutputDirectory
+  private let tokenizerSHA256: String
+  private let defaultSplit: String
+  private let shardTokens: Int
+  private let recipe: String?
+  private let pool: WorkerPool
+  /// Token ids of the current document as they go to disk.
+  private let scratch: UnsafeMutableRawBufferPointer
+  private var splits: [String: SplitState] = [:]
+
+  private struct SplitState {
+    var open: ShardWriter?
+    var closed: [DatasetIndex.Shard] = []
+    var totals = DatasetIndex.Totals()
+  }
+
+  /// `directory` must not exist or be empty.
+  ///
+  /// `split` is the one that ``append(_:textBytes:words:to:)`` writes to by default, and exists in the
+  /// dataset even when no document is appended.
+  package init(
+    directory: String, tokenizerJSON: [UInt8], vocabularySize: Int, endOfDocument: Int,
+    split: String = "train",
+    shardTokens: Int? = nil, recipe: String? = nil, threads: Int = 1
+  ) throws {
+    guard (1...Int(UInt32.max)).contains(vocabularySize), (0..<vocabularySize).contains(endOfDocument) else {
+      throw Failure(
+        .badInput, "end-of-document id \(endOfDocument) is not in a vocabulary of \(vocabularySize)",
+        file: directory, remedy: "Use a tokenizer with an end-of-text token")
+    }
+    tokenBytes = DatasetIndex.tokenBytes(vocabularySize: vocabularySize)
+    self.vocabularySize = vocabularySize
+    self.endOfDocument = endOfDocument
+    self.shardTokens = shardTokens ?? Self.defaultShardBytes / tokenBytes
+    self.recipe = recipe
+    defaultSplit = split
+    output = try OutputDirectory(directory)
+    tokenizerSHA256 = tokenizerJSON.withUnsafeBytes { Hashing.sha256($0) }
+    let tokenizer = try OutputFile(Path.join(output.temporary, DatasetIndex.tokenizerFileName))
+    try tokenizer.write(tokenizerJSON)
+    try tokenizer.finish()
+    scratch = .allocate(byteCount: 1 << 16, alignment: 64)
+    pool = WorkerPool(threads: threads)
+    try declare(split: split)
+  }
+
+  deinit {
+    pool.close()
+    scratch.deallocate()
+  }
+
+  /// Makes sure that the dataset lists the split, even without a document.
+  package func declare(split: String) throws {
+    guard splits[split] == nil else { return }
+    guard DatasetIndex.isValidSplitName(split) else {
+      throw Failure(
+        .usage, "\"\(split)\" is no name for a split", file: output.path,
+        remedy: "Use letters, digits, - and _, as in train, valid, test")
+    }
+    splits[split] = SplitState()
+  }
+
+  /// Appends one document, given without its end-of-document id.
+  ///
+  /// `textBytes` and `words` (``Words``) are those of its source text.
+  package func append(
+    _ tokens: UnsafeBufferPointer<UInt32>, textBytes: Int, words: Int, to split: String? = nil
+  ) throws {
+    try append(tokenCount: tokens.count + 1, textBytes: textBytes, words: words, to: split) { shard in
+      if tokenBytes == 2 {
+        try write(tokens, as: UInt16.self, to: shard)
+      } else {
+        try write(tokens, as: UInt32.self, to: shard)
+      }
+    }
+  }
+
+  /// Appends one document as it lies in another dataset of the same vocabulary, its end-of-document id included.
+  package func append(encoded bytes: UnsafeRawBufferPointer, textBytes: Int, words: Int, to split: String)
+    throws
+  {
+    try append(tokenCount: bytes.count / tokenBytes, textBytes: textBytes, words: words, to: split) {
+      try $0.write(bytes)
+    }
+  }
+
+  /// Completes the dataset and gives it its name.
+  ///
+  /// Nothing can be appended afterwards.
+  @discardableResult
+  package func finish() throws -> DatasetIndex {
+    for split in splits.keys.sorted() { try closeShard(of: split) }
+    let ordered = splits.sorted { $0.key < $1.key }
+    let index = DatasetIndex(
+      vocabularySize: vocabularySize, endOfDocument: endOfDocument, tokenizerSHA256: tokenizerSHA256,
+      splits: splits.mapValues(\.totals), shards: ordered.flatMap(\.value.closed), recipe: recipe)
+    let file = try OutputFile(Path.join(output.temporary, DatasetIndex.fileName))
+    try file.write(index.json())
+    try file.finish()
+    try output.finish()
+    return index
+  }
+
+  private func append(
+    tokenCount: Int, textBytes: Int, words: Int, to split: String?, write: (ShardWriter) throws -> Void
+  ) throws {
+    let split = split ?? defaultSplit
+    try declare(split: split)
+    if let open = splits[split]!.open, open.totals.tokens + tokenCount > shardTokens {
+      try closeShard(of: split)
+    }
+    let shard = try splits[split]!.open ?? openShard(of: split)
+    try write(shard)
+    try shard.endDocument(DocumentRow(tokens: tokenCount, textBytes: textBytes, words: words))
+  }
+
+  private func openShard(of split: String) throws -> ShardWriter {
+    let shard = try ShardWriter(
+      directory: output.temporary, split: split, number: splits[split]!.closed.count, pool: pool)
+    splits[split]!.open = shard
+    return shard
+  }
+
+  private func closeShard(of split: String) throws {
+    guard let shard = splits[split]!.open else { return }
+    splits[split]!.open = nil
+    splits[split]!.totals += shard.totals
+    splits[split]!.closed.append(try shard.finish())
+  }
+
+  private func write<ID: FixedWidthInteger>(
+    _ tokens: UnsafeBufferPointer<UInt32>, as type: ID.Type, to shard: ShardWriter
+  ) throws {
+    let ids = scratch.bindMemory(to: ID.self)
+    let limit = UInt32(vocabularySize)
+    let end = UInt32(endOfDocument)
+    var filled = 0
+    for token in tokens {
+      if token >= limit || token == end { throw refusal(of: token) }
+      if filled == ids.count {
+        try shard.write(UnsafeRawBufferPointer(ids))
+        filled = 0
+      }
+      ids[filled] = ID(truncatingIfNeeded: token).littleEndian
+      filled += 1
+    }
+    try shard.write(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(ids)[..<(filled * tokenBytes)]))
+    try withUnsafeBytes(of: ID(truncatingIfNeeded: end).littleEndian) { try shard.write($0) }
+  }
+
+  private func refusal(of token: UInt32) -> Failure {
+    let problem =
+      token == UInt32(endOfDocument)
+      ? "the end-of-document id \(token) occurs inside a document"
+      : "token id \(token) is outside the vocabulary of \(vocabularySize)"
+    return Failure(
+      .badInput, problem, file: output.path,
+      remedy: "Encode the text with the tokenizer given for this dataset")
+  }
+}

@@ -1,0 +1,134 @@
+import Foundation
+import Support
+
+/// Puts documents in a random order with bounded memory: each gets a random key, goes to the bucket of its key's range,
+/// and the buckets are sorted by key one after the other (two-level shuffle).
+///
+/// The order is that of the keys alone, so it does not depend on the number of buckets and thereby on the memory. A
+/// bucket lies in memory until that is full, then in a file of a temporary directory.
+final class DocumentShuffler {
+  struct Header {
+    let key: UInt64
+    let split: Int
+    let row: DocumentRow
+    let tokenBytes: Int
+
+    static let byteCount = 32
+  }
+
+  private let directory: String
+  private let buckets: [Bucket]
+  /// A bucket's buffer goes to disk when it has grown so far.
+  private let spillBytes: Int
+  private var ordinal: UInt64 = 0
+  private let seed: UInt64
+  private var hasDirectory = false
+
+  /// `totalBytes` is what the encoded documents and their headers take; `directory` is made if it is needed.
+  init(totalBytes: Int, memory: Int, seed: UInt64, directory: String) {
+    // Half for the bucket that is sorted, with a margin because buckets differ by chance; half for the buffers.
+    let count = totalBytes <= memory / 2 ? 1 : min(512, 1 + totalBytes * 5 / (memory * 2))
+    spillBytes = count == 1 ? .max : max(1 << 12, memory / (2 * count))
+    buckets = (0..<count).map { Bucket(path: Path.join(directory, "bucket-\($0)")) }
+    self.directory = directory
+    self.seed = RandomGenerator.mix(seed)
+  }
+
+  deinit { if hasDirectory { try? FileManager.default.removeItem(atPath: directory) } }
+
+  func add(_ encoded: UnsafeRawBufferPointer, row: DocumentRow, split: Int) throws {
+    let key = RandomGenerator.mix(seed &+ ordinal &* 0x9e37_79b9_7f4a_7c15)
+    ordinal += 1
+    let bucket = buckets[Int(key.multipliedFullWidth(by: UInt64(buckets.count)).high)]
+    bucket.append(Header(key: key, split: split, row: row, tokenBytes: encoded.count), encoded)
+    if bucket.buffered > spillBytes {
+      if !hasDirectory {
+        try SystemCall.makeDirectories(directory)
+        hasDirectory = true
+      }
+      try bucket.spill()
+    }
+  }
+
+  /// Hands out every document in the order of the keys.
+  ///
+  /// Called once.
+  func drain(_ body: (_ encoded: UnsafeRawBufferPointer, _ row: DocumentRow, _ split: Int) throws -> Void)
+    throws
+  {
+    for bucket in buckets {
+      try Interruption.check()
+      try bucket.drain(body)
+    }
+  }
+
+  /// Documents of one range of keys: header, encoded tokens, header and so on.
+  private final class Bucket {
+    private let path: String
+    private var buffer: [UInt8] = []
+    private var descriptor: Int32?
+
+    init(path: String) { self.path = path }
+
+    deinit {
+      if let descriptor {
+        close(descriptor)
+        unlink(path)
+      }
+    }
+
+    var buffered: Int { buffer.count }
+
+    func append(_ header: Header, _ encoded: UnsafeRawBufferPointer) {
+      let words: (UInt64, UInt32, UInt32, UInt32, UInt32, UInt64) = (
+        header.key, UInt32(header.split), UInt32(header.row.tokens), UInt32(header.row.textBytes),
+        UInt32(header.row.words), UInt64(header.tokenBytes)
+      )
+      withUnsafeBytes(of: words) { buffer.append(contentsOf: $0) }
+      buffer.append(contentsOf: encoded)
+    }
+
+    func spill() throws {
+      let file = try descriptor ?? SystemCall.open(path, O_WRONLY | O_CREAT | O_TRUNC)
+      descriptor = file
+      try buffer.withUnsafeBytes { try SystemCall.write(file, $0, path: path) }
+      buffer.removeAll(keepingCapacity: true)
+    }
+
+    func drain(_ body: (UnsafeRawBufferPointer, DocumentRow, Int) throws -> Void) throws {
+      guard descriptor != nil else {
+        defer { buffer = [] }
+        return try buffer.withUnsafeBytes { try Self.sorted($0, body) }
+      }
+      try spill()
+      buffer = []
+      let bytes = try MappedFile.read(path)
+      try bytes.withUnsafeBytes { try Self.sorted($0, body) }
+      close(descriptor!)
+      unlink(path)
+      descriptor = nil
+    }
+
+    private static func sorted(
+      _ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer, DocumentRow, Int) throws -> Void
+    ) throws {
+      var documents: [(key: UInt64, offset: Int)] = []
+      var offset = 0
+      while offset < bytes.count {
+        documents.append((bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self), offset))
+        let size = bytes.loadUnaligned(fromByteOffset: offset + 24, as: UInt64.self)
+        offset += Header.byteCount + Int(size)
+      }
+      // The offset breaks ties of the keys: documents lie in a bucket in the order they came.
+      documents.sort { ($0.key, $0.offset) < ($1.key, $1.offset) }
+      for (_, offset) in documents {
+        func word(_ at: Int) -> Int { Int(bytes.loadUnaligned(fromByteOffset: offset + at, as: UInt32.self)) }
+        let size = Int(bytes.loadUnaligned(fromByteOffset: offset + 24, as: UInt64.self))
+        let start = offset + Header.byteCount
+        try body(
+          UnsafeRawBufferPointer(rebasing: bytes[start..<(start + size)]),
+          DocumentRow(tokens: word(12), textBytes: word(16), words: word(20)), word(8))
+      }
+    }
+  }
+}

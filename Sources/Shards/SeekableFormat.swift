@@ -1,0 +1,50 @@
+import Foundation
+import Support
+
+/// The zstd seekable format: independent frames of equal plain size (the last one shorter), then a skippable
+/// frame that holds the seek table.
+///
+/// Any zstd decoder reads such a file from its beginning; ``SeekableReader`` reads any part of it.
+///
+/// The table is, in little-endian `uint32`: the magic of a skippable frame, the size of the rest, for each frame its
+/// compressed size, its plain size and the low half of the XXH64 of its plain bytes; then the footer: number of frames,
+/// one descriptor byte (bit 7: checksums present), and the magic of the format.
+/// Source: zstd, contrib/seekable_format, version 0.1.0.
+enum SeekableFormat {
+  static let skippableMagic: UInt32 = 0x184d_2a5e
+  static let seekableMagic: UInt32 = 0x8f92_eab1
+  static let checksumFlag: UInt8 = 0x80
+  /// Bits that a reader of this version must find zero.
+  static let reservedBits: UInt8 = 0x7c
+  static let headerBytes = 8
+  static let footerBytes = 9
+  static let entryBytes = 12
+
+  struct Entry {
+    let compressedBytes: UInt32
+    let plainBytes: UInt32
+    let checksum: UInt32
+  }
+
+  static func checksum(_ plain: UnsafeRawBufferPointer) -> UInt32 {
+    UInt32(truncatingIfNeeded: Hashing.xxh64(plain))
+  }
+
+  static func table(_ entries: [Entry]) -> [UInt8] {
+    let bytes = headerBytes + entries.count * entryBytes + footerBytes
+    var table: [UInt8] = []
+    table.reserveCapacity(bytes)
+    func append(_ value: UInt32) { withUnsafeBytes(of: value.littleEndian) { table.append(contentsOf: $0) } }
+    append(skippableMagic)
+    append(UInt32(bytes - headerBytes))
+    for entry in entries {
+      append(entry.compressedBytes)
+      append(entry.plainBytes)
+      append(entry.checksum)
+    }
+    append(UInt32(entries.count))
+    table.append(checksumFlag)
+    append(seekableMagic)
+    return table
+  }
+}

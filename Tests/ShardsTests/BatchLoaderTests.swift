@@ -1,0 +1,133 @@
+import Foundation
+import Shards
+import Support
+import Testing
+
+@Suite struct BatchLoaderTests {
+  @Test(arguments: [1, 2, 3, 5, 16, 17, 1000, 4097]) func permutationIsABijection(count: Int) {
+    for epoch in 0..<3 {
+      let order = WindowPermutation(count: count, seed: 42, epoch: epoch)
+      #expect((0..<count).map { order[$0] }.sorted() == Array(0..<count))
+    }
+  }
+
+  @Test func ordersDifferBySeedAndEpoch() {
+    let count = 1000
+    func order(_ seed: UInt64, _ epoch: Int) -> [Int] {
+      let order = WindowPermutation(count: count, seed: seed, epoch: epoch)
+      return (0..<count).map { order[$0] }
+    }
+    let orders = [order(1, 0), order(1, 1), order(2, 0), order(0, 0), Array(0..<count)]
+    for (index, one) in orders.enumerated() {
+      for other in orders[(index + 1)...] {
+        // Two independent permutations agree in one place on average.
+        #expect(zip(one, other).count { $0 == $1 } < 10)
+      }
+    }
+    // Neighbors of the order are not neighbors in the text: a third of a random order's steps go up by less.
+    let steps = zip(order(1, 0), order(1, 0).dropFirst()).map { abs($0 - $1) }
+    #expect(abs(Double(steps.reduce(0, +)) / Double(steps.count) - Double(count) / 3) < 30)
+  }
+
+  @Test func everyWindowOnceAnEpoch() throws {
+    let scratch = try Scratch()
+    let documents = randomDocuments(200, vocabulary: 1000)
+    try writeDataset(scratch.path("d"), documents, shardTokens: 9000)
+    let flat = flatten(documents)
+    let length = 37
+    let windows = (flat.count - 1) / length
+    let expected = Set((0..<windows).map { Array(flat[($0 * length)...($0 * length + length)]) })
+    var loader = try BatchLoader(
+      dataset: Dataset(scratch.path("d")), split: "train", sequenceLength: length, batch: 1, seed: 9)
+    #expect(loader.windowCount == windows)
+    for epoch in 0..<2 {
+      var seen: [[Int32]] = []
+      for _ in 0..<windows {
+        let (inputs, targets) = try batch(&loader)
+        #expect(inputs.dropFirst() == targets.dropLast())
+        seen.append(inputs + [targets.last!])
+      }
+      #expect(seen.count == expected.count && Set(seen) == expected)
+      #expect(loader.cursor == LoaderCursor(epoch: epoch + 1, window: 0))
+    }
+  }
+
+  @Test func resumesFromAnyCursor() throws {
+    let scratch = try Scratch()
+    try writeDataset(scratch.path("d"), randomDocuments(60, vocabulary: 500), shardTokens: 4000)
+    let dataset = try Dataset(scratch.path("d"))
+    func loader(_ cursor: LoaderCursor?) throws -> BatchLoader {
+      // A batch that does not divide the epoch: some batches straddle two epochs.
+      try BatchLoader(
+        dataset: dataset, split: "train", sequenceLength: 64, batch: 5, seed: 3, cursor: cursor, cacheBytes: 0
+      )
+    }
+    var uninterrupted = try loader(nil)
+    #expect(uninterrupted.windowCount % 5 != 0)
+    for _ in 0..<(2 * uninterrupted.windowCount / 5) {
+      let saved = try JSONEncoder().encode(uninterrupted.cursor)
+      var resumed = try loader(JSONDecoder().decode(LoaderCursor.self, from: saved))
+      let expected = try batch(&uninterrupted)
+      #expect(try batch(&resumed) == expected)
+      #expect(resumed.cursor == uninterrupted.cursor)
+    }
+    #expect(uninterrupted.cursor.epoch >= 1)
+    let beyond = LoaderCursor(epoch: 0, window: uninterrupted.windowCount)
+    #expect(failure { _ = try loader(beyond) }?.kind == .badInput)
+  }
+
+  @Test(arguments: [1, 2, 3]) func ranksShareTheGlobalBatch(rankCount: Int) throws {
+    let scratch = try Scratch()
+    try writeDataset(scratch.path("d"), randomDocuments(40, vocabulary: 500))
+    let dataset = try Dataset(scratch.path("d"))
+    func loader(_ rank: Int, of ranks: Int) throws -> BatchLoader {
+      try BatchLoader(
+        dataset: dataset, split: "train", sequenceLength: 50, batch: 6 / ranks, seed: 3, rank: rank,
+        rankCount: ranks)
+    }
+    var whole = try loader(0, of: 1)
+    var parts = try (0..<rankCount).map { try loader($0, of: rankCount) }
+    for _ in 0..<40 {
+      let expected = try batch(&whole).inputs
+      var joined: [Int32] = []
+      for rank in parts.indices { joined += try batch(&parts[rank]).inputs }
+      #expect(joined == expected)
+      #expect(parts.allSatisfy { $0.cursor == whole.cursor })
+    }
+  }
+
+  @Test(arguments: [1, 7, 100, 100_000]) func sequentialWindowsCoverTheText(length: Int) throws {
+    let scratch = try Scratch()
+    let documents = randomDocuments(30, vocabulary: 500)
+    try writeDataset(scratch.path("d"), documents, shardTokens: 2000)
+    let flat = flatten(documents)
+    var windows = try SequentialWindows(
+      dataset: Dataset(scratch.path("d")), split: "train", sequenceLength: length)
+    #expect(windows.targetCount == flat.count - 1)
+    var inputs = [Int32](repeating: 0, count: length)
+    var targets = inputs
+    var allInputs: [Int32] = []
+    var allTargets: [Int32] = []
+    var count = 0
+    while true {
+      let filled = try inputs.withUnsafeMutableBufferPointer { inputs in
+        try targets.withUnsafeMutableBufferPointer { try windows.next(into: inputs, targets: $0) }
+      }
+      if filled == 0 { break }
+      count += 1
+      allInputs += inputs[..<filled]
+      allTargets += targets[..<filled]
+    }
+    #expect(allInputs.elementsEqual(flat.dropLast()) && allTargets.elementsEqual(flat.dropFirst()))
+    #expect(count == windows.windowCount)
+  }
+
+  private func batch(_ loader: inout BatchLoader) throws -> (inputs: [Int32], targets: [Int32]) {
+    var inputs = [Int32](repeating: -1, count: loader.batch * loader.sequenceLength)
+    var targets = inputs
+    try inputs.withUnsafeMutableBufferPointer { inputs in
+      try targets.withUnsafeMutableBufferPointer { try loader.next(into: inputs, targets: $0) }
+    }
+    return (inputs, targets)
+  }
+}

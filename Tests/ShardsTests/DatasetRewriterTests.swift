@@ -1,0 +1,98 @@
+import Foundation
+import Shards
+import Support
+import Testing
+
+@Suite struct DatasetRewriterTests {
+  private func sorted(_ documents: [TestDocument]) -> [[UInt32]] {
+    documents.map(\.tokens).sorted { $0.lexicographicallyPrecedes($1) }
+  }
+
+  @Test func shufflingKeepsEveryDocument() throws {
+    let scratch = try Scratch()
+    let documents = randomDocuments(2000, vocabulary: 1000)
+    let index = try writeDataset(scratch.path("in"), documents)
+    let rewriter = DatasetRewriter()
+    let out = try rewriter.write([Dataset(scratch.path("in"))], to: scratch.path("out"))
+    #expect(out.splits == index.splits)
+    let shuffled = try readDocuments(Dataset(scratch.path("out")))
+    #expect(shuffled != documents)
+    #expect(sorted(shuffled) == sorted(documents))
+    // A random order has few documents where they were.
+    #expect(zip(shuffled, documents).count { $0 == $1 } < 20)
+    #expect(try DatasetVerifier(verifying: scratch.path("out"), threads: 2).problems.isEmpty)
+  }
+
+  @Test func memoryAndThreadsDoNotChangeABit() throws {
+    let scratch = try Scratch()
+    try writeDataset(scratch.path("in"), randomDocuments(2000, vocabulary: 1000))
+    var rewriter = DatasetRewriter()
+    rewriter.shares = [.init(split: "valid", share: 0.1)]
+    rewriter.temporaryDirectory = scratch.path
+    var results: [[Data]] = []
+    for (memory, threads) in [(1 << 30, 1), (200_000, 2), (10_000, 3)] {
+      rewriter.memory = memory
+      rewriter.threads = threads
+      let output = scratch.path("out-\(memory)")
+      _ = try rewriter.write([Dataset(scratch.path("in"))], to: output)
+      let names = try FileManager.default.contentsOfDirectory(atPath: output).sorted()
+      results.append(try names.map { try Data(contentsOf: URL(fileURLWithPath: output + "/" + $0)) })
+    }
+    #expect(results[0] == results[1] && results[0] == results[2])
+    // The files of the shuffle are gone.
+    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path).count == 4)
+    rewriter.seed = 2
+    _ = try rewriter.write([Dataset(scratch.path("in"))], to: scratch.path("other"))
+    #expect(
+      try readDocuments(Dataset(scratch.path("other"))) != readDocuments(Dataset(scratch.path("out-10000"))))
+  }
+
+  @Test func splitsAreStableUnderAdditions() throws {
+    let scratch = try Scratch()
+    // Documents of 20 tokens or more: no two are equal.
+    let documents = randomDocuments(3000, vocabulary: 1000).filter { $0.tokens.count > 20 }
+    try writeDataset(scratch.path("less"), Array(documents[..<1000]))
+    try writeDataset(scratch.path("more"), documents)
+    var rewriter = DatasetRewriter()
+    rewriter.shares = [.init(split: "valid", share: 0.1), .init(split: "test", share: 0.05)]
+    for name in ["less", "more"] {
+      _ = try rewriter.write([Dataset(scratch.path(name))], to: scratch.path(name + "-out"))
+    }
+    let less = try Dataset(scratch.path("less-out"))
+    let more = try Dataset(scratch.path("more-out"))
+    #expect(more.splits == ["test", "train", "valid"])
+    let known = Set(documents[..<1000].map(\.tokens))
+    for split in more.splits {
+      let again = try readDocuments(more, split).map(\.tokens).filter(known.contains)
+      #expect(Set(again) == Set(try readDocuments(less, split).map(\.tokens)))
+    }
+    // Shares within four standard deviations.
+    let valid = Double(try more.totals(of: "valid").documents) / Double(documents.count)
+    #expect(abs(valid - 0.1) < 4 * (0.09 / Double(documents.count)).squareRoot())
+  }
+
+  @Test func merging() throws {
+    let scratch = try Scratch()
+    let first = randomDocuments(100, vocabulary: 1000, seed: 1)
+    let second = randomDocuments(100, vocabulary: 1000, seed: 2)
+    try writeDataset(scratch.path("a"), first)
+    try writeDataset(scratch.path("b"), second)
+    try writeDataset(scratch.path("v"), Array(second[..<10]), split: "valid")
+    var rewriter = DatasetRewriter()
+    rewriter.isShuffled = false
+    let inputs = try ["a", "b", "v"].map { try Dataset(scratch.path($0)) }
+    _ = try rewriter.write(inputs, to: scratch.path("out"))
+    let out = try Dataset(scratch.path("out"))
+    #expect(try readDocuments(out) == first + second)
+    #expect(try readDocuments(out, "valid") == Array(second[..<10]))
+
+    try writeDataset(scratch.path("x"), first, vocabulary: 1001)
+    let foreign = try Dataset(scratch.path("x"))
+    #expect(
+      failure { _ = try rewriter.write([inputs[0], foreign], to: scratch.path("no")) }?.message
+        .contains("another tokenizer") == true)
+    #expect(
+      failure { _ = try rewriter.write([inputs[0], inputs[0]], to: scratch.path("no")) }?.message
+        .contains("given twice") == true)
+  }
+}
