@@ -125,7 +125,7 @@ extension Checkpoint {
   /// The untrained model of the checkpoint's configuration and seed, for evaluation and generation.
   package func makeModel(threads: Int, maximumSequences: Int) throws -> LanguageModel {
     try LanguageModel(
-      recipe.model, device: CPUOperations<Float>(threads: threads), maximumSequences: maximumSequences,
-      isTraining: false, seed: recipe.train.seed)
+      recipe.model, device: CPUOperations(pool: WorkerPool(threads: threads)),
+      batch: (maximumSequences, recipe.model.context), training: false, seed: recipe.train.seed)
   }
 }

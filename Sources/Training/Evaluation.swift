@@ -3,6 +3,16 @@ import Model
 import Shards
 import Support
 
+/// How evenly the slots of one memory were read (Lample et al. 2019, section 4.2).
+package struct MemoryUse: Sendable {
+  /// Counted from 1.
+  package let layer: Int
+  /// Share of slots read at all.
+  package let usage: Double
+  /// Divergence of the weight on slots from uniform, in nats.
+  package let kl: Double
+}
+
 /// How well a model predicts a split. Everything here comes from the unsmoothed loss.
 package struct Evaluation {
   package let split: String
@@ -15,7 +25,7 @@ package struct Evaluation {
   package let wordPerplexity: Double
   /// Σ nll / (ln 2 · bytes of source text).
   package let bitsPerByte: Double
-  package let memories: [MemoryStatistics]
+  package let memories: [MemoryUse]
   package let seconds: Double
 
   package var tokensPerSecond: Double { Double(scoredTokens) / max(seconds, 1e-9) }
@@ -23,14 +33,16 @@ package struct Evaluation {
   /// Scores the split in consecutive windows of the model's context, each overlapping the next by the one token that is only
   /// context, so that every token but the very first of the split is scored exactly once.
   ///
-  /// `tokenLimit` stops after about so many tokens; words and bytes are then taken in proportion.
+  /// - Parameters:
+  ///   - sequences: windows at once, at most what the model was made for.
+  ///   - tokenLimit: stops after about so many tokens; words and bytes are then taken in proportion.
   package init(
-    _ model: LanguageModel, dataset: Dataset, split: String, tokenLimit: Int? = nil, isQuiet: Bool = true
+    _ model: LanguageModel, dataset: Dataset, split: String, sequences: Int, tokenLimit: Int? = nil,
+    isQuiet: Bool = true
   ) throws {
     let started = Progress.now()
     let totals = try dataset.totals(of: split)
     let length = model.configuration.context
-    let sequences = model.maximumSequences
     let reader = try SplitReader(dataset, split: split, cacheBytes: 64 << 20)
     let limit = min(totals.tokens - 1, tokenLimit ?? .max)
     guard limit >= 1 else {
@@ -38,7 +50,8 @@ package struct Evaluation {
         .badInput, "the split '\(split)' has \(totals.tokens) tokens, too few to evaluate", file: dataset.path)
     }
     let progress = Progress("evaluating \(split)", unit: "tokens", isQuiet: isQuiet)
-    model.startMemoryStatistics()
+    model.collectStatistics(true)
+    defer { model.collectStatistics(false) }
     var window = [Int32](repeating: 0, count: sequences * length + 1)
     var sum = 0.0
     var scored = 0
@@ -70,7 +83,9 @@ package struct Evaluation {
     perplexity = exp(nll)
     wordPerplexity = exp(sum / (Double(totals.words) * share))
     bitsPerByte = sum / (log(2) * Double(totals.textBytes) * share)
-    memories = model.takeMemoryStatistics()
+    memories = zip(model.configuration.memory?.layers.sorted() ?? [], model.statistics ?? []).map {
+      MemoryUse(layer: $0, usage: $1.usage, kl: $1.kl)
+    }
     seconds = Progress.now() - started
   }
 

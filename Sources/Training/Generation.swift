@@ -45,13 +45,13 @@ package struct Sampling: Sendable {
 /// Continues a prompt token by token.
 package struct Generator {
   private let model: LanguageModel
-  private let endOfDocument: Int32
+  private let endOfDocument: Int32?
   private let sampling: Sampling
   private var random: RandomGenerator
 
-  package init(_ model: LanguageModel, endOfDocument: Int, sampling: Sampling, seed: UInt64) {
+  package init(_ model: LanguageModel, endOfDocument: UInt32?, sampling: Sampling, seed: UInt64) {
     self.model = model
-    self.endOfDocument = Int32(endOfDocument)
+    self.endOfDocument = endOfDocument.map { Int32($0) }
     self.sampling = sampling
     random = RandomGenerator(seed: seed, stream: "generation")
   }
@@ -61,7 +61,8 @@ package struct Generator {
   package mutating func generate(
     prompt: [Int32], count: Int, emit: (Int32) throws -> Void
   ) throws {
-    var text = [endOfDocument] + prompt
+    var text = [endOfDocument].compactMap(\.self) + prompt
+    precondition(!text.isEmpty, "a model without an end-of-document token needs a prompt")
     var logits = [Float](repeating: 0, count: model.configuration.vocabularySize)
     for _ in 0..<count {
       try Interruption.check()

@@ -30,8 +30,8 @@ package final class Optimizer {
 
   deinit {
     for moment in moments {
-      free(moment.first.baseAddress)
-      free(moment.second.baseAddress)
+      free(moment.first.baseAddress!)
+      free(moment.second.baseAddress!)
     }
   }
 
@@ -45,11 +45,9 @@ package final class Optimizer {
   /// gradients and the touched rows of values.
   package func step(_ configuration: TrainingConfiguration) -> Double {
     let device = model.device
-    let touched = model.touchedValues
+    let touched = (0..<model.memoryCount).map(model.touchedRows)
     var square = 0.0
-    for parameter in model.parameters where parameter.role == .dense {
-      square += device.squaredNorm(Vector(parameter.gradient))
-    }
+    for gradient in model.parameters.compactMap(\.gradient) { square += device.squaredNorm(Vector(gradient)) }
     for gradient in touched { square += device.squaredNorm(gradient.rows.elements) }
     let norm = square.squareRoot()
     let scale = configuration.clip > 0 && norm > configuration.clip ? configuration.clip / norm : 1
@@ -64,14 +62,15 @@ package final class Optimizer {
       switch parameter.role {
       case .dense:
         device.adam(
-          Vector(parameter.value), gradient: Vector(parameter.gradient), m: Vector(moment.first),
+          Vector(parameter.value), gradient: Vector(parameter.gradient!), m: Vector(moment.first),
           v: Vector(moment.second), step)
       case .memoryValues(let index):
-        func table(_ numbers: UnsafeMutableBufferPointer<Float>) -> Matrix<Float> {
-          Matrix(numbers.baseAddress!, rows: parameter.shape[0], columns: parameter.shape[1])
+        let values = parameter.matrix
+        func table(_ moment: UnsafeMutableBufferPointer<Float>) -> Matrix<Float> {
+          Matrix(moment.baseAddress!, rows: values.rows, columns: values.columns)
         }
         device.lazyAdam(
-          table(parameter.value), gradient: touched[index], m: table(moment.first), v: table(moment.second), valueStep)
+          values, gradient: touched[index], m: table(moment.first), v: table(moment.second), valueStep)
       }
     }
     return norm

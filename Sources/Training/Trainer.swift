@@ -59,8 +59,9 @@ package final class Trainer {
 
     let train = recipe.train
     model = try LanguageModel(
-      recipe.model, device: try CPUOperations<Float>(threads: threads),
-      maximumSequences: train.sequencesAtOnce, isTraining: true, seed: train.seed)
+      recipe.model, device: CPUOperations(pool: WorkerPool(threads: threads)),
+      batch: (train.sequencesAtOnce, recipe.model.context), training: true,
+      microBatches: train.batch / train.sequencesAtOnce, seed: train.seed)
     optimizer = Optimizer(model)
     if let checkpoint {
       try Self.check(checkpoint, recipe: recipe, split: split, datasetDigest: datasetDigest)
@@ -224,8 +225,8 @@ package final class Trainer {
   private func evaluate(tokenLimit: Int) throws {
     guard let evaluationSplit else { return }
     let result = try Evaluation(
-      model, dataset: dataset, split: evaluationSplit, tokenLimit: tokenLimit == 0 ? nil : tokenLimit,
-      isQuiet: isQuiet)
+      model, dataset: dataset, split: evaluationSplit, sequences: recipe.train.sequencesAtOnce,
+      tokenLimit: tokenLimit == 0 ? nil : tokenLimit, isQuiet: isQuiet)
     lastEvaluation = result
     if !isQuiet { Log.line("step \(optimizer.updates): \(result.summaryLine)") }
     var numbers = [

@@ -59,12 +59,12 @@ struct Eval: ParsableCommand {
     summary["checkpoint"] = .text(checkpoint.directory)
     summary["step"] = .count(checkpoint.state.step)
     if baseline {
-      let before = try Evaluation(model, dataset: dataset, split: split, isQuiet: options.quiet)
+      let before = try Evaluation(model, dataset: dataset, split: split, sequences: batch, isQuiet: options.quiet)
       print("before training: " + before.summaryLine)
       summary["baseline_perplexity"] = .number(before.perplexity)
     }
     try checkpoint.restore(model)
-    let result = try Evaluation(model, dataset: dataset, split: split, isQuiet: options.quiet)
+    let result = try Evaluation(model, dataset: dataset, split: split, sequences: batch, isQuiet: options.quiet)
     print((baseline ? "after \(checkpoint.state.step) steps: " : "") + result.summaryLine)
     summary["split"] = .text(split)
     summary["tokens"] = .count(result.scoredTokens)

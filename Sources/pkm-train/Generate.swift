@@ -48,7 +48,8 @@ struct Generate: ParsableCommand {
   func run() throws {
     let started = Progress.now()
     let checkpoint = try Checkpoint(checkpoint)
-    let tokenizer = try Tokenizer(path: checkpoint.tokenizerPath)
+    let encoder = BPEEncoder(try TokenizerFile.load(checkpoint.tokenizerPath))
+    let tokenizer = encoder.tokenizer
     let model = try checkpoint.makeModel(threads: options.threadCount, maximumSequences: 1)
     try checkpoint.restore(model)
     var generator = Generator(
@@ -58,7 +59,7 @@ struct Generate: ParsableCommand {
     var summary = Summary()
     func answer(_ prompt: String) throws {
       try output.write(prompt)
-      try generator.generate(prompt: tokenizer.encode(prompt).map { Int32($0) }, count: tokens) { token in
+      try generator.generate(prompt: encoder.encode(Array(prompt.utf8)).map { Int32($0) }, count: tokens) { token in
         try output.write(tokenizer.decode([UInt32(token)]))
         try output.flush()
         summary.add("tokens")

@@ -11,7 +11,7 @@ enum RecipeFile {
 
   /// Throws a usage `Failure` with the line of the offending key.
   static func load(_ path: String?, settings: [String]) throws -> TrainingRecipe {
-    var root = Node([:])
+    var root: Node = [:]
     if let path {
       let text: String
       do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
@@ -38,17 +38,18 @@ enum RecipeFile {
     guard parts.count == 2, let value = try? Yams.compose(yaml: parts[1]) else {
       throw Failure(.usage, "--set wants key.path=value, not '\(setting)'")
     }
-    func set(_ node: inout Node, _ keys: ArraySlice<String>) {
-      guard let key = keys.first else {
-        node = value
-        return
-      }
-      var child = node[key] ?? Node([:])
-      if keys.count > 1 && child.mapping == nil { child = Node([:]) }
-      set(&child, keys.dropFirst())
-      node[key] = child
+    set(&root, parts[0].split(separator: ".").map(String.init)[...], to: value)
+  }
+
+  private static func set(_ node: inout Node, _ keys: ArraySlice<String>, to value: Node) {
+    guard let key = keys.first else {
+      node = value
+      return
     }
-    set(&root, parts[0].split(separator: ".").map(String.init)[...])
+    if node.mapping == nil { node = [:] }
+    var child: Node = node[key] ?? [:]
+    set(&child, keys.dropFirst(), to: value)
+    node[key] = child
   }
 
   private static func check(_ root: Node, path: String?) throws {
@@ -57,7 +58,7 @@ enum RecipeFile {
     if let model = root["model"] {
       try check(model, keys: ModelConfiguration.keys, section: "model", path: path)
       if let memory = model["memory"], memory.null == nil {
-        try check(memory, keys: ModelConfiguration.memoryKeys, section: "model.memory", path: path)
+        try check(memory, keys: ModelConfiguration.Memory.keys, section: "model.memory", path: path)
       }
     }
     if let train = root["train"] {

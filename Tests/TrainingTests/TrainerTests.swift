@@ -43,7 +43,7 @@ private final class Laboratory {
     model.context = 16
     model.dropout = dropout
     if memory {
-      var layer = MemoryConfiguration()
+      var layer = ModelConfiguration.Memory()
       layer.layers = [2]
       layer.subkeys = 8
       layer.heads = 2
