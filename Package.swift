@@ -66,9 +66,9 @@ let package = Package(
     .testTarget(
       name: "TokenizationTests", dependencies: ["Tokenization"], resources: [.copy("Fixtures")],
       swiftSettings: swift),
-    .testTarget(name: "ShardsTests", dependencies: ["Shards"], swiftSettings: swift),
-    .testTarget(name: "ModelTests", dependencies: ["Model"], swiftSettings: swift),
-    .testTarget(name: "TrainingTests", dependencies: ["Training"], swiftSettings: swift),
+    .testTarget(name: "ShardsTests", dependencies: ["Shards", "Support"], swiftSettings: swift),
+    .testTarget(name: "ModelTests", dependencies: ["Model", "Support"], swiftSettings: swift),
+    .testTarget(name: "TrainingTests", dependencies: ["Training", "Shards", "Model", "Support"], swiftSettings: swift),
     .testTarget(
       name: "CommandLineTests", dependencies: ["Support", "Shards", "pkm-data", "pkm-train"], swiftSettings: swift),
   ]
