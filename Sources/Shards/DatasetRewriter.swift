@@ -44,7 +44,12 @@ package struct DatasetRewriter {
       endOfDocument: first.endOfDocument, split: inputs.lazy.flatMap(\.splits).min() ?? "train",
       shardTokens: shardTokens, recipe: recipe, threads: threads)
     var splits = Set(inputs.flatMap(\.splits)).sorted()
-    if splits.contains("train") { splits += shares.map(\.split).filter { !splits.contains($0) } }
+    if !shares.isEmpty && !splits.contains("train") {
+      throw Failure(
+        .usage, "there is no split train to divide", file: inputs[0].path,
+        remedy: "The splits are: " + splits.joined(separator: ", "))
+    }
+    splits += shares.map(\.split).filter { !splits.contains($0) }
     for split in splits { try writer.declare(split: split) }
 
     let shards = inputs.flatMap(\.index.shards)

@@ -36,10 +36,11 @@ struct Run: ParsableCommand {
     let plan = try RunPlan(
       recipe, options: .init(threads: options.threads, seed: options.seed, isQuiet: options.quiet))
     let work = WorkDirectory(plan.workDirectory)
-    let publication = Publication(output: plan.output, work: work.path, recipe: recipe.text)
+    let publication = Publication(output: plan.output, work: work, recipe: recipe.text)
     try publication.checkOutput()
     if dryRun { return describe(plan, work) }
     try work.acquire()
+    defer { withExtendedLifetime(work) {} }
 
     var records: [(step: PlannedStep, record: WorkDirectory.Record, isSkipped: Bool)] = []
     for (number, step) in plan.steps.enumerated() {
@@ -55,7 +56,10 @@ struct Run: ParsableCommand {
 
     let dataset = try Dataset(plan.last.output)
     let isCurrent = try publication.isCurrent(dataset)
-    if !isCurrent { try publication.publish(dataset) }
+    if !isCurrent {
+      try check(dataset, work, plan.last)
+      try publication.publish(dataset)
+    }
     work.removeAllBut(plan.steps)
     let skipped = records.count { $0.isSkipped }
     if skipped == records.count && isCurrent && !options.quiet {
@@ -73,12 +77,21 @@ struct Run: ParsableCommand {
 
   private func run(_ step: PlannedStep, _ work: WorkDirectory) throws -> WorkDirectory.Record {
     try SystemCall.makeDirectories(Path.directory(of: step.output))
-    work.sweep(step.stage)
     // An output without its record: the run was killed between the two. Its counts are lost with it, so make it anew.
     if Path.exists(step.output) { try FileManager.default.removeItem(atPath: step.output) }
     var command = step.command
     try command.run()
     return try work.finish(step)
+  }
+
+  /// Reads the whole dataset once more before it goes out: files of the work directory may have been touched since.
+  private func check(_ dataset: Dataset, _ work: WorkDirectory, _ step: PlannedStep) throws {
+    let verifier = try DatasetVerifier(verifying: dataset.path, threads: options.threadCount)
+    guard let problem = verifier.problems.first else { return }
+    work.forget(step)
+    throw Failure(
+      .badInput, problem.message, file: problem.file, offset: problem.offset,
+      remedy: "Run the recipe again: the damaged dataset has been set aside and is made anew")
   }
 
   private func describe(_ plan: RunPlan, _ work: WorkDirectory) {

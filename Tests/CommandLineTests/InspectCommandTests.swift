@@ -29,4 +29,24 @@ import Testing
     #expect(value["sample"] as? String == "one two")
     #expect(try Tool.data("inspect", scratch.path("none")).status == 74)
   }
+
+  @Test func tokenizersAndTheFirstDocument() throws {
+    let scratch = try Scratch()
+    let text = try scratch.write("a.txt", "she sells sea shells\n\u{1b}[31mby the sea shore\n")
+    #expect(try Tool.data("learn-bpe", text, "--merges", "20", "-o", scratch.path("bpe.json")).status == 0)
+    let tokenizer = try Tool.data("inspect", scratch.path("bpe.json"))
+    #expect(tokenizer.status == 0, "\(tokenizer.errors)")
+    for part in ["byte-level", "longest tokens", "<|endoftext|>", "tokens by length in bytes"] {
+      #expect(tokenizer.text.contains(part))
+    }
+    let encode = try Tool.data(
+      "encode", text, "--tokenizer", scratch.path("bpe.json"), "-o", scratch.path("d/"))
+    #expect(encode.status == 0, "\(encode.errors)")
+    let dataset = try Tool.data("inspect", scratch.path("d"))
+    #expect(dataset.text.contains("she sells sea shells"))
+    #expect(try Tool.data("inspect", scratch.write("b.json", "{}")).status == 65)
+    // A terminal is not at the mercy of a text.
+    let corpus = try Tool.data("inspect", scratch.write("c.txt", "\u{1b}[31mred\n"))
+    #expect(corpus.status == 0 && !corpus.text.contains("\u{1b}"))
+  }
 }

@@ -168,6 +168,47 @@ import Testing
         """)
   }
 
+  @Test func datasetsMayBeTheInputs() throws {
+    let scratch = try Scratch()
+    try SampleDataset.write(scratch.path("a"), seed: 1)
+    try SampleDataset.write(scratch.path("b"), seed: 2)
+    let recipe = try scratch.write(
+      "recipe.yaml",
+      "inputs: [a, b]\noutput: \(scratch.path("out"))\nstages: [shard: {split: {valid: 0.5}}]\n")
+    #expect(try Tool.data("run", recipe).status == 0)
+    let dataset = try Dataset(scratch.path("out"))
+    #expect(try dataset.splits.map { try dataset.totals(of: $0).documents }.reduce(0, +) == 1000)
+  }
+
+  @Test func aDamagedResultIsNotPublished() throws {
+    let place = try Workplace()
+    #expect(try place.stepsRun() == 8)
+    let expected = try place.output()
+    // The files of the output and of the work directory are the same files: damage of one is damage of both.
+    let shard = try #require(FileHandle(forUpdatingAtPath: place.scratch.path("out/train-00000.tokens.zst")))
+    try shard.seek(toOffset: 100)
+    try shard.write(contentsOf: Data([1, 2, 3, 4]))
+    try shard.close()
+    try FileManager.default.removeItem(atPath: place.scratch.path("out"))
+    let refused = try place.run()
+    #expect(refused.status == 65 && refused.errors.contains("Run the recipe again"))
+    #expect(try place.stepsRun() == 1)
+    #expect(try place.output() == expected)
+  }
+
+  @Test func somethingElseBesideTheDatasetIsNeverDeleted() throws {
+    var place = try Workplace()
+    #expect(try place.stepsRun() == 8)
+    try place.scratch.write("out/notes.txt", "mine")
+    place.stages[4] = "shard: {split: {test: 0.3}}"
+    let refused = try place.run()
+    #expect(refused.status == 74 && refused.errors.contains("out/notes.txt: does not belong to the dataset"))
+    #expect(try place.scratch.read("out/notes.txt") == "mine")
+    try FileManager.default.removeItem(atPath: place.scratch.path("out/notes.txt"))
+    #expect(try place.stepsRun() == 0)
+    #expect(try Tool.data("verify", place.scratch.path("out")).status == 0)
+  }
+
   @Test func twoRunsInOnePlaceAreRefused() throws {
     let place = try Workplace()
     try FileManager.default.createDirectory(

@@ -90,4 +90,19 @@ import Testing
     #expect(try scratch.names == ["d"] && scratch.read("d/f") == Array("x".utf8))
     #expect(throws: Failure.self) { try OutputDirectory(scratch.path("d")) }
   }
+
+  /// zstd with workers and without writes different frames; ours must not depend on the number of threads.
+  @Test func compressionThreadsDoNotChangeABit() throws {
+    var generator = RandomGenerator(seed: 1)
+    let text = (0..<3_000_000).map { _ in UInt8(97 + generator.below(9)) }
+    let results = try (1...3).map { threads in
+      let file = try OutputFile(scratch.path("\(threads).zst"), compressionThreads: threads)
+      for start in stride(from: 0, to: text.count, by: 70_001) {
+        try file.write(Array(text[start..<min(text.count, start + 70_001)]))
+      }
+      try file.finish()
+      return try scratch.read("\(threads).zst")
+    }
+    #expect(results[0] == results[1] && results[0] == results[2])
+  }
 }

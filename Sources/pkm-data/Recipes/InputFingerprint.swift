@@ -57,6 +57,7 @@ struct InputFingerprint {
   /// XXH3 of the hashes of the file's pieces, so that a signal is heard while a large file is read.
   static func contentHash(_ path: String) throws -> String {
     let file = try MappedFile(path)
+    defer { withExtendedLifetime(file) {} }
     let piece = 64 << 20
     var hash = Hashing.xxh3("\(file.bytes.count)")
     for start in stride(from: 0, to: file.bytes.count, by: piece) {

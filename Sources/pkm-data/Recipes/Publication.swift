@@ -8,7 +8,7 @@ import Support
 /// is replaced in one rename; anything else at the output is left alone and refused.
 struct Publication {
   let output: String
-  let work: String
+  let work: WorkDirectory
   let recipe: String
 
   /// Hashes of the `index.json` files that this work directory has put, or was about to put, at the output.
@@ -16,7 +16,7 @@ struct Publication {
     var published: [String] = []
   }
 
-  private var ledgerPath: String { Path.join(work, "published.json") }
+  private var ledgerPath: String { Path.join(work.path, "published.json") }
 
   private var ledger: Ledger {
     guard let bytes = try? MappedFile.read(ledgerPath) else { return Ledger() }
@@ -62,7 +62,7 @@ struct Publication {
 
   func publish(_ dataset: Dataset) throws {
     try checkOutput()
-    let new = Path.join(work, "dataset.new")
+    let new = work.newDataset
     let fileManager = FileManager.default
     try? fileManager.removeItem(atPath: new)
     try SystemCall.makeDirectories(new)

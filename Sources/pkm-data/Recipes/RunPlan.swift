@@ -102,86 +102,106 @@ struct RunPlan {
   }
 
   private mutating func add(_ stage: Recipe.Stage, _ command: StageCommand) throws {
-    let number = (steps.last.map { Int($0.stage.prefix(2))! } ?? 0) + 1
-    let directory = (number < 10 ? "0" : "") + "\(number)-\(stage.name)"
-    switch command.role {
-    case .text, .learner, .encoder:
-      if !datasets.isEmpty {
-        throw recipe.failure(
-          "\(stage.name) works on text, but this is token ids by now", line: stage.line,
-          remedy: "Put it before encode")
-      }
-    case .merger:
+    if command.role == .merger {
       if datasets.isEmpty {
         throw recipe.failure(
           "\(stage.name) works on datasets, and no earlier stage makes one", line: stage.line,
           remedy: "Put it after encode")
       }
+    } else if !datasets.isEmpty {
+      throw recipe.failure(
+        "\(stage.name) works on text, but this is token ids by now", line: stage.line,
+        remedy: "Put it before encode")
     }
-    let resolved = try command.arguments(for: stage, in: recipe)
-    func step(split: String?, inputs: [Artifact], suffix: String, more: [String]) throws -> PlannedStep {
-      let files = try resolved.files.map { try InputFingerprint.contentHash($0) }
-      var identity =
-        ["pkm-data \(PKMData.configuration.version)", stage.name, split ?? ""] + resolved.arguments
-      if isRandom(stage, command) { identity.append("seed \(options.seed)") }
-      identity += files + inputs.map(\.key)
-      let key = Hashing.hexadecimal(Hashing.xxh3(identity.joined(separator: "\n")))
-      let base = split ?? (command.role == .learner ? "tokenizer" : "dataset")
-      let output = Path.join(Path.join(workDirectory, directory), "\(base).\(key)\(suffix)")
-      var arguments = (command.role == .encoder ? Array(inputs.dropLast()) : inputs).flatMap(\.paths)
-      arguments += resolved.arguments + more + ["--output=\(output)", "--summary=\(output).summary"]
-      if isRandom(stage, command) { arguments.append("--seed=\(options.seed)") }
-      if let threads = options.threads { arguments.append("--threads=\(threads)") }
-      if options.isQuiet { arguments.append("--quiet") }
-      return PlannedStep(
-        stage: directory, name: stage.name, split: split, options: resolved.arguments,
-        inputKeys: inputs.map(\.key), key: key, output: output,
-        command: try command.parse(arguments, for: stage, in: recipe))
-    }
+    let number = (steps.last.map { Int($0.stage.prefix(2))! } ?? 0) + 1
+    let (arguments, files) = try command.arguments(for: stage, in: recipe)
+    let draft = StepDraft(
+      stage: stage, command: command, directory: (number < 10 ? "0" : "") + "\(number)-\(stage.name)",
+      arguments: arguments, files: try files.map { try InputFingerprint.contentHash($0) })
     switch command.role {
-    case .text:
-      texts = try texts.map { split, text in
-        let made = try step(
-          split: split, inputs: [text], suffix: ".jsonl.zst",
-          more: command.has("output-format") ? ["--output-format=jsonl"] : [])
-        steps.append(made)
-        return (split, Artifact(paths: [made.output], key: made.key))
-      }
-    case .learner:
-      guard let train = texts.first(where: { $0.split == "train" }) else {
-        throw recipe.failure(
-          "\(stage.name) learns from the split train, and the inputs have none", line: stage.line,
-          remedy: "Name one of the inputs train; there are: " + texts.map(\.split).joined(separator: ", "))
-      }
-      let made = try step(split: nil, inputs: [train.artifact], suffix: ".json", more: [])
-      steps.append(made)
-      tokenizer = Artifact(paths: [made.output], key: made.key)
-    case .encoder:
-      let given = stage.options.first { ["tokenizer", "codes"].contains($0.name) }
-      if let given, tokenizer != nil {
-        throw recipe.failure(
-          "two tokenizers: this one and that of learn-bpe above", line: given.line,
-          remedy: "Leave one of them out")
-      }
-      if given == nil && tokenizer == nil {
-        throw recipe.failure(
-          "encode has no tokenizer", line: stage.line,
-          remedy: "Put learn-bpe before it, or give it the option tokenizer")
-      }
-      datasets = try texts.map { split, text in
-        let made = try step(
-          split: split, inputs: [text, tokenizer ?? Artifact(paths: [], key: "given")], suffix: "",
-          more: (tokenizer.map { ["--tokenizer=\($0.paths[0])"] } ?? []) + [
-            "--format=shards", "--split=\(split)",
-          ])
-        steps.append(made)
-        return Artifact(paths: [made.output], key: made.key)
-      }
-    case .merger:
-      let made = try step(split: nil, inputs: datasets, suffix: "", more: [])
-      steps.append(made)
-      datasets = [Artifact(paths: [made.output], key: made.key)]
+    case .text: try addText(draft)
+    case .learner: try addLearner(draft)
+    case .encoder: try addEncoder(draft)
+    case .merger: datasets = [try addStep(draft, of: nil, named: "dataset", taking: datasets)]
     }
+  }
+
+  private mutating func addText(_ draft: StepDraft) throws {
+    for (index, (split, text)) in texts.enumerated() {
+      // Whatever the inputs are, stages hand each other JSON lines: a document keeps its line ends and its fields.
+      texts[index].artifact = try addStep(
+        draft, of: split, named: split, ".jsonl.zst", taking: [text],
+        with: draft.command.has("output-format") ? ["--output-format=jsonl"] : [])
+    }
+  }
+
+  private mutating func addLearner(_ draft: StepDraft) throws {
+    guard let train = texts.first(where: { $0.split == "train" }) else {
+      throw recipe.failure(
+        "\(draft.stage.name) learns from the split train, and the inputs have none", line: draft.stage.line,
+        remedy: "Name one of the inputs train; there are: " + texts.map(\.split).joined(separator: ", "))
+    }
+    tokenizer = try addStep(draft, of: nil, named: "tokenizer", ".json", taking: [train.artifact])
+  }
+
+  private mutating func addEncoder(_ draft: StepDraft) throws {
+    let given = draft.stage.options.first { ["tokenizer", "codes"].contains($0.name) }
+    if let given, tokenizer != nil {
+      throw recipe.failure(
+        "two tokenizers: this one and that of learn-bpe above", line: given.line,
+        remedy: "Leave one of them out")
+    }
+    if given == nil && tokenizer == nil {
+      throw recipe.failure(
+        "encode has no tokenizer", line: draft.stage.line,
+        remedy: "Put learn-bpe before it, or give it the option tokenizer")
+    }
+    for (split, text) in texts {
+      datasets.append(
+        try addStep(
+          draft, of: split, named: split, taking: [text], and: tokenizer,
+          with: (tokenizer.map { ["--tokenizer=\($0.paths[0])"] } ?? []) + [
+            "--format=shards", "--split=\(split)",
+          ]))
+    }
+  }
+
+  /// A stage on its way to becoming one step or one for each split.
+  private struct StepDraft {
+    let stage: Recipe.Stage
+    let command: StageCommand
+    let directory: String
+    let arguments: [String]
+    /// Hashes of the files among the values of the options.
+    let files: [String]
+  }
+
+  /// Adds one command.
+  ///
+  /// `inputs` are its arguments, `other` is an input that `more` names.
+  private mutating func addStep(
+    _ draft: StepDraft, of split: String?, named name: String, _ suffix: String = "",
+    taking inputs: [Artifact],
+    and other: Artifact? = nil, with more: [String] = []
+  ) throws -> Artifact {
+    let stage = draft.stage
+    let inputKeys = inputs.map(\.key) + (other.map { [$0.key] } ?? [])
+    let seed = isRandom(stage, draft.command) ? ["--seed=\(options.seed)"] : []
+    let identity =
+      ["pkm-data \(PKMData.configuration.version)", stage.name, split ?? ""] + draft.arguments + seed
+      + draft.files + inputKeys
+    let key = Hashing.hexadecimal(Hashing.xxh3(identity.joined(separator: "\n")))
+    let output = Path.join(Path.join(workDirectory, draft.directory), "\(name).\(key)\(suffix)")
+    var arguments = inputs.flatMap(\.paths) + draft.arguments + more + seed
+    arguments += ["--output=\(output)", "--summary=\(output).summary"]
+    if let threads = options.threads { arguments.append("--threads=\(threads)") }
+    if options.isQuiet { arguments.append("--quiet") }
+    steps.append(
+      PlannedStep(
+        stage: draft.directory, name: stage.name, split: split, options: draft.arguments,
+        inputKeys: inputKeys,
+        key: key, output: output, command: try draft.command.parse(arguments, for: stage, in: recipe)))
+    return Artifact(paths: [output], key: key)
   }
 
   /// Whether the seed of the run decides the output.

@@ -21,7 +21,7 @@ final class WorkDirectory {
 
   deinit { if let lock { close(lock) } }
 
-  /// Holds the directory until the object goes.
+  /// Holds the directory until the object goes, and clears it of what killed runs have left.
   ///
   /// A lock of the kernel: it ends with the process, however that ends.
   func acquire() throws {
@@ -35,6 +35,7 @@ final class WorkDirectory {
         remedy: "Wait for it to end, or give one of the recipes another output")
     }
     lock = descriptor
+    sweep()
   }
 
   func record(of step: PlannedStep) -> Record? {
@@ -61,13 +62,16 @@ final class WorkDirectory {
     return record
   }
 
+  /// Makes the step run again the next time.
+  func forget(_ step: PlannedStep) { unlink(step.output + ".done") }
+
   /// Why a step has to run, in a few words.
   func reason(for step: PlannedStep, remade: Set<String>) -> String {
     if Path.exists(step.output) { return "its record is missing" }
     if step.inputKeys.contains(where: remade.contains) { return "its input is made anew" }
     let stage = Path.directory(of: step.output)
     let prefix = Path.name(of: step.output).split(separator: ".")[0] + "."
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: stage)) ?? []
+    let names = names(in: stage)
     if names.contains(where: { $0.hasPrefix(".\(prefix)\(step.key)") }) { return "it was interrupted" }
     let others = names.filter { $0.hasPrefix(prefix) && $0.hasSuffix(".done") }
       .compactMap { Self.read(Path.join(stage, $0)) }.filter { $0.name == step.name }
@@ -78,24 +82,37 @@ final class WorkDirectory {
     return other.inputKeys != step.inputKeys ? "its input has changed" : "the seed or the program has changed"
   }
 
-  /// Removes what killed commands have left in the directory of a stage.
-  func sweep(_ stage: String) {
-    let directory = Path.join(path, stage)
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-    where name.hasPrefix(".") && name.contains(".tmp-") {
-      try? FileManager.default.removeItem(atPath: Path.join(directory, name))
+  /// Removes what killed runs have left half-written.
+  ///
+  /// The lock must be held.
+  private func sweep() {
+    for directory in [path] + subdirectories {
+      for name in names(in: directory) where name.hasPrefix(".") && name.contains(".tmp-") {
+        try? FileManager.default.removeItem(atPath: Path.join(directory, name))
+      }
     }
+    try? FileManager.default.removeItem(atPath: newDataset)
+  }
+
+  /// Where a dataset is put together that will replace the output.
+  var newDataset: String { Path.join(path, "dataset.new") }
+
+  /// The directories of the stages, of this recipe and of earlier ones.
+  private var subdirectories: [String] {
+    names(in: path).filter { $0.prefix(2).allSatisfy(\.isNumber) }.map { Path.join(path, $0) }
+      .filter(Path.isDirectory)
+  }
+
+  private func names(in directory: String) -> [String] {
+    (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
   }
 
   /// Removes outputs that no step of the plan has made: those of earlier recipes.
   func removeAllBut(_ steps: [PlannedStep]) {
     let kept = Set(steps.flatMap { [$0.output, $0.output + ".done"] })
-    for stage in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] {
-      let directory = Path.join(path, stage)
-      guard stage.prefix(2).allSatisfy(\.isNumber), Path.isDirectory(directory) else { continue }
-      for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] {
-        let file = Path.join(directory, name)
-        if !kept.contains(file) { try? FileManager.default.removeItem(atPath: file) }
+    for directory in subdirectories {
+      for file in names(in: directory).map({ Path.join(directory, $0) }) where !kept.contains(file) {
+        try? FileManager.default.removeItem(atPath: file)
       }
       rmdir(directory)
     }
