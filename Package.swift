@@ -67,7 +67,7 @@ let package = Package(
       name: "TokenizationTests", dependencies: ["Tokenization"], resources: [.copy("Fixtures")],
       swiftSettings: swift),
     .testTarget(name: "ShardsTests", dependencies: ["Shards"], swiftSettings: swift),
-    .testTarget(name: "ModelTests", dependencies: ["Model"], swiftSettings: swift),
+    .testTarget(name: "ModelTests", dependencies: ["Model", "CKernels"], swiftSettings: swift),
     .testTarget(name: "TrainingTests", dependencies: ["Training"], swiftSettings: swift),
     .testTarget(
       name: "CommandLineTests", dependencies: ["Support", "pkm-data", "pkm-train"], swiftSettings: swift),
