@@ -36,13 +36,15 @@ struct Decode: ParsableCommand {
   @Option(help: "What lines hold: \(Format.list) (default: ids).")
   var format: Format?
 
-  @Option(help: ArgumentHelp("Dataset: this split only (default: all, in alphabetical order).", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("Dataset: this split only (default: all, in alphabetical order).", valueName: "name"))
   var split: String?
 
   @Flag(help: "Write special tokens too.")
   var keepSpecial = false
 
-  @Option(name: .shortAndLong, help: ArgumentHelp("Output file (default: standard output).", valueName: "file"))
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("Output file (default: standard output).", valueName: "file"))
   var output: String?
 
   @Option(help: "\(OutputFormat.list) ({\"text\": …} lines).")
@@ -56,7 +58,8 @@ struct Decode: ParsableCommand {
     if isDataset {
       if inputs.count > 1 { throw ValidationError("Decode one dataset at a time") }
       if tokenizer != nil || format != nil {
-        throw ValidationError("A dataset has its own tokenizer and format; leave --tokenizer and --format out")
+        throw ValidationError(
+          "A dataset has its own tokenizer and format; leave --tokenizer and --format out")
       }
     } else {
       if split != nil { throw ValidationError("--split is for a dataset directory") }
@@ -91,9 +94,12 @@ struct Decode: ParsableCommand {
             var ids: [UInt32] = []
             if let offset = TokenText.parse(ids: line, into: &ids) { throw refuse(at: offset, "no id") }
             counts.add("tokens", ids.count)
-            do { text = try tokenizer!.decode(ids, keepsSpecialTokens: keepSpecial) } catch let error as Failure {
+            do { text = try tokenizer!.decode(ids, keepsSpecialTokens: keepSpecial) } catch let error
+              as Failure
+            {
               throw Failure(
-                error.kind, error.message, file: batch.source.path, line: batch.lines[index], remedy: error.remedy)
+                error.kind, error.message, file: batch.source.path, line: batch.lines[index],
+                remedy: error.remedy)
             }
           } else if tokenizer?.mode == .byteLevel {
             if let offset = TokenText.joinByteTokens(line, into: &text) {
@@ -114,10 +120,11 @@ struct Decode: ParsableCommand {
   private func decodeDataset(to file: OutputFile) throws -> Summary {
     let dataset = try Dataset(inputs[0])
     let tokenizer = try TokenizerJSON.read(dataset.tokenizerJSON(), file: dataset.tokenizerPath)
-    let names = try split.map { name in
-      _ = try dataset.totals(of: name)
-      return [name]
-    } ?? dataset.splits
+    let names =
+      try split.map { name in
+        _ = try dataset.totals(of: name)
+        return [name]
+      } ?? dataset.splits
     let total = try names.reduce(0) { $0 + (try dataset.tokenCount(of: $1)) }
     let progress = Progress("decode", unit: " tokens", isQuiet: options.quiet)
     defer { progress.finish() }
@@ -127,7 +134,8 @@ struct Decode: ParsableCommand {
       try EncodedDocumentReader(dataset, split: name).forEachDocument { tokens, row in
         try Interruption.check()
         lines.removeAll(keepingCapacity: true)
-        Self.append(try tokenizer.decode(tokens, keepsSpecialTokens: keepSpecial), to: &lines, as: outputFormat)
+        Self.append(
+          try tokenizer.decode(tokens, keepsSpecialTokens: keepSpecial), to: &lines, as: outputFormat)
         try file.write(lines)
         summary.add("documents_in")
         summary.add("tokens", row.tokens)

@@ -30,7 +30,8 @@ struct Encode: ParsableCommand {
   @Option(
     name: [.long, .customLong("codes")],
     help: ArgumentHelp(
-      "tokenizer.json, codes of fastBPE or subword-nmt, merges.txt, vocab.json or .tiktoken.", valueName: "file"))
+      "tokenizer.json, codes of fastBPE or subword-nmt, merges.txt, vocab.json or .tiktoken.",
+      valueName: "file"))
   var tokenizer: String
 
   @Option(help: "\(Format.list) (default: shards where the output is or will be a directory, else ids).")
@@ -41,7 +42,8 @@ struct Encode: ParsableCommand {
     help: ArgumentHelp("Output file or directory (default: standard output).", valueName: "path"))
   var output: String?
 
-  @Option(help: ArgumentHelp("shards: the split that the documents form (default: train).", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("shards: the split that the documents form (default: train).", valueName: "name"))
   var split: String?
 
   @Option(help: ArgumentHelp("shards: uncompressed size of one (default: 256M).", valueName: "size"))
@@ -100,7 +102,9 @@ struct Encode: ParsableCommand {
     return encoded
   }
 
-  private static func idLines(_ batch: DocumentBatch, _ encoder: BPEEncoder, _ counts: inout Summary) -> [UInt8] {
+  private static func idLines(_ batch: DocumentBatch, _ encoder: BPEEncoder, _ counts: inout Summary)
+    -> [UInt8]
+  {
     let encoded = encode(batch, encoder, &counts)
     var lines: [UInt8] = []
     lines.reserveCapacity(encoded.ids.count * 6)
@@ -119,7 +123,8 @@ struct Encode: ParsableCommand {
     batch.bytes.withUnsafeBufferPointer { bytes in
       for range in batch.ranges {
         let start = lines.count
-        counts.add("tokens", encoder.appendPieces(of: UnsafeBufferPointer(rebasing: bytes[range]), to: &lines))
+        counts.add(
+          "tokens", encoder.appendPieces(of: UnsafeBufferPointer(rebasing: bytes[range]), to: &lines))
         // A document stays a line.
         for index in start..<lines.count where lines[index] == UInt8(ascii: "\n") {
           lines[index] = UInt8(ascii: " ")

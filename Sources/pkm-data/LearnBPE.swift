@@ -64,7 +64,8 @@ struct LearnBPE: ParsableCommand {
 
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("Special tokens besides \(Tokenizer.endOfText), which ends documents.", valueName: "token"))
+    help: ArgumentHelp(
+      "Special tokens besides \(Tokenizer.endOfText), which ends documents.", valueName: "token"))
   var special: [String] = []
 
   @Option(help: "The form of codes: \(CodesFormat.list) (default: subword-nmt).")
@@ -74,7 +75,9 @@ struct LearnBPE: ParsableCommand {
 
   func validate() throws {
     if merges != nil && vocabSize != nil { throw ValidationError("Give --merges or --vocab-size, not both") }
-    if let merges, !(0...10_000_000).contains(merges) { throw ValidationError("--merges must be 0 to 10000000") }
+    if let merges, !(0...10_000_000).contains(merges) {
+      throw ValidationError("--merges must be 0 to 10000000")
+    }
     if let vocabSize, !(1...10_000_000).contains(vocabSize) {
       throw ValidationError("--vocab-size must be 1 to 10000000")
     }
@@ -102,7 +105,8 @@ struct LearnBPE: ParsableCommand {
     guard let output, output != "-" else { return mode == .word ? .codes : .json }
     if output.hasSuffix("merges.txt") { return .gpt2 }
     if output.hasSuffix(".tiktoken") { return .tiktoken }
-    return output.hasSuffix(".json") || output.hasSuffix(".json.gz") || output.hasSuffix(".json.zst") ? .json : .codes
+    return output.hasSuffix(".json") || output.hasSuffix(".json.gz") || output.hasSuffix(".json.zst")
+      ? .json : .codes
   }
 
   func run() throws {
@@ -188,7 +192,8 @@ struct LearnBPE: ParsableCommand {
     case .tiktoken: return try write(TiktokenFile.write(tokenizer), to: output)
     case .codes:
       return try write(
-        MergeCodes.write(learned, format: .init(rawValue: (codesFormat ?? .subwordNMT).rawValue)!), to: output)
+        MergeCodes.write(learned, format: .init(rawValue: (codesFormat ?? .subwordNMT).rawValue)!), to: output
+      )
     case .gpt2:
       let vocabulary = String(output!.dropLast("merges.txt".count)) + "vocab.json"
       return try write(GPT2Files.writeVocabulary(tokenizer), to: vocabulary)
