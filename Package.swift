@@ -62,14 +62,14 @@ let package = Package(
 
     .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: swift),
     .testTarget(
-      name: "CorpusTests", dependencies: ["Corpus"], resources: [.copy("Fixtures")], swiftSettings: swift),
+      name: "CorpusTests", dependencies: ["Corpus", "Support", "CICU"], resources: [.copy("Fixtures")], swiftSettings: swift),
     .testTarget(
       name: "TokenizationTests", dependencies: ["Tokenization"], resources: [.copy("Fixtures")],
       swiftSettings: swift),
-    .testTarget(name: "ShardsTests", dependencies: ["Shards"], swiftSettings: swift),
-    .testTarget(name: "ModelTests", dependencies: ["Model"], swiftSettings: swift),
-    .testTarget(name: "TrainingTests", dependencies: ["Training"], swiftSettings: swift),
+    .testTarget(name: "ShardsTests", dependencies: ["Shards", "Support"], swiftSettings: swift),
+    .testTarget(name: "ModelTests", dependencies: ["Model", "Support"], swiftSettings: swift),
+    .testTarget(name: "TrainingTests", dependencies: ["Training", "Shards", "Model", "Support"], swiftSettings: swift),
     .testTarget(
-      name: "CommandLineTests", dependencies: ["Support", "pkm-data", "pkm-train"], swiftSettings: swift),
+      name: "CommandLineTests", dependencies: ["Support", "Shards", "pkm-data", "pkm-train"], swiftSettings: swift),
   ]
 )

@@ -81,7 +81,8 @@ Rules::Rules(const pkm_normalizer_options &options) : options(options) {
   const Normalizer2 *nfc = Normalizer2::getNFCInstance(error);
   const Normalizer2 *nfd = Normalizer2::getNFDInstance(error);
   switch (options.form) {
-    case PKM_FORM_NONE: break;
+    // Accents are taken off by decomposing and composing again, which is a form.
+    case PKM_FORM_NONE: form = options.strip_accents ? nfc : nullptr; break;
     case PKM_FORM_NFC: form = nfc; break;
     case PKM_FORM_NFD: form = nfd; break;
     case PKM_FORM_NFKC: form = Normalizer2::getNFKCInstance(error); break;
@@ -137,6 +138,21 @@ void Rules::changeCase(std::string &text) {
   text.swap(scratch);
 }
 
+bool Rules::dependsOnNeighbors(UChar32 c) const {
+  icu::UnicodeString parts(c), more;
+  if (decomposition->getDecomposition(c, more)) parts = more;
+  if (options.strip_accents && u_charType(parts.char32At(0)) == U_NON_SPACING_MARK) return true;
+  if (form && form->getDecomposition(c, more)) parts += more;
+  switch (options.letter_case) {
+    case PKM_CASE_NONE: return false;
+    // Small sigma is another letter at the end of a word.
+    case PKM_CASE_LOWER: return parts.indexOf(u'\u03a3') >= 0;
+    // The iota subscript becomes a letter, having moved among other marks until then.
+    case PKM_CASE_FOLD: return parts.indexOf(u'\u0345') >= 0;
+  }
+  return true;
+}
+
 void Rules::stripAccents(std::string &text) {
   normalize(decomposition, text);
   scratch.clear();
@@ -144,7 +160,7 @@ void Rules::stripAccents(std::string &text) {
   forEachCharacter(text, [&](UChar32 c, std::string_view bytes) {
     if (u_charType(c) == U_NON_SPACING_MARK) {
       if (basesLoseMarks) return;
-    } else {
+    } else if ((U_GET_GC_MASK(c) & U_GC_M_MASK) == 0) {
       UErrorCode ignored = U_ZERO_ERROR;
       UScriptCode script = uscript_getScript(c, &ignored);
       basesLoseMarks = script == USCRIPT_LATIN || script == USCRIPT_GREEK || script == USCRIPT_CYRILLIC;

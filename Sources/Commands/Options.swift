@@ -7,8 +7,8 @@ package struct RunOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Worker threads (default: all cores).", valueName: "n"))
   package var threads: Int?
 
-  @Option(help: ArgumentHelp("Seed of everything random.", valueName: "n"))
-  package var seed: UInt64 = 1
+  @Option(name: .customLong("seed"), help: ArgumentHelp("Seed of everything random (default: 1, or the recipe's).", valueName: "n"))
+  package var givenSeed: UInt64?
 
   @Flag(help: "No progress and no summary on standard error; warnings and errors stay.")
   package var quiet = false
@@ -17,6 +17,8 @@ package struct RunOptions: ParsableArguments {
   package var summary: String?
 
   package init() {}
+
+  package var seed: UInt64 { givenSeed ?? 1 }
 
   package var threadCount: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
 

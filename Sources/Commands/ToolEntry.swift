@@ -6,6 +6,7 @@ extension ParsableCommand {
   /// The entry of both tools: signals, exit codes and the form of messages are decided here and nowhere else.
   package static func runAsTool() -> Never {
     Interruption.install()
+    keepFreedMemory()
     do {
       var command = try parseAsRoot()
       do {
@@ -20,4 +21,15 @@ extension ParsableCommand {
       exit(withError: error)
     }
   }
+}
+
+/// Batches of a megabyte come and go all the time. Memory that the allocator returns in between comes back as page
+/// faults, which cost more than the work, so it keeps up to 256 MB.
+private func keepFreedMemory() {
+  // glibc's mallopt, which its Swift module leaves out; other C libraries do without.
+  guard let address = dlsym(nil, "mallopt") else { return }
+  let mallopt = unsafeBitCast(address, to: (@convention(c) (Int32, Int32) -> Int32).self)
+  let trimThreshold: Int32 = -1, mapThreshold: Int32 = -3
+  _ = mallopt(trimThreshold, 256 << 20)
+  _ = mallopt(mapThreshold, 32 << 20)
 }

@@ -1,3 +1,4 @@
+import CICU
 import CSimdjson
 import Foundation
 
@@ -5,25 +6,8 @@ import Foundation
 enum Bytes {
   /// How often a byte occurs.
   static func count(of byte: UInt8, in bytes: UnsafeRawBufferPointer) -> Int {
-    var total = 0
-    var index = 0
-    let wanted = SIMD32<UInt8>(repeating: byte)
-    while index + 32 <= bytes.count {
-      // At most 255 vectors, so that no lane overflows.
-      let end = min(index + 255 * 32, bytes.count)
-      var lanes = SIMD32<UInt8>()
-      while index + 32 <= end {
-        let vector = bytes.loadUnaligned(fromByteOffset: index, as: SIMD32<UInt8>.self)
-        lanes.replace(with: lanes &+ 1, where: vector .== wanted)
-        index += 32
-      }
-      total += Int(SIMD32<UInt16>(truncatingIfNeeded: lanes).wrappedSum())
-    }
-    while index < bytes.count {
-      if bytes[index] == byte { total += 1 }
-      index += 1
-    }
-    return total
+    guard let base = bytes.baseAddress else { return 0 }
+    return pkm_bytes_count(base.assumingMemoryBound(to: UInt8.self), bytes.count, byte)
   }
 
   /// The lines, without LF and one CR before it.

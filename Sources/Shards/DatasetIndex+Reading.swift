@@ -93,8 +93,7 @@ extension DatasetIndex {
       if splits[shard.split] == nil {
         problems.append("\(shard.file) is of split \"\(shard.split)\", which is not in splits")
       }
-      let counts = [shard.tokens, shard.documents, shard.bytes, shard.textBytes, shard.words]
-      if counts.contains(where: { !(0...1 << 60).contains($0) }) {
+      if !shard.isPlausible {
         problems.append("\(shard.file) has a count that is negative or absurd")
         continue
       }

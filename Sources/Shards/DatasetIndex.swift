@@ -54,6 +54,11 @@ package struct DatasetIndex: Codable, Equatable, Sendable {
     package let documentsFile: String
     package let documentsXXH64: String
 
+    /// Whether sums and products of the counts cannot overflow.
+    var isPlausible: Bool {
+      [tokens, documents, bytes, textBytes, words].allSatisfy { (0...1 << 42).contains($0) }
+    }
+
     package var totals: Totals {
       var totals = Totals()
       (totals.tokens, totals.documents, totals.textBytes, totals.words) = (

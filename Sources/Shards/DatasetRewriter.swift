@@ -15,9 +15,8 @@ package struct DatasetRewriter {
   package var isShuffled = true
   package var seed: UInt64 = 1
   package var shardTokens: Int?
-  /// Bytes for shuffling; documents beyond that go through files in `temporaryDirectory`.
+  /// Bytes for shuffling; documents beyond that go through files beside the output.
   package var memory = 1 << 30
-  package var temporaryDirectory: String?
   package var threads = 1
   package var recipe: String?
   /// Told the documents done, of all that are moved: each is moved twice when shuffled.
@@ -45,7 +44,12 @@ package struct DatasetRewriter {
       endOfDocument: first.endOfDocument, split: inputs.lazy.flatMap(\.splits).min() ?? "train",
       shardTokens: shardTokens, recipe: recipe, threads: threads)
     var splits = Set(inputs.flatMap(\.splits)).sorted()
-    if splits.contains("train") { splits += shares.map(\.split).filter { !splits.contains($0) } }
+    if !shares.isEmpty && !splits.contains("train") {
+      throw Failure(
+        .usage, "there is no split train to divide", file: inputs[0].path,
+        remedy: "The splits are: " + splits.joined(separator: ", "))
+    }
+    splits += shares.map(\.split).filter { !splits.contains($0) }
     for split in splits { try writer.declare(split: split) }
 
     let shards = inputs.flatMap(\.index.shards)
@@ -61,7 +65,7 @@ package struct DatasetRewriter {
       isShuffled
       ? DocumentShuffler(
         totalBytes: bytes + documents * 64, memory: memory, seed: seed,
-        directory: Path.join(temporaryDirectory ?? NSTemporaryDirectory(), "pkm-shuffle-\(getpid())"))
+        directory: writer.temporaryPath + ".shuffle")
       : nil
     for input in inputs {
       for source in input.splits {

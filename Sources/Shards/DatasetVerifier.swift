@@ -66,8 +66,9 @@ package struct DatasetVerifier {
       problems.append(DatasetProblem(file: path(name), "the file does not belong to the dataset"))
     }
     try checkTokenizer(index)
-    let total = index.shards.reduce(0) { $0 + max(0, min($1.bytes, 1 << 60)) }
-    for shard in index.shards where Path.exists(path(shard.file)) {
+    let shards = index.shards.filter { $0.isPlausible && Path.exists(path($0.file)) }
+    let total = shards.reduce(0) { $0 + $1.bytes }
+    for shard in shards {
       try Interruption.check()
       do { try check(shard, of: index, total: total) } catch {
         problems.append(try DatasetProblem(error, file: path(shard.file)))
@@ -94,7 +95,7 @@ package struct DatasetVerifier {
         DatasetProblem(file: file.path, "holds \(file.bytes) bytes of tokens, index.json says \(shard.bytes)")
       )
     }
-    var scan = DocumentScan(rows: try rows(of: shard), endOfDocument: UInt32(index.endOfDocument))
+    var scan = DocumentScan(rows: try rows(of: shard), endOfDocument: UInt32(clamping: index.endOfDocument))
     let hash = StreamingXXH64()
     var isWhole = true
     var frame = 0

@@ -59,6 +59,9 @@ package final class DatasetWriter {
     try declare(split: split)
   }
 
+  /// Where the dataset lies until it is complete.
+  var temporaryPath: String { output.temporary }
+
   deinit {
     pool.close()
     scratch.deallocate()

@@ -61,22 +61,27 @@ package final class EncodedDocumentReader {
   /// Calls `body` with each document's token ids, without the end-of-document id; they are valid only there.
   package func forEachDocument(
     _ body: (_ tokens: UnsafeBufferPointer<UInt32>, _ row: DocumentRow) throws -> Void
-  )
-    throws
-  {
-    while try next({ bytes, row in
+  ) throws {
+    while try nextDocument(body) {}
+  }
+
+  /// The same for the next document only.
+  ///
+  /// Returns false at the end.
+  package func nextDocument(
+    _ body: (_ tokens: UnsafeBufferPointer<UInt32>, _ row: DocumentRow) throws -> Void
+  ) throws -> Bool {
+    try next { bytes, row in
       ids.removeAll(keepingCapacity: true)
       if tokenBytes == 2 {
-        ids.append(
-          contentsOf: bytes.bindMemory(to: UInt16.self).dropLast().lazy.map {
-            UInt32(UInt16(littleEndian: $0))
-          })
+        for id in bytes.bindMemory(to: UInt16.self).dropLast() {
+          ids.append(UInt32(UInt16(littleEndian: id)))
+        }
       } else {
-        ids.append(
-          contentsOf: bytes.bindMemory(to: UInt32.self).dropLast().lazy.map { UInt32(littleEndian: $0) })
+        for id in bytes.bindMemory(to: UInt32.self).dropLast() { ids.append(UInt32(littleEndian: id)) }
       }
       try ids.withUnsafeBufferPointer { try body($0, row) }
-    }) {}
+    }
   }
 
   private func read(
@@ -98,6 +103,16 @@ package final class EncodedDocumentReader {
       .badInput, "row \(rows.delivered) does not fit the end-of-document ids of \(shard.entry.file)",
       file: rows.path,
       remedy: "Run `pkm-data verify`, then copy the dataset again or make it again")
+  }
+}
+
+extension Dataset {
+  /// Calls `body` with the row of each document of a split: counts without reading the tokens.
+  package func forEachRow(of split: String, _ body: (DocumentRow) throws -> Void) throws {
+    for shard in try shards(of: split) {
+      let rows = try RowReader(directory: path, entry: shard)
+      while let row = try rows.next() { try body(row) }
+    }
   }
 }
 

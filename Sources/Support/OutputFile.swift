@@ -41,7 +41,8 @@ package final class OutputFile {
       zstd = ZSTD_createCCtx()
       ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, 3)
       ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1)
-      if compressionThreads > 1 { ZSTD_CCtx_setParameter(zstd, ZSTD_c_nbWorkers, Int32(compressionThreads)) }
+      // One worker writes the same bytes as many; no worker, zstd's other way of working, does not.
+      ZSTD_CCtx_setParameter(zstd, ZSTD_c_nbWorkers, Int32(max(1, compressionThreads)))
     } else if self.path.hasSuffix(".gz") {
       let windowBitsForGzip: Int32 = 15 + 16
       deflateInit2_(

@@ -68,6 +68,22 @@ package enum SystemCall {
     try syncDirectory(Path.directory(of: to))
   }
 
+  /// Swaps two names in one step; both must exist.
+  package static func exchange(_ one: String, _ other: String) throws {
+    // glibc has renameat2 since 2.28, but its headers hide it from Swift.
+    typealias RenameAt2 =
+      @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32
+    guard let symbol = dlsym(nil, "renameat2") else {
+      throw Failure(
+        .failed, "the C library has no renameat2", file: other, remedy: "Update to glibc 2.28 or later")
+    }
+    let exchangeFlag: UInt32 = 2  // RENAME_EXCHANGE of linux/fs.h
+    if unsafeBitCast(symbol, to: RenameAt2.self)(AT_FDCWD, one, AT_FDCWD, other, exchangeFlag) != 0 {
+      throw failure("put a finished directory in the place of", other)
+    }
+    try syncDirectory(Path.directory(of: other))
+  }
+
   package static func makeDirectories(_ path: String) throws {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)

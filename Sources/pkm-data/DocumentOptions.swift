@@ -36,7 +36,8 @@ struct InputOptions: ParsableArguments {
       inputs: inputs,
       options: ReaderOptions(
         format: DocumentFormat(rawValue: inputFormat.rawValue),
-        splitting: documents.flatMap { DocumentSplitting(rawValue: $0.rawValue) } ?? splitting, textField: textField,
+        splitting: documents.flatMap { DocumentSplitting(rawValue: $0.rawValue) } ?? splitting,
+        textField: textField,
         isStrict: strict))
   }
 }

@@ -46,7 +46,8 @@ struct Tool {
     try process.run()
     process.waitUntilExit()
     return Result(
-      status: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
+      status: process.terminationReason == .exit
+        ? process.terminationStatus : 128 + process.terminationStatus,
       output: try Data(contentsOf: URL(fileURLWithPath: files[1])),
       errors: String(decoding: try Data(contentsOf: URL(fileURLWithPath: files[2])), as: UTF8.self))
   }

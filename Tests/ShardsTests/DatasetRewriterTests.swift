@@ -28,7 +28,6 @@ import Testing
     try writeDataset(scratch.path("in"), randomDocuments(2000, vocabulary: 1000))
     var rewriter = DatasetRewriter()
     rewriter.shares = [.init(split: "valid", share: 0.1)]
-    rewriter.temporaryDirectory = scratch.path
     var results: [[Data]] = []
     for (memory, threads) in [(1 << 30, 1), (200_000, 2), (10_000, 3)] {
       rewriter.memory = memory

@@ -28,7 +28,7 @@ import Testing
       let url = URL(fileURLWithPath: scratch.path("d/\(name)"))
       let sound = try Data(contentsOf: url)
       let isIndex = name == "index.json"
-      for position in stride(from: 0, to: sound.count, by: max(1, sound.count / 150)) {
+      for position in stride(from: 0, to: sound.count, by: max(1, sound.count / 60)) {
         // White space and the recipe of index.json may change without any harm.
         let text = isIndex ? String(decoding: sound, as: UTF8.self) : ""
         if isIndex, let recipe = text.range(of: "\"recipe\"[^\n]*", options: .regularExpression),
@@ -108,6 +108,11 @@ import Testing
     ("\"token_bytes\"", "\"token_bits\"", "\"token_bytes\" is missing"),
     ("\"documents\" : 40", "\"documents\" : 41", "add up to"),
     ("{", "[", "not valid JSON"),
+    ("\"documents\" : 40", "\"documents\" : 9223372036854775807", "absurd"),
+    ("\"end_of_document\" : 0", "\"end_of_document\" : -1", "outside the vocabulary"),
+    ("\"token_bytes\" : 2", "\"token_bytes\" : 0", "token_bytes is 0"),
+    ("\"vocabulary_size\" : 1000", "\"vocabulary_size\" : -5", "vocabulary_size is -5"),
+    ("\"vocabulary_size\" : 1000", "\"vocabulary_size\" : 1e300", "not valid JSON"),
   ]) func contradictionsOfTheIndex(old: String, new: String, reason: String) throws {
     let scratch = try Scratch()
     try writeDataset(scratch.path("d"), randomDocuments(40, vocabulary: 1000))

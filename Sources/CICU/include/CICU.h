@@ -56,6 +56,9 @@ const char *pkm_unicode_version(void);
 /// Whether the character is assigned in this version of Unicode.
 bool pkm_unicode_is_assigned(uint32_t character);
 
+/// How often a byte occurs.
+size_t pkm_bytes_count(const uint8_t *bytes, size_t length, uint8_t byte);
+
 #ifdef __cplusplus
 }
 #endif

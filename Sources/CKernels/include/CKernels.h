@@ -1,1 +1,133 @@
+// The inner loops of the model, in float and in double from one source each: training runs the float kernels, and the
+// gradient checks run the very same code in double.
+//
+// Conventions. `real` is float or double, passed as `void`; matrices are row-major, `stride` is the distance between
+// rows in elements. Kernels run on the calling thread over the rows or columns they are given; sharing out the work is
+// the caller's. No kernel allocates.
 #pragma once
+#include <stdint.h>
+
+// Random zeroing of elements with a fixed mask: element `index` under `key` is kept where its hash is at least
+// `threshold` (of 2^32) and then multiplied by `scale`. A threshold of 0 keeps everything.
+typedef struct {
+  uint64_t key;
+  uint32_t threshold;
+  double scale;
+} dropout_mask;
+
+// One update of Adam: p -= rate * m / (sqrt(v) + epsilon), where `rate` holds the bias correction. The gradient is
+// multiplied by gradient_scale first.
+typedef struct {
+  double rate, beta1, beta2, epsilon, gradient_scale;
+} adam_step;
+
+// Per row: log-sum-exp based losses in nats.
+typedef struct {
+  double nll, smoothed;
+} row_loss;
+
+typedef struct {
+  // --- elements
+  // y += x
+  void (*add)(long count, const void *x, void *y);
+  // x *= factor
+  void (*multiply)(long count, double factor, void *x);
+  // x = value
+  void (*fill)(long count, double value, void *x);
+  // sum of x^2, in double
+  double (*squared_norm)(long count, const void *x);
+  // Applies the mask in place; `first` is the index of x[0].
+  void (*dropout)(long count, uint64_t first, dropout_mask mask, void *x);
+  // x[r, c] += bias[c]
+  void (*add_bias)(long rows, long columns, const void *bias, void *x, long stride);
+  // out = residual + dropout(branch + bias); `bias` may be NULL; `first` is the mask index of element 0.
+  void (*residual)(long rows, long columns, const void *residual, const void *branch, const void *bias,
+                   uint64_t first, dropout_mask mask, void *out);
+  // h += bias, then out = GELU(h), exact form h * Phi(h)
+  void (*bias_gelu)(long rows, long columns, const void *bias, void *h, void *out);
+  // d *= GELU'(h)
+  void (*gelu_backward)(long count, const void *h, void *d);
+  // out[c] += factor * sum over rows of x[r, c]
+  void (*column_sum)(long rows, long columns, double factor, const void *x, long stride, void *out);
+
+  // --- layer normalization, per row
+  void (*layer_norm)(long rows, long columns, const void *x, const void *gamma, const void *beta, double epsilon,
+                     void *y, void *mean, void *inverse_deviation);
+  // dx (= or, with `adds`, +=) and partial sums d_gamma, d_beta (=) over these rows
+  void (*layer_norm_backward)(long rows, long columns, const void *x, const void *dy, const void *gamma,
+                              const void *mean, const void *inverse_deviation, int adds, void *dx, void *d_gamma,
+                              void *d_beta);
+
+  // --- batch normalization, per column
+  // mean and biased variance of each column
+  void (*column_statistics)(long rows, long columns, const void *x, long stride, void *mean, void *variance);
+  // y = gamma * (x - mean) / sqrt(variance + epsilon) + beta
+  void (*batch_norm)(long rows, long columns, const void *x, long stride, const void *mean, const void *variance,
+                     const void *gamma, const void *beta, double epsilon, void *y);
+  // dx from dy; d_gamma, d_beta +=. With `uses_batch` the statistics are functions of x, else constants. `sums` holds
+  // 2 * columns of scratch. dx may be dy.
+  void (*batch_norm_backward)(long rows, long columns, const void *x, const void *dy, long stride, const void *mean,
+                              const void *variance, const void *gamma, double epsilon, int uses_batch, void *dx,
+                              void *d_gamma, void *d_beta, void *sums);
+
+  // --- attention, per block of query rows; row i attends to the columns 0...first_row + i of `columns`
+  // scores -> probabilities, zero behind the diagonal; log_sum_exp of each row of scale * scores
+  void (*causal_softmax)(long rows, long first_row, long columns, double scale, void *scores, long stride,
+                         void *log_sum_exp);
+  // scores -> probabilities again, from log_sum_exp
+  void (*causal_probabilities)(long rows, long first_row, long columns, double scale, const void *log_sum_exp,
+                               void *scores, long stride);
+  // d_probabilities -> gradient of the scores: p * (dp - <dout, out>) * scale
+  void (*causal_softmax_backward)(long rows, long columns, long head_dimension, double scale, const void *p,
+                                  const void *out, const void *d_out, long out_stride, void *dp, long stride);
+
+  // --- embedding
+  // out[r] = tokens[r] of table + row (r % length) of positions
+  void (*embed)(long rows, long columns, long first_row, long length, const int32_t *tokens, const void *table,
+                const void *positions, void *out);
+  // table[tokens[r]] += d[r], for a strip of columns
+  void (*embed_backward)(long rows, long columns, const int32_t *tokens, const void *d, long stride, void *table);
+
+  // --- cross-entropy over logits + bias with uniform smoothing epsilon / V; the row becomes p - q when `gradient`,
+  // else it stays logits + bias. target < 0: zeros.
+  row_loss (*cross_entropy)(long columns, const void *bias, int32_t target, double smoothing, int gradient,
+                            void *logits);
+
+  // --- product-key memory
+  // The topk best of first[i] + second[j], i, j < n, for each row: scores per row are `first` and `second` at the
+  // given stride. slots = i * n + j and softmax weights, best first. Ties: lower slot. NaN ranks as -infinity.
+  // `scores` (may be NULL) takes the sums.
+  void (*product_top)(long rows, long n, long topk, const void *first, const void *second, long stride,
+                      int32_t *slots, void *weights, void *scores, long out_stride, void *scratch);
+  // Bytes of scratch that product_top needs.
+  long (*product_top_scratch)(long n, long topk);
+  // y[r] = sum over reads m of weights[r, m] * values[slots[r, m]]
+  void (*weighted_sum)(long rows, long reads, long columns, const int32_t *slots, const void *weights,
+                       const void *values, void *y);
+  // For the slots slot_ids[0..<count] and the reads order[starts[s]..<starts[s + 1]] of each (a read r belongs to row
+  // r / reads): d_weights[r] = <dy[row], value>, and gradient row rows_of[s] of `gradient` += weight * dy[row], or = where
+  // is_new[s].
+  void (*weighted_sum_backward)(long count, long reads, long columns, const int32_t *slot_ids,
+                                const int32_t *starts, const int32_t *order, const int32_t *rows_of,
+                                const uint8_t *is_new, const void *weights, const void *values, const void *dy,
+                                void *d_weights, void *gradient);
+  // Softmax backward over the topk and scatter to the dense score gradients (zeroed here) d_first, d_second.
+  void (*product_top_backward)(long rows, long n, long topk, const int32_t *slots, const void *weights,
+                               const void *d_weights, long in_stride, void *d_first, void *d_second, long stride);
+  // mass[slot] += weight, in double
+  void (*accumulate_mass)(long count, const int32_t *slots, const void *weights, double *mass);
+
+  // --- optimizer
+  void (*adam)(long count, adam_step step, const void *gradient, void *parameter, void *m, void *v);
+  // The same for the rows ids[0..<count] of three tables, with compact gradient rows.
+  void (*adam_rows)(long count, long columns, adam_step step, const int32_t *ids, const void *gradient,
+                    void *parameter, void *m, void *v);
+} kernel_table;
+
+const kernel_table *kernels_float(void);
+const kernel_table *kernels_double(void);
+
+// Counting sort of reads by slot, stable. counts: slots + 1 zeros in; out: touched slots ascending, the first read of
+// each in `starts` (touched + 1 entries), reads in `order`. Returns the number of touched slots. counts is zeroed again.
+long sort_reads(long reads, long slots, const int32_t *slot_of_read, int32_t *counts, int32_t *touched,
+                int32_t *starts, int32_t *order);

@@ -1,0 +1,41 @@
+// All kernels of one precision, and their table.
+#include "precision.h"
+
+#include "elements.h"
+#include "norm.h"
+#include "attention.h"
+#include "loss.h"
+#include "memory.h"
+#include "optimizer.h"
+
+static const kernel_table table = {
+    .add = add,
+    .multiply = multiply,
+    .fill = fill,
+    .squared_norm = squared_norm,
+    .dropout = dropout,
+    .add_bias = add_bias,
+    .residual = residual,
+    .bias_gelu = bias_gelu,
+    .gelu_backward = gelu_backward,
+    .column_sum = column_sum,
+    .layer_norm = layer_norm,
+    .layer_norm_backward = layer_norm_backward,
+    .column_statistics = column_statistics,
+    .batch_norm = batch_norm,
+    .batch_norm_backward = batch_norm_backward,
+    .causal_softmax = causal_softmax,
+    .causal_probabilities = causal_probabilities,
+    .causal_softmax_backward = causal_softmax_backward,
+    .embed = embed,
+    .embed_backward = embed_backward,
+    .cross_entropy = cross_entropy,
+    .product_top = product_top,
+    .product_top_scratch = product_top_scratch,
+    .weighted_sum = weighted_sum,
+    .weighted_sum_backward = weighted_sum_backward,
+    .product_top_backward = product_top_backward,
+    .accumulate_mass = accumulate_mass,
+    .adam = adam,
+    .adam_rows = adam_rows,
+};

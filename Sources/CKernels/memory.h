@@ -1,0 +1,182 @@
+// The product-key memory: choice of slots, weighted reading of values, and both backward.
+// n sub-keys a half, k = topk, slot = i * n + j.
+
+typedef struct {
+  real *scores;       // a copy without NaN
+  real *kept_scores;  // those that passed the threshold
+  int32_t *kept_ids;
+} selection_scratch;
+
+// The k best of `count` scores, best first; of equal scores the lower id goes first (ids NULL: the position is the id).
+// A threshold that a little more than k scores reach is found by bisection, and what passes is ranked by counting how
+// many go before it: both are loops of plain comparisons, which run in vectors.
+INLINE void select_top(long count, long k, const real *given, const int32_t *ids, real *top_scores, int32_t *top_ids,
+                       selection_scratch scratch) {
+  real *x = scratch.scores;
+  real low = REAL_MAX, high = -REAL_MAX;
+  for (long i = 0; i < count; i++) x[i] = given[i] != given[i] ? -(real)INFINITY : given[i];
+  high = row_max(count, x);
+  for (long i = 0; i < count; i++) low = x[i] < low ? x[i] : low;
+  low = low < -REAL_MAX ? -REAL_MAX : low;
+  high = high > REAL_MAX ? REAL_MAX : high;
+  real threshold = -(real)INFINITY;
+  long passing = count, enough = k + k / 4;
+  for (int probe = 0; probe < 32 && passing > enough; probe++) {
+    real middle = low * (real)0.5 + high * (real)0.5;
+    int reached = 0;
+    for (long i = 0; i < count; i++) reached += x[i] >= middle;
+    if (reached >= k) {
+      threshold = low = middle;
+      passing = reached;
+    } else {
+      high = middle;
+    }
+  }
+  real *kept = scratch.kept_scores;
+  int32_t *kept_ids = scratch.kept_ids;
+  long m = 0;
+  for (long i = 0; i < count; i++) {
+    kept[m] = x[i];
+    kept_ids[m] = ids ? ids[i] : (int32_t)i;
+    m += x[i] >= threshold;
+  }
+  for (long i = 0; i < m; i++) {
+    real score = kept[i];
+    int32_t id = kept_ids[i];
+    int rank = 0;
+    for (long j = 0; j < m; j++) rank += (kept[j] > score) | ((kept[j] == score) & (kept_ids[j] < id));
+    if (rank < k) {
+      top_scores[rank] = score;
+      top_ids[rank] = id;
+    }
+  }
+}
+
+// Pairs (r, c), counted from 0, that can be among the k best: (r + 1)(c + 1) <= k, both below n.
+INLINE long candidate_count(long n, long k) {
+  long count = 0;
+  for (long r = 0; r < k && r < n; r++) count += k / (r + 1) < n ? k / (r + 1) : n;
+  return count;
+}
+
+static long product_top_scratch(long n, long k) {
+  long widest = candidate_count(n, k) > n ? candidate_count(n, k) : n;
+  return (widest + 64) * (long)(3 * sizeof(real) + 2 * sizeof(int32_t)) + 3 * k * (long)(sizeof(real) + sizeof(int32_t)) + 1024;
+}
+
+KERNEL void product_top(long rows, long n, long k, const void *pfirst, const void *psecond, long stride,
+                        int32_t *slots, void *pweights, void *pscores, long out_stride, void *scratch) {
+  const real *first = pfirst, *second = psecond;
+  real *weights = pweights, *scores = pscores;
+  long pairs = candidate_count(n, k), widest = (pairs > n ? pairs : n) + 64;
+  real *space = scratch;
+  selection_scratch selection = {.scores = space, .kept_scores = space + widest};
+  real *sums = space + 2 * widest, *a = sums + widest, *b = a + k, *best = b + k;
+  int32_t *integers = (int32_t *)(best + k);
+  selection.kept_ids = integers;
+  int32_t *sum_slots = integers + widest, *i = sum_slots + widest, *j = i + k;
+  for (long row = 0; row < rows; row++, first += stride, second += stride, slots += out_stride) {
+    long half = k < n ? k : n;
+    select_top(n, half, first, NULL, a, i, selection);
+    select_top(n, half, second, NULL, b, j, selection);
+    long count = 0;
+    for (long r = 0; r < half; r++) {
+      long width = k / (r + 1) < half ? k / (r + 1) : half;
+      for (long c = 0; c < width; c++) {
+        sums[count + c] = a[r] + b[c];
+        sum_slots[count + c] = (int32_t)(i[r] * n + j[c]);
+      }
+      count += width;
+    }
+    select_top(count, k, sums, sum_slots, best, slots, selection);
+    real total = 0;
+    for (long m = 0; m < k; m++) {
+      weights[m] = real_exp(best[m] - best[0]);
+      total += weights[m];
+    }
+    for (long m = 0; m < k; m++) weights[m] /= total;
+    weights += out_stride;
+    if (scores) {
+      for (long m = 0; m < k; m++) scores[m] = best[m];
+      scores += out_stride;
+    }
+  }
+}
+
+KERNEL void weighted_sum(long rows, long reads, long columns, const int32_t *slots, const void *pweights,
+                         const void *pvalues, void *py) {
+  FUSED
+  const real *weights = pweights, *values = pvalues;
+  real *y = py;
+  for (long row = 0; row < rows; row++, slots += reads, weights += reads, y += columns) {
+    for (long c = 0; c < columns; c++) y[c] = 0;
+    long m = 0;
+    for (; m + 4 <= reads; m += 4) {
+      const real *v0 = values + slots[m] * columns, *v1 = values + slots[m + 1] * columns;
+      const real *v2 = values + slots[m + 2] * columns, *v3 = values + slots[m + 3] * columns;
+      real w0 = weights[m], w1 = weights[m + 1], w2 = weights[m + 2], w3 = weights[m + 3];
+      for (long ahead = m + 4; ahead < m + 8 && ahead < reads; ahead++) {
+        const char *next = (const char *)(values + slots[ahead] * columns);
+        for (int line = 0; line < 4; line++) __builtin_prefetch(next + 64 * line);
+      }
+      for (long c = 0; c < columns; c++) y[c] += (w0 * v0[c] + w1 * v1[c]) + (w2 * v2[c] + w3 * v3[c]);
+    }
+    for (; m < reads; m++) {
+      const real *v = values + slots[m] * columns;
+      for (long c = 0; c < columns; c++) y[c] += weights[m] * v[c];
+    }
+  }
+}
+
+// Slot by slot, so that each value row is fetched once and each gradient row stays in the nearest cache.
+KERNEL void weighted_sum_backward(long count, long reads, long columns, const int32_t *slot_ids,
+                                  const int32_t *starts, const int32_t *order, const int32_t *rows_of,
+                                  const uint8_t *is_new, const void *pweights, const void *pvalues, const void *pdy,
+                                  void *pd_weights, void *pgradient) {
+  VECTOR_SUMS
+  const real *weights = pweights, *values = pvalues, *dy = pdy;
+  real *d_weights = pd_weights, *gradient = pgradient;
+  for (long s = 0; s < count; s++) {
+    const real *value = values + slot_ids[s] * columns;
+    real *into = gradient + rows_of[s] * columns;
+    if (is_new[s]) {
+      for (long c = 0; c < columns; c++) into[c] = 0;
+    }
+    for (long at = starts[s]; at < starts[s + 1]; at++) {
+      long read = order[at];
+      const real *d = dy + read / reads * columns;
+      real weight = weights[read], sum = 0;
+      for (long c = 0; c < columns; c++) {
+        sum += d[c] * value[c];
+        into[c] += weight * d[c];
+      }
+      d_weights[read] = sum;
+    }
+  }
+}
+
+KERNEL void product_top_backward(long rows, long n, long k, const int32_t *slots, const void *pweights,
+                                 const void *pd_weights, long in_stride, void *pd_first, void *pd_second,
+                                 long stride) {
+  VECTOR_SUMS
+  const real *weights = pweights, *d_weights = pd_weights;
+  real *d_first = pd_first, *d_second = pd_second;
+  for (long row = 0; row < rows; row++) {
+    for (long i = 0; i < n; i++) d_first[i] = d_second[i] = 0;
+    real mean = 0;
+    for (long m = 0; m < k; m++) mean += weights[m] * d_weights[m];
+    for (long m = 0; m < k; m++) {
+      real d = weights[m] * (d_weights[m] - mean);
+      int32_t i = slots[m] / (int32_t)n;
+      d_first[i] += d;
+      d_second[slots[m] - i * (int32_t)n] += d;
+    }
+    slots += in_stride, weights += in_stride, d_weights += in_stride;
+    d_first += stride, d_second += stride;
+  }
+}
+
+static void accumulate_mass(long count, const int32_t *slots, const void *pweights, double *mass) {
+  const real *weights = pweights;
+  for (long i = 0; i < count; i++) mass[slots[i]] += (double)weights[i];
+}

@@ -1,0 +1,28 @@
+// Adam as in the paper's code: epsilon is added outside the bias correction.
+
+INLINE void adam_elements(long count, adam_step step, const real *g, real *p, real *m, real *v) {
+  FUSED
+  real rate = (real)step.rate, epsilon = (real)step.epsilon, scale = (real)step.gradient_scale;
+  real beta1 = (real)step.beta1, beta2 = (real)step.beta2;
+  real rest1 = (real)(1 - step.beta1), rest2 = (real)(1 - step.beta2);
+  for (long i = 0; i < count; i++) {
+    real d = g[i] * scale;
+    m[i] = beta1 * m[i] + rest1 * d;
+    v[i] = beta2 * v[i] + rest2 * d * d;
+    p[i] -= rate * m[i] / (real_sqrt(v[i]) + epsilon);
+  }
+}
+
+KERNEL void adam(long count, adam_step step, const void *gradient, void *parameter, void *m, void *v) {
+  adam_elements(count, step, gradient, parameter, m, v);
+}
+
+KERNEL void adam_rows(long count, long columns, adam_step step, const int32_t *ids, const void *pgradient,
+                      void *pparameter, void *pm, void *pv) {
+  const real *gradient = pgradient;
+  real *parameter = pparameter, *m = pm, *v = pv;
+  for (long row = 0; row < count; row++) {
+    long at = ids[row] * columns;
+    adam_elements(columns, step, gradient + row * columns, parameter + at, m + at, v + at);
+  }
+}

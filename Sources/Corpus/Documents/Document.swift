@@ -1,0 +1,174 @@
+import Support
+
+/// How documents lie in a file.
+package enum DocumentFormat: String, Sendable, CaseIterable {
+  /// Plain text, cut into documents as ``DocumentSplitting`` says.
+  case text
+  /// One JSON object a line.
+  case jsonl
+}
+
+/// What a document is in plain text.
+package enum DocumentSplitting: String, Sendable, CaseIterable {
+  /// Every line, without its line end; an empty line is an empty document.
+  case line
+  /// Lines between blank lines (empty or only spaces and tabs), without the last line end.
+  case paragraph
+  /// The whole file.
+  case file
+  /// No documents at all: the bytes in order, line ends included, in pieces cut where no pre-tokenizer is
+  /// disturbed. See ``DocumentBlock``.
+  case stream
+}
+
+/// The file a batch was read from.
+package struct DocumentSource: Sendable, Equatable {
+  /// Number of the file among the inputs, from 0.
+  package let index: Int
+  /// `-` for standard input.
+  package let path: String
+  package let format: DocumentFormat
+  package let splitting: DocumentSplitting
+
+  package init(index: Int, path: String, format: DocumentFormat, splitting: DocumentSplitting) {
+    self.index = index
+    self.path = path
+    self.format = format
+    self.splitting = splitting
+  }
+}
+
+/// Some consecutive documents of one file, about a megabyte of them: what travels between readers, stages and writers.
+///
+/// All bytes lie in one array; a document is a range of it. The text of a document is valid UTF-8. A batch may hold no
+/// document, when it only carries news such as a line that was skipped.
+package struct DocumentBatch: Sendable {
+  /// The text of the documents, and between them whatever else the ranges refer to.
+  package var bytes: [UInt8]
+  /// The text of each document, a range of `bytes`.
+  package var ranges: [Range<Int>]
+  /// The number of each document's first line in its file, from 1.
+  package var lines: [Int]
+  /// What surrounds the text of each document in its JSON line; empty for plain text.
+  package var envelopes: [JSONEnvelope]
+  package let source: DocumentSource
+  /// Repairs and skips since the previous batch, by name.
+  package var counts: Summary
+  /// Messages about them, `file:line: …`: the first few of each batch.
+  package var warnings: [String]
+
+  package init(
+    source: DocumentSource, bytes: [UInt8] = [], ranges: [Range<Int>] = [], lines: [Int] = [],
+    envelopes: [JSONEnvelope] = [], counts: Summary = Summary(), warnings: [String] = []
+  ) {
+    self.source = source
+    self.bytes = bytes
+    self.ranges = ranges
+    self.lines = lines
+    self.envelopes = envelopes
+    self.counts = counts
+    self.warnings = warnings
+  }
+
+  /// Documents in the batch.
+  package var count: Int { ranges.count }
+
+  /// Bytes of text in all documents together.
+  package var textBytes: Int { ranges.reduce(0) { $0 + $1.count } }
+
+  /// Calls `body(index, text)` for each document in order.
+  ///
+  /// The text must not leave the call.
+  package func forEachDocument(_ body: (Int, UnsafeRawBufferPointer) throws -> Void) rethrows {
+    try bytes.withUnsafeBytes { bytes in
+      for (index, range) in ranges.enumerated() {
+        try body(index, UnsafeRawBufferPointer(rebasing: bytes[range]))
+      }
+    }
+  }
+
+  /// The bytes of all documents when they are lines of text one after the other, with nothing but line ends between:
+  /// one range that can be worked on as a whole.
+  var consecutiveLines: Range<Int>? {
+    guard source.format == .text, source.splitting == .line, let first = ranges.first, let last = ranges.last
+    else {
+      return nil
+    }
+    for index in 1..<max(count, 1)
+    where !(1...2).contains(ranges[index].lowerBound - ranges[index - 1].upperBound) {
+      return nil
+    }
+    let all = first.lowerBound..<last.upperBound
+    let lineFeeds = bytes.withUnsafeBytes {
+      Bytes.count(of: 0x0a, in: UnsafeRawBufferPointer(rebasing: $0[all]))
+    }
+    return lineFeeds == count - 1 ? all : nil
+  }
+
+  /// Gives a document another text, which is appended to the bytes.
+  package mutating func replaceText(at index: Int, by text: [UInt8]) {
+    ranges[index] = bytes.count..<(bytes.count + text.count)
+    bytes += text
+    if !envelopes.isEmpty {
+      let old = envelopes[index]
+      envelopes[index] = JSONEnvelope(before: old.before, after: old.after, isVerbatim: false)
+    }
+  }
+
+  /// The documents for which `isKept` is true, in place.
+  package mutating func keep(where isKept: (Int) -> Bool) {
+    var kept = 0
+    for index in 0..<count where isKept(index) {
+      ranges[kept] = ranges[index]
+      lines[kept] = lines[index]
+      if !envelopes.isEmpty { envelopes[kept] = envelopes[index] }
+      kept += 1
+    }
+    ranges.removeSubrange(kept...)
+    lines.removeSubrange(kept...)
+    if !envelopes.isEmpty { envelopes.removeSubrange(kept...) }
+  }
+}
+
+/// The parts of a JSON line on both sides of the text value, as ranges of the batch's bytes.
+///
+/// All other fields travel in them untouched, byte for byte.
+package struct JSONEnvelope: Sendable, Equatable {
+  package let before: Range<Int>
+  package let after: Range<Int>
+  /// Whether the text value still stands between the two as it was read: then the line can be written as it was.
+  package let isVerbatim: Bool
+
+  package init(before: Range<Int>, after: Range<Int>, isVerbatim: Bool) {
+    self.before = before
+    self.after = after
+    self.isVerbatim = isVerbatim
+  }
+}
+
+/// What to read as documents, and how.
+package struct ReaderOptions: Sendable {
+  /// nil finds out: `.jsonl`, `.ndjson` and `.json` (before `.gz` or `.zst`) name JSON lines, and so does a first line
+  /// that is a JSON object; everything else is text.
+  package var format: DocumentFormat?
+  package var splitting: DocumentSplitting
+  /// Where a JSON line holds its text.
+  ///
+  /// `meta.body` is the field `body` of the object `meta`.
+  package var textField: String
+  /// Fail with exit code 65 at the first repair or skip.
+  package var isStrict: Bool
+  /// Bytes of input to a batch, not counting that a document is never cut.
+  package var batchBytes: Int
+
+  package init(
+    format: DocumentFormat? = nil, splitting: DocumentSplitting = .line, textField: String = "text",
+    isStrict: Bool = false, batchBytes: Int = 1 << 20
+  ) {
+    self.format = format
+    self.splitting = splitting
+    self.textField = textField
+    self.isStrict = isStrict
+    self.batchBytes = batchBytes
+  }
+}

@@ -1,0 +1,119 @@
+import Foundation
+import Support
+
+/// Batches as bytes of a file: the half of writing that can run on many threads.
+///
+/// As text, a document is
+/// - a line: line ends inside it become spaces (counted as `line_ends_to_spaces`);
+/// - a paragraph and a blank line after it: blank lines inside it are dropped (`blank_lines_dropped`);
+/// - a file: as it is, with a last line end if it lacks one;
+/// - part of a stream: as it is.
+///
+/// As JSON lines, a document read from JSON keeps its other fields byte for byte, and one read from text becomes
+/// `{"text":"…"}`.
+package struct DocumentRenderer: Sendable {
+  /// nil is the format of the source.
+  package let format: DocumentFormat?
+
+  package init(format: DocumentFormat? = nil) { self.format = format }
+
+  package func render(_ batch: DocumentBatch, counts: inout Summary) -> [UInt8] {
+    var out: [UInt8] = []
+    out.reserveCapacity(batch.textBytes + batch.count * 16)
+    switch format ?? batch.source.format {
+    case .jsonl: renderJSON(batch, into: &out)
+    case .text: renderText(batch, into: &out, counts: &counts)
+    }
+    return out
+  }
+
+  private static let opening = Array("{\"text\":".utf8)
+
+  private func renderJSON(_ batch: DocumentBatch, into out: inout [UInt8]) {
+    batch.bytes.withUnsafeBytes { bytes in
+      for (index, range) in batch.ranges.enumerated() {
+        let text = UnsafeRawBufferPointer(rebasing: bytes[range])
+        if batch.envelopes.isEmpty {
+          out.append(contentsOf: Self.opening)
+          JSONText.quote(text, into: &out)
+          out.append(UInt8(ascii: "}"))
+        } else {
+          let envelope = batch.envelopes[index]
+          if envelope.isVerbatim {
+            out.append(contentsOf: bytes[envelope.before.lowerBound..<envelope.after.upperBound])
+          } else {
+            out.append(contentsOf: bytes[envelope.before])
+            JSONText.quote(text, into: &out)
+            out.append(contentsOf: bytes[envelope.after])
+          }
+        }
+        out.append(UInt8(ascii: "\n"))
+      }
+    }
+  }
+
+  private func renderText(_ batch: DocumentBatch, into out: inout [UInt8], counts: inout Summary) {
+    let lineFeed = UInt8(ascii: "\n")
+    if let lines = batch.consecutiveLines, lines.count == batch.textBytes + batch.count - 1 {
+      out.append(contentsOf: batch.bytes[lines])
+      out.append(lineFeed)
+      return
+    }
+    batch.bytes.withUnsafeBytes { bytes in
+      for range in batch.ranges {
+        let text = UnsafeRawBufferPointer(rebasing: bytes[range])
+        switch batch.source.splitting {
+        case .line:
+          let start = out.count
+          out.append(contentsOf: text)
+          let lineEnds = Bytes.count(of: lineFeed, in: text)
+          if lineEnds > 0 {
+            for index in start..<out.count where out[index] == lineFeed { out[index] = 0x20 }
+            counts.add("line_ends_to_spaces", lineEnds)
+          }
+          out.append(lineFeed)
+        case .paragraph:
+          for line in Bytes.lines(of: text) {
+            if Bytes.isBlank(text[line]) {
+              counts.add("blank_lines_dropped")
+            } else {
+              out.append(contentsOf: text[line])
+              out.append(lineFeed)
+            }
+          }
+          out.append(lineFeed)
+        case .file:
+          out.append(contentsOf: text)
+          if let last = text.last, last != lineFeed { out.append(lineFeed) }
+        case .stream:
+          out.append(contentsOf: text)
+        }
+      }
+    }
+  }
+}
+
+/// A file of documents.
+///
+/// It appears under its name when ``finish()`` has returned.
+package final class DocumentWriter {
+  private let file: OutputFile
+  private let renderer: DocumentRenderer
+  /// What had to be changed to fit the format, by name.
+  package private(set) var counts = Summary()
+
+  /// `-` or nil is standard output; a format of nil is that of each batch's source.
+  package init(_ path: String?, format: DocumentFormat? = nil, compressionThreads: Int = 1) throws {
+    file = try OutputFile(path, compressionThreads: compressionThreads)
+    renderer = DocumentRenderer(format: format)
+  }
+
+  /// Uncompressed bytes.
+  package var bytesWritten: Int { file.bytesWritten }
+
+  package func write(_ batch: DocumentBatch) throws {
+    try file.write(renderer.render(batch, counts: &counts))
+  }
+
+  package func finish() throws { try file.finish() }
+}

@@ -1,0 +1,97 @@
+extension CPUOperations {
+  package func lookup(
+    _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>,
+    slots: UnsafeMutablePointer<Int32>,
+    weights: Matrix<Scalar>
+  ) {
+    precondition(queries.columns == shape.heads * shape.queryDimension && weights.columns == shape.reads)
+    let kernels = kernels
+    let n = shape.subkeys, half = shape.half
+    let block = 256, blocks = (queries.rows + block - 1) / block
+    // Scores of one block of rows and one head stay in a core's cache.
+    let sorting = kernels.product_top_scratch(n, shape.topk)
+    let spaces = scratch.perWorker(
+      Scalar.self, block * 2 * n + sorting / MemoryLayout<Scalar>.stride + 16, workers: pool.threads)
+    pool.forEach(blocks * shape.heads) { task, worker in
+      let head = task % shape.heads
+      let first = task / shape.heads * block, rows = min(block, queries.rows - first)
+      let scores = spaces.base + worker * spaces.stride
+      for side in 0..<2 {
+        Scalar.gemm(
+          false, true, rows, n, half, 1,
+          queries.pointer + first * queries.stride + head * shape.queryDimension + side * half,
+          queries.stride,
+          subkeys.pointer + (head * 2 + side) * n * half, half, 0, scores + side * n, 2 * n)
+      }
+      let out = first * shape.reads + head * shape.topk
+      kernels.product_top(
+        rows, n, shape.topk, scores, scores + n, 2 * n, slots + out, weights.pointer + out, nil, shape.reads,
+        scores + block * 2 * n)
+    }
+  }
+
+  package func lookupBackward(
+    _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>, slots: UnsafePointer<Int32>,
+    weights: Matrix<Scalar>, dWeights: Matrix<Scalar>, scoreGradients: Matrix<Scalar>,
+    dQueries: Matrix<Scalar>,
+    dSubkeys: Matrix<Scalar>
+  ) {
+    let kernels = kernels
+    let n = shape.subkeys, half = shape.half
+    forRows(queries.rows, width: scoreGradients.columns) { rows in
+      for head in 0..<shape.heads {
+        let at = rows.lowerBound * shape.reads + head * shape.topk
+        let d = scoreGradients.rows(rows).columns(head * 2 * n..<(head + 1) * 2 * n)
+        kernels.product_top_backward(
+          rows.count, n, shape.topk, slots + at, weights.pointer + at, dWeights.pointer + at, shape.reads,
+          d.pointer,
+          d.pointer + n, d.stride)
+      }
+    }
+    for part in 0..<2 * shape.heads {
+      let d = scoreGradients.columns(part * n..<(part + 1) * n)
+      let keys = part * n..<(part + 1) * n
+      multiply(d, subkeys.rows(keys), into: dQueries.columns(part * half..<(part + 1) * half))
+      multiply(
+        d, transposed: true, queries.columns(part * half..<(part + 1) * half), transposed: false, factor: 1,
+        into: dSubkeys.rows(keys), adding: true)
+    }
+  }
+
+  package func weightedSum(
+    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Matrix<Scalar>, into y: Matrix<Scalar>
+  ) {
+    precondition(y.isDense && values.isDense && weights.isDense && values.columns == y.columns)
+    let kernels = kernels
+    let reads = weights.columns
+    forRows(y.rows, width: y.columns * reads / 8) {
+      kernels.weighted_sum(
+        $0.count, reads, y.columns, slots + $0.lowerBound * reads, weights.rows($0).pointer, values.pointer,
+        y.rows($0).pointer)
+    }
+  }
+
+  package func weightedSumBackward(
+    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Matrix<Scalar>, dy: Matrix<Scalar>,
+    dWeights: Matrix<Scalar>, gradient: ValueGradient<Scalar>
+  ) {
+    precondition(dy.isDense && dWeights.isDense && weights.isDense)
+    let kernels = kernels
+    let reads = weights.columns
+    let found = gradient.sort(slots, reads: weights.count)
+    let block = max(1, found / 256)
+    pool.forEach((found + block - 1) / block) { index, _ in
+      let first = index * block, count = min(block, found - first)
+      kernels.weighted_sum_backward(
+        count, reads, dy.columns, gradient.touched + first, gradient.starts + first, gradient.order,
+        gradient.rowOfTouched + first, gradient.isNew + first, weights.pointer, values.pointer, dy.pointer,
+        dWeights.pointer, gradient.rows.pointer)
+    }
+  }
+
+  package func accumulateMass(
+    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, into mass: UnsafeMutablePointer<Double>
+  ) {
+    kernels.accumulate_mass(weights.count, slots, weights.elements.pointer, mass)
+  }
+}

@@ -1,0 +1,39 @@
+import CKernels
+import Foundation
+
+extension CPUOperations {
+  package func adam(
+    _ parameter: Vector<Scalar>, gradient: Vector<Scalar>, m: Vector<Scalar>, v: Vector<Scalar>,
+    _ step: AdamStep
+  ) {
+    precondition(parameter.count == gradient.count && m.count == v.count && m.count == parameter.count)
+    let kernels = kernels
+    forChunks(of: parameter.count) {
+      kernels.adam(
+        $0.count, step.kernelStep, gradient[$0].pointer, parameter[$0].pointer, m[$0].pointer, v[$0].pointer)
+    }
+  }
+
+  package func lazyAdam(
+    _ values: Matrix<Scalar>, gradient: TouchedRows<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
+    _ step: AdamStep
+  ) {
+    precondition(values.isDense && gradient.rows.isDense && gradient.rows.columns == values.columns)
+    precondition(m.count == values.count && v.count == values.count)
+    let kernels = kernels
+    forRows(gradient.ids.count, width: values.columns) {
+      kernels.adam_rows(
+        $0.count, values.columns, step.kernelStep, gradient.ids.baseAddress! + $0.lowerBound,
+        gradient.rows.rows($0).pointer, values.pointer, m.pointer, v.pointer)
+    }
+  }
+}
+
+extension AdamStep {
+  var kernelStep: adam_step {
+    let t = Double(step)
+    return adam_step(
+      rate: learningRate * (1 - pow(beta2, t)).squareRoot() / (1 - pow(beta1, t)), beta1: beta1, beta2: beta2,
+      epsilon: epsilon, gradient_scale: gradientScale)
+  }
+}

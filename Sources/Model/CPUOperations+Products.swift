@@ -1,0 +1,42 @@
+extension CPUOperations {
+  package func multiply(
+    _ a: Matrix<Scalar>, transposed transposesA: Bool, _ b: Matrix<Scalar>, transposed transposesB: Bool,
+    factor: Double, into c: Matrix<Scalar>, adding: Bool
+  ) {
+    let inner = transposesA ? a.rows : a.columns
+    precondition(
+      (transposesA ? a.columns : a.rows) == c.rows && (transposesB ? b.rows : b.columns) == c.columns)
+    precondition((transposesB ? b.columns : b.rows) == inner)
+    let tile = ProductTile(rows: c.rows, columns: c.columns, inner: inner)
+    let down = (c.rows + tile.rows - 1) / tile.rows
+    let across = (c.columns + tile.columns - 1) / tile.columns
+    pool.forEach(down * across) { index, _ in
+      let row = index / across * tile.rows, column = index % across * tile.columns
+      Scalar.gemm(
+        transposesA, transposesB, min(tile.rows, c.rows - row), min(tile.columns, c.columns - column), inner,
+        factor,
+        a.pointer + (transposesA ? row : row * a.stride), a.stride,
+        b.pointer + (transposesB ? column * b.stride : column), b.stride, adding ? 1 : 0,
+        c.pointer + row * c.stride + column, c.stride)
+    }
+  }
+}
+
+/// The part of a product that one task computes: a function of the shape alone.
+struct ProductTile {
+  var rows: Int
+  var columns: Int
+
+  /// Halves the longer side until there are enough tiles to share out, but none below some 100 microseconds of work:
+  /// smaller ones spend their time packing operands.
+  init(rows: Int, columns: Int, inner: Int) {
+    var down = 1, across = 1
+    self.rows = rows
+    self.columns = columns
+    while down * across < 16, self.rows * self.columns * inner > 1 << 24 {
+      if self.rows >= self.columns { down *= 2 } else { across *= 2 }
+      self.rows = ((rows + down - 1) / down + 15) / 16 * 16
+      self.columns = ((columns + across - 1) / across + 15) / 16 * 16
+    }
+  }
+}

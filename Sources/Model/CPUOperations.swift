@@ -1,0 +1,171 @@
+import CBLAS
+import CKernels
+import Support
+
+/// The operations on the processor: OpenBLAS for products and our kernels for the rest, shared out over one worker pool.
+///
+/// Work is always cut by the shape of the data and each piece is summed in a fixed order, so that results are the same
+/// for any number of threads.
+package struct CPUOperations<Scalar: Real>: Operations {
+  package let pool: WorkerPool
+  let scratch = WorkerScratch()
+
+  package init(pool: WorkerPool) throws(Failure) {
+    if let problem = blas_load() {
+      throw Failure(.failed, String(cString: problem))
+    }
+    self.pool = pool
+  }
+
+  var kernels: kernel_table { Scalar.kernels.pointee }
+
+  // MARK: Sharing out
+
+  /// Elements that one task of a simple loop takes: 128 KiB of floats, some tens of microseconds.
+  private var grain: Int { 1 << 15 }
+
+  func forChunks(of count: Int, _ body: (Range<Int>) -> Void) {
+    let chunks = (count + grain - 1) / grain
+    pool.forEach(chunks) { chunk, _ in body(chunk * grain..<min((chunk + 1) * grain, count)) }
+  }
+
+  func forRows(_ rows: Int, width: Int, _ body: (Range<Int>) -> Void) {
+    let block = max(1, grain / max(width, 1))
+    pool.forEach((rows + block - 1) / block) { index, _ in
+      body(index * block..<min((index + 1) * block, rows))
+    }
+  }
+
+  /// Strips of columns, for sums over rows: each strip has one owner, which takes the rows in order.
+  func forColumns(_ columns: Int, _ body: (Range<Int>) -> Void) {
+    pool.forEach((columns + 63) / 64) { index, _ in body(index * 64..<min(index * 64 + 64, columns)) }
+  }
+
+  // MARK: Elements
+
+  package func fill(_ x: Vector<Scalar>, _ value: Double) {
+    let kernels = kernels
+    forChunks(of: x.count) { kernels.fill($0.count, value, x.pointer + $0.lowerBound) }
+  }
+
+  package func copy(_ x: Vector<Scalar>, to y: Vector<Scalar>) {
+    precondition(x.count == y.count)
+    forChunks(of: x.count) {
+      (y.pointer + $0.lowerBound).update(from: x.pointer + $0.lowerBound, count: $0.count)
+    }
+  }
+
+  package func add(_ x: Vector<Scalar>, to y: Vector<Scalar>) {
+    precondition(x.count == y.count)
+    let kernels = kernels
+    forChunks(of: x.count) { kernels.add($0.count, x.pointer + $0.lowerBound, y.pointer + $0.lowerBound) }
+  }
+
+  package func scale(_ x: Vector<Scalar>, by factor: Double) {
+    let kernels = kernels
+    forChunks(of: x.count) { kernels.multiply($0.count, factor, x.pointer + $0.lowerBound) }
+  }
+
+  package func squaredNorm(_ x: Vector<Scalar>) -> Double {
+    let kernels = kernels
+    let chunks = (x.count + grain - 1) / grain
+    let sums = scratch.shared(Double.self, chunks)
+    forChunks(of: x.count) {
+      sums[$0.lowerBound / grain] = kernels.squared_norm($0.count, x.pointer + $0.lowerBound)
+    }
+    return (0..<chunks).reduce(0) { $0 + sums[$1] }
+  }
+
+  package func dropout(_ x: Matrix<Scalar>, _ mask: DropoutMask) {
+    guard mask.probability > 0 else { return }
+    let kernels = kernels
+    let elements = x.elements
+    forChunks(of: x.count) {
+      kernels.dropout($0.count, UInt64($0.lowerBound), mask.kernelMask, elements.pointer + $0.lowerBound)
+    }
+  }
+
+  package func addBias(_ bias: Vector<Scalar>, to x: Matrix<Scalar>) {
+    precondition(bias.count == x.columns)
+    let kernels = kernels
+    forRows(x.rows, width: x.columns) {
+      let rows = x.rows($0)
+      kernels.add_bias(rows.rows, rows.columns, bias.pointer, rows.pointer, rows.stride)
+    }
+  }
+
+  package func residual(
+    _ stream: Matrix<Scalar>, branch: Matrix<Scalar>, bias: Vector<Scalar>?, mask: DropoutMask,
+    into out: Matrix<Scalar>
+  ) {
+    precondition(stream.isDense && branch.isDense && out.isDense && stream.count == out.count)
+    let kernels = kernels
+    forRows(out.rows, width: out.columns) {
+      kernels.residual(
+        $0.count, out.columns, stream.rows($0).pointer, branch.rows($0).pointer, bias?.pointer,
+        UInt64($0.lowerBound * out.columns), mask.kernelMask, out.rows($0).pointer)
+    }
+  }
+
+  package func biasGELU(_ bias: Vector<Scalar>, _ h: Matrix<Scalar>, into out: Matrix<Scalar>) {
+    precondition(h.isDense && out.isDense && bias.count == h.columns && h.count == out.count)
+    let kernels = kernels
+    forRows(h.rows, width: h.columns) {
+      kernels.bias_gelu($0.count, h.columns, bias.pointer, h.rows($0).pointer, out.rows($0).pointer)
+    }
+  }
+
+  package func geluBackward(_ h: Matrix<Scalar>, _ d: Matrix<Scalar>) {
+    let kernels = kernels
+    let x = h.elements, y = d.elements
+    forChunks(of: x.count) {
+      kernels.gelu_backward($0.count, x.pointer + $0.lowerBound, y.pointer + $0.lowerBound)
+    }
+  }
+
+  package func addColumnSums(of x: Matrix<Scalar>, factor: Double, to out: Vector<Scalar>) {
+    precondition(x.columns == out.count)
+    let kernels = kernels
+    forColumns(x.columns) {
+      kernels.column_sum(
+        x.rows, $0.count, factor, x.pointer + $0.lowerBound, x.stride, out.pointer + $0.lowerBound)
+    }
+  }
+}
+
+extension DropoutMask {
+  var kernelMask: dropout_mask {
+    dropout_mask(
+      key: key, threshold: UInt32(min(probability * 0x1p32, 0x1p32 - 1)), scale: 1 / (1 - probability))
+  }
+}
+
+/// Working memory of the operations, grown on the calling thread before work is shared out.
+final class WorkerScratch: @unchecked Sendable {
+  // Only the thread that calls operations grows it; workers touch their own part while an operation runs.
+  private var base = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 4096)
+  private var bytes = 4096
+
+  deinit { base.deallocate() }
+
+  /// One piece for the operation as a whole.
+  func shared<T>(_ type: T.Type, _ count: Int) -> UnsafeMutablePointer<T> {
+    let needed = count * MemoryLayout<T>.stride
+    if needed > bytes {
+      base.deallocate()
+      bytes = needed * 5 / 4
+      base = .allocate(byteCount: bytes, alignment: 4096)
+    }
+    return base.bindMemory(to: type, capacity: count)
+  }
+
+  /// A piece of `count` elements for each worker, worker w's at `w * stride`.
+  func perWorker<T>(_ type: T.Type, _ count: Int, workers: Int) -> (
+    base: UnsafeMutablePointer<T>, stride: Int
+  ) {
+    // Apart by an odd number of cache lines, so that workers do not meet in the same cache sets.
+    let stride = (count * MemoryLayout<T>.stride + 4095) / 4096 * 4096 + 64 * 17
+    let elements = stride / MemoryLayout<T>.stride
+    return (shared(type, elements * workers), elements)
+  }
+}

@@ -1,0 +1,46 @@
+/// Token and learned position embeddings summed; with post-norm, normalized; then dropout.
+struct Embedding<Device: Operations> {
+  typealias Scalar = Device.Scalar
+  let tokens: Matrix<Scalar>
+  private let positions: Matrix<Scalar>
+  let tokenGradient: Matrix<Scalar>?
+  private let positionGradient: Matrix<Scalar>?
+  private let norm: LayerNorm<Device>?
+  private let sum: Matrix<Scalar>
+  /// The start of the residual stream.
+  let result: Matrix<Scalar>
+
+  init(
+    _ configuration: ModelConfiguration, in store: ParameterStore<Scalar>, rows: Int, _ plan: inout ArenaPlan
+  ) {
+    tokens = store.matrix("embedding.tokens")
+    positions = store.matrix("embedding.positions")
+    tokenGradient = store.matrixGradient("embedding.tokens")
+    positionGradient = store.matrixGradient("embedding.positions")
+    sum = plan.matrix(rows, configuration.dim)
+    if configuration.norm == .post {
+      norm = LayerNorm("embedding.norm", in: store, rows: rows, &plan)
+      result = plan.matrix(rows, configuration.dim)
+    } else {
+      norm = nil
+      result = sum
+    }
+  }
+
+  func forward(_ ids: UnsafeBufferPointer<Int32>, length: Int, mask: DropoutMask, on device: Device) {
+    let rows = 0..<ids.count
+    device.embed(
+      ids, table: tokens, positions: positions, length: length, firstPosition: 0, into: sum.rows(rows))
+    norm?.forward(sum.rows(rows), into: result.rows(rows), on: device)
+    device.dropout(result.rows(rows), mask)
+  }
+
+  /// `d`, the gradient of the result, is overwritten.
+  func backward(
+    _ ids: UnsafeBufferPointer<Int32>, d: Matrix<Scalar>, length: Int, mask: DropoutMask, on device: Device
+  ) {
+    device.dropout(d, mask)
+    norm?.backward(sum.rows(0..<ids.count), dy: d, into: d, on: device)
+    device.embedBackward(ids, d, length: length, table: tokenGradient!, positions: positionGradient!)
+  }
+}

@@ -1,0 +1,125 @@
+import Support
+
+/// Everything that decides the shape of a model; saved beside every checkpoint.
+package struct ModelConfiguration: Codable, Sendable, Equatable {
+  /// Where the layer norms stand: after each residual sum (the paper's) or before each branch.
+  package enum Norm: String, Codable, Sendable { case post, pre }
+
+  package var layers = 4
+  /// d, the width of the residual stream; the feed-forward layers are 4 d wide.
+  package var dim = 256
+  package var heads = 4
+  /// Longest sequence, in tokens.
+  package var context = 256
+  package var dropout = 0.0
+  package var norm = Norm.post
+  package var memory: Memory?
+  /// Set from the tokenizer of the data.
+  package var vocabularySize = 0
+
+  package init() {}
+
+  /// The product-key memories of a model (Lample 2019, section 3), all of one shape.
+  package struct Memory: Codable, Sendable, Equatable {
+    /// Layers, counted from 1, whose feed-forward the memory replaces.
+    package var layers = [2]
+    /// n: sub-keys a half; n² slots.
+    package var subkeys = 512
+    package var heads = 4
+    /// k: slots read per head.
+    package var topk = 32
+    /// Per head, both halves together.
+    package var queryDim = 512
+    /// Batch normalization of the queries.
+    package var batchNorm = true
+
+    package init() {}
+
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+      case layers, subkeys, heads, topk
+      case queryDim = "query_dim"
+      case batchNorm = "batch_norm"
+    }
+
+    package init(from decoder: any Decoder) throws {
+      let values = try decoder.container(keyedBy: CodingKeys.self)
+      layers = try values.decodeIfPresent([Int].self, forKey: .layers) ?? layers
+      subkeys = try values.decodeIfPresent(Int.self, forKey: .subkeys) ?? subkeys
+      heads = try values.decodeIfPresent(Int.self, forKey: .heads) ?? heads
+      topk = try values.decodeIfPresent(Int.self, forKey: .topk) ?? topk
+      queryDim = try values.decodeIfPresent(Int.self, forKey: .queryDim) ?? queryDim
+      batchNorm = try values.decodeIfPresent(Bool.self, forKey: .batchNorm) ?? batchNorm
+    }
+
+    /// The keys a recipe may use; others are mistakes.
+    package static var keys: [String] { CodingKeys.allCases.map(\.rawValue) }
+
+    package var shape: MemoryShape {
+      MemoryShape(heads: heads, subkeys: subkeys, topk: topk, queryDimension: queryDim)
+    }
+  }
+
+  package enum CodingKeys: String, CodingKey, CaseIterable {
+    case layers, dim, heads, context, dropout, norm, memory
+    case vocabularySize = "vocabulary_size"
+  }
+
+  package init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    layers = try values.decodeIfPresent(Int.self, forKey: .layers) ?? layers
+    dim = try values.decodeIfPresent(Int.self, forKey: .dim) ?? dim
+    heads = try values.decodeIfPresent(Int.self, forKey: .heads) ?? heads
+    context = try values.decodeIfPresent(Int.self, forKey: .context) ?? context
+    dropout = try values.decodeIfPresent(Double.self, forKey: .dropout) ?? dropout
+    norm = try values.decodeIfPresent(Norm.self, forKey: .norm) ?? norm
+    memory = try values.decodeIfPresent(Memory.self, forKey: .memory)
+    vocabularySize = try values.decodeIfPresent(Int.self, forKey: .vocabularySize) ?? vocabularySize
+  }
+
+  /// The keys a recipe may use; others are mistakes.
+  package static var keys: [String] { CodingKeys.allCases.map(\.rawValue) }
+
+  package var headDimension: Int { dim / heads }
+
+  /// Whether layer `index`, counted from 0, holds a memory.
+  package func hasMemory(at index: Int) -> Bool { memory?.layers.contains(index + 1) ?? false }
+
+  /// Throws what is wrong with the first setting that cannot be built.
+  package func validate() throws(Failure) {
+    func require(_ holds: Bool, _ problem: String, _ remedy: String) throws(Failure) {
+      if !holds { throw Failure(.usage, "model: " + problem, remedy: remedy) }
+    }
+    let largest = Int(Int32.max)
+    try require(layers >= 1, "layers is \(layers)", "Use at least 1")
+    try require(dim >= 1 && dim <= 1 << 20, "dim is \(dim)", "Use a width such as 256")
+    try require(
+      heads >= 1 && dim % heads == 0, "heads (\(heads)) does not divide dim (\(dim))",
+      "Choose a divisor of dim")
+    try require(context >= 1 && context <= 1 << 20, "context is \(context)", "Use a length such as 256")
+    try require(
+      dropout >= 0 && dropout < 1, "dropout is \(dropout)", "Use a probability from 0 up to, not including, 1"
+    )
+    try require(
+      vocabularySize >= 1 && vocabularySize <= largest, "vocabulary_size is \(vocabularySize)",
+      "It is the vocabulary size of the tokenizer")
+    guard let memory else { return }
+    try require(
+      !memory.layers.isEmpty && Set(memory.layers).count == memory.layers.count,
+      "memory.layers is \(memory.layers)", "List each layer once, counted from 1, or leave out memory")
+    for layer in memory.layers {
+      try require(
+        (1...layers).contains(layer), "memory.layers names layer \(layer) of \(layers)", "Layers count from 1"
+      )
+    }
+    try require(
+      memory.subkeys >= 1 && memory.subkeys <= 46340, "memory.subkeys is \(memory.subkeys)",
+      "Use 1 to 46340; the memory has its square of slots")
+    try require(memory.heads >= 1, "memory.heads is \(memory.heads)", "Use at least 1")
+    try require(
+      memory.topk >= 1 && memory.topk <= memory.subkeys,
+      "memory.topk is \(memory.topk) with \(memory.subkeys) sub-keys", "Use 1 up to the number of sub-keys")
+    try require(
+      memory.queryDim >= 2 && memory.queryDim % 2 == 0, "memory.query_dim is \(memory.queryDim)",
+      "Use an even number: each half of a query has its own sub-keys")
+  }
+}

@@ -1,0 +1,254 @@
+/// The one seam to arithmetic: layers and optimizers are written against it, a second device is a second conformer.
+///
+/// Every operation is complete when it returns, gives the same bits for any number of threads, and allocates nothing
+/// after its first call with a shape. Matrices marked "dense" have no gap between rows.
+package protocol Operations {
+  associatedtype Scalar: Real
+
+  // MARK: Elements
+
+  func fill(_ x: Vector<Scalar>, _ value: Double)
+  func copy(_ x: Vector<Scalar>, to y: Vector<Scalar>)
+  /// Draws every element; element i depends on the seed and i alone.
+  func initialize(_ x: Vector<Scalar>, _ distribution: Distribution, seed: UInt64)
+  /// y += x
+  func add(_ x: Vector<Scalar>, to y: Vector<Scalar>)
+  /// x *= factor
+  func scale(_ x: Vector<Scalar>, by factor: Double)
+  /// Σ x², added up in double in a fixed order.
+  func squaredNorm(_ x: Vector<Scalar>) -> Double
+  /// Zeroes elements by the mask and scales the rest, in place. The backward pass is the same call on the gradient.
+  func dropout(_ x: Matrix<Scalar>, _ mask: DropoutMask)
+  /// x += bias in every row.
+  func addBias(_ bias: Vector<Scalar>, to x: Matrix<Scalar>)
+  /// out = stream + dropout(branch + bias); all dense.
+  func residual(
+    _ stream: Matrix<Scalar>, branch: Matrix<Scalar>, bias: Vector<Scalar>?, mask: DropoutMask,
+    into out: Matrix<Scalar>)
+  /// h += bias, out = GELU(h), exact form with erf (Hendrycks and Gimpel 2016).
+  func biasGELU(_ bias: Vector<Scalar>, _ h: Matrix<Scalar>, into out: Matrix<Scalar>)
+  /// d *= GELU'(h)
+  func geluBackward(_ h: Matrix<Scalar>, _ d: Matrix<Scalar>)
+  /// out += factor · sum of the rows of x.
+  func addColumnSums(of x: Matrix<Scalar>, factor: Double, to out: Vector<Scalar>)
+
+  // MARK: Products
+
+  /// c = factor · op(a) op(b) (+ c when `adding`). op transposes where asked.
+  func multiply(
+    _ a: Matrix<Scalar>, transposed transposesA: Bool, _ b: Matrix<Scalar>, transposed transposesB: Bool,
+    factor: Double, into c: Matrix<Scalar>, adding: Bool)
+
+  // MARK: Normalization
+
+  func layerNorm(
+    _ x: Matrix<Scalar>, _ norm: NormParameters<Scalar>, _ statistics: RowStatistics<Scalar>,
+    into y: Matrix<Scalar>)
+  /// dx = (or += when `adding`); the gradients of gamma and beta are added to. dx may be dy.
+  func layerNormBackward(
+    _ x: Matrix<Scalar>, dy: Matrix<Scalar>, _ norm: NormParameters<Scalar>, gradient: NormParameters<Scalar>,
+    _ statistics: RowStatistics<Scalar>, adding: Bool, into dx: Matrix<Scalar>)
+  /// Mean and biased variance of each column.
+  func columnStatistics(_ x: Matrix<Scalar>, mean: Vector<Scalar>, variance: Vector<Scalar>)
+  /// running += (new - running) / 10, the variance in its unbiased form; both of `rows` rows.
+  func moveRunningStatistics(
+    mean: Vector<Scalar>, variance: Vector<Scalar>, towards batchMean: Vector<Scalar>,
+    _ batchVariance: Vector<Scalar>, rows: Int)
+  func batchNorm(
+    _ x: Matrix<Scalar>, _ norm: NormParameters<Scalar>, mean: Vector<Scalar>, variance: Vector<Scalar>,
+    into y: Matrix<Scalar>)
+  /// dx =, gradients of gamma and beta +=. `usesBatch` tells whether the statistics were those of x. dx may be dy.
+  func batchNormBackward(
+    _ x: Matrix<Scalar>, dy: Matrix<Scalar>, _ norm: NormParameters<Scalar>, gradient: NormParameters<Scalar>,
+    mean: Vector<Scalar>, variance: Vector<Scalar>, usesBatch: Bool, into dx: Matrix<Scalar>)
+
+  // MARK: Attention
+
+  /// Causal softmax attention of each sequence and head. `qkv`: tokens × 3d (queries, keys, values; heads side by
+  /// side), `out`: tokens × d, `logSumExp`: sequences · heads · length.
+  func attention(_ shape: AttentionShape, qkv: Matrix<Scalar>, out: Matrix<Scalar>, logSumExp: Vector<Scalar>)
+  /// d_qkv =, from what the forward pass left; the probabilities are computed again.
+  func attentionBackward(
+    _ shape: AttentionShape, qkv: Matrix<Scalar>, out: Matrix<Scalar>, dOut: Matrix<Scalar>,
+    logSumExp: Vector<Scalar>, dQKV: Matrix<Scalar>)
+
+  // MARK: Embedding and loss
+
+  /// out[r] = table[tokens[r]] + positions[firstPosition + r mod length]
+  func embed(
+    _ tokens: UnsafeBufferPointer<Int32>, table: Matrix<Scalar>, positions: Matrix<Scalar>, length: Int,
+    firstPosition: Int, into out: Matrix<Scalar>)
+  /// Adds d to the rows of both gradients.
+  func embedBackward(
+    _ tokens: UnsafeBufferPointer<Int32>, _ d: Matrix<Scalar>, length: Int, table: Matrix<Scalar>,
+    positions: Matrix<Scalar>)
+  /// Losses of rows of logits (to which the bias is added here) with uniform smoothing ε/V; with `gradient` the logits
+  /// become p - q. Targets below 0 count nothing.
+  func crossEntropy(
+    _ logits: Matrix<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>, smoothing: Double,
+    gradient: Bool
+  ) -> Loss
+
+  // MARK: Product-key memory
+
+  /// The topk best slots of each row and head with their softmax weights. `queries`: tokens × heads · queryDimension;
+  /// `slots` and `weights`: tokens × heads · topk.
+  func lookup(
+    _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>,
+    slots: UnsafeMutablePointer<Int32>, weights: Matrix<Scalar>)
+  /// Gradients of the queries (=) and sub-keys (+=) from those of the weights. `scoreGradients` is scratch of
+  /// tokens × heads · 2 · subkeys.
+  func lookupBackward(
+    _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>, slots: UnsafePointer<Int32>,
+    weights: Matrix<Scalar>, dWeights: Matrix<Scalar>, scoreGradients: Matrix<Scalar>,
+    dQueries: Matrix<Scalar>,
+    dSubkeys: Matrix<Scalar>)
+  /// y[r] = Σ weights[r, m] · values[slots[r, m]]
+  func weightedSum(
+    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Matrix<Scalar>, into y: Matrix<Scalar>)
+  /// d_weights =, and the gradients of the value rows that were read are added to `gradient`.
+  func weightedSumBackward(
+    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Matrix<Scalar>, dy: Matrix<Scalar>,
+    dWeights: Matrix<Scalar>, gradient: ValueGradient<Scalar>)
+  /// mass[slot] += weight for every read.
+  func accumulateMass(
+    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, into mass: UnsafeMutablePointer<Double>)
+
+  // MARK: Optimizer
+
+  func adam(
+    _ parameter: Vector<Scalar>, gradient: Vector<Scalar>, m: Vector<Scalar>, v: Vector<Scalar>,
+    _ step: AdamStep)
+  /// Lazy Adam: only the rows present move, and only their moments decay; `step` counts globally.
+  func lazyAdam(
+    _ values: Matrix<Scalar>, gradient: TouchedRows<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
+    _ step: AdamStep)
+}
+
+/// Scale and shift of a normalization, or their gradients.
+package struct NormParameters<Scalar: Real> {
+  package let gamma: Vector<Scalar>
+  package let beta: Vector<Scalar>
+  /// Added to the variance (layer and batch norm alike).
+  package static var epsilon: Double { 1e-5 }
+}
+
+/// Mean and 1/deviation of each row, kept by layer norm for its backward pass.
+package struct RowStatistics<Scalar: Real> {
+  package let mean: Vector<Scalar>
+  package let inverseDeviation: Vector<Scalar>
+}
+
+package struct AttentionShape: Sendable {
+  package let sequences: Int
+  package let length: Int
+  package let heads: Int
+  package let headDimension: Int
+
+  package init(sequences: Int, length: Int, heads: Int, headDimension: Int) {
+    self.sequences = sequences
+    self.length = length
+    self.heads = heads
+    self.headDimension = headDimension
+  }
+}
+
+package struct MemoryShape: Sendable {
+  package let heads: Int
+  /// n: sub-keys in each half; there are n² slots.
+  package let subkeys: Int
+  package let topk: Int
+  /// Per head; each half has half of it.
+  package let queryDimension: Int
+
+  package init(heads: Int, subkeys: Int, topk: Int, queryDimension: Int) {
+    self.heads = heads
+    self.subkeys = subkeys
+    self.topk = topk
+    self.queryDimension = queryDimension
+  }
+
+  package var slots: Int { subkeys * subkeys }
+  package var reads: Int { heads * topk }
+  package var half: Int { queryDimension / 2 }
+}
+
+/// Sums over the scored tokens, in nats.
+package struct Loss: Equatable, Sendable {
+  /// Unsmoothed: what perplexity is made of.
+  package var nll = 0.0
+  /// With label smoothing: what is optimized.
+  package var smoothed = 0.0
+  package var count = 0
+
+  package init(nll: Double = 0, smoothed: Double = 0, count: Int = 0) {
+    self.nll = nll
+    self.smoothed = smoothed
+    self.count = count
+  }
+
+  package static func += (a: inout Loss, b: Loss) {
+    a.nll += b.nll
+    a.smoothed += b.smoothed
+    a.count += b.count
+  }
+}
+
+/// Numbers of one Adam update.
+///
+/// XLM's form, with epsilon outside the bias correction:
+/// p -= lr · √(1-β2^t) / (1-β1^t) · m / (√v + ε).
+package struct AdamStep: Sendable, Equatable {
+  package var learningRate: Double
+  package var beta1: Double
+  package var beta2: Double
+  package var epsilon: Double
+  /// t, counted from 1.
+  package var step: Int
+  /// Multiplies the gradient first: the clipping factor.
+  package var gradientScale: Double
+
+  package init(
+    learningRate: Double, beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, step: Int,
+    gradientScale: Double = 1
+  ) {
+    self.learningRate = learningRate
+    self.beta1 = beta1
+    self.beta2 = beta2
+    self.epsilon = epsilon
+    self.step = step
+    self.gradientScale = gradientScale
+  }
+}
+
+/// Gradient rows of the value slots that were read; row i belongs to slot `ids[i]`.
+///
+/// Ids are unique, and ascending among the slots that each micro-batch adds.
+package struct TouchedRows<Scalar: Real> {
+  package let ids: UnsafeBufferPointer<Int32>
+  package let rows: Matrix<Scalar>
+}
+
+/// Decides by counter which elements dropout keeps, so that no mask is stored: element i survives where a hash of
+/// (key, i) says so.
+package struct DropoutMask: Sendable, Equatable {
+  package let key: UInt64
+  package let probability: Double
+
+  package static let none = DropoutMask(key: 0, probability: 0)
+
+  package init(key: UInt64, probability: Double) {
+    self.key = key
+    self.probability = probability
+  }
+}
+
+extension Operations {
+  /// c = a op(b), the usual case.
+  func multiply(
+    _ a: Matrix<Scalar>, _ b: Matrix<Scalar>, transposed: Bool = false, into c: Matrix<Scalar>,
+    adding: Bool = false
+  ) {
+    multiply(a, transposed: false, b, transposed: transposed, factor: 1, into: c, adding: adding)
+  }
+}

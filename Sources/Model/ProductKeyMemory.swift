@@ -1,0 +1,90 @@
+/// A large table of values addressed by products of sub-keys (Lample 2019, section 3.1).
+///
+/// Each head scores its query's halves against n sub-keys each; slot (i, j) has the sum of two scores. The k best of
+/// the n² slots are read, weighted by the softmax of their scores, and the heads' results are summed.
+struct ProductKeyMemory<Device: Operations> {
+  typealias Scalar = Device.Scalar
+  let shape: MemoryShape
+  private let query: Linear<Device>
+  private let norm: BatchNorm<Device>?
+  private let subkeys: Matrix<Scalar>
+  private let subkeyGradient: Matrix<Scalar>?
+  private let values: Matrix<Scalar>
+  let valueGradient: ValueGradient<Scalar>?
+
+  /// Queries before and after batch norm, tokens × heads · queryDimension (the same memory without it).
+  private let raw: Matrix<Scalar>
+  private let queries: Matrix<Scalar>
+  /// Tokens × heads · topk.
+  private let slots: UnsafeMutablePointer<Int32>
+  private let weights: Matrix<Scalar>
+
+  /// - Parameter gradientRows: value rows that can be touched between two clearings, at most; nil without training.
+  init(
+    _ name: String, _ configuration: ModelConfiguration.Memory, in store: ParameterStore<Scalar>, rows: Int,
+    microBatches: Int?, _ plan: inout ArenaPlan
+  ) {
+    shape = configuration.shape
+    query = Linear(name + ".query", in: store)
+    norm = configuration.batchNorm ? BatchNorm(name + ".query_norm", in: store, &plan) : nil
+    subkeys = store.matrix(name + ".subkeys")
+    subkeyGradient = store.matrixGradient(name + ".subkeys")
+    values = store.matrix(name + ".values")
+    raw = plan.matrix(rows, shape.heads * shape.queryDimension)
+    queries = configuration.batchNorm ? plan.matrix(rows, shape.heads * shape.queryDimension) : raw
+    slots = plan.take(Int32.self, rows * shape.reads)
+    weights = plan.matrix(rows, shape.reads)
+    let reads = rows * shape.reads
+    valueGradient =
+      if let microBatches {
+        ValueGradient(
+          slots: shape.slots, dimension: values.columns, reads: reads,
+          rows: min(shape.slots, reads * microBatches), in: &plan)
+      } else { nil }
+  }
+
+  /// What the backward passes of all memories share.
+  struct Workspace {
+    let dWeights: Matrix<Scalar>
+    let dScores: Matrix<Scalar>
+    let dQueries: Matrix<Scalar>
+
+    init(_ shape: MemoryShape, rows: Int, _ plan: inout ArenaPlan) {
+      dWeights = plan.matrix(rows, shape.reads)
+      dScores = plan.matrix(rows, shape.heads * 2 * shape.subkeys)
+      dQueries = plan.matrix(rows, shape.heads * shape.queryDimension)
+    }
+  }
+
+  func forward(_ x: Matrix<Scalar>, training: Bool, into y: Matrix<Scalar>, on device: Device) {
+    let rows = 0..<x.rows
+    query.forward(x, into: raw.rows(rows), on: device)
+    norm?.forward(raw.rows(rows), training: training, into: queries.rows(rows), on: device)
+    device.lookup(
+      shape, queries: queries.rows(rows), subkeys: subkeys, slots: slots, weights: weights.rows(rows))
+    device.weightedSum(slots: slots, weights: weights.rows(rows), values: values, into: y)
+  }
+
+  /// dy may be dx when adding.
+  func backward(
+    _ x: Matrix<Scalar>, dy: Matrix<Scalar>, training: Bool, workspace: Workspace, into dx: Matrix<Scalar>,
+    adding: Bool, on device: Device
+  ) {
+    let rows = 0..<x.rows
+    let dWeights = workspace.dWeights.rows(rows), dQueries = workspace.dQueries.rows(rows)
+    device.weightedSumBackward(
+      slots: slots, weights: weights.rows(rows), values: values, dy: dy, dWeights: dWeights,
+      gradient: valueGradient!)
+    device.lookupBackward(
+      shape, queries: queries.rows(rows), subkeys: subkeys, slots: slots, weights: weights.rows(rows),
+      dWeights: dWeights, scoreGradients: workspace.dScores.rows(rows), dQueries: dQueries,
+      dSubkeys: subkeyGradient!)
+    norm?.backward(raw.rows(rows), dy: dQueries, training: training, into: dQueries, on: device)
+    query.backward(x, dy: dQueries, into: dx, adding: adding, on: device)
+  }
+
+  /// The reads of the last forward pass.
+  func reads(rows: Int) -> (slots: UnsafeBufferPointer<Int32>, weights: Matrix<Scalar>) {
+    (UnsafeBufferPointer(start: slots, count: rows * shape.reads), weights.rows(0..<rows))
+  }
+}

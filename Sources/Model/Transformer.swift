@@ -1,0 +1,226 @@
+import Support
+
+/// A causal language model whose chosen feed-forward layers are product-key memories, with its backward pass.
+///
+/// Use: `forward`, `loss`, `backward` for each micro-batch, then the optimizer over ``parameters`` and
+/// ``touchedRows(ofMemory:)``, then `zeroGradients`. A model made without training has no gradients.
+package final class Transformer<Device: Operations> {
+  package typealias Scalar = Device.Scalar
+
+  /// What the forward pass is for.
+  package enum Mode: Sendable, Equatable {
+    /// Dropout by the step and micro-batch, batch norm by the statistics of the micro-batch.
+    case training(step: UInt64, microBatch: Int)
+    case evaluation
+  }
+
+  package let configuration: ModelConfiguration
+  package let device: Device
+  /// Trained tensors in the order of the forward pass.
+  package var parameters: [Parameter<Scalar>] { store.parameters }
+  /// Untrained state: running statistics of batch norms.
+  package var buffers: [Parameter<Scalar>] { store.buffers }
+  /// Filled by evaluation passes while not nil, one for each memory.
+  package var statistics: [MemoryStatistics]?
+
+  private let store: ParameterStore<Scalar>
+  private let layout: Layout
+  private let arena: Arena
+  private let seed: UInt64
+  private let maximumTokens: Int
+  private let isTrainable: Bool
+
+  /// The micro-batch of the last forward pass.
+  private var mode = Mode.evaluation
+  private var sequences = 0
+  private var length = 0
+  private var hasGradient = false
+
+  /// All activations, and the layers that hold views of them.
+  private struct Layout {
+    let tokens: UnsafeMutablePointer<Int32>
+    let embedding: Embedding<Device>
+    let blocks: [Block<Device>]
+    let finalNorm: LayerNorm<Device>?
+    /// The final hidden states of a pre-norm model.
+    let final: Matrix<Scalar>?
+    let head: OutputHead<Device>
+    let branch: Matrix<Scalar>
+    let gradient: Matrix<Scalar>?
+    let workspace: Block<Device>.Workspace?
+  }
+
+  /// - Parameters:
+  ///   - batch: the largest micro-batch; any other may be used that has no more tokens.
+  ///   - microBatches: of one step at most, for the room that touched value rows need.
+  package init(
+    _ configuration: ModelConfiguration, device: Device, batch: (sequences: Int, length: Int), training: Bool,
+    microBatches: Int = 1, seed: UInt64
+  ) throws(Failure) {
+    try configuration.validate()
+    self.configuration = configuration
+    self.device = device
+    self.seed = seed
+    isTrainable = training
+    let rows = batch.sequences * batch.length
+    maximumTokens = rows
+    let store = try ParameterStore<Scalar>(configuration, training: training)
+    self.store = store
+    (layout, arena) = try ArenaPlan.build { plan in
+      let d = configuration.dim
+      let embedding = Embedding<Device>(configuration, in: store, rows: rows, &plan)
+      let blocks = Self.blocks(
+        configuration, store, rows: rows, microBatches: training ? microBatches : nil, &plan)
+      let isPre = configuration.norm == .pre
+      let norm = isPre ? LayerNorm<Device>("output.norm", in: store, rows: rows, &plan) : nil
+      let head = OutputHead(embedding, in: store, rows: rows, training: training, &plan)
+      return Layout(
+        tokens: plan.take(Int32.self, rows), embedding: embedding, blocks: blocks, finalNorm: norm,
+        final: isPre ? plan.matrix(rows, d) : nil, head: head, branch: plan.matrix(rows, d),
+        gradient: training ? plan.matrix(rows, d) : nil,
+        workspace: training
+          ? Block.Workspace(
+            branch: plan.matrix(rows, d), input: plan.matrix(rows, d), wide: plan.matrix(rows, 4 * d),
+            memory: configuration.memory.map { ProductKeyMemory.Workspace($0.shape, rows: rows, &plan) })
+          : nil)
+    }
+    for (description, parameter) in zip(
+      configuration.parameterDescriptions + configuration.bufferDescriptions, parameters + buffers)
+    {
+      device.initialize(
+        Vector(parameter.value), description.distribution, seed: Hashing.xxh3(parameter.name, seed: seed))
+    }
+  }
+
+  /// Without a backward pass nothing outlives a block but its result, so all blocks share one set of activations.
+  private static func blocks(
+    _ configuration: ModelConfiguration, _ store: ParameterStore<Scalar>, rows: Int, microBatches: Int?,
+    _ plan: inout ArenaPlan
+  ) -> [Block<Device>] {
+    let start = plan.position
+    var end = start
+    let blocks = (0..<configuration.layers).map { layer in
+      if microBatches == nil { plan.position = start }
+      defer { end = max(end, plan.position) }
+      return Block<Device>(layer, configuration, in: store, rows: rows, microBatches: microBatches, &plan)
+    }
+    plan.position = end
+    return blocks
+  }
+
+  // MARK: Forward
+
+  /// Final hidden states of `sequences` × `length` tokens, sequence by sequence.
+  ///
+  /// Ids must be below the vocabulary size.
+  package func forward(
+    tokens: UnsafeBufferPointer<Int32>, sequences: Int, length: Int, mode: Mode
+  ) {
+    precondition(sequences >= 1 && length >= 1 && tokens.count == sequences * length)
+    precondition(tokens.count <= maximumTokens && length <= configuration.context)
+    precondition(tokens.allSatisfy { $0 >= 0 && $0 < configuration.vocabularySize }, "token id out of range")
+    (self.mode, self.sequences, self.length, hasGradient) = (mode, sequences, length, false)
+    layout.tokens.update(from: tokens.baseAddress!, count: tokens.count)
+
+    layout.embedding.forward(savedTokens, length: length, mask: mask(site: 0), on: device)
+    var x = view(layout.embedding.result)
+    for (index, block) in layout.blocks.enumerated() {
+      block.forward(x, batch(at: index), branch: view(layout.branch), on: device)
+      x = view(block.result)
+    }
+    layout.finalNorm?.forward(x, into: hidden, on: device)
+    if mode == .evaluation, let statistics { collect(into: statistics) }
+  }
+
+  /// Sums of losses over the tokens of the last forward pass.
+  ///
+  /// Targets below 0 count nothing. After a training pass
+  /// this also prepares ``backward(scale:)``.
+  package func loss(targets: UnsafeBufferPointer<Int32>, labelSmoothing: Double) -> Loss {
+    precondition(targets.count == sequences * length, "one target for each token of the last forward pass")
+    precondition(targets.allSatisfy { $0 < configuration.vocabularySize }, "target out of range")
+    hasGradient = isTrainable && mode != .evaluation
+    return layout.head.loss(
+      hidden, targets: targets, smoothing: labelSmoothing, gradient: hasGradient, on: device)
+  }
+
+  /// Logits of one token of the last forward pass, rows counted sequence by sequence.
+  package func logits(row: Int, into logits: UnsafeMutableBufferPointer<Scalar>) {
+    precondition(logits.count == configuration.vocabularySize && row < sequences * length)
+    layout.head.logits(
+      hidden.rows(row..<row + 1), into: Matrix(logits.baseAddress!, rows: 1, columns: logits.count),
+      on: device)
+  }
+
+  // MARK: Backward
+
+  /// Adds scale · the gradient of the smoothed loss sum to all gradients; scale is 1 / scored tokens of the batch.
+  package func backward(scale: Double) {
+    precondition(hasGradient, "backward follows forward in training mode and loss")
+    hasGradient = false
+    let d = view(layout.gradient!)
+    layout.head.backward(hidden, scale: scale, into: d, on: device)
+    if let norm = layout.finalNorm {
+      norm.backward(view(layout.blocks.last!.result), dy: d, into: d, on: device)
+    }
+    for (index, block) in layout.blocks.enumerated().reversed() {
+      let x = view(index == 0 ? layout.embedding.result : layout.blocks[index - 1].result)
+      block.backward(x, d: d, batch(at: index), layout.workspace!, on: device)
+    }
+    layout.embedding.backward(savedTokens, d: d, length: length, mask: mask(site: 0), on: device)
+  }
+
+  /// Clears dense gradients and touched rows.
+  package func zeroGradients() {
+    for parameter in parameters {
+      if let gradient = parameter.gradient { device.fill(Vector(gradient), 0) }
+    }
+    for memory in memories { memory.valueGradient?.clear() }
+  }
+
+  /// The gradient of the value table with role `.memoryValues(index)`, gathered since the last `zeroGradients`.
+  package func touchedRows(ofMemory index: Int) -> TouchedRows<Scalar> {
+    memories[index].valueGradient!.touchedRows
+  }
+
+  package var memoryCount: Int { memories.count }
+
+  /// Starts collecting ``statistics`` afresh, or ends it.
+  package func collectStatistics(_ isOn: Bool) {
+    statistics = isOn ? memories.map { MemoryStatistics(slots: $0.shape.slots) } : nil
+  }
+
+  // MARK: Parts
+
+  private var memories: [ProductKeyMemory<Device>] { layout.blocks.compactMap(\.memory) }
+
+  private var savedTokens: UnsafeBufferPointer<Int32> {
+    .init(start: layout.tokens, count: sequences * length)
+  }
+
+  private var hidden: Matrix<Scalar> { view(layout.final ?? layout.blocks.last!.result) }
+
+  /// The rows of the micro-batch at hand.
+  private func view(_ matrix: Matrix<Scalar>) -> Matrix<Scalar> { matrix.rows(0..<sequences * length) }
+
+  private func batch(at layer: Int) -> Block<Device>.Batch {
+    Block.Batch(
+      sequences: sequences, length: length, training: mode != .evaluation,
+      masks: (mask(site: 2 * layer + 1), mask(site: 2 * layer + 2)))
+  }
+
+  /// The dropout mask of one place in the model: 0 the embedding, then two a block.
+  private func mask(site: Int) -> DropoutMask {
+    guard configuration.dropout > 0, case .training(let step, let microBatch) = mode else { return .none }
+    var key = RandomGenerator.mix(seed)
+    for part in [step, UInt64(microBatch), UInt64(site)] { key = RandomGenerator.mix(key &+ part &+ 1) }
+    return DropoutMask(key: key, probability: configuration.dropout)
+  }
+
+  private func collect(into statistics: [MemoryStatistics]) {
+    for (memory, statistic) in zip(memories, statistics) {
+      let (slots, weights) = memory.reads(rows: sequences * length)
+      statistic.add(slots, weights, on: device)
+    }
+  }
+}

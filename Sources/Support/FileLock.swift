@@ -1,0 +1,18 @@
+import Foundation
+
+/// An advisory lock on a file of its own, held until the last reference goes or the process ends, however it ends.
+package final class FileLock {
+  private let descriptor: Int32
+
+  /// Throws if another process holds it.
+  package init(_ path: String, what: String) throws {
+    descriptor = try SystemCall.open(path, O_RDWR | O_CREAT)
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      close(descriptor)
+      throw Failure(
+        .failed, "another process is working in \(what)", file: path, remedy: "Wait until it has ended, or stop it")
+    }
+  }
+
+  deinit { close(descriptor) }
+}

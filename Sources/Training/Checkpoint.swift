@@ -1,0 +1,131 @@
+import Foundation
+import Model
+import Shards
+import Support
+
+/// A whole state of training on disk: `step-00001000/` with `model.safetensors`, `optimizer.safetensors`, `config.json`,
+/// `trainer.json` and `tokenizer.json`. It appears by rename; `latest` in the run directory names the newest.
+package struct Checkpoint {
+  /// What `trainer.json` holds: everything but tensors that the next step depends on.
+  package struct State: Codable, Equatable {
+    /// Finished updates; the dropout masks and the schedule follow from it and the seed.
+    package var step: Int
+    package var tokens: Int
+    package var seed: UInt64
+    /// The next window of the training split.
+    package var cursor: LoaderCursor
+    package var split: String
+    /// Digest of the dataset's content: resuming on other data is refused.
+    package var dataset: String
+    package var datasetPath: String
+    package var codeVersion: String
+
+    package enum CodingKeys: String, CodingKey {
+      case step, tokens, seed, cursor, split, dataset
+      case datasetPath = "dataset_path"
+      case codeVersion = "code_version"
+    }
+  }
+
+  package static let codeVersion = "0.1.0"
+
+  /// The checkpoint's own directory.
+  package let directory: String
+  package let recipe: TrainingRecipe
+  package let state: State
+
+  package var modelPath: String { Path.join(directory, "model.safetensors") }
+  package var optimizerPath: String { Path.join(directory, "optimizer.safetensors") }
+  package var tokenizerPath: String { Path.join(directory, "tokenizer.json") }
+
+  // MARK: Reading
+
+  /// Opens a checkpoint, or the newest one of a run directory.
+  package init(_ path: String) throws {
+    if Path.exists(Path.join(path, "trainer.json")) {
+      directory = path
+    } else if let newest = Self.all(in: path).last {
+      directory = newest
+    } else {
+      throw Failure(
+        .inputOutput, "holds no checkpoint", file: path,
+        remedy: "Name a run directory of pkm-train or one of its step-… directories")
+    }
+    recipe = try Self.decode(TrainingRecipe.self, Path.join(directory, "config.json"))
+    state = try Self.decode(State.self, Path.join(directory, "trainer.json"))
+  }
+
+  /// The checkpoints of a run, oldest first. Their directories appear by rename, so all of them are whole.
+  package static func all(in run: String) -> [String] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: run)) ?? []
+    return names.filter { $0.hasPrefix("step-") && Path.exists(Path.join(Path.join(run, $0), "trainer.json")) }
+      .sorted().map { Path.join(run, $0) }
+  }
+
+  private static func decode<Value: Decodable>(_ type: Value.Type, _ path: String) throws -> Value {
+    do { return try JSONDecoder().decode(type, from: Data(contentsOf: URL(fileURLWithPath: path))) } catch {
+      throw Failure(
+        .badInput, "the file is missing or damaged", file: path, remedy: "Use another checkpoint of the run")
+    }
+  }
+
+  /// Copies parameters and buffers into a model of the same configuration.
+  package func restore(_ model: LanguageModel) throws {
+    let contents = try SafeTensors.Contents(modelPath)
+    for parameter in model.parameters {
+      try contents.read(parameter.name, shape: parameter.shape, into: parameter.value)
+    }
+    for buffer in model.buffers { try contents.read(buffer.name, shape: buffer.shape, into: buffer.value) }
+  }
+
+  // MARK: Writing
+
+  /// Writes a checkpoint, points `latest` at it and removes all but the `keep` newest.
+  package static func write(
+    run: String, model: LanguageModel, optimizer: Optimizer, recipe: TrainingRecipe, state: State,
+    tokenizerJSON: [UInt8], keep: Int
+  ) throws {
+    let digits = String(state.step)
+    let name = "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
+    let path = Path.join(run, name)
+    // Left by a run that was stopped before it could name this one in `latest`: about to be made again, to the same bytes.
+    if Path.exists(path) { try FileManager.default.removeItem(atPath: path) }
+    let directory = try OutputDirectory(path)
+    func file(_ name: String) -> String { Path.join(directory.temporary, name) }
+
+    var tensors = model.parameters.map {
+      SafeTensors.Tensor($0.name, shape: $0.shape, UnsafeBufferPointer($0.value))
+    }
+    tensors += model.buffers.map { SafeTensors.Tensor($0.name, shape: $0.shape, UnsafeBufferPointer($0.value)) }
+    try SafeTensors.write(tensors, to: file("model.safetensors"))
+    try SafeTensors.write(optimizer.tensors, to: file("optimizer.safetensors"))
+    try writeJSON(recipe, to: file("config.json"))
+    try writeJSON(state, to: file("trainer.json"))
+    let tokenizer = try OutputFile(file("tokenizer.json"))
+    try tokenizer.write(tokenizerJSON)
+    try tokenizer.finish()
+    try directory.finish()
+
+    let latest = try OutputFile(Path.join(run, "latest"))
+    try latest.write(name + "\n")
+    try latest.finish()
+    for old in all(in: run).dropLast(keep) { try FileManager.default.removeItem(atPath: old) }
+  }
+
+  private static func writeJSON(_ value: some Encodable, to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    let file = try OutputFile(path)
+    try file.write([UInt8](encoder.encode(value)) + [UInt8(ascii: "\n")])
+    try file.finish()
+  }
+}
+
+extension Checkpoint {
+  /// The untrained model of the checkpoint's configuration and seed, for evaluation and generation.
+  package func makeModel(threads: Int, maximumSequences: Int) throws -> LanguageModel {
+    try LanguageModel(
+      recipe.model, device: CPUOperations(pool: WorkerPool(threads: threads)),
+      batch: (maximumSequences, recipe.model.context), training: false, seed: recipe.train.seed)
+  }
+}

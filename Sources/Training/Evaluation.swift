@@ -1,0 +1,102 @@
+import Foundation
+import Model
+import Shards
+import Support
+
+/// How evenly the slots of one memory were read (Lample et al. 2019, section 4.2).
+package struct MemoryUse: Sendable {
+  /// Counted from 1.
+  package let layer: Int
+  /// Share of slots read at all.
+  package let usage: Double
+  /// Divergence of the weight on slots from uniform, in nats.
+  package let kl: Double
+}
+
+/// How well a model predicts a split. Everything here comes from the unsmoothed loss.
+package struct Evaluation {
+  package let split: String
+  /// Mean negative log-likelihood of a scored token, in nats.
+  package let nll: Double
+  package let scoredTokens: Int
+  /// exp(nll): per token of this tokenizer, end-of-document tokens included.
+  package let perplexity: Double
+  /// exp(Σ nll / words): comparable between tokenizers. Words are runs of non-space in the source text.
+  package let wordPerplexity: Double
+  /// Σ nll / (ln 2 · bytes of source text).
+  package let bitsPerByte: Double
+  package let memories: [MemoryUse]
+  package let seconds: Double
+
+  package var tokensPerSecond: Double { Double(scoredTokens) / max(seconds, 1e-9) }
+
+  /// Scores the split in consecutive windows of the model's context, each overlapping the next by the one token that is only
+  /// context, so that every token but the very first of the split is scored exactly once.
+  ///
+  /// - Parameters:
+  ///   - sequences: windows at once, at most what the model was made for.
+  ///   - tokenLimit: stops after about so many tokens; words and bytes are then taken in proportion.
+  package init(
+    _ model: LanguageModel, dataset: Dataset, split: String, sequences: Int, tokenLimit: Int? = nil,
+    isQuiet: Bool = true
+  ) throws {
+    let started = Progress.now()
+    let totals = try dataset.totals(of: split)
+    let length = model.configuration.context
+    let reader = try SplitReader(dataset, split: split, cacheBytes: 64 << 20)
+    let limit = min(totals.tokens - 1, tokenLimit ?? .max)
+    guard limit >= 1 else {
+      throw Failure(
+        .badInput, "the split '\(split)' has \(totals.tokens) tokens, too few to evaluate", file: dataset.path)
+    }
+    let progress = Progress("evaluating \(split)", unit: " tokens", isQuiet: isQuiet)
+    model.collectStatistics(true)
+    defer { model.collectStatistics(false) }
+    var window = [Int32](repeating: 0, count: sequences * length + 1)
+    var sum = 0.0
+    var scored = 0
+    while scored < limit {
+      try Interruption.check()
+      let left = limit - scored
+      // Full windows in one batch, then what is left as one shorter window.
+      let rows = left >= length ? min(sequences, left / length) : 1
+      let columns = min(length, left)
+      let count = rows * columns
+      try window.withUnsafeMutableBufferPointer { window in
+        try reader.read(at: scored, into: UnsafeMutableBufferPointer(rebasing: window[...count]))
+        let tokens = UnsafeBufferPointer(window)
+        model.forward(
+          tokens: UnsafeBufferPointer(rebasing: tokens[..<count]), sequences: rows, length: columns,
+          mode: .evaluation)
+        let loss = model.loss(
+          targets: UnsafeBufferPointer(rebasing: tokens[1...count]), labelSmoothing: 0)
+        sum += loss.nll
+        scored += loss.count
+      }
+      progress.update(done: scored, of: limit)
+    }
+    progress.finish()
+    let share = Double(scored) / Double(totals.tokens)
+    self.split = split
+    scoredTokens = scored
+    nll = sum / Double(scored)
+    perplexity = exp(nll)
+    wordPerplexity = exp(sum / (Double(totals.words) * share))
+    bitsPerByte = sum / (log(2) * Double(totals.textBytes) * share)
+    memories = zip(model.configuration.memory?.layers.sorted() ?? [], model.statistics ?? []).map {
+      MemoryUse(layer: $0, usage: $1.usage, kl: $1.kl)
+    }
+    seconds = Progress.now() - started
+  }
+
+  package var summaryLine: String {
+    var text = String(
+      format: "%@: perplexity %.2f a token, %.1f a word, %.4f bits a byte", split, perplexity, wordPerplexity,
+      bitsPerByte)
+    for memory in memories {
+      text += String(
+        format: "; memory of layer %d: usage %.1f %%, KL %.3f", memory.layer, 100 * memory.usage, memory.kl)
+    }
+    return text
+  }
+}

@@ -1,0 +1,97 @@
+import Foundation
+import Model
+import Support
+
+package typealias LanguageModel = Transformer<CPUOperations<Float>>
+
+/// Adam for the dense parameters and lazy Adam for the values of the memories, with the moments they keep.
+///
+/// Dense: β and ε of the recipe, rate of the schedule. Values: β 0.9 and 0.999, ε 1e-8, constant rate, and only the rows read
+/// in the step are touched; rows not read keep their moments undecayed, and the bias correction counts all steps
+/// (Lample et al. 2019, section 4.1, trained with PyTorch's SparseAdam semantics).
+package final class Optimizer {
+  /// First and second moment of one parameter, the shape of its value.
+  private struct Moments {
+    let first: UnsafeMutableBufferPointer<Float>
+    let second: UnsafeMutableBufferPointer<Float>
+  }
+
+  private let model: LanguageModel
+  private let moments: [Moments]
+  /// Updates made so far, over all resumptions.
+  package private(set) var updates = 0
+
+  package init(_ model: LanguageModel) {
+    self.model = model
+    moments = model.parameters.map {
+      Moments(first: Self.zeros($0.value.count), second: Self.zeros($0.value.count))
+    }
+  }
+
+  deinit {
+    for moment in moments {
+      free(moment.first.baseAddress!)
+      free(moment.second.baseAddress!)
+    }
+  }
+
+  /// Pages that were never written cost no memory: a slot that is never read has no moments.
+  private static func zeros(_ count: Int) -> UnsafeMutableBufferPointer<Float> {
+    let address = calloc(max(count, 1), MemoryLayout<Float>.stride)!
+    return UnsafeMutableBufferPointer(start: address.bindMemory(to: Float.self, capacity: count), count: count)
+  }
+
+  /// One update from the gradients in the model. Returns the global norm of the gradient before clipping, over all dense
+  /// gradients and the touched rows of values.
+  package func step(_ configuration: TrainingConfiguration) -> Double {
+    let device = model.device
+    let touched = (0..<model.memoryCount).map(model.touchedRows)
+    var square = 0.0
+    for gradient in model.parameters.compactMap(\.gradient) { square += device.squaredNorm(Vector(gradient)) }
+    for gradient in touched { square += device.squaredNorm(gradient.rows.elements) }
+    let norm = square.squareRoot()
+    let scale = configuration.clip > 0 && norm > configuration.clip ? configuration.clip / norm : 1
+
+    let rate = configuration.learningRate.rate(afterUpdates: updates)
+    updates += 1
+    let step = AdamStep(
+      learningRate: rate, beta1: configuration.betas[0], beta2: configuration.betas[1], epsilon: configuration.eps,
+      step: updates, gradientScale: scale)
+    let valueStep = AdamStep(learningRate: configuration.valueLR, step: updates, gradientScale: scale)
+    for (parameter, moment) in zip(model.parameters, moments) {
+      switch parameter.role {
+      case .dense:
+        device.adam(
+          Vector(parameter.value), gradient: Vector(parameter.gradient!), m: Vector(moment.first),
+          v: Vector(moment.second), step)
+      case .memoryValues(let index):
+        let values = parameter.matrix
+        func table(_ moment: UnsafeMutableBufferPointer<Float>) -> Matrix<Float> {
+          Matrix(moment.baseAddress!, rows: values.rows, columns: values.columns)
+        }
+        device.lazyAdam(
+          values, gradient: touched[index], m: table(moment.first), v: table(moment.second), valueStep)
+      }
+    }
+    return norm
+  }
+
+  // MARK: State in a checkpoint
+
+  package var tensors: [SafeTensors.Tensor] {
+    zip(model.parameters, moments).flatMap { parameter, moment in
+      [
+        .init("\(parameter.name).first_moment", shape: parameter.shape, UnsafeBufferPointer(moment.first)),
+        .init("\(parameter.name).second_moment", shape: parameter.shape, UnsafeBufferPointer(moment.second)),
+      ]
+    }
+  }
+
+  package func restore(from contents: SafeTensors.Contents, updates: Int) throws {
+    for (parameter, moment) in zip(model.parameters, moments) {
+      try contents.read("\(parameter.name).first_moment", shape: parameter.shape, into: moment.first)
+      try contents.read("\(parameter.name).second_moment", shape: parameter.shape, into: moment.second)
+    }
+    self.updates = updates
+  }
+}

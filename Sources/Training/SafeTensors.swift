@@ -1,0 +1,89 @@
+import Foundation
+import Support
+
+/// The safetensors format: a little-endian header length, a JSON header that gives each tensor's type, shape and place,
+/// then the tensors' bytes back to back. Any Python with `safetensors` reads it.
+package enum SafeTensors {
+  package struct Tensor {
+    package let name: String
+    package let shape: [Int]
+    package let bytes: UnsafeRawBufferPointer
+
+    package init<Scalar>(_ name: String, shape: [Int], _ elements: UnsafeBufferPointer<Scalar>) {
+      precondition(Scalar.self == Float.self, "checkpoints hold float32")
+      self.name = name
+      self.shape = shape
+      bytes = UnsafeRawBufferPointer(elements)
+    }
+  }
+
+  /// Writes the tensors in the order given. Throws what ``OutputFile`` throws.
+  package static func write(_ tensors: [Tensor], to path: String) throws {
+    var offset = 0
+    let entries = tensors.map { tensor in
+      let begin = offset
+      offset += tensor.bytes.count
+      return "\(JSONText.quote(tensor.name)):{\"dtype\":\"F32\",\"shape\":\(tensor.shape),\"data_offsets\":[\(begin),\(offset)]}"
+    }
+    var header = "{\"__metadata__\":{\"format\":\"pkm\"}" + entries.map { "," + $0 }.joined() + "}"
+    // The data start at a multiple of eight bytes.
+    header += String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
+    let file = try OutputFile(path)
+    try withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { try file.write($0) }
+    try file.write(header)
+    for tensor in tensors { try file.write(tensor.bytes) }
+    try file.finish()
+  }
+
+  /// A mapped file and where its tensors lie.
+  package struct Contents {
+    package let path: String
+    private let file: MappedFile
+    private let entries: [String: (shape: [Int], range: Range<Int>)]
+
+    /// Throws `badInput` for a file that is truncated or not safetensors at all.
+    package init(_ path: String) throws {
+      self.path = path
+      file = try MappedFile(path)
+      func damaged(_ why: String) -> Failure {
+        Failure(
+          .badInput, "the file is damaged or not a safetensors file (\(why))", file: path,
+          remedy: "Use another checkpoint of the run")
+      }
+      guard file.bytes.count >= 8 else { throw damaged("it has \(file.bytes.count) bytes") }
+      let length = Int(clamping: UInt64(littleEndian: file.bytes.loadUnaligned(as: UInt64.self)))
+      guard length <= file.bytes.count - 8 else { throw damaged("its header is cut off") }
+      let header = Data(file.bytes[8..<(8 + length)])
+      guard let object = try? JSONSerialization.jsonObject(with: header) as? [String: Any] else {
+        throw damaged("its header is no JSON object")
+      }
+      var entries: [String: (shape: [Int], range: Range<Int>)] = [:]
+      for (name, value) in object where name != "__metadata__" {
+        guard let entry = value as? [String: Any], entry["dtype"] as? String == "F32",
+          let shape = entry["shape"] as? [Int], let offsets = entry["data_offsets"] as? [Int],
+          offsets.count == 2, 0 <= offsets[0], offsets[0] <= offsets[1],
+          offsets[1] - offsets[0] == 4 * shape.reduce(1, *)
+        else { throw damaged("the entry of \(name) makes no sense") }
+        guard 8 + length + offsets[1] <= file.bytes.count else { throw damaged("\(name) is cut off") }
+        entries[name] = (shape, (8 + length + offsets[0])..<(8 + length + offsets[1]))
+      }
+      self.entries = entries
+    }
+
+    package var names: Set<String> { Set(entries.keys) }
+
+    /// Copies a tensor. Throws if it is absent or its shape differs.
+    package func read<Scalar>(_ name: String, shape: [Int], into target: UnsafeMutableBufferPointer<Scalar>) throws {
+      guard let entry = entries[name] else {
+        throw Failure(.badInput, "the tensor \(name) is missing", file: path)
+      }
+      guard entry.shape == shape else {
+        throw Failure(
+          .badInput, "the tensor \(name) has shape \(entry.shape), the model wants \(shape)", file: path,
+          remedy: "Use the configuration that the checkpoint was made with")
+      }
+      UnsafeMutableRawBufferPointer(target).copyMemory(
+        from: UnsafeRawBufferPointer(rebasing: file.bytes[entry.range]))
+    }
+  }
+}

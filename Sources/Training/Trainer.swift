@@ -1,0 +1,289 @@
+import Foundation
+import Model
+import Shards
+import Support
+
+/// Training from start or checkpoint to the last step: one visible loop.
+///
+/// For a seed and a dataset the result is the same to the bit for any number of threads and any number of
+/// interruptions and resumptions.
+package final class Trainer {
+  private let recipe: TrainingRecipe
+  private let directory: String
+  private let dataset: Dataset
+  private let split: String
+  private let evaluationSplit: String?
+  private let isQuiet: Bool
+  private let tokenizerJSON: [UInt8]
+  private let datasetDigest: String
+
+  private let model: LanguageModel
+  private let optimizer: Optimizer
+  private var loader: BatchLoader
+  private let metrics: MetricsLog
+  private let lock: FileLock
+  private var tokens = 0
+  private var lastEvaluation: Evaluation?
+
+  /// Prepares a run: opens the data, builds the model and, with `resume`, restores the newest checkpoint.
+  ///
+  /// Throws if the directory holds a run and `resume` is not given, if the checkpoint is of another model, dataset or seed,
+  /// or if another process works in the directory.
+  package init(
+    recipe given: TrainingRecipe, dataset datasetPath: String, split: String, evaluationSplit: String?,
+    directory: String, resume: Bool, threads: Int, isQuiet: Bool
+  ) throws {
+    var recipe = given
+    dataset = try Dataset(datasetPath)
+    recipe.model.vocabularySize = dataset.index.vocabularySize
+    try recipe.model.validate()
+    try recipe.train.validate()
+    self.recipe = recipe
+    self.directory = directory
+    self.split = split
+    self.isQuiet = isQuiet
+    self.evaluationSplit = try Self.evaluationSplit(evaluationSplit, in: dataset)
+    tokenizerJSON = try dataset.tokenizerJSON()
+    datasetDigest = Self.digest(of: dataset)
+
+    try SystemCall.makeDirectories(directory)
+    lock = try FileLock(Path.join(directory, ".lock"), what: "this run directory")
+    Self.removeLeftovers(in: directory)
+    let holdsRun = !Checkpoint.all(in: directory).isEmpty || Path.exists(Path.join(directory, MetricsLog.name))
+    if holdsRun && !resume {
+      throw Failure(
+        .usage, "holds a run already", file: directory,
+        remedy: "Add --resume to go on with it, or choose another directory")
+    }
+    let checkpoint = Checkpoint.all(in: directory).isEmpty ? nil : try Checkpoint(directory)
+
+    let train = recipe.train
+    model = try LanguageModel(
+      recipe.model, device: CPUOperations(pool: WorkerPool(threads: threads)),
+      batch: (train.sequencesAtOnce, recipe.model.context), training: true,
+      microBatches: train.batch / train.sequencesAtOnce, seed: train.seed)
+    optimizer = Optimizer(model)
+    if let checkpoint {
+      try Self.check(checkpoint, recipe: recipe, split: split, datasetDigest: datasetDigest)
+      try checkpoint.restore(model)
+      try optimizer.restore(from: .init(checkpoint.optimizerPath), updates: checkpoint.state.step)
+      tokens = checkpoint.state.tokens
+    }
+    loader = try BatchLoader(
+      dataset: dataset, split: split, sequenceLength: recipe.model.context, batch: train.batch, seed: train.seed,
+      cursor: checkpoint?.state.cursor)
+    metrics = try MetricsLog(directory: directory, keepingThrough: checkpoint?.state.step ?? -1)
+    if let checkpoint, !isQuiet { Log.line("resuming after step \(checkpoint.state.step)") }
+  }
+
+  private static func evaluationSplit(_ given: String?, in dataset: Dataset) throws -> String? {
+    if let given {
+      _ = try dataset.totals(of: given)
+      return given
+    }
+    return (try? dataset.totals(of: "valid")).map { $0.tokens > 1 ? "valid" : nil } ?? nil
+  }
+
+  /// SHA-256 over what the ids are and what they mean; where the dataset lies and which recipe made it do not matter.
+  private static func digest(of dataset: Dataset) -> String {
+    let content = dataset.index.shards.map { "\($0.file) \($0.xxh64)\n" }.joined() + dataset.index.tokenizer.sha256
+    return Array(content.utf8).withUnsafeBytes { Hashing.sha256($0) }
+  }
+
+  /// Temporary names that a killed run left behind.
+  private static func removeLeftovers(in directory: String) {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    for name in names where name.hasPrefix(".") && name.contains(".tmp-") {
+      try? FileManager.default.removeItem(atPath: Path.join(directory, name))
+    }
+  }
+
+  /// What decides the bits must be the same; how often we log, evaluate and save, and when we stop, may change.
+  private static func check(
+    _ checkpoint: Checkpoint, recipe: TrainingRecipe, split: String, datasetDigest: String
+  ) throws {
+    var old = checkpoint.recipe
+    if old.train.schedule != .cosine { old.train.steps = recipe.train.steps }
+    old.train.evalEvery = recipe.train.evalEvery
+    old.train.evalTokens = recipe.train.evalTokens
+    old.train.checkpointEvery = recipe.train.checkpointEvery
+    old.train.keepCheckpoints = recipe.train.keepCheckpoints
+    old.train.logEvery = recipe.train.logEvery
+    guard old == recipe else {
+      throw Failure(
+        .usage, "the recipe differs from the one that this run was started with", file: checkpoint.directory,
+        remedy: "Use the configuration in its config.json, or another run directory")
+    }
+    guard checkpoint.state.dataset == datasetDigest && checkpoint.state.split == split else {
+      throw Failure(
+        .usage, "the dataset differs from the one that this run was started with", file: checkpoint.directory,
+        remedy: "Use the dataset at \(checkpoint.state.datasetPath), or another run directory")
+    }
+  }
+
+  // MARK: The loop
+
+  /// Trains to the last step. Returns the counts of the run.
+  package func run() throws -> Summary {
+    let train = recipe.train
+    let batchTokens = train.batch * recipe.model.context
+    var inputs = [Int32](repeating: 0, count: batchTokens)
+    var targets = inputs
+    if !isQuiet { Log.line(startLine) }
+    if optimizer.updates == 0 { try evaluate(tokenLimit: train.evalTokens) }
+
+    let firstUpdate = optimizer.updates
+    let progress = Progress("training", unit: " tokens", isQuiet: isQuiet)
+    var pending = LossWindow()
+    while optimizer.updates < train.steps {
+      if Interruption.isRaised { try stopEarly() }
+      try inputs.withUnsafeMutableBufferPointer { inputs in
+        try targets.withUnsafeMutableBufferPointer { try loader.next(into: inputs, targets: $0) }
+      }
+      let loss = accumulateGradients(inputs, targets)
+      let norm = optimizer.step(train)
+      tokens += batchTokens
+      pending.add(loss, tokens: batchTokens)
+      guard loss.smoothed.isFinite && norm.isFinite else {
+        throw Failure(
+          .failed, "the loss is no longer a number at step \(optimizer.updates)", file: directory,
+          remedy: "Lower train.lr, lengthen train.warmup or set train.clip, and start again")
+      }
+      let step = optimizer.updates
+      if step % train.logEvery == 0 || step == train.steps {
+        try log(&pending, norm: norm)
+      }
+      progress.update(
+        done: (step - firstUpdate) * batchTokens, of: (train.steps - firstUpdate) * batchTokens,
+        note: String(format: "step %d of %d, loss %.3f", step, train.steps, loss.smoothed / Double(loss.count)))
+      let isLast = step == train.steps
+      if !isLast && train.evalEvery > 0 && step % train.evalEvery == 0 {
+        try evaluate(tokenLimit: train.evalTokens)
+        pending.restartClock()
+      }
+      if isLast { try evaluate(tokenLimit: 0) }
+      if isLast || (train.checkpointEvery > 0 && step % train.checkpointEvery == 0) {
+        try save()
+        pending.restartClock()
+      }
+    }
+    progress.finish()
+    return summary(seconds: progress.seconds, trained: tokens - firstUpdate * batchTokens)
+  }
+
+  /// Forward and backward over the batch, in micro-batches. The gradients are those of the mean loss of the batch.
+  private func accumulateGradients(_ inputs: [Int32], _ targets: [Int32]) -> Loss {
+    let train = recipe.train
+    let size = train.sequencesAtOnce * recipe.model.context
+    var total = Loss()
+    model.zeroGradients()
+    inputs.withUnsafeBufferPointer { inputs in
+      targets.withUnsafeBufferPointer { targets in
+        for microBatch in 0..<(train.batch / train.sequencesAtOnce) {
+          let range = (microBatch * size)..<((microBatch + 1) * size)
+          model.forward(
+            tokens: UnsafeBufferPointer(rebasing: inputs[range]), sequences: train.sequencesAtOnce,
+            length: recipe.model.context,
+            mode: .training(step: UInt64(optimizer.updates), microBatch: microBatch))
+          let loss = model.loss(
+            targets: UnsafeBufferPointer(rebasing: targets[range]), labelSmoothing: train.labelSmoothing)
+          model.backward(scale: 1 / Double(inputs.count))
+          total += loss
+        }
+      }
+    }
+    return total
+  }
+
+  /// An interrupted run saves what it has: nothing is lost but the step in progress.
+  private func stopEarly() throws -> Never {
+    try save()
+    throw Failure(
+      .interrupted, "interrupted after step \(optimizer.updates)", file: directory,
+      remedy: "The same command with --resume goes on from there")
+  }
+
+  private func save() throws {
+    let state = Checkpoint.State(
+      step: optimizer.updates, tokens: tokens, seed: recipe.train.seed, cursor: loader.cursor, split: split,
+      dataset: datasetDigest, datasetPath: dataset.path, codeVersion: Checkpoint.codeVersion)
+    try Checkpoint.write(
+      run: directory, model: model, optimizer: optimizer, recipe: recipe, state: state,
+      tokenizerJSON: tokenizerJSON, keep: recipe.train.keepCheckpoints)
+  }
+
+  // MARK: Reporting
+
+  private var startLine: String {
+    let dense = model.parameters.filter { $0.role == .dense }.map(\.value.count).reduce(0, +)
+    let values = model.parameters.map(\.value.count).reduce(0, +) - dense
+    return
+      "model: \(Progress.scaled(Double(dense), "")) dense parameters, \(Progress.scaled(Double(values), "")) in memory values; "
+      + "data: \(Progress.scaled(Double((try? dataset.totals(of: split).tokens) ?? 0), "")) tokens in split \(split)"
+  }
+
+  private func evaluate(tokenLimit: Int) throws {
+    guard let evaluationSplit else { return }
+    let result = try Evaluation(
+      model, dataset: dataset, split: evaluationSplit, sequences: recipe.train.sequencesAtOnce,
+      tokenLimit: tokenLimit == 0 ? nil : tokenLimit, isQuiet: isQuiet)
+    lastEvaluation = result
+    if !isQuiet { Log.line("step \(optimizer.updates): \(result.summaryLine)") }
+    var numbers = [
+      (name: "nll", value: result.nll), ("perplexity", result.perplexity),
+      ("word_perplexity", result.wordPerplexity), ("bits_per_byte", result.bitsPerByte),
+    ]
+    if !result.memories.isEmpty {
+      let count = Double(result.memories.count)
+      numbers.append(("memory_usage", result.memories.map(\.usage).reduce(0, +) / count))
+      numbers.append(("memory_kl", result.memories.map(\.kl).reduce(0, +) / count))
+    }
+    try metrics.write(step: optimizer.updates, tokens: tokens, split: result.split, numbers)
+  }
+
+  private func log(_ window: inout LossWindow, norm: Double) throws {
+    try metrics.write(
+      step: optimizer.updates, tokens: tokens,
+      [
+        ("loss", window.loss.smoothed / Double(window.loss.count)),
+        ("nll", window.loss.nll / Double(window.loss.count)),
+        ("tokens_per_second", window.tokensPerSecond),
+        ("learning_rate", recipe.train.learningRate.rate(afterUpdates: optimizer.updates - 1)),
+        ("gradient_norm", norm),
+      ])
+    window = LossWindow()
+  }
+
+  private func summary(seconds: Double, trained: Int) -> Summary {
+    var summary = Summary()
+    summary["steps"] = .count(optimizer.updates)
+    summary["tokens"] = .count(tokens)
+    if trained > 0 { summary["tokens_per_second"] = .number(Double(trained) / seconds) }
+    if let result = lastEvaluation {
+      summary["perplexity"] = .number(result.perplexity)
+      summary["word_perplexity"] = .number(result.wordPerplexity)
+      summary["bits_per_byte"] = .number(result.bitsPerByte)
+    }
+    return summary
+  }
+}
+
+/// Loss and speed since the last logged step.
+private struct LossWindow {
+  var loss = Loss()
+  private var clock = Progress.now()
+  private var clockedTokens = 0
+
+  mutating func add(_ other: Loss, tokens: Int) {
+    loss += other
+    clockedTokens += tokens
+  }
+
+  /// Evaluations and checkpoints are not training time.
+  mutating func restartClock() {
+    clock = Progress.now()
+    clockedTokens = 0
+  }
+
+  var tokensPerSecond: Double { Double(clockedTokens) / max(Progress.now() - clock, 1e-9) }
+}

@@ -1,0 +1,115 @@
+import Foundation
+import Model
+import Support
+
+/// The `train` section of a recipe. Every key has a default.
+package struct TrainingConfiguration: Codable, Sendable, Equatable {
+  /// Arithmetic of forward and backward.
+  package enum Precision: String, Codable, Sendable { case fp32 }
+
+  /// Sequences a step.
+  package var batch = 8
+  /// Sequences computed at once; a step accumulates `batch / microBatch` of them. nil: the whole batch.
+  package var microBatch: Int?
+  /// Optimizer steps in all.
+  package var steps = 1000
+  package var precision = Precision.fp32
+  /// Peak learning rate of everything but the values.
+  package var lr = 2.5e-4
+  /// Steps of linear warm-up.
+  package var warmup = 400
+  package var schedule = LearningRateSchedule.Shape.inverseSquareRoot
+  /// β1 and β2 of Adam.
+  package var betas = [0.9, 0.98]
+  package var eps = 1e-8
+  /// Largest global norm of the gradient; 0 leaves it alone.
+  package var clip = 1.0
+  /// ε of uniform label smoothing, q = (1-ε) one-hot + ε/V.
+  package var labelSmoothing = 0.1
+  /// Constant learning rate of the memories' values, which have their own lazy Adam with β 0.9 and 0.999.
+  package var valueLR = 1e-3
+  package var seed: UInt64 = 1
+  /// Steps between evaluations; 0 evaluates only at the end.
+  package var evalEvery = 200
+  /// Tokens of the validation split scored at each evaluation during training; 0 scores all of them.
+  package var evalTokens = 100_000
+  package var checkpointEvery = 200
+  /// Checkpoints kept, the newest ones.
+  package var keepCheckpoints = 2
+  package var logEvery = 10
+
+  package enum CodingKeys: String, CodingKey, CaseIterable {
+    case batch, steps, precision, lr, warmup, schedule, betas, eps, clip, seed
+    case microBatch = "micro_batch"
+    case labelSmoothing = "label_smoothing"
+    case valueLR = "value_lr"
+    case evalEvery = "eval_every"
+    case evalTokens = "eval_tokens"
+    case checkpointEvery = "checkpoint_every"
+    case keepCheckpoints = "keep_checkpoints"
+    case logEvery = "log_every"
+  }
+
+  package init() {}
+
+  package init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    func read<Value: Decodable>(_ key: CodingKeys, into value: inout Value) throws {
+      value = try keys.decodeIfPresent(Value.self, forKey: key) ?? value
+    }
+    try read(.batch, into: &batch)
+    microBatch = try keys.decodeIfPresent(Int.self, forKey: .microBatch)
+    try read(.steps, into: &steps)
+    try read(.precision, into: &precision)
+    try read(.lr, into: &lr)
+    try read(.warmup, into: &warmup)
+    try read(.schedule, into: &schedule)
+    try read(.betas, into: &betas)
+    try read(.eps, into: &eps)
+    try read(.clip, into: &clip)
+    try read(.labelSmoothing, into: &labelSmoothing)
+    try read(.valueLR, into: &valueLR)
+    try read(.seed, into: &seed)
+    try read(.evalEvery, into: &evalEvery)
+    try read(.evalTokens, into: &evalTokens)
+    try read(.checkpointEvery, into: &checkpointEvery)
+    try read(.keepCheckpoints, into: &keepCheckpoints)
+    try read(.logEvery, into: &logEvery)
+  }
+
+  /// Sequences of one micro-batch.
+  package var sequencesAtOnce: Int { microBatch ?? batch }
+
+  package var learningRate: LearningRateSchedule {
+    LearningRateSchedule(shape: schedule, peak: lr, warmup: warmup, steps: steps)
+  }
+
+  /// Throws a usage ``Failure`` that names the key.
+  package func validate() throws {
+    func require(_ condition: Bool, _ message: String) throws {
+      if !condition { throw Failure(.usage, "train." + message) }
+    }
+    try require(batch >= 1, "batch must be at least 1")
+    try require(sequencesAtOnce >= 1 && batch % sequencesAtOnce == 0, "micro_batch must divide batch (\(batch))")
+    try require(steps >= 1, "steps must be at least 1")
+    try require(lr > 0 && valueLR >= 0 && eps > 0, "lr and eps must be positive, value_lr not negative")
+    try require(warmup >= 0, "warmup must not be negative")
+    try require(betas.count == 2 && betas.allSatisfy { (0..<1).contains($0) }, "betas must be two numbers in [0, 1)")
+    try require(clip >= 0, "clip must not be negative")
+    try require((0..<1).contains(labelSmoothing), "label_smoothing must be in [0, 1)")
+    try require(evalEvery >= 0 && evalTokens >= 0, "eval_every and eval_tokens must not be negative")
+    try require(checkpointEvery >= 0 && keepCheckpoints >= 1, "keep_checkpoints must be at least 1")
+    try require(logEvery >= 1, "log_every must be at least 1")
+  }
+}
+
+/// A whole training recipe: what `--config` holds and what a checkpoint's `config.json` repeats, resolved.
+package struct TrainingRecipe: Codable, Sendable, Equatable {
+  package var model: ModelConfiguration
+  package var train: TrainingConfiguration
+
+  package init(model: ModelConfiguration, train: TrainingConfiguration) {
+    self.model = model
+    self.train = train
+  }
+}

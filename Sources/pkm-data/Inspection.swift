@@ -1,0 +1,161 @@
+import Foundation
+import Support
+
+/// What `inspect` found: counts of the whole, counts of each part, a picture of the lengths and a first sample.
+struct Inspection {
+  /// `dataset`, `tokenizer` or `corpus`.
+  let kind: String
+  let path: String
+  var counts = Summary()
+  var parts: [(name: String, counts: Summary)] = []
+  var lengths: LengthHistogram?
+  var sample: String?
+
+  init(kind: String, path: String) {
+    self.kind = kind
+    self.path = path
+    counts["kind"] = .text(kind)
+    counts["path"] = .text(path)
+  }
+
+  var json: String {
+    func indented(_ json: String) -> String {
+      json.trimmingCharacters(in: .newlines).replacingOccurrences(of: "\n", with: "\n  ")
+    }
+    var fields = ["\"counts\": " + indented(counts.json)]
+    if !parts.isEmpty {
+      let parts = self.parts.map { "\(JSONText.quote($0.name)): \(indented($0.counts.json))" }
+      fields.append("\"splits\": {\(parts.joined(separator: ", "))}")
+    }
+    if let lengths { fields.append("\"lengths\": " + lengths.json) }
+    if let sample { fields.append("\"sample\": " + JSONText.quote(sample)) }
+    return "{\n  " + fields.joined(separator: ",\n  ") + "\n}\n"
+  }
+
+  var text: String {
+    var lines = ["\(kind) \(path)", ""]
+    for (name, value) in counts.entries where name != "kind" && name != "path" {
+      lines.append("  " + Self.padded(Self.label(name), 24) + Self.shown(value))
+    }
+    if let first = parts.first {
+      let columns = first.counts.entries.map(\.name)
+      let width = max(10, parts.map(\.name.count).max() ?? 0)
+      lines += [
+        "", "  " + Self.padded("split", width) + columns.map { Self.right(Self.label($0), 14) }.joined(),
+      ]
+      for part in parts {
+        let cells = columns.map { Self.right(part.counts[$0].map(Self.shown) ?? "", 14) }
+        lines.append("  " + Self.padded(part.name, width) + cells.joined())
+      }
+    }
+    if let lengths, lengths.count > 0 { lines += [""] + lengths.picture }
+    if let sample {
+      lines += ["", "  first document", ""]
+      lines += Self.wrapped(sample, 100).prefix(12).map { "    " + $0 }
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private static func label(_ name: String) -> String { name.replacingOccurrences(of: "_", with: " ") }
+
+  private static func shown(_ value: Summary.Value) -> String {
+    switch value {
+    case .count(let count): grouped(count)
+    case .number(let number): String(format: "%.3f", number)
+    case .text(let text): text.replacingOccurrences(of: "\n", with: "\n" + String(repeating: " ", count: 26))
+    }
+  }
+
+  static func grouped(_ count: Int) -> String {
+    var digits = Array(String(count))
+    for index in stride(from: digits.count - 3, to: count < 0 ? 1 : 0, by: -3) {
+      digits.insert(",", at: index)
+    }
+    return String(digits)
+  }
+
+  static func padded(_ text: String, _ width: Int) -> String {
+    text + String(repeating: " ", count: max(1, width - text.count))
+  }
+
+  static func right(_ text: String, _ width: Int) -> String {
+    String(repeating: " ", count: max(1, width - text.count)) + text
+  }
+
+  /// Control characters made visible, lines cut to a width: a sample must not upset a terminal.
+  private static func wrapped(_ text: String, _ width: Int) -> [String] {
+    var lines: [String] = []
+    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+      var rest = line.unicodeScalars.map {
+        $0.properties.generalCategory == .control ? "\u{fffd}" : Character($0)
+      }[...]
+      repeat {
+        lines.append(String(rest.prefix(width)))
+        rest = rest.dropFirst(width)
+      } while !rest.isEmpty
+    }
+    return lines
+  }
+}
+
+/// How long documents or tokens are, in classes of powers of two.
+struct LengthHistogram {
+  /// `tokens` or `bytes`.
+  let unit: String
+  /// What has the length: `documents` or `tokens`.
+  let counted: String
+  private(set) var count = 0
+  private(set) var total = 0
+  private(set) var shortest = Int.max
+  private(set) var longest = 0
+  /// Class 0 holds length 0, class n the lengths of n bits.
+  private var classes: [Int] = []
+
+  init(unit: String, counted: String = "documents") {
+    self.unit = unit
+    self.counted = counted
+  }
+
+  mutating func add(_ length: Int) {
+    count += 1
+    total += length
+    shortest = min(shortest, length)
+    longest = max(longest, length)
+    let number = Int.bitWidth - length.leadingZeroBitCount
+    while classes.count <= number { classes.append(0) }
+    classes[number] += 1
+  }
+
+  private static func range(_ number: Int) -> ClosedRange<Int> {
+    number == 0 ? 0...0 : (1 << (number - 1))...((1 << number) - 1)
+  }
+
+  var json: String {
+    let fields = classes.enumerated().filter { $0.element > 0 }.map { number, count in
+      "{\"from\": \(Self.range(number).lowerBound), \"to\": \(Self.range(number).upperBound), \(JSONText.quote(counted)): \(count)}"
+    }
+    return
+      "{\"unit\": \(JSONText.quote(unit)), \"shortest\": \(count > 0 ? shortest : 0), \"longest\": \(longest), "
+      + "\"classes\": [\(fields.joined(separator: ", "))]}"
+  }
+
+  var picture: [String] {
+    var lines = [
+      "  \(counted) by length in \(unit): from \(Inspection.grouped(shortest)) to \(Inspection.grouped(longest)), "
+        + "mean \(Inspection.grouped(total / max(1, count)))",
+      "",
+    ]
+    let most = classes.max() ?? 1
+    let first = classes.firstIndex { $0 > 0 } ?? 0
+    for number in first..<classes.count {
+      let eighths = (classes[number] * 40 * 8 + most - 1) / most
+      let bar =
+        String(repeating: "█", count: eighths / 8)
+        + (eighths % 8 == 0 ? "" : String(Array("▏▎▍▌▋▊▉")[eighths % 8 - 1]))
+      lines.append(
+        Inspection.right(Inspection.grouped(Self.range(number).lowerBound), 14) + "  "
+          + Inspection.padded(bar, 41) + Inspection.grouped(classes[number]))
+    }
+    return lines
+  }
+}

@@ -1,0 +1,86 @@
+import Foundation
+import Support
+
+/// Input files of one split: where they are, and a hash of their names and content.
+struct InputFingerprint {
+  /// As given to the commands: files and directories.
+  let paths: [String]
+  let key: String
+  private let files: [(path: String, state: FileState)]
+
+  private struct FileState: Equatable {
+    let size: Int
+    let modified: Int
+    let inode: UInt64
+
+    init(_ path: String) throws {
+      var status = stat()
+      guard stat(path, &status) == 0 else { throw SystemCall.failure("look at", path) }
+      size = Int(status.st_size)
+      modified = status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec
+      inode = UInt64(status.st_ino)
+    }
+  }
+
+  /// Hashes the files.
+  ///
+  /// Directories stand for all files below them.
+  init(of paths: [String]) throws {
+    self.paths = paths
+    var digests = ""
+    var files: [(path: String, state: FileState)] = []
+    for path in paths {
+      for file in try Self.files(at: path) {
+        files.append((file, try FileState(file)))
+        digests += "\(Path.name(of: file)) \(try Self.contentHash(file))\n"
+      }
+    }
+    self.files = files
+    key = Hashing.hexadecimal(Hashing.xxh3(digests))
+  }
+
+  /// Throws when a file is not what it was when it was hashed.
+  func checkUnchanged() throws {
+    for (path, state) in files where try FileState(path) != state {
+      throw Failure(
+        .badInput, "the file changed while the recipe ran", file: path,
+        remedy: "Run the recipe again; what depends on the file is made anew")
+    }
+  }
+
+  private static func files(at path: String) throws -> [String] {
+    guard Path.isDirectory(path) else { return [path] }
+    let names = try FileManager.default.contentsOfDirectory(atPath: path).filter { !$0.hasPrefix(".") }
+    return try names.sorted().flatMap { try files(at: Path.join(path, $0)) }
+  }
+
+  /// XXH3 of the hashes of the file's pieces, so that a signal is heard while a large file is read.
+  static func contentHash(_ path: String) throws -> String {
+    let file = try MappedFile(path)
+    defer { withExtendedLifetime(file) {} }
+    let piece = 64 << 20
+    var hash = Hashing.xxh3("\(file.bytes.count)")
+    for start in stride(from: 0, to: file.bytes.count, by: piece) {
+      try Interruption.check()
+      let end = min(file.bytes.count, start + piece)
+      hash = Hashing.xxh3(UnsafeRawBufferPointer(rebasing: file.bytes[start..<end]), seed: hash)
+    }
+    return Hashing.hexadecimal(hash)
+  }
+
+  /// Paths of a recipe, relative to its directory; `*`, `?` and `[…]` are expanded.
+  static func resolve(_ written: [String], in recipe: Recipe) throws -> [String] {
+    try written.flatMap { name -> [String] in
+      let path = Path.join(recipe.directory, name)
+      if Path.exists(path) { return [path] }
+      var matches = glob_t()
+      defer { globfree(&matches) }
+      guard glob(path, 0, nil, &matches) == 0, matches.gl_pathc > 0 else {
+        throw Failure(
+          .inputOutput, "the input does not exist", file: path,
+          remedy: "Inputs are relative to the directory of the recipe, \(recipe.path)")
+      }
+      return (0..<Int(matches.gl_pathc)).map { String(cString: matches.gl_pathv[$0]!) }
+    }
+  }
+}

@@ -1,0 +1,212 @@
+import ArgumentParser
+import Foundation
+import Shards
+import Support
+
+/// One command of a run: what it needs, what it makes, and the key that says whether it has to run at all.
+struct PlannedStep {
+  /// `01-normalize`: the directory of the stage's outputs in the work directory.
+  let stage: String
+  let name: String
+  /// nil where the step is not of one split.
+  let split: String?
+  /// Options as the recipe gives them, for people.
+  let options: [String]
+  /// Names of the outputs it takes.
+  let inputKeys: [String]
+  /// Hash of the program's version, the command, its options and the keys of its inputs.
+  let key: String
+  /// Path of the output: a file or a dataset directory.
+  let output: String
+  let command: any ParsableCommand
+
+  var label: String { split.map { "\(name) \($0)" } ?? name }
+}
+
+/// All commands of a recipe in order.
+///
+/// Making the plan validates every option; it runs nothing and writes nothing.
+struct RunPlan {
+  let recipe: Recipe
+  /// Where the dataset goes, and the work directory beside it.
+  let output: String
+  let workDirectory: String
+  private(set) var steps: [PlannedStep] = []
+  /// The step whose output is the dataset.
+  var last: PlannedStep { steps[steps.count - 1] }
+  private(set) var inputs: [InputFingerprint] = []
+
+  /// Something a step has made or the user has given.
+  private struct Artifact {
+    let paths: [String]
+    let key: String
+  }
+
+  private let options: StageRunOptions
+  private var texts: [(split: String, artifact: Artifact)] = []
+  private var tokenizer: Artifact?
+  private var datasets: [Artifact] = []
+
+  /// What every command of a run is given.
+  struct StageRunOptions {
+    let threads: Int?
+    let seed: UInt64
+    let isQuiet: Bool
+  }
+
+  init(_ recipe: Recipe, options: StageRunOptions) throws {
+    self.recipe = recipe
+    self.options = options
+    var output = recipe.output
+    while output.count > 1 && output.hasSuffix("/") { output.removeLast() }
+    self.output = output
+    workDirectory = output + ".work"
+    let paths = try recipe.inputs.map { ($0.split, try InputFingerprint.resolve($0.paths, in: recipe)) }
+    // The recipe is checked as a whole with stand-ins for the keys, before large inputs are hashed.
+    try addStages(to: paths.map { ($0.0, Artifact(paths: $0.1, key: "")) })
+    let fingerprints = try paths.map { try InputFingerprint(of: $0.1) }
+    inputs = fingerprints
+    try addStages(to: zip(paths, fingerprints).map { ($0.0, Artifact(paths: $0.1, key: $1.key)) })
+  }
+
+  private mutating func addStages(to given: [(split: String, artifact: Artifact)]) throws {
+    // Datasets may be given too, to be shuffled or merged; their splits are their own.
+    let areDatasets = given.allSatisfy {
+      $0.artifact.paths.allSatisfy { Path.exists(Path.join($0, DatasetIndex.fileName)) }
+    }
+    steps = []
+    tokenizer = nil
+    texts = areDatasets ? [] : given
+    datasets = areDatasets ? given.map(\.artifact) : []
+    for stage in recipe.stages {
+      guard let command = StageCommand(stage.name) else {
+        throw recipe.failure(
+          "no stage is called \"\(stage.name)\"", line: stage.line,
+          remedy: Suggestion.remedy(for: stage.name, among: StageCommand.names))
+      }
+      try add(stage, command)
+    }
+    if datasets.isEmpty {
+      throw recipe.failure(
+        "the recipe makes no dataset", line: recipe.stages.last?.line,
+        remedy: "Add the stage encode at the end")
+    }
+    if datasets.count > 1 {
+      let line = recipe.stages.last?.line
+      let merge = Recipe.Stage(
+        name: "shard",
+        options: [Recipe.Option(name: "no-shuffle", value: .scalar("true", flag: true), line: line)],
+        line: line)
+      try add(merge, StageCommand("shard")!)
+    }
+  }
+
+  private mutating func add(_ stage: Recipe.Stage, _ command: StageCommand) throws {
+    if command.role == .merger {
+      if datasets.isEmpty {
+        throw recipe.failure(
+          "\(stage.name) works on datasets, and no earlier stage makes one", line: stage.line,
+          remedy: "Put it after encode")
+      }
+    } else if !datasets.isEmpty {
+      throw recipe.failure(
+        "\(stage.name) works on text, but this is token ids by now", line: stage.line,
+        remedy: "Put it before encode")
+    }
+    let number = (steps.last.map { Int($0.stage.prefix(2))! } ?? 0) + 1
+    let (arguments, files) = try command.arguments(for: stage, in: recipe)
+    let draft = StepDraft(
+      stage: stage, command: command, directory: (number < 10 ? "0" : "") + "\(number)-\(stage.name)",
+      arguments: arguments, files: try files.map { try InputFingerprint.contentHash($0) })
+    switch command.role {
+    case .text: try addText(draft)
+    case .learner: try addLearner(draft)
+    case .encoder: try addEncoder(draft)
+    case .merger: datasets = [try addStep(draft, of: nil, named: "dataset", taking: datasets)]
+    }
+  }
+
+  private mutating func addText(_ draft: StepDraft) throws {
+    for (index, (split, text)) in texts.enumerated() {
+      // Whatever the inputs are, stages hand each other JSON lines: a document keeps its line ends and its fields.
+      texts[index].artifact = try addStep(
+        draft, of: split, named: split, ".jsonl.zst", taking: [text],
+        with: draft.command.has("output-format") ? ["--output-format=jsonl"] : [])
+    }
+  }
+
+  private mutating func addLearner(_ draft: StepDraft) throws {
+    guard let train = texts.first(where: { $0.split == "train" }) else {
+      throw recipe.failure(
+        "\(draft.stage.name) learns from the split train, and the inputs have none", line: draft.stage.line,
+        remedy: "Name one of the inputs train; there are: " + texts.map(\.split).joined(separator: ", "))
+    }
+    tokenizer = try addStep(draft, of: nil, named: "tokenizer", ".json", taking: [train.artifact])
+  }
+
+  private mutating func addEncoder(_ draft: StepDraft) throws {
+    let given = draft.stage.options.first { ["tokenizer", "codes"].contains($0.name) }
+    if let given, tokenizer != nil {
+      throw recipe.failure(
+        "two tokenizers: this one and that of learn-bpe above", line: given.line,
+        remedy: "Leave one of them out")
+    }
+    if given == nil && tokenizer == nil {
+      throw recipe.failure(
+        "encode has no tokenizer", line: draft.stage.line,
+        remedy: "Put learn-bpe before it, or give it the option tokenizer")
+    }
+    for (split, text) in texts {
+      datasets.append(
+        try addStep(
+          draft, of: split, named: split, taking: [text], and: tokenizer,
+          with: (tokenizer.map { ["--tokenizer=\($0.paths[0])"] } ?? []) + [
+            "--format=shards", "--split=\(split)",
+          ]))
+    }
+  }
+
+  /// A stage on its way to becoming one step or one for each split.
+  private struct StepDraft {
+    let stage: Recipe.Stage
+    let command: StageCommand
+    let directory: String
+    let arguments: [String]
+    /// Hashes of the files among the values of the options.
+    let files: [String]
+  }
+
+  /// Adds one command.
+  ///
+  /// `inputs` are its arguments, `other` is an input that `more` names.
+  private mutating func addStep(
+    _ draft: StepDraft, of split: String?, named name: String, _ suffix: String = "",
+    taking inputs: [Artifact],
+    and other: Artifact? = nil, with more: [String] = []
+  ) throws -> Artifact {
+    let stage = draft.stage
+    let inputKeys = inputs.map(\.key) + (other.map { [$0.key] } ?? [])
+    let seed = isRandom(stage, draft.command) ? ["--seed=\(options.seed)"] : []
+    let identity =
+      ["pkm-data \(PKMData.configuration.version)", stage.name, split ?? ""] + draft.arguments + seed
+      + draft.files + inputKeys
+    let key = Hashing.hexadecimal(Hashing.xxh3(identity.joined(separator: "\n")))
+    let output = Path.join(Path.join(workDirectory, draft.directory), "\(name).\(key)\(suffix)")
+    var arguments = inputs.flatMap(\.paths) + draft.arguments + more + seed
+    arguments += ["--output=\(output)", "--summary=\(output).summary"]
+    if let threads = options.threads { arguments.append("--threads=\(threads)") }
+    if options.isQuiet { arguments.append("--quiet") }
+    steps.append(
+      PlannedStep(
+        stage: draft.directory, name: stage.name, split: split, options: draft.arguments,
+        inputKeys: inputKeys,
+        key: key, output: output, command: try draft.command.parse(arguments, for: stage, in: recipe)))
+    return Artifact(paths: [output], key: key)
+  }
+
+  /// Whether the seed of the run decides the output.
+  private func isRandom(_ stage: Recipe.Stage, _ command: StageCommand) -> Bool {
+    if stage.options.contains(where: { $0.name == "seed" }) { return false }
+    return command.role == .merger || stage.options.contains { $0.name == "dropout" }
+  }
+}

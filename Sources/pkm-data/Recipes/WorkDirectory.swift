@@ -1,0 +1,125 @@
+import Foundation
+import Support
+
+/// Where a run keeps what its stages have made, one directory a stage, and one lock against a second run.
+///
+/// An output carries the key of its step in its name and appears by rename, so what is there is whole and current. Its
+/// record, written after it, holds what the step was asked and what it counted.
+final class WorkDirectory {
+  let path: String
+  private var lock: Int32?
+
+  struct Record: Codable {
+    var key: String
+    var name: String
+    var options: [String]
+    var inputKeys: [String]
+    var summary: String
+  }
+
+  init(_ path: String) { self.path = path }
+
+  deinit { if let lock { close(lock) } }
+
+  /// Holds the directory until the object goes, and clears it of what killed runs have left.
+  ///
+  /// A lock of the kernel: it ends with the process, however that ends.
+  func acquire() throws {
+    try SystemCall.makeDirectories(path)
+    let file = Path.join(path, "lock")
+    let descriptor = try SystemCall.open(file, O_RDWR | O_CREAT)
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      close(descriptor)
+      throw Failure(
+        .failed, "another run is at work here", file: path,
+        remedy: "Wait for it to end, or give one of the recipes another output")
+    }
+    lock = descriptor
+    sweep()
+  }
+
+  func record(of step: PlannedStep) -> Record? {
+    guard Path.exists(step.output), let record = Self.read(step.output + ".done"), record.key == step.key
+    else {
+      return nil
+    }
+    return record
+  }
+
+  /// Notes that the step has ended, with the counts that its command has written.
+  func finish(_ step: PlannedStep) throws -> Record {
+    let summaryFile = step.output + ".summary"
+    let summary =
+      Path.exists(summaryFile) ? String(decoding: try MappedFile.read(summaryFile), as: UTF8.self) : "{}"
+    let record = Record(
+      key: step.key, name: step.name, options: step.options, inputKeys: step.inputKeys, summary: summary)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    let file = try OutputFile(step.output + ".done")
+    try file.write(Array(encoder.encode(record)))
+    try file.finish()
+    unlink(summaryFile)
+    return record
+  }
+
+  /// Makes the step run again the next time.
+  func forget(_ step: PlannedStep) { unlink(step.output + ".done") }
+
+  /// Why a step has to run, in a few words.
+  func reason(for step: PlannedStep, remade: Set<String>) -> String {
+    if Path.exists(step.output) { return "its record is missing" }
+    if step.inputKeys.contains(where: remade.contains) { return "its input is made anew" }
+    let stage = Path.directory(of: step.output)
+    let prefix = Path.name(of: step.output).split(separator: ".")[0] + "."
+    let names = names(in: stage)
+    if names.contains(where: { $0.hasPrefix(".\(prefix)\(step.key)") }) { return "it was interrupted" }
+    let others = names.filter { $0.hasPrefix(prefix) && $0.hasSuffix(".done") }
+      .compactMap { Self.read(Path.join(stage, $0)) }.filter { $0.name == step.name }
+    guard let other = others.first else { return "not done yet" }
+    if other.options != step.options {
+      return "its options were \(other.options.isEmpty ? "none" : other.options.joined(separator: " "))"
+    }
+    return other.inputKeys != step.inputKeys ? "its input has changed" : "the seed or the program has changed"
+  }
+
+  /// Removes what killed runs have left half-written.
+  ///
+  /// The lock must be held.
+  private func sweep() {
+    for directory in [path] + subdirectories {
+      for name in names(in: directory) where name.hasPrefix(".") && name.contains(".tmp-") {
+        try? FileManager.default.removeItem(atPath: Path.join(directory, name))
+      }
+    }
+    try? FileManager.default.removeItem(atPath: newDataset)
+  }
+
+  /// Where a dataset is put together that will replace the output.
+  var newDataset: String { Path.join(path, "dataset.new") }
+
+  /// The directories of the stages, of this recipe and of earlier ones.
+  private var subdirectories: [String] {
+    names(in: path).filter { $0.prefix(2).allSatisfy(\.isNumber) }.map { Path.join(path, $0) }
+      .filter(Path.isDirectory)
+  }
+
+  private func names(in directory: String) -> [String] {
+    (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+  }
+
+  /// Removes outputs that no step of the plan has made: those of earlier recipes.
+  func removeAllBut(_ steps: [PlannedStep]) {
+    let kept = Set(steps.flatMap { [$0.output, $0.output + ".done"] })
+    for directory in subdirectories {
+      for file in names(in: directory).map({ Path.join(directory, $0) }) where !kept.contains(file) {
+        try? FileManager.default.removeItem(atPath: file)
+      }
+      rmdir(directory)
+    }
+  }
+
+  private static func read(_ path: String) -> Record? {
+    guard let bytes = try? MappedFile.read(path) else { return nil }
+    return try? JSONDecoder().decode(Record.self, from: Data(bytes))
+  }
+}

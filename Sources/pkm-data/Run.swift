@@ -1,0 +1,136 @@
+import ArgumentParser
+import Commands
+import Foundation
+import Shards
+import Support
+
+struct Run: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Run a whole recipe, from text to a dataset.",
+    discussion: """
+      A recipe is a YAML file with inputs, output and stages; the options of a stage are the long flags of the \
+      subcommand of its name. What the stages make is kept in OUTPUT.work beside the dataset: run again, finished \
+      stages are skipped, an interrupted run goes on, changed options redo what depends on them.
+
+      EXAMPLE: pkm-data run pipelines/quickstart.yaml
+
+        inputs: {train: texts/*.txt}
+        output: runs/data
+        stages:
+          - normalize: {form: nfkc}
+          - dedup: {method: exact}
+          - learn-bpe: {merges: 8000}
+          - encode
+          - shard: {split: {valid: 0.01, test: 0.01}}
+      """)
+
+  @Argument(help: ArgumentHelp("The recipe.", valueName: "recipe.yaml")) var recipe: String
+
+  @Flag(help: "Show what would run and why, and do nothing.") var dryRun = false
+
+  @OptionGroup var options: RunOptions
+
+  func run() throws {
+    let started = Progress.now()
+    let recipe = try Recipe(reading: recipe)
+    let plan = try RunPlan(
+      recipe, options: .init(threads: options.threads, seed: options.seed, isQuiet: options.quiet))
+    let work = WorkDirectory(plan.workDirectory)
+    let publication = Publication(output: plan.output, work: work, recipe: recipe.text)
+    try publication.checkOutput()
+    if dryRun { return describe(plan, work) }
+    try work.acquire()
+    defer { withExtendedLifetime(work) {} }
+
+    var records: [(step: PlannedStep, record: WorkDirectory.Record, isSkipped: Bool)] = []
+    for (number, step) in plan.steps.enumerated() {
+      if let record = work.record(of: step) {
+        records.append((step, record, true))
+        continue
+      }
+      try Interruption.check()
+      if !options.quiet { Log.line("[\(number + 1)/\(plan.steps.count)] \(step.label)") }
+      records.append((step, try run(step, work), false))
+      for input in plan.inputs { try input.checkUnchanged() }
+    }
+
+    let dataset = try Dataset(plan.last.output)
+    let isCurrent = try publication.isCurrent(dataset)
+    if !isCurrent {
+      try check(dataset, work, plan.last)
+      try publication.publish(dataset)
+    }
+    work.removeAllBut(plan.steps)
+    let skipped = records.count { $0.isSkipped }
+    if skipped == records.count && isCurrent && !options.quiet {
+      Log.line("\(plan.output) is up to date: nothing in the recipe or its inputs has changed")
+    }
+    try write(records, plan)
+    var summary = Summary()
+    summary.add("steps_run", records.count - skipped)
+    summary.add("steps_skipped", skipped)
+    summary.add("documents_out", dataset.index.splits.values.reduce(0) { $0 + $1.documents })
+    summary.add("tokens", dataset.index.splits.values.reduce(0) { $0 + $1.tokens })
+    summary["output"] = .text(plan.output)
+    try options.report(summary, since: started)
+  }
+
+  private func run(_ step: PlannedStep, _ work: WorkDirectory) throws -> WorkDirectory.Record {
+    try SystemCall.makeDirectories(Path.directory(of: step.output))
+    // An output without its record: the run was killed between the two. Its counts are lost with it, so make it anew.
+    if Path.exists(step.output) { try FileManager.default.removeItem(atPath: step.output) }
+    var command = step.command
+    try command.run()
+    return try work.finish(step)
+  }
+
+  /// Reads the whole dataset once more before it goes out: files of the work directory may have been touched since.
+  private func check(_ dataset: Dataset, _ work: WorkDirectory, _ step: PlannedStep) throws {
+    let verifier = try DatasetVerifier(verifying: dataset.path, threads: options.threadCount)
+    guard let problem = verifier.problems.first else { return }
+    work.forget(step)
+    throw Failure(
+      .badInput, problem.message, file: problem.file, offset: problem.offset,
+      remedy: "Run the recipe again: the damaged dataset has been set aside and is made anew")
+  }
+
+  private func describe(_ plan: RunPlan, _ work: WorkDirectory) {
+    var remade: Set<String> = []
+    for step in plan.steps {
+      if work.record(of: step) != nil {
+        print("\(step.label): done")
+      } else {
+        print("\(step.label): would run, \(work.reason(for: step, remade: remade))")
+        remade.insert(step.key)
+      }
+    }
+  }
+
+  /// `summary.json` of the work directory: the counts of every step, those of earlier runs included.
+  private func write(
+    _ records: [(step: PlannedStep, record: WorkDirectory.Record, isSkipped: Bool)], _ plan: RunPlan
+  ) throws {
+    let steps = records.map { step, record, isSkipped in
+      let counts = record.summary.trimmingCharacters(in: .whitespacesAndNewlines)
+        .replacingOccurrences(of: "\n", with: "\n    ")
+      let split = step.split.map { " \"split\": \(JSONText.quote($0))," } ?? ""
+      return """
+          {"stage": \(JSONText.quote(step.stage)),\(split) "skipped": \(isSkipped), "output": \
+        \(JSONText.quote(step.output)), "summary": \(counts)}
+        """
+    }
+    let file = try OutputFile(Path.join(plan.workDirectory, "summary.json"))
+    try file.write(
+      """
+      {
+        "recipe": \(JSONText.quote(plan.recipe.path)),
+        "output": \(JSONText.quote(plan.output)),
+        "steps": [
+      \(steps.joined(separator: ",\n"))
+        ]
+      }
+
+      """)
+    try file.finish()
+  }
+}

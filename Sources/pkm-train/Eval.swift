@@ -1,0 +1,90 @@
+import ArgumentParser
+import Commands
+import Foundation
+import Model
+import Shards
+import Support
+import Training
+
+struct Eval: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measure a model on held-out text.",
+    discussion: """
+      Prints perplexity per token (of this tokenizer) and per word, and bits per byte of the source text, all from the \
+      unsmoothed loss, and how evenly the slots of each memory are used: usage is the share of slots read at all, KL the \
+      divergence of the weight they receive from uniform, in nats (Lample et al. 2019, section 4.3).
+
+      EXAMPLES
+        pkm-train eval --checkpoint runs/quickstart/model --split test
+        pkm-train eval --checkpoint runs/quickstart/model/step-00000600 --data d/ --split valid --summary valid.json
+      """)
+
+  @Option(help: ArgumentHelp("Run directory (its newest checkpoint) or checkpoint directory.", valueName: "dir"))
+  var checkpoint: String
+
+  @Option(help: ArgumentHelp("Dataset directory (default: the one that the model was trained on).", valueName: "dir"))
+  var data: String?
+
+  @Option(help: ArgumentHelp("Split to score (default: test where there is one, else valid).", valueName: "name"))
+  var split: String?
+
+  @Flag(help: "Score the model as it was before training, too.")
+  var baseline = false
+
+  @Option(help: ArgumentHelp("Windows scored at once.", valueName: "n"))
+  var batch = 8
+
+  @OptionGroup var options: RunOptions
+
+  func validate() throws {
+    if batch < 1 { throw ValidationError("--batch must be at least 1") }
+  }
+
+  func run() throws {
+    let started = Progress.now()
+    let checkpoint = try Checkpoint(checkpoint)
+    let dataset = try Dataset(data ?? checkpoint.state.datasetPath)
+    guard dataset.index.vocabularySize == checkpoint.recipe.model.vocabularySize,
+      try [UInt8](Data(contentsOf: URL(fileURLWithPath: checkpoint.tokenizerPath))) == dataset.tokenizerJSON()
+    else {
+      throw Failure(
+        .badInput, "the dataset was encoded with another tokenizer than the model's", file: dataset.path,
+        remedy: "Encode the text with \(checkpoint.tokenizerPath)")
+    }
+    let split = try split ?? ["test", "valid"].first { dataset.splits.contains($0) }
+      .orThrow(Failure(.usage, "has no split test or valid: name one with --split", file: dataset.path))
+
+    let model = try checkpoint.makeModel(threads: options.threadCount, maximumSequences: batch)
+    var summary = Summary()
+    summary["checkpoint"] = .text(checkpoint.directory)
+    summary["step"] = .count(checkpoint.state.step)
+    if baseline {
+      let before = try Evaluation(model, dataset: dataset, split: split, sequences: batch, isQuiet: options.quiet)
+      print("before training: " + before.summaryLine)
+      summary["baseline_perplexity"] = .number(before.perplexity)
+    }
+    try checkpoint.restore(model)
+    let result = try Evaluation(model, dataset: dataset, split: split, sequences: batch, isQuiet: options.quiet)
+    print((baseline ? "after \(checkpoint.state.step) steps: " : "") + result.summaryLine)
+    summary["split"] = .text(split)
+    summary["tokens"] = .count(result.scoredTokens)
+    summary["nll"] = .number(result.nll)
+    summary["perplexity"] = .number(result.perplexity)
+    summary["word_perplexity"] = .number(result.wordPerplexity)
+    summary["bits_per_byte"] = .number(result.bitsPerByte)
+    summary["tokens_per_second"] = .number(result.tokensPerSecond)
+    for memory in result.memories {
+      let suffix = result.memories.count == 1 ? "" : "_layer_\(memory.layer)"
+      summary["memory_usage" + suffix] = .number(memory.usage)
+      summary["memory_kl" + suffix] = .number(memory.kl)
+    }
+    try options.report(summary, since: started)
+  }
+}
+
+extension Optional {
+  fileprivate func orThrow(_ error: any Error) throws -> Wrapped {
+    guard let self else { throw error }
+    return self
+  }
+}

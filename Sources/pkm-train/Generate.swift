@@ -1,0 +1,78 @@
+import ArgumentParser
+import Commands
+import Foundation
+import Model
+import Support
+import Tokenization
+import Training
+
+struct Generate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Continue prompts with a trained model.",
+    discussion: """
+      Prompts are the arguments, or the lines of standard input where there are none; an empty line starts from nothing. \
+      Each continuation ends at the end of a document or after --tokens tokens.
+
+      EXAMPLES
+        pkm-train generate --checkpoint runs/quickstart/model "The old man looked at"
+        printf 'It was\\nShe said\\n' | pkm-train generate --checkpoint runs/quickstart/model --temperature 0.7 --top-k 40
+      """)
+
+  @Argument(help: ArgumentHelp("Texts to continue.", valueName: "prompt"))
+  var prompts: [String] = []
+
+  @Option(help: ArgumentHelp("Run directory (its newest checkpoint) or checkpoint directory.", valueName: "dir"))
+  var checkpoint: String
+
+  @Option(help: ArgumentHelp("Most tokens to add to a prompt.", valueName: "n"))
+  var tokens = 200
+
+  @Option(help: ArgumentHelp("Flatten (> 1) or sharpen (< 1) the distribution; 0 takes the most probable.", valueName: "t"))
+  var temperature = 0.8
+
+  @Option(help: ArgumentHelp("Draw among the k most probable tokens only.", valueName: "k"))
+  var topK: Int?
+
+  @Option(help: ArgumentHelp("Draw among the fewest tokens that hold this probability.", valueName: "p"))
+  var topP = 1.0
+
+  @OptionGroup var options: RunOptions
+
+  func validate() throws {
+    if tokens < 1 { throw ValidationError("--tokens must be at least 1") }
+    if temperature < 0 { throw ValidationError("--temperature must not be negative") }
+    if let topK, topK < 1 { throw ValidationError("--top-k must be at least 1") }
+    if !(topP > 0 && topP <= 1) { throw ValidationError("--top-p must be in (0, 1]") }
+  }
+
+  func run() throws {
+    let started = Progress.now()
+    let checkpoint = try Checkpoint(checkpoint)
+    let encoder = BPEEncoder(try TokenizerFile.load(checkpoint.tokenizerPath))
+    let tokenizer = encoder.tokenizer
+    let model = try checkpoint.makeModel(threads: options.threadCount, maximumSequences: 1)
+    try checkpoint.restore(model)
+    var generator = Generator(
+      model, endOfDocument: tokenizer.endOfDocument,
+      sampling: Sampling(temperature: temperature, topK: topK, topP: topP), seed: options.seed)
+    let output = try OutputFile(nil)
+    var summary = Summary()
+    func answer(_ prompt: String) throws {
+      try output.write(prompt)
+      try generator.generate(prompt: encoder.encode(Array(prompt.utf8)).map { Int32($0) }, count: tokens) { token in
+        try output.write(tokenizer.decode([UInt32(token)]))
+        try output.flush()
+        summary.add("tokens")
+      }
+      try output.write("\n")
+      summary.add("documents_out")
+    }
+    if prompts.isEmpty {
+      while let line = readLine() { try answer(line) }
+    } else {
+      for prompt in prompts { try answer(prompt) }
+    }
+    try output.finish()
+    try options.report(summary, since: started)
+  }
+}

@@ -1,0 +1,62 @@
+import Foundation
+import Testing
+
+@Suite struct DedupCommandTests {
+  private let scratch: Scratch
+
+  init() throws { scratch = try Scratch() }
+
+  private func run(_ arguments: String..., input: String = "") throws -> Tool.Result {
+    try Tool.data.run(["dedup"] + arguments, input: Data(input.utf8), in: scratch.url)
+  }
+
+  @Test func theFirstOfEachStays() throws {
+    let result = try run("--summary", "s.json", input: "b\na\n\nb\na\nc c\n \na")
+    #expect(result.status == 0 && result.text == "b\na\nc c\n")
+    let counts = try readSummary(scratch.path("s.json"))
+    let expected = [
+      "documents_in": 8, "documents_out": 3, "documents_empty": 2, "duplicates_removed": 3, "words_in": 7,
+      "words_out": 4, "bytes_in": 16, "bytes_out": 8,
+    ]
+    for (name, count) in expected { #expect(counts[name] as? Int == count, "\(name)") }
+    #expect(try run("--quiet").output.isEmpty)
+  }
+
+  @Test func theReportNamesBothPlaces() throws {
+    try scratch.write("1.txt", "x\n\ny\n")
+    try scratch.write("2.txt", "z\ny\nz\n")
+    #expect(try run("1.txt", "2.txt", "--report", "r.jsonl").text == "x\ny\nz\n")
+    let report = try scratch.read("r.jsonl").split(separator: "\n").map {
+      try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+    }
+    #expect(report.map { $0["reason"] as? String } == ["empty", "duplicate", "duplicate"])
+    #expect(report.map { $0["file"] as? String } == ["1.txt", "2.txt", "2.txt"])
+    #expect(report.map { $0["line"] as? Int } == [2, 2, 3])
+    #expect(report.allSatisfy { $0["method"] as? String == "exact" })
+    let firsts = report.map { $0["first"] as? [String: Any] }
+    #expect(firsts.map { $0?["file"] as? String } == [nil, "1.txt", "2.txt"])
+    #expect(firsts.map { $0?["line"] as? Int } == [nil, 3, 1])
+  }
+
+  @Test func jsonLinesPassByteForByte() throws {
+    let kept = "{ \"text\" : \"\\u00e9\", \"n\":1.0 }"
+    try scratch.write("a.jsonl", "\(kept)\n{\"n\":2,\"text\":\"é\"}\n")
+    #expect(try run("a.jsonl").text == kept + "\n")
+  }
+
+  @Test func threadsAndRepetitionDoNotMatter() throws {
+    let text = (0..<200_000).map { "document \($0 * $0 % 65_537)\n" }.joined()
+    let one = try run("--threads", "1", "--report", "1", input: text)
+    let two = try run("--threads", "2", "--report", "2", input: text)
+    #expect(one.output == two.output && one.output.count > 100_000)
+    #expect(try scratch.read("1") == scratch.read("2"))
+    #expect(try run(input: one.text).output == one.output)
+  }
+
+  @Test func failuresLeaveNoOutput() throws {
+    try scratch.write("in.txt", "text\n\u{0}")
+    #expect(try run("--method", "guess", "in.txt").status == 64)
+    #expect(try run("in.txt", "-o", "out.txt", "--report", "in.txt/r").status == 74)
+    #expect(!FileManager.default.fileExists(atPath: scratch.path("out.txt")))
+  }
+}

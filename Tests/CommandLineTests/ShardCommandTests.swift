@@ -1,0 +1,74 @@
+import Foundation
+import Shards
+import Testing
+
+@Suite struct ShardCommandTests {
+  @Test func shufflesSplitsAndMerges() throws {
+    let scratch = try Scratch()
+    try SampleDataset.write(scratch.path("a"), seed: 1)
+    try SampleDataset.write(scratch.path("b"), seed: 2)
+    try SampleDataset.write(scratch.path("v"), documents: 20, split: "valid", seed: 3)
+    func shard(_ name: String, _ more: String...) throws -> [String: Data] {
+      let inputs = ["a", "b", "v"].map { scratch.path($0) }
+      let result = try Tool.data.run(
+        ["shard"] + inputs + ["-o", scratch.path(name), "--split", "valid=0.1,test=0.05", "--quiet"] + more)
+      #expect(result.status == 0 && result.errors.isEmpty)
+      return try SampleDataset.files(scratch.path(name))
+    }
+    let one = try shard("one", "--threads", "1", "--summary", scratch.path("summary.json"))
+    #expect(try shard("two", "--threads", "2", "--memory", "64K") == one)
+    #expect(try shard("other", "--seed", "2") != one)
+    #expect(try scratch.read("summary.json").contains("\"documents_in\": 1020"))
+
+    let dataset = try Dataset(scratch.path("one"))
+    #expect(dataset.splits == ["test", "train", "valid"])
+    let documents = try dataset.splits.map { try dataset.totals(of: $0).documents }
+    #expect(documents.reduce(0, +) == 1020)
+    // 5 % and 10 % of the thousand of train, and the 20 that were valid before.
+    #expect((20...90).contains(documents[0]) && (80...170).contains(documents[2]))
+    #expect(try Tool.data("verify", scratch.path("one")).status == 0)
+    // Small shards; the order is kept.
+    let small = try Tool.data(
+      "shard", scratch.path("a"), "-o", scratch.path("small"), "--no-shuffle", "--shard-size", "10K")
+    #expect(small.status == 0)
+    #expect(try Dataset(scratch.path("small")).index.shards.allSatisfy { $0.bytes <= 10 << 10 })
+  }
+
+  @Test func refusals() throws {
+    let scratch = try Scratch()
+    try SampleDataset.write(scratch.path("a"))
+    try SampleDataset.write(scratch.path("x"), vocabulary: 400)
+    let other = try Tool.data("shard", scratch.path("a"), scratch.path("x"), "-o", scratch.path("out"))
+    #expect(other.status == 65 && other.errors.contains("another tokenizer"))
+    let taken = try Tool.data("shard", scratch.path("a"), "-o", scratch.path("x"))
+    #expect(taken.status == 74 && taken.errors.contains("exists already"))
+    let absent = try Tool.data("shard", scratch.path("none"), "-o", scratch.path("out"))
+    #expect(absent.status == 74 && absent.errors.contains("no such dataset directory"))
+    for shares in ["valid", "valid=2", "train=0.5", "a=0.6,b=0.6", "../x=0.1", "a=0.1,a=0.2"] {
+      let result = try Tool.data("shard", scratch.path("a"), "-o", scratch.path("out"), "--split", shares)
+      #expect(result.status == 64, "\(shares)")
+    }
+    // Nothing is left under the final name or beside it.
+    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.url.path).sorted() == ["a", "x"])
+  }
+
+  @Test func killedItLeavesNothingUnderTheFinalName() throws {
+    let scratch = try Scratch()
+    try SampleDataset.write(scratch.path("a"), documents: 20_000)
+    for delay in [5, 20, 60, 120] as [UInt32] {
+      let process = Process()
+      process.executableURL = Tool.directory.appendingPathComponent("pkm-data")
+      process.arguments = ["shard", scratch.path("a"), "-o", scratch.path("out"), "--quiet"]
+      try process.run()
+      usleep(delay * 1000)
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+      guard FileManager.default.fileExists(atPath: scratch.path("out")) else { continue }
+      // It was faster than the kill: then all of it is there.
+      #expect(try Tool.data("verify", scratch.path("out")).status == 0)
+      try FileManager.default.removeItem(atPath: scratch.path("out"))
+    }
+    #expect(try Tool.data("shard", scratch.path("a"), "-o", scratch.path("out")).status == 0)
+    #expect(try Tool.data("verify", scratch.path("out")).status == 0)
+  }
+}

@@ -1,0 +1,122 @@
+import Foundation
+import Testing
+
+/// The two tools together: text to dataset to model, as a user would run them.
+@Suite struct TrainCommandTests {
+  private let scratch = try! Scratch()
+
+  private let recipe = """
+    model: {layers: 2, dim: 32, heads: 2, context: 32, memory: {layers: [2], subkeys: 8, heads: 2, topk: 4, query_dim: 16}}
+    train: {batch: 4, steps: 40, lr: 3.0e-3, warmup: 5, eval_every: 20, checkpoint_every: 5, log_every: 5}
+    """
+
+  /// Sentences of a small grammar: real enough to learn from, and none of anybody's.
+  private func makeDataset() throws -> String {
+    let subjects = ["the cat", "a dog", "my uncle", "the old ship"], verbs = ["sees", "follows", "forgets"]
+    let text = (0..<600).map { index in
+      "\(subjects[index % 4]) \(verbs[index * 7 % 3]) \(subjects[(index * 5 + 1) % 4]) \(index % 10) times."
+    }.joined(separator: "\n")
+    try scratch.write("text.txt", text + "\n")
+    #expect(try Tool.data("learn-bpe", "--merges", "60", "-o", "bpe.json", "text.txt", in: scratch.url).status == 0)
+    #expect(
+      try Tool.data("encode", "--tokenizer", "bpe.json", "-o", "all/", "text.txt", in: scratch.url).status == 0)
+    let shard = try Tool.data("shard", "all", "--split", "test=0.1", "-o", "data", in: scratch.url)
+    #expect(shard.status == 0, "\(shard.errors)")
+    try scratch.write("recipe.yaml", recipe)
+    return scratch.path("data")
+  }
+
+  private func train(_ output: String, _ more: String...) throws -> Tool.Result {
+    try Tool.train.run(
+      ["train", "--config", "recipe.yaml", "--data", "data", "-o", output, "--quiet"] + more, in: scratch.url)
+  }
+
+  private func model(_ run: String) throws -> Data {
+    try Data(contentsOf: scratch.url.appendingPathComponent("\(run)/step-00000040/model.safetensors"))
+  }
+
+  @Test func trainsEvaluatesAndGenerates() throws {
+    _ = try makeDataset()
+    let result = try train("run", "--summary", "train.json")
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(try scratch.read("run/latest") == "step-00000040\n")
+
+    let eval = try Tool.train(
+      "eval", "--checkpoint", "run", "--split", "test", "--baseline", "--summary", "eval.json", in: scratch.url)
+    #expect(eval.status == 0, "\(eval.errors)")
+    let summary = try #require(
+      try JSONSerialization.jsonObject(with: Data(scratch.read("eval.json").utf8)) as? [String: Any])
+    let before = try #require(summary["baseline_perplexity"] as? Double)
+    let after = try #require(summary["perplexity"] as? Double)
+    // 60 merges, 256 bytes and the end of a document.
+    #expect(abs(before / 317 - 1) < 0.2 && after < before / 2)
+    #expect((summary["memory_usage"] as? Double).map { $0 > 0 && $0 <= 1 } == true)
+
+    let texts = try (0..<2).map { _ in
+      try Tool.train(
+        "generate", "--checkpoint", "run", "--tokens", "20", "--seed", "3", "--quiet", "the cat", in: scratch.url)
+    }
+    #expect(texts[0].status == 0 && texts[0].text.hasPrefix("the cat"))
+    #expect(texts[0].output == texts[1].output)
+    let piped = try Tool.train(
+      "generate", "--checkpoint", "run", "--tokens", "5", "--quiet", input: Data("a\nb\n".utf8), in: scratch.url)
+    #expect(piped.status == 0 && piped.text.split(separator: "\n").count >= 2)
+  }
+
+  @Test func killedRunResumesToTheSameBytes() throws {
+    _ = try makeDataset()
+    #expect(try train("whole").status == 0)
+    for milliseconds in [60, 150, 250, 400] {
+      let process = Process()
+      process.executableURL = Tool.directory.appendingPathComponent("pkm-train")
+      process.arguments = ["train", "--config", "recipe.yaml", "--data", "data", "-o", "killed", "--quiet", "--resume"]
+      process.currentDirectoryURL = scratch.url
+      try process.run()
+      usleep(UInt32(milliseconds) * 1000)
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+    }
+    let last = try train("killed", "--resume")
+    #expect(last.status == 0, "\(last.errors)")
+    #expect(try model("killed") == model("whole"))
+    let leftovers = try FileManager.default.contentsOfDirectory(atPath: scratch.path("killed"))
+      .filter { $0.contains(".tmp-") }
+    #expect(leftovers.isEmpty)
+  }
+
+  @Test func interruptedRunSavesAndExitsWith130() throws {
+    _ = try makeDataset()
+    let process = Process()
+    process.executableURL = Tool.directory.appendingPathComponent("pkm-train")
+    process.arguments = [
+      "train", "--config", "recipe.yaml", "--data", "data", "-o", "run", "--quiet", "--set", "train.steps=100000",
+      "--set", "train.checkpoint_every=0",
+    ]
+    process.currentDirectoryURL = scratch.url
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    usleep(700_000)
+    process.interrupt()
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit && process.terminationStatus == 130)
+    let latest = try scratch.read("run/latest")
+    #expect(latest.hasPrefix("step-") && latest != "step-00000000\n")
+  }
+
+  @Test func wrongInputIsExplained() throws {
+    _ = try makeDataset()
+    let key = try train("run", "--set", "train.learning=1")
+    #expect(key.status == 64 && key.errors.contains("unknown key 'learning'"))
+    try scratch.write("bad.yaml", "model:\n  layers: 2\n  depth: 3\n")
+    let line = try Tool.train("train", "--config", "bad.yaml", "--data", "data", "-o", "run", in: scratch.url)
+    #expect(line.status == 64 && line.errors.contains("bad.yaml:3"))
+    let type = try train("run", "--set", "train.batch=many")
+    #expect(type.status == 64 && type.errors.contains("batch"))
+    let data = try Tool.train("train", "--data", "nowhere", "-o", "run", in: scratch.url)
+    #expect(data.status == 74 && data.errors.contains("nowhere"))
+    let checkpoint = try Tool.train("eval", "--checkpoint", "data", in: scratch.url)
+    #expect(checkpoint.status == 74 && checkpoint.errors.contains("holds no checkpoint"))
+    #expect(try train("run", "--set", "model.heads=5").status == 64)
+    #expect(try train("text.txt/run").status == 74)
+  }
+}

@@ -1,0 +1,37 @@
+import Foundation
+import Shards
+import Testing
+
+@Suite struct VerifyCommandTests {
+  @Test func everyProblemIsListed() throws {
+    let scratch = try Scratch()
+    let index = try SampleDataset.write(scratch.path("d"))
+    #expect(index.shards.count > 2)
+    let sound = try Tool.data("verify", scratch.path("d"), "--summary", scratch.path("s.json"))
+    #expect(sound.status == 0 && sound.errors.contains("problems 0"))
+    #expect(try scratch.read("s.json").contains("\"tokens\": \(index.shards.reduce(0) { $0 + $1.tokens })"))
+
+    try FileManager.default.removeItem(atPath: scratch.path("d/train-00001.tokens.zst"))
+    try scratch.write("d/notes", "x")
+    try scratch.write("d/tokenizer.json", "{}")
+    let shard = URL(fileURLWithPath: scratch.path("d/train-00000.tokens.zst"))
+    var bytes = try Data(contentsOf: shard)
+    bytes[bytes.count / 2] ^= 8
+    try bytes.write(to: shard)
+    let result = try Tool.data("verify", scratch.path("d"))
+    #expect(result.status == 65)
+    for part in [
+      "train-00001.tokens.zst: the file is missing", "notes: the file does not belong to the dataset",
+      "tokenizer.json: its SHA-256 is", "train-00000.tokens.zst at byte 0: ", "4 problems",
+    ] {
+      #expect(result.errors.contains(part), "\(part)\n\(result.errors)")
+    }
+  }
+
+  @Test func whatIsNoDataset() throws {
+    let scratch = try Scratch()
+    #expect(try Tool.data("verify", scratch.path("none")).status == 74)
+    let empty = try Tool.data("verify", scratch.url.path)
+    #expect(empty.status == 65 && empty.errors.contains("it has no index.json"))
+  }
+}

@@ -1,0 +1,192 @@
+import Corpus
+import Foundation
+import Support
+import Testing
+
+@Suite struct DocumentReaderTests {
+  private let scratch: Scratch
+
+  init() throws { scratch = try Scratch() }
+
+  private func read(_ text: String, name: String = "input.txt", _ options: ReaderOptions = ReaderOptions())
+    throws
+    -> ReadDocuments
+  { try ReadDocuments([scratch.write(name, text)], options) }
+
+  @Test func lines() throws {
+    #expect(try read("").texts == [])
+    #expect(try read("a\nb").texts == ["a", "b"])
+    let odd = try read("a\r\n\r\n\nb\r\r\nc\u{0}d\u{2028}e\r")
+    #expect(odd.texts == ["a", "", "", "b\r", "c\u{0}d\u{2028}e\r"] && odd.lines == [1, 2, 3, 4, 5])
+  }
+
+  @Test func paragraphs() throws {
+    let found = try read("\n\na\nb\n \t\r\n\nc\r\nd\r\n\r\ne", ReaderOptions(splitting: .paragraph))
+    #expect(found.texts == ["a\nb", "c\r\nd", "e"] && found.lines == [3, 7, 10])
+  }
+
+  @Test func wholeFiles() throws {
+    let options = ReaderOptions(splitting: .file, batchBytes: 4)
+    #expect(try read("one file\n\nof three lines\n", options).texts == ["one file\n\nof three lines\n"])
+    #expect(try read("", options).texts == [])
+  }
+
+  @Test func byteOrderMarkGoesAtTheStartOnly() throws {
+    let found = try read("\u{feff}a\n\u{feff}b\n")
+    #expect(found.texts == ["a", "\u{feff}b"] && found.counts.count("bom_removed") == 1)
+  }
+
+  @Test func jsonLines() throws {
+    let text = #"""
+      {"id": 1, "text": "plain"}
+
+      {"text":"\u00e9\n\"\ud83d\ude00","meta":{"text":"no","body":"inner"}}
+      {"text": 5}
+      {"text": "cut
+      {"other": "x"}
+      [1]
+      {"text": "half \ud83d pair \udc00.", "also": "\ud800"}
+      {"text": ""}
+      {"te\u0078t": "named by an escape"}
+      {"text": "garbage after"} x
+      """#
+    let found = try read(text, name: "a.jsonl")
+    #expect(found.texts == ["plain", "é\n\"😀", "half \u{fffd} pair \u{fffd}.", ""])
+    #expect(found.lines == [1, 3, 8, 9])
+    #expect(found.counts.count("blank_lines_skipped") == 1)
+    #expect(found.counts.count("json_lines_broken") == 3)
+    #expect(found.counts.count("json_texts_missing") == 3)
+    #expect(found.counts.count("lone_surrogates_replaced") == 2)
+    #expect(try read(text, name: "a.jsonl", ReaderOptions(textField: "meta.body")).texts == ["inner"])
+  }
+
+  @Test func formatIsFoundByNameAndByContent() throws {
+    let line = #" {"text":"x"}"# + "\n"
+    for name in ["a.json", "b.ndjson", "c.jsonl", "noname"] {
+      #expect(try read(line, name: name).texts == ["x"])
+    }
+    #expect(try read("{a} b\n", name: "noname").texts == ["{a} b"])
+    #expect(try read(line, name: "noname", ReaderOptions(format: .text)).texts == [String(line.dropLast())])
+    // The first line is longer than a batch.
+    let long = #"{"text":""# + String(repeating: "x", count: 5000) + "\"}\n"
+    #expect(try read(long, name: "noname", ReaderOptions(batchBytes: 16)).texts.map(\.count) == [5000])
+  }
+
+  @Test func strictNamesThePlace() throws {
+    let files: [(String, [UInt8], Int)] = [
+      ("a.txt", Array("fine\nbad \u{0}".utf8) + [0xff, 0x0a], 2),
+      ("b.jsonl", Array("{\"text\":\"x\"}\n\n{\"text\":\n".utf8), 3),
+      ("c.jsonl", Array("{\"body\":\"x\"}\n".utf8), 1),
+      ("d.jsonl", Array("{\"text\":\"\\ud800\"}\n".utf8), 1),
+    ]
+    for (name, bytes, line) in files {
+      let path = try scratch.write(name, bytes)
+      #expect(throws: Never.self) { try ReadDocuments([path]) }
+      let failure = #expect(throws: Failure.self) { try ReadDocuments([path], ReaderOptions(isStrict: true)) }
+      #expect(failure?.kind == .badInput && failure?.file == path && failure?.line == line)
+    }
+  }
+
+  @Test func batchSizeDoesNotMatter() throws {
+    var random = RandomGenerator(seed: 11)
+    for splitting in [DocumentSplitting.line, .paragraph, .file] {
+      for round in 0..<40 {
+        let text = (0..<random.below(400)).map { _ in
+          ["a", "bc ", "\n", "\n\n", "\r\n", "é", " \n"][random.below(7)]
+        }
+        let path = try scratch.write("\(splitting)-\(round).txt", text.joined())
+        let whole = try ReadDocuments([path], ReaderOptions(splitting: splitting))
+        let size = 1 + random.below(60)
+        #expect(try ReadDocuments([path], ReaderOptions(splitting: splitting, batchBytes: size)) == whole)
+      }
+    }
+  }
+
+  @Test func streamIsTheFileCutBeforeSpaces() throws {
+    var random = RandomGenerator(seed: 12)
+    for round in 0..<60 {
+      let pieces = ["a", "b ", "  ", "\n", " \n", "é ", "\u{a0} ", "\u{3000}", "\r\n ", "中"]
+      let text = (0..<random.below(500)).map { _ in pieces[random.below(pieces.count)] }.joined()
+      let path = try scratch.write("\(round)", text)
+      let options = ReaderOptions(format: .text, splitting: .stream, batchBytes: 1 + random.below(50))
+      let found = try ReadDocuments([path], options)
+      #expect(found.texts.joined() == text)
+      for (before, after) in zip(found.texts, found.texts.dropFirst()) {
+        #expect(after.unicodeScalars.first == " ")
+        #expect(before.unicodeScalars.last?.properties.isWhitespace == false)
+      }
+    }
+  }
+
+  @Test func aStreamWithoutSpacesIsCutAtLineEnds() throws {
+    let text = String(repeating: String(repeating: "中", count: 100_000) + "\n\n", count: 30)
+    let found = try ReadDocuments(
+      [scratch.write("chinese", text)], ReaderOptions(splitting: .stream, batchBytes: 1 << 16))
+    #expect(found.texts.count > 1 && found.texts.joined() == text)
+    #expect(found.texts.dropFirst().allSatisfy { $0.hasPrefix("\n\n中") })
+  }
+
+  @Test func directoriesAreSortedAndHiddenFilesSkipped() throws {
+    for name in ["d/b.txt", "d/a/z.txt", "d/a.txt", "d/.hidden", "d/.git/x", "d/B.txt"] {
+      try scratch.write(name, name)
+    }
+    let found = try ReadDocuments([scratch.path("d"), scratch.path("d/b.txt")])
+    #expect(found.texts == ["d/B.txt", "d/a.txt", "d/a/z.txt", "d/b.txt", "d/b.txt"])
+    #expect(throws: Failure.self) { try DocumentReader(inputs: [scratch.path("nowhere")]) }
+    try FileManager.default.createDirectory(atPath: scratch.path("empty"), withIntermediateDirectories: true)
+    #expect(throws: Failure.self) { try DocumentReader(inputs: [scratch.path("empty")]) }
+  }
+
+  @Test func damagedFilesAreReadUpToTheBreak() throws {
+    let text = (0..<20_000).map { "line \($0 &* 7919)\n" }.joined()
+    for suffix in ["gz", "zst"] {
+      let whole = scratch.path("whole.\(suffix)")
+      let file = try OutputFile(whole)
+      try file.write(text)
+      try file.finish()
+      let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: whole)))
+      let cut = try scratch.write("cut.\(suffix)", Array(bytes.prefix(bytes.count * 2 / 3)))
+      let after = try scratch.write("after.txt", "after\n")
+      let found = try ReadDocuments([cut, after])
+      #expect(found.counts.count("inputs_damaged") == 1 && found.texts.last == "after")
+      #expect(found.texts.count > 5000)
+      #expect(text.hasPrefix(found.texts.dropLast().joined(separator: "\n")))
+      let failure = #expect(throws: Failure.self) { try ReadDocuments([cut], ReaderOptions(isStrict: true)) }
+      #expect(failure?.kind == .badInput && failure?.offset != nil)
+    }
+  }
+
+  @Test func mutatedInputNeverCrashesNorLosesLines() throws {
+    let seeds = [
+      "{\"text\":\"a \\u00e9 \\ud83d\\ude00\",\"n\":[1,{\"x\":null}]}\n{\"text\":\"b\"}\n{\"m\":{\"text\":\"c\"}}\n",
+      "Plain text.\r\n\r\nÉté 中文 😀\n\u{feff}x\u{0}y\nlast",
+    ].map { Array($0.utf8) }
+    var random = RandomGenerator(seed: 13)
+    for round in 0..<3000 {
+      var bytes = seeds[round % 2]
+      for _ in 0...random.below(4) {
+        let at = random.below(bytes.count)
+        switch random.below(4) {
+        case 0: bytes[at] = UInt8(random.below(256))
+        case 1: bytes.remove(at: at)
+        case 2: bytes.insert(UInt8(random.below(256)), at: at)
+        default: bytes += bytes[at...].prefix(20)
+        }
+      }
+      let path = try scratch.write("fuzz", bytes)
+      let options = ReaderOptions(
+        format: round % 2 == 0 ? .jsonl : .text, splitting: round % 4 == 1 ? .paragraph : .line,
+        batchBytes: 32)
+      let found = try ReadDocuments([path], options)
+      let lines =
+        bytes.split(separator: 0x0a, omittingEmptySubsequences: false).count - (bytes.last == 0x0a ? 1 : 0)
+      if options.format == .jsonl {
+        let skipped = ["json_lines_broken", "json_texts_missing", "blank_lines_skipped"].map(
+          found.counts.count)
+        #expect(found.texts.count + skipped.reduce(0, +) == lines)
+      } else if options.splitting == .line {
+        #expect(found.texts.count == lines)
+      }
+    }
+  }
+}

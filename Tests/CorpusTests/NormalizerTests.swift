@@ -1,0 +1,187 @@
+import Corpus
+import Foundation
+import Support
+import Testing
+
+@Suite struct NormalizerTests {
+  private func normalized(_ text: String, _ change: (inout NormalizationOptions) -> Void = { _ in }) throws
+    -> String
+  {
+    var options = NormalizationOptions()
+    change(&options)
+    return String(decoding: try Normalizer(options).normalize(Array(text.utf8)), as: UTF8.self)
+  }
+
+  /// Every combination of settings but the transform.
+  static let allOptions: [NormalizationOptions] = {
+    var all: [NormalizationOptions] = []
+    for form in NormalizationOptions.Form.allCases {
+      for letterCase in NormalizationOptions.LetterCase.allCases {
+        for bits in 0..<16 {
+          all.append(
+            NormalizationOptions(
+              form: form, letterCase: letterCase, stripsAccents: bits & 1 != 0,
+              plainsPunctuation: bits & 2 != 0,
+              cleansWhitespace: bits & 4 != 0, cleansControls: bits & 8 != 0))
+        }
+      }
+    }
+    return all
+  }()
+
+  @Test func twiceIsOnceAndFastIsSlow() throws {
+    for (number, options) in Self.allOptions.enumerated() {
+      var slowOptions = options
+      slowOptions.usesFastPath = false
+      let (fast, slow) = (try Normalizer(options), try Normalizer(slowOptions))
+      var texts = RandomText(seed: UInt64(number))
+      for _ in 0..<120 {
+        let text = texts.text(upTo: 40)
+        let once = try fast.normalize(text)
+        try #require(
+          try fast.normalize(once) == once, "twice: \(options) \(describe(text)) \(describe(once))")
+        let judge = try slow.normalize(text)
+        try #require(judge == once, "slow: \(options) \(describe(text)) \(describe(judge)) \(describe(once))")
+      }
+    }
+  }
+
+  @Test func everyCharacterIsStable() throws {
+    var text: [UInt8] = []
+    for value in UInt32(0)...0x10ffff where Unicode.Scalar(value) != nil {
+      text += [UInt8](text: [value]) + [0x61, 0x20]
+    }
+    for letterCase in NormalizationOptions.LetterCase.allCases {
+      var options = NormalizationOptions(letterCase: letterCase, plainsPunctuation: true)
+      let once = try Normalizer(options).normalize(text)
+      #expect(try Normalizer(options).normalize(once) == once)
+      options.usesFastPath = false
+      #expect(try Normalizer(options).normalize(text) == once)
+    }
+  }
+
+  @Test func whiteSpaceIsWhereTextMayBeCut() throws {
+    // No step but the last looks across white space, so pieces cut there give the same as the whole.
+    let keeping = NormalizationOptions(letterCase: .lower, stripsAccents: true, cleansWhitespace: false)
+    let normalizer = try Normalizer(keeping)
+    var texts = RandomText(seed: 99)
+    for _ in 0..<300 {
+      let pieces = (0..<4).map { _ in texts.text(upTo: 12) }
+      let whole = try normalizer.normalize(Array(pieces.joined(separator: [0x20])))
+      #expect(try Array(pieces.map(normalizer.normalize).joined(separator: [0x20])) == whole)
+    }
+  }
+
+  @Test func cleansControls() throws {
+    #expect(
+      try normalized("a\u{0}b\u{7}c\u{ad}d\u{200b}e\u{feff}f\u{202e}g\u{fffe}h\u{85}i") == "abcdefgh\ni")
+    #expect(try normalized("a\u{0}b", { $0.cleansControls = false }) == "a\u{0}b")
+    // Dropping a character lets the next compose.
+    #expect(try normalized("e\u{ad}\u{301}") == "é")
+  }
+
+  @Test func joinersStayWhereTheyShapeText() throws {
+    for text in ["می\u{200c}خواهم", "क्\u{200d}ष", "👩\u{200d}🚀", "❤\u{fe0f}\u{200d}🔥"] {
+      #expect(try normalized(text) == text)
+    }
+    #expect(try normalized("a\u{200d}b \u{200c}ک") == "ab ک")
+    #expect(try normalized("e\u{200d}\u{301}") == "é")
+  }
+
+  @Test func collapsesWhiteSpace() throws {
+    #expect(
+      try normalized("  a \t b\u{a0}\u{3000}c \r\n d\n\n\n\ne\n \r\n\u{2028}f\u{b}g  \n")
+        == "a b c\nd\n\ne\n\nf\ng")
+    #expect(try normalized(" \n\t") == "")
+    #expect(try normalized(" a  b ", { $0.cleansWhitespace = false }) == " a  b ")
+  }
+
+  @Test func changesCase() throws {
+    #expect(
+      try normalized("ΟΔΟΣ ΟΔΟΣ.Α ÀB STRASSE İ", { $0.letterCase = .lower }) == "οδος οδοσ.α àb strasse i̇")
+    #expect(try normalized("Straße ΟΔΟΣ Ꭰ", { $0.letterCase = .fold }) == "strasse οδοσ Ꭰ")
+  }
+
+  @Test func stripsAccentsOfThreeScripts() throws {
+    #expect(try normalized("Élève ñandú ά й ῼ", { $0.stripsAccents = true }) == "Eleve nandu α и Ω")
+    for text in ["かがみ", "สวัสดี", "हिन्दी", "مُحَمَّد", "한글"] {
+      #expect(try normalized(text, { $0.stripsAccents = true }) == text.precomposed)
+    }
+  }
+
+  @Test func plainsPunctuation() throws {
+    let text = "“Don’t”—he said… «no»，「是」。"
+    #expect(try normalized(text, { $0.plainsPunctuation = true }) == "\"Don't\" - he said... \"no\",\"是\".")
+    #expect(
+      try normalized(
+        "！（１）：＜＝＞",
+        {
+          $0.plainsPunctuation = true
+          $0.form = .nfc
+        }) == "!(１):＜＝＞")
+  }
+
+  @Test func transforms() throws {
+    #expect(try normalized("Ünïcödé Ω", { $0.transform = "Any-Latin; Latin-ASCII" }) == "Unicode O")
+    #expect(try normalized("äöü", { $0.transform = "ä > ae; ö > oe;" }) == "aeoeü")
+    #expect(throws: Failure.self) { try normalized("", { $0.transform = "No-Such-Thing; >>" }) }
+  }
+
+  @Test func longWordsAreCutSafely() throws {
+    // Longer than one piece for ICU (64 MB), without white space, with characters that need it.
+    let pattern = Array("e\u{301}中文字가".utf8)
+    var text: [UInt8] = []
+    while text.count < 70 << 20 { text += pattern }
+    var options = NormalizationOptions(form: .nfc)
+    options.cleansControls = false
+    let result = try Normalizer(options).normalize(text)
+    #expect(result.count == text.count / pattern.count * Array("é中文字가".precomposed.utf8).count)
+  }
+
+  @Test func linesStayLines() throws {
+    let lines = ["  a\u{2028}b ", "", "\tc\r", "e\u{301}", " ", "x  y\u{85}", ""]
+    let batch = DocumentBatch(lines: lines)
+    let result = try Normalizer().normalize(batch)
+    #expect(result.texts == ["a b", "", "c", "é", "", "x y", ""])
+    // The same with a document dropped in between, which takes the other path.
+    var holed = batch
+    holed.keep { $0 != 2 }
+    #expect(try Normalizer().normalize(holed).texts == ["a b", "", "é", "", "x y", ""])
+  }
+
+  @Test func batchesAreTheirDocuments() throws {
+    var texts = RandomText(seed: 7)
+    let normalizer = try Normalizer(NormalizationOptions(letterCase: .fold))
+    for _ in 0..<50 {
+      let lines = (0..<20).map { _ in
+        String(decoding: texts.text(upTo: 15).filter { $0 != 0x0a && $0 != 0x0d }, as: UTF8.self)
+      }
+      let together = try normalizer.normalize(DocumentBatch(lines: lines)).texts
+      #expect(try together == lines.map { try normalizer.normalize(DocumentBatch(lines: [$0])).texts[0] })
+    }
+  }
+
+  private func describe(_ text: [UInt8]) -> String {
+    String(decoding: text, as: UTF8.self).unicodeScalars.map { String($0.value, radix: 16) }.joined(
+      separator: " ")
+  }
+}
+
+extension String {
+  /// NFC by the standard library's own tables.
+  var precomposed: String { precomposedStringWithCanonicalMapping }
+}
+
+extension DocumentBatch {
+  /// Lines of a text file.
+  init(lines: [String], source: Int = 0) {
+    self.init(source: DocumentSource(index: source, path: "lines", format: .text, splitting: .line))
+    for (index, line) in lines.enumerated() {
+      ranges.append(bytes.count..<(bytes.count + line.utf8.count))
+      bytes += Array(line.utf8) + [0x0a]
+      self.lines.append(index + 1)
+    }
+  }
+
+  var texts: [String] { ranges.map { String(decoding: bytes[$0], as: UTF8.self) } }
+}

@@ -1,0 +1,35 @@
+import Support
+
+/// Text made to hurt: characters that act on each other, on white space or on the steps of a normalizer.
+struct RandomText {
+  var random: RandomGenerator
+
+  private static let ranges: [ClosedRange<UInt32>] = [
+    0x20...0x7e, 0x61...0x7a, 0x41...0x5a, 0x09...0x0d, 0x20...0x20, 0x00...0x1f, 0x7f...0xa0, 0xa0...0xff,
+    0x100...0x24f, 0x300...0x345, 0x370...0x3ff, 0x3a3...0x3a3, 0x3c2...0x3c3, 0x400...0x4ff, 0x591...0x5f4,
+    0x610...0x6ff, 0x900...0x9ff, 0xe00...0xe7f, 0x1100...0x11ff, 0x13a0...0x13fd, 0x1e00...0x1fff,
+    0x2000...0x206f, 0x200b...0x200f, 0x200c...0x200d, 0x2100...0x218f, 0x2460...0x24ff, 0x2600...0x27bf,
+    0x3000...0x30ff, 0x4e00...0x4eff, 0xac00...0xacff, 0xab70...0xabbf, 0xf900...0xfaff, 0xfb00...0xfdff,
+    0xfe00...0xfeff, 0xff00...0xffff, 0x10400...0x1044f, 0x110a0...0x110bf, 0x1d400...0x1d7ff,
+    0x1f000...0x1fafe, 0x1ee00...0x1eeff, 0x2f800...0x2fa1d, 0xe0020...0xe007f, 0x0...0x10ffff,
+  ]
+
+  init(seed: UInt64) { random = RandomGenerator(seed: seed) }
+
+  mutating func character() -> UInt32 {
+    while true {
+      let range = Self.ranges[random.below(Self.ranges.count)]
+      let value = range.lowerBound + UInt32(random.below(Int(range.upperBound - range.lowerBound) + 1))
+      if Unicode.Scalar(value) != nil { return value }
+    }
+  }
+
+  /// UTF-8 of up to `limit` characters, drawn from a few pools at a time so that they meet.
+  mutating func text(upTo limit: Int) -> [UInt8] {
+    let palette = (0..<(2 + random.below(6))).map { _ in character() }
+    return [UInt8](
+      text: (0..<random.below(limit + 1)).map { _ in
+        random.below(3) == 0 ? character() : palette[random.below(palette.count)]
+      })
+  }
+}

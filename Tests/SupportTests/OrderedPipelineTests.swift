@@ -1,0 +1,58 @@
+import Foundation
+import Support
+import Synchronization
+import Testing
+
+@Suite struct OrderedPipelineTests {
+  private struct Broken: Error, Equatable { let at: Int }
+
+  /// Runs over 0..<count and returns what was consumed, and the error.
+  private func run(
+    threads: Int, count: Int, failNext: Int? = nil, failWork: Int? = nil, failConsume: Int? = nil
+  ) -> (consumed: [Int], error: Broken?, inFlight: Int) {
+    var next = 0
+    var consumed: [Int] = []
+    let alive = Atomic<Int>(0), most = Atomic<Int>(0)
+    do {
+      try OrderedPipeline.run(
+        threads: threads,
+        next: {
+          if next == failNext { throw Broken(at: next) }
+          guard next < count else { return nil }
+          next += 1
+          most.max(alive.add(1, ordering: .relaxed).newValue, ordering: .relaxed)
+          return next - 1
+        },
+        work: { (piece: Int) in
+          // The first pieces take longest, so that order must be made.
+          if piece % 7 == 0 { usleep(500) }
+          if piece == failWork { throw Broken(at: piece) }
+          return piece * 2
+        },
+        consume: { (piece: Int) in
+          if piece == failConsume.map({ $0 * 2 }) { throw Broken(at: piece / 2) }
+          alive.subtract(1, ordering: .relaxed)
+          consumed.append(piece)
+        })
+    } catch { return (consumed, error as? Broken, most.load(ordering: .relaxed)) }
+    return (consumed, nil, most.load(ordering: .relaxed))
+  }
+
+  @Test(arguments: [1, 2, 5]) func orderAndBound(threads: Int) {
+    for count in [0, 1, 3, 200] {
+      let found = run(threads: threads, count: count)
+      #expect(found.consumed == (0..<count).map { $0 * 2 } && found.error == nil)
+      #expect(found.inFlight <= 2 * threads + 1)
+    }
+  }
+
+  @Test(arguments: [1, 3]) func errorsComeInOrder(threads: Int) {
+    let before = (0..<20).map { $0 * 2 }
+    for found in [
+      run(threads: threads, count: 100, failNext: 20), run(threads: threads, count: 100, failWork: 20),
+      run(threads: threads, count: 100, failConsume: 20),
+    ] {
+      #expect(found.consumed == before && found.error == Broken(at: 20))
+    }
+  }
+}

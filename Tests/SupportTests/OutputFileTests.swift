@@ -1,0 +1,108 @@
+import Foundation
+import Support
+import Testing
+
+@Suite struct OutputFileTests {
+  private let scratch: Scratch
+
+  init() throws { scratch = try Scratch() }
+
+  @Test func appearsOnlyWhenFinished() throws {
+    let file = try OutputFile(scratch.path("out.txt"))
+    try file.write("text")
+    try file.flush()
+    #expect(!scratch.names.contains("out.txt"))
+    try file.finish()
+    #expect(scratch.names == ["out.txt"])
+    #expect(try scratch.read("out.txt") == Array("text".utf8) && file.bytesWritten == 4)
+  }
+
+  @Test func aDroppedFileLeavesWhatWasThere() throws {
+    try scratch.write("out.txt", Array("old".utf8))
+    do {
+      let file = try OutputFile(scratch.path("out.txt"))
+      try file.write("new")
+    }
+    #expect(scratch.names == ["out.txt"])
+    #expect(try scratch.read("out.txt") == Array("old".utf8))
+  }
+
+  @Test func makesItsDirectory() throws {
+    let file = try OutputFile(scratch.path("a/b/out"))
+    try file.finish()
+    #expect(try scratch.read("a/b/out").isEmpty)
+  }
+
+  @Test func piecesOfAnySizeAreOneFile() throws {
+    var random = RandomGenerator(seed: 3)
+    for name in ["plain", "a.gz", "a.zst"] {
+      let file = try OutputFile(scratch.path(name), compressionThreads: 2)
+      var expected: [UInt8] = []
+      for size in [0, 1, 300_000, 7, 1 << 18, (1 << 18) - 1, 100] {
+        let piece = (0..<size).map { _ in UInt8(random.below(256)) }
+        expected += piece
+        try file.write(piece)
+      }
+      try file.finish()
+      let input = try InputFile(scratch.path(name))
+      var found = [UInt8](repeating: 0, count: expected.count + 1)
+      let count = try found.withUnsafeMutableBytes { try input.read(into: $0) }
+      #expect(count == expected.count && found.dropLast() == expected[...])
+    }
+  }
+
+  /// Every write to this device fails with "no space left".
+  @Test(arguments: ["", ".gz", ".zst"]) func aFullDiskIsAnErrorAndLeavesNothing(suffix: String) throws {
+    // The temporary file is a link to the device, so that the disk of the machine need not be filled.
+    let name = "out\(suffix)"
+    try FileManager.default.createSymbolicLink(
+      atPath: scratch.path(".\(name).tmp-\(getpid())"), withDestinationPath: "/dev/full")
+    let failure = #expect(throws: Failure.self) {
+      let file = try OutputFile(scratch.path(name))
+      var random = RandomGenerator(seed: 4)
+      for _ in 0..<4 { try file.write((0..<300_000).map { _ in UInt8(random.below(256)) }) }
+      try file.finish()
+    }
+    #expect(failure?.kind == .inputOutput && failure?.message.contains("No space left") == true)
+    #expect(failure?.remedy != nil && failure?.file == scratch.path(name))
+    #expect(scratch.names.isEmpty)
+  }
+
+  @Test func aPlaceThatCannotBeWrittenIsNamed() throws {
+    // Below a file, and in a file system without files of ours: permission bits do not stop the superuser.
+    try scratch.write("file", [])
+    for path in [scratch.path("file/out"), "/proc/pkm-no-such/out", scratch.url.path] {
+      let failure = #expect(throws: Failure.self) { try OutputFile(path) }
+      #expect(failure?.kind == .inputOutput && failure?.file?.isEmpty == false)
+    }
+  }
+
+  @Test func aDirectoryAppearsOnlyWhenFinished() throws {
+    do {
+      let dropped = try OutputDirectory(scratch.path("d"))
+      try Data("x".utf8).write(to: URL(fileURLWithPath: dropped.temporary + "/f"))
+    }
+    #expect(scratch.names.isEmpty)
+    let directory = try OutputDirectory(scratch.path("d/"))
+    try Data("x".utf8).write(to: URL(fileURLWithPath: directory.temporary + "/f"))
+    #expect(!scratch.names.contains("d"))
+    try directory.finish()
+    #expect(try scratch.names == ["d"] && scratch.read("d/f") == Array("x".utf8))
+    #expect(throws: Failure.self) { try OutputDirectory(scratch.path("d")) }
+  }
+
+  /// zstd with workers and without writes different frames; ours must not depend on the number of threads.
+  @Test func compressionThreadsDoNotChangeABit() throws {
+    var generator = RandomGenerator(seed: 1)
+    let text = (0..<3_000_000).map { _ in UInt8(97 + generator.below(9)) }
+    let results = try (1...3).map { threads in
+      let file = try OutputFile(scratch.path("\(threads).zst"), compressionThreads: threads)
+      for start in stride(from: 0, to: text.count, by: 70_001) {
+        try file.write(Array(text[start..<min(text.count, start + 70_001)]))
+      }
+      try file.finish()
+      return try scratch.read("\(threads).zst")
+    }
+    #expect(results[0] == results[1] && results[0] == results[2])
+  }
+}

@@ -1,0 +1,26 @@
+import Testing
+import Training
+
+@Suite struct LearningRateScheduleTests {
+  /// Reference values of the inverse-square-root schedule: peak 2.5e-4, warm-up 4000, from 1e-7.
+  @Test(arguments: [(0, 1e-7), (2000, 1.2505e-4), (4000, 2.5e-4), (16_000, 1.25e-4), (400_000, 2.5e-5)])
+  func inverseSquareRoot(updates: Int, rate: Double) {
+    let schedule = LearningRateSchedule(shape: .inverseSquareRoot, peak: 2.5e-4, warmup: 4000, steps: 10)
+    #expect(abs(schedule.rate(afterUpdates: updates) - rate) < 1e-12)
+  }
+
+  @Test func cosineEndsAtATenthOfThePeak() {
+    let schedule = LearningRateSchedule(shape: .cosine, peak: 1, warmup: 10, steps: 110)
+    #expect(schedule.rate(afterUpdates: 10) == 1)
+    #expect(abs(schedule.rate(afterUpdates: 60) - 0.55) < 1e-12)
+    #expect(abs(schedule.rate(afterUpdates: 110) - 0.1) < 1e-12)
+    let rates = (10...110).map(schedule.rate)
+    #expect(zip(rates, rates.dropFirst()).allSatisfy { $0 > $1 })
+  }
+
+  @Test func withoutWarmupTheFirstUpdateHasThePeak() {
+    for shape in [LearningRateSchedule.Shape.inverseSquareRoot, .cosine, .constant] {
+      #expect(LearningRateSchedule(shape: shape, peak: 3, warmup: 0, steps: 9).rate(afterUpdates: 0) == 3)
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import Foundation
+import Testing
+import Training
+
+@Suite struct MetricsLogTests {
+  @Test func resumingRemovesWhatIsDoneAgain() throws {
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("metrics-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: directory) }
+    let file = directory.appendingPathComponent("metrics.jsonl")
+    do {
+      let log = try MetricsLog(directory: directory.path, keepingThrough: -1)
+      for step in [10, 20, 30] { try log.write(step: step, tokens: step * 8, [("loss", 1 / Double(step))]) }
+      try log.write(step: 20, tokens: 160, split: "valid", [("perplexity", .infinity)])
+    }
+    // A kill in the middle of a line.
+    let handle = try FileHandle(forWritingTo: file)
+    try handle.seekToEnd()
+    try handle.write(contentsOf: Data(#"{"step":12,"tok"#.utf8))
+    try handle.close()
+
+    _ = try MetricsLog(directory: directory.path, keepingThrough: 20)
+    let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+    #expect(
+      lines == [
+        #"{"step":10,"tokens":80,"loss":0.1}"#, #"{"step":20,"tokens":160,"loss":0.05}"#,
+        #"{"step":20,"tokens":160,"split":"valid","perplexity":null}"#,
+      ])
+  }
+
+  /// The check value of CRC-32C.
+  @Test func checksumOfEventFiles() {
+    #expect(EventFile.crc32c(Array("123456789".utf8)) == 0xe306_9283)
+  }
+}

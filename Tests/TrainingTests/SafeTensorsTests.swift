@@ -1,0 +1,54 @@
+import Foundation
+import Support
+import Testing
+import Training
+
+@Suite struct SafeTensorsTests {
+  private let path = NSTemporaryDirectory() + "tensors-\(UUID().uuidString).safetensors"
+
+  private func write() throws -> [Float] {
+    let values = (0..<24).map { Float($0) * 0.37 - 3 }
+    try values.withUnsafeBufferPointer { buffer in
+      try SafeTensors.write(
+        [
+          .init("a \"quoted\" name", shape: [2, 3], UnsafeBufferPointer(rebasing: buffer[..<6])),
+          .init("b", shape: [18], UnsafeBufferPointer(rebasing: buffer[6...])),
+        ], to: path)
+    }
+    return values
+  }
+
+  @Test func roundTripKeepsEveryBit() throws {
+    defer { unlink(path) }
+    let values = try write()
+    let contents = try SafeTensors.Contents(path)
+    #expect(contents.names == ["a \"quoted\" name", "b"])
+    var back = [Float](repeating: 0, count: 18)
+    try back.withUnsafeMutableBufferPointer { try contents.read("b", shape: [18], into: $0) }
+    #expect(back == Array(values[6...]))
+  }
+
+  @Test func anotherShapeOrNameIsRefused() throws {
+    defer { unlink(path) }
+    _ = try write()
+    let contents = try SafeTensors.Contents(path)
+    var target = [Float](repeating: 0, count: 18)
+    #expect(throws: Failure.self) {
+      try target.withUnsafeMutableBufferPointer { try contents.read("b", shape: [3, 6], into: $0) }
+    }
+    #expect(throws: Failure.self) {
+      try target.withUnsafeMutableBufferPointer { try contents.read("c", shape: [18], into: $0) }
+    }
+  }
+
+  /// A file cut at any length is refused, never read past its end.
+  @Test func truncationIsNoticed() throws {
+    defer { unlink(path) }
+    _ = try write()
+    let whole = try Data(contentsOf: URL(fileURLWithPath: path))
+    for length in 0..<whole.count {
+      try whole.prefix(length).write(to: URL(fileURLWithPath: path))
+      #expect(throws: Failure.self) { try SafeTensors.Contents(path) }
+    }
+  }
+}

@@ -1,0 +1,198 @@
+import Foundation
+import Model
+import Shards
+import Support
+import Testing
+
+import Training
+
+/// A directory with a small dataset and room for runs; removed with the value that owns it.
+private final class Laboratory {
+  let directory = NSTemporaryDirectory() + "trainer-\(UUID().uuidString)"
+  static let vocabularySize = 61
+
+  /// A structure that a model can learn: each token follows from the one before it, most of the time.
+  init(trainTokens: Int = 3000, validTokens: Int = 400) throws {
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    let writer = try DatasetWriter(
+      directory: data, tokenizerJSON: Array("{}".utf8), vocabularySize: Self.vocabularySize, endOfDocument: 60)
+    var random = RandomGenerator(seed: 5)
+    for (split, count) in [("train", trainTokens), ("valid", validTokens)] {
+      var tokens: [UInt32] = [1]
+      while tokens.count < count - 1 {
+        let next = (tokens[tokens.count - 1] * 7 + 1) % 60
+        tokens.append(random.uniform() < 0.9 ? next : UInt32(random.below(60)))
+      }
+      try tokens.withUnsafeBufferPointer {
+        try writer.append($0, textBytes: 3 * count, words: count / 2, to: split)
+      }
+    }
+    try writer.finish()
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: directory) }
+
+  var data: String { directory + "/data" }
+  func run(_ name: String) -> String { directory + "/" + name }
+
+  static func recipe(memory: Bool = true, dropout: Double = 0.1) -> TrainingRecipe {
+    var model = ModelConfiguration()
+    model.layers = 2
+    model.dim = 32
+    model.heads = 2
+    model.context = 16
+    model.dropout = dropout
+    if memory {
+      var layer = ModelConfiguration.Memory()
+      layer.layers = [2]
+      layer.subkeys = 8
+      layer.heads = 2
+      layer.topk = 4
+      layer.queryDim = 16
+      model.memory = layer
+    } else {
+      model.memory = nil
+    }
+    var train = TrainingConfiguration()
+    train.batch = 4
+    train.steps = 12
+    train.lr = 3e-3
+    train.warmup = 4
+    train.evalEvery = 5
+    train.evalTokens = 0
+    train.checkpointEvery = 5
+    train.logEvery = 1
+    return TrainingRecipe(model: model, train: train)
+  }
+
+  func train(_ recipe: TrainingRecipe, into name: String, resume: Bool = false, threads: Int = 2) throws {
+    let trainer = try Trainer(
+      recipe: recipe, dataset: data, split: "train", evaluationSplit: nil, directory: run(name), resume: resume,
+      threads: threads, isQuiet: true)
+    _ = try trainer.run()
+  }
+
+  /// The files of the newest checkpoint of a run.
+  func bytes(_ name: String) throws -> [String: Data] {
+    let checkpoint = try Checkpoint(run(name)).directory
+    return try Dictionary(
+      uniqueKeysWithValues: ["model.safetensors", "optimizer.safetensors", "trainer.json"].map {
+        ($0, try Data(contentsOf: URL(fileURLWithPath: checkpoint + "/" + $0)))
+      })
+  }
+
+  func metrics(_ name: String) throws -> [[String: Any]] {
+    try String(contentsOfFile: run(name) + "/metrics.jsonl", encoding: .utf8).split(separator: "\n").map {
+      try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+    }
+  }
+}
+
+@Suite struct TrainerTests {
+  @Test func resumedRunEqualsUninterruptedRun() throws {
+    let laboratory = try Laboratory()
+    var recipe = Laboratory.recipe()
+    try laboratory.train(recipe, into: "whole")
+    for stop in [1, 5, 7, 11] {
+      recipe.train.steps = stop
+      try laboratory.train(recipe, into: "stopped-\(stop)")
+      recipe.train.steps = 12
+      try laboratory.train(recipe, into: "stopped-\(stop)", resume: true)
+      #expect(try laboratory.bytes("stopped-\(stop)") == laboratory.bytes("whole"))
+    }
+  }
+
+  @Test func threadsDoNotChangeTheResult() throws {
+    let laboratory = try Laboratory()
+    for threads in 1...3 { try laboratory.train(Laboratory.recipe(), into: "threads-\(threads)", threads: threads) }
+    #expect(try laboratory.bytes("threads-2") == laboratory.bytes("threads-1"))
+    #expect(try laboratory.bytes("threads-3") == laboratory.bytes("threads-1"))
+  }
+
+  @Test(arguments: [true, false]) func overfitsOneBatch(memory: Bool) throws {
+    let laboratory = try Laboratory(trainTokens: 4 * 16 + 1)
+    var recipe = Laboratory.recipe(memory: memory, dropout: 0)
+    recipe.train.steps = 400
+    recipe.train.schedule = .constant
+    recipe.train.labelSmoothing = 0
+    recipe.train.checkpointEvery = 0
+    recipe.train.evalEvery = 0
+    try laboratory.train(recipe, into: "run")
+    let losses = try laboratory.metrics("run").filter { $0["split"] == nil }.compactMap { $0["nll"] as? Double }
+    #expect(losses.count == 400)
+    #expect(abs(losses[0] - log(Double(Laboratory.vocabularySize))) < 0.15)
+    #expect(losses.last! < 0.02)
+  }
+
+  @Test func learnsAndReportsItsEvaluations() throws {
+    let laboratory = try Laboratory()
+    var recipe = Laboratory.recipe(dropout: 0)
+    recipe.train.steps = 150
+    recipe.train.evalEvery = 50
+    try laboratory.train(recipe, into: "run")
+    let evaluations = try laboratory.metrics("run").filter { $0["split"] as? String == "valid" }
+    #expect(evaluations.map { $0["step"] as? Int } == [0, 50, 100, 150])
+    let perplexities = evaluations.compactMap { $0["perplexity"] as? Double }
+    #expect(perplexities.last! < 0.8 * perplexities[0])
+    for evaluation in evaluations {
+      let nll = try #require(evaluation["nll"] as? Double)
+      let usage = try #require(evaluation["memory_usage"] as? Double)
+      #expect(abs(evaluation["perplexity"] as! Double - exp(nll)) < 1e-9)
+      // 400 tokens of 1200 bytes and 200 words, one of them not scored.
+      #expect(abs(evaluation["bits_per_byte"] as! Double - nll * 400 / (1200 * log(2))) < 1e-9)
+      #expect(abs(evaluation["word_perplexity"] as! Double / exp(nll * 2) - 1) < 1e-9)
+      #expect(usage > 0 && usage <= 1)
+    }
+  }
+
+  @Test func checkpointsAreKeptAsTold() throws {
+    let laboratory = try Laboratory()
+    try laboratory.train(Laboratory.recipe(), into: "run")
+    let names = Checkpoint.all(in: laboratory.run("run")).map { Path.name(of: $0) }
+    #expect(names == ["step-00000010", "step-00000012"])
+    #expect(try String(contentsOfFile: laboratory.run("run") + "/latest", encoding: .utf8) == "step-00000012\n")
+  }
+
+  @Test func refusesWhatWouldNotBeTheSameRun() throws {
+    let laboratory = try Laboratory()
+    let recipe = Laboratory.recipe()
+    try laboratory.train(recipe, into: "run")
+    #expect(throws: Failure.self) { try laboratory.train(recipe, into: "run") }
+    var other = recipe
+    other.train.lr *= 2
+    #expect(throws: Failure.self) { try laboratory.train(other, into: "run", resume: true) }
+    other = recipe
+    other.model.memory = nil
+    #expect(throws: Failure.self) { try laboratory.train(other, into: "run", resume: true) }
+    // A finished run has nothing left to do.
+    let before = try laboratory.bytes("run")
+    try laboratory.train(recipe, into: "run", resume: true)
+    #expect(try laboratory.bytes("run") == before)
+  }
+
+  @Test func microBatchesSumToTheBatch() throws {
+    let laboratory = try Laboratory()
+    var recipe = Laboratory.recipe(memory: false, dropout: 0)
+    try laboratory.train(recipe, into: "whole")
+    recipe.train.microBatch = 2
+    try laboratory.train(recipe, into: "halves")
+    let whole = try laboratory.metrics("whole"), halves = try laboratory.metrics("halves")
+    #expect(whole.count == halves.count)
+    for (a, b) in zip(whole, halves) {
+      // The sums are formed in another order; nothing else differs.
+      #expect(abs((a["nll"] as! Double) - (b["nll"] as! Double)) < 1e-4)
+    }
+  }
+
+  @Test func damagedCheckpointIsNamed() throws {
+    let laboratory = try Laboratory()
+    try laboratory.train(Laboratory.recipe(), into: "run")
+    let file = try Checkpoint(laboratory.run("run")).modelPath
+    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: file))
+    try handle.truncate(atOffset: 2000)
+    try handle.close()
+    #expect { try laboratory.train(Laboratory.recipe(), into: "run", resume: true) } throws: {
+      ($0 as? Failure)?.file == file
+    }
+  }
+}

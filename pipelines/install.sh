@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Installs the Debian or Ubuntu packages that pkm builds with, and only those that are missing.
+# Further package names may follow as arguments.
+set -euo pipefail
+
+if ! command -v swift >/dev/null; then
+  echo "Swift 6.1 or newer is missing. Get it from https://www.swift.org/install/linux/ and run this again." >&2
+  exit 1
+fi
+packages=(g++ pkg-config libicu-dev libzstd-dev zlib1g-dev libxxhash-dev libssl-dev libsimdjson-dev
+  libopenblas0-pthread "$@")
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+root=()
+if [ "$(id -u)" -ne 0 ]; then
+  root=(sudo)
+  echo "Installing with sudo, which may ask for your password: ${missing[*]}" >&2
+else
+  echo "Installing: ${missing[*]}" >&2
+fi
+"${root[@]}" apt-get update -qq
+"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
