@@ -54,6 +54,21 @@ size_t copyPlain(const uint8_t *in, size_t count, uint8_t *out, CopyRules rules)
 }
 
 MULTIVERSIONED
+size_t afterLastWhite(const uint8_t *bytes, size_t from, size_t to) {
+  while (to >= from + 32) {
+    Vector block;
+    load(bytes + to - 32, block);
+    uint32_t whites = BITS((block == 0x20) | (block - 9 < 5));
+    if (whites) return to - size_t(__builtin_clz(whites));
+    to -= 32;
+  }
+  for (; to > from; to--) {
+    if (isWhite(bytes[to - 1])) return to;
+  }
+  return SIZE_MAX;
+}
+
+MULTIVERSIONED
 size_t collapse(uint8_t *text, size_t count, bool isLines) {
   size_t from = 0, to = 0;
   bool isAtStart = true;
@@ -136,15 +151,23 @@ size_t collapse(uint8_t *text, size_t count, bool isLines) {
 
 }  // namespace pkm
 
+using pkm::Vector;
+
 MULTIVERSIONED
 size_t pkm_bytes_count(const uint8_t *bytes, size_t length, uint8_t byte) {
-  size_t total = 0;
-  for (size_t from = 0; from < length;) {
+  size_t total = 0, from = 0;
+  while (length - from >= sizeof(Vector)) {
     // Counted in bytes, at most 255 to a lane.
-    size_t end = length - from < 255 ? length : from + 255;
-    uint8_t count = 0;
-    for (; from < end; from++) count += bytes[from] == byte;
-    total += count;
+    size_t vectors = (length - from) / sizeof(Vector);
+    if (vectors > 255) vectors = 255;
+    Vector counts = 0;
+    for (; vectors > 0; vectors--, from += sizeof(Vector)) {
+      Vector block;
+      pkm::load(bytes + from, block);
+      counts -= (Vector)(block == byte);
+    }
+    for (size_t lane = 0; lane < sizeof(Vector); lane++) total += counts[lane];
   }
+  for (; from < length; from++) total += bytes[from] == byte;
   return total;
 }

@@ -52,6 +52,10 @@ struct CopyRules {
 // more than it returns.
 size_t copyPlain(const uint8_t *in, size_t count, uint8_t *out, CopyRules rules);
 
+// Where the last run of text without ASCII white space begins: the position after the last white space of
+// bytes[from..<to], or SIZE_MAX where there is none.
+size_t afterLastWhite(const uint8_t *bytes, size_t from, size_t to);
+
 // Collapses white space in place and returns the new length. A run of white space becomes a space, a line end where it
 // holds one, two line ends where it holds more; at both ends of the text it goes. With `isLines` every LF stays,
 // other line ends are spaces, and each line is trimmed.

@@ -21,7 +21,13 @@ size_t startOfCharacter(const uint8_t *in, size_t at) {
 }  // namespace
 
 pkm_normalizer::pkm_normalizer(const pkm_normalizer_options &options)
-    : rules(options), table(static_cast<uint32_t *>(calloc(0x110000, sizeof(uint32_t))), &free) {}
+    : rules(options), table(static_cast<uint32_t *>(calloc(0x110000, sizeof(uint32_t))), &free) {
+  for (uint8_t byte = 0; byte < 0x80; byte++) {
+    bool isControl = (byte < 0x20 && !isWhite(byte)) || byte == 0x7f;
+    bool isCapital = byte >= 'A' && byte <= 'Z';
+    staysASCII[byte] = !(isControl && options.clean_controls) && !(isCapital && options.letter_case != PKM_CASE_NONE);
+  }
+}
 
 uint32_t pkm_normalizer::classify(UChar32 c) {
   const pkm_normalizer_options &options = rules.options;
@@ -91,12 +97,8 @@ bool pkm_normalizer::clean(const uint8_t *in, size_t count) {
   size_t same = 0;
   size_t i = 0;
   auto lookBack = [&] {
-    for (size_t j = i; j > same; j--) {
-      if (isWhite(in[j - 1])) {
-        word = {j, out.size - (i - j), removed};
-        return;
-      }
-    }
+    size_t start = afterLastWhite(in, same, i);
+    if (start != SIZE_MAX) word = {start, out.size - (i - start), removed};
   };
   uint32_t lastClass = 0;
   out.reserve(count);
@@ -122,33 +124,19 @@ bool pkm_normalizer::clean(const uint8_t *in, size_t count) {
     }
     uint32_t entry = 0;
     size_t length = 1;
-    UChar32 c = 0;
     if (!isComplex) {
-      c = decode(in + i, length);
-      entry = classOf(c);
+      size_t from = i;
+      entry = skipPlain(in, i, count, lastClass, length);
+      out.append(in + from, i - from);
+      if (i == count || in[i] < 0x80) continue;
     }
-    uint32_t combiningClass = entry >> 3 & 0xff;
     switch (entry & 7) {
-      case plain:
-        out.append(in + i, length);
-        i += length;
-        lastClass = 0;
-        break;
-      case mark:
-        if (lastClass > combiningClass) {
-          isComplex = true;
-          break;
-        }
-        out.append(in + i, length);
-        i += length;
-        lastClass = combiningClass;
-        break;
       case mapped: {
         lookBack();
         const uint8_t *replacement = replacements.data() + (entry >> 11);
         out.append(replacement + 1, replacement[0]);
         same = i += length;
-        lastClass = combiningClass;
+        lastClass = entry >> 3 & 0xff;
         break;
       }
       case dropped:
@@ -189,6 +177,38 @@ bool pkm_normalizer::clean(const uint8_t *in, size_t count) {
     lastClass = 0;
   }
   return true;
+}
+
+uint32_t pkm_normalizer::skipPlain(const uint8_t *in, size_t &at, size_t count, uint32_t &lastClass, size_t &length) {
+  const uint32_t *classes = table.get();
+  size_t i = at, bytes = 1;
+  uint32_t last = lastClass, entry = 0;
+  while (i < count) {
+    if (in[i] < 0x80) {
+      // A few ASCII characters between others are not worth a vector.
+      uint64_t next = 0x80;
+      if (count - i >= sizeof next) memcpy(&next, in + i, sizeof next);
+      if (!(next & 0x8080808080808080) || !staysASCII[in[i]]) break;
+      last = 0;
+      i++;
+      continue;
+    }
+    UChar32 c = decode(in + i, bytes);
+    entry = classes[c];
+    if (entry == unknown) entry = classOf(c);
+    if ((entry & 7) == plain) {
+      last = 0;
+    } else if ((entry & 7) == mark && last <= entry >> 3) {
+      last = entry >> 3;
+    } else {
+      break;
+    }
+    i += bytes;
+  }
+  at = i;
+  length = bytes;
+  lastClass = last;
+  return entry;
 }
 
 bool pkm_normalizer::appendWord(const uint8_t *bytes, size_t count) {

@@ -100,6 +100,9 @@ struct pkm_normalizer {
   uint32_t classOf(UChar32 c) { return table[c] ? table[c] : table[c] = classify(c); }
 
   bool clean(const uint8_t *in, size_t count);
+  // Moves `at` over characters that stay as they are. Returns the class of the one it stops at, where that is not
+  // ASCII, and its length.
+  uint32_t skipPlain(const uint8_t *in, size_t &at, size_t count, uint32_t &lastClass, size_t &length);
   bool appendWord(const uint8_t *word, size_t count);
   size_t endOfWord(const uint8_t *in, size_t from, size_t count);
   UChar32 lastCharacter(size_t floor) const;
@@ -107,6 +110,7 @@ struct pkm_normalizer {
 
   // By code point, filled when a character is first seen: pages of characters that never come are never touched.
   std::unique_ptr<uint32_t[], decltype(&free)> table;
+  bool staysASCII[0x80];
   std::vector<uint8_t> replacements;
   std::string word;
 };

@@ -28,7 +28,7 @@ package final class Arena {
 
 /// Plans an arena and then cuts it: the same takes run twice, first to add up, then to hand out.
 package struct ArenaPlan {
-  /// Where the next piece begins, in bytes. Set back to let pieces share their memory.
+  /// Where the next piece begins, in bytes; set back to let pieces share their memory.
   package var position = 0
   private var bytes = 0
   private var arena: Arena?

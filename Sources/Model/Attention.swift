@@ -1,4 +1,6 @@
-/// Causal multi-head self-attention (Vaswani et al. 2017). Scores are never kept: the backward pass computes them again.
+/// Causal multi-head self-attention (Vaswani 2017).
+///
+/// Scores are never kept: the backward pass computes them again.
 struct Attention<Device: Operations> {
   typealias Scalar = Device.Scalar
   private let input: Linear<Device>

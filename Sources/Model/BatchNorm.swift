@@ -18,16 +18,15 @@ struct BatchNorm<Device: Operations> {
     batchVariance = plan.vector(runningMean.count)
   }
 
+  /// Normalizes each channel.
+  ///
   /// In training the statistics are the batch's, and the running ones move a tenth of the way towards them, the
   /// variance in its unbiased form. In evaluation they are the running ones, so a row depends on itself alone.
   func forward(_ x: Matrix<Scalar>, training: Bool, into y: Matrix<Scalar>, on device: Device) {
     if training {
       device.columnStatistics(x, mean: batchMean, variance: batchVariance)
-      let unbiased = x.rows > 1 ? Scalar(x.rows) / Scalar(x.rows - 1) : 1
-      for c in 0..<batchMean.count {
-        runningMean.pointer[c] += (batchMean.pointer[c] - runningMean.pointer[c]) / 10
-        runningVariance.pointer[c] += (batchVariance.pointer[c] * unbiased - runningVariance.pointer[c]) / 10
-      }
+      device.moveRunningStatistics(
+        mean: runningMean, variance: runningVariance, towards: batchMean, batchVariance, rows: x.rows)
     }
     device.batchNorm(
       x, parameters, mean: training ? batchMean : runningMean,

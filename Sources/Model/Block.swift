@@ -61,7 +61,7 @@ struct Block<Device: Operations> {
 
   var result: Matrix<Scalar> { isPostNorm ? normed2 : sum2 }
 
-  /// `branch` is scratch, tokens × d. The result is in ``result``.
+  /// Leaves its result in ``result``; `branch` is scratch, tokens × d.
   func forward(_ x: Matrix<Scalar>, _ batch: Batch, branch: Matrix<Scalar>, on device: Device) {
     let rows = 0..<x.rows
     let (sum1, sum2) = (sum1.rows(rows), sum2.rows(rows))

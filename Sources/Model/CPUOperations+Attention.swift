@@ -1,5 +1,5 @@
 extension CPUOperations {
-  /// Query rows of one block. Scores exist for one block and head at a time.
+  /// Query rows of one block; scores exist for one block and head at a time.
   private var queryBlock: Int { 128 }
 
   package func attention(

@@ -42,6 +42,17 @@ extension CPUOperations {
     }
   }
 
+  package func moveRunningStatistics(
+    mean: Vector<Scalar>, variance: Vector<Scalar>, towards batchMean: Vector<Scalar>,
+    _ batchVariance: Vector<Scalar>, rows: Int
+  ) {
+    let unbiased = rows > 1 ? Scalar(rows) / Scalar(rows - 1) : 1
+    for c in 0..<mean.count {
+      mean.pointer[c] += (batchMean.pointer[c] - mean.pointer[c]) / 10
+      variance.pointer[c] += (batchVariance.pointer[c] * unbiased - variance.pointer[c]) / 10
+    }
+  }
+
   package func batchNorm(
     _ x: Matrix<Scalar>, _ norm: NormParameters<Scalar>, mean: Vector<Scalar>, variance: Vector<Scalar>,
     into y: Matrix<Scalar>

@@ -22,7 +22,7 @@ extension CPUOperations {
   }
 }
 
-/// The part of a product that one task computes. A function of the shape alone.
+/// The part of a product that one task computes: a function of the shape alone.
 struct ProductTile {
   var rows: Int
   var columns: Int

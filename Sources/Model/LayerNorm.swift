@@ -1,4 +1,4 @@
-/// Layer normalization over the width of each token (Ba et al. 2016), epsilon 1e-5.
+/// Layer normalization over the width of each token (Ba 2016), epsilon 1e-5.
 struct LayerNorm<Device: Operations> {
   typealias Scalar = Device.Scalar
   private let parameters: NormParameters<Scalar>

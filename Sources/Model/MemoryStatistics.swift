@@ -5,7 +5,7 @@ package final class MemoryStatistics {
   package let slots: Int
   /// Sum of weights for each slot.
   package let mass: UnsafeMutableBufferPointer<Double>
-  /// Reads behind it: tokens · heads · topk. Usage is biased downwards below some 20 reads a slot.
+  /// Reads behind it, tokens · heads · topk; usage is biased downwards below some 20 reads a slot.
   package private(set) var reads = 0
 
   package init(slots: Int) {
@@ -28,7 +28,7 @@ package final class MemoryStatistics {
     reads += slots.count
   }
 
-  /// Share of slots with any weight, 0...1 (Lample et al. 2019, section 4.2).
+  /// Share of slots with any weight, 0...1 (Lample 2019, section 4.2).
   package var usage: Double { Double(mass.count { $0 != 0 }) / Double(slots) }
 
   /// Divergence of the distribution of weight from uniform, in nats: ln |K| + Σ z ln z, 0...ln |K|.

@@ -6,7 +6,7 @@ package struct ModelConfiguration: Codable, Sendable, Equatable {
   package enum Norm: String, Codable, Sendable { case post, pre }
 
   package var layers = 4
-  /// d, the width of the residual stream. The feed-forward layers are 4 d wide.
+  /// d, the width of the residual stream; the feed-forward layers are 4 d wide.
   package var dim = 256
   package var heads = 4
   /// Longest sequence, in tokens.
@@ -19,7 +19,7 @@ package struct ModelConfiguration: Codable, Sendable, Equatable {
 
   package init() {}
 
-  /// The product-key memories of a model (Lample et al. 2019, section 3), all of one shape.
+  /// The product-key memories of a model (Lample 2019, section 3), all of one shape.
   package struct Memory: Codable, Sendable, Equatable {
     /// Layers, counted from 1, whose feed-forward the memory replaces.
     package var layers = [2]

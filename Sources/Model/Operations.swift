@@ -1,4 +1,4 @@
-/// The one seam to arithmetic. Layers and optimizers are written against it; a second device is a second conformer.
+/// The one seam to arithmetic: layers and optimizers are written against it, a second device is a second conformer.
 ///
 /// Every operation is complete when it returns, gives the same bits for any number of threads, and allocates nothing
 /// after its first call with a shape. Matrices marked "dense" have no gap between rows.
@@ -50,6 +50,10 @@ package protocol Operations {
     _ statistics: RowStatistics<Scalar>, adding: Bool, into dx: Matrix<Scalar>)
   /// Mean and biased variance of each column.
   func columnStatistics(_ x: Matrix<Scalar>, mean: Vector<Scalar>, variance: Vector<Scalar>)
+  /// running += (new - running) / 10, the variance in its unbiased form; both of `rows` rows.
+  func moveRunningStatistics(
+    mean: Vector<Scalar>, variance: Vector<Scalar>, towards batchMean: Vector<Scalar>,
+    _ batchVariance: Vector<Scalar>, rows: Int)
   func batchNorm(
     _ x: Matrix<Scalar>, _ norm: NormParameters<Scalar>, mean: Vector<Scalar>, variance: Vector<Scalar>,
     into y: Matrix<Scalar>)
@@ -190,7 +194,9 @@ package struct Loss: Equatable, Sendable {
   }
 }
 
-/// Numbers of one Adam update. XLM's form, epsilon outside the bias correction:
+/// Numbers of one Adam update.
+///
+/// XLM's form, with epsilon outside the bias correction:
 /// p -= lr · √(1-β2^t) / (1-β1^t) · m / (√v + ε).
 package struct AdamStep: Sendable, Equatable {
   package var learningRate: Double
@@ -215,8 +221,9 @@ package struct AdamStep: Sendable, Equatable {
   }
 }
 
-/// Gradient rows of the value slots that were read: `rows[i]` belongs to slot `ids[i]`. Ids are unique, and ascending
-/// among the slots that each micro-batch adds.
+/// Gradient rows of the value slots that were read; row i belongs to slot `ids[i]`.
+///
+/// Ids are unique, and ascending among the slots that each micro-batch adds.
 package struct TouchedRows<Scalar: Real> {
   package let ids: UnsafeBufferPointer<Int32>
   package let rows: Matrix<Scalar>

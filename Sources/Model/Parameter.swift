@@ -112,8 +112,7 @@ extension ModelConfiguration {
   }
 }
 
-/// The tensors of a model by name, over two arenas: one for values, one for gradients. The dense parameters lie first
-/// and without gaps of meaning, so that they can be updated or cleared as one vector.
+/// The tensors of a model by name, over two arenas: one for values, one for gradients.
 struct ParameterStore<Scalar: Real> {
   let parameters: [Parameter<Scalar>]
   let buffers: [Parameter<Scalar>]

@@ -1,4 +1,4 @@
-/// A large table of values addressed by products of sub-keys (Lample et al. 2019, section 3.1).
+/// A large table of values addressed by products of sub-keys (Lample 2019, section 3.1).
 ///
 /// Each head scores its query's halves against n sub-keys each; slot (i, j) has the sum of two scores. The k best of
 /// the n² slots are read, weighted by the softmax of their scores, and the heads' results are summed.

@@ -110,7 +110,9 @@ package final class Transformer<Device: Operations> {
 
   // MARK: Forward
 
-  /// Final hidden states of `sequences` × `length` tokens, sequence by sequence. Ids must be below the vocabulary size.
+  /// Final hidden states of `sequences` × `length` tokens, sequence by sequence.
+  ///
+  /// Ids must be below the vocabulary size.
   package func forward(
     tokens: UnsafeBufferPointer<Int32>, sequences: Int, length: Int, mode: Mode
   ) {
@@ -130,7 +132,9 @@ package final class Transformer<Device: Operations> {
     if mode == .evaluation, let statistics { collect(into: statistics) }
   }
 
-  /// Sums of losses over the tokens of the last forward pass. Targets below 0 count nothing. After a training pass
+  /// Sums of losses over the tokens of the last forward pass.
+  ///
+  /// Targets below 0 count nothing. After a training pass
   /// this also prepares ``backward(scale:)``.
   package func loss(targets: UnsafeBufferPointer<Int32>, labelSmoothing: Double) -> Loss {
     precondition(targets.count == sequences * length, "one target for each token of the last forward pass")

@@ -22,7 +22,7 @@ package final class ValueGradient<Scalar: Real> {
   /// - Parameters:
   ///   - reads: at most in one micro-batch.
   ///   - rows: gradient rows at most; `min(slots, reads · micro-batches)` always suffices.
-  init(slots: Int, dimension: Int, reads: Int, rows capacity: Int, in plan: inout ArenaPlan) {
+  package init(slots: Int, dimension: Int, reads: Int, rows capacity: Int, in plan: inout ArenaPlan) {
     self.slots = slots
     let touchable = min(slots, reads)
     ids = plan.take(Int32.self, capacity)
@@ -38,18 +38,18 @@ package final class ValueGradient<Scalar: Real> {
   }
 
   /// The rows gathered so far.
-  var touchedRows: TouchedRows<Scalar> {
+  package var touchedRows: TouchedRows<Scalar> {
     TouchedRows(
       ids: UnsafeBufferPointer(start: ids, count: count),
       rows: rows.rows(0..<count))
   }
 
-  func clear() {
+  package func clear() {
     for row in 0..<count { rowOfSlot[Int(ids[row])] = -1 }
     count = 0
   }
 
-  /// Sorts reads by slot, stably, and gives every slot a row. Returns the number of different slots.
+  /// Sorts reads by slot, stably, gives every slot a row, and returns the number of different slots.
   func sort(_ slotOfRead: UnsafePointer<Int32>, reads: Int) -> Int {
     let found = sort_reads(reads, slots, slotOfRead, counts, touched, starts, order)
     for i in 0..<found {

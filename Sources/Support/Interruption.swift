@@ -9,6 +9,11 @@ package enum Interruption {
   /// Call once, before any work.
   package static func install() {
     signal(SIGPIPE, SIG_IGN)
+    // Whoever started us may have had them blocked, and masks are inherited.
+    var ours = sigset_t()
+    sigemptyset(&ours)
+    for number in [SIGINT, SIGTERM] { sigaddset(&ours, number) }
+    pthread_sigmask(SIG_UNBLOCK, &ours, nil)
     for number in [SIGINT, SIGTERM] {
       var action = sigaction()
       action.__sigaction_handler.sa_handler = { _ in Interruption.raised.store(true, ordering: .relaxed) }

@@ -96,7 +96,7 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
   /// The first and the last place inside the text where it can be cut without changing its pre-tokens, whatever comes
   /// before and behind it: those of the whole are those of the parts. nil where there is none. So a stream can be taken
   /// in pieces of any size.
-  func safeCuts(in text: UnsafeBufferPointer<UInt8>) -> (first: Int, last: Int)? {
+  package func safeCuts(in text: UnsafeBufferPointer<UInt8>) -> (first: Int, last: Int)? {
     if self == .none || text.count < 2 { return nil }
     let classified = ClassifiedText(text)
     guard let last = (1..<text.count).last(where: { isSafeCut($0, in: classified) }) else { return nil }

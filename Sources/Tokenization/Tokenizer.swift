@@ -13,11 +13,22 @@ package struct Tokenizer: Sendable {
   /// Two tokens that become one. Its rank is its place in ``Tokenizer/merges``.
   package struct Merge: Sendable, Equatable {
     package let left, right, result: UInt32
+
+    package init(left: UInt32, right: UInt32, result: UInt32) {
+      self.left = left
+      self.right = right
+      self.result = result
+    }
   }
 
   package struct SpecialToken: Sendable, Equatable {
     package let id: UInt32
     package let text: String
+
+    package init(id: UInt32, text: String) {
+      self.id = id
+      self.text = text
+    }
   }
 
   package static let endOfText = "<|endoftext|>"
@@ -40,7 +51,7 @@ package struct Tokenizer: Sendable {
   private let isSpecial: [Bool]
 
   /// `tokens` by id, the special tokens among them.
-  init(
+  package init(
     mode: Mode, preTokenizer: PreTokenizer, tokens: [[UInt8]], merges: [Merge], specialTokens: [SpecialToken],
     unknown: UInt32? = nil, ignoresMerges: Bool = false, endOfWordIsSymbol: Bool = false
   ) {

@@ -31,7 +31,8 @@ package struct WordCounts: Sendable {
     word.withUnsafeBufferPointer { append($0, count: count) }
   }
 
-  func range(of word: Int) -> Range<Int> { (word == 0 ? 0 : ends[word - 1])..<ends[word] }
+  /// Where a word lies in ``bytes``.
+  package func range(of word: Int) -> Range<Int> { (word == 0 ? 0 : ends[word - 1])..<ends[word] }
 }
 
 /// Counts pre-tokens on many threads. The counts do not depend on how many, nor on the pieces in which a text arrives:

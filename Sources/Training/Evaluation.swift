@@ -49,7 +49,7 @@ package struct Evaluation {
       throw Failure(
         .badInput, "the split '\(split)' has \(totals.tokens) tokens, too few to evaluate", file: dataset.path)
     }
-    let progress = Progress("evaluating \(split)", unit: "tokens", isQuiet: isQuiet)
+    let progress = Progress("evaluating \(split)", unit: " tokens", isQuiet: isQuiet)
     model.collectStatistics(true)
     defer { model.collectStatistics(false) }
     var window = [Int32](repeating: 0, count: sequences * length + 1)

@@ -133,7 +133,7 @@ package final class Trainer {
     if optimizer.updates == 0 { try evaluate(tokenLimit: train.evalTokens) }
 
     let firstUpdate = optimizer.updates
-    let progress = Progress("training", unit: "tokens", isQuiet: isQuiet)
+    let progress = Progress("training", unit: " tokens", isQuiet: isQuiet)
     var pending = LossWindow()
     while optimizer.updates < train.steps {
       if Interruption.isRaised { try stopEarly() }
@@ -218,8 +218,8 @@ package final class Trainer {
     let dense = model.parameters.filter { $0.role == .dense }.map(\.value.count).reduce(0, +)
     let values = model.parameters.map(\.value.count).reduce(0, +) - dense
     return
-      "model: \(Progress.scaled(Double(dense), "dense parameters")), \(Progress.scaled(Double(values), "in memory values")); "
-      + "data: \(Progress.scaled(Double((try? dataset.totals(of: split).tokens) ?? 0), "tokens")) in split \(split)"
+      "model: \(Progress.scaled(Double(dense), "")) dense parameters, \(Progress.scaled(Double(values), "")) in memory values; "
+      + "data: \(Progress.scaled(Double((try? dataset.totals(of: split).tokens) ?? 0), "")) tokens in split \(split)"
   }
 
   private func evaluate(tokenLimit: Int) throws {

@@ -61,7 +61,7 @@ import Testing
     #expect(try Tool.data("verify", place.scratch.path("out")).status == 0)
     let dataset = try Dataset(place.scratch.path("out"))
     #expect(dataset.splits == ["test", "train", "valid"])
-    #expect(dataset.index.recipe == place.recipe())
+    #expect(dataset.index.recipe?.contains("merges: 150") == true)
     #expect(try dataset.totals(of: "valid").documents == 40)
     let steps = try place.scratch.read("out.work/summary.json")
     let json = try #require(JSONSerialization.jsonObject(with: Data(steps.utf8)) as? [String: Any])
@@ -91,11 +91,10 @@ import Testing
     try place.scratch.write("valid.txt", Workplace.text(30, seed: 9))
     #expect(try place.stepsRun("--seed", "7") == 4)
     #expect(try Tool.data("verify", place.scratch.path("out")).status == 0)
-    // A comment changes nothing but the recipe kept in the index.
-    let stagesWithComment = place.recipe() + "# nothing more\n"
-    try place.scratch.write("recipe.yaml", stagesWithComment)
-    #expect(try Tool.data("run", place.scratch.path("recipe.yaml"), "--seed", "7").status == 0)
-    #expect(try Dataset(place.scratch.path("out")).index.recipe == stagesWithComment)
+    // Comments and the sections for training change nothing.
+    try place.scratch.write("recipe.yaml", place.recipe() + "model: {layers: 2}  # small\n")
+    let unchanged = try Tool.data("run", place.scratch.path("recipe.yaml"), "--seed", "7")
+    #expect(unchanged.status == 0 && unchanged.errors.contains("up to date"))
     // Back to the first recipe: the same bytes as the first time. Old outputs have been removed meanwhile.
     place = try Workplace()
     #expect(try place.stepsRun() == 8)

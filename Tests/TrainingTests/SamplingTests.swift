@@ -13,7 +13,7 @@ import Training
   }
 
   @Test func zeroTemperatureTakesTheFirstOfTheBest() {
-    #expect(frequencies(Sampling(temperature: 0), draws: 10)[1] == 1)
+    #expect(frequencies(Sampling(temperature: 0), draws: 8) == [0, 1, 0, 0, 0])
   }
 
   @Test func frequenciesFollowTheSoftmax() {
@@ -27,7 +27,7 @@ import Training
 
   @Test func topKAndTopPCutTheTail() {
     let two = frequencies(Sampling(temperature: 1, topK: 2))
-    #expect(two[1] + two[3] == 1 && two[1] > 0 && two[3] > 0)
+    #expect(two[0] + two[2] + two[4] == 0 && two[1] > 0 && two[3] > 0)
     let nucleus = frequencies(Sampling(temperature: 1, topP: 0.9))
     #expect(nucleus[0] == 0 && nucleus[4] == 0 && nucleus[2] > 0)
   }

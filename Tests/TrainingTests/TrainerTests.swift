@@ -11,16 +11,16 @@ private final class Laboratory {
   let directory = NSTemporaryDirectory() + "trainer-\(UUID().uuidString)"
   static let vocabularySize = 61
 
-  /// Text of a second-order structure that a model can learn: each token follows from the two before it, most of the time.
+  /// A structure that a model can learn: each token follows from the one before it, most of the time.
   init(trainTokens: Int = 3000, validTokens: Int = 400) throws {
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     let writer = try DatasetWriter(
       directory: data, tokenizerJSON: Array("{}".utf8), vocabularySize: Self.vocabularySize, endOfDocument: 60)
     var random = RandomGenerator(seed: 5)
     for (split, count) in [("train", trainTokens), ("valid", validTokens)] {
-      var tokens: [UInt32] = [1, 2]
+      var tokens: [UInt32] = [1]
       while tokens.count < count - 1 {
-        let next = (tokens[tokens.count - 1] * 7 + tokens[tokens.count - 2] * 3 + 1) % 60
+        let next = (tokens[tokens.count - 1] * 7 + 1) % 60
         tokens.append(random.uniform() < 0.9 ? next : UInt32(random.below(60)))
       }
       try tokens.withUnsafeBufferPointer {
@@ -113,6 +113,7 @@ private final class Laboratory {
     let laboratory = try Laboratory(trainTokens: 4 * 16 + 1)
     var recipe = Laboratory.recipe(memory: memory, dropout: 0)
     recipe.train.steps = 400
+    recipe.train.schedule = .constant
     recipe.train.labelSmoothing = 0
     recipe.train.checkpointEvery = 0
     recipe.train.evalEvery = 0

@@ -87,6 +87,24 @@ package struct DocumentBatch: Sendable {
     }
   }
 
+  /// The bytes of all documents when they are lines of text one after the other, with nothing but line ends between:
+  /// one range that can be worked on as a whole.
+  var consecutiveLines: Range<Int>? {
+    guard source.format == .text, source.splitting == .line, let first = ranges.first, let last = ranges.last
+    else {
+      return nil
+    }
+    for index in 1..<max(count, 1)
+    where !(1...2).contains(ranges[index].lowerBound - ranges[index - 1].upperBound) {
+      return nil
+    }
+    let all = first.lowerBound..<last.upperBound
+    let lineFeeds = bytes.withUnsafeBytes {
+      Bytes.count(of: 0x0a, in: UnsafeRawBufferPointer(rebasing: $0[all]))
+    }
+    return lineFeeds == count - 1 ? all : nil
+  }
+
   /// Gives a document another text, which is appended to the bytes.
   package mutating func replaceText(at index: Int, by text: [UInt8]) {
     ranges[index] = bytes.count..<(bytes.count + text.count)

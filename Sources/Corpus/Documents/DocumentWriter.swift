@@ -54,6 +54,11 @@ package struct DocumentRenderer: Sendable {
 
   private func renderText(_ batch: DocumentBatch, into out: inout [UInt8], counts: inout Summary) {
     let lineFeed = UInt8(ascii: "\n")
+    if let lines = batch.consecutiveLines, lines.count == batch.textBytes + batch.count - 1 {
+      out.append(contentsOf: batch.bytes[lines])
+      out.append(lineFeed)
+      return
+    }
     batch.bytes.withUnsafeBytes { bytes in
       for range in batch.ranges {
         let text = UnsafeRawBufferPointer(rebasing: bytes[range])

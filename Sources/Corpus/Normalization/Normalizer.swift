@@ -94,7 +94,7 @@ package final class Normalizer: Sendable {
       var result = DocumentBatch(
         source: batch.source, lines: batch.lines, counts: batch.counts, warnings: batch.warnings)
       try batch.bytes.withUnsafeBytes { bytes in
-        if let lines = linesAsOne(batch, bytes) {
+        if options.cleansWhitespace, options.transform == nil, let lines = batch.consecutiveLines {
           try append(UnsafeRawBufferPointer(rebasing: bytes[lines]), isLines: true, to: engine)
           (result.bytes, result.ranges) = Self.lines(pkm_normalizer_result(engine))
         } else {
@@ -126,17 +126,6 @@ package final class Normalizer: Sendable {
       let output = pkm_normalizer_result(engine)
       return [UInt8](UnsafeRawBufferPointer(start: output.bytes, count: output.length))
     }
-  }
-
-  /// The bytes of all documents when they are lines that stand one after the other, so that one call does them all.
-  private func linesAsOne(_ batch: DocumentBatch, _ bytes: UnsafeRawBufferPointer) -> Range<Int>? {
-    guard batch.source.format == .text, batch.source.splitting == .line, options.cleansWhitespace,
-      options.transform == nil, let first = batch.ranges.first, let last = batch.ranges.last,
-      first.lowerBound <= last.lowerBound
-    else { return nil }
-    let all = first.lowerBound..<last.upperBound
-    let lineFeeds = Bytes.count(of: 0x0a, in: UnsafeRawBufferPointer(rebasing: bytes[all]))
-    return lineFeeds == batch.count - 1 ? all : nil
   }
 
   /// The output with its last line end, and its lines.

@@ -36,7 +36,7 @@ struct Recipe {
   }
 
   let path: String
-  /// The bytes of the recipe, kept in the index of the dataset that it makes.
+  /// The recipe as YAML, kept in the index of the dataset that it makes.
   let text: String
   /// Paths of each split as written, in the order of the split names.
   let inputs: [(split: String, paths: [String])]
@@ -53,12 +53,14 @@ struct Recipe {
 
 extension Recipe {
   private static let keys = ["inputs", "output", "stages"]
+  /// One file may hold a whole purpose: these sections are for `pkm-train train --config`.
+  private static let keysOfTraining = ["model", "train"]
 
   init(reading path: String) throws {
     let text = String(decoding: try MappedFile.read(path), as: UTF8.self)
     let parser = Parser(path: path)
     let root = try parser.mapping(parser.compose(text), "a recipe", "inputs, output and stages")
-    for (key, _) in root { try parser.check(key, isOneOf: Self.keys, what: "key") }
+    for (key, _) in root { try parser.check(key, isOneOf: Self.keys + Self.keysOfTraining, what: "key") }
     func value(_ key: String) throws -> Node {
       guard let value = root.first(where: { $0.key.string == key })?.value else {
         throw parser.failure(
@@ -67,7 +69,9 @@ extension Recipe {
       return value
     }
     self.path = path
-    self.text = text
+    // What does not shape the dataset is no part of its recipe.
+    self.text = try Yams.serialize(
+      node: Node(root.filter { !Self.keysOfTraining.contains($0.key.string ?? "") }.map { ($0.key, $0.value) }))
     output = try parser.scalar(value("output"), "output")
     inputs = try parser.inputs(value("inputs"))
     stages = try parser.sequence(value("stages"), "stages").map(parser.stage)

@@ -1,0 +1,127 @@
+import Model
+import Support
+
+/// Pools that the tests share, by number of threads.
+enum Pools {
+  static let one = WorkerPool(threads: 1)
+  static let two = WorkerPool(threads: 2)
+  static let three = WorkerPool(threads: 3)
+}
+
+/// Tensors that live as long as the test's process: tests are small.
+func matrix<T: Real>(_ rows: Int, _ columns: Int, _ element: (Int) -> T = { _ in 0 }) -> Matrix<T> {
+  let pointer = UnsafeMutablePointer<T>.allocate(capacity: rows * columns)
+  for i in 0..<rows * columns { (pointer + i).initialize(to: element(i)) }
+  return Matrix(pointer, rows: rows, columns: columns)
+}
+
+func vector<T: Real>(_ count: Int, _ element: (Int) -> T = { _ in 0 }) -> Vector<T> {
+  Vector(matrix(1, count, element).pointer, count: count)
+}
+
+func vector<T: Real>(_ elements: [T]) -> Vector<T> { vector(elements.count) { elements[$0] } }
+
+func randomMatrix<T: Real>(_ rows: Int, _ columns: Int, seed: UInt64, deviation: Double = 1) -> Matrix<T> {
+  var random = RandomGenerator(seed: seed)
+  return matrix(rows, columns) { _ in T(random.normal() * deviation) }
+}
+
+func randomVector<T: Real>(_ count: Int, seed: UInt64, deviation: Double = 1) -> Vector<T> {
+  Vector(randomMatrix(1, count, seed: seed, deviation: deviation).pointer, count: count)
+}
+
+extension Vector {
+  var array: [Scalar] { Array(buffer) }
+}
+
+extension Matrix {
+  var array: [Scalar] { (0..<rows).flatMap { row in (0..<columns).map { pointer[row * stride + $0] } } }
+}
+
+func dot<T: Real>(_ a: Matrix<T>, _ b: Matrix<T>) -> T {
+  zip(a.array, b.array).reduce(0) { $0 + $1.0 * $1.1 }
+}
+
+/// The largest difference between a gradient and central differences of `loss`, relative to the gradient's largest
+/// element.
+///
+/// Every `stride`-th element of `x` is moved.
+func gradientError(
+  of x: Vector<Double>, gradient: [Double], every step: Int = 1, move: Double = 1e-5, loss: () -> Double
+) -> Double {
+  var worst = 0.0
+  let largest = max(gradient.map(abs).max() ?? 0, 1e-4)
+  for i in stride(from: 0, to: x.count, by: step) {
+    let old = x.pointer[i]
+    x.pointer[i] = old + move
+    let above = loss()
+    x.pointer[i] = old - move
+    let below = loss()
+    x.pointer[i] = old
+    worst = max(worst, abs((above - below) / (2 * move) - gradient[i]) / largest)
+  }
+  return worst
+}
+
+/// A small transformer over random tokens, and one training step of it.
+struct Sample<Scalar: Real> {
+  let model: Transformer<CPUOperations<Scalar>>
+  let tokens: [Int32]
+  let targets: [Int32]
+  let sequences: Int
+  let length: Int
+
+  init(
+    _ configuration: ModelConfiguration, sequences: Int = 2, length: Int = 7, pool: WorkerPool = Pools.one,
+    training: Bool = true, microBatches: Int = 1, seed: UInt64 = 1
+  ) throws {
+    model = try Transformer(
+      configuration, device: CPUOperations(pool: pool), batch: (sequences, length), training: training,
+      microBatches: microBatches, seed: seed)
+    var random = RandomGenerator(seed: seed &+ 100)
+    tokens = (0..<sequences * length).map { _ in Int32(random.below(configuration.vocabularySize)) }
+    // One token in five is not scored.
+    targets = (0..<sequences * length).map {
+      $0 % 5 == 3 ? -1 : Int32(random.below(configuration.vocabularySize))
+    }
+    (self.sequences, self.length) = (sequences, length)
+  }
+
+  func forward(_ mode: Transformer<CPUOperations<Scalar>>.Mode = .training(step: 3, microBatch: 0)) {
+    tokens.withUnsafeBufferPointer {
+      model.forward(tokens: $0, sequences: sequences, length: length, mode: mode)
+    }
+  }
+
+  func loss(
+    _ mode: Transformer<CPUOperations<Scalar>>.Mode = .training(step: 3, microBatch: 0),
+    smoothing: Double = 0.1
+  ) -> Loss {
+    forward(mode)
+    return targets.withUnsafeBufferPointer { model.loss(targets: $0, labelSmoothing: smoothing) }
+  }
+}
+
+func smallConfiguration(
+  _ norm: ModelConfiguration.Norm = .post, memory: Bool = true, dropout: Double = 0, batchNorm: Bool = true
+) -> ModelConfiguration {
+  var configuration = ModelConfiguration()
+  configuration.layers = 2
+  configuration.dim = 12
+  configuration.heads = 3
+  configuration.context = 9
+  configuration.dropout = dropout
+  configuration.norm = norm
+  configuration.vocabularySize = 29
+  if memory {
+    var memory = ModelConfiguration.Memory()
+    memory.layers = [2]
+    memory.subkeys = 6
+    memory.heads = 2
+    memory.topk = 4
+    memory.queryDim = 8
+    memory.batchNorm = batchNorm
+    configuration.memory = memory
+  }
+  return configuration
+}

@@ -1,0 +1,152 @@
+import Foundation
+import Support
+import Testing
+
+import Tokenization
+
+@Suite struct BPEEncoderTests {
+  /// Merges that need not come from learning: any pair of what exists so far, in any order.
+  private func randomTokenizer(_ random: inout RandomGenerator, letters: Int, preTokenizer: PreTokenizer) -> Tokenizer {
+    var tokens = ByteAlphabet.bytes.map { [$0] }
+    var merges: [Tokenizer.Merge] = []
+    let alphabet = (0..<letters).map { UInt32(ByteAlphabet.ranks[97 + $0]) }
+    var usable = alphabet
+    for _ in 0..<random.below(20) {
+      let (left, right) = (usable[random.below(usable.count)], usable[random.below(usable.count)])
+      if tokens[Int(left)].count + tokens[Int(right)].count > 12 { continue }
+      if merges.contains(where: { $0.left == left && $0.right == right }) { continue }
+      merges.append(.init(left: left, right: right, result: UInt32(tokens.count)))
+      usable.append(UInt32(tokens.count))
+      tokens.append(tokens[Int(left)] + tokens[Int(right)])
+    }
+    return Tokenizer(
+      mode: .byteLevel, preTokenizer: preTokenizer, tokens: tokens, merges: merges.shuffled(using: &random),
+      specialTokens: [])
+  }
+
+  @Test func equalsTheDefinitionForAnyMerges() {
+    for seed in 0..<1500 {
+      var random = RandomGenerator(seed: UInt64(seed))
+      let letters = 1 + random.below(3)
+      let tokenizer = randomTokenizer(&random, letters: letters, preTokenizer: .none)
+      let encoder = BPEEncoder(tokenizer)
+      for length in [4, 30, 300] {
+        let word = Array(Make.word(&random, letters: letters, maximumLength: length).utf8)
+        let symbols = word.map { UInt32(ByteAlphabet.ranks[Int($0)]) }
+        let expected = ReferenceBPE.encode(symbols, tokenizer.merges)
+        // Twice: the second time from the cache.
+        #expect(encoder.encode(word) == expected, "seed \(seed)")
+        #expect(encoder.encode(word) == expected, "seed \(seed), cached")
+      }
+    }
+  }
+
+  /// Short words are scanned, long ones go through a heap: a byte that merges with nothing moves a word from one side of
+  /// the limit to the other and must not change it.
+  @Test func scanAndHeapAgree() {
+    for seed in 0..<300 {
+      var random = RandomGenerator(seed: UInt64(seed))
+      let encoder = BPEEncoder(randomTokenizer(&random, letters: 2, preTokenizer: .none))
+      let word = (0..<120).map { _ in UInt8(97 + random.below(2)) }
+      for length in 90..<105 {
+        let part = Array(word[..<length])
+        #expect(
+          encoder.encode(part) + encoder.encode([0x7a]) == encoder.encode(part + [0x7a]), "seed \(seed), \(length)")
+      }
+    }
+  }
+
+  @Test(arguments: [PreTokenizer.gpt2, .cl100k, .llama3, .o200k, .whitespace, .none])
+  func decodingGivesTheBytesBack(preTokenizer: PreTokenizer) throws {
+    let texts = Adversarial.texts + [String(Fixture.multilingual.prefix(20000))]
+    let tokenizer = try Make.tokenizer(texts, preTokenizer: preTokenizer, merges: 500)
+    let encoder = BPEEncoder(tokenizer)
+    for text in texts { #expect(try tokenizer.decode(encoder.encode(Array(text.utf8))) == Array(text.utf8)) }
+    var random = RandomGenerator(seed: 1)
+    for length in [1, 2, 3, 7, 100, 5000] {
+      for _ in 0..<20 {
+        let bytes = (0..<length).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        #expect(try tokenizer.decode(encoder.encode(bytes)) == bytes, "bytes that are no UTF-8")
+      }
+    }
+  }
+
+  @Test func batchesEqualDocuments() throws {
+    let texts = Adversarial.texts
+    let encoder = BPEEncoder(try Make.tokenizer([Fixture.prose], merges: 1000))
+    var bytes: [UInt8] = []
+    var ranges: [Range<Int>] = []
+    for text in texts {
+      ranges.append(bytes.count..<(bytes.count + text.utf8.count))
+      bytes += Array(text.utf8) + Array("between".utf8)
+    }
+    let batch = bytes.withUnsafeBufferPointer { encoder.encode($0, documents: ranges) }
+    #expect(batch.ends.count == texts.count)
+    for (index, text) in texts.enumerated() {
+      #expect(batch.withDocument(index, Array.init) == encoder.encode(Array(text.utf8)))
+    }
+  }
+
+  @Test func manyThreadsShareAnEncoder() throws {
+    let lines = Fixture.prose.split(separator: "\n").map { Array($0.utf8) }
+    let encoder = BPEEncoder(try Make.tokenizer([Fixture.prose], merges: 2000))
+    let expected = lines.map { encoder.encode($0) }
+    let pool = WorkerPool(threads: 4)
+    defer { pool.close() }
+    nonisolated(unsafe) let results = UnsafeMutablePointer<[UInt32]>.allocate(capacity: lines.count)
+    results.initialize(repeating: [], count: lines.count)
+    defer {
+      results.deinitialize(count: lines.count)
+      results.deallocate()
+    }
+    pool.forEach(lines.count) { index, _ in results[index] = encoder.encode(lines[index]) }
+    #expect((0..<lines.count).allSatisfy { results[$0] == expected[$0] })
+  }
+
+  /// The text of a special token is text.
+  @Test func specialTokensInTextAreText() throws {
+    let tokenizer = try Make.tokenizer(["<|endoftext|> <|endoftext|>"], preTokenizer: .none, merges: 100)
+    let ids = BPEEncoder(tokenizer).encode(Array("<|endoftext|>".utf8))
+    #expect(!ids.contains(tokenizer.endOfDocument!))
+    #expect(try tokenizer.decode(ids) == Array("<|endoftext|>".utf8))
+    #expect(try tokenizer.decode([tokenizer.endOfDocument!]) == [])
+    #expect(try tokenizer.decode([tokenizer.endOfDocument!], keepsSpecialTokens: true) == Array("<|endoftext|>".utf8))
+    #expect(throws: Failure.self) { try tokenizer.decode([UInt32(tokenizer.vocabulary.count)]) }
+  }
+
+  @Test func worstCaseWordsAreNearlyLinear() throws {
+    let tokenizer = try Make.tokenizer([String(repeating: "a", count: 4096)], preTokenizer: .none, merges: 20)
+    let encoder = BPEEncoder(tokenizer)
+    func seconds(_ count: Int) -> Double {
+      let word = [UInt8](repeating: 97, count: count)
+      let started = Progress.now()
+      let ids = encoder.encode(word)
+      let seconds = Progress.now() - started
+      // 4096 learned: 2^12 letters become one token.
+      #expect(ids.count == count / 4096)
+      return seconds
+    }
+    _ = seconds(1 << 16)
+    // Sixteen times the length; quadratic would be 256 times the time. A busy machine may add some.
+    #expect(seconds(1 << 20) < 100 * max(seconds(1 << 16), 1e-4))
+  }
+
+  @Test func wordModePieces() throws {
+    let tokenizer = try Make.tokenizer(["low low low lower lower newest newest"], mode: .word, merges: 12)
+    let encoder = BPEEncoder(tokenizer)
+    func pieces(_ text: String) -> String {
+      var out: [UInt8] = []
+      Array(text.utf8).withUnsafeBufferPointer { _ = encoder.appendPieces(of: $0, to: &out) }
+      return String(decoding: out, as: UTF8.self)
+    }
+    #expect(pieces("low lower") == "low lower")
+    #expect(pieces("  low   lower \n low ") == "  low   lower \n low ", "every separator stays")
+    #expect(pieces("slow") == "s@@ low")
+    #expect(pieces("zé") == "z@@ é", "unknown characters are pieces of their own")
+    #expect(pieces("") == "" && pieces(" ") == " ")
+    let ids = encoder.encode(Array("low z low".utf8))
+    #expect(ids.contains(tokenizer.unknown!))
+    #expect(String(decoding: try tokenizer.decode(ids), as: UTF8.self) == "low <unk>low")
+    #expect(String(decoding: try tokenizer.decode(encoder.encode(Array(" low  lower ".utf8))), as: UTF8.self) == "low lower")
+  }
+}

@@ -1,0 +1,118 @@
+import Support
+import Testing
+
+import Tokenization
+
+@Suite struct BPETrainerTests {
+  private func check(_ words: [(String, Int)], mode: Tokenizer.Mode, limit: Int, minimum: Int, _ note: String) throws {
+    let learned = try Make.learn(Make.counts(words), mode: mode, limit: limit, minimumCount: minimum)
+    let texts = learned.symbolTexts()
+    let ours = learned.merges.map {
+      ReferenceBPE.Merge(left: texts[Int($0.left)], right: texts[Int($0.right)], count: $0.count)
+    }
+    let symbols = words.map { word, count in
+      var symbols = word.unicodeScalars.map { Array(String($0).utf8) }
+      if mode == .word {
+        symbols[symbols.count - 1] += EndOfWord.mark
+      } else {
+        symbols = word.utf8.map { [$0] }
+      }
+      return (symbols, count)
+    }
+    let reference = ReferenceBPE.learn(
+      words: symbols, alphabet: learned.alphabet, limit: limit, minimumCount: minimum,
+      tieBreak: mode == .word ? .largestStrings : .smallestIDs)
+    #expect(ours == reference, "\(note): \(words)")
+  }
+
+  @Test(arguments: Tokenizer.Mode.allCases) func equalsRecountingEverything(mode: Tokenizer.Mode) throws {
+    for seed in 0..<2000 {
+      var random = RandomGenerator(seed: UInt64(seed))
+      let letters = 1 + random.below(4)
+      var words: [String: Int] = [:]
+      for _ in 0...random.below(8) {
+        words[Make.word(&random, letters: letters, maximumLength: 12)] = 1 + random.below(3)
+      }
+      try check(
+        words.sorted { $0.key < $1.key }, mode: mode, limit: 12 + random.below(30), minimum: 1 + random.below(2),
+        "seed \(seed)")
+    }
+  }
+
+  @Test(arguments: Tokenizer.Mode.allCases) func runsAndSelfPairs(mode: Tokenizer.Mode) throws {
+    for word in ["aaa", "aaaa", "aaaaa", "aaaaaaaaaaaaaaaa", "abab", "ababa", "aabaabaab", "aaabaaab", "bababbaabb"] {
+      try check([(word, 3)], mode: mode, limit: 20, minimum: 1, word)
+      try check([(word, 3), ("b" + word, 2), (word + word, 1)], mode: mode, limit: 40, minimum: 1, word)
+    }
+    try check([("日本語日本", 2), ("本日", 2), ("é", 9), ("né", 2)], mode: mode, limit: 30, minimum: 1, "many bytes")
+  }
+
+  @Test func countsBeyondThirtyTwoBits() throws {
+    let words = [("ab", 1 << 40), ("cd", (1 << 40) + 1), ("abcd", 1 << 32), ("xy", (1 << 32) - 1)]
+    try check(words, mode: .byteLevel, limit: 5, minimum: 1, "large counts")
+    let learned = try Make.learn(Make.counts(words), mode: .byteLevel, limit: 1)
+    #expect(learned.merges[0].count == (1 << 40) + 1 + (1 << 32))
+  }
+
+  @Test func stopsWhereNothingIsFrequentEnough() throws {
+    let words = Make.counts([("abc", 3), ("xyz", 1)])
+    #expect(try Make.learn(words, mode: .byteLevel, limit: 1000, minimumCount: 2).merges.count == 2)
+    #expect(try Make.learn(words, mode: .byteLevel, limit: 1000, minimumCount: 1).merges.count == 4)
+    #expect(try Make.learn(words, mode: .byteLevel, limit: 0).merges.isEmpty)
+    #expect(try Make.learn(words, mode: .byteLevel, limit: 1000, minimumCount: 4).merges.isEmpty)
+  }
+
+  @Test(arguments: Tokenizer.Mode.allCases) func emptyAndOneCharacterTexts(mode: Tokenizer.Mode) throws {
+    for texts in [[], [""], ["\n\n \n"], ["a b c a b c"]] as [[String]] {
+      let splitter = mode == .word ? PreTokenizer.words : .none
+      let learned = try Make.learn(Make.counts(texts, splitter), mode: mode, limit: 10, minimumCount: 2)
+      if mode == .word { #expect(learned.merges.isEmpty) }
+    }
+  }
+
+  @Test(arguments: Tokenizer.Mode.allCases) func orderOfWordsDoesNotMatter(mode: Tokenizer.Mode) throws {
+    var random = RandomGenerator(seed: 5)
+    for _ in 0..<100 {
+      var words: [String: Int] = [:]
+      for _ in 0..<20 { words[Make.word(&random, letters: 3, maximumLength: 8)] = 1 + random.below(2) }
+      let sorted = words.sorted { $0.key < $1.key }
+      let first = try Make.learn(Make.counts(sorted), mode: mode, limit: 60)
+      let second = try Make.learn(Make.counts(sorted.shuffled(using: &random)), mode: mode, limit: 60)
+      #expect(first.merges == second.merges)
+    }
+  }
+
+  /// Inside a word a literal `</w>` is never completed to a symbol; at its end the mark is the one that counts.
+  @Test func literalEndOfWord() throws {
+    let counts = Make.counts(["a</w>z a</w>z a</w> a</w> </w> </w> </w>x </w>x"], .words)
+    let learned = try Make.learn(counts, mode: .word, limit: 1000)
+    let texts = learned.symbolTexts()
+    #expect(Set(texts).count == texts.count, "no two symbols with one text")
+    for merge in learned.merges {
+      #expect(!texts[Int(merge.left)].suffix(4).elementsEqual(EndOfWord.mark), "what ends a word is never a left part")
+    }
+    #expect(texts.contains(Array("</w></w>".utf8)), "the word </w> becomes one symbol with its mark")
+    // Codes and encoder agree about all of it.
+    let codes = try MergeCodes.read(MergeCodes.write(learned, format: .subwordNMT), file: "codes")
+    var pieces: [UInt8] = []
+    let text = Array("</w> a</w>".utf8)
+    text.withUnsafeBufferPointer { _ = BPEEncoder(codes).appendPieces(of: $0, to: &pieces) }
+    #expect(String(decoding: pieces, as: UTF8.self) == "</w> a</w>")
+  }
+
+  @Test func noSymbolBecomesASpecialToken() throws {
+    let counts = Make.counts([("<|endoftext|>", 9), ("<unk>", 9)])
+    let learned = try Make.learn(
+      counts, mode: .byteLevel, limit: 1000, reserved: ["<|endoftext|>", "<unk>"])
+    let texts = learned.symbolTexts()
+    #expect(!texts.contains(Array("<|endoftext|>".utf8)) && !texts.contains(Array("<unk>".utf8)))
+    #expect(texts.contains { $0.count > 8 }, "its parts are merged like any text")
+  }
+
+  @Test func oneVeryLongWord() throws {
+    let word = String(repeating: "a", count: 1 << 20)
+    let learned = try Make.learn(Make.counts([(word, 1)]), mode: .byteLevel, limit: 30)
+    // Doubling runs of one letter: 2^20 - 1 overlapping pairs, then 2^19 - 1 …
+    #expect(learned.merges.map(\.count) == (0..<20).map { (1 << (20 - $0)) - 1 })
+  }
+}

@@ -1,0 +1,189 @@
+import Foundation
+import Support
+import Testing
+import Tokenization
+
+/// Ours against the tokenizers that people use, run by the interpreter that `PKM_PEERS_PYTHON` names, in which
+/// Tests/Peers/requirements.txt is installed.
+@Suite(.enabled(if: Peers.python != nil, "PKM_PEERS_PYTHON is not set")) struct PeerTests {
+  private static let realTexts = [Fixture.prose, Fixture.multilingual]
+  /// What trainers get: whole texts, not lines.
+  private static let byteLevel: [PreTokenizer] = [.gpt2, .cl100k, .llama3, .o200k, .whitespace, .none]
+
+  /// Lines of real text, the adversarial list, and random strings of awkward characters.
+  private static let encodeTexts: [String] = {
+    var texts = Adversarial.texts
+    texts += Fixture.multilingual.split(separator: "\n").map(String.init)
+    texts += Fixture.prose.split(separator: "\n").prefix(500).map(String.init)
+    texts.append(String(Fixture.prose.prefix(50_000)))
+    var random = RandomGenerator(seed: 11)
+    let characters = Array(
+      "abz ABZ  109'’sStTlLdDmMvVeErR \n\r\t.,/!-é日本\u{301}\u{a0}\u{3000}\u{2028}ſǅʰª٣½Ⅷ🙂\u{200d}\u{0}\u{85}".unicodeScalars)
+    for _ in 0..<4000 {
+      var text = String.UnicodeScalarView()
+      for _ in 0..<random.below(14) { text.append(characters[random.below(characters.count)]) }
+      texts.append(String(text))
+    }
+    return texts
+  }()
+
+  @Test func characterClassesOfEveryCodePoint() throws {
+    let classes = Array(try Peers.run(["classes-tokenizers"]).utf8)
+    let differing = (0..<0x110000).filter { point in
+      !(0xd800..<0xe000).contains(point) && classes[point] - 0x30 != CharacterClasses.classOf(point)
+    }
+    #expect(differing.isEmpty)
+  }
+
+  @Test(arguments: byteLevel) func byteLevelMerges(preTokenizer: PreTokenizer) throws {
+    // A text without pre-tokens is one word; short ones keep the peer's time down.
+    let texts = preTokenizer == .none ? Adversarial.texts : Self.realTexts + Adversarial.texts
+    let learned = try Make.learn(
+      Make.counts(texts, preTokenizer), mode: .byteLevel, limit: 3000, minimumCount: 2)
+    let symbols = learned.symbolTexts().map { String(decoding: ByteAlphabet.encode($0), as: UTF8.self) }
+    let ours = learned.merges.map { "\(symbols[Int($0.left)]) \(symbols[Int($0.right)])" }
+    let theirs = try Peers.run(
+      ["learn-tokenizers", "3000", "2", preTokenizer.pattern ?? preTokenizer.rawValue], texts: texts)
+    #expect(ours.count > 100)
+    #expect(ours == Peers.lines(theirs))
+  }
+
+  @Test(arguments: byteLevel) func byteLevelIDs(preTokenizer: PreTokenizer) throws {
+    let tokenizer = try Make.tokenizer(Self.realTexts, preTokenizer: preTokenizer, merges: 3000)
+    try compareIDs(tokenizer, Self.encodeTexts)
+  }
+
+  @Test func wordIDs() throws {
+    let tokenizer = try Make.tokenizer(Self.realTexts, mode: .word, merges: 3000)
+    try compareIDs(tokenizer, Self.encodeTexts)
+  }
+
+  private func compareIDs(_ tokenizer: Tokenizer, _ texts: [String]) throws {
+    let scratch = try PeerScratch()
+    let file = try scratch.write("tokenizer.json", TokenizerJSON.write(tokenizer))
+    let theirs = Peers.lines(try Peers.run(["encode-tokenizers", file], texts: texts))
+    let encoder = BPEEncoder(tokenizer)
+    #expect(theirs.count == texts.count)
+    for (text, line) in zip(texts, theirs) {
+      #expect(encoder.encode(Array(text.utf8)).map(String.init).joined(separator: " ") == line, "\(text)")
+    }
+  }
+
+  /// What the library writes back, we read, and it is the same tokenizer.
+  @Test(arguments: byteLevel + [.words]) func resaved(preTokenizer: PreTokenizer) throws {
+    let mode = preTokenizer == .words ? Tokenizer.Mode.word : .byteLevel
+    let tokenizer = try Make.tokenizer(Self.realTexts, mode: mode, preTokenizer: preTokenizer, merges: 300)
+    let scratch = try PeerScratch()
+    let json = try TokenizerJSON.write(tokenizer)
+    let resaved = Array(try Peers.run(["resave-tokenizers", scratch.write("tokenizer.json", json)]).utf8)
+    #expect(try TokenizerJSON.write(TokenizerJSON.read(resaved, file: "resaved")) == json)
+    let (a, b) = (try JSONSerialization.jsonObject(with: Data(json)), try JSONSerialization.jsonObject(with: Data(resaved)))
+    #expect((a as! NSDictionary) == (b as! NSDictionary))
+  }
+
+  @Test(arguments: [("r50k_base", PreTokenizer.gpt2), ("cl100k_base", .cl100k), ("o200k_base", .o200k)])
+  func idsOfTiktoken(encoding: String, preTokenizer: PreTokenizer) throws {
+    let tokenizer = try Make.tokenizer(Self.realTexts, preTokenizer: preTokenizer, merges: 3000)
+    let scratch = try PeerScratch()
+    let file = try scratch.write("\(encoding).tiktoken", TiktokenFile.write(tokenizer))
+    let pattern = try JSONDecoder().decode(String.self, from: Data(Peers.run(["tiktoken-pattern", encoding]).utf8))
+    let theirs = Peers.lines(try Peers.run(["encode-tiktoken", file, pattern], texts: Self.encodeTexts))
+    let encoder = BPEEncoder(try TokenizerFile.load(file))
+    #expect(theirs.count == Self.encodeTexts.count)
+    for (text, line) in zip(Self.encodeTexts, theirs) {
+      #expect(encoder.encode(Array(text.utf8)).map(String.init).joined(separator: " ") == line, "\(text)")
+    }
+  }
+
+  /// Texts on which subword-nmt's own ways with white space and `</w>` do not show: no literal mark, no character that
+  /// Python takes for a space or a line end besides space and line feed.
+  private static let plainTexts = (realTexts.map { String($0.prefix(60_000)) } + Adversarial.texts).filter { text in
+    !text.contains("</w>")
+      && !text.unicodeScalars.contains { $0 != " " && $0 != "\n" && ($0.properties.isWhitespace || (0x1c...0x1f).contains($0.value)) }
+  }
+
+  @Test(arguments: [1, 2, 3]) func codesOfSubwordNMT(minimumCount: Int) throws {
+    let learned = try Make.learn(
+      Make.counts(Self.plainTexts.map { $0 + "\n" }, .words), mode: .word, limit: 1000, minimumCount: minimumCount)
+    let theirs = try Peers.run(
+      ["learn-subword-nmt", "1000", "\(minimumCount)"], texts: Self.plainTexts.map { $0 + "\n" })
+    #expect(learned.merges.count > 500)
+    #expect(String(decoding: MergeCodes.write(learned, format: .subwordNMT), as: UTF8.self) == theirs)
+  }
+
+  @Test(arguments: ["0.2", "0.1"]) func piecesOfSubwordNMT(version: String) throws {
+    let learned = try Make.learn(Make.counts(Self.realTexts, .words), mode: .word, limit: 1500)
+    var codes = String(decoding: MergeCodes.write(learned, format: .subwordNMT), as: UTF8.self)
+    // In 0.1 the mark is a symbol that is merged like others.
+    if version == "0.1" { codes = "t h\nth e\nthe </w>\ne </w>\nn d\na nd\nand </w>\ni n\nin g\ning </w>\n" }
+    let scratch = try PeerScratch()
+    let file = try scratch.write("codes", Array(codes.utf8))
+    let texts = Self.plainTexts.flatMap { $0.split(separator: "\n").map(String.init) }
+    let theirs = Peers.lines(try Peers.run(["apply-subword-nmt", file], texts: texts))
+    #expect(theirs.count == texts.count)
+    let encoder = BPEEncoder(try TokenizerFile.load(file))
+    for (text, line) in zip(texts, theirs) {
+      var pieces: [UInt8] = []
+      Array(text.utf8).withUnsafeBufferPointer { _ = encoder.appendPieces(of: $0, to: &pieces) }
+      // It joins runs of spaces, we keep them.
+      func normalized(_ bytes: some Sequence<UInt8>) -> [String] {
+        String(decoding: Array(bytes), as: UTF8.self).split(separator: " ").map(String.init)
+      }
+      let expected = try JSONDecoder().decode(String.self, from: Data(line.utf8))
+      #expect(normalized(pieces) == normalized(expected.utf8), "\(text)")
+    }
+  }
+}
+
+/// Runs Tests/Peers/bpe_peers.py.
+enum Peers {
+  static let python = ProcessInfo.processInfo.environment["PKM_PEERS_PYTHON"]
+  private static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().appendingPathComponent("Peers/bpe_peers.py").path
+
+  /// Texts go in as JSON lines; what comes out is returned.
+  static func run(_ arguments: [String], texts: [String] = []) throws -> String {
+    let scratch = try PeerScratch()
+    var input: [UInt8] = []
+    for text in texts {
+      Array(text.utf8).withUnsafeBytes { JSONText.quote($0, into: &input) }
+      input.append(0x0a)
+    }
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: python!)
+    process.arguments = [script] + arguments
+    process.standardInput = try FileHandle(
+      forReadingFrom: URL(fileURLWithPath: scratch.write("in", input)))
+    let (output, errors) = (try scratch.write("out", []), try scratch.write("err", []))
+    process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: output))
+    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors))
+    try process.run()
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else {
+      throw Failure(.failed, "\(arguments.first ?? ""): \(try String(contentsOfFile: errors, encoding: .utf8))")
+    }
+    return try String(contentsOfFile: output, encoding: .utf8)
+  }
+
+  /// Lines without the last end. Not `split`, which takes CR LF for one character.
+  static func lines(_ text: String) -> [String] {
+    var lines = Array(text.utf8).split(separator: 0x0a, omittingEmptySubsequences: false)
+    if lines.last?.isEmpty == true { lines.removeLast() }
+    return lines.map { String(decoding: $0, as: UTF8.self) }
+  }
+}
+
+/// A directory for the files that travel to a peer.
+final class PeerScratch {
+  private let url = FileManager.default.temporaryDirectory.appendingPathComponent("pkm-\(UUID().uuidString)")
+
+  init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
+
+  deinit { try? FileManager.default.removeItem(at: url) }
+
+  func write(_ name: String, _ bytes: [UInt8]) throws -> String {
+    let file = url.appendingPathComponent(name)
+    try Data(bytes).write(to: file)
+    return file.path
+  }
+}

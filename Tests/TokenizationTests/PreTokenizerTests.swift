@@ -1,0 +1,104 @@
+import Support
+import Testing
+
+import Tokenization
+
+@Suite struct PreTokenizerTests {
+  static let lossless: [PreTokenizer] = [.gpt2, .cl100k, .llama3, .o200k, .whitespace, .none]
+
+  private func split(_ text: String, _ preTokenizer: PreTokenizer) -> [String] {
+    preTokenizer.split(Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  @Test func gpt2() {
+    #expect(split("Hello world's 12 x!  \n y", .gpt2) == ["Hello", " world", "'s", " 12", " x", "!", "  \n", " y"])
+    #expect(split("I'LL i'll ''s", .gpt2) == ["I", "'", "LL", " i", "'ll", " ''", "s"])
+    #expect(split("a  b", .gpt2) == ["a", " ", " b"])
+    #expect(split("a\u{a0}b", .gpt2) == ["a", "\u{a0}", "b"])
+    #expect(split("cafe\u{301}s", .gpt2) == ["cafe", "\u{301}", "s"])
+    #expect(split("tail  ", .gpt2) == ["tail", "  "])
+  }
+
+  @Test func cl100k() {
+    #expect(split("I'LL go12345 (x)\n\n y", .cl100k) == ["I", "'LL", " go", "123", "45", " (", "x", ")\n\n", " y"])
+    #expect(split("a \n  b", .cl100k) == ["a", " \n", " ", " b"])
+    #expect(split("a\n  ", .cl100k) == ["a", "\n  "])
+    #expect(split("a\n  ", .llama3) == ["a", "\n", "  "])
+    #expect(split("\tx \u{3000}y", .cl100k) == ["\tx", " ", "\u{3000}y"])
+  }
+
+  @Test func o200k() {
+    #expect(split("CamelCase HTTPServer don't", .o200k) == ["Camel", "Case", " HTTPServer", " don't"])
+    #expect(split("日本A日x 日本A", .o200k) == ["日本A日x", " 日本", "A"], "capitals are given back where nothing follows")
+    #expect(split("a/b//\n/c", .o200k) == ["a", "/b", "//\n/", "c"])
+  }
+
+  @Test func wordsAndWhitespace() {
+    #expect(split(" a\tb  c\nd\r", .words) == ["a\tb", "c", "d\r"])
+    #expect(split("a\tb  c\n", .whitespace) == ["a", "\t", "b", " ", " c", "\n"])
+  }
+
+  @Test(arguments: lossless) func piecesJoinToTheText(preTokenizer: PreTokenizer) {
+    var random = RandomGenerator(seed: 3)
+    for text in Adversarial.texts + [Fixture.multilingual] {
+      #expect(preTokenizer.split(Array(text.utf8)).flatMap { $0 } == Array(text.utf8))
+    }
+    for _ in 0..<2000 {
+      let bytes = (0..<random.below(12)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+      let pieces = preTokenizer.split(bytes)
+      #expect(pieces.flatMap { $0 } == bytes && pieces.allSatisfy { !$0.isEmpty }, "\(bytes)")
+    }
+  }
+
+  /// Parts cut at safe places have together the pre-tokens of the whole, whatever the text.
+  @Test(arguments: lossless + [.words]) func safeCutsAreSafe(preTokenizer: PreTokenizer) {
+    var random = RandomGenerator(seed: 4)
+    let characters = Array("ab A1'’s \n\r\t.,/é日\u{301}\u{a0}\u{3000}\u{2028}ſ\u{0}".unicodeScalars)
+    var cuts = 0
+    for _ in 0..<20000 {
+      var text = String.UnicodeScalarView()
+      for _ in 0..<random.below(12) { text.append(characters[random.below(characters.count)]) }
+      var bytes = Array(String(text).utf8)
+      // Now and then broken UTF-8.
+      if random.below(4) == 0 && !bytes.isEmpty { bytes.remove(at: random.below(bytes.count)) }
+      guard let (first, last) = bytes.withUnsafeBufferPointer(preTokenizer.safeCuts) else { continue }
+      for cut in [first, last] {
+        cuts += 1
+        let parts = preTokenizer.split(Array(bytes[..<cut])) + preTokenizer.split(Array(bytes[cut...]))
+        #expect(parts == preTokenizer.split(bytes), "\(bytes) at \(cut)")
+      }
+    }
+    #expect(preTokenizer == .none ? cuts == 0 : cuts > 5000)
+  }
+
+  @Test(arguments: lossless + [.words]) func countsDoNotDependOnPieces(preTokenizer: PreTokenizer) {
+    let text = Array((Fixture.prose.prefix(6000) + Fixture.multilingual.prefix(6000)).utf8)
+    func counts(_ sizes: (Int) -> Int) -> [[UInt8]: Int] {
+      let counter = PreTokenCounter(preTokenizer)
+      var start = 0
+      while start < text.count {
+        let end = min(text.count, start + sizes(start))
+        text.withUnsafeBufferPointer {
+          counter.join(counter.countInside(UnsafeBufferPointer(rebasing: $0[start..<end])))
+        }
+        start = end
+      }
+      counter.endText()
+      let words = counter.finish()
+      var counts: [[UInt8]: Int] = [:]
+      for word in 0..<words.distinct { counts[Array(words.bytes[words.range(of: word)])] = words.counts[word] }
+      return counts
+    }
+    var expected: [[UInt8]: Int] = [:]
+    for piece in preTokenizer.split(text) { expected[piece, default: 0] += 1 }
+    for size in [1, 2, 3, 7, 64, 1000, 100_000] { #expect(counts { _ in size } == expected, "pieces of \(size)") }
+    #expect(counts { 1 + $0 % 97 } == expected)
+  }
+
+  @Test func illFormedBytesAreCharactersOfTheirOwn() {
+    // Stray continuation, truncated, overlong, surrogate, beyond Unicode: each byte is of class other.
+    for bytes in [[0x80], [0xe3, 0x81], [0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xff]] as [[UInt8]] {
+      #expect(PreTokenizer.gpt2.split([0x61] + bytes + [0x62]) == [[0x61], bytes, [0x62]])
+    }
+  }
+}

@@ -1,0 +1,157 @@
+import Foundation
+import Support
+
+import Tokenization
+
+/// BPE by its definition: after every merge everything is counted again. Slow, obvious, and the judge of the fast one.
+enum ReferenceBPE {
+  struct Merge: Equatable {
+    let left, right: [UInt8]
+    let count: Int
+  }
+
+  /// Words as lists of symbols with counts. Symbols are texts; ids are places in `order`.
+  static func learn(
+    words: [(symbols: [[UInt8]], count: Int)], alphabet: [[UInt8]], limit: Int, minimumCount: Int,
+    tieBreak: BPETrainer.TieBreak
+  ) -> [Merge] {
+    var words = words
+    var ids: [[UInt8]: Int] = [:]
+    for (id, symbol) in alphabet.enumerated() { ids[symbol] = id }
+    var merges: [Merge] = []
+    while merges.count < limit {
+      var counts: [Pair: Int] = [:]
+      for word in words {
+        for (left, right) in zip(word.symbols, word.symbols.dropFirst()) {
+          counts[Pair(left: left, right: right), default: 0] += word.count
+        }
+      }
+      func isBetter(_ a: (key: Pair, value: Int), _ b: (key: Pair, value: Int)) -> Bool {
+        if a.value != b.value { return a.value > b.value }
+        switch tieBreak {
+        case .smallestIDs:
+          return (ids[a.key.left]!, ids[a.key.right]!) < (ids[b.key.left]!, ids[b.key.right]!)
+        case .largestStrings:
+          if a.key.left != b.key.left { return b.key.left.lexicographicallyPrecedes(a.key.left) }
+          return b.key.right.lexicographicallyPrecedes(a.key.right)
+        }
+      }
+      guard let best = counts.min(by: isBetter), best.value >= minimumCount else { break }
+      let (left, right) = (best.key.left, best.key.right)
+      merges.append(Merge(left: left, right: right, count: best.value))
+      ids[left + right] = ids.count
+      for index in words.indices { words[index].symbols = merged(words[index].symbols, left, right) }
+    }
+    return merges
+  }
+
+  private struct Pair: Hashable {
+    let left, right: [UInt8]
+  }
+
+  private static func merged(_ symbols: [[UInt8]], _ left: [UInt8], _ right: [UInt8]) -> [[UInt8]] {
+    var result: [[UInt8]] = []
+    var index = 0
+    while index < symbols.count {
+      if index + 1 < symbols.count && symbols[index] == left && symbols[index + 1] == right {
+        result.append(left + right)
+        index += 2
+      } else {
+        result.append(symbols[index])
+        index += 1
+      }
+    }
+    return result
+  }
+
+  /// Applies the merge of lowest rank at its leftmost place until there is none.
+  static func encode(_ symbols: [UInt32], _ merges: [Tokenizer.Merge]) -> [UInt32] {
+    var symbols = symbols
+    while true {
+      var best: (rank: Int, place: Int)?
+      for place in symbols.indices.dropLast() {
+        let rank = merges.firstIndex { $0.left == symbols[place] && $0.right == symbols[place + 1] }
+        if let rank, rank < best?.rank ?? .max { best = (rank, place) }
+      }
+      guard let best else { return symbols }
+      symbols.replaceSubrange(best.place...(best.place + 1), with: [merges[best.rank].result])
+    }
+  }
+}
+
+/// What several suites build from.
+enum Make {
+  static func counts(_ words: [(String, Int)]) -> WordCounts {
+    var counts = WordCounts()
+    for (word, count) in words { counts.append(Array(word.utf8), count: count) }
+    return counts
+  }
+
+  /// The pre-tokens of texts, counted.
+  static func counts(_ texts: [String], _ preTokenizer: PreTokenizer) -> WordCounts {
+    let counter = PreTokenCounter(preTokenizer)
+    for text in texts { Array(text.utf8).withUnsafeBufferPointer { counter.countText($0) } }
+    return counter.finish()
+  }
+
+  static func learn(
+    _ counts: WordCounts, mode: Tokenizer.Mode, limit: Int, minimumCount: Int = 1, reserved: [String] = []
+  ) throws -> LearnedMerges {
+    try BPETrainer.learn(
+      mode == .word ? SymbolizedWords(charactersOf: counts) : SymbolizedWords(bytesOf: counts), limit: limit,
+      tieBreak: mode == .word ? .largestStrings : .smallestIDs, minimumCount: minimumCount, reserved: reserved)
+  }
+
+  static func tokenizer(
+    _ texts: [String], mode: Tokenizer.Mode = .byteLevel, preTokenizer: PreTokenizer = .gpt2, merges: Int
+  ) throws -> Tokenizer {
+    let splitter = mode == .word ? PreTokenizer.words : preTokenizer
+    return Tokenizer(
+      try learn(counts(texts, splitter), mode: mode, limit: merges), mode: mode, preTokenizer: splitter)
+  }
+
+  /// A word over the letters `a`…, with a taste for runs.
+  static func word(_ random: inout RandomGenerator, letters: Int, maximumLength: Int) -> String {
+    var word = ""
+    var letter = random.below(letters)
+    for _ in 0...random.below(maximumLength) {
+      if random.below(3) > 0 { letter = random.below(letters) }
+      word.unicodeScalars.append(Unicode.Scalar(UInt8(97 + letter)))
+    }
+    return word
+  }
+}
+
+/// Texts of the Fixtures folder.
+enum Fixture {
+  static let prose = text("prose.txt.zst")
+  static let multilingual = text("multilingual.txt.zst")
+
+  private static func text(_ name: String) -> String {
+    do {
+      let input = try InputFile(Bundle.module.resourceURL!.appendingPathComponent("Fixtures/\(name)").path)
+      let bytes = try [UInt8](unsafeUninitializedCapacity: 1 << 20) { buffer, count in
+        count = try input.read(into: UnsafeMutableRawBufferPointer(buffer))
+      }
+      return String(decoding: bytes, as: UTF8.self)
+    } catch { fatalError("\(error)") }
+  }
+}
+
+/// Texts that have broken one tokenizer or another.
+enum Adversarial {
+  static let texts: [String] = [
+    "", " ", "  ", "\n", "\n\n", " \n ", "a", "no final newline", "a\nb\n", "\r\n", "a\r\nb", "a\rb\r",
+    "a\tb", "a\u{a0}b", "a\u{3000}b", "a\u{200b}b", "\u{feff}first", "x\u{0b}y\u{0c}z", "a\u{1c}b\u{1f}c",
+    "a\u{85}b", "a\u{2028}b\u{2029}c", "a\u{0}b", "\u{0}", "</w>", "a</w>z", "a</w>", "@@", "x@@", "@@ @@",
+    "a @@b", "#version: 0.2", "#version:", "\"quoted\\\"", "\u{1}\u{2}\u{7f}", "<s> </s> <unk> <pad> <special0>",
+    "<|endoftext|>", "before<|endoftext|>after", String(repeating: "a", count: 5000),
+    String(repeating: "ab", count: 3000), String(repeating: "aab", count: 2000), "QUJDREVGR0hJSktMTU5PUFFSU1RVVg==",
+    "ACGTACGTTTGACGATCGATCGGGCTAAAA", "function(a,b){return a+b;}if(x==y){z();}", "日本語のテキストと漢字。カタカナ",
+    "ภาษาไทยไม่มีช่องว่าง", "👩‍👩‍👧‍👦👍🏽🇺🇸", "caf\u{e9} cafe\u{301}", "שלום עולם مرحبا بالعالم", "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 𐍈𐌰",
+    "aaa", "abab", "aaaa aaa aa a", "I'm you're we'll he'd they've it's isn't", "I'M YOU'RE WE'LL 'S 'ſ ſ's", "''s 's' 'tis",
+    " 's", "1234567890 12 3.14 ٣٤ ⅷ ½", "leading", "  leading", "trailing  ", "a  b   c    d", "\n\n  x\n  y\n",
+    "tab\t\tx", "CamelCaseHTTPServer iPhone XMLHttp", "DON'T Don't dOn'T", "a/b//c/\n/d", "...\n\n//x", "e\u{301}\u{302}x",
+    "\u{301}abc", "\u{301}", " \u{301}", "!\u{301}a", "Ǆǅǆ ʰʱ ªº", "x\u{2028}  \n\t y", "Ⅷ Ⓐ",
+  ]
+}

@@ -1,0 +1,210 @@
+import Foundation
+import Support
+import Testing
+import Tokenization
+
+@Suite struct TokenizerFormatTests {
+  private static let byteLevel: [PreTokenizer] = [.gpt2, .cl100k, .llama3, .o200k, .whitespace, .none]
+
+  private func expectSame(_ a: Tokenizer, _ b: Tokenizer) {
+    #expect(a.mode == b.mode && a.preTokenizer == b.preTokenizer && a.unknown == b.unknown)
+    #expect(a.merges == b.merges && a.specialTokens == b.specialTokens)
+    #expect(a.vocabulary.count == b.vocabulary.count)
+    #expect((0..<UInt32(a.vocabulary.count)).allSatisfy { a.vocabulary[$0] == b.vocabulary[$0] })
+  }
+
+  @Test(arguments: byteLevel) func tokenizerJSONRoundTrip(preTokenizer: PreTokenizer) throws {
+    let texts = [Fixture.multilingual] + Adversarial.texts
+    let tokenizer = try Make.tokenizer(texts, preTokenizer: preTokenizer, merges: 800)
+    let json = try TokenizerJSON.write(tokenizer)
+    let read = try TokenizerJSON.read(json, file: "tokenizer.json")
+    expectSame(tokenizer, read)
+    #expect(try TokenizerJSON.write(read) == json)
+  }
+
+  @Test func tokenizerJSONRoundTripOfWords() throws {
+    let tokenizer = try Make.tokenizer([Fixture.multilingual] + Adversarial.texts, mode: .word, merges: 800)
+    let json = try TokenizerJSON.write(tokenizer)
+    expectSame(tokenizer, try TokenizerJSON.read(json, file: "tokenizer.json"))
+  }
+
+  @Test func keysAndTheirOrder() throws {
+    let json = String(decoding: try TokenizerJSON.write(Make.tokenizer(["ab ab"], merges: 1)), as: UTF8.self)
+    var rest = json[...]
+    for key in [
+      "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder",
+      "model", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback",
+      "ignore_merges", "vocab", "merges",
+    ] {
+      let range = rest.range(of: "\"\(key)\":")
+      #expect(range != nil, "\(key) in its place")
+      if let range { rest = rest[range.upperBound...] }
+    }
+    #expect(json.contains("[\"a\", \"b\"]") && json.contains("\"<|endoftext|>\": 257"))
+    #expect(json.contains("\"!\": 0,") && json.contains("\"Ġ\": 220,"))
+  }
+
+  /// Files as other programs write them.
+  @Test func foreignTokenizerJSON() throws {
+    let bytes = ByteAlphabet.bytes.enumerated().map { rank, byte in
+      "\(JSONText.quote(String(decoding: ByteAlphabet.encode([byte]), as: UTF8.self))):\(rank + 3)"
+    }.joined(separator: ",")
+    func file(_ merges: String, _ extra: String = "") -> [UInt8] {
+      Array(
+        """
+        {"version":"1.0","added_tokens":[{"id":0,"content":"<s>","special":true},{"id":300,"content":"</s>",
+        "special":true}],"normalizer":null,"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},
+        "post_processor":{"type":"ByteLevel"},"model":{"vocab":{\(bytes),"ab":259,"\\u0120ab":260},
+        "merges":\(merges)\(extra)}}
+        """.utf8)
+    }
+    let tokenizer = try TokenizerJSON.read(file(#"["a b",["Ġ","ab"]]"#), file: "foreign.json")
+    #expect(tokenizer.vocabulary.count == 301 && tokenizer.endOfDocument == 300)
+    #expect(BPEEncoder(tokenizer).encode(Array("ab ab".utf8)) == [259, 260])
+    #expect(try tokenizer.decode([0, 259, 260, 300]) == Array("ab ab".utf8))
+    // A pre-token that is a token is taken whole, even where its merges are missing.
+    let whole = try TokenizerJSON.read(file(#"["a b"]"#, #","ignore_merges":true"#), file: "foreign.json")
+    #expect(BPEEncoder(whole).encode(Array("ab ab".utf8)) == [259, 260])
+  }
+
+  @Test func unsupportedPartsAreNamed() throws {
+    let json = String(decoding: try TokenizerJSON.write(Make.tokenizer(["ab ab"], merges: 1)), as: UTF8.self)
+    func message(_ old: String, _ new: String) -> String {
+      #expect(json.contains(old))
+      let changed = Array(json.replacingOccurrences(of: old, with: new).utf8)
+      do {
+        _ = try TokenizerJSON.read(changed, file: "x.json")
+        return "no error"
+      } catch { return "\(error)" }
+    }
+    #expect(message(#""normalizer": null"#, #""normalizer": {"type": "NFC"}"#).contains("the normalizer NFC"))
+    #expect(message(#""type": "BPE""#, #""type": "Unigram""#).contains("the model Unigram"))
+    #expect(message(#""byte_fallback": false"#, #""byte_fallback": true"#).contains("byte_fallback"))
+    #expect(message(#""add_prefix_space": false"#, #""add_prefix_space": true"#).contains("add_prefix_space"))
+    #expect(message(#""dropout": null"#, #""dropout": 0.1"#).contains("dropout 0.1"))
+    #expect(message(#""post_processor": null"#, #""post_processor": {"type": "BertProcessing"}"#).contains("Bert"))
+    #expect(message(#"["a", "b"]"#, #"["a", "bc"]"#).contains("merge 0 needs \"bc\""))
+    #expect(message(#"["a", "b"]"#, #"["a"]"#).contains("merge 0 is not a pair"))
+    #expect(message(#""model""#, #""models""#).contains("not a tokenizer.json"))
+    #expect(message(#""ab": 256"#, #""ab": -1"#).contains("no natural number"))
+    #expect(message(#""!": 0,"#, "").contains("no token for the byte 33"))
+    #expect(message("}\n}\n", "}\n").contains("at byte"))
+  }
+
+  @Test(arguments: MergeCodes.Format.allCases) func codesRoundTrip(format: MergeCodes.Format) throws {
+    let texts = [Fixture.multilingual, Fixture.prose] + Adversarial.texts + ["#version: 0.2 #version: 0.2 #version:"]
+    let learned = try Make.learn(Make.counts(texts, .words), mode: .word, limit: 1500)
+    let codes = MergeCodes.write(learned, format: format)
+    let read = try MergeCodes.read(codes, file: "codes")
+    let symbols = learned.symbolTexts()
+    #expect(read.merges.count == 1500)
+    for (merge, expected) in zip(read.merges, learned.merges) {
+      #expect(read.vocabulary[merge.left] == symbols[Int(expected.left)])
+      #expect(read.vocabulary[merge.right] == symbols[Int(expected.right)])
+    }
+    // The same pieces as the tokenizer that was learned.
+    let ours = Tokenizer(learned, mode: .word, preTokenizer: .words)
+    for text in texts {
+      var a: [UInt8] = []
+      var b: [UInt8] = []
+      Array(text.utf8).withUnsafeBufferPointer {
+        _ = BPEEncoder(ours).appendPieces(of: $0, to: &a)
+        _ = BPEEncoder(read).appendPieces(of: $0, to: &b)
+      }
+      #expect(a == b)
+    }
+  }
+
+  private func pieces(_ codes: String, _ text: String) throws -> String {
+    var out: [UInt8] = []
+    let encoder = BPEEncoder(try MergeCodes.read(Array(codes.utf8), file: "codes"))
+    Array(text.utf8).withUnsafeBufferPointer { _ = encoder.appendPieces(of: $0, to: &out) }
+    return String(decoding: out, as: UTF8.self)
+  }
+
+  @Test func codesInAllTheirForms() throws {
+    #expect(try pieces("#version: 0.2\nl o\nlo w</w>\n", "low slow lox") == "low s@@ low lo@@ x")
+    #expect(try pieces("l o 9\nlo w</w> 7\n", "low slow lox") == "low s@@ low lo@@ x")
+    #expect(try pieces("l o\nlo w\nlow </w>\n", "low slow lox") == "low s@@ low lo@@ x", "0.1 without a version")
+    #expect(try pieces("#version: 0.1\nl o\nlo w\n", "low lows") == "low low@@ s")
+    #expect(try pieces("#version: 0.2\r\nl o\r\nlo w</w>\r\n", "low") == "low", "line ends of Windows")
+    #expect(try pieces("#version: 0.2\nl o\nlo w</w>", "low") == "low", "no final line end")
+    #expect(try pieces("#version: 0.2\nl o\nb c</w>\nl o\n", "lobc") == "lo@@ bc", "a duplicate")
+    // The first of two equal merges counts: (a, b) before (b, c).
+    #expect(try pieces("#version: 0.2\na b\nb c</w>\na b\n", "abc") == "ab@@ c")
+  }
+
+  @Test func brokenCodesNameTheLine() throws {
+    for (text, line) in [
+      ("#version: 0.2\na b\nc\n", 3), ("a b 1\nc d\n", 2), ("a b\nc d 1\n", 2), ("#version: 0.2\na  b\n", 2),
+      ("a b x\n", 1), ("#version: 0.3\na b\n", 1), ("{\"a\": 1}\nx", 2), ("#version: 0.2\na b\n\nc d\n", 3),
+    ] {
+      do {
+        _ = try MergeCodes.read(Array(text.utf8), file: "codes")
+        Issue.record("\(text) was read")
+      } catch let failure as Failure { #expect(failure.line == line && failure.kind == .badInput, "\(failure)") }
+    }
+    #expect(throws: Failure.self) { try MergeCodes.read([], file: "codes") }
+  }
+
+  @Test func filesOfGPT2() throws {
+    let tokenizer = try Make.tokenizer([Fixture.multilingual], merges: 500)
+    let (merges, vocabulary) = (GPT2Files.writeMerges(tokenizer), GPT2Files.writeVocabulary(tokenizer))
+    let read = try GPT2Files.read(
+      merges: merges, mergesFile: "merges.txt", vocabulary: vocabulary, vocabularyFile: "vocab.json")
+    expectSame(tokenizer, read)
+    expectSame(
+      tokenizer,
+      try GPT2Files.read(merges: merges, mergesFile: "merges.txt", vocabulary: nil, vocabularyFile: "vocab.json"))
+    #expect(throws: Failure.self) {
+      try GPT2Files.read(
+        merges: Array("#version: 0.2\na b c\n".utf8), mergesFile: "m", vocabulary: nil, vocabularyFile: "v")
+    }
+  }
+
+  @Test(arguments: [("x.gpt2.tiktoken", PreTokenizer.gpt2), ("cl100k_base.tiktoken", .cl100k)])
+  func tiktokenRoundTrip(name: String, preTokenizer: PreTokenizer) throws {
+    let tokenizer = try Make.tokenizer([Fixture.multilingual], preTokenizer: preTokenizer, merges: 500)
+    let file = try TiktokenFile.write(tokenizer)
+    #expect(String(decoding: file.prefix(7), as: UTF8.self) == "IQ== 0\n")
+    expectSame(tokenizer, try TiktokenFile.read(file, file: name))
+    #expect(throws: Failure.self) { try TiktokenFile.read(file, file: "nameless.tiktoken") }
+    #expect(throws: Failure.self) { try TiktokenFile.read(file + Array("zzz\n".utf8), file: name) }
+  }
+
+  @Test func largeFilesLoadFast() throws {
+    let tokenizer = try Make.tokenizer([Fixture.prose + Fixture.multilingual], merges: 60_000)
+    let json = try TokenizerJSON.write(tokenizer)
+    let started = Progress.now()
+    let read = try TokenizerJSON.read(json, file: "tokenizer.json")
+    #expect(Progress.now() - started < 1)
+    #expect(read.merges.count == tokenizer.merges.count && read.merges.count > 30_000)
+  }
+}
+
+@Suite struct TokenTextTests {
+  @Test func idsRoundTrip() {
+    let ids: [UInt32] = [0, 7, 10, 99, 12345, .max]
+    var line: [UInt8] = []
+    ids.withUnsafeBufferPointer { TokenText.append(ids: $0, to: &line) }
+    #expect(String(decoding: line, as: UTF8.self) == "0 7 10 99 12345 4294967295")
+    var read: [UInt32] = []
+    #expect(line.withUnsafeBytes { TokenText.parse(ids: $0, into: &read) } == nil)
+    #expect(read == ids)
+    for (text, offset) in [("1 x", 2), ("12a", 0), ("-1", 0), ("4294967296", 0), ("1 99999999999999999999", 2)] {
+      var ids: [UInt32] = []
+      #expect(Array(text.utf8).withUnsafeBytes { TokenText.parse(ids: $0, into: &ids) } == offset, "\(text)")
+    }
+  }
+
+  @Test func markedPieces() {
+    for (pieces, text) in [
+      ("lo@@ w", "low"), ("a b@@", "a b"), ("  a@@ b  c ", "  ab  c "), ("", ""), ("@@ @@", ""), ("a@@b", "a@@b"),
+      ("a@@@ b", "a@b"),
+    ] {
+      var out: [UInt8] = []
+      Array(pieces.utf8).withUnsafeBytes { TokenText.joinMarkedPieces($0, into: &out) }
+      #expect(String(decoding: out, as: UTF8.self) == text, "\(pieces)")
+    }
+  }
+}
