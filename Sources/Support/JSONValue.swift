@@ -72,7 +72,9 @@ private struct JSONParser {
   }
 
   private mutating func skipSpace() {
-    while index < bytes.count, case let byte = bytes[index], byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 9 {
+    while index < bytes.count, case let byte = bytes[index],
+      byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 9
+    {
       index += 1
     }
   }
@@ -132,7 +134,9 @@ private struct JSONParser {
     if take(UInt8(ascii: "}")) { return .object(members) }
     while true {
       skipSpace()
-      guard index < bytes.count, bytes[index] == UInt8(ascii: "\"") else { throw failure("a key was expected") }
+      guard index < bytes.count, bytes[index] == UInt8(ascii: "\"") else {
+        throw failure("a key was expected")
+      }
       let key = try string()
       skipSpace()
       if !take(UInt8(ascii: ":")) { throw failure("\":\" was expected") }
@@ -163,7 +167,9 @@ private struct JSONParser {
   private mutating func string() throws -> [UInt8] {
     index += 1
     let start = index
-    while index < bytes.count, bytes[index] != UInt8(ascii: "\""), bytes[index] != UInt8(ascii: "\\") { index += 1 }
+    while index < bytes.count, bytes[index] != UInt8(ascii: "\""), bytes[index] != UInt8(ascii: "\\") {
+      index += 1
+    }
     guard index < bytes.count else { throw failure("a string does not end") }
     var text = Array(bytes[start..<index])
     while true {

@@ -30,7 +30,9 @@ package enum CharacterClasses {
       let end = index + 1 < runs.count ? Int(runs[index + 1] >> 3) : 0x110000
       let value = UInt8(run & 7)
       if value == 7 {
-        for point in first..<end { table[point] = point & 1 == 0 ? CharacterClass.upper : CharacterClass.lower }
+        for point in first..<end {
+          table[point] = point & 1 == 0 ? CharacterClass.upper : CharacterClass.lower
+        }
       } else {
         (table + first).update(repeating: value, count: end - first)
       }

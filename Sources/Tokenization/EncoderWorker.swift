@@ -75,7 +75,9 @@ final class EncoderWorker {
       for index in 0..<count {
         if pieces > 0 { output.append(0x20) }
         pieces += 1
-        for byte in tokenizer.vocabulary[symbols[index]] { output.append(contentsOf: ByteAlphabet.encoded[Int(byte)]) }
+        for byte in tokenizer.vocabulary[symbols[index]] {
+          output.append(contentsOf: ByteAlphabet.encoded[Int(byte)])
+        }
       }
     }
     return pieces
@@ -182,7 +184,8 @@ struct WordCache: ~Copyable {
   }
 
   @inline(__always)
-  static func withSymbols(_ entry: UnsafeMutablePointer<Entry>, _ body: (UnsafePointer<UInt32>, Int) -> Void) {
+  static func withSymbols(_ entry: UnsafeMutablePointer<Entry>, _ body: (UnsafePointer<UInt32>, Int) -> Void)
+  {
     let symbols = entry.pointee.symbols
     let count =
       symbols.1 == end ? 1 : symbols.2 == end ? 2 : symbols.3 == end ? 3 : 4

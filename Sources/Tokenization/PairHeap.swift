@@ -145,7 +145,8 @@ final class SymbolTexts {
     let (first, second) = (range(a), range(b))
     return bytes.withUnsafeBufferPointer {
       let order = memcmp(
-        $0.baseAddress! + first.lowerBound, $0.baseAddress! + second.lowerBound, min(first.count, second.count))
+        $0.baseAddress! + first.lowerBound, $0.baseAddress! + second.lowerBound,
+        min(first.count, second.count))
       return order != 0 ? Int(order) : first.count - second.count
     }
   }

@@ -123,7 +123,8 @@ enum CL100KPattern {
   /// What cl100k and o200k share behind their words: numbers, punctuation and white space. `kind` is the class of the
   /// first character and `index` the end of it.
   static func rest(
-    _ start: Int, _ kind: UInt8, _ index: Int, _ text: ClassifiedText, keepsFinalSpace: Bool, swallowsSlash: Bool
+    _ start: Int, _ kind: UInt8, _ index: Int, _ text: ClassifiedText, keepsFinalSpace: Bool,
+    swallowsSlash: Bool
   ) -> Int {
     var (kind, index) = (kind, index)
     // `\p{N}{1,3}`

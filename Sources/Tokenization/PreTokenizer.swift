@@ -117,7 +117,8 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
     case 0x0a: return isLetterOrNumber
     case UInt8(ascii: "'"): return false  // It may be the contraction of a word (o200k).
     default:
-      return self != .whitespace && isLetterOrNumber && CharacterClasses.table[Int(next)] == CharacterClass.other
+      return self != .whitespace && isLetterOrNumber
+        && CharacterClasses.table[Int(next)] == CharacterClass.other
     }
   }
 

@@ -22,7 +22,8 @@ package struct SymbolizedWords: Sendable {
     var seen = CountTable()
     words.bytes.withUnsafeBufferPointer { bytes in
       for word in 0..<words.distinct {
-        Characters.forEach(in: UnsafeBufferPointer(rebasing: bytes[words.range(of: word)])) { character, isLast in
+        Characters.forEach(in: UnsafeBufferPointer(rebasing: bytes[words.range(of: word)])) {
+          character, isLast in
           seen.add(isLast ? Array(character) + EndOfWord.mark : Array(character))
         }
       }

@@ -107,7 +107,8 @@ package struct Tokenizer: Sendable {
   /// The text of ids. Byte-level: exactly the bytes that were encoded. Word mode: words with one space between them, as
   /// the spacing of the text is not in the ids; an unknown character shows as ``unknownToken``. Special tokens are left out unless `keepsSpecialTokens`; ids outside the
   /// vocabulary throw.
-  package func decode(_ ids: UnsafeBufferPointer<UInt32>, keepsSpecialTokens: Bool = false) throws -> [UInt8] {
+  package func decode(_ ids: UnsafeBufferPointer<UInt32>, keepsSpecialTokens: Bool = false) throws -> [UInt8]
+  {
     var text: [UInt8] = []
     text.reserveCapacity(ids.count * 5)
     try append(ids, to: &text, keepsSpecialTokens: keepsSpecialTokens)

@@ -67,7 +67,9 @@ package final class PreTokenCounter: @unchecked Sendable {
   }
 
   package func countInside(_ piece: UnsafeBufferPointer<UInt8>) -> Ends {
-    guard let (first, last) = preTokenizer.safeCuts(in: piece) else { return Ends(head: Array(piece), tail: nil) }
+    guard let (first, last) = preTokenizer.safeCuts(in: piece) else {
+      return Ends(head: Array(piece), tail: nil)
+    }
     countText(UnsafeBufferPointer(rebasing: piece[first..<last]))
     return Ends(head: Array(piece[..<first]), tail: Array(piece[last...]))
   }

@@ -1,12 +1,13 @@
 import Foundation
 import Support
 import Testing
-
 import Tokenization
 
 @Suite struct BPEEncoderTests {
   /// Merges that need not come from learning: any pair of what exists so far, in any order.
-  private func randomTokenizer(_ random: inout RandomGenerator, letters: Int, preTokenizer: PreTokenizer) -> Tokenizer {
+  private func randomTokenizer(_ random: inout RandomGenerator, letters: Int, preTokenizer: PreTokenizer)
+    -> Tokenizer
+  {
     var tokens = ByteAlphabet.bytes.map { [$0] }
     var merges: [Tokenizer.Merge] = []
     let alphabet = (0..<letters).map { UInt32(ByteAlphabet.ranks[97 + $0]) }
@@ -51,7 +52,8 @@ import Tokenization
       for length in 90..<105 {
         let part = Array(word[..<length])
         #expect(
-          encoder.encode(part) + encoder.encode([0x7a]) == encoder.encode(part + [0x7a]), "seed \(seed), \(length)")
+          encoder.encode(part) + encoder.encode([0x7a]) == encoder.encode(part + [0x7a]),
+          "seed \(seed), \(length)")
       }
     }
   }
@@ -110,7 +112,9 @@ import Tokenization
     #expect(!ids.contains(tokenizer.endOfDocument!))
     #expect(try tokenizer.decode(ids) == Array("<|endoftext|>".utf8))
     #expect(try tokenizer.decode([tokenizer.endOfDocument!]) == [])
-    #expect(try tokenizer.decode([tokenizer.endOfDocument!], keepsSpecialTokens: true) == Array("<|endoftext|>".utf8))
+    #expect(
+      try tokenizer.decode([tokenizer.endOfDocument!], keepsSpecialTokens: true)
+        == Array("<|endoftext|>".utf8))
     #expect(throws: Failure.self) { try tokenizer.decode([UInt32(tokenizer.vocabulary.count)]) }
   }
 
@@ -147,6 +151,8 @@ import Tokenization
     let ids = encoder.encode(Array("low z low".utf8))
     #expect(ids.contains(tokenizer.unknown!))
     #expect(String(decoding: try tokenizer.decode(ids), as: UTF8.self) == "low <unk>low")
-    #expect(String(decoding: try tokenizer.decode(encoder.encode(Array(" low  lower ".utf8))), as: UTF8.self) == "low lower")
+    #expect(
+      String(decoding: try tokenizer.decode(encoder.encode(Array(" low  lower ".utf8))), as: UTF8.self)
+        == "low lower")
   }
 }

@@ -1,10 +1,11 @@
 import Support
 import Testing
-
 import Tokenization
 
 @Suite struct BPETrainerTests {
-  private func check(_ words: [(String, Int)], mode: Tokenizer.Mode, limit: Int, minimum: Int, _ note: String) throws {
+  private func check(_ words: [(String, Int)], mode: Tokenizer.Mode, limit: Int, minimum: Int, _ note: String)
+    throws
+  {
     let learned = try Make.learn(Make.counts(words), mode: mode, limit: limit, minimumCount: minimum)
     let texts = learned.symbolTexts()
     let ours = learned.merges.map {
@@ -34,17 +35,21 @@ import Tokenization
         words[Make.word(&random, letters: letters, maximumLength: 12)] = 1 + random.below(3)
       }
       try check(
-        words.sorted { $0.key < $1.key }, mode: mode, limit: 12 + random.below(30), minimum: 1 + random.below(2),
+        words.sorted { $0.key < $1.key }, mode: mode, limit: 12 + random.below(30),
+        minimum: 1 + random.below(2),
         "seed \(seed)")
     }
   }
 
   @Test(arguments: Tokenizer.Mode.allCases) func runsAndSelfPairs(mode: Tokenizer.Mode) throws {
-    for word in ["aaa", "aaaa", "aaaaa", "aaaaaaaaaaaaaaaa", "abab", "ababa", "aabaabaab", "aaabaaab", "bababbaabb"] {
+    for word in [
+      "aaa", "aaaa", "aaaaa", "aaaaaaaaaaaaaaaa", "abab", "ababa", "aabaabaab", "aaabaaab", "bababbaabb",
+    ] {
       try check([(word, 3)], mode: mode, limit: 20, minimum: 1, word)
       try check([(word, 3), ("b" + word, 2), (word + word, 1)], mode: mode, limit: 40, minimum: 1, word)
     }
-    try check([("日本語日本", 2), ("本日", 2), ("é", 9), ("né", 2)], mode: mode, limit: 30, minimum: 1, "many bytes")
+    try check(
+      [("日本語日本", 2), ("本日", 2), ("é", 9), ("né", 2)], mode: mode, limit: 30, minimum: 1, "many bytes")
   }
 
   @Test func countsBeyondThirtyTwoBits() throws {
@@ -89,7 +94,9 @@ import Tokenization
     let texts = learned.symbolTexts()
     #expect(Set(texts).count == texts.count, "no two symbols with one text")
     for merge in learned.merges {
-      #expect(!texts[Int(merge.left)].suffix(4).elementsEqual(EndOfWord.mark), "what ends a word is never a left part")
+      #expect(
+        !texts[Int(merge.left)].suffix(4).elementsEqual(EndOfWord.mark),
+        "what ends a word is never a left part")
     }
     #expect(texts.contains(Array("</w></w>".utf8)), "the word </w> becomes one symbol with its mark")
     // Codes and encoder agree about all of it.
@@ -106,7 +113,8 @@ import Tokenization
       counts, mode: .byteLevel, limit: 1000, reserved: ["<|endoftext|>", "<unk>"])
     let texts = learned.symbolTexts()
     #expect(!texts.contains(Array("<|endoftext|>".utf8)) && !texts.contains(Array("<unk>".utf8)))
-    #expect(texts.contains { $0.count > 8 }, "its parts are merged like any text")
+    // Of thirteen characters all but the last merge are made, so one part has at least seven.
+    #expect(texts.contains { $0.count >= 7 })
   }
 
   @Test func oneVeryLongWord() throws {

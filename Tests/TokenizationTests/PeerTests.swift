@@ -18,7 +18,8 @@ import Tokenization
     texts.append(String(Fixture.prose.prefix(50_000)))
     var random = RandomGenerator(seed: 11)
     let characters = Array(
-      "abz ABZ  109'’sStTlLdDmMvVeErR \n\r\t.,/!-é日本\u{301}\u{a0}\u{3000}\u{2028}ſǅʰª٣½Ⅷ🙂\u{200d}\u{0}\u{85}".unicodeScalars)
+      "abz ABZ  109'’sStTlLdDmMvVeErR \n\r\t.,/!-é日本\u{301}\u{a0}\u{3000}\u{2028}ſǅʰª٣½Ⅷ🙂\u{200d}\u{0}\u{85}"
+        .unicodeScalars)
     for _ in 0..<4000 {
       var text = String.UnicodeScalarView()
       for _ in 0..<random.below(14) { text.append(characters[random.below(characters.count)]) }
@@ -77,7 +78,10 @@ import Tokenization
     let json = try TokenizerJSON.write(tokenizer)
     let resaved = Array(try Peers.run(["resave-tokenizers", scratch.write("tokenizer.json", json)]).utf8)
     #expect(try TokenizerJSON.write(TokenizerJSON.read(resaved, file: "resaved")) == json)
-    let (a, b) = (try JSONSerialization.jsonObject(with: Data(json)), try JSONSerialization.jsonObject(with: Data(resaved)))
+    let (a, b) = (
+      try JSONSerialization.jsonObject(with: Data(json)),
+      try JSONSerialization.jsonObject(with: Data(resaved))
+    )
     #expect((a as! NSDictionary) == (b as! NSDictionary))
   }
 
@@ -86,7 +90,8 @@ import Tokenization
     let tokenizer = try Make.tokenizer(Self.realTexts, preTokenizer: preTokenizer, merges: 3000)
     let scratch = try PeerScratch()
     let file = try scratch.write("\(encoding).tiktoken", TiktokenFile.write(tokenizer))
-    let pattern = try JSONDecoder().decode(String.self, from: Data(Peers.run(["tiktoken-pattern", encoding]).utf8))
+    let pattern = try JSONDecoder().decode(
+      String.self, from: Data(Peers.run(["tiktoken-pattern", encoding]).utf8))
     let theirs = Peers.lines(try Peers.run(["encode-tiktoken", file, pattern], texts: Self.encodeTexts))
     let encoder = BPEEncoder(try TokenizerFile.load(file))
     #expect(theirs.count == Self.encodeTexts.count)
@@ -97,14 +102,18 @@ import Tokenization
 
   /// Texts on which subword-nmt's own ways with white space and `</w>` do not show: no literal mark, no character that
   /// Python takes for a space or a line end besides space and line feed.
-  private static let plainTexts = (realTexts.map { String($0.prefix(60_000)) } + Adversarial.texts).filter { text in
+  private static let plainTexts = (realTexts.map { String($0.prefix(60_000)) } + Adversarial.texts).filter {
+    text in
     !text.contains("</w>")
-      && !text.unicodeScalars.contains { $0 != " " && $0 != "\n" && ($0.properties.isWhitespace || (0x1c...0x1f).contains($0.value)) }
+      && !text.unicodeScalars.contains {
+        $0 != " " && $0 != "\n" && ($0.properties.isWhitespace || (0x1c...0x1f).contains($0.value))
+      }
   }
 
   @Test(arguments: [1, 2, 3]) func codesOfSubwordNMT(minimumCount: Int) throws {
     let learned = try Make.learn(
-      Make.counts(Self.plainTexts.map { $0 + "\n" }, .words), mode: .word, limit: 1000, minimumCount: minimumCount)
+      Make.counts(Self.plainTexts.map { $0 + "\n" }, .words), mode: .word, limit: 1000,
+      minimumCount: minimumCount)
     let theirs = try Peers.run(
       ["learn-subword-nmt", "1000", "\(minimumCount)"], texts: Self.plainTexts.map { $0 + "\n" })
     #expect(learned.merges.count > 500)
@@ -160,7 +169,8 @@ enum Peers {
     try process.run()
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {
-      throw Failure(.failed, "\(arguments.first ?? ""): \(try String(contentsOfFile: errors, encoding: .utf8))")
+      throw Failure(
+        .failed, "\(arguments.first ?? ""): \(try String(contentsOfFile: errors, encoding: .utf8))")
     }
     return try String(contentsOfFile: output, encoding: .utf8)
   }

@@ -1,6 +1,5 @@
 import Support
 import Testing
-
 import Tokenization
 
 @Suite struct PreTokenizerTests {
@@ -11,7 +10,8 @@ import Tokenization
   }
 
   @Test func gpt2() {
-    #expect(split("Hello world's 12 x!  \n y", .gpt2) == ["Hello", " world", "'s", " 12", " x", "!", "  \n", " y"])
+    #expect(
+      split("Hello world's 12 x!  \n y", .gpt2) == ["Hello", " world", "'s", " 12", " x", "!", "  \n", " y"])
     #expect(split("I'LL i'll ''s", .gpt2) == ["I", "'", "LL", " i", "'ll", " ''", "s"])
     #expect(split("a  b", .gpt2) == ["a", " ", " b"])
     #expect(split("a\u{a0}b", .gpt2) == ["a", "\u{a0}", "b"])
@@ -20,7 +20,8 @@ import Tokenization
   }
 
   @Test func cl100k() {
-    #expect(split("I'LL go12345 (x)\n\n y", .cl100k) == ["I", "'LL", " go", "123", "45", " (", "x", ")\n\n", " y"])
+    #expect(
+      split("I'LL go12345 (x)\n\n y", .cl100k) == ["I", "'LL", " go", "123", "45", " (", "x", ")\n\n", " y"])
     #expect(split("a \n  b", .cl100k) == ["a", " \n", " ", " b"])
     #expect(split("a\n  ", .cl100k) == ["a", "\n  "])
     #expect(split("a\n  ", .llama3) == ["a", "\n", "  "])
@@ -29,7 +30,8 @@ import Tokenization
 
   @Test func o200k() {
     #expect(split("CamelCase HTTPServer don't", .o200k) == ["Camel", "Case", " HTTPServer", " don't"])
-    #expect(split("日本A日x 日本A", .o200k) == ["日本A日x", " 日本", "A"], "capitals are given back where nothing follows")
+    #expect(
+      split("日本A日x 日本A", .o200k) == ["日本A日x", " 日本", "A"], "capitals are given back where nothing follows")
     #expect(split("a/b//\n/c", .o200k) == ["a", "/b", "//\n/", "c"])
   }
 
@@ -86,18 +88,24 @@ import Tokenization
       counter.endText()
       let words = counter.finish()
       var counts: [[UInt8]: Int] = [:]
-      for word in 0..<words.distinct { counts[Array(words.bytes[words.range(of: word)])] = words.counts[word] }
+      for word in 0..<words.distinct {
+        counts[Array(words.bytes[words.range(of: word)])] = words.counts[word]
+      }
       return counts
     }
     var expected: [[UInt8]: Int] = [:]
     for piece in preTokenizer.split(text) { expected[piece, default: 0] += 1 }
-    for size in [1, 2, 3, 7, 64, 1000, 100_000] { #expect(counts { _ in size } == expected, "pieces of \(size)") }
+    for size in [1, 2, 3, 7, 64, 1000, 100_000] {
+      #expect(counts { _ in size } == expected, "pieces of \(size)")
+    }
     #expect(counts { 1 + $0 % 97 } == expected)
   }
 
   @Test func illFormedBytesAreCharactersOfTheirOwn() {
     // Stray continuation, truncated, overlong, surrogate, beyond Unicode: each byte is of class other.
-    for bytes in [[0x80], [0xe3, 0x81], [0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xff]] as [[UInt8]] {
+    for bytes in [
+      [0x80], [0xe3, 0x81], [0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xff],
+    ] as [[UInt8]] {
       #expect(PreTokenizer.gpt2.split([0x61] + bytes + [0x62]) == [[0x61], bytes, [0x62]])
     }
   }

@@ -52,7 +52,9 @@ package enum GPT2Files {
       mode: .byteLevel, preTokenizer: .gpt2, tokens: tokens, merges: merges, specialTokens: specials)
   }
 
-  private static func read(_ vocabulary: [UInt8], _ file: String) throws -> ([[UInt8]], [Tokenizer.SpecialToken]) {
+  private static func read(_ vocabulary: [UInt8], _ file: String) throws -> (
+    [[UInt8]], [Tokenizer.SpecialToken]
+  ) {
     guard case .object(let entries) = try JSONValue(parsing: vocabulary, file: file) else {
       throw Failure(.badInput, "is not an object of tokens and ids", file: file)
     }
@@ -61,7 +63,8 @@ package enum GPT2Files {
     for entry in entries {
       guard let number = entry.value.number, let id = UInt32(exactly: number), id < 1 << 24 else {
         throw Failure(
-          .badInput, "the id of \"\(String(decoding: entry.key, as: UTF8.self))\" is no natural number", file: file)
+          .badInput, "the id of \"\(String(decoding: entry.key, as: UTF8.self))\" is no natural number",
+          file: file)
       }
       while tokens.count <= id { tokens.append([]) }
       let text = String(decoding: entry.key, as: UTF8.self)
@@ -90,7 +93,9 @@ package enum GPT2Files {
     for id in 0..<UInt32(tokenizer.vocabulary.count) where !tokenizer.vocabulary.range(of: id).isEmpty {
       if out.count > 1 { out.append(UInt8(ascii: ",")) }
       let bytes = tokenizer.vocabulary[id]
-      (specials.contains(id) ? bytes : ByteAlphabet.encode(bytes)).withUnsafeBytes { JSONText.quote($0, into: &out) }
+      (specials.contains(id) ? bytes : ByteAlphabet.encode(bytes)).withUnsafeBytes {
+        JSONText.quote($0, into: &out)
+      }
       out += Array(":\(id)".utf8)
     }
     return out + Array("}".utf8)

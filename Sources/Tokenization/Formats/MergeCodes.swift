@@ -68,7 +68,8 @@ package enum MergeCodes {
       guard isWhole else {
         throw Failure(
           .badInput,
-          columns == 3 ? "not a merge of the form \"left right count\"" : "not a merge of the form \"left right\"",
+          columns == 3
+            ? "not a merge of the form \"left right count\"" : "not a merge of the form \"left right\"",
           file: file, line: index + 1,
           remedy: "Give a codes file of learn-bpe, fastBPE or subword-nmt, or a tokenizer.json")
       }

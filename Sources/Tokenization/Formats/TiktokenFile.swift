@@ -42,7 +42,8 @@ package enum TiktokenFile {
     let index = Vocabulary(tokens)
     let bytes = try (UInt8.min...UInt8.max).map { byte -> UInt32 in
       guard let id = index.id(of: [byte]) else {
-        throw Failure(.badInput, "has no token for the byte \(byte)", file: file, remedy: "Give a whole .tiktoken file")
+        throw Failure(
+          .badInput, "has no token for the byte \(byte)", file: file, remedy: "Give a whole .tiktoken file")
       }
       return id
     }
@@ -65,7 +66,8 @@ package enum TiktokenFile {
   package static func write(_ tokenizer: Tokenizer) throws -> [UInt8] {
     let isInOrder = zip(tokenizer.merges, tokenizer.merges.dropFirst()).allSatisfy { $0.result < $1.result }
     guard tokenizer.mode == .byteLevel, isInOrder else {
-      throw Failure(.usage, "a .tiktoken file needs a byte-level tokenizer whose ids are in the order of its merges")
+      throw Failure(
+        .usage, "a .tiktoken file needs a byte-level tokenizer whose ids are in the order of its merges")
     }
     let specials = Set(tokenizer.specialTokens.map(\.id))
     var out: [UInt8] = []

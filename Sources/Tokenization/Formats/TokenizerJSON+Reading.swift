@@ -16,7 +16,8 @@ extension TokenizerJSON {
         .badInput, "\(part) is not supported", file: file,
         remedy:
           "Supported: model BPE without byte_fallback or prefix, pre-tokenizers ByteLevel, Split with the patterns "
-          + "of gpt2, cl100k, llama3, o200k, whitespace, and words with end_of_word_suffix </w>; no normalizer")
+          + "of gpt2, cl100k, llama3, o200k, whitespace, and words with end_of_word_suffix </w>; no normalizer"
+      )
     }
 
     private func broken(_ message: String) -> Failure {
@@ -94,7 +95,9 @@ extension TokenizerJSON {
           throw broken("the id of \"\(String(decoding: entry.key, as: UTF8.self))\" is no natural number")
         }
         // A token of the library's own alphabet may be anything; those that text cannot produce stay as they are.
-        try set(id, mode == .word || addedIDs.contains(id) ? entry.key : ByteAlphabet.decode(entry.key) ?? entry.key)
+        try set(
+          id, mode == .word || addedIDs.contains(id) ? entry.key : ByteAlphabet.decode(entry.key) ?? entry.key
+        )
       }
       for token in added { try set(token.id, Array(token.text.utf8)) }
       let written = Vocabulary(tokens)
@@ -141,11 +144,14 @@ extension TokenizerJSON {
       func id(_ token: [UInt8]) throws -> UInt32 {
         let bytes = mode == .word ? token : ByteAlphabet.decode(token) ?? token
         guard let id = vocabulary.id(of: bytes) else {
-          throw broken("merge \(rank) needs \"\(String(decoding: token, as: UTF8.self))\", which is not in the vocabulary")
+          throw broken(
+            "merge \(rank) needs \"\(String(decoding: token, as: UTF8.self))\", which is not in the vocabulary"
+          )
         }
         return id
       }
-      return Tokenizer.Merge(left: try id(sides[0]), right: try id(sides[1]), result: try id(sides[0] + sides[1]))
+      return Tokenizer.Merge(
+        left: try id(sides[0]), right: try id(sides[1]), result: try id(sides[0] + sides[1]))
     }
   }
 }

@@ -1,0 +1,151 @@
+import Foundation
+import Testing
+
+@Suite struct EncodeCommandTests {
+  /// Lines with everything that could go astray, the last one without an end.
+  private static let text =
+    "The cat  sat.\n\n  on the mat's\ttail \ncafé 日本語 🙂 \u{0} x\n<|endoftext|> @@ </w> x@@\nthe end"
+
+  private let scratch: Scratch
+  private let tokenizer: String
+  private let codes: String
+  private let input: String
+
+  init() throws {
+    scratch = try Scratch()
+    input = try scratch.write("in.txt", Self.text)
+    let corpus = try scratch.write("corpus.txt", LearnBPECommandTests.text + Self.text + Self.text)
+    tokenizer = scratch.path("bpe.json")
+    codes = scratch.path("bpe.codes")
+    for arguments in [["-o", tokenizer], ["--mode", "word", "-o", codes]] {
+      #expect(try Tool.data.run(["learn-bpe", corpus, "--merges", "60", "--quiet"] + arguments).status == 0)
+    }
+  }
+
+  @Test func idsAndBack() throws {
+    let ids = try Tool.data("encode", "--tokenizer", tokenizer, input: Data(Self.text.utf8))
+    #expect(ids.status == 0, "\(ids.errors)")
+    #expect(ids.text.split(separator: "\n", omittingEmptySubsequences: false).count == 7)
+    #expect(ids.errors.contains("documents_in 6") && ids.errors.contains("documents_out 6"))
+    let text = try Tool.data("decode", "--tokenizer", tokenizer, input: ids.output)
+    #expect(text.text == Self.text + "\n")
+  }
+
+  @Test func shardsAndBack() throws {
+    for output in [scratch.path("shards/"), scratch.path("data")] {
+      let result = try Tool.data("encode", "--tokenizer", tokenizer, input, "-o", output, "--split", "valid")
+      #expect(result.status == 0, "\(result.errors)")
+      #expect(try Tool.data("verify", output).status == 0)
+      #expect(try Tool.data("decode", output).text == Self.text + "\n")
+      #expect(try Tool.data("decode", output, "--split", "valid").text == Self.text + "\n")
+      #expect(try Tool.data("decode", output, "--split", "test").status == 64)
+    }
+    #expect(try Tool.data("encode", "--tokenizer", tokenizer, input, "-o", scratch.path("data")).status == 74)
+  }
+
+  @Test func documentsWithLineEnds() throws {
+    let line = #"{"text": "one\n two", "id": 7}"# + "\n"
+    let jsonl = try scratch.write("in.jsonl", line)
+    #expect(try Tool.data("encode", "--tokenizer", tokenizer, jsonl, "-o", scratch.path("j/")).status == 0)
+    #expect(
+      try Tool.data("decode", scratch.path("j"), "--output-format", "jsonl").text
+        == "{\"text\":\"one\\n two\"}\n")
+    let pieces = try Tool.data("encode", "--codes", codes, "--format", "tokens", jsonl)
+    #expect(pieces.text.split(separator: "\n").count == 1 && pieces.errors.contains("line_ends_to_spaces 1"))
+  }
+
+  @Test func piecesOfWordsAndBack() throws {
+    let pieces = try Tool.data("encode", "--codes", codes, "--format", "tokens", input)
+    #expect(pieces.status == 0)
+    let back = try Tool.data("decode", "--format", "tokens", input: pieces.output)
+    // Not exact where a word of the text ends in @@ itself.
+    let plain = Self.text.replacingOccurrences(of: "@@ </w> x@@", with: "</w> x") + "\n"
+    #expect(back.text == plain)
+    let ids = try Tool.data("encode", "--codes", codes, input: Data("the low \u{1F512} newest".utf8))
+    #expect(ids.errors.contains("unknown_tokens 1"))
+    let words = try Tool.data("decode", "--codes", codes, input: ids.output)
+    #expect(words.text == "the low <unk>newest\n")
+  }
+
+  @Test func byteTokensAndBack() throws {
+    let pieces = try Tool.data("encode", "--tokenizer", tokenizer, "--format", "tokens", input)
+    #expect(pieces.text.hasPrefix("T"))
+    let back = try Tool.data("decode", "--tokenizer", tokenizer, "--format", "tokens", input: pieces.output)
+    #expect(back.text == Self.text + "\n")
+  }
+
+  @Test func threadsDoNotMatter() throws {
+    let long = try scratch.write("long.txt", String(repeating: Self.text + "\n", count: 30_000))
+    for format in ["ids", "tokens"] {
+      let arguments = ["encode", "--tokenizer", tokenizer, long, "--format", format, "--quiet"]
+      let one = try Tool.data.run(arguments + ["--threads", "1"])
+      #expect(one.status == 0 && one.output.count > 1 << 20)
+      #expect(try Tool.data.run(arguments + ["--threads", "2"]).output == one.output)
+    }
+    for threads in ["1", "2"] {
+      let output = scratch.path("shards\(threads)")
+      let result = try Tool.data(
+        "encode", "--tokenizer", tokenizer, long, "-o", output, "--threads", threads, "--shard-size", "1M")
+      #expect(result.status == 0, "\(result.errors)")
+    }
+    let manager = FileManager.default
+    let files = try manager.contentsOfDirectory(atPath: scratch.path("shards1")).sorted()
+    #expect(
+      try manager.contentsOfDirectory(atPath: scratch.path("shards2")).sorted() == files && files.count > 3)
+    for file in files {
+      #expect(
+        manager.contentsEqual(
+          atPath: scratch.path("shards1/\(file)"), andPath: scratch.path("shards2/\(file)")))
+    }
+  }
+
+  @Test func foreignAndBrokenTokenizers() throws {
+    func fails(_ name: String, _ content: String, _ message: String) throws {
+      let result = try Tool.data("encode", "--tokenizer", scratch.write(name, content), input)
+      #expect(result.status == 65 && result.errors.contains(message), "\(name): \(result.errors)")
+      #expect(result.output.isEmpty)
+    }
+    try fails("a.json", "", "not valid JSON")
+    try fails("a.json", "{\"model\": {\"type\": \"Unigram\"}}", "the model Unigram")
+    try fails("a.json", "[1, 2", "not valid JSON")
+    try fails("a.json", "{}", "not a tokenizer.json")
+    try fails("a.codes", "", "empty")
+    try fails("a.codes", "#version: 0.2\na b\nwrong\n", "a.codes:3")
+    try fails("a.codes", "Some prose, no codes at all.\n", "a.codes:1")
+    try fails("a.gpt2.tiktoken", "IQ== 0\nIQ== 7\n", "a.gpt2.tiktoken:2")
+    try fails("merges.txt", "#version: 0.2\na b c\n", "merges.txt:2")
+    #expect(try Tool.data("encode", "--tokenizer", scratch.path("none.json"), input).status == 74)
+    #expect(try Tool.data("encode", input).status == 64, "no tokenizer")
+  }
+
+  @Test func badIDs() throws {
+    for (text, message) in [("1 2\n3 x\n", "2: no id at byte 3"), ("1\n99999\n", "not in the vocabulary")] {
+      let result = try Tool.data("decode", "--tokenizer", tokenizer, input: Data(text.utf8))
+      #expect(result.status == 65 && result.errors.contains(message), "\(result.errors)")
+    }
+    #expect(try Tool.data("decode", input: Data("1".utf8)).status == 64)
+  }
+
+  @Test func outputThatCannotBeWritten() throws {
+    for output in ["/dev/full/ids.txt", "/proc/none/shards/"] {
+      let result = try Tool.data("encode", "--tokenizer", tokenizer, input, "-o", output)
+      #expect(result.status == 74, "\(result.errors)")
+    }
+    #expect(try Tool.data("encode", "--tokenizer", tokenizer, input, "--format", "shards").status == 64)
+    #expect(try Tool.data("encode", "--tokenizer", tokenizer, input, "--split", "valid").status == 64)
+  }
+
+  /// Standard output on a full disk.
+  @Test func fullDisk() throws {
+    let command = "exec \"$0\" encode --tokenizer \"$1\" \"$2\" > /dev/full"
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = [
+      "-c", command, Tool.directory.appendingPathComponent("pkm-data").path, tokenizer, input,
+    ]
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 74)
+  }
+}

@@ -1,0 +1,105 @@
+import Foundation
+import Testing
+
+@Suite struct LearnBPECommandTests {
+  static let text = String(
+    repeating: "the low lower newest widest\nthen they lowered the newer ones  \n", count: 50)
+
+  @Test func fromAPipeToStandardOutput() throws {
+    let result = try Tool.data("learn-bpe", "--merges", "20", input: Data(Self.text.utf8))
+    #expect(result.status == 0, "\(result.errors)")
+    let json = try JSONSerialization.jsonObject(with: result.output) as! [String: Any]
+    let model = json["model"] as! [String: Any]
+    #expect((model["merges"] as! [Any]).count == 20 && (model["vocab"] as! [String: Int]).count == 277)
+    #expect((model["vocab"] as! [String: Int])["<|endoftext|>"] == 276)
+  }
+
+  @Test(arguments: ["byte-level", "word"]) func threadsAndInputsDoNotMatter(mode: String) throws {
+    let scratch = try Scratch()
+    // Several megabytes, so that there are pieces to share.
+    let long = (0..<60_000).map { "word\($0 % 977) of line \($0 &* 7919 % 6007), it's\tthe \($0)th\n" }
+      .joined()
+    try scratch.write("a.txt", long)
+    let arguments = ["learn-bpe", "--mode", mode, "--merges", "300", "--quiet"]
+    let one = try Tool.data.run(arguments + ["--threads", "1", scratch.path("a.txt")])
+    #expect(one.status == 0 && one.output.count > 1000)
+    for threads in ["2", "3"] {
+      #expect(
+        try Tool.data.run(arguments + ["--threads", threads, scratch.path("a.txt")]).output == one.output)
+    }
+    #expect(try Tool.data.run(arguments, input: Data(long.utf8)).output == one.output)
+  }
+
+  @Test func outputsByName() throws {
+    let scratch = try Scratch()
+    let input = try scratch.write("in.txt", Self.text)
+    func learn(_ arguments: String...) throws -> Tool.Result {
+      try Tool.data.run(["learn-bpe", input, "--merges", "10", "--quiet"] + arguments)
+    }
+    #expect(try learn("--mode", "word", "-o", scratch.path("a.codes")).status == 0)
+    #expect(try scratch.read("a.codes").hasPrefix("#version: 0.2\n"))
+    let fast = try learn("--mode", "word", "--codes-format", "fastbpe")
+    #expect(fast.text.split(separator: "\n").allSatisfy { $0.split(separator: " ").count == 3 })
+    #expect(try learn("--mode", "word", "-o", scratch.path("a.json")).status == 0)
+    #expect(try scratch.read("a.json").contains("\"end_of_word_suffix\": \"</w>\""))
+    #expect(try learn("-o", scratch.path("a.gpt2.tiktoken")).status == 0)
+    #expect(try scratch.read("a.gpt2.tiktoken").hasPrefix("IQ== 0\n"))
+    #expect(try learn("-o", scratch.path("merges.txt")).status == 0)
+    #expect(try scratch.read("merges.txt").hasPrefix("#version: 0.2\n"))
+    #expect(try scratch.read("vocab.json").hasPrefix("{\"!\":0,"))
+    #expect(try learn("-o", scratch.path("a.codes")).status == 64, "byte-level codes do not exist")
+    #expect(try learn("--codes-format", "fastbpe").status == 64)
+    #expect(try learn("--mode", "word", "--pre-tokenizer", "gpt2").status == 64)
+    #expect(try learn("--vocab-size", "300").status == 64)
+    #expect(try learn("--special", "x").status == 64)
+    #expect(try learn("--min-frequency", "0").status == 64)
+  }
+
+  @Test func vocabularySizeAndSpecialTokens() throws {
+    let scratch = try Scratch()
+    let input = try scratch.write("in.txt", Self.text)
+    for (mode, size) in [("byte-level", 270), ("word", 60)] {
+      let result = try Tool.data(
+        "learn-bpe", input, "--mode", mode, "--vocab-size", "\(size)", "-o", scratch.path("a.json"),
+        "--special",
+        "<pad>", "<sep>", "--summary", scratch.path("summary.json"))
+      #expect(result.status == 0, "\(result.errors)")
+      let json = try JSONSerialization.jsonObject(with: Data(scratch.read("a.json").utf8)) as! [String: Any]
+      let vocabulary = (json["model"] as! [String: Any])["vocab"] as! [String: Int]
+      #expect(vocabulary.count == size && vocabulary["<sep>"] == size - 1)
+      #expect(try scratch.read("summary.json").contains("\"vocabulary\": \(size),"))
+    }
+    #expect(try Tool.data("learn-bpe", input, "--vocab-size", "100").status == 64)
+  }
+
+  @Test func poorInput() throws {
+    for text in ["", "\n", "\n\n\n", "a", "a b c"] {
+      for mode in ["byte-level", "word"] {
+        let result = try Tool.data("learn-bpe", "--mode", mode, input: Data(text.utf8))
+        #expect(result.status == 0 && result.errors.contains("0 merges instead of 32000"), "\(result.errors)")
+      }
+    }
+    // No final line end, CR LF, NUL, invalid UTF-8, in JSON and in text: all of it is learned from.
+    let bytes = Data("ab ab\r\nab\0ab ".utf8) + Data([0xff, 0xc3, 0x28]) + Data(" ab ab".utf8)
+    let result = try Tool.data("learn-bpe", "--merges", "1", input: bytes)
+    #expect(result.status == 0 && result.text.contains("[\"a\", \"b\"]"))
+    #expect(result.errors.contains("invalid_utf8_replaced 2"))
+  }
+
+  @Test func jsonLinesAreTextsOfTheirOwn() throws {
+    // Joined, the two would give "ab" twice in one text; apart, "a" and "b" never touch.
+    let lines = "{\"text\": \"xa\"}\n{\"text\": \"bx\"}\n{\"text\": \"xa\"}\n{\"text\": \"bx\"}\n"
+    let result = try Tool.data("learn-bpe", "--pre-tokenizer", "none", input: Data(lines.utf8))
+    #expect(
+      result.status == 0 && result.text.contains("[\"x\", \"a\"]") && !result.text.contains("[\"a\", \"b\"]"))
+    #expect(result.errors.contains("documents_in 4"))
+  }
+
+  @Test func outputThatCannotBeWritten() throws {
+    let scratch = try Scratch()
+    let input = try scratch.write("in.txt", Self.text)
+    let full = try Tool.data("learn-bpe", input, "--merges", "10", "-o", "/dev/full/x.json")
+    #expect(full.status == 74 && full.errors.contains("error"))
+    #expect(try Tool.data("learn-bpe", scratch.path("missing.txt")).status == 74)
+  }
+}

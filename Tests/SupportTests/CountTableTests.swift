@@ -1,0 +1,55 @@
+import Support
+import Testing
+
+@Suite struct CountTableTests {
+  private func contents(_ table: borrowing CountTable) -> [[UInt8]: Int] {
+    var counts: [[UInt8]: Int] = [:]
+    table.forEach { counts[Array($0), default: 0] += $1 }
+    return counts
+  }
+
+  @Test func countsAsADictionaryDoes() {
+    var random = RandomGenerator(seed: 1)
+    var table = CountTable()
+    var expected: [[UInt8]: Int] = [:]
+    for _ in 0..<200_000 {
+      // Lengths around the limit of short keys; bytes of which many are 0, like the padding.
+      let key = (0...random.below(18)).map { _ in UInt8(random.below(3)) }
+      table.add(key)
+      expected[key, default: 0] += 1
+    }
+    #expect(table.distinct == expected.count && contents(table) == expected)
+  }
+
+  @Test func keysInsideABufferAreRead() {
+    // The same key with and without room to read beyond it.
+    let text = Array("abcabcdefghijklmnopqrstuvwxyzabc".utf8)
+    var table = CountTable()
+    text.withUnsafeBufferPointer { text in
+      for start in text.indices {
+        for length in 1...min(20, text.count - start) {
+          table.add(text.baseAddress! + start, length: length, readable: text.count - start)
+        }
+      }
+    }
+    let counts = contents(table)
+    #expect(
+      counts[Array("abc".utf8)] == 3 && counts[Array("bc".utf8)] == 3 && counts[Array("yzabc".utf8)] == 1)
+    #expect(counts[Array("abcdefghijklmno".utf8)] == 1 && counts[Array("abcdefghijklmnop".utf8)] == 1)
+  }
+
+  @Test func mergingAddsLargeCounts() {
+    var a = CountTable()
+    var b = CountTable()
+    for (key, count) in [("x", 1 << 40), ("a key of more than fifteen bytes", 3)] {
+      a.add(Array(key.utf8), count: count)
+      b.add(Array(key.utf8), count: count + 1)
+    }
+    b.add([0])
+    a.merge(b)
+    #expect(
+      contents(a) == [
+        Array("x".utf8): (1 << 41) + 1, Array("a key of more than fifteen bytes".utf8): 7, [0]: 1,
+      ])
+  }
+}
