@@ -10,7 +10,9 @@ let swift: [SwiftSetting] = [
   .unsafeFlags(["-warnings-as-errors"]),
 ]
 let kernels: [CSetting] = [
-  .unsafeFlags(["-O3", "-Wall", "-Wextra", "-Werror", "-Wno-unused-command-line-argument"])
+  .unsafeFlags([
+    "-O3", "-fno-math-errno", "-Wall", "-Wextra", "-Werror", "-Wno-unused-command-line-argument",
+  ])
 ]
 let cxx: [CXXSetting] = [.unsafeFlags(["-O3", "-Wall", "-Werror"])]
 

@@ -1,6 +1,7 @@
 // Adam as in the paper's code: epsilon is added outside the bias correction.
 
-INLINE void adam_elements(long count, adam_step step, const real *g, real *p, real *m, real *v) {
+INLINE void adam_elements(long count, adam_step step, const real *restrict g, real *restrict p, real *restrict m,
+                          real *restrict v) {
   FUSED
   real rate = (real)step.rate, epsilon = (real)step.epsilon, scale = (real)step.gradient_scale;
   real beta1 = (real)step.beta1, beta2 = (real)step.beta2;

@@ -149,6 +149,17 @@ import Testing
     }
   }
 
+  /// At the start, with normalized queries, |y| is about √(heads / k): 0.35 for 4 heads and k = 32.
+  @Test func outputAtTheStartIsSilent() throws {
+    let d = 64, half = 32
+    let c = try Case<Float>(rows: 256, n: 64, heads: 4, k: 32, half: half, d: d, pool: Pools.two)
+    c.device.initialize(c.subkeys.elements, .uniform(bound: 1 / Double(half).squareRoot()), seed: 1)
+    c.device.initialize(c.values.elements, .normal(deviation: 1 / Double(d).squareRoot()), seed: 2)
+    c.forward()
+    let norm = (c.device.squaredNorm(c.y.elements) / 256).squareRoot()
+    #expect(norm > 0.28 && norm < 0.45, "\(norm)")
+  }
+
   /// Score gradients of each token and half sum to zero: a constant added to scores changes nothing.
   @Test func scoreGradientsSumToZero() throws {
     let c = try Case<Double>(rows: 12)

@@ -178,6 +178,18 @@ import Testing
     }
   }
 
+  /// A number that is lost is seen in the loss, and crashes nothing.
+  @Test(arguments: ["blocks.1.memory.subkeys", "blocks.1.memory.values", "blocks.0.attention.input.weight"])
+  func notANumberReachesTheLoss(name: String) throws {
+    let sample = try Sample<Float>(smallConfiguration())
+    let parameter = try #require(sample.model.parameters.first { $0.name == name })
+    parameter.value.update(repeating: .nan)
+    #expect(sample.loss().nll.isNaN)
+    sample.model.backward(scale: 1)
+    let bias = try #require(sample.model.parameters.last?.gradient)
+    #expect(bias.contains { $0.isNaN })
+  }
+
   /// With values of zero the memory's layer adds nothing: its block is attention and norms alone.
   @Test func zeroValuesMakeTheMemorySilent() throws {
     let sample = try Sample<Float>(smallConfiguration())
