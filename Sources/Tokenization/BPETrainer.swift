@@ -21,7 +21,7 @@ package struct LearnedMerges: Sendable {
   }
 }
 
-/// Learns the merges of byte-pair encoding (Sennrich et al. 2015) from counts of distinct pre-tokens: again and again the
+/// Learns the merges of byte-pair encoding (Sennrich, Haddow and Birch 2015) from counts of distinct pre-tokens: again and again the
 /// most frequent pair of neighbouring symbols becomes a symbol.
 ///
 /// The words lie end to end in one array. A symbol stands at the first and at the last of its positions, so that both
@@ -70,7 +70,10 @@ package struct BPETrainer: ~Copyable {
 
   deinit { symbols.deallocate() }
 
-  /// Learns at most `limit` merges. No symbol becomes equal to one of the `reserved` texts. `progress` is told now and then how many there are.
+  /// Learns at most `limit` merges.
+  ///
+  /// No symbol becomes equal to one of the `reserved` texts. `progress` is told now and then how many there
+  /// are.
   package static func learn(
     _ words: SymbolizedWords, limit: Int, tieBreak: TieBreak, minimumCount: Int,
     reserved: [String] = [],

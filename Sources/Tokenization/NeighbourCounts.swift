@@ -4,7 +4,9 @@ struct NeighbourCounts: ~Copyable {
   let left = Side()
   let right = Side()
 
-  /// Forgets the last merge. Symbols are below `symbolCount` until the next call.
+  /// Forgets the last merge.
+  ///
+  /// Symbols are below `symbolCount` until the next call.
   func begin(symbolCount: Int) {
     left.begin(symbolCount)
     right.begin(symbolCount)

@@ -1,7 +1,11 @@
-/// Applies merges to the symbols of one word: the lowest rank first, of equal ranks the leftmost, until none applies.
+/// Applies merges to the symbols of one word: the lowest rank first, of equal ranks the leftmost, until none
+/// applies.
+///
 /// Scratch space that grows to the longest word seen; one per thread.
 struct WordMerger: ~Copyable {
-  /// A character without a token. It merges with nothing.
+  /// A character without a token.
+  ///
+  /// It merges with nothing.
   static let unknown = UInt32.max
 
   /// Above this length the heap is faster than scanning for the lowest rank.
@@ -10,7 +14,9 @@ struct WordMerger: ~Copyable {
   /// The symbols of the word, replaced by the result of ``merge(_:count:)``.
   private(set) var symbols: UnsafeMutablePointer<UInt32>
   private var capacity = 256
-  /// Scan: the merge of symbols i and i + 1. Heap: the merge that starts at position i.
+  /// Scan: the merge of symbols i and i + 1.
+  ///
+  /// Heap: the merge that starts at position i.
   private var merges: UnsafeMutablePointer<UInt64>
   private var next: UnsafeMutablePointer<UInt32>
   private var previous: UnsafeMutablePointer<UInt32>
@@ -31,7 +37,9 @@ struct WordMerger: ~Copyable {
     previous.deallocate()
   }
 
-  /// Makes room for `count` symbols. What ``symbols`` held is lost.
+  /// Makes room for `count` symbols.
+  ///
+  /// What ``symbols`` held is lost.
   mutating func reserve(_ count: Int) {
     guard count > capacity else { return }
     precondition(count < Int(UInt32.max))
@@ -79,8 +87,9 @@ struct WordMerger: ~Copyable {
     return count
   }
 
-  /// n log n: a heap of candidates over a doubly linked list of positions. A candidate is outdated when the merge at its
-  /// position is no longer the one it was made for.
+  /// n log n: a heap of candidates over a doubly linked list of positions.
+  ///
+  /// A candidate is outdated when the merge at its position is no longer the one it was made for.
   private mutating func mergeByHeap(_ table: MergeTable.View, _ count: Int) -> Int {
     let end = UInt32(count)
     heap.removeAll(keepingCapacity: heap.capacity < 1 << 20)

@@ -118,7 +118,10 @@ struct LearnBPE: ParsableCommand {
     summary.add("pre_tokens", words.total)
     summary.add("distinct_pre_tokens", words.distinct)
 
-    let specials = [Tokenizer.endOfText] + special.filter { $0 != Tokenizer.endOfText }
+    var specials = [Tokenizer.endOfText]
+    for token in special where !specials.contains(token) && token != Tokenizer.unknownToken {
+      specials.append(token)
+    }
     let learned = try learn(words, reserved: specials)
     let tokenizer = Tokenizer(
       learned, mode: mode == .word ? .word : .byteLevel, preTokenizer: splitter, specialTokens: specials)
