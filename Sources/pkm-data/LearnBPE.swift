@@ -119,7 +119,10 @@ struct LearnBPE: ParsableCommand {
     summary.add("distinct_pre_tokens", words.distinct)
 
     var specials = [Tokenizer.endOfText]
-    for token in special where !specials.contains(token) && token != Tokenizer.unknownToken {
+    for token in special
+    where !specials.contains(token)
+      && !(mode == .word && token == Tokenizer.unknownToken)
+    {
       specials.append(token)
     }
     let learned = try learn(words, reserved: specials)
