@@ -67,8 +67,9 @@ let package = Package(
       name: "TokenizationTests", dependencies: ["Tokenization"], resources: [.copy("Fixtures")],
       swiftSettings: swift),
     .testTarget(name: "ShardsTests", dependencies: ["Shards", "Support"], swiftSettings: swift),
-    .testTarget(name: "ModelTests", dependencies: ["Model", "Support"], swiftSettings: swift),
-    .testTarget(name: "TrainingTests", dependencies: ["Training", "Shards", "Model", "Support"], swiftSettings: swift),
+    .testTarget(name: "ModelTests", dependencies: ["Model", "Support", "CKernels"], swiftSettings: swift),
+    .testTarget(
+      name: "TrainingTests", dependencies: ["Training", "Shards", "Model", "Support"], swiftSettings: swift),
     .testTarget(
       name: "CommandLineTests", dependencies: ["Support", "Shards", "pkm-data", "pkm-train"], swiftSettings: swift),
   ]

@@ -36,12 +36,13 @@ class Rules {
   UErrorCode error = U_ZERO_ERROR;
 
  private:
-  void once(std::string &text, size_t &removed);
+  // Every step once. Returns whether stray joiners were dropped.
+  bool once(std::string &text, size_t &removed);
   void normalize(const icu::Normalizer2 *form, std::string &text);
   void changeCase(std::string &text);
   void stripAccents(std::string &text);
   void dropControls(std::string &text, size_t &removed);
-  void dropStrayJoiners(std::string &text, size_t &removed);
+  bool dropStrayJoiners(std::string &text, size_t &removed);
   void mapCharacters(std::string &text);
 
   std::string scratch;

@@ -95,19 +95,20 @@ Rules::Rules(const pkm_normalizer_options &options) : options(options) {
 
 bool Rules::apply(std::string &text, size_t &removed) {
   // One step can make work for an earlier one (a dropped joiner lets a mark compose), so go on until nothing
-  // changes. Two rounds settle nearly everything.
-  bool mayDisturb = options.letter_case != PKM_CASE_NONE || options.strip_accents || options.plain_punctuation ||
-                    options.clean_controls;
+  // changes. Two rounds settle nearly everything; without the steps that do such things one is enough.
+  bool mayDisturb = options.letter_case != PKM_CASE_NONE || options.strip_accents || options.plain_punctuation;
   std::string before;
   for (int round = 0; round < 8; round++) {
-    before = text;
-    once(text, removed);
-    if (!mayDisturb || U_FAILURE(error) || text == before) break;
+    if (mayDisturb) before = text;
+    size_t removedBefore = removed;
+    bool lostJoiners = once(text, removed);
+    if (U_FAILURE(error)) return false;
+    if (mayDisturb ? text == before && removed == removedBefore : !lostJoiners) break;
   }
-  return U_SUCCESS(error);
+  return true;
 }
 
-void Rules::once(std::string &text, size_t &removed) {
+bool Rules::once(std::string &text, size_t &removed) {
   if (options.clean_controls) dropControls(text, removed);
   if (form) normalize(form, text);
   if (options.letter_case != PKM_CASE_NONE) {
@@ -116,7 +117,7 @@ void Rules::once(std::string &text, size_t &removed) {
   }
   if (options.strip_accents) stripAccents(text);
   if (options.plain_punctuation || options.clean_whitespace) mapCharacters(text);
-  if (options.clean_controls) dropStrayJoiners(text, removed);
+  return options.clean_controls && dropStrayJoiners(text, removed);
 }
 
 void Rules::normalize(const Normalizer2 *form, std::string &text) {
@@ -183,19 +184,22 @@ void Rules::dropControls(std::string &text, size_t &removed) {
   text.swap(scratch);
 }
 
-void Rules::dropStrayJoiners(std::string &text, size_t &removed) {
-  if (text.find("\xe2\x80\x8c") == text.npos && text.find("\xe2\x80\x8d") == text.npos) return;
+bool Rules::dropStrayJoiners(std::string &text, size_t &removed) {
+  if (text.find("\xe2\x80\x8c") == text.npos && text.find("\xe2\x80\x8d") == text.npos) return false;
   scratch.clear();
   UChar32 previous = 0;
+  bool hasDropped = false;
   forEachCharacter(text, [&](UChar32 c, std::string_view bytes) {
     if (isJoiner(c) && !takesJoiner(previous)) {
       removed++;
+      hasDropped = true;
       return;
     }
     scratch.append(bytes);
     previous = c;
   });
   text.swap(scratch);
+  return hasDropped;
 }
 
 void Rules::mapCharacters(std::string &text) {

@@ -39,6 +39,16 @@ struct Attention<Device: Operations> {
     output.forwardWithoutBias(mixed.rows(rows), into: y, on: device)
   }
 
+  /// The same for new tokens of one sequence at `position`..., with the keys and values before them in `cache`.
+  func extend(
+    _ x: Matrix<Scalar>, cache: Matrix<Scalar>, at position: Int, into y: Matrix<Scalar>, on device: Device
+  ) {
+    let rows = 0..<x.rows
+    input.forward(x, into: qkv.rows(rows), on: device)
+    device.attention(heads: heads, appending: qkv.rows(rows), to: cache, at: position, out: mixed.rows(rows))
+    output.forwardWithoutBias(mixed.rows(rows), into: y, on: device)
+  }
+
   /// `workspace` is tokens × 4d; dy may be dx when adding.
   func backward(
     _ x: Matrix<Scalar>, dy: Matrix<Scalar>, sequences: Int, length: Int, workspace: Matrix<Scalar>,

@@ -29,6 +29,8 @@ struct Block<Device: Operations> {
     let sequences, length: Int
     let training: Bool
     let masks: (DropoutMask, DropoutMask)
+    /// Keys and values of the tokens before this piece of one sequence, and how many they are.
+    var cache: (rows: Matrix<Scalar>, position: Int)?
   }
 
   init(
@@ -68,8 +70,12 @@ struct Block<Device: Operations> {
     let (normed1, normed2) = (normed1.rows(rows), normed2.rows(rows))
 
     if !isPostNorm { norm1.forward(x, into: normed1, on: device) }
-    attention.forward(
-      isPostNorm ? x : normed1, sequences: batch.sequences, length: batch.length, into: branch, on: device)
+    let attended = isPostNorm ? x : normed1
+    if let cache = batch.cache {
+      attention.extend(attended, cache: cache.rows, at: cache.position, into: branch, on: device)
+    } else {
+      attention.forward(attended, sequences: batch.sequences, length: batch.length, into: branch, on: device)
+    }
     device.residual(x, branch: branch, bias: attention.output.bias, mask: batch.masks.0, into: sum1)
     if isPostNorm { norm1.forward(sum1, into: normed1, on: device) }
 

@@ -24,6 +24,30 @@ extension CPUOperations {
     }
   }
 
+  package func attention(
+    heads: Int, appending qkv: Matrix<Scalar>, to cache: Matrix<Scalar>, at position: Int, out: Matrix<Scalar>
+  ) {
+    let kernels = kernels
+    let d = out.columns, width = d / heads, new = qkv.rows, seen = position + new
+    precondition(qkv.columns == 3 * d && cache.columns == 2 * d && seen <= cache.rows)
+    for row in 0..<new {
+      (cache.pointer + (position + row) * cache.stride).update(
+        from: qkv.pointer + row * qkv.stride + d, count: 2 * d)
+    }
+    let spaces = scratch.perWorker(Scalar.self, new * seen + new, workers: pool.threads)
+    pool.forEach(heads) { head, worker in
+      let s = spaces.base + worker * spaces.stride
+      let keys = cache.pointer + head * width, values = keys + d
+      Scalar.gemm(
+        false, true, new, seen, width, 1, qkv.pointer + head * width, qkv.stride, keys, cache.stride, 0, s,
+        seen)
+      kernels.causal_softmax(new, position, seen, 1 / Double(width).squareRoot(), s, seen, s + new * seen)
+      Scalar.gemm(
+        false, false, new, width, seen, 1, s, seen, values, cache.stride, 0, out.pointer + head * width,
+        out.stride)
+    }
+  }
+
   package func attentionBackward(
     _ shape: AttentionShape, qkv: Matrix<Scalar>, out: Matrix<Scalar>, dOut: Matrix<Scalar>,
     logSumExp: Vector<Scalar>, dQKV: Matrix<Scalar>

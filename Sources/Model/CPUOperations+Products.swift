@@ -27,13 +27,17 @@ struct ProductTile {
   var rows: Int
   var columns: Int
 
-  /// Halves the longer side until there are enough tiles to share out, but none below some 100 microseconds of work:
-  /// smaller ones spend their time packing operands.
+  /// Halves the longer side until there are enough tiles to share out.
+  ///
+  /// That is 8, or as many as keep a tile near 512 × 512; but none goes below some 100 microseconds of work, because
+  /// small ones spend their time packing operands.
   init(rows: Int, columns: Int, inner: Int) {
     var down = 1, across = 1
     self.rows = rows
     self.columns = columns
-    while down * across < 16, self.rows * self.columns * inner > 1 << 24 {
+    while self.rows * self.columns * inner > 1 << 24,
+      down * across < 8 || (down * across < 64 && self.rows * self.columns > 1 << 18)
+    {
       if self.rows >= self.columns { down *= 2 } else { across *= 2 }
       self.rows = ((rows + down - 1) / down + 15) / 16 * 16
       self.columns = ((columns + across - 1) / across + 15) / 16 * 16

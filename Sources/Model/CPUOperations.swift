@@ -169,3 +169,9 @@ final class WorkerScratch: @unchecked Sendable {
     return (shared(type, elements * workers), elements)
   }
 }
+
+extension CPUOperations {
+  /// The BLAS in use, in its own words, and the family of kernels that it chose for this processor.
+  package static var library: String { String(cString: blas_description()) }
+  package static var kernel: String { String(cString: blas_kernel()) }
+}

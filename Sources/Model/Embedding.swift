@@ -27,10 +27,14 @@ struct Embedding<Device: Operations> {
     }
   }
 
-  func forward(_ ids: UnsafeBufferPointer<Int32>, length: Int, mask: DropoutMask, on device: Device) {
+  func forward(
+    _ ids: UnsafeBufferPointer<Int32>, length: Int, firstPosition: Int = 0, mask: DropoutMask,
+    on device: Device
+  ) {
     let rows = 0..<ids.count
     device.embed(
-      ids, table: tokens, positions: positions, length: length, firstPosition: 0, into: sum.rows(rows))
+      ids, table: tokens, positions: positions, length: length, firstPosition: firstPosition,
+      into: sum.rows(rows))
     norm?.forward(sum.rows(rows), into: result.rows(rows), on: device)
     device.dropout(result.rows(rows), mask)
   }

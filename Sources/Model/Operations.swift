@@ -71,6 +71,11 @@ package protocol Operations {
   func attentionBackward(
     _ shape: AttentionShape, qkv: Matrix<Scalar>, out: Matrix<Scalar>, dOut: Matrix<Scalar>,
     logSumExp: Vector<Scalar>, dQKV: Matrix<Scalar>)
+  /// The same for new tokens of one sequence at `position`...: their keys and values are written into the cache
+  /// (positions × 2d), and they attend to all before them. Nothing is kept for a backward pass.
+  func attention(
+    heads: Int, appending qkv: Matrix<Scalar>, to cache: Matrix<Scalar>, at position: Int, out: Matrix<Scalar>
+  )
 
   // MARK: Embedding and loss
 
@@ -129,6 +134,12 @@ package protocol Operations {
 package struct NormParameters<Scalar: Real> {
   package let gamma: Vector<Scalar>
   package let beta: Vector<Scalar>
+
+  package init(gamma: Vector<Scalar>, beta: Vector<Scalar>) {
+    self.gamma = gamma
+    self.beta = beta
+  }
+
   /// Added to the variance (layer and batch norm alike).
   package static var epsilon: Double { 1e-5 }
 }
@@ -137,6 +148,11 @@ package struct NormParameters<Scalar: Real> {
 package struct RowStatistics<Scalar: Real> {
   package let mean: Vector<Scalar>
   package let inverseDeviation: Vector<Scalar>
+
+  package init(mean: Vector<Scalar>, inverseDeviation: Vector<Scalar>) {
+    self.mean = mean
+    self.inverseDeviation = inverseDeviation
+  }
 }
 
 package struct AttentionShape: Sendable {
@@ -227,6 +243,11 @@ package struct AdamStep: Sendable, Equatable {
 package struct TouchedRows<Scalar: Real> {
   package let ids: UnsafeBufferPointer<Int32>
   package let rows: Matrix<Scalar>
+
+  package init(ids: UnsafeBufferPointer<Int32>, rows: Matrix<Scalar>) {
+    self.ids = ids
+    self.rows = rows
+  }
 }
 
 /// Decides by counter which elements dropout keeps, so that no mask is stored: element i survives where a hash of

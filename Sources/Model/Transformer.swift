@@ -119,17 +119,41 @@ package final class Transformer<Device: Operations> {
     precondition(sequences >= 1 && length >= 1 && tokens.count == sequences * length)
     precondition(tokens.count <= maximumTokens && length <= configuration.context)
     precondition(tokens.allSatisfy { $0 >= 0 && $0 < configuration.vocabularySize }, "token id out of range")
+    run(tokens, sequences: sequences, length: length, mode: mode, cache: nil)
+    if mode == .evaluation, let statistics { collect(into: statistics) }
+  }
+
+  /// Room for one sequence to generate.
+  package func makeCache() throws(Failure) -> KeyValueCache<Scalar> { try KeyValueCache(configuration) }
+
+  /// Final hidden states of the next tokens of one sequence, in evaluation mode.
+  ///
+  /// The first call takes the prompt, later ones a token each; ``logits(row:into:)`` counts rows from the first of
+  /// these tokens.
+  package func extend(_ cache: KeyValueCache<Scalar>, tokens: UnsafeBufferPointer<Int32>) {
+    precondition(!tokens.isEmpty && tokens.count <= min(maximumTokens, cache.room))
+    precondition(tokens.allSatisfy { $0 >= 0 && $0 < configuration.vocabularySize }, "token id out of range")
+    run(tokens, sequences: 1, length: tokens.count, mode: .evaluation, cache: cache)
+    cache.count += tokens.count
+  }
+
+  private func run(
+    _ tokens: UnsafeBufferPointer<Int32>, sequences: Int, length: Int, mode: Mode,
+    cache: KeyValueCache<Scalar>?
+  ) {
     (self.mode, self.sequences, self.length, hasGradient) = (mode, sequences, length, false)
     layout.tokens.update(from: tokens.baseAddress!, count: tokens.count)
-
-    layout.embedding.forward(savedTokens, length: length, mask: mask(site: 0), on: device)
+    let position = cache?.count ?? 0
+    layout.embedding.forward(
+      savedTokens, length: length, firstPosition: position, mask: mask(site: 0), on: device)
     var x = view(layout.embedding.result)
     for (index, block) in layout.blocks.enumerated() {
-      block.forward(x, batch(at: index), branch: view(layout.branch), on: device)
+      var batch = batch(at: index)
+      batch.cache = cache.map { ($0.blocks[index], position) }
+      block.forward(x, batch, branch: view(layout.branch), on: device)
       x = view(block.result)
     }
     layout.finalNorm?.forward(x, into: hidden, on: device)
-    if mode == .evaluation, let statistics { collect(into: statistics) }
   }
 
   /// Sums of losses over the tokens of the last forward pass.

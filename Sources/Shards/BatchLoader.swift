@@ -95,51 +95,6 @@ package struct BatchLoader {
   }
 }
 
-/// A split from its beginning to its end, for evaluation: the windows of ``BatchLoader`` in the order of the
-/// text, and a last one that may be shorter.
-///
-/// Each token of the split but the first is a target exactly once.
-package struct SequentialWindows {
-  package let sequenceLength: Int
-  /// The last, shorter window included.
-  package let windowCount: Int
-  /// Tokens that are a target.
-  package let targetCount: Int
-  private let reader: SplitReader
-  private var position = 0
-
-  package init(dataset: Dataset, split: String, sequenceLength: Int, cacheBytes: Int = 16 << 20) throws {
-    precondition(sequenceLength >= 1)
-    self.sequenceLength = sequenceLength
-    reader = try SplitReader(dataset, split: split, cacheBytes: cacheBytes)
-    targetCount = max(0, reader.tokenCount - 1)
-    windowCount = (targetCount + sequenceLength - 1) / sequenceLength
-  }
-
-  /// Fills the beginning of both buffers, which have room for `sequenceLength`.
-  ///
-  /// Returns how many tokens were filled: fewer than `sequenceLength` in the last window only, 0 after it.
-  package mutating func next(
-    into inputs: UnsafeMutableBufferPointer<Int32>, targets: UnsafeMutableBufferPointer<Int32>
-  ) throws -> Int {
-    guard position < windowCount else { return 0 }
-    defer { position += 1 }
-    return try read(position, into: inputs, targets: targets)
-  }
-
-  /// The same for any window of `0..<windowCount`.
-  package func read(
-    _ window: Int, into inputs: UnsafeMutableBufferPointer<Int32>, targets: UnsafeMutableBufferPointer<Int32>
-  ) throws -> Int {
-    let start = window * sequenceLength
-    let count = min(sequenceLength, targetCount - start)
-    try reader.read(
-      start, UnsafeMutableBufferPointer(rebasing: inputs[..<count]),
-      UnsafeMutableBufferPointer(rebasing: targets[..<count]))
-    return count
-  }
-}
-
 extension SplitReader {
   /// The tokens from `start` on as inputs, the same one later as targets.
   fileprivate func read(

@@ -59,6 +59,8 @@ package final class SplitReader {
   /// First token of each shard, and the end.
   private let starts: [Int]
   private let tokenBytes: Int
+  private let vocabularySize: Int
+  private let path: String
   private let cache: FrameCache
 
   /// `cacheBytes` bounds the memory for decompressed tokens.
@@ -69,10 +71,14 @@ package final class SplitReader {
     starts = shards.reduce(into: [0]) { $0.append($0.last! + $1.entry.tokens) }
     tokenCount = starts.last!
     tokenBytes = dataset.index.tokenBytes
+    vocabularySize = dataset.index.vocabularySize
+    path = dataset.path
     cache = FrameCache(bytes: cacheBytes)
   }
 
   /// Fills `buffer` with the tokens that begin at `position`; all of them must exist.
+  ///
+  /// Throws for damaged frames and for ids outside the vocabulary: what comes out can be used as an index.
   package func read(at position: Int, into buffer: UnsafeMutableBufferPointer<Int32>) throws {
     precondition(position >= 0 && position + buffer.count <= tokenCount)
     var filled = 0
@@ -90,6 +96,13 @@ package final class SplitReader {
         filled += bytes.count / tokenBytes
       }
       shard += 1
+    }
+    let limit = UInt32(vocabularySize)
+    if let wrong = buffer.firstIndex(where: { UInt32(bitPattern: $0) >= limit }) {
+      throw Failure(
+        .badInput,
+        "token \(position + wrong) has id \(UInt32(bitPattern: buffer[wrong])), the vocabulary ends at \(limit - 1)",
+        file: path, remedy: "Make the dataset again; pkm-data verify shows the shard")
     }
   }
 

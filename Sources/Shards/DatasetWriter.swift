@@ -62,10 +62,7 @@ package final class DatasetWriter {
   /// Where the dataset lies until it is complete.
   var temporaryPath: String { output.temporary }
 
-  deinit {
-    pool.close()
-    scratch.deallocate()
-  }
+  deinit { scratch.deallocate() }
 
   /// Makes sure that the dataset lists the split, even without a document.
   package func declare(split: String) throws {

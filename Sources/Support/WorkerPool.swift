@@ -5,10 +5,52 @@ import Synchronization
 ///
 /// The threads spin for a moment after each loop, because the next one usually follows at once, and then sleep:
 /// a machine shared with others is not kept busy by waiting.
-package final class WorkerPool: @unchecked Sendable {
+package final class WorkerPool: Sendable {
+  package let threads: Int
+  private let crew: Crew
+
+  package init(threads: Int) {
+    precondition(threads >= 1)
+    self.threads = threads
+    let crew = Crew(threads: threads)
+    self.crew = crew
+    for worker in 1..<max(threads, 1) {
+      // The threads hold what they share, not the pool: it may go before they have noticed.
+      let thread = Thread { crew.work(as: worker) }
+      thread.stackSize = 8 << 20
+      thread.name = "worker \(worker)"
+      thread.start()
+    }
+  }
+
+  deinit { close() }
+
+  /// Ends the threads, as does dropping the pool. No loop may be running.
+  package func close() { crew.close() }
+
+  /// Calls `body(index, worker)` for each index of `0..<count`, on all threads, the calling one included. Indices are
+  /// taken in ascending order; `worker` is in `0..<threads` and names the thread, for scratch space of its own.
+  package func forEach(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
+    crew.forEach(count, body)
+  }
+
+  /// The same with a body that may throw: the error of the smallest failing index is thrown after all have ended.
+  package func forEachThrowing(_ count: Int, _ body: (_ index: Int, _ worker: Int) throws -> Void) throws {
+    let first = Mutex<(index: Int, error: any Error)?>(nil)
+    forEach(count) { index, worker in
+      do { try body(index, worker) } catch {
+        first.withLock { if index < $0?.index ?? .max { $0 = (index, error) } }
+      }
+    }
+    if let failure = first.withLock({ $0 }) { throw failure.error }
+  }
+}
+
+/// What the threads of a pool share.
+private final class Crew: @unchecked Sendable {
   // `job` is written by the calling thread before `generation` is advanced and read by workers after they saw the
   // new generation; it is not touched again until every worker has counted itself into `finished`.
-  package let threads: Int
+  private let threads: Int
   private var job: ((Int) -> Void)?
   private let generation = Atomic<Int>(0)
   private let finished = Atomic<Int>(0)
@@ -16,31 +58,16 @@ package final class WorkerPool: @unchecked Sendable {
   private let isBusy = Atomic<Bool>(false)
   private let sleepers = NSCondition()
 
-  package init(threads: Int) {
-    precondition(threads >= 1)
-    self.threads = threads
-    for worker in 1..<max(threads, 1) {
-      let thread = Thread { [unowned self] in self.work(as: worker) }
-      thread.stackSize = 8 << 20
-      thread.name = "worker \(worker)"
-      thread.start()
-    }
-  }
+  init(threads: Int) { self.threads = threads }
 
-  /// Ends the threads. A pool lives as long as the process or is closed by its owner.
-  package func close() {
+  func close() {
     isClosing.store(true, ordering: .releasing)
     sleepers.lock()
     sleepers.broadcast()
     sleepers.unlock()
-    while finishedClosing.load(ordering: .acquiring) < threads - 1 { usleep(50) }
   }
 
-  private let finishedClosing = Atomic<Int>(0)
-
-  /// Calls `body(index, worker)` for each index of `0..<count`, on all threads, the calling one included. Indices are
-  /// taken in ascending order; `worker` is in `0..<threads` and names the thread, for scratch space of its own.
-  package func forEach(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
+  func forEach(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
     // A loop inside a loop, or one too small to share, runs where it stands.
     guard threads > 1, count > 1, !isBusy.exchange(true, ordering: .acquiring) else {
       for index in 0..<count { body(index, 0) }
@@ -71,17 +98,6 @@ package final class WorkerPool: @unchecked Sendable {
     }
   }
 
-  /// The same with a body that may throw: the error of the smallest failing index is thrown after all have ended.
-  package func forEachThrowing(_ count: Int, _ body: (_ index: Int, _ worker: Int) throws -> Void) throws {
-    let first = Mutex<(index: Int, error: any Error)?>(nil)
-    forEach(count) { index, worker in
-      do { try body(index, worker) } catch {
-        first.withLock { if index < $0?.index ?? .max { $0 = (index, error) } }
-      }
-    }
-    if let failure = first.withLock({ $0 }) { throw failure.error }
-  }
-
   private final class SharedCounter: Sendable {
     private let value = Atomic<Int>(0)
     func take() -> Int { value.add(1, ordering: .relaxed).oldValue }
@@ -90,7 +106,7 @@ package final class WorkerPool: @unchecked Sendable {
   @inline(__always) private func pause() { for _ in 0..<16 { atomicFence() } }
   @inline(__always) private func atomicFence() { _ = generation.load(ordering: .relaxed) }
 
-  private func work(as worker: Int) {
+  func work(as worker: Int) {
     var seen = 0
     while true {
       var spins = 0
@@ -105,10 +121,7 @@ package final class WorkerPool: @unchecked Sendable {
           sleepers.unlock()
         }
       }
-      if isClosing.load(ordering: .relaxed) {
-        finishedClosing.add(1, ordering: .releasing)
-        return
-      }
+      if isClosing.load(ordering: .relaxed) { return }
       seen = generation.load(ordering: .acquiring)
       job?(worker)
       finished.add(1, ordering: .releasing)

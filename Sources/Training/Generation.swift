@@ -42,38 +42,44 @@ package struct Sampling: Sendable {
   }
 }
 
-/// Continues a prompt token by token.
+/// Continues prompts token by token, with the keys and values of the text so far kept.
 package struct Generator {
   private let model: LanguageModel
-  private let endOfDocument: Int32?
+  private let cache: KeyValueCache<Float>
+  private let endOfDocument: Int32
   private let sampling: Sampling
   private var random: RandomGenerator
 
-  package init(_ model: LanguageModel, endOfDocument: UInt32?, sampling: Sampling, seed: UInt64) {
+  package init(_ model: LanguageModel, endOfDocument: UInt32, sampling: Sampling, seed: UInt64) throws {
     self.model = model
-    self.endOfDocument = endOfDocument.map { Int32($0) }
+    cache = try model.makeCache()
+    self.endOfDocument = Int32(endOfDocument)
     self.sampling = sampling
     random = RandomGenerator(seed: seed, stream: "generation")
   }
 
-  /// Hands on up to `count` tokens one by one; stops early at the end of the document. The model sees as much of the text as its
-  /// context holds; a document starts after an end-of-document token, as in training.
-  package mutating func generate(
-    prompt: [Int32], count: Int, emit: (Int32) throws -> Void
-  ) throws {
-    var text = [endOfDocument].compactMap(\.self) + prompt
-    precondition(!text.isEmpty, "a model without an end-of-document token needs a prompt")
+  /// Hands on up to `count` tokens one by one; stops early at the end of the document.
+  ///
+  /// A document starts after an end-of-document token, as in training. Text that outgrows the model's context is
+  /// forgotten but for its last half context.
+  package mutating func generate(prompt: [Int32], count: Int, emit: (Int32) throws -> Void) throws {
+    let context = model.configuration.context
+    var text = [endOfDocument] + prompt
+    var fresh = Array(text.suffix(context))
     var logits = [Float](repeating: 0, count: model.configuration.vocabularySize)
+    cache.clear()
     for _ in 0..<count {
       try Interruption.check()
-      let window = Array(text.suffix(model.configuration.context))
-      window.withUnsafeBufferPointer {
-        model.forward(tokens: $0, sequences: 1, length: window.count, mode: .evaluation)
+      if cache.room < fresh.count {
+        cache.clear()
+        fresh = Array(text.suffix(max(1, context / 2)))
       }
-      logits.withUnsafeMutableBufferPointer { model.logits(row: window.count - 1, into: $0) }
+      fresh.withUnsafeBufferPointer { model.extend(cache, tokens: $0) }
+      logits.withUnsafeMutableBufferPointer { model.logits(row: fresh.count - 1, into: $0) }
       let token = sampling.draw(from: logits, using: &random)
       if token == endOfDocument { return }
       text.append(token)
+      fresh = [token]
       try emit(token)
     }
   }

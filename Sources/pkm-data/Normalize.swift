@@ -73,6 +73,7 @@ struct Normalize: ParsableCommand {
       },
       consume: { bytes in try file.write(bytes) })
     try file.finish()
+    summary.add("documents_out", 0)
     summary.add("bytes_out", file.bytesWritten)
     summary["icu_version"] = .text(Normalizer.icuVersion)
     summary["unicode_version"] = .text(Normalizer.unicodeVersion)

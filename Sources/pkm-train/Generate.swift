@@ -52,8 +52,11 @@ struct Generate: ParsableCommand {
     let tokenizer = encoder.tokenizer
     let model = try checkpoint.makeModel(threads: options.threadCount, maximumSequences: 1)
     try checkpoint.restore(model)
-    var generator = Generator(
-      model, endOfDocument: tokenizer.endOfDocument,
+    guard let endOfDocument = tokenizer.endOfDocument else {
+      throw Failure(.badInput, "has no end-of-document token", file: checkpoint.tokenizerPath)
+    }
+    var generator = try Generator(
+      model, endOfDocument: endOfDocument,
       sampling: Sampling(temperature: temperature, topK: topK, topP: topP), seed: options.seed)
     let output = try OutputFile(nil)
     var summary = Summary()

@@ -217,7 +217,7 @@ import Testing
     defer { close(descriptor) }
     #expect(flock(descriptor, LOCK_EX) == 0)
     let refused = try place.run()
-    #expect(refused.status == 1 && refused.errors.contains("another run is at work here"))
+    #expect(refused.status == 1 && refused.errors.contains("another process is working in"))
     flock(descriptor, LOCK_UN)
     #expect(try place.run().status == 0)
   }

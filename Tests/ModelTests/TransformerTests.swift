@@ -51,6 +51,178 @@ import Testing
     #expect(abs(loss.nll / Double(loss.count) - log(1000)) < 0.1)
     #expect(loss.nll == loss.smoothed)
   }
+
+  /// Everything a step leaves behind, for comparisons bit for bit.
+  func step<T: Real>(_ sample: Sample<T>, microBatches: Int = 1) -> [T] {
+    sample.model.zeroGradients()
+    for microBatch in 0..<microBatches {
+      _ = sample.loss(.training(step: 3, microBatch: microBatch))
+      sample.model.backward(scale: 0.01)
+    }
+    let dense = sample.model.parameters.compactMap(\.gradient).flatMap(Array.init)
+    let touched = sample.model.memoryCount > 0 ? sample.model.touchedRows(ofMemory: 0).rows.array : []
+    return dense + touched + sample.model.buffers.flatMap { Array($0.value) }
+  }
+
+  func wideConfiguration(dropout: Double = 0.1) -> ModelConfiguration {
+    var configuration = smallConfiguration(dropout: dropout)
+    configuration.dim = 96
+    configuration.context = 160
+    configuration.vocabularySize = 777
+    configuration.memory?.subkeys = 40
+    configuration.memory?.queryDim = 64
+    return configuration
+  }
+
+  @Test func threadsDoNotChangeABit() throws {
+    let results = try [Pools.one, Pools.two, Pools.three].map {
+      step(try Sample<Float>(wideConfiguration(), sequences: 3, length: 150, pool: $0))
+    }
+    #expect(results[0] == results[1])
+    #expect(results[0] == results[2])
+    #expect(results[0].contains { $0 != 0 } && results[0].allSatisfy { $0.isFinite })
+  }
+
+  @Test func seedDecidesEveryWeight() throws {
+    let a = try Sample<Float>(wideConfiguration(), pool: Pools.one, seed: 5).model
+    let b = try Sample<Float>(wideConfiguration(), pool: Pools.three, seed: 5).model
+    let c = try Sample<Float>(wideConfiguration(), seed: 6).model
+    for (p, (q, r)) in zip(a.parameters, zip(b.parameters, c.parameters)) {
+      #expect(Array(p.value) == Array(q.value))
+      if p.distributionIsNormal { #expect(Array(p.value) != Array(r.value)) }
+    }
+    // No two tensors of one shape are alike.
+    let inputs = a.parameters.filter { $0.name.hasSuffix("attention.input.weight") }.map { Array($0.value) }
+    #expect(inputs.count == 2 && inputs[0] != inputs[1])
+  }
+
+  /// Two micro-batches add up to twice one when nothing random differs between them.
+  @Test func gradientsAccumulate() throws {
+    let sample = try Sample<Double>(smallConfiguration(), microBatches: 2)
+    let once = step(sample), twice = step(sample, microBatches: 2)
+    let buffers = sample.model.buffers.reduce(0) { $0 + $1.value.count }
+    #expect(zip(once, twice).dropLast(buffers).allSatisfy { abs(2 * $0 - $1) < 1e-12 })
+    // Dropout differs between micro-batches and steps, and repeats for the same ones.
+    let dropping = try Sample<Double>(smallConfiguration(dropout: 0.5))
+    let first = dropping.loss(.training(step: 1, microBatch: 0))
+    #expect(first == dropping.loss(.training(step: 1, microBatch: 0)))
+    #expect(first != dropping.loss(.training(step: 1, microBatch: 1)))
+    #expect(first != dropping.loss(.training(step: 2, microBatch: 0)))
+  }
+
+  /// In evaluation a later token changes nothing before it, and sequences do not see each other.
+  @Test(arguments: [ModelConfiguration.Norm.post, .pre])
+  func evaluationIsCausal(norm: ModelConfiguration.Norm) throws {
+    let model = try Transformer(
+      smallConfiguration(norm, dropout: 0.5), device: CPUOperations<Float>(pool: Pools.two), batch: (2, 9),
+      training: false, seed: 3)
+    func logits(_ tokens: [Int32]) -> [[Float]] {
+      tokens.withUnsafeBufferPointer { model.forward(tokens: $0, sequences: 2, length: 9, mode: .evaluation) }
+      return (0..<18).map { row in
+        var logits = [Float](repeating: 0, count: 29)
+        logits.withUnsafeMutableBufferPointer { model.logits(row: row, into: $0) }
+        return logits
+      }
+    }
+    let tokens = (0..<18).map { Int32($0 * 7 % 29) }
+    let before = logits(tokens)
+    var changed = tokens
+    changed[5] = 28
+    let after = logits(changed)
+    for row in 0..<18 { #expect((before[row] == after[row]) == !(5..<9).contains(row), "row \(row)") }
+  }
+
+  /// A model made without training shares activations among its blocks and still computes the same.
+  @Test(arguments: [ModelConfiguration.Norm.post, .pre])
+  func inferenceModelEqualsTrainingModel(norm: ModelConfiguration.Norm) throws {
+    var configuration = smallConfiguration(norm, dropout: 0.5)
+    configuration.layers = 4
+    configuration.memory?.layers = [2, 3]
+    let training = try Sample<Float>(configuration),
+      inference = try Sample<Float>(configuration, training: false)
+    #expect(training.loss(.evaluation) == inference.loss(.evaluation))
+    // More tokens than one block of logits.
+    let many = try Sample<Float>(configuration, sequences: 60, length: 9)
+    let few = try Sample<Float>(configuration, sequences: 60, length: 9, training: false)
+    #expect(many.loss(.evaluation) == few.loss(.evaluation))
+  }
+
+  /// Token by token, in pieces and all at once: the same logits up to rounding.
+  @Test(arguments: [ModelConfiguration.Norm.post, .pre])
+  func cachedGenerationEqualsTheWholePass(norm: ModelConfiguration.Norm) throws {
+    var configuration = smallConfiguration(norm)
+    configuration.layers = 3
+    configuration.memory?.layers = [2, 3]
+    let model = try Transformer(
+      configuration, device: CPUOperations<Double>(pool: Pools.two), batch: (1, 9), training: false, seed: 3)
+    let tokens = (0..<9).map { Int32($0 * 11 % 29) }
+    func lastLogits(_ row: Int) -> [Double] {
+      var logits = [Double](repeating: 0, count: 29)
+      logits.withUnsafeMutableBufferPointer { model.logits(row: row, into: $0) }
+      return logits
+    }
+    tokens.withUnsafeBufferPointer { model.forward(tokens: $0, sequences: 1, length: 9, mode: .evaluation) }
+    let whole = (0..<9).map(lastLogits)
+    let cache = try model.makeCache()
+    for pieces in [[1, 1, 1, 1, 1, 1, 1, 1, 1], [4, 1, 3, 1], [9]] {
+      cache.clear()
+      for piece in pieces {
+        let first = cache.count
+        tokens[first..<first + piece].withUnsafeBufferPointer { model.extend(cache, tokens: $0) }
+        for row in 0..<piece {
+          let error = zip(lastLogits(row), whole[first + row]).map { abs($0 - $1) }.max()!
+          #expect(error < 1e-12, "position \(first + row) in pieces \(pieces)")
+        }
+      }
+      #expect(cache.count == 9 && cache.room == 0)
+    }
+  }
+
+  /// With values of zero the memory's layer adds nothing: its block is attention and norms alone.
+  @Test func zeroValuesMakeTheMemorySilent() throws {
+    let sample = try Sample<Float>(smallConfiguration())
+    let plain = try Sample<Float>(smallConfiguration(memory: false))
+    let named = Dictionary(uniqueKeysWithValues: sample.model.parameters.map { ($0.name, $0.value) })
+    for parameter in plain.model.parameters {
+      if let same = named[parameter.name] { #expect(Array(same) == Array(parameter.value)) }
+      if parameter.name.hasPrefix("blocks.1.feed_forward.output") { parameter.value.update(repeating: 0) }
+    }
+    #expect(sample.loss(.evaluation) != plain.loss(.evaluation))
+    named["blocks.1.memory.values"]?.update(repeating: 0)
+    #expect(sample.loss(.evaluation) == plain.loss(.evaluation))
+  }
+
+  /// Some steps of Adam on one batch bring the loss close to nothing: every part learns.
+  @Test(arguments: [ModelConfiguration.Norm.post, .pre])
+  func overfitsOneBatch(norm: ModelConfiguration.Norm) throws {
+    var configuration = smallConfiguration(norm)
+    configuration.dim = 24
+    let sample = try Sample<Float>(configuration, sequences: 4, length: 9)
+    let model = sample.model
+    let moments = model.parameters.map {
+      (vector($0.value.count) as Vector<Float>, vector($0.value.count) as Vector<Float>)
+    }
+    for step in 1...200 {
+      let loss = sample.loss(.training(step: UInt64(step), microBatch: 0), smoothing: 0)
+      model.backward(scale: 1 / Double(loss.count))
+      for (parameter, (m, v)) in zip(model.parameters, moments) {
+        let adam = AdamStep(learningRate: 5e-3, beta2: 0.98, step: step)
+        switch parameter.role {
+        case .dense:
+          model.device.adam(Vector(parameter.value), gradient: Vector(parameter.gradient!), m: m, v: v, adam)
+        case .memoryValues(let index):
+          func table(_ vector: Vector<Float>) -> Matrix<Float> {
+            Matrix(vector.pointer, rows: parameter.shape[0], columns: parameter.shape[1])
+          }
+          model.device.lazyAdam(
+            parameter.matrix, gradient: model.touchedRows(ofMemory: index), m: table(m), v: table(v), adam)
+        }
+      }
+      model.zeroGradients()
+    }
+    let loss = sample.loss(.training(step: 0, microBatch: 0), smoothing: 0)
+    #expect(loss.nll / Double(loss.count) < 0.05)
+  }
 }
 
 extension Parameter {

@@ -96,32 +96,6 @@ import Testing
     }
   }
 
-  @Test(arguments: [1, 7, 100, 100_000]) func sequentialWindowsCoverTheText(length: Int) throws {
-    let scratch = try Scratch()
-    let documents = randomDocuments(30, vocabulary: 500)
-    try writeDataset(scratch.path("d"), documents, shardTokens: 2000)
-    let flat = flatten(documents)
-    var windows = try SequentialWindows(
-      dataset: Dataset(scratch.path("d")), split: "train", sequenceLength: length)
-    #expect(windows.targetCount == flat.count - 1)
-    var inputs = [Int32](repeating: 0, count: length)
-    var targets = inputs
-    var allInputs: [Int32] = []
-    var allTargets: [Int32] = []
-    var count = 0
-    while true {
-      let filled = try inputs.withUnsafeMutableBufferPointer { inputs in
-        try targets.withUnsafeMutableBufferPointer { try windows.next(into: inputs, targets: $0) }
-      }
-      if filled == 0 { break }
-      count += 1
-      allInputs += inputs[..<filled]
-      allTargets += targets[..<filled]
-    }
-    #expect(allInputs.elementsEqual(flat.dropLast()) && allTargets.elementsEqual(flat.dropFirst()))
-    #expect(count == windows.windowCount)
-  }
-
   private func batch(_ loader: inout BatchLoader) throws -> (inputs: [Int32], targets: [Int32]) {
     var inputs = [Int32](repeating: -1, count: loader.batch * loader.sequenceLength)
     var targets = inputs

@@ -39,4 +39,11 @@ import Testing
       try pool.forEachThrowing(50) { index, _ in if index >= 3 { throw Broken(at: index) } }
     }
   }
+
+  @Test func aPoolMayBeDroppedAtAnyMoment() {
+    for round in 0..<200 {
+      let pool = WorkerPool(threads: 3)
+      if round % 2 == 0 { pool.forEach(5) { _, _ in } }
+    }
+  }
 }

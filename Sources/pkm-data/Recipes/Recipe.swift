@@ -71,7 +71,8 @@ extension Recipe {
     self.path = path
     // What does not shape the dataset is no part of its recipe.
     self.text = try Yams.serialize(
-      node: Node(root.filter { !Self.keysOfTraining.contains($0.key.string ?? "") }.map { ($0.key, $0.value) }))
+      node: Node(
+        root.filter { !Self.keysOfTraining.contains($0.key.string ?? "") }.map { ($0.key, $0.value) }))
     output = try parser.scalar(value("output"), "output")
     inputs = try parser.inputs(value("inputs"))
     stages = try parser.sequence(value("stages"), "stages").map(parser.stage)

@@ -7,7 +7,7 @@ import Support
 /// record, written after it, holds what the step was asked and what it counted.
 final class WorkDirectory {
   let path: String
-  private var lock: Int32?
+  private var lock: FileLock?
 
   struct Record: Codable {
     var key: String
@@ -19,22 +19,10 @@ final class WorkDirectory {
 
   init(_ path: String) { self.path = path }
 
-  deinit { if let lock { close(lock) } }
-
   /// Holds the directory until the object goes, and clears it of what killed runs have left.
-  ///
-  /// A lock of the kernel: it ends with the process, however that ends.
   func acquire() throws {
     try SystemCall.makeDirectories(path)
-    let file = Path.join(path, "lock")
-    let descriptor = try SystemCall.open(file, O_RDWR | O_CREAT)
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      close(descriptor)
-      throw Failure(
-        .failed, "another run is at work here", file: path,
-        remedy: "Wait for it to end, or give one of the recipes another output")
-    }
-    lock = descriptor
+    lock = try FileLock(Path.join(path, "lock"), what: path)
     sweep()
   }
 

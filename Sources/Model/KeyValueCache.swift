@@ -1,0 +1,24 @@
+import Support
+
+/// Keys and values of one sequence that is being generated, so that each new token costs one row of work.
+package final class KeyValueCache<Scalar: Real> {
+  /// Tokens in it.
+  package internal(set) var count = 0
+  /// For each block, context × 2d: keys beside values.
+  let blocks: [Matrix<Scalar>]
+  private let arena: Arena
+
+  init(_ configuration: ModelConfiguration) throws(Failure) {
+    (blocks, arena) = try ArenaPlan.build { plan in
+      (0..<configuration.layers).map { _ in plan.matrix(configuration.context, 2 * configuration.dim) }
+    }
+  }
+
+  /// Tokens that still fit; at 0, clear it and begin again with the last part of the text.
+  package var room: Int { blocks[0].rows - count }
+
+  /// Forgets the tokens from `count` on.
+  package func truncate(to count: Int) { self.count = min(self.count, count) }
+
+  package func clear() { count = 0 }
+}

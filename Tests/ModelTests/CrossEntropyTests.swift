@@ -1,0 +1,64 @@
+import Foundation
+import Model
+import Support
+import Testing
+
+@Suite struct CrossEntropyTests {
+  let device: CPUOperations<Double>
+
+  init() throws { device = try CPUOperations(pool: Pools.two) }
+
+  func run<T: Real>(
+    _ device: CPUOperations<T>, _ logits: Matrix<T>, _ bias: Vector<T>, _ targets: [Int32],
+    _ smoothing: Double,
+    gradient: Bool
+  ) -> Loss {
+    targets.withUnsafeBufferPointer {
+      device.crossEntropy(logits, bias: bias, targets: $0, smoothing: smoothing, gradient: gradient)
+    }
+  }
+
+  /// Section 9, vector 3 of the reference, with part of each logit in the bias.
+  @Test func referenceVector() {
+    let z = matrix(1, 3) { [1.5, 1, 0.25][$0] }, bias = vector([0.5, 0, -0.25])
+    let loss = run(device, z, bias, [0], 0.1, gradient: true)
+    #expect(
+      abs(loss.nll - 0.4076059644) < 1e-9 && abs(loss.smoothed - 0.5076059644) < 1e-9 && loss.count == 1)
+    #expect(zip(z.array, [-0.2680923776, 0.2113951377, 0.0566972398]).allSatisfy { abs($0 - $1) < 1e-9 })
+  }
+
+  @Test(arguments: [0.0, 0.1, 1.0])
+  func gradientMatchesFiniteDifferences(smoothing: Double) {
+    let z: Matrix<Double> = randomMatrix(4, 37, seed: 1, deviation: 3),
+      bias: Vector<Double> = randomVector(37, seed: 2)
+    let targets: [Int32] = [3, -1, 36, 0]
+    func loss() -> Double {
+      let copy = matrix(4, 37) { z.pointer[$0] }
+      return run(device, copy, bias, targets, smoothing, gradient: false).smoothed
+    }
+    let d = matrix(4, 37) { z.pointer[$0] }
+    let sum = run(device, d, bias, targets, smoothing, gradient: true)
+    #expect(abs(sum.smoothed - loss()) < 1e-12 && sum.count == 3)
+    #expect((37..<74).allSatisfy { d.pointer[$0] == 0 })
+    #expect(gradientError(of: z.elements, gradient: d.array, loss: loss) < 1e-7)
+  }
+
+  /// Float over a large vocabulary against the definition in double, with logits too large for a plain exponential.
+  @Test func floatMatchesDefinition() throws {
+    let device = try CPUOperations<Float>(pool: Pools.two), v = 5003
+    let z: Matrix<Float> = randomMatrix(3, v, seed: 7, deviation: 30), bias: Vector<Float> = vector(v)
+    let values = z.array.map(Double.init)
+    let targets: [Int32] = [5, 5002, 0]
+    var nll = 0.0, smoothed = 0.0, p: [Double] = []
+    for (row, target) in targets.enumerated() {
+      let x = values[row * v..<(row + 1) * v], top = x.max()!
+      let lse = top + log(x.reduce(0) { $0 + exp($1 - top) })
+      nll += lse - values[row * v + Int(target)]
+      smoothed += lse - 0.9 * values[row * v + Int(target)] - 0.1 / Double(v) * x.reduce(0, +)
+      p += x.enumerated().map { exp($1 - lse) - 0.1 / Double(v) - ($0 == target ? 0.9 : 0) }
+    }
+    let loss = run(device, z, bias, targets, 0.1, gradient: true)
+    #expect(abs(loss.nll - nll) < 1e-4 * nll && abs(loss.smoothed - smoothed) < 1e-4 * smoothed)
+    #expect(zip(z.array, p).allSatisfy { abs(Double($0) - $1) < 2e-6 })
+  }
+}

@@ -1,0 +1,121 @@
+import Foundation
+import Model
+import Support
+import Testing
+
+/// Layer norm, attention and embedding: against their definitions and finite differences.
+@Suite struct LayerTests {
+  let device: CPUOperations<Double>
+
+  init() throws { device = try CPUOperations(pool: Pools.two) }
+
+  @Test func layerNormGradients() {
+    let rows = 67, columns = 11
+    let x: Matrix<Double> = randomMatrix(rows, columns, seed: 1),
+      dy: Matrix<Double> = randomMatrix(rows, columns, seed: 2)
+    let norm = NormParameters<Double>(
+      gamma: randomVector(columns, seed: 3), beta: randomVector(columns, seed: 4))
+    let gradient = NormParameters<Double>(gamma: vector(columns), beta: vector(columns))
+    let statistics = RowStatistics<Double>(mean: vector(rows), inverseDeviation: vector(rows))
+    let y: Matrix<Double> = matrix(rows, columns), dx: Matrix<Double> = matrix(rows, columns) { _ in 5 }
+    func loss() -> Double {
+      device.layerNorm(x, norm, statistics, into: y)
+      return dot(y, dy)
+    }
+    _ = loss()
+    for row in 0..<rows {
+      let values = (0..<columns).map {
+        (y.pointer[row * columns + $0] - norm.beta.pointer[$0]) / norm.gamma.pointer[$0]
+      }
+      #expect(abs(values.reduce(0, +)) < 1e-9)
+      #expect(abs(values.reduce(0) { $0 + $1 * $1 } / Double(columns) - 1) < 1e-3)
+    }
+    device.layerNormBackward(x, dy: dy, norm, gradient: gradient, statistics, adding: true, into: dx)
+    #expect(gradientError(of: x.elements, gradient: dx.array.map { $0 - 5 }, loss: loss) < 1e-7)
+    #expect(gradientError(of: norm.gamma, gradient: gradient.gamma.array, loss: loss) < 1e-7)
+    #expect(gradientError(of: norm.beta, gradient: gradient.beta.array, loss: loss) < 1e-7)
+    device.layerNormBackward(x, dy: dy, norm, gradient: gradient, statistics, adding: false, into: dy)
+    #expect(zip(dy.array, dx.array).allSatisfy { abs($0 + 5 - $1) < 1e-12 })
+  }
+
+  struct AttentionCase<Scalar: Real> {
+    let shape: AttentionShape
+    let device: CPUOperations<Scalar>
+    let qkv, out, dOut, dQKV: Matrix<Scalar>
+    let logSumExp: Vector<Scalar>
+
+    init(_ shape: AttentionShape, pool: WorkerPool) throws {
+      self.shape = shape
+      device = try CPUOperations(pool: pool)
+      let rows = shape.sequences * shape.length, d = shape.heads * shape.headDimension
+      (qkv, dOut) = (randomMatrix(rows, 3 * d, seed: 1), randomMatrix(rows, d, seed: 2))
+      (out, dQKV) = (matrix(rows, d), matrix(rows, 3 * d) { _ in 7 })
+      logSumExp = vector(rows * shape.heads)
+    }
+
+    func forward() { device.attention(shape, qkv: qkv, out: out, logSumExp: logSumExp) }
+    func backward() {
+      device.attentionBackward(shape, qkv: qkv, out: out, dOut: dOut, logSumExp: logSumExp, dQKV: dQKV)
+    }
+  }
+
+  /// Lengths below, at and above the blocks of queries.
+  @Test(arguments: [(2, 5, 2, 3), (1, 1, 1, 4), (1, 128, 1, 2), (1, 131, 2, 4), (1, 300, 1, 4)])
+  func attentionGradients(sequences: Int, length: Int, heads: Int, width: Int) throws {
+    let shape = AttentionShape(sequences: sequences, length: length, heads: heads, headDimension: width)
+    let c = try AttentionCase<Double>(shape, pool: Pools.two)
+    c.forward()
+    c.backward()
+    let every = max(1, c.qkv.count / 150)
+    #expect(
+      gradientError(of: c.qkv.elements, gradient: c.dQKV.array, every: every) {
+        c.forward()
+        return dot(c.out, c.dOut)
+      } < 1e-6)
+  }
+
+  @Test func attentionMatchesDefinitionInFloat() throws {
+    let shape = AttentionShape(sequences: 2, length: 150, heads: 3, headDimension: 16), d = 48
+    let c = try AttentionCase<Float>(shape, pool: Pools.two)
+    c.forward()
+    for (sequence, head, query) in [(0, 0, 0), (0, 2, 149), (1, 1, 127), (1, 1, 128), (1, 0, 60)] {
+      func element(_ part: Int, _ token: Int, _ e: Int) -> Double {
+        Double(c.qkv.pointer[(sequence * 150 + token) * 3 * d + part * d + head * 16 + e])
+      }
+      let weights = (0...query).map { key in
+        exp((0..<16).reduce(0) { $0 + element(0, query, $1) * element(1, key, $1) } / 4)
+      }
+      for e in 0..<16 {
+        let expected = (0...query).reduce(0) { $0 + weights[$1] * element(2, $1, e) } / weights.reduce(0, +)
+        let value = c.out.pointer[(sequence * 150 + query) * d + head * 16 + e]
+        #expect(abs(Double(value) - expected) < 1e-5)
+      }
+    }
+  }
+
+  @Test func embedding() {
+    let tokens: [Int32] = [2, 0, 2, 1, 2, 2], d = 70
+    let table: Matrix<Double> = randomMatrix(3, d, seed: 1),
+      positions: Matrix<Double> = randomMatrix(5, d, seed: 2)
+    let out: Matrix<Double> = matrix(6, d)
+    let dTable: Matrix<Double> = matrix(3, d), dPositions: Matrix<Double> = matrix(5, d)
+    let g: Matrix<Double> = randomMatrix(6, d, seed: 3)
+    tokens.withUnsafeBufferPointer {
+      device.embed($0, table: table, positions: positions, length: 3, firstPosition: 1, into: out)
+      device.embedBackward($0, g, length: 3, table: dTable, positions: dPositions)
+    }
+    for (row, token) in tokens.enumerated() {
+      for c in 0..<d {
+        #expect(
+          out.pointer[row * d + c] == table.pointer[Int(token) * d + c]
+            + positions.pointer[(1 + row % 3) * d + c])
+      }
+    }
+    for c in 0..<d {
+      let g = (0..<6).map { g.pointer[$0 * d + c] }
+      #expect(abs(dTable.pointer[2 * d + c] - (g[0] + g[2] + g[4] + g[5])) < 1e-12)
+      #expect(dTable.pointer[c] == g[1] && dTable.pointer[d + c] == g[3])
+      #expect(abs(dPositions.pointer[d + c] - (g[1] + g[4])) < 1e-12 && dPositions.pointer[3 * d + c] == 0)
+    }
+  }
+}

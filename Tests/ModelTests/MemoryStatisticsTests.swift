@@ -1,0 +1,48 @@
+import Foundation
+import Model
+import Testing
+
+@Suite struct MemoryStatisticsTests {
+  func statistics(_ mass: [Double]) -> MemoryStatistics {
+    let statistics = MemoryStatistics(slots: mass.count)
+    for (slot, mass) in mass.enumerated() { statistics.mass[slot] = mass }
+    return statistics
+  }
+
+  /// Section 9, vector 5 of the reference.
+  @Test(arguments: [
+    ([1.0, 1, 0, 0], 0.6931471806, 0.5), ([0.7, 0.2, 0.1, 0], 0.5844758086, 0.75),
+    ([0, 3, 0, 0], 1.3862943611, 0.25),
+    ([2, 2, 2, 2], 0, 1),
+  ])
+  func referenceVector(mass: [Double], kl: Double, usage: Double) {
+    #expect(abs(statistics(mass).kl - kl) < 1e-9)
+    #expect(statistics(mass).usage == usage)
+    #expect(abs(statistics(mass.reversed()).kl - kl) < 1e-9)
+  }
+
+  /// Equal tokens at one position read the same heads · topk slots, and a pass adds exactly its weight.
+  @Test func constantInputUsesFewSlots() throws {
+    var configuration = smallConfiguration()
+    configuration.context = 1
+    let model = try Transformer(
+      configuration, device: CPUOperations<Float>(pool: Pools.one), batch: (8, 1), training: false, seed: 2)
+    model.collectStatistics(true)
+    let tokens = [Int32](repeating: 4, count: 8)
+    for _ in 0..<3 {
+      tokens.withUnsafeBufferPointer { model.forward(tokens: $0, sequences: 8, length: 1, mode: .evaluation) }
+    }
+    let statistics = try #require(model.statistics?.first)
+    let shape = try #require(configuration.memory?.shape)
+    #expect(statistics.reads == 24 * shape.reads)
+    #expect(abs(statistics.mass.reduce(0, +) - Double(24 * shape.heads)) < 1e-4)
+    #expect(statistics.usage <= Double(shape.reads) / Double(shape.slots))
+    #expect(statistics.kl >= log(Double(shape.slots) / Double(shape.reads)))
+    // Training passes are not counted.
+    model.collectStatistics(true)
+    tokens.withUnsafeBufferPointer {
+      model.forward(tokens: $0, sequences: 8, length: 1, mode: .training(step: 0, microBatch: 0))
+    }
+    #expect(model.statistics?.first?.reads == 0)
+  }
+}

@@ -1,0 +1,72 @@
+import Foundation
+import Model
+import Support
+import Testing
+
+@Suite struct OptimizerTests {
+  /// Section 9, vector 4 of the reference: gradients 0.5, none, 0.5.
+  @Test func referenceVector() throws {
+    let device = try CPUOperations<Double>(pool: Pools.one)
+    let p = vector([1.0]), m = vector([0.0]), v = vector([0.0])
+    for (step, (gradient, expected)) in zip([0.5, 0, 0.5], [0.9990000006, 0.9983299428, 0.9975119402])
+      .enumerated()
+    {
+      device.adam(p, gradient: vector([gradient]), m: m, v: v, AdamStep(learningRate: 1e-3, step: step + 1))
+      #expect(abs(p.array[0] - expected) < 1e-10)
+    }
+    let table = matrix(1, 1) { _ in 1.0 }, lazyM = matrix(1, 1) { _ in 0.0 },
+      lazyV = matrix(1, 1) { _ in 0.0 }
+    let row = matrix(1, 1) { _ in 0.5 }
+    for (step, (ids, expected)) in zip([[Int32(0)], [], [0]], [0.9990000006, 0.9990000006, 0.9981415385])
+      .enumerated()
+    {
+      ids.withUnsafeBufferPointer {
+        device.lazyAdam(
+          table, gradient: TouchedRows(ids: $0, rows: row.rows(0..<$0.count)), m: lazyM, v: lazyV,
+          AdamStep(learningRate: 1e-3, step: step + 1))
+      }
+      #expect(abs(table.array[0] - expected) < 1e-10)
+    }
+  }
+
+  /// Rows not read, and their moments, keep every bit; rows read move as under dense Adam at step 1, and with all rows
+  /// read at every step the two are one.
+  @Test func lazyIsDenseOnTheRowsPresent() throws {
+    let device = try CPUOperations<Float>(pool: Pools.two)
+    func table(_ seed: UInt64) -> Matrix<Float> { randomMatrix(50, 7, seed: seed) }
+    let (dense, denseM, denseV) = (table(1), matrix(50, 7) { _ in Float(0) }, matrix(50, 7) { _ in Float(0) })
+    let (lazy, lazyM, lazyV) = (table(1), matrix(50, 7) { _ in Float(0) }, matrix(50, 7) { _ in Float(0) })
+    let all = (0..<50).map(Int32.init)
+    for step in 1...4 {
+      let gradient = table(UInt64(10 + step)),
+        adam = AdamStep(learningRate: 1e-2, step: step, gradientScale: 0.7)
+      device.adam(dense.elements, gradient: gradient.elements, m: denseM.elements, v: denseV.elements, adam)
+      all.withUnsafeBufferPointer {
+        device.lazyAdam(lazy, gradient: TouchedRows(ids: $0, rows: gradient), m: lazyM, v: lazyV, adam)
+      }
+      #expect(dense.array == lazy.array && denseM.array == lazyM.array && denseV.array == lazyV.array)
+    }
+    let before = (lazy.array, lazyM.array, lazyV.array)
+    let ids: [Int32] = [41, 3]
+    ids.withUnsafeBufferPointer {
+      device.lazyAdam(
+        lazy, gradient: TouchedRows(ids: $0, rows: table(9).rows(0..<2)), m: lazyM, v: lazyV,
+        AdamStep(learningRate: 1e-2, step: 5))
+    }
+    for i in 0..<350 {
+      let isRead = ids.contains(Int32(i / 7))
+      #expect((lazy.array[i] != before.0[i]) == isRead && (lazyV.array[i] != before.2[i]) == isRead)
+      if !isRead { #expect(lazyM.array[i] == before.1[i]) }
+    }
+  }
+
+  @Test func squaredNormIsTheSameForAnyThreads() throws {
+    let x: Vector<Float> = randomVector(300_001, seed: 4)
+    let expected = x.array.reduce(0.0) { $0 + Double($1) * Double($1) }
+    let norms = try [Pools.one, Pools.two, Pools.three].map {
+      try CPUOperations<Float>(pool: $0).squaredNorm(x)
+    }
+    #expect(norms[0] == norms[1] && norms[0] == norms[2])
+    #expect(abs(norms[0] - expected) < 1e-9 * expected)
+  }
+}

@@ -1,0 +1,225 @@
+import Foundation
+import Model
+import Support
+import Testing
+
+/// Reading, and the gradients of a memory through the operations of its layer.
+@Suite struct ProductKeyMemoryTests {
+  /// A lookup followed by a weighted sum, with room for both backward passes.
+  struct Case<Scalar: Real> {
+    let device: CPUOperations<Scalar>
+    let shape: MemoryShape
+    let rows: Int
+    let queries, subkeys, values, weights, y, dy, dWeights, dScores, dQueries, dSubkeys: Matrix<Scalar>
+    let slots: UnsafeMutablePointer<Int32>
+    let gradient: ValueGradient<Scalar>
+    let arena: Arena
+
+    init(
+      rows: Int = 5, n: Int = 6, heads: Int = 2, k: Int = 3, half: Int = 4, d: Int = 5,
+      pool: WorkerPool = Pools.one,
+      seed: UInt64 = 1
+    ) throws {
+      shape = MemoryShape(heads: heads, subkeys: n, topk: k, queryDimension: 2 * half)
+      self.rows = rows
+      device = try CPUOperations(pool: pool)
+      let reads = heads * k
+      queries = randomMatrix(rows, heads * 2 * half, seed: seed)
+      subkeys = randomMatrix(heads * 2 * n, half, seed: seed + 1)
+      values = randomMatrix(n * n, d, seed: seed + 2)
+      dy = randomMatrix(rows, d, seed: seed + 3)
+      (weights, dWeights) = (matrix(rows, reads), matrix(rows, reads))
+      (y, dScores) = (matrix(rows, d), matrix(rows, heads * 2 * n))
+      (dQueries, dSubkeys) = (matrix(rows, heads * 2 * half), matrix(heads * 2 * n, half))
+      slots = .allocate(capacity: rows * reads)
+      (gradient, arena) = try ArenaPlan.build {
+        ValueGradient(slots: n * n, dimension: d, reads: rows * reads, rows: n * n, in: &$0)
+      }
+    }
+
+    func forward() {
+      device.lookup(shape, queries: queries, subkeys: subkeys, slots: slots, weights: weights)
+      device.weightedSum(slots: slots, weights: weights, values: values, into: y)
+    }
+
+    func backward() {
+      device.weightedSumBackward(
+        slots: slots, weights: weights, values: values, dy: dy, dWeights: dWeights, gradient: gradient)
+      device.lookupBackward(
+        shape, queries: queries, subkeys: subkeys, slots: slots, weights: weights, dWeights: dWeights,
+        scoreGradients: dScores, dQueries: dQueries, dSubkeys: dSubkeys)
+    }
+
+    /// The gradient of the value table, spread out.
+    var denseGradient: [Scalar] {
+      var dense = [Scalar](repeating: 0, count: values.count)
+      let touched = gradient.touchedRows, d = values.columns
+      for (row, id) in touched.ids.enumerated() {
+        for c in 0..<d { dense[Int(id) * d + c] = touched.rows.pointer[row * d + c] }
+      }
+      return dense
+    }
+
+    var chosen: [Int32] { Array(UnsafeBufferPointer(start: slots, count: rows * shape.reads)) }
+  }
+
+  /// Section 9, vector 1 of the reference: one head that reads slots 1 and 7 of V[r] = [r, r²].
+  @Test func referenceVector() throws {
+    let device = try CPUOperations<Double>(pool: Pools.one)
+    let slots: [Int32] = [1, 7], weights = matrix(1, 2) { [0.7310585786300049, 0.2689414213699951][$0] }
+    let values = matrix(9, 2) { $0 % 2 == 0 ? Double($0 / 2) : Double($0 / 2 * ($0 / 2)) }
+    let y: Matrix<Double> = matrix(1, 2), dy = matrix(1, 2) { [1, -0.5][$0] }
+    device.weightedSum(slots: slots, weights: weights, values: values, into: y)
+    #expect(zip(y.array, [2.6136485282, 13.9091882258]).allSatisfy { abs($0 - $1) < 1e-9 })
+
+    let (gradient, arena) = try ArenaPlan.build {
+      ValueGradient<Double>(slots: 9, dimension: 2, reads: 2, rows: 2, in: &$0)
+    }
+    let dWeights: Matrix<Double> = matrix(1, 2)
+    device.weightedSumBackward(
+      slots: slots, weights: weights, values: values, dy: dy, dWeights: dWeights, gradient: gradient)
+    #expect(dWeights.array == [0.5, -17.5])
+    #expect(Array(gradient.touchedRows.ids) == [1, 7])
+    let expected = [0.7310585786, -0.3655292893, 0.2689414214, -0.1344707107]
+    #expect(zip(gradient.touchedRows.rows.array, expected).allSatisfy { abs($0 - $1) < 1e-9 })
+
+    let first: Matrix<Double> = matrix(1, 3) { _ in 9 }, second: Matrix<Double> = matrix(1, 3) { _ in 9 }
+    Double.kernels.pointee.product_top_backward(
+      1, 3, 2, slots, weights.pointer, dWeights.pointer, 2, first.pointer, second.pointer, 3)
+    #expect(zip(first.array, [3.5390147983, 0, -3.5390147983]).allSatisfy { abs($0 - $1) < 1e-9 })
+    #expect(second.array.allSatisfy { abs($0) < 1e-15 })
+    withExtendedLifetime(arena) {}
+  }
+
+  @Test(arguments: [(1, 1), (1, 4), (3, 2), (2, 6)])
+  func gradientsMatchFiniteDifferences(heads: Int, k: Int) throws {
+    let c = try Case<Double>(heads: heads, k: k)
+    c.forward()
+    c.backward()
+    func loss() -> Double {
+      c.forward()
+      return dot(c.y, c.dy)
+    }
+    let before = c.chosen
+    #expect(gradientError(of: c.queries.elements, gradient: c.dQueries.array, loss: loss) < 1e-7)
+    #expect(gradientError(of: c.subkeys.elements, gradient: c.dSubkeys.array, loss: loss) < 1e-7)
+    #expect(gradientError(of: c.values.elements, gradient: c.denseGradient, loss: loss) < 1e-7)
+    #expect(c.chosen == before)
+    withExtendedLifetime(c.arena) {}
+  }
+
+  /// Many tokens and slots, in float, against the definition written out in double.
+  @Test func floatMatchesDefinition() throws {
+    let c = try Case<Float>(rows: 300, n: 20, heads: 3, k: 8, half: 16, d: 24, pool: Pools.two)
+    c.forward()
+    let d = 24, n = 20, half = 16
+    for row in [0, 17, 255, 256, 299] {
+      var y = [Double](repeating: 0, count: d)
+      for head in 0..<3 {
+        func scores(_ side: Int) -> [Double] {
+          (0..<n).map { key in
+            (0..<half).reduce(0.0) { sum, e in
+              sum + Double(c.queries.pointer[row * 96 + head * 32 + side * 16 + e])
+                * Double(c.subkeys.pointer[((head * 2 + side) * n + key) * half + e])
+            }
+          }
+        }
+        let (s1, s2) = (scores(0), scores(1))
+        let best = (0..<n * n).sorted { s1[$0 / n] + s2[$0 % n] > s1[$1 / n] + s2[$1 % n] }.prefix(8)
+        let e = best.map { exp(s1[$0 / n] + s2[$0 % n]) }, total = e.reduce(0, +)
+        for (slot, e) in zip(best, e) {
+          for i in 0..<d { y[i] += e / total * Double(c.values.pointer[slot * d + i]) }
+        }
+      }
+      for i in 0..<d { #expect(abs(Double(c.y.pointer[row * d + i]) - y[i]) < 1e-4) }
+    }
+    withExtendedLifetime(c.arena) {}
+  }
+
+  @Test func weightsSumToOneAndEqualValuesGiveTheHeads() throws {
+    let c = try Case<Float>(rows: 40, n: 9, heads: 4, k: 5)
+    for slot in 0..<81 { for i in 0..<5 { c.values.pointer[slot * 5 + i] = Float(i) - 1.5 } }
+    c.forward()
+    for row in 0..<40 {
+      for head in 0..<4 {
+        let sum = (0..<5).reduce(Float(0)) { $0 + c.weights.pointer[row * 20 + head * 5 + $1] }
+        #expect(abs(sum - 1) < 1e-6)
+      }
+      for i in 0..<5 { #expect(abs(c.y.pointer[row * 5 + i] - 4 * (Float(i) - 1.5)) < 1e-5) }
+    }
+  }
+
+  /// Score gradients of each token and half sum to zero: a constant added to scores changes nothing.
+  @Test func scoreGradientsSumToZero() throws {
+    let c = try Case<Double>(rows: 12)
+    c.forward()
+    c.backward()
+    for row in 0..<12 {
+      let d = (0..<4).map { part in (0..<6).map { c.dScores.pointer[row * 24 + part * 6 + $0] } }
+      for half in d { #expect(abs(half.reduce(0, +)) < 1e-13) }
+      #expect(d.joined().contains { abs($0) > 1e-6 })
+    }
+  }
+
+  @Test func valueGradientIsNonZeroExactlyWhereSlotsWereRead() throws {
+    let c = try Case<Float>(rows: 9, n: 12)
+    c.forward()
+    c.backward()
+    let touched = c.gradient.touchedRows
+    #expect(Array(touched.ids) == Set(c.chosen).sorted())
+    for row in 0..<touched.ids.count { #expect((0..<5).contains { touched.rows.pointer[row * 5 + $0] != 0 }) }
+    c.gradient.clear()
+    #expect(c.gradient.touchedRows.ids.isEmpty)
+  }
+
+  /// Micro-batches add up: three passes over the same reads give three times the gradient, with ids still unique.
+  @Test func valueGradientsAccumulateOverMicroBatches() throws {
+    let c = try Case<Double>()
+    c.forward()
+    c.backward()
+    let once = c.denseGradient, ids = Array(c.gradient.touchedRows.ids)
+    // A second micro-batch with other queries adds slots after the first ones.
+    for i in 0..<c.queries.count { c.queries.pointer[i] = -c.queries.pointer[i] }
+    c.forward()
+    c.backward()
+    let second = Array(c.gradient.touchedRows.ids)
+    #expect(Array(second.prefix(ids.count)) == ids && Set(second).count == second.count)
+    let both = c.denseGradient
+    c.gradient.clear()
+    c.backward()
+    let alone = c.denseGradient
+    #expect(zip(zip(once, alone), both).allSatisfy { abs($0.0 + $0.1 - $1) < 1e-12 })
+  }
+
+  @Test(arguments: [2, 3])
+  func threadsDoNotChangeABit(threads: Int) throws {
+    func run(_ pool: WorkerPool) throws -> [Float] {
+      let c = try Case<Float>(rows: 700, n: 24, heads: 4, k: 8, half: 8, d: 48, pool: pool)
+      c.forward()
+      c.backward()
+      return c.y.array + c.dQueries.array + c.dSubkeys.array + c.denseGradient
+    }
+    let (alone, shared) = try (run(Pools.one), run(threads == 2 ? Pools.two : Pools.three))
+    #expect(alone == shared)
+  }
+
+  /// Flat keys that are all concatenations of the sub-keys choose the same slots with the same weights.
+  @Test func equalsFlatKeys() throws {
+    let c = try Case<Double>(rows: 6, n: 5, heads: 1, k: 5, half: 3, d: 4)
+    c.forward()
+    for row in 0..<6 {
+      let scores = (0..<25).map { slot in
+        (0..<6).reduce(0.0) { sum, e in
+          let side = e / 3, key = side == 0 ? slot / 5 : slot % 5
+          return sum + c.queries.pointer[row * 6 + e] * c.subkeys.pointer[(side * 5 + key) * 3 + e % 3]
+        }
+      }
+      let best = (0..<25).sorted { scores[$0] > scores[$1] }.prefix(5)
+      #expect(Array(c.chosen[row * 5..<row * 5 + 5]) == best.map(Int32.init))
+      let total = best.reduce(0) { $0 + exp(scores[$1]) }
+      for (m, slot) in best.enumerated() {
+        #expect(abs(c.weights.pointer[row * 5 + m] - exp(scores[slot]) / total) < 1e-12)
+      }
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import CKernels
+import Foundation
+import Model
+import Support
+import Testing
+
+/// The choice of slots against brute force over all n² sums.
+@Suite struct ProductKeySelectionTests {
+  struct Choice: Equatable {
+    var slots: [Int32]
+    var scores: [Float]
+    var weights: [Float]
+  }
+
+  static func choose(_ first: [Float], _ second: [Float], _ k: Int) -> Choice {
+    let n = first.count
+    var choice = Choice(
+      slots: .init(repeating: -1, count: k), scores: .init(repeating: 0, count: k),
+      weights: .init(repeating: 0, count: k))
+    let kernels = Float.kernels.pointee
+    let scratch = UnsafeMutableRawPointer.allocate(
+      byteCount: kernels.product_top_scratch(n, k), alignment: 64)
+    defer { scratch.deallocate() }
+    kernels.product_top(1, n, k, first, second, n, &choice.slots, &choice.weights, &choice.scores, k, scratch)
+    return choice
+  }
+
+  /// Higher sum first, then lower slot; NaN as -infinity.
+  static func bruteForce(_ first: [Float], _ second: [Float], _ k: Int) -> (slots: [Int32], scores: [Float]) {
+    let n = first.count
+    func known(_ x: Float) -> Float { x.isNaN ? -.infinity : x }
+    let sums = (0..<n * n).map { known(first[$0 / n]) + known(second[$0 % n]) }
+    let order = (0..<n * n).sorted { (sums[$0], $1) > (sums[$1], $0) }.prefix(k)
+    return (order.map(Int32.init), order.map { sums[$0] })
+  }
+
+  @Test func referenceVector() {
+    let choice = Self.choose([3, 1, 2], [0.5, 2.5, 1], 2)
+    #expect(choice.slots == [1, 7])
+    #expect(choice.scores == [5.5, 4.5])
+    #expect(abs(choice.weights[0] - 0.7310585786) < 1e-7 && abs(choice.weights[1] - 0.2689414214) < 1e-7)
+  }
+
+  /// Scores that are random floats: the lists of sums are equal bit for bit, and each slot has the sum it claims.
+  @Test func scoresEqualBruteForceBitForBit() {
+    var random = RandomGenerator(seed: 5)
+    for n in [1, 2, 3, 7, 16, 33, 64, 130] {
+      for k in Set([1, 2, 3, n / 3, n / 2, n - 1, n]).filter({ $0 >= 1 && $0 <= n }) {
+        for _ in 0..<6 {
+          let first = (0..<n).map { _ in Float(random.normal()) },
+            second = (0..<n).map { _ in Float(random.normal()) }
+          let choice = Self.choose(first, second, k), expected = Self.bruteForce(first, second, k)
+          #expect(choice.scores.map(\.bitPattern) == expected.scores.map(\.bitPattern), "n \(n), k \(k)")
+          #expect(Set(choice.slots).count == k)
+          for (slot, score) in zip(choice.slots, choice.scores) {
+            #expect(first[Int(slot) / n] + second[Int(slot) % n] == score)
+          }
+          #expect(abs(choice.weights.reduce(0, +) - 1) < 1e-5)
+        }
+      }
+    }
+  }
+
+  /// Small integers: sums are exact and ties everywhere, so the slots are decided by the rule alone.
+  @Test(arguments: [1, 2, 3, 9])
+  func tiesGoToTheLowerSlot(range: Int) {
+    var random = RandomGenerator(seed: UInt64(range))
+    for n in [1, 2, 5, 16, 40, 100] {
+      for k in Set([1, 2, 4, n / 2, n]).filter({ $0 >= 1 && $0 <= n }) {
+        for _ in 0..<5 {
+          let first = (0..<n).map { _ in Float(random.below(range)) }
+          let second = (0..<n).map { _ in Float(random.below(range)) - 4 }
+          let choice = Self.choose(first, second, k), expected = Self.bruteForce(first, second, k)
+          #expect(choice.slots == expected.slots, "n \(n), k \(k)")
+          #expect(choice.scores == expected.scores)
+        }
+      }
+    }
+  }
+
+  /// NaN ranks as -infinity; infinities keep their rank; every slot is in range whatever the scores.
+  @Test func scoresThatAreNotNumbers() {
+    let first: [Float] = [.nan, 2, -.infinity, 1, .nan, 0], second: [Float] = [1, .nan, 0, 3, 2, -1]
+    let choice = Self.choose(first, second, 4)
+    #expect(choice.slots == Self.bruteForce(first, second, 4).slots)
+    #expect(choice.scores == [5, 4, 4, 3])
+    let allBad = Self.choose(.init(repeating: .nan, count: 6), second, 3)
+    #expect(allBad.slots.allSatisfy { (0..<36).contains($0) })
+    #expect(allBad.weights.allSatisfy { $0.isNaN })
+    let high = Self.choose([0, .infinity, 1, 1, 1, 1], second, 2)
+    #expect(high.scores == [.infinity, .infinity])
+    #expect(high.slots[0] / 6 == 1 && high.slots[1] / 6 == 1)
+    let huge = Self.choose(
+      [.greatestFiniteMagnitude, -.greatestFiniteMagnitude, 0, 1, 2, 3], .init(repeating: 0, count: 6), 3)
+    #expect(huge.slots == [0, 1, 2])
+  }
+
+  /// A constant added to one half changes neither slots nor weights, where the sums stay exact.
+  @Test func shiftInvariance() {
+    var random = RandomGenerator(seed: 8)
+    let first = (0..<32).map { _ in Float(random.below(1000)) },
+      second = (0..<32).map { _ in Float(random.below(1000)) }
+    let shifted = Self.choose(first.map { $0 + 64 }, second, 9), plain = Self.choose(first, second, 9)
+    #expect(shifted.slots == plain.slots && shifted.weights == plain.weights)
+  }
+}
