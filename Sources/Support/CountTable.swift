@@ -3,7 +3,7 @@ import Foundation
 /// Counts of distinct byte strings, by open addressing with linear probing.
 ///
 /// Keys of up to 15 bytes, nearly all words of a language, lie in the slots themselves: 16 bytes of key and length are
-/// compared at once and nothing is followed. Longer keys lie in one arena. The order of ``forEach(_:)`` depends on the
+/// compared at once and nothing is followed. Longer keys lie in one arena. The order of ``forEachKey(_:)`` depends on the
 /// order of insertion; who needs another sorts.
 package struct CountTable: ~Copyable, @unchecked Sendable {
   private struct ShortSlot {
@@ -47,8 +47,9 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
     short.count * MemoryLayout<ShortSlot>.stride + long.count * MemoryLayout<LongSlot>.stride + arenaCapacity
   }
 
-  /// Adds `count` occurrences of the key at `start`, which is not empty. `readable` bytes from `start` on may be read:
-  /// 16 or more make it faster.
+  /// Adds `count` occurrences of the key at `start`, which is not empty.
+  ///
+  /// `readable` bytes from `start` on may be read: 16 or more make it faster.
   package mutating func add(_ start: UnsafePointer<UInt8>, length: Int, readable: Int, count: Int = 1) {
     guard length <= ShortKey.maximumLength else {
       addLong(UnsafeRawBufferPointer(start: start, count: length), count: count)
@@ -80,11 +81,13 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
   }
 
   package mutating func merge(_ other: borrowing CountTable) {
-    other.forEach { add($0.baseAddress!, length: $0.count, readable: $0.count, count: $1) }
+    other.forEachKey { add($0.baseAddress!, length: $0.count, readable: $0.count, count: $1) }
   }
 
-  /// Each key with its count. The bytes are valid during the call only.
-  package borrowing func forEach(_ body: (UnsafeBufferPointer<UInt8>, Int) -> Void) {
+  /// Each key with its count.
+  ///
+  /// The bytes are valid during the call only.
+  package borrowing func forEachKey(_ body: (UnsafeBufferPointer<UInt8>, Int) -> Void) {
     for slot in short where slot.key != .free { slot.key.withBytes { body($0, slot.count) } }
     for slot in long where slot.length != 0 {
       body(UnsafeBufferPointer(start: arena + slot.offset, count: slot.length), slot.count)

@@ -1,10 +1,14 @@
-/// A JSON document as bytes: fast enough for tokenizer files of many megabytes, and without `Character` or `NSNumber`.
+/// A JSON document as bytes: fast enough for tokenizer files of many megabytes, and without `Character` or
+/// `NSNumber`.
+///
 /// Objects keep the order of their keys.
 package enum JSONValue: Sendable, Equatable {
   case null
   case bool(Bool)
   case number(Double)
-  /// UTF-8, escapes resolved. Half a surrogate pair becomes U+FFFD.
+  /// UTF-8, escapes resolved.
+  ///
+  /// Half a surrogate pair becomes U+FFFD.
   case string([UInt8])
   case array([JSONValue])
   case object([Member])

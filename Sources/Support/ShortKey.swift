@@ -1,5 +1,6 @@
-/// A byte string of 1 to 15 bytes in two machine words, so that it is compared at once and stored in place. Nearly all
-/// words of most languages fit.
+/// A byte string of 1 to 15 bytes in two machine words, so that it is compared at once and stored in place.
+///
+/// Nearly all words of most languages fit.
 package struct ShortKey: Equatable, Sendable {
   /// The longest key in bytes.
   package static let maximumLength = 15
@@ -17,7 +18,9 @@ package struct ShortKey: Equatable, Sendable {
     self.high = high
   }
 
-  /// The key at `start`. `readable` bytes from there on may be read: 16 or more make it faster.
+  /// The key at `start`.
+  ///
+  /// `readable` bytes from there on may be read: 16 or more make it faster.
   @inlinable @inline(__always)
   package init(_ start: UnsafePointer<UInt8>, length: Int, readable: Int) {
     low = 0

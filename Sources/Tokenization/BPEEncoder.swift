@@ -48,9 +48,11 @@ package final class BPEEncoder: @unchecked Sendable {
     text.withUnsafeBufferPointer { encode($0, documents: [0..<text.count]) }.ids
   }
 
-  /// The document as pieces of text for people and for tools that read text. Word mode: fastBPE's form, every piece but
-  /// the last of a word followed by `@@`, pieces of a word separated by a space, the separators of the text as they
-  /// are. Byte-level: tokens in GPT-2's byte characters, separated by spaces. Returns how many pieces were written.
+  /// The document as pieces of text for people and for tools that read text.
+  ///
+  /// Word mode: fastBPE's form, every piece but the last of a word followed by `@@`, pieces of a word
+  /// separated by a space, the separators of the text as they are. Byte-level: tokens in GPT-2's byte
+  /// characters, separated by spaces. Returns how many pieces were written.
   @discardableResult
   package func appendPieces(of text: UnsafeBufferPointer<UInt8>, to output: inout [UInt8]) -> Int {
     withWorker { worker in

@@ -21,13 +21,13 @@ package struct LearnedMerges: Sendable {
   }
 }
 
-/// Learns the merges of byte-pair encoding (Sennrich et al. 2015) from counts of distinct pre-tokens: again and again the
-/// most frequent pair of neighbouring symbols becomes a symbol.
+/// Learns the merges of byte-pair encoding (Sennrich, Haddow and Birch 2015) from counts of distinct pre-tokens: again and again the
+/// most frequent pair of neighboring symbols becomes a symbol.
 ///
 /// The words lie end to end in one array. A symbol stands at the first and at the last of its positions, so that both
-/// neighbours are found without links. Each pair lists the positions where it occurs; a merge touches those only, and
+/// neighbors are found without links. Each pair lists the positions where it occurs; a merge touches those only, and
 /// the work of all merges together is at most proportional to the length of the words. A position stays on a list after
-/// its pair is gone and is passed over when the list is used. That needs no upkeep, because a pair of neighbours can
+/// its pair is gone and is passed over when the list is used. That needs no upkeep, because a pair of neighbors can
 /// only come about in the merge that makes the newer of the two, so its list is written once and its count only falls.
 /// For the same reason pairs that are born below the least count are forgotten at once.
 ///
@@ -53,7 +53,7 @@ package struct BPETrainer: ~Copyable {
   private var pairs = PairTable()
   private var heap: PairHeap
   private var postings: [UInt32] = []
-  private var neighbours: NeighbourCounts
+  private var neighbors: NeighborCounts
 
   /// `minimumCount` is the least count of a pair that is merged, at least 1.
   init(_ words: SymbolizedWords, tieBreak: TieBreak, minimumCount: Int, reserved: [String]) {
@@ -64,13 +64,16 @@ package struct BPETrainer: ~Copyable {
     _ = symbols.initialize(from: words.symbols)
     weights = words.weights
     heap = PairHeap(tieBreak, texts)
-    neighbours = NeighbourCounts()
+    neighbors = NeighborCounts()
     countPairs()
   }
 
   deinit { symbols.deallocate() }
 
-  /// Learns at most `limit` merges. No symbol becomes equal to one of the `reserved` texts. `progress` is told now and then how many there are.
+  /// Learns at most `limit` merges.
+  ///
+  /// No symbol becomes equal to one of the `reserved` texts. `progress` is told now and then how many there
+  /// are.
   package static func learn(
     _ words: SymbolizedWords, limit: Int, tieBreak: TieBreak, minimumCount: Int,
     reserved: [String] = [],
@@ -90,7 +93,7 @@ package struct BPETrainer: ~Copyable {
     return LearnedMerges(alphabet: words.alphabet, merges: merges)
   }
 
-  /// The first list of positions: every pair of neighbours in every word.
+  /// The first list of positions: every pair of neighbors in every word.
   private mutating func countPairs() {
     func forEachPair(_ body: (UInt64, _ position: Int, _ weight: Int) -> Void) {
       var cursor = weights.start
@@ -151,9 +154,9 @@ package struct BPETrainer: ~Copyable {
     return nil
   }
 
-  /// Puts the new symbol in place, left to right without overlap, and notes which neighbours were lost and found.
+  /// Puts the new symbol in place, left to right without overlap, and notes which neighbors were lost and found.
   private mutating func replace(_ a: UInt32, _ b: UInt32, by c: UInt32, postings range: Range<Int>) {
-    neighbours.begin(symbolCount: Int(c) + 1)
+    neighbors.begin(symbolCount: Int(c) + 1)
     let lengths = texts.lengths
     let lengthA = Int(lengths[Int(a)])
     let lengthB = Int(lengths[Int(b)])
@@ -168,18 +171,18 @@ package struct BPETrainer: ~Copyable {
         let before = symbols[position - 1]
         if before == c {
           // The merge just before announced (c, a) here; the pair is (c, c) now.
-          neighbours.right.found(a, -weight)
-          neighbours.left.found(c, weight, at: position - lengthA - lengthB)
+          neighbors.right.found(a, -weight)
+          neighbors.left.found(c, weight, at: position - lengthA - lengthB)
         } else if before != Self.separator {
-          neighbours.left.lost(before, weight)
-          neighbours.left.found(before, weight, at: position - Int(lengths[Int(before)]))
+          neighbors.left.lost(before, weight)
+          neighbors.left.found(before, weight, at: position - Int(lengths[Int(before)]))
         }
 
         let after = symbols[position + lengthA + lengthB]
         if after != Self.separator {
           // In a run of one letter the pair behind is the merged pair itself, which is gone as a whole.
-          if a != b || after != a { neighbours.right.lost(after, weight) }
-          neighbours.right.found(after, weight, at: position)
+          if a != b || after != a { neighbors.right.lost(after, weight) }
+          neighbors.right.found(after, weight, at: position)
         }
 
         symbols[position + lengthA] = Self.interior
@@ -189,19 +192,19 @@ package struct BPETrainer: ~Copyable {
     }
   }
 
-  /// Brings counts, lists and heap up to date with what ``replace`` noted, one look-up for each distinct neighbour.
+  /// Brings counts, lists and heap up to date with what ``replace`` noted, one look-up for each distinct neighbor.
   private mutating func announce(_ a: UInt32, _ b: UInt32, _ c: UInt32) {
-    neighbours.left.forEachTouched { symbol, lost, _ in
+    neighbors.left.forEachTouched { symbol, lost, _ in
       if lost > 0, let entry = pairs.find(PairTable.key(symbol, a)) { entry.pointee.count -= lost }
     }
-    neighbours.right.forEachTouched { symbol, lost, _ in
+    neighbors.right.forEachTouched { symbol, lost, _ in
       if lost > 0, let entry = pairs.find(PairTable.key(b, symbol)) { entry.pointee.count -= lost }
     }
-    addPairs(neighbours.left) { PairTable.key($0, c) }
-    addPairs(neighbours.right) { PairTable.key(c, $0) }
+    addPairs(neighbors.left) { PairTable.key($0, c) }
+    addPairs(neighbors.right) { PairTable.key(c, $0) }
   }
 
-  private mutating func addPairs(_ side: NeighbourCounts.Side, key: (UInt32) -> UInt64) {
+  private mutating func addPairs(_ side: NeighborCounts.Side, key: (UInt32) -> UInt64) {
     side.forEachTouched { symbol, _, found in
       let key = key(symbol)
       guard found >= minimumCount, !texts.isRefused(key) else {

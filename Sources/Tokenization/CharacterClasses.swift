@@ -19,8 +19,10 @@ enum CharacterClass {
   @inline(__always) static func isOther(_ value: UInt8) -> Bool { value == other || value == mark }
 }
 
-/// The class of every code point of Unicode 16.0, one byte each: the version that `tokenizers` 0.23 and `tiktoken` 0.14
-/// are built with. It is part of the tokenizers' definition and therefore a table of ours, not the toolchain's.
+/// The class of every code point of Unicode 16.0, one byte each: the version that `tokenizers` 0.23 and
+/// `tiktoken` 0.14 are built with.
+///
+/// It is part of the tokenizers' definition and therefore a table of ours, not the toolchain's.
 package enum CharacterClasses {
   /// 0x110000 bytes that live as long as the process.
   nonisolated(unsafe) static let table: UnsafePointer<UInt8> = {
@@ -44,8 +46,10 @@ package enum CharacterClasses {
   package static func classOf(_ point: Int) -> UInt8 { table[point] }
 }
 
-/// A text seen as characters with classes. A byte that is not part of a well-formed UTF-8 sequence (Unicode, table 3-7)
-/// is a character of its own of class `other`, so nothing is lost and nothing fails.
+/// A text seen as characters with classes.
+///
+/// A byte that is not part of a well-formed UTF-8 sequence (Unicode, table 3-7) is a character of its own of
+/// class `other`, so nothing is lost and nothing fails.
 struct ClassifiedText {
   let bytes: UnsafePointer<UInt8>
   let count: Int

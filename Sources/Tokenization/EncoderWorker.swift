@@ -140,7 +140,7 @@ final class EncoderWorker {
     case .word:
       let gluesMark = !tokenizer.endOfWordIsSymbol
       let symbols = state.merger.symbols
-      Characters.forEach(in: word) { character, isLast in
+      Characters.forEachCharacter(in: word) { character, isLast in
         state.character.removeAll(keepingCapacity: true)
         state.character.append(contentsOf: character)
         if isLast && gluesMark { state.character.append(contentsOf: EndOfWord.mark) }
@@ -156,8 +156,9 @@ final class EncoderWorker {
   }
 }
 
-/// Words of up to 15 bytes and four symbols, each in the one place that its hash gives it. A word displaces the one that
-/// was there, so the size is fixed; what is cached never changes a result.
+/// Words of up to 15 bytes and four symbols, each in the one place that its hash gives it.
+///
+/// A word displaces the one that was there, so the size is fixed; what is cached never changes a result.
 struct WordCache: ~Copyable {
   struct Entry {
     var key = ShortKey.free

@@ -49,7 +49,9 @@ struct MergeTable: Sendable {
       self.mask = mask
     }
 
-    /// `rank << 32 | result`, ``MergeTable/none`` if the two do not merge. Comparing such values compares ranks.
+    /// `rank << 32 | result`, ``MergeTable/none`` if the two do not merge.
+    ///
+    /// Comparing such values compares ranks.
     @inline(__always) func lookUp(_ left: UInt32, _ right: UInt32) -> UInt64 {
       let key = UInt64(left) << 32 | UInt64(right)
       var index = MergeTable.index(key, mask + 1)

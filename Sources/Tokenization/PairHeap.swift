@@ -1,7 +1,8 @@
 import Foundation
 
-/// A binary max-heap of pairs by count, equal counts by the trainer's tie rule. Its counts may be too high; the trainer
-/// corrects an item when it comes to the top.
+/// A binary max-heap of pairs by count, equal counts by the trainer's tie rule.
+///
+/// Its counts may be too high; the trainer corrects an item when it comes to the top.
 struct PairHeap {
   struct Item {
     var count: Int
@@ -132,7 +133,9 @@ final class SymbolTexts {
     return (bytes[left].suffix(3) + bytes[right].suffix(4)).suffix(4).elementsEqual(EndOfWord.mark)
   }
 
-  /// Whether pair `a` is larger than pair `b`, as (left, right) of strings. UTF-8 orders as its code points do.
+  /// Whether pair `a` is larger than pair `b`, as (left, right) of strings.
+  ///
+  /// UTF-8 orders as its code points do.
   func isLarger(_ a: UInt64, _ b: UInt64) -> Bool {
     var order = compare(Int(a >> 32), Int(b >> 32))
     if order == 0 { order = compare(Int(UInt32(truncatingIfNeeded: a)), Int(UInt32(truncatingIfNeeded: b))) }

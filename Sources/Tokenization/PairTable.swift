@@ -1,5 +1,6 @@
-/// What learning knows of each pair of symbols that can still be merged: its count and where it occurs. Open addressing
-/// keyed by both ids in one word.
+/// What learning knows of each pair of symbols that can still be merged: its count and where it occurs.
+///
+/// Open addressing keyed by both ids in one word.
 struct PairTable: ~Copyable {
   struct Entry {
     var key = PairTable.free
@@ -31,7 +32,9 @@ struct PairTable: ~Copyable {
     return Int(truncatingIfNeeded: product.high ^ product.low) & (capacity - 1)
   }
 
-  /// The entry of a pair, nil where it has none. Valid until the next ``insert(_:)``.
+  /// The entry of a pair, nil where it has none.
+  ///
+  /// Valid until the next ``insert(_:)``.
   @inline(__always) func find(_ key: UInt64) -> UnsafeMutablePointer<Entry>? {
     var index = Self.slot(key, entries.count)
     while true {
@@ -42,7 +45,9 @@ struct PairTable: ~Copyable {
     }
   }
 
-  /// The entry of a pair, new where it had none. Valid until the next insertion.
+  /// The entry of a pair, new where it had none.
+  ///
+  /// Valid until the next insertion.
   mutating func insert(_ key: UInt64) -> UnsafeMutablePointer<Entry> {
     if let entry = find(key) { return entry }
     if used * 2 >= entries.count { grow() }

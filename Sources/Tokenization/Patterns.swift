@@ -1,4 +1,6 @@
-/// Each pattern is its published regular expression as a function: where does the match that begins at `start` end?
+/// Each pattern is its published regular expression as a function: where does the match that begins at
+/// `start` end?
+///
 /// Alternatives are tried in the order of the expression, quoted at each step.
 
 enum GPT2Pattern {
@@ -120,8 +122,9 @@ enum CL100KPattern {
     return rest(start, kind, index, text, keepsFinalSpace: keepsFinalSpace, swallowsSlash: false)
   }
 
-  /// What cl100k and o200k share behind their words: numbers, punctuation and white space. `kind` is the class of the
-  /// first character and `index` the end of it.
+  /// What cl100k and o200k share behind their words: numbers, punctuation and white space.
+  ///
+  /// `kind` is the class of the first character and `index` the end of it.
   static func rest(
     _ start: Int, _ kind: UInt8, _ index: Int, _ text: ClassifiedText, keepsFinalSpace: Bool,
     swallowsSlash: Bool
@@ -175,13 +178,14 @@ enum CL100KPattern {
 
   @inline(__always) static func isLineBreak(_ byte: UInt8) -> Bool { byte == 0x0a || byte == 0x0d }
 
-  /// `[^\r\n\p{L}\p{N}]`
+  /// Whether a character is in `[^\r\n\p{L}\p{N}]`.
   @inline(__always) static func mayPrefix(_ kind: UInt8, _ first: UInt8) -> Bool {
     kind < CharacterClass.upper && kind != CharacterClass.number && !isLineBreak(first)
   }
 
-  /// The end of a contraction at the apostrophe `start`, or `start`. Case does not matter, and the long s (U+017F) is
-  /// an s without its case.
+  /// The end of a contraction at the apostrophe `start`, or `start`.
+  ///
+  /// Case does not matter, and the long s (U+017F) is an s without its case.
   static func contractionEnd(_ start: Int, _ text: ClassifiedText) -> Int {
     guard start + 1 < text.count else { return start }
     let second = text.bytes[start + 1] | 0x20
@@ -215,8 +219,10 @@ enum O200KPattern {
     return CL100KPattern.rest(start, kind, index, text, keepsFinalSpace: false, swallowsSlash: true)
   }
 
-  /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+` and a contraction. Where nothing of the second kind
-  /// follows the first run, the run gives back down to its last character that is of both kinds.
+  /// Matches `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+` and a contraction.
+  ///
+  /// Where nothing of the second kind follows the first run, the run gives back down to its last character
+  /// that is of both kinds.
   private static func lowerWordEnd(_ start: Int, _ text: ClassifiedText) -> Int? {
     var index = start
     var endOfLastInBoth: Int?
@@ -236,7 +242,7 @@ enum O200KPattern {
     return withContraction(end, text)
   }
 
-  /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*` and a contraction, where the first alternative failed:
+  /// Matches `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*` and a contraction, where the first alternative failed:
   /// then the run is all upper case and nothing of the second kind follows.
   private static func upperWordEnd(_ start: Int, _ text: ClassifiedText) -> Int? {
     var index = start

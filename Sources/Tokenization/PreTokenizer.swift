@@ -1,7 +1,8 @@
 import Support
 
-/// How a text is cut into pre-tokens, the pieces inside which BPE merges. The pre-tokens of one text, joined, are the
-/// text, byte for byte; only ``words`` drops what separates them.
+/// How a text is cut into pre-tokens, the pieces inside which BPE merges.
+///
+/// The pre-tokens of one text, joined, are the text, byte for byte; only ``words`` drops what separates them.
 ///
 /// A byte that is not well-formed UTF-8 counts as a character that is neither letter, number nor white space.
 package enum PreTokenizer: String, Sendable, CaseIterable {
@@ -84,7 +85,9 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
 
   @inline(__always) static func isWordSeparator(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0a }
 
-  /// The pre-tokens of a text. For tests and inspection; the hot paths do not copy.
+  /// The pre-tokens of a text.
+  ///
+  /// For tests and inspection; the hot paths do not copy.
   package func split(_ text: [UInt8]) -> [[UInt8]] {
     var pieces: [[UInt8]] = []
     text.withUnsafeBufferPointer { buffer in
@@ -93,9 +96,10 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
     return pieces
   }
 
-  /// The first and the last place inside the text where it can be cut without changing its pre-tokens, whatever comes
-  /// before and behind it: those of the whole are those of the parts. nil where there is none. So a stream can be taken
-  /// in pieces of any size.
+  /// The first and the last place inside the text where it can be cut without changing its pre-tokens.
+  ///
+  /// Whatever comes before and behind the text, the pre-tokens of the whole are those of the parts: so a stream can be
+  /// taken in pieces of any size. Without such a place the result is nil.
   package func safeCuts(in text: UnsafeBufferPointer<UInt8>) -> (first: Int, last: Int)? {
     if self == .none || text.count < 2 { return nil }
     let classified = ClassifiedText(text)

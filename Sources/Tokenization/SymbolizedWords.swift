@@ -16,24 +16,26 @@ package struct SymbolizedWords: Sendable {
     }
   }
 
-  /// Words as characters, the last of each with `</w>` glued to it: a symbol begins at every byte that is not 10xxxxxx
-  /// (and at the first of a word), whether or not the text is well-formed. The alphabet is what occurs, in byte order.
+  /// Words as characters, the last of each with `</w>` glued to it: a symbol begins at every byte that is not
+  /// 10xxxxxx (and at the first of a word), whether or not the text is well-formed.
+  ///
+  /// The alphabet is what occurs, in byte order.
   package init(charactersOf words: WordCounts) {
     var seen = CountTable()
     words.bytes.withUnsafeBufferPointer { bytes in
       for word in 0..<words.distinct {
-        Characters.forEach(in: UnsafeBufferPointer(rebasing: bytes[words.range(of: word)])) {
+        Characters.forEachCharacter(in: UnsafeBufferPointer(rebasing: bytes[words.range(of: word)])) {
           character, isLast in
           seen.add(isLast ? Array(character) + EndOfWord.mark : Array(character))
         }
       }
     }
     var alphabet: [[UInt8]] = []
-    seen.forEach { text, _ in alphabet.append(Array(text)) }
+    seen.forEachKey { text, _ in alphabet.append(Array(text)) }
     alphabet.sort { $0.lexicographicallyPrecedes($1) }
     let index = Vocabulary(alphabet)
     self.init(words, alphabet: alphabet, marksEndOfWord: true) { word, emit in
-      Characters.forEach(in: word) { character, isLast in
+      Characters.forEachCharacter(in: word) { character, isLast in
         emit(index.id(of: isLast ? Array(character) + EndOfWord.mark : Array(character))!)
       }
     }
@@ -61,7 +63,9 @@ package struct SymbolizedWords: Sendable {
   }
 }
 
-/// The count of the word at each position. Words lie by falling count, so that few runs of positions share each.
+/// The count of the word at each position.
+///
+/// Words lie by falling count, so that few runs of positions share each.
 struct PositionWeights: Sendable {
   private var ends: [Int] = []
   private var weights: [Int] = []
@@ -102,7 +106,7 @@ struct PositionWeights: Sendable {
 enum Characters {
   /// Each byte that is not 10xxxxxx begins a character, and so does the first.
   @inline(__always)
-  static func forEach(
+  static func forEachCharacter(
     in word: UnsafeBufferPointer<UInt8>, _ body: (UnsafeBufferPointer<UInt8>, _ isLast: Bool) -> Void
   ) {
     var start = 0

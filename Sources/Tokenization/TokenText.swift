@@ -20,8 +20,9 @@ package enum TokenText {
     }
   }
 
-  /// The ids of a line, separated by spaces, tabs or carriage returns. Returns the byte offset of the first thing that
-  /// is no id instead, if there is one.
+  /// The ids of a line, separated by spaces, tabs or carriage returns.
+  ///
+  /// Returns the byte offset of the first thing that is no id instead, if there is one.
   package static func parse(ids line: UnsafeRawBufferPointer, into ids: inout [UInt32]) -> Int? {
     var index = 0
     while index < line.count {
@@ -43,8 +44,9 @@ package enum TokenText {
     return nil
   }
 
-  /// Joins the pieces of word mode: `@@ ` disappears, and so does `@@` at the end of the line. Not exact for a text in
-  /// which a word itself ends in `@@`; ids are.
+  /// Joins the pieces of word mode: `@@ ` disappears, and so does `@@` at the end of the line.
+  ///
+  /// Not exact for a text in which a word itself ends in `@@`; ids are.
   package static func joinMarkedPieces(_ line: UnsafeRawBufferPointer, into text: inout [UInt8]) {
     let mark = UInt8(ascii: "@")
     var index = 0
@@ -61,8 +63,9 @@ package enum TokenText {
     }
   }
 
-  /// Joins byte-level tokens written in byte characters. Returns the offset of the first token that is none, if there is
-  /// one.
+  /// Joins byte-level tokens written in byte characters.
+  ///
+  /// Returns the offset of the first token that is none, if there is one.
   package static func joinByteTokens(_ line: UnsafeRawBufferPointer, into text: inout [UInt8]) -> Int? {
     for token in line.split(separator: 0x20) {
       guard let bytes = ByteAlphabet.decode(Array(token)) else { return token.startIndex }

@@ -1,7 +1,8 @@
 import Support
 
-/// A vocabulary with the merges that lead to it: everything that turns text into ids and back. A value; ``BPEEncoder``
-/// holds the tables that make encoding fast.
+/// A vocabulary with the merges that lead to it: everything that turns text into ids and back.
+///
+/// A value; ``BPEEncoder`` holds the tables that make encoding fast.
 package struct Tokenizer: Sendable {
   package enum Mode: String, Sendable, CaseIterable {
     /// Symbols begin as bytes; any text can be encoded and decoding gives it back byte for byte.
@@ -10,7 +11,9 @@ package struct Tokenizer: Sendable {
     case word
   }
 
-  /// Two tokens that become one. Its rank is its place in ``Tokenizer/merges``.
+  /// Two tokens that become one.
+  ///
+  /// Its rank is its place in ``Tokenizer/merges``.
   package struct Merge: Sendable, Equatable {
     package let left, right, result: UInt32
 
@@ -36,8 +39,9 @@ package struct Tokenizer: Sendable {
 
   package let mode: Mode
   package let preTokenizer: PreTokenizer
-  /// Token bytes by id; in word mode a token that ends a word carries `</w>`. Special tokens have their text here too,
-  /// but text never encodes to them.
+  /// Token bytes by id; in word mode a token that ends a word carries `</w>`.
+  ///
+  /// Special tokens have their text here too, but text never encodes to them.
   package let vocabulary: Vocabulary
   package let merges: [Merge]
   /// Ascending ids.
@@ -68,8 +72,10 @@ package struct Tokenizer: Sendable {
     self.isSpecial = isSpecial
   }
 
-  /// The tokenizer of what was learned. Ids: in word mode first ``unknownToken``, then the alphabet in its order, the
-  /// merges in theirs, and the special tokens.
+  /// The tokenizer of what was learned.
+  ///
+  /// Ids: in word mode first ``unknownToken``, then the alphabet in its order, the merges in theirs, and the
+  /// special tokens.
   package init(
     _ learned: LearnedMerges, mode: Mode, preTokenizer: PreTokenizer, specialTokens: [String] = [endOfText]
   ) {
@@ -104,9 +110,11 @@ package struct Tokenizer: Sendable {
     return nil
   }
 
-  /// The text of ids. Byte-level: exactly the bytes that were encoded. Word mode: words with one space between them, as
-  /// the spacing of the text is not in the ids; an unknown character shows as ``unknownToken``. Special tokens are left out unless `keepsSpecialTokens`; ids outside the
-  /// vocabulary throw.
+  /// The text of ids.
+  ///
+  /// Byte-level: exactly the bytes that were encoded. Word mode: words with one space between them, as the
+  /// spacing of the text is not in the ids; an unknown character shows as ``unknownToken``. Special tokens
+  /// are left out unless `keepsSpecialTokens`; ids outside the vocabulary throw.
   package func decode(_ ids: UnsafeBufferPointer<UInt32>, keepsSpecialTokens: Bool = false) throws -> [UInt8]
   {
     var text: [UInt8] = []

@@ -1,14 +1,20 @@
 import Foundation
 import Support
 
-/// Tokens by id and ids by token. Ids that stand for nothing, which foreign vocabularies have, hold no bytes.
+/// Tokens by id and ids by token.
+///
+/// Ids that stand for nothing, which foreign vocabularies have, hold no bytes.
 package struct Vocabulary: Sendable {
   private var bytes: [UInt8] = []
   private var ends: [Int] = []
-  /// Open addressing: id + 1, or 0. Empty tokens are not in it.
+  /// Open addressing: id + 1, or 0.
+  ///
+  /// Empty tokens are not in it.
   private var slots: [UInt32] = []
 
-  /// Token i of `tokens` has id i. Of equal tokens the first is the one that is found.
+  /// Token i of `tokens` has id i.
+  ///
+  /// Of equal tokens the first is the one that is found.
   package init(_ tokens: [[UInt8]]) {
     ends.reserveCapacity(tokens.count)
     for token in tokens {

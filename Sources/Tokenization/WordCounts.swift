@@ -14,7 +14,7 @@ package struct WordCounts: Sendable {
   init(_ table: borrowing CountTable) {
     ends.reserveCapacity(table.distinct)
     counts.reserveCapacity(table.distinct)
-    table.forEach { append($0, count: $1) }
+    table.forEachKey { append($0, count: $1) }
   }
 
   package var isEmpty: Bool { ends.isEmpty }
@@ -35,8 +35,10 @@ package struct WordCounts: Sendable {
   package func range(of word: Int) -> Range<Int> { (word == 0 ? 0 : ends[word - 1])..<ends[word] }
 }
 
-/// Counts pre-tokens on many threads. The counts do not depend on how many, nor on the pieces in which a text arrives:
-/// they are those of the whole text cut in one go.
+/// Counts pre-tokens on many threads.
+///
+/// The counts do not depend on how many, nor on the pieces in which a text arrives: they are those of the
+/// whole text cut in one go.
 ///
 /// Whole texts: ``countText(_:)`` from any thread. A text in pieces: ``countInside(_:)`` from any thread, its result to
 /// ``join(_:)`` in the order of the text, and ``endText()`` behind the last.

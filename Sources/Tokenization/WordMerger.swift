@@ -1,21 +1,24 @@
-/// Applies merges to the symbols of one word: the lowest rank first, of equal ranks the leftmost, until none applies.
+/// Applies merges to the symbols of one word: the lowest rank first, of equal ranks the leftmost, until none
+/// applies.
+///
 /// Scratch space that grows to the longest word seen; one per thread.
 struct WordMerger: ~Copyable {
-  /// A character without a token. It merges with nothing.
+  /// A character without a token.
+  ///
+  /// It merges with nothing.
   static let unknown = UInt32.max
 
-  /// Above this length the heap is faster than scanning for the lowest rank.
+  /// Above this length lists of positions by rank are faster than scanning for the lowest.
   static let scanLimit = 96
 
   /// The symbols of the word, replaced by the result of ``merge(_:count:)``.
   private(set) var symbols: UnsafeMutablePointer<UInt32>
   private var capacity = 256
-  /// Scan: the merge of symbols i and i + 1. Heap: the merge that starts at position i.
+  /// Scan: the merge of symbols i and i + 1; lists: the merge that starts at position i.
   private var merges: UnsafeMutablePointer<UInt64>
   private var next: UnsafeMutablePointer<UInt32>
   private var previous: UnsafeMutablePointer<UInt32>
-  /// rank << 32 | position.
-  private var heap: [UInt64] = []
+  private var queue = RankQueue()
 
   init() {
     symbols = .allocate(capacity: capacity)
@@ -31,7 +34,9 @@ struct WordMerger: ~Copyable {
     previous.deallocate()
   }
 
-  /// Makes room for `count` symbols. What ``symbols`` held is lost.
+  /// Makes room for `count` symbols.
+  ///
+  /// What ``symbols`` held is lost.
   mutating func reserve(_ count: Int) {
     guard count > capacity else { return }
     precondition(count < Int(UInt32.max))
@@ -48,7 +53,7 @@ struct WordMerger: ~Copyable {
 
   /// Merges the first `count` of ``symbols`` in place and returns how many are left.
   mutating func merge(_ table: MergeTable.View, count: Int) -> Int {
-    count <= Self.scanLimit ? mergeByScan(table, count) : mergeByHeap(table, count)
+    count <= Self.scanLimit ? mergeByScan(table, count) : mergeByRank(table, count)
   }
 
   /// Quadratic with a small constant.
@@ -79,32 +84,44 @@ struct WordMerger: ~Copyable {
     return count
   }
 
-  /// n log n: a heap of candidates over a doubly linked list of positions. A candidate is outdated when the merge at its
-  /// position is no longer the one it was made for.
-  private mutating func mergeByHeap(_ table: MergeTable.View, _ count: Int) -> Int {
+  /// Nearly linear: the positions of each rank in a list of its own, over a doubly linked list of symbols.
+  ///
+  /// A position is outdated when the merge there is no longer of the list's rank. A merge never makes another of its own
+  /// rank, but in a table that was not learned it may make one of a lower rank, which then goes first.
+  private mutating func mergeByRank(_ table: MergeTable.View, _ count: Int) -> Int {
+    let (symbols, merges, next, previous) = (symbols, merges, next, previous)
     let end = UInt32(count)
-    heap.removeAll(keepingCapacity: heap.capacity < 1 << 20)
     for index in 0..<count {
       next[index] = UInt32(index + 1)
       previous[index] = index == 0 ? end : UInt32(index - 1)
-      merges[index] =
-        index + 1 < count ? table.lookUp(symbols[index], symbols[index + 1]) : MergeTable.none
-      if merges[index] != MergeTable.none { heap.append(candidate(index)) }
+      merges[index] = index + 1 < count ? table.lookUp(symbols[index], symbols[index + 1]) : MergeTable.none
+      if merges[index] != MergeTable.none { queue.append(index, rank: merges[index] >> 32) }
     }
-    for index in stride(from: heap.count / 2 - 1, through: 0, by: -1) { siftDown(index) }
-    while let top = heap.first {
-      removeTop()
-      let place = Int(UInt32(truncatingIfNeeded: top))
-      guard merges[place] != MergeTable.none, merges[place] >> 32 == top >> 32 else { continue }
-      symbols[place] = UInt32(truncatingIfNeeded: merges[place])
-      let gone = next[place]
-      merges[Int(gone)] = MergeTable.none
-      let after = next[Int(gone)]
-      next[place] = after
-      if after != end { previous[Int(after)] = UInt32(place) }
-      refresh(place, after, table, end)
-      let before = previous[place]
-      if before != end { refresh(Int(before), UInt32(place), table, end) }
+    /// Looks up the pair at `place` anew and returns its rank.
+    func refresh(_ place: Int, _ after: UInt32, _ queue: inout RankQueue) -> UInt64 {
+      merges[place] = after == end ? MergeTable.none : table.lookUp(symbols[place], symbols[Int(after)])
+      if merges[place] == MergeTable.none { return .max }
+      queue.append(place, rank: merges[place] >> 32)
+      return merges[place] >> 32
+    }
+    while let (rank, positions) = queue.takeLowest() {
+      var lowest = UInt64.max
+      var taken = 0
+      while taken < positions.count && lowest > rank {
+        let place = Int(positions[taken])
+        taken += 1
+        guard merges[place] != MergeTable.none, merges[place] >> 32 == rank else { continue }
+        symbols[place] = UInt32(truncatingIfNeeded: merges[place])
+        let gone = Int(next[place])
+        merges[gone] = MergeTable.none
+        let after = next[gone]
+        next[place] = after
+        if after != end { previous[Int(after)] = UInt32(place) }
+        lowest = refresh(place, after, &queue)
+        let before = previous[place]
+        if before != end { lowest = min(lowest, refresh(Int(before), UInt32(place), &queue)) }
+      }
+      for place in positions[taken...] { queue.append(Int(place), rank: rank) }
     }
     var kept = 0
     var index: UInt32 = 0
@@ -115,48 +132,61 @@ struct WordMerger: ~Copyable {
     }
     return kept
   }
+}
 
-  /// The heap's item for the merge at a position.
-  @inline(__always) private func candidate(_ place: Int) -> UInt64 {
-    merges[place] & 0xffff_ffff_0000_0000 | UInt64(place)
+/// Positions by rank; the lowest rank comes first, with all its positions in ascending order.
+private struct RankQueue {
+  private var slots: [UInt64: Int] = [:]
+  private var lists: [[UInt32]] = []
+  private var freeSlots: [Int] = []
+  /// A min-heap of the ranks that have a list.
+  private var ranks: [UInt64] = []
+  /// The list appended to last: runs of one letter stay with it.
+  private var last: (rank: UInt64, slot: Int) = (.max, 0)
+
+  mutating func append(_ position: Int, rank: UInt64) {
+    if rank != last.rank { last = (rank, slots[rank] ?? open(rank)) }
+    lists[last.slot].append(UInt32(position))
   }
 
-  private mutating func refresh(_ place: Int, _ after: UInt32, _ table: MergeTable.View, _ end: UInt32) {
-    merges[place] = after == end ? MergeTable.none : table.lookUp(symbols[place], symbols[Int(after)])
-    if merges[place] != MergeTable.none { push(candidate(place)) }
-  }
-
-  private mutating func push(_ item: UInt64) {
-    heap.append(item)
-    var index = heap.count - 1
-    while index > 0 {
-      let parent = (index - 1) / 2
-      if heap[parent] <= item { break }
-      heap[index] = heap[parent]
+  private mutating func open(_ rank: UInt64) -> Int {
+    let slot = freeSlots.popLast() ?? lists.count
+    if slot == lists.count { lists.append([]) }
+    slots[rank] = slot
+    ranks.append(rank)
+    var index = ranks.count - 1
+    while index > 0, case let parent = (index - 1) / 2, ranks[parent] > rank {
+      ranks[index] = ranks[parent]
       index = parent
     }
-    heap[index] = item
+    ranks[index] = rank
+    return slot
   }
 
-  private mutating func removeTop() {
-    let last = heap.removeLast()
-    if !heap.isEmpty {
-      heap[0] = last
-      siftDown(0)
-    }
+  mutating func takeLowest() -> (rank: UInt64, positions: [UInt32])? {
+    guard let rank = ranks.first, let slot = slots.removeValue(forKey: rank) else { return nil }
+    removeFirstRank()
+    if last.rank == rank { last.rank = .max }
+    var positions: [UInt32] = []
+    swap(&positions, &lists[slot])
+    freeSlots.append(slot)
+    let isAscending = zip(positions, positions.dropFirst()).allSatisfy { $0 < $1 }
+    if !isAscending { positions.sort() }
+    return (rank, positions)
   }
 
-  private mutating func siftDown(_ start: Int) {
-    let item = heap[start]
-    var index = start
+  private mutating func removeFirstRank() {
+    let item = ranks.removeLast()
+    if ranks.isEmpty { return }
+    var index = 0
     while true {
       var child = 2 * index + 1
-      if child >= heap.count { break }
-      if child + 1 < heap.count && heap[child + 1] < heap[child] { child += 1 }
-      if heap[child] >= item { break }
-      heap[index] = heap[child]
+      if child >= ranks.count { break }
+      if child + 1 < ranks.count && ranks[child + 1] < ranks[child] { child += 1 }
+      if ranks[child] >= item { break }
+      ranks[index] = ranks[child]
       index = child
     }
-    heap[index] = item
+    ranks[index] = item
   }
 }

@@ -16,7 +16,8 @@ struct LearnBPE: ParsableCommand {
       Merges are those of subword-nmt; of pairs with the same count the one with the larger strings goes first.
 
       A plain text file is one text, line ends included, unless --documents says otherwise; a JSON line is one. The \
-      counts, and so the result, do not depend on --threads. Memory grows with the distinct words, not with the text.
+      counts, and so the result, do not depend on --threads. Memory grows with the distinct words, not with the text \
+      (but --pre-tokenizer none makes each text one word).
 
       A merge is only learned if its pair occurs --min-frequency times, so a small text gives fewer than asked for. \
       Pairs that would make the text of a special token, or in word mode a literal </w> inside a word, are never merged.
@@ -118,7 +119,13 @@ struct LearnBPE: ParsableCommand {
     summary.add("pre_tokens", words.total)
     summary.add("distinct_pre_tokens", words.distinct)
 
-    let specials = [Tokenizer.endOfText] + special.filter { $0 != Tokenizer.endOfText }
+    var specials = [Tokenizer.endOfText]
+    for token in special
+    where !specials.contains(token)
+      && !(mode == .word && token == Tokenizer.unknownToken)
+    {
+      specials.append(token)
+    }
     let learned = try learn(words, reserved: specials)
     let tokenizer = Tokenizer(
       learned, mode: mode == .word ? .word : .byteLevel, preTokenizer: splitter, specialTokens: specials)

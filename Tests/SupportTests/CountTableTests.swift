@@ -4,7 +4,7 @@ import Testing
 @Suite struct CountTableTests {
   private func contents(_ table: borrowing CountTable) -> [[UInt8]: Int] {
     var counts: [[UInt8]: Int] = [:]
-    table.forEach { counts[Array($0), default: 0] += $1 }
+    table.forEachKey { counts[Array($0), default: 0] += $1 }
     return counts
   }
 

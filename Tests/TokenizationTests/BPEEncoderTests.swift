@@ -42,9 +42,9 @@ import Tokenization
     }
   }
 
-  /// Short words are scanned, long ones go through a heap: a byte that merges with nothing moves a word from one side of
+  /// Short words are scanned, long ones go by lists: a byte that merges with nothing moves a word from one side of
   /// the limit to the other and must not change it.
-  @Test func scanAndHeapAgree() {
+  @Test func scanAndListsAgree() {
     for seed in 0..<300 {
       var random = RandomGenerator(seed: UInt64(seed))
       let encoder = BPEEncoder(randomTokenizer(&random, letters: 2, preTokenizer: .none))

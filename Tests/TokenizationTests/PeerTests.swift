@@ -175,7 +175,9 @@ enum Peers {
     return try String(contentsOfFile: output, encoding: .utf8)
   }
 
-  /// Lines without the last end. Not `split`, which takes CR LF for one character.
+  /// Lines without the last end.
+  ///
+  /// Not `split`, which takes CR LF for one character.
   static func lines(_ text: String) -> [String] {
     var lines = Array(text.utf8).split(separator: 0x0a, omittingEmptySubsequences: false)
     if lines.last?.isEmpty == true { lines.removeLast() }

@@ -2,14 +2,18 @@ import Foundation
 import Support
 import Tokenization
 
-/// BPE by its definition: after every merge everything is counted again. Slow, obvious, and the judge of the fast one.
+/// BPE by its definition: after every merge everything is counted again.
+///
+/// Slow, obvious, and the judge of the fast one.
 enum ReferenceBPE {
   struct Merge: Equatable {
     let left, right: [UInt8]
     let count: Int
   }
 
-  /// Words as lists of symbols with counts. Symbols are texts; ids are places in `order`.
+  /// Words as lists of symbols with counts.
+  ///
+  /// Symbols are texts; ids are places in `order`.
   static func learn(
     words: [(symbols: [[UInt8]], count: Int)], alphabet: [[UInt8]], limit: Int, minimumCount: Int,
     tieBreak: BPETrainer.TieBreak

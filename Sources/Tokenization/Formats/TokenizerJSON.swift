@@ -1,8 +1,9 @@
 import Support
 
-/// `tokenizer.json` of the Hugging Face `tokenizers` library, as far as its parts are ours: the model BPE, byte-level
-/// with the pre-tokenizers of ``PreTokenizer``, or words with `</w>`. Ids are the same as that library's, but for the
-/// text of special tokens, which is ordinary text to us.
+/// `tokenizer.json` of the Hugging Face `tokenizers` library, as far as its parts are ours: the model BPE,
+/// byte-level with the pre-tokenizers of ``PreTokenizer``, or words with `</w>`.
+///
+/// Ids are the same as that library's, but for the text of special tokens, which is ordinary text to us.
 package enum TokenizerJSON {}
 
 // Writing.

@@ -1,10 +1,12 @@
-/// What one merge does to the pairs around it, gathered per neighbouring symbol: occurrences lost by the old pair and
+/// What one merge does to the pairs around it, gathered per neighboring symbol: occurrences lost by the old pair and
 /// found by the new one, and the positions of the latter.
-struct NeighbourCounts: ~Copyable {
+struct NeighborCounts: ~Copyable {
   let left = Side()
   let right = Side()
 
-  /// Forgets the last merge. Symbols are below `symbolCount` until the next call.
+  /// Forgets the last merge.
+  ///
+  /// Symbols are below `symbolCount` until the next call.
   func begin(symbolCount: Int) {
     left.begin(symbolCount)
     right.begin(symbolCount)
