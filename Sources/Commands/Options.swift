@@ -7,7 +7,9 @@ package struct RunOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Worker threads (default: all cores).", valueName: "n"))
   package var threads: Int?
 
-  @Option(name: .customLong("seed"), help: ArgumentHelp("Seed of everything random (default: 1, or the recipe's).", valueName: "n"))
+  @Option(
+    name: .customLong("seed"),
+    help: ArgumentHelp("Seed of everything random (default: 1, or the recipe's).", valueName: "n"))
   package var givenSeed: UInt64?
 
   @Flag(help: "No progress and no summary on standard error; warnings and errors stay.")
@@ -41,7 +43,9 @@ package struct RunOptions: ParsableArguments {
   }
 }
 
-/// A size in bytes as people write it: `800M`, `2G`, `2GiB`, `65536`. Decimal and binary suffixes are both binary.
+/// A size in bytes as people write it: `800M`, `2G`, `2GiB`, `65536`.
+///
+/// Decimal and binary suffixes are both binary.
 package struct ByteSize: ExpressibleByArgument, Sendable {
   package let bytes: Int
 

@@ -23,8 +23,10 @@ extension ParsableCommand {
   }
 }
 
-/// Batches of a megabyte come and go all the time. Memory that the allocator returns in between comes back as page
-/// faults, which cost more than the work, so it keeps up to 256 MB.
+/// Batches of a megabyte come and go all the time.
+///
+/// Memory that the allocator returns in between comes back as page faults, which cost more than the work, so
+/// it keeps up to 256 MB.
 private func keepFreedMemory() {
   // glibc's mallopt, which its Swift module leaves out; other C libraries do without.
   guard let address = dlsym(nil, "mallopt") else { return }

@@ -10,7 +10,8 @@ package final class FileLock {
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       close(descriptor)
       throw Failure(
-        .failed, "another process is working in \(what)", file: path, remedy: "Wait until it has ended, or stop it")
+        .failed, "another process is working in \(what)", file: path,
+        remedy: "Wait until it has ended, or stop it")
     }
   }
 

@@ -18,7 +18,9 @@ package enum Hashing {
     return text.withUTF8 { xxh3(UnsafeRawBufferPointer($0), seed: seed) }
   }
 
-  /// XXH3 with 128 bits: identity of a document. 60 million documents collide with probability 5e-24.
+  /// XXH3 with 128 bits: identity of a document.
+  ///
+  /// 60 million documents collide with probability 5e-24.
   package static func xxh3Wide(_ bytes: UnsafeRawBufferPointer) -> UInt128 {
     let hash = XXH3_128bits(bytes.baseAddress, bytes.count)
     return UInt128(hash.high64) << 64 | UInt128(hash.low64)

@@ -2,7 +2,9 @@ import CZlib
 import CZstd
 import Foundation
 
-/// Part of a compressed input that could not be read. What came before it was.
+/// Part of a compressed input that could not be read.
+///
+/// What came before it was.
 package struct Damage: Sendable, CustomStringConvertible {
   package let file: String
   /// Offset in the compressed file at which reading stopped.
@@ -100,7 +102,9 @@ package final class InputFile {
     }
   }
 
-  /// Fills the buffer as far as the stream reaches. Returns the bytes delivered, fewer than asked only at the end.
+  /// Fills the buffer as far as the stream reaches.
+  ///
+  /// Returns the bytes delivered, fewer than asked only at the end.
   package func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     var filled = 0
     while filled < buffer.count {

@@ -1,8 +1,10 @@
 import Foundation
 import Synchronization
 
-/// SIGINT and SIGTERM as a flag that loops look at between batches, so that a command ends by unwinding: half-written
-/// files are removed and the exit code is 130. A second signal ends the process at once.
+/// SIGINT and SIGTERM as a flag that loops look at between batches, so that a command ends by unwinding:
+/// half-written files are removed and the exit code is 130.
+///
+/// A second signal ends the process at once.
 package enum Interruption {
   private static let raised = Atomic<Bool>(false)
 

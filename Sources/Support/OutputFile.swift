@@ -2,8 +2,10 @@ import CZlib
 import CZstd
 import Foundation
 
-/// A file that appears under its name only when it is complete: written beside it under a temporary name, synced,
-/// renamed by ``finish()``. Dropped without that, it leaves nothing behind. Standard output (`-`) is written directly.
+/// A file that appears under its name only when it is complete: written beside it under a temporary name,
+/// synced, renamed by ``finish()``.
+///
+/// Dropped without that, it leaves nothing behind. Standard output (`-`) is written directly.
 ///
 /// `.gz` and `.zst` in the name choose the compression.
 package final class OutputFile {
@@ -90,7 +92,9 @@ package final class OutputFile {
     }
   }
 
-  /// Completes the file and gives it its name. Nothing can be written afterwards.
+  /// Completes the file and gives it its name.
+  ///
+  /// Nothing can be written afterwards.
   package func finish() throws {
     try flush()
     try emit(UnsafeRawBufferPointer(start: nil, count: 0), isLast: true)
@@ -135,7 +139,8 @@ package final class OutputFile {
       if ZSTD_isError(left) != 0 {
         throw Failure(.failed, "zstd: \(String(cString: ZSTD_getErrorName(left)))", file: path)
       }
-      try SystemCall.write(descriptor, UnsafeRawBufferPointer(rebasing: compressed[..<target.pos]), path: path)
+      try SystemCall.write(
+        descriptor, UnsafeRawBufferPointer(rebasing: compressed[..<target.pos]), path: path)
       if isLast ? left == 0 : source.pos == source.size { return }
     }
   }
@@ -153,13 +158,16 @@ package final class OutputFile {
         deflater.avail_out = UInt32(compressed.count)
         _ = deflate(&deflater, isLast && rest.isEmpty ? Z_FINISH : Z_NO_FLUSH)
         let produced = compressed.count - Int(deflater.avail_out)
-        try SystemCall.write(descriptor, UnsafeRawBufferPointer(rebasing: compressed[..<produced]), path: path)
+        try SystemCall.write(
+          descriptor, UnsafeRawBufferPointer(rebasing: compressed[..<produced]), path: path)
       } while deflater.avail_out == 0
     } while !rest.isEmpty
   }
 }
 
-/// A directory that appears under its name only when it is complete. Dropped before ``finish()`` it leaves nothing.
+/// A directory that appears under its name only when it is complete.
+///
+/// Dropped before ``finish()`` it leaves nothing.
 package final class OutputDirectory {
   package let path: String
   /// Where to write meanwhile: beside `path`, so that the rename is atomic.

@@ -1,7 +1,9 @@
 import Foundation
 
-/// What a person waiting sees: a line that redraws itself on a terminal, a line now and then in a log, nothing with
-/// `--quiet`. Everything goes to standard error.
+/// What a person waiting sees: a line that redraws itself on a terminal, a line now and then in a log,
+/// nothing with `--quiet`.
+///
+/// Everything goes to standard error.
 package final class Progress {
   private let label: String
   private let unit: String
@@ -40,7 +42,8 @@ package final class Progress {
       let share = min(1, Double(done) / Double(total))
       if isTerminal {
         let filled = Int(share * 24)
-        text += "[" + String(repeating: "█", count: filled) + String(repeating: "·", count: 24 - filled) + "] "
+        text +=
+          "[" + String(repeating: "█", count: filled) + String(repeating: "·", count: 24 - filled) + "] "
       }
       text += "\(Int(share * 100)) %, "
       if rate > 0 { text += "\(Self.duration((Double(total) - Double(done)) / rate)) left, " }

@@ -1,6 +1,8 @@
 import Foundation
 
-/// xoshiro256** (Blackman and Vigna 2018), seeded through SplitMix64. Its state is saved with a checkpoint.
+/// xoshiro256** (Blackman and Vigna 2018), seeded through SplitMix64.
+///
+/// Its state is saved with a checkpoint.
 package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equatable {
   private var a, b, c, d: UInt64
 

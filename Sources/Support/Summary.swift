@@ -1,7 +1,8 @@
 import Foundation
 
-/// The counts and timings of one run, in the order they were first named. Written as JSON by `--summary` and as a few
-/// lines on standard error.
+/// The counts and timings of one run, in the order they were first named.
+///
+/// Written as JSON by `--summary` and as a few lines on standard error.
 package struct Summary: Sendable {
   package enum Value: Sendable, Equatable {
     case count(Int)
@@ -24,7 +25,9 @@ package struct Summary: Sendable {
     }
   }
 
-  /// Adds to a count. Names are lower_snake_case: `documents_in`, `invalid_utf8_replaced`.
+  /// Adds to a count.
+  ///
+  /// Names are lower_snake_case: `documents_in`, `invalid_utf8_replaced`.
   package mutating func add(_ name: String, _ count: Int = 1) {
     if case .count(let old)? = self[name] {
       self[name] = .count(old + count)
@@ -90,7 +93,9 @@ package enum JSONText {
     return out + "\""
   }
 
-  /// Appends UTF-8 text as a JSON string. Control characters and the two that JSON reserves are escaped, nothing else.
+  /// Appends UTF-8 text as a JSON string.
+  ///
+  /// Control characters and the two that JSON reserves are escaped, nothing else.
   package static func quote(_ text: UnsafeRawBufferPointer, into out: inout [UInt8]) {
     out.append(UInt8(ascii: "\""))
     var plain = 0

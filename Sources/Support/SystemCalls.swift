@@ -51,7 +51,9 @@ package enum SystemCall {
     }
   }
 
-  /// Makes the data of an open file durable. Pipes and devices, which cannot be synced, are let through.
+  /// Makes the data of an open file durable.
+  ///
+  /// Pipes and devices, which cannot be synced, are let through.
   package static func sync(_ descriptor: Int32, path: String) throws {
     if fsync(descriptor) != 0 && errno != EINVAL && errno != EROFS { throw failure("sync", path) }
   }

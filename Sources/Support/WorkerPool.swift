@@ -25,11 +25,15 @@ package final class WorkerPool: Sendable {
 
   deinit { close() }
 
-  /// Ends the threads, as does dropping the pool. No loop may be running.
+  /// Ends the threads, as does dropping the pool.
+  ///
+  /// No loop may be running.
   package func close() { crew.close() }
 
-  /// Calls `body(index, worker)` for each index of `0..<count`, on all threads, the calling one included. Indices are
-  /// taken in ascending order; `worker` is in `0..<threads` and names the thread, for scratch space of its own.
+  /// Calls `body(index, worker)` for each index of `0..<count`, on all threads, the calling one included.
+  ///
+  /// Indices are taken in ascending order; `worker` is in `0..<threads` and names the thread, for scratch
+  /// space of its own.
   package func forEach(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
     crew.forEach(count, body)
   }

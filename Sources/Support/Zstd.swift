@@ -15,7 +15,9 @@ package enum Zstd {
     }
   }
 
-  /// Decodes exactly one frame into a buffer of exactly its size. `file` and `offset` are for the message.
+  /// Decodes exactly one frame into a buffer of exactly its size.
+  ///
+  /// `file` and `offset` are for the message.
   package static func decompress(
     _ frame: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer, file: String, offset: Int
   ) throws {

@@ -3,8 +3,10 @@ import Model
 import Shards
 import Support
 
-/// A whole state of training on disk: `step-00001000/` with `model.safetensors`, `optimizer.safetensors`, `config.json`,
-/// `trainer.json` and `tokenizer.json`. It appears by rename; `latest` in the run directory names the newest.
+/// A whole state of training on disk: `step-00001000/` with `model.safetensors`, `optimizer.safetensors`,
+/// `config.json`, `trainer.json` and `tokenizer.json`.
+///
+/// It appears by rename; `latest` in the run directory names the newest.
 package struct Checkpoint {
   /// What `trainer.json` holds: everything but tensors that the next step depends on.
   package struct State: Codable, Equatable {
@@ -55,11 +57,15 @@ package struct Checkpoint {
     state = try Self.decode(State.self, Path.join(directory, "trainer.json"))
   }
 
-  /// The checkpoints of a run, oldest first. Their directories appear by rename, so all of them are whole.
+  /// The checkpoints of a run, oldest first.
+  ///
+  /// Their directories appear by rename, so all of them are whole.
   package static func all(in run: String) -> [String] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: run)) ?? []
-    return names.filter { $0.hasPrefix("step-") && Path.exists(Path.join(Path.join(run, $0), "trainer.json")) }
-      .sorted().map { Path.join(run, $0) }
+    return names.filter {
+      $0.hasPrefix("step-") && Path.exists(Path.join(Path.join(run, $0), "trainer.json"))
+    }
+    .sorted().map { Path.join(run, $0) }
   }
 
   private static func decode<Value: Decodable>(_ type: Value.Type, _ path: String) throws -> Value {
@@ -96,7 +102,9 @@ package struct Checkpoint {
     var tensors = model.parameters.map {
       SafeTensors.Tensor($0.name, shape: $0.shape, UnsafeBufferPointer($0.value))
     }
-    tensors += model.buffers.map { SafeTensors.Tensor($0.name, shape: $0.shape, UnsafeBufferPointer($0.value)) }
+    tensors += model.buffers.map {
+      SafeTensors.Tensor($0.name, shape: $0.shape, UnsafeBufferPointer($0.value))
+    }
     try SafeTensors.write(tensors, to: file("model.safetensors"))
     try SafeTensors.write(optimizer.tensors, to: file("optimizer.safetensors"))
     try writeJSON(recipe, to: file("config.json"))

@@ -3,7 +3,9 @@ import Model
 import Shards
 import Support
 
-/// How evenly the slots of one memory were read (Lample et al. 2019, section 4.2).
+/// How evenly the slots of one memory were read (Lample et al.
+///
+/// 2019, section 4.2).
 package struct MemoryUse: Sendable {
   /// Counted from 1.
   package let layer: Int
@@ -13,7 +15,9 @@ package struct MemoryUse: Sendable {
   package let kl: Double
 }
 
-/// How well a model predicts a split. Everything here comes from the unsmoothed loss.
+/// How well a model predicts a split.
+///
+/// Everything here comes from the unsmoothed loss.
 package struct Evaluation {
   package let split: String
   /// Mean negative log-likelihood of a scored token, in nats.
@@ -21,7 +25,9 @@ package struct Evaluation {
   package let scoredTokens: Int
   /// exp(nll): per token of this tokenizer, end-of-document tokens included.
   package let perplexity: Double
-  /// exp(Σ nll / words): comparable between tokenizers. Words are runs of non-space in the source text.
+  /// exp(Σ nll / words): comparable between tokenizers.
+  ///
+  /// Words are runs of non-space in the source text.
   package let wordPerplexity: Double
   /// Σ nll / (ln 2 · bytes of source text).
   package let bitsPerByte: Double
@@ -47,7 +53,8 @@ package struct Evaluation {
     let limit = min(totals.tokens - 1, tokenLimit ?? .max)
     guard limit >= 1 else {
       throw Failure(
-        .badInput, "the split '\(split)' has \(totals.tokens) tokens, too few to evaluate", file: dataset.path)
+        .badInput, "the split '\(split)' has \(totals.tokens) tokens, too few to evaluate", file: dataset.path
+      )
     }
     let progress = Progress("evaluating \(split)", unit: " tokens", isQuiet: isQuiet)
     model.collectStatistics(true)

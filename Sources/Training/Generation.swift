@@ -8,7 +8,10 @@ package struct Sampling: Sendable {
   package var temperature = 0.8
   /// Draw among the k most probable only; nil: all.
   package var topK: Int?
-  /// Draw among the fewest most probable tokens that together hold this probability (nucleus sampling, Holtzman et al. 2020).
+  /// Draw among the fewest most probable tokens that together hold this probability (nucleus sampling,
+  /// Holtzman et al.
+  ///
+  /// 2020).
   package var topP = 1.0
 
   package init(temperature: Double = 0.8, topK: Int? = nil, topP: Double = 1) {
@@ -17,7 +20,9 @@ package struct Sampling: Sendable {
     self.topP = topP
   }
 
-  /// Draws from logits. Ties are broken towards the smaller id, so that a seed gives one text.
+  /// Draws from logits.
+  ///
+  /// Ties are broken towards the smaller id, so that a seed gives one text.
   package func draw(from logits: [Float], using random: inout RandomGenerator) -> Int32 {
     var order = Array(logits.indices)
     order.sort { logits[$0] != logits[$1] ? logits[$0] > logits[$1] : $0 < $1 }

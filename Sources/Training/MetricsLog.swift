@@ -8,7 +8,9 @@ package final class MetricsLog {
   private let descriptor: Int32
   private let events: EventFile
 
-  /// Opens for appending. On resuming, lines after `step` belong to work that is about to be done again and are removed.
+  /// Opens for appending.
+  ///
+  /// On resuming, lines after `step` belong to work that is about to be done again and are removed.
   package init(directory: String, keepingThrough step: Int) throws {
     path = Path.join(directory, Self.name)
     if Path.exists(path) {
@@ -32,8 +34,13 @@ package final class MetricsLog {
 
   package static let name = "metrics.jsonl"
 
-  /// One line. `split` names what was evaluated; without it the numbers are of training. Numbers that are not finite become null.
-  package func write(step: Int, tokens: Int, split: String? = nil, _ numbers: [(name: String, value: Double)]) throws {
+  /// One line.
+  ///
+  /// `split` names what was evaluated; without it the numbers are of training. Numbers that are not finite
+  /// become null.
+  package func write(step: Int, tokens: Int, split: String? = nil, _ numbers: [(name: String, value: Double)])
+    throws
+  {
     var fields = ["\"step\":\(step)", "\"tokens\":\(tokens)"]
     if let split { fields.append("\"split\":\(JSONText.quote(split))") }
     fields += numbers.map { "\(JSONText.quote($0.name)):\($0.value.isFinite ? String($0.value) : "null")" }

@@ -38,11 +38,14 @@ package final class Optimizer {
   /// Pages that were never written cost no memory: a slot that is never read has no moments.
   private static func zeros(_ count: Int) -> UnsafeMutableBufferPointer<Float> {
     let address = calloc(max(count, 1), MemoryLayout<Float>.stride)!
-    return UnsafeMutableBufferPointer(start: address.bindMemory(to: Float.self, capacity: count), count: count)
+    return UnsafeMutableBufferPointer(
+      start: address.bindMemory(to: Float.self, capacity: count), count: count)
   }
 
-  /// One update from the gradients in the model. Returns the global norm of the gradient before clipping, over all dense
-  /// gradients and the touched rows of values.
+  /// One update from the gradients in the model.
+  ///
+  /// Returns the global norm of the gradient before clipping, over all dense gradients and the touched rows
+  /// of values.
   package func step(_ configuration: TrainingConfiguration) -> Double {
     let device = model.device
     let touched = (0..<model.memoryCount).map(model.touchedRows)
@@ -55,7 +58,8 @@ package final class Optimizer {
     let rate = configuration.learningRate.rate(afterUpdates: updates)
     updates += 1
     let step = AdamStep(
-      learningRate: rate, beta1: configuration.betas[0], beta2: configuration.betas[1], epsilon: configuration.eps,
+      learningRate: rate, beta1: configuration.betas[0], beta2: configuration.betas[1],
+      epsilon: configuration.eps,
       step: updates, gradientScale: scale)
     let valueStep = AdamStep(learningRate: configuration.valueLR, step: updates, gradientScale: scale)
     for (parameter, moment) in zip(model.parameters, moments) {

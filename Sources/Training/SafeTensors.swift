@@ -1,8 +1,10 @@
 import Foundation
 import Support
 
-/// The safetensors format: a little-endian header length, a JSON header that gives each tensor's type, shape and place,
-/// then the tensors' bytes back to back. Any Python with `safetensors` reads it.
+/// The safetensors format: a little-endian header length, a JSON header that gives each tensor's type, shape
+/// and place, then the tensors' bytes back to back.
+///
+/// Any Python with `safetensors` reads it.
 package enum SafeTensors {
   package struct Tensor {
     package let name: String
@@ -17,13 +19,16 @@ package enum SafeTensors {
     }
   }
 
-  /// Writes the tensors in the order given. Throws what ``OutputFile`` throws.
+  /// Writes the tensors in the order given.
+  ///
+  /// Throws what ``OutputFile`` throws.
   package static func write(_ tensors: [Tensor], to path: String) throws {
     var offset = 0
     let entries = tensors.map { tensor in
       let begin = offset
       offset += tensor.bytes.count
-      return "\(JSONText.quote(tensor.name)):{\"dtype\":\"F32\",\"shape\":\(tensor.shape),\"data_offsets\":[\(begin),\(offset)]}"
+      return
+        "\(JSONText.quote(tensor.name)):{\"dtype\":\"F32\",\"shape\":\(tensor.shape),\"data_offsets\":[\(begin),\(offset)]}"
     }
     var header = "{\"__metadata__\":{\"format\":\"pkm\"}" + entries.map { "," + $0 }.joined() + "}"
     // The data start at a multiple of eight bytes.
@@ -72,8 +77,12 @@ package enum SafeTensors {
 
     package var names: Set<String> { Set(entries.keys) }
 
-    /// Copies a tensor. Throws if it is absent or its shape differs.
-    package func read<Scalar>(_ name: String, shape: [Int], into target: UnsafeMutableBufferPointer<Scalar>) throws {
+    /// Copies a tensor.
+    ///
+    /// Throws if it is absent or its shape differs.
+    package func read<Scalar>(_ name: String, shape: [Int], into target: UnsafeMutableBufferPointer<Scalar>)
+      throws
+    {
       guard let entry = entries[name] else {
         throw Failure(.badInput, "the tensor \(name) is missing", file: path)
       }

@@ -49,7 +49,8 @@ package final class Trainer {
     try SystemCall.makeDirectories(directory)
     lock = try FileLock(Path.join(directory, ".lock"), what: "this run directory")
     Self.removeLeftovers(in: directory)
-    let holdsRun = !Checkpoint.all(in: directory).isEmpty || Path.exists(Path.join(directory, MetricsLog.name))
+    let holdsRun =
+      !Checkpoint.all(in: directory).isEmpty || Path.exists(Path.join(directory, MetricsLog.name))
     if holdsRun && !resume {
       throw Failure(
         .usage, "holds a run already", file: directory,
@@ -70,7 +71,8 @@ package final class Trainer {
       tokens = checkpoint.state.tokens
     }
     loader = try BatchLoader(
-      dataset: dataset, split: split, sequenceLength: recipe.model.context, batch: train.batch, seed: train.seed,
+      dataset: dataset, split: split, sequenceLength: recipe.model.context, batch: train.batch,
+      seed: train.seed,
       cursor: checkpoint?.state.cursor)
     metrics = try MetricsLog(directory: directory, keepingThrough: checkpoint?.state.step ?? -1)
     if let checkpoint, !isQuiet { Log.line("resuming after step \(checkpoint.state.step)") }
@@ -86,7 +88,8 @@ package final class Trainer {
 
   /// SHA-256 over what the ids are and what they mean; where the dataset lies and which recipe made it do not matter.
   private static func digest(of dataset: Dataset) -> String {
-    let content = dataset.index.shards.map { "\($0.file) \($0.xxh64)\n" }.joined() + dataset.index.tokenizer.sha256
+    let content =
+      dataset.index.shards.map { "\($0.file) \($0.xxh64)\n" }.joined() + dataset.index.tokenizer.sha256
     return Array(content.utf8).withUnsafeBytes { Hashing.sha256($0) }
   }
 
@@ -123,7 +126,9 @@ package final class Trainer {
 
   // MARK: The loop
 
-  /// Trains to the last step. Returns the counts of the run.
+  /// Trains to the last step.
+  ///
+  /// Returns the counts of the run.
   package func run() throws -> Summary {
     let train = recipe.train
     let batchTokens = train.batch * recipe.model.context
@@ -155,7 +160,8 @@ package final class Trainer {
       }
       progress.update(
         done: (step - firstUpdate) * batchTokens, of: (train.steps - firstUpdate) * batchTokens,
-        note: String(format: "step %d of %d, loss %.3f", step, train.steps, loss.smoothed / Double(loss.count)))
+        note: String(
+          format: "step %d of %d, loss %.3f", step, train.steps, loss.smoothed / Double(loss.count)))
       let isLast = step == train.steps
       if !isLast && train.evalEvery > 0 && step % train.evalEvery == 0 {
         try evaluate(tokenLimit: train.evalTokens)
@@ -171,7 +177,9 @@ package final class Trainer {
     return summary(seconds: progress.seconds, trained: tokens - firstUpdate * batchTokens)
   }
 
-  /// Forward and backward over the batch, in micro-batches. The gradients are those of the mean loss of the batch.
+  /// Forward and backward over the batch, in micro-batches.
+  ///
+  /// The gradients are those of the mean loss of the batch.
   private func accumulateGradients(_ inputs: [Int32], _ targets: [Int32]) -> Loss {
     let train = recipe.train
     let size = train.sequencesAtOnce * recipe.model.context

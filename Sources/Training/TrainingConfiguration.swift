@@ -2,14 +2,16 @@ import Foundation
 import Model
 import Support
 
-/// The `train` section of a recipe. Every key has a default.
+/// The `train` section of a recipe.
+///
+/// Every key has a default.
 package struct TrainingConfiguration: Codable, Sendable, Equatable {
   /// Arithmetic of forward and backward.
   package enum Precision: String, Codable, Sendable { case fp32 }
 
   /// Sequences a step.
   package var batch = 8
-  /// Sequences computed at once; a step accumulates `batch / microBatch` of them. nil: the whole batch.
+  /// Sequences computed at once, nil for the whole batch; a step accumulates `batch / microBatch` of them.
   package var microBatch: Int?
   /// Optimizer steps in all.
   package var steps = 1000
@@ -90,11 +92,13 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
       if !condition { throw Failure(.usage, "train." + message) }
     }
     try require(batch >= 1, "batch must be at least 1")
-    try require(sequencesAtOnce >= 1 && batch % sequencesAtOnce == 0, "micro_batch must divide batch (\(batch))")
+    try require(
+      sequencesAtOnce >= 1 && batch % sequencesAtOnce == 0, "micro_batch must divide batch (\(batch))")
     try require(steps >= 1, "steps must be at least 1")
     try require(lr > 0 && valueLR >= 0 && eps > 0, "lr and eps must be positive, value_lr not negative")
     try require(warmup >= 0, "warmup must not be negative")
-    try require(betas.count == 2 && betas.allSatisfy { (0..<1).contains($0) }, "betas must be two numbers in [0, 1)")
+    try require(
+      betas.count == 2 && betas.allSatisfy { (0..<1).contains($0) }, "betas must be two numbers in [0, 1)")
     try require(clip >= 0, "clip must not be negative")
     try require((0..<1).contains(labelSmoothing), "label_smoothing must be in [0, 1)")
     try require(evalEvery >= 0 && evalTokens >= 0, "eval_every and eval_tokens must not be negative")

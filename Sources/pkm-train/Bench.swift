@@ -17,7 +17,9 @@ struct Bench: ParsableCommand {
         pkm-train bench --config pipelines/novels.yaml --set model.memory.subkeys=512 --threads 1
       """)
 
-  @Option(help: ArgumentHelp("Recipe with `model` and `train` sections (default: all defaults).", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Recipe with `model` and `train` sections (default: all defaults).", valueName: "file")
+  )
   var config: String?
 
   @Option(
@@ -40,8 +42,9 @@ struct Bench: ParsableCommand {
     try recipe.model.validate()
     let device = try CPUOperations<Float>(pool: WorkerPool(threads: options.threadCount))
     print("BLAS: \(CPUOperations<Float>.library), kernel \(CPUOperations<Float>.kernel)")
-    print("threads: \(options.threadCount); tokens a micro-batch: "
-      + "\(recipe.train.sequencesAtOnce * recipe.model.context); float32\n")
+    print(
+      "threads: \(options.threadCount); tokens a micro-batch: "
+        + "\(recipe.train.sequencesAtOnce * recipe.model.context); float32\n")
     let results = try OperationBenchmark(
       recipe.model, sequences: recipe.train.sequencesAtOnce, device: device, repetitions: repetitions
     ).run()

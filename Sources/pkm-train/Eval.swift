@@ -19,13 +19,17 @@ struct Eval: ParsableCommand {
         pkm-train eval --checkpoint runs/quickstart/model/step-00000600 --data d/ --split valid --summary valid.json
       """)
 
-  @Option(help: ArgumentHelp("Run directory (its newest checkpoint) or checkpoint directory.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp("Run directory (its newest checkpoint) or checkpoint directory.", valueName: "dir"))
   var checkpoint: String
 
-  @Option(help: ArgumentHelp("Dataset directory (default: the one that the model was trained on).", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp(
+      "Dataset directory (default: the one that the model was trained on).", valueName: "dir"))
   var data: String?
 
-  @Option(help: ArgumentHelp("Split to score (default: test where there is one, else valid).", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("Split to score (default: test where there is one, else valid).", valueName: "name"))
   var split: String?
 
   @Flag(help: "Score the model as it was before training, too.")
@@ -51,7 +55,9 @@ struct Eval: ParsableCommand {
         .badInput, "the dataset was encoded with another tokenizer than the model's", file: dataset.path,
         remedy: "Encode the text with \(checkpoint.tokenizerPath)")
     }
-    let split = try split ?? ["test", "valid"].first { dataset.splits.contains($0) }
+    let split =
+      try split
+      ?? ["test", "valid"].first { dataset.splits.contains($0) }
       .orThrow(Failure(.usage, "has no split test or valid: name one with --split", file: dataset.path))
 
     let model = try checkpoint.makeModel(threads: options.threadCount, maximumSequences: batch)
@@ -59,12 +65,14 @@ struct Eval: ParsableCommand {
     summary["checkpoint"] = .text(checkpoint.directory)
     summary["step"] = .count(checkpoint.state.step)
     if baseline {
-      let before = try Evaluation(model, dataset: dataset, split: split, sequences: batch, isQuiet: options.quiet)
+      let before = try Evaluation(
+        model, dataset: dataset, split: split, sequences: batch, isQuiet: options.quiet)
       print("before training: " + before.summaryLine)
       summary["baseline_perplexity"] = .number(before.perplexity)
     }
     try checkpoint.restore(model)
-    let result = try Evaluation(model, dataset: dataset, split: split, sequences: batch, isQuiet: options.quiet)
+    let result = try Evaluation(
+      model, dataset: dataset, split: split, sequences: batch, isQuiet: options.quiet)
     print((baseline ? "after \(checkpoint.state.step) steps: " : "") + result.summaryLine)
     summary["split"] = .text(split)
     summary["tokens"] = .count(result.scoredTokens)

@@ -21,13 +21,16 @@ struct Generate: ParsableCommand {
   @Argument(help: ArgumentHelp("Texts to continue.", valueName: "prompt"))
   var prompts: [String] = []
 
-  @Option(help: ArgumentHelp("Run directory (its newest checkpoint) or checkpoint directory.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp("Run directory (its newest checkpoint) or checkpoint directory.", valueName: "dir"))
   var checkpoint: String
 
   @Option(help: ArgumentHelp("Most tokens to add to a prompt.", valueName: "n"))
   var tokens = 200
 
-  @Option(help: ArgumentHelp("Flatten (> 1) or sharpen (< 1) the distribution; 0 takes the most probable.", valueName: "t"))
+  @Option(
+    help: ArgumentHelp(
+      "Flatten (> 1) or sharpen (< 1) the distribution; 0 takes the most probable.", valueName: "t"))
   var temperature = 0.8
 
   @Option(help: ArgumentHelp("Draw among the k most probable tokens only.", valueName: "k"))
@@ -62,7 +65,8 @@ struct Generate: ParsableCommand {
     var summary = Summary()
     func answer(_ prompt: String) throws {
       try output.write(prompt)
-      try generator.generate(prompt: encoder.encode(Array(prompt.utf8)).map { Int32($0) }, count: tokens) { token in
+      try generator.generate(prompt: encoder.encode(Array(prompt.utf8)).map { Int32($0) }, count: tokens) {
+        token in
         try output.write(tokenizer.decode([UInt32(token)]))
         try output.flush()
         summary.add("tokens")

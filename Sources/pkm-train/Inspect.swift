@@ -13,7 +13,8 @@ struct Inspect: ParsableCommand {
         pkm-train inspect --checkpoint runs/quickstart/model
       """)
 
-  @Option(help: ArgumentHelp("Run directory (its newest checkpoint) or checkpoint directory.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp("Run directory (its newest checkpoint) or checkpoint directory.", valueName: "dir"))
   var checkpoint: String
 
   func run() throws {

@@ -4,8 +4,9 @@ import Support
 import Training
 import Yams
 
-/// The `model` and `train` sections of a recipe, with `--set key.path=value` applied. Sections that belong to
-/// `pkm-data run` may stand in the same file and are passed over.
+/// The `model` and `train` sections of a recipe, with `--set key.path=value` applied.
+///
+/// Sections that belong to `pkm-data run` may stand in the same file and are passed over.
 enum RecipeFile {
   private static let sectionsOfOthers: Set<String> = ["inputs", "output", "stages"]
 

@@ -19,7 +19,9 @@ struct Train: ParsableCommand {
   @Option(help: ArgumentHelp("Dataset directory made by pkm-data.", valueName: "dir"))
   var data: String
 
-  @Option(help: ArgumentHelp("Recipe with `model` and `train` sections (default: all defaults).", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Recipe with `model` and `train` sections (default: all defaults).", valueName: "file")
+  )
   var config: String?
 
   @Option(name: [.short, .customLong("output")], help: ArgumentHelp("Run directory.", valueName: "dir"))
@@ -38,7 +40,8 @@ struct Train: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Split to evaluate on while training (default: valid where there is one, else none).", valueName: "name"))
+      "Split to evaluate on while training (default: valid where there is one, else none).", valueName: "name"
+    ))
   var evalSplit: String?
 
   @OptionGroup var options: RunOptions
@@ -48,7 +51,8 @@ struct Train: ParsableCommand {
     var recipe = try RecipeFile.load(config, settings: settings)
     if let seed = options.givenSeed { recipe.train.seed = seed }
     let trainer = try Trainer(
-      recipe: recipe, dataset: data, split: split, evaluationSplit: evalSplit, directory: output, resume: resume,
+      recipe: recipe, dataset: data, split: split, evaluationSplit: evalSplit, directory: output,
+      resume: resume,
       threads: options.threadCount, isQuiet: options.quiet)
     try options.report(try trainer.run(), since: started)
   }

@@ -3,7 +3,9 @@ import Testing
 
 /// The two tools together: text to dataset to model, as a user would run them.
 @Suite struct TrainCommandTests {
-  private let scratch = try! Scratch()
+  private let scratch: Scratch
+
+  init() throws { scratch = try Scratch() }
 
   private let recipe = """
     model: {layers: 2, dim: 32, heads: 2, context: 32, memory: {layers: [2], subkeys: 8, heads: 2, topk: 4, query_dim: 16}}
@@ -17,9 +19,11 @@ import Testing
       "\(subjects[index % 4]) \(verbs[index * 7 % 3]) \(subjects[(index * 5 + 1) % 4]) \(index % 10) times."
     }.joined(separator: "\n")
     try scratch.write("text.txt", text + "\n")
-    #expect(try Tool.data("learn-bpe", "--merges", "60", "-o", "bpe.json", "text.txt", in: scratch.url).status == 0)
     #expect(
-      try Tool.data("encode", "--tokenizer", "bpe.json", "-o", "all/", "text.txt", in: scratch.url).status == 0)
+      try Tool.data("learn-bpe", "--merges", "60", "-o", "bpe.json", "text.txt", in: scratch.url).status == 0)
+    #expect(
+      try Tool.data("encode", "--tokenizer", "bpe.json", "-o", "all/", "text.txt", in: scratch.url).status
+        == 0)
     let shard = try Tool.data("shard", "all", "--split", "test=0.1", "-o", "data", in: scratch.url)
     #expect(shard.status == 0, "\(shard.errors)")
     try scratch.write("recipe.yaml", recipe)
@@ -42,7 +46,8 @@ import Testing
     #expect(try scratch.read("run/latest") == "step-00000040\n")
 
     let eval = try Tool.train(
-      "eval", "--checkpoint", "run", "--split", "test", "--baseline", "--summary", "eval.json", in: scratch.url)
+      "eval", "--checkpoint", "run", "--split", "test", "--baseline", "--summary", "eval.json",
+      in: scratch.url)
     #expect(eval.status == 0, "\(eval.errors)")
     let summary = try #require(
       try JSONSerialization.jsonObject(with: Data(scratch.read("eval.json").utf8)) as? [String: Any])
@@ -54,12 +59,14 @@ import Testing
 
     let texts = try (0..<2).map { _ in
       try Tool.train(
-        "generate", "--checkpoint", "run", "--tokens", "20", "--seed", "3", "--quiet", "the cat", in: scratch.url)
+        "generate", "--checkpoint", "run", "--tokens", "20", "--seed", "3", "--quiet", "the cat",
+        in: scratch.url)
     }
     #expect(texts[0].status == 0 && texts[0].text.hasPrefix("the cat"))
     #expect(texts[0].output == texts[1].output)
     let piped = try Tool.train(
-      "generate", "--checkpoint", "run", "--tokens", "5", "--quiet", input: Data("a\nb\n".utf8), in: scratch.url)
+      "generate", "--checkpoint", "run", "--tokens", "5", "--quiet", input: Data("a\nb\n".utf8),
+      in: scratch.url)
     #expect(piped.status == 0 && piped.text.split(separator: "\n").count >= 2)
   }
 
@@ -69,7 +76,9 @@ import Testing
     for milliseconds in [60, 150, 250, 400] {
       let process = Process()
       process.executableURL = Tool.directory.appendingPathComponent("pkm-train")
-      process.arguments = ["train", "--config", "recipe.yaml", "--data", "data", "-o", "killed", "--quiet", "--resume"]
+      process.arguments = [
+        "train", "--config", "recipe.yaml", "--data", "data", "-o", "killed", "--quiet", "--resume",
+      ]
       process.currentDirectoryURL = scratch.url
       try process.run()
       usleep(UInt32(milliseconds) * 1000)
@@ -89,7 +98,8 @@ import Testing
     let process = Process()
     process.executableURL = Tool.directory.appendingPathComponent("pkm-train")
     process.arguments = [
-      "train", "--config", "recipe.yaml", "--data", "data", "-o", "run", "--quiet", "--set", "train.steps=100000",
+      "train", "--config", "recipe.yaml", "--data", "data", "-o", "run", "--quiet", "--set",
+      "train.steps=100000",
       "--set", "train.checkpoint_every=0",
     ]
     process.currentDirectoryURL = scratch.url

@@ -4,7 +4,8 @@ import Training
 
 @Suite struct MetricsLogTests {
   @Test func resumingRemovesWhatIsDoneAgain() throws {
-    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("metrics-\(UUID().uuidString)")
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "metrics-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: directory) }
     let file = directory.appendingPathComponent("metrics.jsonl")

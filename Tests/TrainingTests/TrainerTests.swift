@@ -3,7 +3,6 @@ import Model
 import Shards
 import Support
 import Testing
-
 import Training
 
 /// A directory with a small dataset and room for runs; removed with the value that owns it.
@@ -15,7 +14,8 @@ private final class Laboratory {
   init(trainTokens: Int = 3000, validTokens: Int = 400) throws {
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     let writer = try DatasetWriter(
-      directory: data, tokenizerJSON: Array("{}".utf8), vocabularySize: Self.vocabularySize, endOfDocument: 60)
+      directory: data, tokenizerJSON: Array("{}".utf8), vocabularySize: Self.vocabularySize, endOfDocument: 60
+    )
     var random = RandomGenerator(seed: 5)
     for (split, count) in [("train", trainTokens), ("valid", validTokens)] {
       var tokens: [UInt32] = [1]
@@ -67,7 +67,8 @@ private final class Laboratory {
 
   func train(_ recipe: TrainingRecipe, into name: String, resume: Bool = false, threads: Int = 2) throws {
     let trainer = try Trainer(
-      recipe: recipe, dataset: data, split: "train", evaluationSplit: nil, directory: run(name), resume: resume,
+      recipe: recipe, dataset: data, split: "train", evaluationSplit: nil, directory: run(name),
+      resume: resume,
       threads: threads, isQuiet: true)
     _ = try trainer.run()
   }
@@ -104,7 +105,9 @@ private final class Laboratory {
 
   @Test func threadsDoNotChangeTheResult() throws {
     let laboratory = try Laboratory()
-    for threads in 1...3 { try laboratory.train(Laboratory.recipe(), into: "threads-\(threads)", threads: threads) }
+    for threads in 1...3 {
+      try laboratory.train(Laboratory.recipe(), into: "threads-\(threads)", threads: threads)
+    }
     #expect(try laboratory.bytes("threads-2") == laboratory.bytes("threads-1"))
     #expect(try laboratory.bytes("threads-3") == laboratory.bytes("threads-1"))
   }
@@ -118,7 +121,9 @@ private final class Laboratory {
     recipe.train.checkpointEvery = 0
     recipe.train.evalEvery = 0
     try laboratory.train(recipe, into: "run")
-    let losses = try laboratory.metrics("run").filter { $0["split"] == nil }.compactMap { $0["nll"] as? Double }
+    let losses = try laboratory.metrics("run").filter { $0["split"] == nil }.compactMap {
+      $0["nll"] as? Double
+    }
     #expect(losses.count == 400)
     #expect(abs(losses[0] - log(Double(Laboratory.vocabularySize))) < 0.15)
     #expect(losses.last! < 0.02)
@@ -150,7 +155,8 @@ private final class Laboratory {
     try laboratory.train(Laboratory.recipe(), into: "run")
     let names = Checkpoint.all(in: laboratory.run("run")).map { Path.name(of: $0) }
     #expect(names == ["step-00000010", "step-00000012"])
-    #expect(try String(contentsOfFile: laboratory.run("run") + "/latest", encoding: .utf8) == "step-00000012\n")
+    #expect(
+      try String(contentsOfFile: laboratory.run("run") + "/latest", encoding: .utf8) == "step-00000012\n")
   }
 
   @Test func refusesWhatWouldNotBeTheSameRun() throws {
