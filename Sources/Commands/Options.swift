@@ -46,8 +46,17 @@ package struct RunOptions: ParsableArguments {
 /// A size in bytes as people write it: `800M`, `2G`, `2GiB`, `65536`.
 ///
 /// Decimal and binary suffixes are both binary.
-package struct ByteSize: ExpressibleByArgument, Sendable {
+package struct ByteSize: ExpressibleByArgument, CustomStringConvertible, Sendable {
   package let bytes: Int
+
+  /// In the largest binary unit that leaves a whole number: `256M`.
+  package var description: String {
+    var (value, unit) = (bytes, "")
+    for next in ["K", "M", "G", "T"] where value >= 1024 && value % 1024 == 0 {
+      (value, unit) = (value / 1024, next)
+    }
+    return "\(value)\(unit)"
+  }
 
   package init?(argument: String) {
     var digits = argument.uppercased()

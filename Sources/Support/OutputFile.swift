@@ -13,9 +13,11 @@ package final class OutputFile {
   /// Uncompressed bytes accepted so far.
   package private(set) var bytesWritten = 0
 
+  private let target: String
   private let temporary: String
   private let descriptor: Int32
-  private let isStandardOutput: Bool
+  /// Standard output, a device or a named pipe: there is nothing to rename, bytes go straight to it.
+  private let isStream: Bool
   private var isOpen = true
   private var buffer: UnsafeMutableRawBufferPointer
   private var buffered = 0
@@ -27,13 +29,21 @@ package final class OutputFile {
   /// nil or `-` is standard output.
   package init(_ path: String?, compressionThreads: Int = 1) throws {
     self.path = path ?? "-"
-    isStandardOutput = self.path == "-"
-    let directory = Path.directory(of: self.path)
-    temporary = Path.join(directory, ".\(Path.name(of: self.path)).tmp-\(getpid())")
-    if isStandardOutput {
+    // A link stays a link: the file that it leads to is replaced.
+    let target = Path.resolvingLinks(self.path)
+    let directory = Path.directory(of: target)
+    let temporary = Path.join(directory, ".\(Path.name(of: target)).tmp-\(getpid())")
+    (self.target, self.temporary) = (target, temporary)
+    if self.path == "-" {
+      isStream = true
       descriptor = STDOUT_FILENO
+    } else if Path.isDirectory(target) {
+      throw Failure(.inputOutput, "is a directory", file: self.path)
+    } else if Path.exists(target) && !Path.isRegularFile(target) {
+      isStream = true
+      descriptor = try SystemCall.open(target, O_WRONLY)
     } else {
-      if Path.isDirectory(self.path) { throw Failure(.inputOutput, "is a directory", file: self.path) }
+      isStream = false
       if !Path.isDirectory(directory) { try SystemCall.makeDirectories(directory) }
       descriptor = try SystemCall.open(temporary, O_WRONLY | O_CREAT | O_TRUNC)
     }
@@ -98,14 +108,15 @@ package final class OutputFile {
   package func finish() throws {
     try flush()
     try emit(UnsafeRawBufferPointer(start: nil, count: 0), isLast: true)
-    if isStandardOutput {
+    if isStream {
       isOpen = false
+      if descriptor != STDOUT_FILENO { close(descriptor) }
       return
     }
     try SystemCall.sync(descriptor, path: path)
     guard close(descriptor) == 0 else { throw SystemCall.failure("close", path) }
     isOpen = false
-    do { try SystemCall.rename(temporary, to: path) } catch {
+    do { try SystemCall.rename(temporary, to: target) } catch {
       unlink(temporary)
       throw error
     }
@@ -115,10 +126,8 @@ package final class OutputFile {
   package func discard() {
     guard isOpen else { return }
     isOpen = false
-    if !isStandardOutput {
-      close(descriptor)
-      unlink(temporary)
-    }
+    if descriptor != STDOUT_FILENO { close(descriptor) }
+    if !isStream { unlink(temporary) }
   }
 
   private func emit(_ bytes: UnsafeRawBufferPointer, isLast: Bool) throws {
@@ -204,7 +213,7 @@ package final class OutputDirectory {
       try SystemCall.sync(descriptor, path: file)
     }
     try SystemCall.syncDirectory(temporary)
-    try SystemCall.rename(temporary, to: path)
+    try SystemCall.rename(temporary, to: target)
     isOpen = false
   }
 

@@ -118,4 +118,20 @@ package enum Path {
     var status = stat()
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
+
+  package static func isRegularFile(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+  }
+
+  /// Where a path leads that is a symbolic link to something; any other path as it is.
+  package static func resolvingLinks(_ path: String) -> String {
+    var status = stat()
+    guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK, let target = realpath(path, nil)
+    else {
+      return path
+    }
+    defer { free(target) }
+    return String(cString: target)
+  }
 }

@@ -60,8 +60,10 @@ struct LearnBPE: ParsableCommand {
   @Option(help: "What merges stay inside of, byte-level: \(Splitter.list) (default: gpt2).")
   var preTokenizer: Splitter?
 
-  @Option(help: ArgumentHelp("The least count of a pair that is merged.", valueName: "n"))
-  var minFrequency = 2
+  @Option(
+    help: ArgumentHelp(
+      "The least count of a pair that is merged (default: 1; word mode 2, as subword-nmt).", valueName: "n"))
+  var minFrequency: Int?
 
   @Option(
     parsing: .upToNextOption,
@@ -82,7 +84,7 @@ struct LearnBPE: ParsableCommand {
     if let vocabSize, !(1...10_000_000).contains(vocabSize) {
       throw ValidationError("--vocab-size must be 1 to 10000000")
     }
-    if minFrequency < 1 { throw ValidationError("--min-frequency must be at least 1") }
+    if let minFrequency, minFrequency < 1 { throw ValidationError("--min-frequency must be at least 1") }
     if mode == .word && preTokenizer != nil {
       throw ValidationError("--mode word has a pre-tokenizer of its own; leave --pre-tokenizer out")
     }
@@ -177,18 +179,20 @@ struct LearnBPE: ParsableCommand {
         remedy: "Ask for more")
     }
     let limit = vocabSize.map { $0 - unmerged } ?? merges ?? 32000
+    let minimumCount = minFrequency ?? (mode == .word ? 2 : 1)
     let progress = Progress("merge", unit: " merges", isQuiet: options.quiet)
     defer { progress.finish() }
     let learned = try BPETrainer.learn(
       symbolized, limit: limit, tieBreak: mode == .word ? .largestStrings : .smallestIDs,
-      minimumCount: minFrequency, reserved: reserved + (mode == .word ? [Tokenizer.unknownToken] : [])
+      minimumCount: minimumCount, reserved: reserved + (mode == .word ? [Tokenizer.unknownToken] : [])
     ) { done, pairs in
       try Interruption.check()
       progress.update(done: done, of: limit, note: "\(pairs) pairs")
     }
     if learned.merges.count < limit {
       Log.warn(
-        "\(learned.merges.count) merges instead of \(limit): no other pair occurs \(minFrequency) times")
+        "\(learned.merges.count) merges instead of \(limit): no other pair occurs often enough (--min-frequency \(minimumCount))"
+      )
     }
     return learned
   }

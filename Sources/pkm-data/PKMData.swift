@@ -4,7 +4,14 @@ import Commands
 @main
 struct PKMData: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "pkm-data", abstract: "Raw text to training shards.", version: "0.1.0",
+    commandName: "pkm-data", abstract: "Raw text to training shards.",
+    discussion: """
+      EXAMPLES:
+        cat raw.txt | pkm-data normalize | pkm-data learn-bpe --merges 8000 -o bpe.json
+        pkm-data normalize raw/ | pkm-data dedup | pkm-data encode --tokenizer bpe.json -o shards/
+        pkm-data run pipelines/quickstart.yaml
+      """,
+    version: "0.1.0",
     subcommands: [
       Normalize.self, Dedup.self, LearnBPE.self, Encode.self, Decode.self, Shard.self, Inspect.self,
       Verify.self, Run.self,

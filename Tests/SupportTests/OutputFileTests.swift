@@ -68,6 +68,38 @@ import Testing
     #expect(scratch.names.isEmpty)
   }
 
+  /// Replacing them by a file with our bytes would take the device from everybody.
+  @Test func devicesAreWrittenToAndLinksFollowed() throws {
+    func link(_ name: String, to target: String) throws {
+      try FileManager.default.createSymbolicLink(atPath: scratch.path(name), withDestinationPath: target)
+    }
+    try link("null", to: "/dev/null")
+    try link("full", to: "/dev/full")
+    try scratch.write("file", Array("old".utf8))
+    try link("link", to: scratch.path("file"))
+
+    for name in ["null", "link"] {
+      let file = try OutputFile(scratch.path(name))
+      try file.write("new")
+      try file.finish()
+    }
+    let failure = #expect(throws: Failure.self) {
+      let file = try OutputFile(scratch.path("full"))
+      try file.write("new")
+      try file.finish()
+    }
+    #expect(failure?.kind == .inputOutput)
+    for name in ["null", "full", "link"] {
+      let attributes = try FileManager.default.attributesOfItem(atPath: scratch.path(name))
+      #expect(attributes[.type] as? FileAttributeType == .typeSymbolicLink)
+    }
+    for device in ["/dev/null", "/dev/full"] {
+      let attributes = try FileManager.default.attributesOfItem(atPath: device)
+      #expect(attributes[.type] as? FileAttributeType == .typeCharacterSpecial)
+    }
+    #expect(try scratch.read("file") == Array("new".utf8))
+  }
+
   @Test func aPlaceThatCannotBeWrittenIsNamed() throws {
     // Below a file, and in a file system without files of ours: permission bits do not stop the superuser.
     try scratch.write("file", [])
