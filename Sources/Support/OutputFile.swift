@@ -213,7 +213,7 @@ package final class OutputDirectory {
       try SystemCall.sync(descriptor, path: file)
     }
     try SystemCall.syncDirectory(temporary)
-    try SystemCall.rename(temporary, to: target)
+    try SystemCall.rename(temporary, to: path)
     isOpen = false
   }
 
