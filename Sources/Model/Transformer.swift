@@ -120,7 +120,6 @@ package final class Transformer<Device: Operations> {
     precondition(tokens.count <= maximumTokens && length <= configuration.context)
     precondition(tokens.allSatisfy { $0 >= 0 && $0 < configuration.vocabularySize }, "token id out of range")
     run(tokens, sequences: sequences, length: length, mode: mode, cache: nil)
-    if mode == .evaluation, let statistics { collect(into: statistics) }
   }
 
   /// Room for one sequence to generate.
@@ -147,10 +146,16 @@ package final class Transformer<Device: Operations> {
     layout.embedding.forward(
       savedTokens, length: length, firstPosition: position, mask: mask(site: 0), on: device)
     var x = view(layout.embedding.result)
+    var collected = (mode == .evaluation && cache == nil ? statistics : nil)?.makeIterator()
     for (index, block) in layout.blocks.enumerated() {
       var batch = batch(at: index)
       batch.cache = cache.map { ($0.blocks[index], position) }
       block.forward(x, batch, branch: view(layout.branch), on: device)
+      // At once: without a backward pass the next block writes over the reads.
+      if let memory = block.memory, let statistic = collected?.next() {
+        let (slots, weights) = memory.reads(rows: sequences * length)
+        statistic.add(slots, weights, on: device)
+      }
       x = view(block.result)
     }
     layout.finalNorm?.forward(x, into: hidden, on: device)
@@ -239,12 +244,5 @@ package final class Transformer<Device: Operations> {
     var key = RandomGenerator.mix(seed)
     for part in [step, UInt64(microBatch), UInt64(site)] { key = RandomGenerator.mix(key &+ part &+ 1) }
     return DropoutMask(key: key, probability: configuration.dropout)
-  }
-
-  private func collect(into statistics: [MemoryStatistics]) {
-    for (memory, statistic) in zip(memories, statistics) {
-      let (slots, weights) = memory.reads(rows: sequences * length)
-      statistic.add(slots, weights, on: device)
-    }
   }
 }

@@ -21,6 +21,26 @@ import Testing
     #expect(abs(statistics(mass.reversed()).kl - kl) < 1e-9)
   }
 
+  /// Blocks of an inference model write over each other's activations; what is collected must not depend on it.
+  @Test(arguments: [2, 8, 64]) func memoriesBeforeOtherBlocksAreCountedAlike(queryDim: Int) throws {
+    var configuration = smallConfiguration()
+    configuration.layers = 4
+    configuration.memory?.layers = [1, 3]
+    configuration.memory?.queryDim = queryDim
+    let tokens = (0..<18).map { Int32($0 * 7 % 29) }
+    let masses = try [true, false].map { training in
+      let model = try Transformer(
+        configuration, device: CPUOperations<Float>(pool: Pools.two), batch: (2, 9), training: training,
+        seed: 2)
+      model.collectStatistics(true)
+      tokens.withUnsafeBufferPointer { model.forward(tokens: $0, sequences: 2, length: 9, mode: .evaluation) }
+      return try #require(model.statistics).map { Array($0.mass) }
+    }
+    #expect(masses[0].count == 2 && masses[0] == masses[1])
+    let heads = try #require(configuration.memory?.heads)
+    for mass in masses[1] { #expect(abs(mass.reduce(0, +) - Double(18 * heads)) < 1e-3) }
+  }
+
   /// Equal tokens at one position read the same heads · topk slots, and a pass adds exactly its weight.
   @Test func constantInputUsesFewSlots() throws {
     var configuration = smallConfiguration()
