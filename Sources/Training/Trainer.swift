@@ -138,15 +138,18 @@ package final class Trainer {
     if optimizer.updates == 0 { try evaluate(tokenLimit: train.evalTokens) }
 
     let firstUpdate = optimizer.updates
+    var trainingSeconds = 0.0
     let progress = Progress("training", unit: " tokens", isQuiet: isQuiet)
     var pending = LossWindow()
     while optimizer.updates < train.steps {
       if Interruption.isRaised { try stopEarly() }
+      let began = Progress.now()
       try inputs.withUnsafeMutableBufferPointer { inputs in
         try targets.withUnsafeMutableBufferPointer { try loader.next(into: inputs, targets: $0) }
       }
       let loss = accumulateGradients(inputs, targets)
       let norm = optimizer.step(train)
+      trainingSeconds += Progress.now() - began
       tokens += batchTokens
       pending.add(loss, tokens: batchTokens)
       guard loss.smoothed.isFinite && norm.isFinite else {
@@ -174,7 +177,7 @@ package final class Trainer {
       }
     }
     progress.finish()
-    return summary(seconds: progress.seconds, trained: tokens - firstUpdate * batchTokens)
+    return summary(seconds: trainingSeconds, trained: (optimizer.updates - firstUpdate) * batchTokens)
   }
 
   /// Forward and backward over the batch, in micro-batches.
@@ -225,9 +228,13 @@ package final class Trainer {
   private var startLine: String {
     let dense = model.parameters.filter { $0.role == .dense }.map(\.value.count).reduce(0, +)
     let values = model.parameters.map(\.value.count).reduce(0, +) - dense
-    return
-      "model: \(Progress.scaled(Double(dense), "")) dense parameters, \(Progress.scaled(Double(values), "")) in memory values; "
-      + "data: \(Progress.scaled(Double((try? dataset.totals(of: split).tokens) ?? 0), "")) tokens in split \(split)"
+    let available = (try? dataset.totals(of: split).tokens) ?? 0
+    return "model: \(Self.scaled(dense)) dense parameters, \(Self.scaled(values)) in memory values; "
+      + "data: \(Self.scaled(available)) tokens in split \(split)"
+  }
+
+  private static func scaled(_ count: Int) -> String {
+    Progress.scaled(Double(count), "").trimmingCharacters(in: .whitespaces)
   }
 
   private func evaluate(tokenLimit: Int) throws {
