@@ -167,7 +167,9 @@ package final class Trainer {
           format: "step %d of %d, loss %.3f", step, train.steps, loss.smoothed / Double(loss.count)))
       let isLast = step == train.steps
       if !isLast && train.evalEvery > 0 && step % train.evalEvery == 0 {
-        try evaluate(tokenLimit: train.evalTokens)
+        do { try evaluate(tokenLimit: train.evalTokens) } catch let failure as Failure
+          where failure.kind == .interrupted
+        { try stopEarly() }
         pending.restartClock()
       }
       if isLast { try evaluate(tokenLimit: 0) }

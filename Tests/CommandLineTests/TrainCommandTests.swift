@@ -105,7 +105,13 @@ import Testing
     process.currentDirectoryURL = scratch.url
     process.standardError = FileHandle.nullDevice
     try process.run()
-    usleep(700_000)
+    let metrics = scratch.path("run/metrics.jsonl")
+    for _ in 0..<1200 {
+      if let lines = try? String(contentsOfFile: metrics, encoding: .utf8), lines.contains("\"loss\"") {
+        break
+      }
+      usleep(50_000)
+    }
     process.interrupt()
     process.waitUntilExit()
     #expect(process.terminationReason == .exit && process.terminationStatus == 130)
