@@ -172,6 +172,6 @@ final class WorkerScratch: @unchecked Sendable {
 
 extension CPUOperations {
   /// The BLAS in use, in its own words, and the family of kernels that it chose for this processor.
-  package static var library: String { String(cString: blas_description()) }
-  package static var kernel: String { String(cString: blas_kernel()) }
+  package static var blas: String { String(cString: blas_description()) }
+  package static var blasKernel: String { String(cString: blas_kernel()) }
 }

@@ -41,7 +41,7 @@ struct Bench: ParsableCommand {
     recipe.model.vocabularySize = vocabulary
     try recipe.model.validate()
     let device = try CPUOperations<Float>(pool: WorkerPool(threads: options.threadCount))
-    print("BLAS: \(CPUOperations<Float>.library), kernel \(CPUOperations<Float>.kernel)")
+    print("BLAS: \(CPUOperations<Float>.blas), kernel \(CPUOperations<Float>.blasKernel)")
     print(
       "threads: \(options.threadCount); tokens a micro-batch: "
         + "\(recipe.train.sequencesAtOnce * recipe.model.context); float32\n")
