@@ -17,8 +17,5 @@ package final class KeyValueCache<Scalar: Real> {
   /// Tokens that still fit; at 0, clear it and begin again with the last part of the text.
   package var room: Int { blocks[0].rows - count }
 
-  /// Forgets the tokens from `count` on.
-  package func truncate(to count: Int) { self.count = min(self.count, count) }
-
   package func clear() { count = 0 }
 }

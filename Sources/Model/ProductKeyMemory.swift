@@ -19,7 +19,7 @@ struct ProductKeyMemory<Device: Operations> {
   private let slots: UnsafeMutablePointer<Int32>
   private let weights: Matrix<Scalar>
 
-  /// - Parameter gradientRows: value rows that can be touched between two clearings, at most; nil without training.
+  /// - Parameter microBatches: of one step at most, for the room that touched value rows need; nil without training.
   init(
     _ name: String, _ configuration: ModelConfiguration.Memory, in store: ParameterStore<Scalar>, rows: Int,
     microBatches: Int?, _ plan: inout ArenaPlan

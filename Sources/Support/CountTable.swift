@@ -42,10 +42,6 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
 
   /// Distinct keys.
   package var distinct: Int { shortUsed + longUsed }
-  /// Bytes of memory held.
-  package var memoryBytes: Int {
-    short.count * MemoryLayout<ShortSlot>.stride + long.count * MemoryLayout<LongSlot>.stride + arenaCapacity
-  }
 
   /// Adds `count` occurrences of the key at `start`, which is not empty.
   ///

@@ -77,20 +77,10 @@ package struct Summary: Sendable {
 /// Quoting for the JSON that we write by hand because the order of its keys matters.
 package enum JSONText {
   package static func quote(_ text: String) -> String {
-    var out = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": out += "\\\""
-      case "\\": out += "\\\\"
-      case "\n": out += "\\n"
-      case "\r": out += "\\r"
-      case "\t": out += "\\t"
-      case _ where scalar.value < 0x20:
-        out += "\\u00" + Hashing.hexadecimal([UInt8(scalar.value)])
-      default: out.unicodeScalars.append(scalar)
-      }
-    }
-    return out + "\""
+    var out: [UInt8] = []
+    var text = text
+    text.withUTF8 { quote(UnsafeRawBufferPointer($0), into: &out) }
+    return String(decoding: out, as: UTF8.self)
   }
 
   /// Appends UTF-8 text as a JSON string.

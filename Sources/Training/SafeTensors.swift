@@ -67,12 +67,21 @@ package enum SafeTensors {
         guard let entry = value as? [String: Any], entry["dtype"] as? String == "F32",
           let shape = entry["shape"] as? [Int], let offsets = entry["data_offsets"] as? [Int],
           offsets.count == 2, 0 <= offsets[0], offsets[0] <= offsets[1],
-          offsets[1] - offsets[0] == 4 * shape.reduce(1, *)
+          offsets[1] - offsets[0] == Self.byteCount(shape)
         else { throw damaged("the entry of \(name) makes no sense") }
-        guard 8 + length + offsets[1] <= file.bytes.count else { throw damaged("\(name) is cut off") }
+        guard offsets[1] <= file.bytes.count - 8 - length else { throw damaged("\(name) is cut off") }
         entries[name] = (shape, (8 + length + offsets[0])..<(8 + length + offsets[1]))
       }
       self.entries = entries
+    }
+
+    /// nil for a shape that no file can hold.
+    private static func byteCount(_ shape: [Int]) -> Int? {
+      shape.reduce(4) { product, side in
+        guard let product, side >= 0 else { return nil }
+        let (result, overflows) = product.multipliedReportingOverflow(by: side)
+        return overflows ? nil : result
+      }
     }
 
     package var names: Set<String> { Set(entries.keys) }

@@ -41,6 +41,21 @@ import Training
     }
   }
 
+  /// Headers that lie about sizes are refused, whatever the numbers.
+  @Test(arguments: [
+    #"{"a":{"dtype":"F32","shape":[4611686018427387904,8],"data_offsets":[0,0]}}"#,
+    #"{"a":{"dtype":"F32","shape":[-1,-1],"data_offsets":[0,4]}}"#,
+    #"{"a":{"dtype":"F32","shape":[2305843009213693951],"data_offsets":[0,9223372036854775804]}}"#,
+    #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#,
+    #"{"a":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}}"#, #"["a"]"#,
+  ])
+  func hostileHeadersAreRefused(header: String) throws {
+    defer { unlink(path) }
+    let length = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) }
+    try (length + Data(header.utf8) + Data(count: 16)).write(to: URL(fileURLWithPath: path))
+    #expect(throws: Failure.self) { try SafeTensors.Contents(path) }
+  }
+
   /// A file cut at any length is refused, never read past its end.
   @Test func truncationIsNoticed() throws {
     defer { unlink(path) }
