@@ -38,6 +38,21 @@ import Testing
         + "{\"text\":\"b\\\"\\\\\\u0001\",\"n\": [ ]}\n")
   }
 
+  @Test(arguments: [
+    ("a.jsonl", #"{"text":"x\ty","n":[1]} "#, #"{"text":"x\ty","n":[1],"score":0.5,"why":"b"}"#),
+    ("a.jsonl", #"{"n":{"a":"}"},"text":""}"#, #"{"n":{"a":"}"},"text":"","score":0.5,"why":"b"}"#),
+    ("a.txt", "plain", #"{"text":"plain","score":0.5,"why":"b"}"#),
+  ])
+  func fieldsAreAddedBehindTheOthers(name: String, input: String, expected: String) throws {
+    let reader = try DocumentReader(inputs: [try scratch.write(name, input)])
+    var batch = try #require(try reader.next())
+    batch.addField("score", json: "0.5", at: 0)
+    batch.addField("why", json: #""b""#, at: 0)
+    var counts = Summary()
+    let written = DocumentRenderer(format: .jsonl).render(batch, counts: &counts)
+    #expect(String(decoding: written, as: UTF8.self) == expected + "\n")
+  }
+
   @Test func textBecomesJSON() throws {
     let written = try rewritten("a \"b\"\n\tc\u{0}", name: "a.txt", format: .jsonl).text
     #expect(written == #"{"text":"a \"b\""}"# + "\n" + #"{"text":"\tc\u0000"}"# + "\n")

@@ -49,7 +49,7 @@ package struct DocumentBatch: Sendable {
   package var ranges: [Range<Int>]
   /// The number of each document's first line in its file, from 1.
   package var lines: [Int]
-  /// What surrounds the text of each document in its JSON line; empty for plain text.
+  /// What surrounds the text of each document in its JSON line; empty for plain text to which no field was added.
   package var envelopes: [JSONEnvelope]
   package let source: DocumentSource
   /// Repairs and skips since the previous batch, by name.
@@ -113,6 +113,31 @@ package struct DocumentBatch: Sendable {
       let old = envelopes[index]
       envelopes[index] = JSONEnvelope(before: old.before, after: old.after, isVerbatim: false)
     }
+  }
+
+  /// Adds a field to a document, behind those it has.
+  ///
+  /// `value` is JSON, and `name` no field of the document yet. A document of plain text becomes a JSON object by it, of
+  /// which text output shows the text alone.
+  package mutating func addField(_ name: String, json value: String, at index: Int) {
+    if envelopes.isEmpty { wrapInObjects() }
+    let old = envelopes[index]
+    let brace = bytes[old.after].lastIndex(of: UInt8(ascii: "}"))!
+    let start = bytes.count
+    bytes += bytes[old.after.lowerBound..<brace]
+    bytes += ",\(JSONText.quote(name)):\(value)}".utf8
+    envelopes[index] = JSONEnvelope(before: old.before, after: start..<bytes.count, isVerbatim: false)
+  }
+
+  /// Gives plain text the envelopes of JSON objects that hold nothing but their text.
+  private mutating func wrapInObjects() {
+    let opening = Array("{\"text\":".utf8)
+    let before = bytes.count..<(bytes.count + opening.count)
+    bytes += opening
+    let after = bytes.count..<(bytes.count + 1)
+    bytes.append(UInt8(ascii: "}"))
+    envelopes = Array(
+      repeating: JSONEnvelope(before: before, after: after, isVerbatim: false), count: count)
   }
 
   /// The documents for which `isKept` is true, in place.
