@@ -155,7 +155,7 @@ import Testing
     let whole = try bytes("m/train_text_document.idx")
     var generator = RandomGenerator(seed: 5)
     var refused = 0
-    for round in 0..<300 {
+    for round in 0..<60 {
       var damaged = whole
       for _ in 0...generator.below(3) {
         damaged[9 + generator.below(whole.count - 9)] = UInt8(generator.below(256))
@@ -163,6 +163,6 @@ import Testing
       try Data(damaged).write(to: URL(fileURLWithPath: scratch.path("m/train_text_document.idx")))
       if failure(of: { _ = try imported([scratch.path("m")], to: "back-\(round)") }) != nil { refused += 1 }
     }
-    #expect(refused > 100)
+    #expect(refused > 20)
   }
 }
