@@ -48,7 +48,9 @@ package struct Arithmetic: Sendable, Equatable {
     self.instructions = instructions
   }
 
-  /// The library that will be used. Throws if the one asked for is missing.
+  /// The library that will be used.
+  ///
+  /// Throws if the one asked for is missing.
   func chosenLibrary() throws(Failure) -> Library {
     switch library {
     case .generic: return .generic
