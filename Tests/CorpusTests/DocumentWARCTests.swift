@@ -7,7 +7,9 @@ import Testing
 struct WARCBuilder {
   var bytes: [UInt8] = []
 
-  /// Appends a record. nil as a length is the true one; `fields` come before it.
+  /// Appends a record.
+  ///
+  /// nil as a length is the true one; `fields` come before it.
   mutating func record(
     _ type: String, _ fields: [String] = [], _ content: [UInt8], length: String? = nil,
     version: String = "1.0",

@@ -72,7 +72,7 @@ import Testing
           return 1000 * source + next
         }
       },
-      work: { piece in
+      work: { (piece: consuming Int) in
         if piece % 5 == 0 { usleep(300) }
         return piece
       },
@@ -100,7 +100,7 @@ import Testing
               return left < 0 ? nil : source
             }
           },
-          work: { piece in piece }, consume: { (piece: Int) in consumed.append(piece) })
+          work: { (piece: consuming Int) in piece }, consume: { (piece: Int) in consumed.append(piece) })
       }
       #expect(
         error == Broken(at: 2) && consumed == [Int](repeating: 0, count: 20) + [Int](repeating: 1, count: 20))
@@ -121,7 +121,7 @@ import Testing
             return left
           }
         },
-        work: { piece in piece }, consume: { (_: Int) in throw Broken(at: 0) })
+        work: { (piece: consuming Int) in piece }, consume: { (_: Int) in throw Broken(at: 0) })
     }
     isBroken.signal()
     #expect(error == Broken(at: 0))

@@ -130,7 +130,9 @@ enum CharsetDetection {
     return inBlock * 100 > all * 97 && consonants * 2 > all ? thai : nil
   }
 
-  /// The mean over all characters above ASCII. A capital within a word is a sign of another character set.
+  /// The mean over all characters above ASCII.
+  ///
+  /// A capital within a word is a sign of another character set.
   private static func cyrillicLikelihood(_ text: [UInt8]) -> Double {
     var (sum, count, isAfterSmall) = (0.0, 0, false)
     for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {

@@ -51,8 +51,9 @@ package struct DocumentBatch: Sendable {
   package var ranges: [Range<Int>]
   /// The number of each document's first line in its file, from 1.
   package var lines: [Int]
-  /// What surrounds the text of each document in its JSON line; for a WARC record, what its fields make of it. Empty for
-  /// plain text to which no field was added.
+  /// What surrounds the text of each document in its JSON line; for a WARC record, what its fields make of it.
+  ///
+  /// Empty for plain text to which no field was added.
   package var envelopes: [JSONEnvelope]
   package let source: DocumentSource
   /// Repairs and skips since the previous batch, by name.

@@ -85,7 +85,7 @@ struct MediaType {
     }
   }
 
-  /// One word for it, of a fixed set: `html`, `json`, `image`…
+  /// One word for it, of a fixed set, such as `html`.
   var kind: String {
     let (group, detail) = (type.prefix { $0 != "/" }, type.drop { $0 != "/" }.dropFirst())
     if ["image", "audio", "video", "font"].contains(group) { return String(group) }

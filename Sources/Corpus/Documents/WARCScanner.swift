@@ -29,7 +29,9 @@ struct WARCScanner {
 
   init(longestDocument: Int) { self.longestDocument = longestDocument }
 
-  /// Scans on. `bytes` are those of the last call and more behind them; `bytesLeft` is how many the file still has, where
+  /// Scans on.
+  ///
+  /// `bytes` are those of the last call and more behind them; `bytesLeft` is how many the file still has, where
   /// that is known.
   mutating func advance(_ bytes: UnsafeRawBufferPointer, isAtEnd: Bool, bytesLeft: Int?) -> Step {
     while true {
@@ -145,7 +147,9 @@ struct WARCScanner {
     return lineFeed + 1
   }
 
-  /// Whether a record may end here: nothing but line ends to the next one or to the end. nil where more bytes are needed.
+  /// Whether a record may end here: nothing but line ends to the next one or to the end.
+  ///
+  /// nil where more bytes are needed.
   private static func isBoundary(_ bytes: UnsafeRawBufferPointer, at end: Int, isAtEnd: Bool) -> Bool? {
     guard end <= bytes.count else { return false }
     let next = bytes[end...].firstIndex { $0 != 0x0d && $0 != 0x0a } ?? bytes.count
