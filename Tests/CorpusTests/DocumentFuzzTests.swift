@@ -132,7 +132,7 @@ import Testing
 
   private static func peakMemory() -> Int {
     var usage = rusage()
-    getrusage(RUSAGE_SELF, &usage)
+    getrusage(0, &usage)
     return usage.ru_maxrss << 10
   }
 
