@@ -7,7 +7,6 @@ import Foundation
 /// is written does not depend on the number of threads.
 final class GzipMembers {
   private static let memberBytes = 1 << 20
-  private static let level: Int32 = 6
 
   private let write: ([UInt8]) throws -> Void
   private let crew: Crew?
@@ -44,12 +43,17 @@ final class GzipMembers {
     plain = []
     plain.reserveCapacity(Self.memberBytes)
     isEmpty = false
-    guard let crew else { return try write(Self.member(bytes)) }
+    guard let crew else { return try write(Gzip.compress(bytes)) }
     crew.submit(bytes)
     while let member = crew.next(isPatient: crew.outstanding > 2 * threads) { try write(member) }
   }
 
-  private static func member(_ bytes: [UInt8]) -> [UInt8] {
+}
+
+/// Single gzip members in memory.
+package enum Gzip {
+  /// One member with nothing of where and when it was made.
+  package static func compress(_ bytes: [UInt8], level: Int32 = 6) -> [UInt8] {
     var stream = z_stream()
     let windowBitsForGzip: Int32 = 15 + 16
     deflateInit2_(
@@ -70,6 +74,9 @@ final class GzipMembers {
     }
   }
 
+}
+
+extension GzipMembers {
   /// Threads that compress, and their work in order.
   private final class Crew: @unchecked Sendable {
     // All variables are guarded by `condition`.
@@ -126,7 +133,7 @@ final class GzipMembers {
         if isClosed { return condition.unlock() }
         let (number, bytes) = waiting.removeFirst()
         condition.unlock()
-        let member = GzipMembers.member(bytes)
+        let member = Gzip.compress(bytes)
         condition.withLock {
           done[number] = member
           condition.broadcast()

@@ -146,7 +146,7 @@ import Testing
     }
     func found(_ pattern: String) throws -> [String] {
       try DocumentReader(inputs: [scratch.path(pattern)]).files.map {
-        String($0.dropFirst(scratch.path("").count))
+        String($0.dropFirst(scratch.path("").count + 1))
       }
     }
     #expect(try found("p/*.wet") == ["p/[1].wet", "p/a.wet"])
@@ -221,18 +221,23 @@ import Testing
   @Test func aSlowPipeIsReadAsItComes() throws {
     let path = scratch.path("pipe")
     try #require(mkfifo(path, 0o600) == 0)
+    let isRead = DispatchSemaphore(value: 0)
     let producer = Thread {
       let descriptor = open(path, O_WRONLY)
       for line in ["a\n", "b\nhalf ", "c\n"] {
         _ = line.utf8CString.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count - 1) }
-        usleep(400_000)
+        _ = isRead.wait(timeout: .now() + 20)
       }
       close(descriptor)
     }
     producer.start()
     let reader = try DocumentReader(inputs: [path])
     var batches: [Int] = []
-    while let batch = try reader.next() { if batch.count > 0 { batches.append(batch.count) } }
+    while let batch = try reader.next() {
+      guard batch.count > 0 else { continue }
+      batches.append(batch.count)
+      isRead.signal()
+    }
     #expect(batches == [1, 1, 1])
   }
 

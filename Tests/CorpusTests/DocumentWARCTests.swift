@@ -109,7 +109,7 @@ struct WARCBuilder {
     // Put together by the crawler, the field left.
     file.response("text/plain", Array("stored whole".utf8), ["Transfer-Encoding: chunked"])
     file.response("text/plain", Array("5\r\nfirst\r\nzz\r\nbroken".utf8), ["transfer-encoding: Chunked"])
-    let zipped = try compressed(Array("zipped text".utf8))
+    let zipped = Gzip.compress(Array("zipped text".utf8))
     file.response("text/plain", zipped, ["Content-Encoding: gzip"])
     file.response("text/plain", Array("not zipped".utf8), ["Content-Encoding: gzip"])
     file.response("text/plain", [1, 2, 3], ["Content-Encoding: br"])
@@ -124,13 +124,6 @@ struct WARCBuilder {
     #expect(found.counts.count("warc_records_skipped_unknown_coding") == 1)
     #expect(
       found.counts.count("charset_windows_1252") == 1 && found.counts.count("invalid_utf8_replaced") == 1)
-  }
-
-  private func compressed(_ bytes: [UInt8]) throws -> [UInt8] {
-    let file = try OutputFile(scratch.path("member.gz"))
-    try file.write(bytes)
-    try file.finish()
-    return [UInt8](try Data(contentsOf: URL(fileURLWithPath: scratch.path("member.gz"))))
   }
 
   @Test func headersMayBeFoldedAndOldAndWithBareLineFeeds() throws {
@@ -245,7 +238,7 @@ struct WARCBuilder {
       var random = RandomGenerator(seed: UInt64(number))
       let text = (0..<20_000).map { _ in UInt8(97 + random.below(26)) }
       file.record("conversion", ["WARC-Record-ID: \(number)"], text)
-      members.append(try compressed(file.bytes))
+      members.append(Gzip.compress(file.bytes))
     }
     for index in 3000..<3040 { members[2][index] ^= 0x55 }
     members[4].removeLast(5000)

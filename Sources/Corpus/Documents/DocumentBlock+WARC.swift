@@ -50,6 +50,10 @@ extension DocumentBlock {
       case .success(let found): content = found
       }
       guard let range = try appendText(content, line: line, to: &batch) else { continue }
+      if range.count > options.longestDocument {
+        try noteTooLong(line: line, in: &batch)
+        continue
+      }
       batch.ranges.append(range)
       batch.lines.append(line)
       let start = batch.bytes.count

@@ -21,6 +21,8 @@ package final class FileBlocks {
   /// The file has ended, or its part before a damage.
   private var isAtEnd = false
   private var isDone = false
+  /// Reading stopped because a pipe is silent.
+  private var isPaused = false
   private var notedOffset = 0
   private var takenByBlocks = 0
 
@@ -78,7 +80,11 @@ package final class FileBlocks {
       if unwanted > 0 { try skipUnwanted() }
       var bytes = rest
       rest = []
-      if bytes.count < options.batchBytes && !isAtEnd { bytes = try extended(bytes, to: options.batchBytes) }
+      // What a silent pipe has given is looked at before more is waited for.
+      if bytes.count < options.batchBytes && !isAtEnd && !isPaused {
+        bytes = try extended(bytes, to: options.batchBytes)
+      }
+      isPaused = false
       var records: [WARCRecord] = []
       let length = try source.format == .warc ? scanRecords(&bytes, &records) : cutDocuments(&bytes)
       if length < bytes.count {
@@ -207,7 +213,10 @@ package final class FileBlocks {
       bytes.withUnsafeBytes { buffer.copyMemory(from: $0) }
       filled = bytes.count
       while filled < count && !isAtEnd {
-        if filled > bytes.count && input.file.isSilent(forMilliseconds: Self.patience) { break }
+        if filled > bytes.count && input.file.isSilent(forMilliseconds: Self.patience) {
+          isPaused = true
+          break
+        }
         let read = try input.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
         if read == 0 { isAtEnd = true }
         filled += read
