@@ -43,28 +43,26 @@ package enum OrderedPipeline {
 
   /// The same for one source that does not wait for anybody: `next` is not called after the return.
   package static func run<Piece: Sendable, Result: Sendable>(
-    threads: Int, next: () throws -> Piece?, work: @escaping @Sendable (Piece) throws -> Result,
+    threads: Int, next: @escaping () throws -> Piece?, work: @escaping @Sendable (Piece) throws -> Result,
     consume: (Result) throws -> Void
   ) throws {
-    try withoutActuallyEscaping(next) { next in
-      // One thread calls it, and has ended when this returns.
-      nonisolated(unsafe) let next = next
-      if threads <= 1 {
-        return try run(threads: 1, sources: 1, open: { _ in next }, work: { try work($0) }, consume: consume)
-      }
-      let flow = Flow(threads: threads, sources: 1, aheadLimit: 0, weight: { _ in 1 }, work: { try work($0) })
-      let readerEnded = DispatchSemaphore(value: 0)
-      defer {
-        flow.close()
-        readerEnded.wait()
-      }
-      start {
-        flow.read { _ in next }
-        readerEnded.signal()
-      }
-      for _ in 0..<threads { start { flow.work() } }
-      try flow.deliver(to: consume)
+    // One thread calls it, and has ended when this returns.
+    nonisolated(unsafe) let next = next
+    if threads <= 1 {
+      return try run(threads: 1, sources: 1, open: { _ in next }, work: { try work($0) }, consume: consume)
     }
+    let flow = Flow(threads: threads, sources: 1, aheadLimit: 0, weight: { _ in 1 }, work: { try work($0) })
+    let readerEnded = DispatchSemaphore(value: 0)
+    defer {
+      flow.close()
+      readerEnded.wait()
+    }
+    start {
+      flow.read { _ in next }
+      readerEnded.signal()
+    }
+    for _ in 0..<threads { start { flow.work() } }
+    try flow.deliver(to: consume)
   }
 
   private static func start(_ body: @escaping @Sendable () -> Void) {
