@@ -37,12 +37,15 @@ let package = Package(
       linkerSettings: [.linkedLibrary("icui18n"), .linkedLibrary("icuuc"), .linkedLibrary("icudata")]),
     .target(
       name: "CSimdjson", cxxSettings: cxx, linkerSettings: [.linkedLibrary("simdjson")]),
+    .target(
+      name: "CFastText", cxxSettings: cxx, linkerSettings: [.linkedLibrary("fasttext")]),
     .target(name: "CBLAS", cSettings: kernels, linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CKernels", cSettings: kernels, linkerSettings: [.linkedLibrary("m")]),
 
     .target(
       name: "Support", dependencies: ["CZstd", "CZlib", "CXXHash", "CCrypto"], swiftSettings: swift),
-    .target(name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson"], swiftSettings: swift),
+    .target(
+      name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson", "CFastText"], swiftSettings: swift),
     .target(name: "Tokenization", dependencies: ["Support"], swiftSettings: swift),
     .target(name: "Shards", dependencies: ["Support"], swiftSettings: swift),
     .target(name: "Model", dependencies: ["Support", "CKernels", "CBLAS"], swiftSettings: swift),

@@ -56,6 +56,13 @@ const char *pkm_unicode_version(void);
 /// Whether the character is assigned in this version of Unicode.
 bool pkm_unicode_is_assigned(uint32_t character);
 
+/// Sets `flag` for every code point of an ICU set such as `[:L:]` (ASCII, up to 255 characters) in `classes`, one byte
+/// for each of the 0x110000. False when ICU refuses the pattern.
+bool pkm_unicode_add_flag(const char *pattern, uint8_t flag, uint8_t *classes);
+
+/// The small letter of a capital by Unicode's simple mapping; any other character itself.
+uint32_t pkm_unicode_lower(uint32_t character);
+
 /// How often a byte occurs.
 size_t pkm_bytes_count(const uint8_t *bytes, size_t length, uint8_t byte);
 
