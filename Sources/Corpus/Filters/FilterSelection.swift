@@ -27,6 +27,8 @@ package struct FilterSelection: Sendable {
     return groups
   }()
 
+  /// Turns names into rules.
+  ///
   /// `rules` and `without` are names of groups or rules, `thresholds` read `rule=value`; each may hold several, separated
   /// by commas. `given` are rules that options of their own turn on.
   package init(

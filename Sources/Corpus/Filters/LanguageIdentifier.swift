@@ -2,7 +2,9 @@ import CFastText
 import Foundation
 import Support
 
-/// Names the language of a text through a fastText model such as `lid.176.ftz` (Joulin et al. 2016, arXiv 1612.03651).
+/// Names the language of a text through a fastText model such as `lid.176.ftz`.
+///
+/// Source: Joulin and others 2016, arXiv 1612.03651.
 ///
 /// The text is one line to the model: line feeds count as spaces.
 package final class LanguageIdentifier: @unchecked Sendable {

@@ -61,7 +61,7 @@ enum FilterFixture {
     let path =
       URL(fileURLWithPath: #filePath).pathComponents.dropLast(4).joined(separator: "/")
       .dropFirst() + "/pipelines/sample.txt.zst"
-    let bytes = try! Fixture.bytes(at: String(path))
+    guard let bytes = try? Fixture.bytes(at: String(path)) else { preconditionFailure("no sample text") }
     return String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
       .map(String.init)
   }()
