@@ -74,6 +74,14 @@ uint32_t pkm_unicode_lower(uint32_t character);
 /// How often a byte occurs.
 size_t pkm_bytes_count(const uint8_t *bytes, size_t length, uint8_t byte);
 
+typedef struct {
+  size_t start, end;
+} pkm_byte_range;
+
+/// The lines, each without its LF and one CR before it; what follows the last LF is a line unless it is empty. Returns
+/// how many there are: at most one more than there are LF.
+size_t pkm_bytes_lines(const uint8_t *bytes, size_t length, pkm_byte_range *lines);
+
 #ifdef __cplusplus
 }
 #endif
