@@ -17,12 +17,7 @@ package enum OrderedPipeline {
       }
       return
     }
-    let queue = Queue(work: work)
-    for _ in 0..<threads {
-      let thread = Thread { queue.workUntilClosed() }
-      thread.stackSize = 8 << 20
-      thread.start()
-    }
+    let queue = OrderedQueue(threads: threads, work: work)
     defer { queue.close() }
     var submitted = 0
     var consumed = 0
@@ -36,8 +31,7 @@ package enum OrderedPipeline {
             isExhausted = true
             break
           }
-          queue.submit(piece, number: submitted)
-          submitted += 1
+          submitted = queue.submit(piece) + 1
         } catch {
           // What was read before the failure is still delivered.
           readFailure = error
@@ -50,39 +44,25 @@ package enum OrderedPipeline {
     }
     if let readFailure { throw readFailure }
   }
+}
 
-  private final class Queue<Piece: Sendable, Output: Sendable>: @unchecked Sendable {
-    // All state is guarded by `condition`.
-    private let work: @Sendable (Piece) throws -> Output
-    private let condition = NSCondition()
-    private var waiting: [(Int, Piece)] = []
-    private var results: [Int: Swift.Result<Output, any Error>] = [:]
-    private var isClosed = false
+/// Pieces worked on by many threads, to be taken back in any order by their numbers.
+///
+/// With one thread the work is done on the spot.
+package final class OrderedQueue<Piece: Sendable, Output: Sendable>: @unchecked Sendable {
+  // All state is guarded by `state.condition`.
+  private let state: State
+  private let threads: Int
+
+  private final class State: @unchecked Sendable {
+    let work: @Sendable (Piece) throws -> Output
+    let condition = NSCondition()
+    var submitted = 0
+    var waiting: [(Int, Piece)] = []
+    var results: [Int: Swift.Result<Output, any Error>] = [:]
+    var isClosed = false
 
     init(work: @escaping @Sendable (Piece) throws -> Output) { self.work = work }
-
-    func submit(_ piece: Piece, number: Int) {
-      condition.lock()
-      waiting.append((number, piece))
-      condition.broadcast()
-      condition.unlock()
-    }
-
-    func result(number: Int) -> Swift.Result<Output, any Error> {
-      condition.lock()
-      defer { condition.unlock() }
-      while true {
-        if let result = results.removeValue(forKey: number) { return result }
-        condition.wait()
-      }
-    }
-
-    func close() {
-      condition.lock()
-      isClosed = true
-      condition.broadcast()
-      condition.unlock()
-    }
 
     func workUntilClosed() {
       while true {
@@ -101,5 +81,53 @@ package enum OrderedPipeline {
         condition.unlock()
       }
     }
+  }
+
+  package init(threads: Int, work: @escaping @Sendable (Piece) throws -> Output) {
+    self.threads = threads
+    let state = State(work: work)
+    self.state = state
+    if threads <= 1 { return }
+    for _ in 0..<threads {
+      // The threads hold what they share, not the queue: it may go before they have noticed.
+      let thread = Thread { state.workUntilClosed() }
+      thread.stackSize = 8 << 20
+      thread.start()
+    }
+  }
+
+  deinit { close() }
+
+  /// Numbers count from 0.
+  package func submit(_ piece: Piece) -> Int {
+    state.condition.lock()
+    defer { state.condition.unlock() }
+    let number = state.submitted
+    state.submitted += 1
+    if threads <= 1 {
+      state.results[number] = Swift.Result { try state.work(piece) }
+    } else {
+      state.waiting.append((number, piece))
+      state.condition.broadcast()
+    }
+    return number
+  }
+
+  /// Waits for the result of a piece, which is handed out once.
+  package func result(number: Int) -> Swift.Result<Output, any Error> {
+    state.condition.lock()
+    defer { state.condition.unlock() }
+    while true {
+      if let result = state.results.removeValue(forKey: number) { return result }
+      state.condition.wait()
+    }
+  }
+
+  /// Ends the threads, as does dropping the queue; what waits is forgotten.
+  package func close() {
+    state.condition.lock()
+    state.isClosed = true
+    state.condition.broadcast()
+    state.condition.unlock()
   }
 }

@@ -9,7 +9,7 @@ struct MergeTable: Sendable {
   }
   private var slots: [Slot]
 
-  init(_ merges: [Tokenizer.Merge]) {
+  init(_ merges: ArraySlice<Tokenizer.Merge>) {
     self.init(capacity: merges.count)
     for (rank, merge) in merges.enumerated() { insert(merge, rank: rank) }
   }

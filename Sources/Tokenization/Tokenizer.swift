@@ -52,7 +52,6 @@ package struct Tokenizer: Sendable {
   package let ignoresMerges: Bool
   /// subword-nmt's format 0.1: the end of a word is a symbol of its own, not glued to the last character.
   package let endOfWordIsSymbol: Bool
-  private let isSpecial: [Bool]
 
   /// `tokens` by id, the special tokens among them.
   package init(
@@ -67,9 +66,6 @@ package struct Tokenizer: Sendable {
     self.unknown = unknown
     self.ignoresMerges = ignoresMerges
     self.endOfWordIsSymbol = endOfWordIsSymbol
-    var isSpecial = [Bool](repeating: false, count: tokens.count)
-    for token in specialTokens { isSpecial[Int(token.id)] = true }
-    self.isSpecial = isSpecial
   }
 
   /// The tokenizer of what was learned.
@@ -110,47 +106,13 @@ package struct Tokenizer: Sendable {
     return nil
   }
 
-  /// The text of ids.
-  ///
-  /// Byte-level: exactly the bytes that were encoded. Word mode: words with one space between them, as the
-  /// spacing of the text is not in the ids; an unknown character shows as ``unknownToken``. Special tokens
-  /// are left out unless `keepsSpecialTokens`; ids outside the vocabulary throw.
+  /// The text of ids; see ``TokenDecoder``, which is faster for more than a few.
   package func decode(_ ids: UnsafeBufferPointer<UInt32>, keepsSpecialTokens: Bool = false) throws -> [UInt8]
   {
-    var text: [UInt8] = []
-    text.reserveCapacity(ids.count * 5)
-    try append(ids, to: &text, keepsSpecialTokens: keepsSpecialTokens)
-    return text
+    try TokenDecoder(self, keepsSpecialTokens: keepsSpecialTokens).decode(ids)
   }
 
   package func decode(_ ids: [UInt32], keepsSpecialTokens: Bool = false) throws -> [UInt8] {
     try ids.withUnsafeBufferPointer { try decode($0, keepsSpecialTokens: keepsSpecialTokens) }
-  }
-
-  private func append(
-    _ ids: UnsafeBufferPointer<UInt32>, to text: inout [UInt8], keepsSpecialTokens: Bool
-  ) throws {
-    try vocabulary.withBytes { bytes in
-      for (index, id) in ids.enumerated() {
-        guard id < vocabulary.count else {
-          throw Failure(
-            .badInput, "id \(id), the \(index + 1)th, is not in the vocabulary of \(vocabulary.count) tokens",
-            remedy: "Decode with the tokenizer that encoded")
-        }
-        if isSpecial[Int(id)] {
-          // Unknown characters leave a trace, whoever asks.
-          if keepsSpecialTokens || id == unknown { text.append(contentsOf: bytes[vocabulary.range(of: id)]) }
-          continue
-        }
-        let token = bytes[vocabulary.range(of: id)]
-        if mode == .word && token.count >= 4 && token.suffix(4).elementsEqual(EndOfWord.mark) {
-          text.append(contentsOf: token.dropLast(4))
-          text.append(0x20)
-        } else {
-          text.append(contentsOf: token)
-        }
-      }
-    }
-    if mode == .word && text.last == 0x20 { text.removeLast() }
   }
 }

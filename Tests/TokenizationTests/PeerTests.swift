@@ -132,8 +132,7 @@ import Tokenization
     #expect(theirs.count == texts.count)
     let encoder = BPEEncoder(try TokenizerFile.load(file))
     for (text, line) in zip(texts, theirs) {
-      var pieces: [UInt8] = []
-      Array(text.utf8).withUnsafeBufferPointer { _ = encoder.appendPieces(of: $0, to: &pieces) }
+      let pieces = encoder.pieces(of: Array(text.utf8))
       // It joins runs of spaces, we keep them.
       func normalized(_ bytes: some Sequence<UInt8>) -> [String] {
         String(decoding: Array(bytes), as: UTF8.self).split(separator: " ").map(String.init)
