@@ -26,8 +26,8 @@ package struct EncodedBatch: Sendable {
 /// say, never as the special id. (`tokenizers` maps it to that id, and `tiktoken` does when told to.) What a document
 /// contains can thus not end it.
 ///
-/// Safe to use from many threads; each call borrows scratch space and a cache that stay with the encoder. Memory is 8 MB a
-/// thread, or 16 where both ids and pieces are asked for, beside the text and the ids of one call.
+/// Safe to use from many threads; each call borrows scratch space and a cache that stay with the encoder. Memory is 16 MB a
+/// thread, or 32 where both ids and pieces are asked for, beside the text and the ids of one call.
 package final class BPEEncoder: @unchecked Sendable {
   // `idle` is guarded by `lock`; a worker that was taken out belongs to its taker.
   package let tokenizer: Tokenizer
@@ -162,6 +162,38 @@ package final class BPEEncoder: @unchecked Sendable {
     text.withUnsafeBufferPointer { pieceLines(of: $0, documents: [0..<text.count], seeds: { _ in seed }) }
       .lines
       .dropLast()
+  }
+
+  /// Where in the text each token ends.
+  package func tokenEnds(of text: [UInt8]) -> [Int] {
+    if tokenizer.mode == .word {
+      // Pieces are the text with marks put in, and white space as it was but for line feeds.
+      var ends: [Int] = []
+      text.withUnsafeBufferPointer { text in
+        tokenizer.preTokenizer.forEachPreToken(in: text) { start, end in
+          let word = pieces(of: Array(text[start..<end]))
+          var position = start
+          var index = 0
+          while index < word.count {
+            let isMark = word.count - index > 3 && word[index..<(index + 3)].elementsEqual("@@ ".utf8)
+            if isMark {
+              ends.append(position)
+              index += 3
+            } else {
+              position += 1
+              index += 1
+            }
+          }
+          ends.append(end)
+        }
+      }
+      return ends
+    }
+    var position = 0
+    return encode(text).map { id in
+      position += tokenizer.vocabulary.range(of: id).count
+      return position
+    }
   }
 
   private func withWorker<Result>(_ body: (EncoderWorker) -> Result) -> Result {

@@ -19,7 +19,7 @@ final class Backtracking: @unchecked Sendable {
   static let endOfWord: UInt8 = 0xff
 
   private let trie: TokenTrie
-  private let pairs: MergeTable
+  private let pairs: MergeTable.View
   private let isWord: Bool
   /// The size of the alphabet: tokens below have no parts.
   private let alphabet: UInt32
@@ -80,12 +80,16 @@ final class Backtracking: @unchecked Sendable {
       }
       guard isUnique else { return nil }
     }
-    self.pairs = pairs
-    self.tokens = .allocate(capacity: tokens.count)
+    self.pairs = pairs.largePages()
+    self.tokens = UnsafeMutableBufferPointer(
+      start: LargePages.allocate(Token.self, count: tokens.count), count: tokens.count)
     _ = self.tokens.initialize(from: tokens)
   }
 
-  deinit { tokens.deallocate() }
+  deinit {
+    tokens.deallocate()
+    pairs.deallocate()
+  }
 
   /// Whether words begin as this: a byte; in word mode a character, with the mark if it ends the word, or the mark.
   private static func isSymbol(_ token: [UInt8], _ tokenizer: Tokenizer) -> Bool {
@@ -128,7 +132,7 @@ final class Backtracking: @unchecked Sendable {
     } else {
       scratch.reset(end)
     }
-    var written = pairs.withView { walk(text, end, $0, &scratch, output) }
+    var written = walk(text, end, &scratch, output)
     for index in 0..<written where output[index] != WordMerger.unknown {
       output[index] = tokens[Int(output[index])].id
     }
@@ -140,7 +144,7 @@ final class Backtracking: @unchecked Sendable {
   }
 
   private func walk(
-    _ text: UnsafePointer<UInt8>, _ end: Int, _ pairs: MergeTable.View, _ scratch: inout Scratch,
+    _ text: UnsafePointer<UInt8>, _ end: Int, _ scratch: inout Scratch,
     _ output: UnsafeMutablePointer<UInt32>
   ) -> Int {
     let tokens = tokens.baseAddress!
@@ -164,7 +168,7 @@ final class Backtracking: @unchecked Sendable {
       while candidate != TokenTrie.none {
         let next = position + Int(tokens[Int(candidate)].length)
         if !scratch.isGivenUp(next)
-          && (count == settled || areNeighbors(output[count - 1], candidate, pairs, &scratch))
+          && (count == settled || areNeighbors(output[count - 1], candidate, &scratch))
         {
           output[count] = candidate
           count += 1
@@ -195,19 +199,19 @@ final class Backtracking: @unchecked Sendable {
   /// Whether merging the texts of both tokens together gives the two.
   @inline(__always)
   private func areNeighbors(
-    _ left: UInt32, _ right: UInt32, _ pairs: MergeTable.View, _ scratch: inout Scratch
+    _ left: UInt32, _ right: UInt32, _ scratch: inout Scratch
   ) -> Bool {
     let key = (UInt64(left) << 32 | UInt64(right)) << 1
     let slot = scratch.verdict(of: key)
     if slot.pointee & ~1 == key { return slot.pointee & 1 == 1 }
-    let answer = mergesKeepBorder(left, right, pairs)
+    let answer = mergesKeepBorder(left, right)
     slot.pointee = key | (answer ? 1 : 0)
     return answer
   }
 
   /// Undoes the merges on both sides of the border, the last first, and looks whether a pair across it would have merged
   /// before.
-  private func mergesKeepBorder(_ left: UInt32, _ right: UInt32, _ pairs: MergeTable.View) -> Bool {
+  private func mergesKeepBorder(_ left: UInt32, _ right: UInt32) -> Bool {
     var (left, right) = (left, right)
     // Merges of this rank and later come too late.
     var limit = UInt32.max

@@ -1,3 +1,4 @@
+import CPreTokens
 import Foundation
 import Support
 
@@ -17,7 +18,13 @@ final class EncoderWorker {
     /// The ids of one word on their way to pieces.
     var word: UnsafeMutableBufferPointer<UInt32> = .allocate(capacity: 64)
 
-    deinit { word.deallocate() }
+    /// Words between the two halves of a look into the cache.
+    var waiting: UnsafeMutablePointer<Waiting> = .allocate(capacity: Waiting.capacity)
+
+    deinit {
+      word.deallocate()
+      waiting.deallocate()
+    }
   }
 
   init(_ tables: EncodingTables) {
@@ -70,39 +77,68 @@ final class EncoderWorker {
     let readable = text.count - document.lowerBound
     let caches = tables.isRepeatable
     var written = count
+    var waiting = 0
     tables.tokenizer.preTokenizer.forEachPreToken(
       in: UnsafeBufferPointer(start: base, count: document.count), readable: readable
     ) { start, end in
       let length = end &- start
-      guard length <= WordKey.maximumLength && caches else {
-        written += encodeWord(
-          tables, &state, UnsafeBufferPointer(start: base + start, count: length), output + written)
+      if length <= WordKey.maximumLength && caches {
+        let key = WordKey(base + start, length: length, readable: readable &- start)
+        let places = state.ids.places(of: key)
+        pkm_prefetch(places)
+        state.waiting[waiting] = Waiting(key: key, places: places, start: start)
+        waiting &+= 1
+        if waiting == Waiting.capacity {
+          written &+= encodeWaiting(waiting, tables, &state, base, output + written)
+          waiting = 0
+        }
         return
       }
-      let key = WordKey(base + start, length: length, readable: readable &- start)
-      let places = state.ids.places(of: key)
-      var value = places[0].value
-      if places[0].key != key {
-        value = places[1].value
-        if places[1].key != key {
-          let word = UnsafeBufferPointer(start: base + start, count: length)
-          let ids = output + written
-          let found = encodeWord(tables, &state, word, ids)
-          written += found
-          if (1...4).contains(found) {
-            var value = SIMD4(ids[0], ids[min(1, found - 1)], ids[min(2, found - 1)], ids[found - 1])
-            value[0] |= UInt32(found) << 24
-            WordCache.store(value, for: key, at: places)
-          }
-          return
-        }
-      }
-      let found = Int(value[0] >> 24)
-      UnsafeMutableRawPointer(output + written).storeBytes(
-        of: value & SIMD4(repeating: 0x00ff_ffff), as: SIMD4<UInt32>.self)
-      written &+= found
+      written &+= encodeWaiting(waiting, tables, &state, base, output + written)
+      waiting = 0
+      written &+= encodeWord(
+        tables, &state, UnsafeBufferPointer(start: base + start, count: length), output + written)
     }
-    count = written
+    count = written + encodeWaiting(waiting, tables, &state, base, output + written)
+  }
+
+  /// A word whose place in the cache is on its way from memory.
+  private struct Waiting {
+    static var capacity: Int { 32 }
+    let key: WordKey
+    let places: UnsafeMutablePointer<WordCache.Entry>
+    let start: Int
+  }
+
+  @inline(__always)
+  private static func encodeWaiting(
+    _ count: Int, _ tables: EncodingTables, _ state: inout State, _ base: UnsafePointer<UInt8>,
+    _ output: UnsafeMutablePointer<UInt32>
+  ) -> Int {
+    var written = 0
+    for index in 0..<count {
+      let waiting = state.waiting[index]
+      let (key, places) = (waiting.key, waiting.places)
+      // Which of the two it is nobody can guess, so the place is computed.
+      let place = places + (places[0].key == key ? 0 : 1)
+      if place.pointee.key == key {
+        let value = place.pointee.value
+        UnsafeMutableRawPointer(output + written).storeBytes(
+          of: value & SIMD4(repeating: 0x00ff_ffff), as: SIMD4<UInt32>.self)
+        written &+= Int(value[0] >> 24)
+        continue
+      }
+      let ids = output + written
+      let word = UnsafeBufferPointer(start: base + waiting.start, count: Int(key.high >> 56))
+      let found = encodeWord(tables, &state, word, ids)
+      written &+= found
+      if (1...4).contains(found) {
+        var value = SIMD4(ids[0], ids[min(1, found - 1)], ids[min(2, found - 1)], ids[found - 1])
+        value[0] |= UInt32(found) << 24
+        WordCache.store(value, for: key, at: places)
+      }
+    }
+    return written
   }
 
   /// Not inlined: the loop around it stays small.
@@ -114,7 +150,8 @@ final class EncoderWorker {
     let count = tables.encode(word, &state.scratch, into: output)
     if tables.tokenizer.mode == .word {
       let unknown = tables.tokenizer.unknown ?? WordMerger.unknown
-      for index in 0..<count where output[index] == WordMerger.unknown { output[index] = unknown }
+      let listed = UInt32(tables.tokenizer.listedCount)
+      for index in 0..<count where output[index] >= listed { output[index] = unknown }
     }
     return count
   }

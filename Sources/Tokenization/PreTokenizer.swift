@@ -96,6 +96,18 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
     return pieces
   }
 
+  /// How many pre-tokens documents have, each a range of `bytes`.
+  package func count(in bytes: [UInt8], documents: [Range<Int>]) -> Int {
+    var count = 0
+    bytes.withUnsafeBufferPointer { bytes in
+      for range in documents {
+        let text = UnsafeBufferPointer(rebasing: bytes[range])
+        forEachPreToken(in: text, readable: bytes.count - range.lowerBound) { _, _ in count &+= 1 }
+      }
+    }
+    return count
+  }
+
   /// The first and the last place inside the text where it can be cut without changing its pre-tokens.
   ///
   /// Whatever comes before and behind the text, the pre-tokens of the whole are those of the parts: so a stream can be

@@ -25,16 +25,9 @@ package final class TokenDecoder: @unchecked Sendable {
     count = tokenizer.vocabulary.count
     lineEnd = endOfDocument
     slots = .allocate(capacity: max(count, 1))
-    let special = Set(tokenizer.specialTokens.map(\.id))
     var long: [UInt32: [UInt8]] = [:]
     for id in 0..<UInt32(count) {
-      var text = tokenizer.vocabulary[id]
-      if special.contains(id) {
-        // Unknown characters leave a trace, whoever asks.
-        if !keepsSpecialTokens && id != tokenizer.unknown { text = [] }
-      } else if tokenizer.mode == .word && text.suffix(4).elementsEqual(EndOfWord.mark) {
-        text = text.dropLast(4) + [0x20]
-      }
+      var text = tokenizer.text(of: id, keepsSpecialTokens: keepsSpecialTokens)
       if id == endOfDocument { text = [0x0a] }
       var slot = SIMD16<UInt8>()
       if text.count > 15 || id == endOfDocument && tokenizer.mode == .word {
@@ -65,7 +58,7 @@ package final class TokenDecoder: @unchecked Sendable {
       var output = UnsafeMutableRawPointer(start)
       while next < end {
         let id = Int(truncatingIfNeeded: ids[next])
-        guard id < count else { throw failure(UInt64(id), next) }
+        guard id < count else { throw tokenizer.unknownID(UInt64(ids[next]), at: next) }
         let slot = slots[id]
         let length = slot[15]
         if length == Self.elsewhere { break }
@@ -83,25 +76,11 @@ package final class TokenDecoder: @unchecked Sendable {
     }
   }
 
-  /// The text of one document.
-  package func decode(_ ids: UnsafeBufferPointer<UInt32>) throws -> [UInt8] {
-    var text = TextBuffer()
-    try append(ids, to: &text)
-    removeFinalSpace(&text)
-    return Array(UnsafeBufferPointer(start: text.bytes, count: text.count))
-  }
-
   /// In word mode a space follows each word, the last one too until this is called.
   ///
   /// `start` is where the document begins in the text.
   package func removeFinalSpace(_ text: inout TextBuffer, from start: Int = 0) {
     if tokenizer.mode == .word && text.count > start && text.bytes[text.count - 1] == 0x20 { text.count -= 1 }
-  }
-
-  private func failure(_ id: UInt64, _ index: Int) -> Failure {
-    Failure(
-      .badInput, "id \(id), the \(index + 1)th, is not in the vocabulary of \(count) tokens",
-      remedy: "Decode with the tokenizer that encoded")
   }
 }
 

@@ -20,7 +20,8 @@ final class TokenTrie: @unchecked Sendable {
   init(_ tokens: [[UInt8]]) {
     var builder = Builder(tokens)
     builder.build()
-    nodes = .allocate(capacity: builder.nodes.count)
+    nodes = UnsafeMutableBufferPointer(
+      start: LargePages.allocate(Node.self, count: builder.nodes.count), count: builder.nodes.count)
     _ = nodes.initialize(from: builder.nodes)
   }
 

@@ -50,13 +50,18 @@ package struct Tokenizer: Sendable {
   package let unknown: UInt32?
   /// A pre-token that is itself a token is not merged but taken whole (Llama 3).
   package let ignoresMerges: Bool
+  /// Tokens that text encodes to have ids below; those from here on are steps of merging and become ``unknown``.
+  ///
+  /// All, but for the dictionaries of ``XLMDictionary``.
+  package let listedCount: Int
   /// subword-nmt's format 0.1: the end of a word is a symbol of its own, not glued to the last character.
   package let endOfWordIsSymbol: Bool
 
   /// `tokens` by id, the special tokens among them.
   package init(
     mode: Mode, preTokenizer: PreTokenizer, tokens: [[UInt8]], merges: [Merge], specialTokens: [SpecialToken],
-    unknown: UInt32? = nil, ignoresMerges: Bool = false, endOfWordIsSymbol: Bool = false
+    unknown: UInt32? = nil, ignoresMerges: Bool = false, endOfWordIsSymbol: Bool = false,
+    listedCount: Int? = nil
   ) {
     self.mode = mode
     self.preTokenizer = preTokenizer
@@ -65,6 +70,7 @@ package struct Tokenizer: Sendable {
     self.specialTokens = specialTokens.sorted { $0.id < $1.id }
     self.unknown = unknown
     self.ignoresMerges = ignoresMerges
+    self.listedCount = listedCount ?? tokens.count
     self.endOfWordIsSymbol = endOfWordIsSymbol
   }
 
@@ -106,13 +112,46 @@ package struct Tokenizer: Sendable {
     return nil
   }
 
-  /// The text of ids; see ``TokenDecoder``, which is faster for more than a few.
+  /// What an id adds to the text: in word mode a space behind what ends a word, and nothing for special tokens unless they
+  /// are kept.
+  func text(of id: UInt32, keepsSpecialTokens: Bool) -> [UInt8] {
+    let bytes = vocabulary[id]
+    if isSpecial(id) {
+      // Unknown characters leave a trace, whoever asks.
+      return keepsSpecialTokens || id == unknown ? bytes : []
+    }
+    guard mode == .word, bytes.suffix(4).elementsEqual(EndOfWord.mark) else { return bytes }
+    return bytes.dropLast(4) + [0x20]
+  }
+
+  private func isSpecial(_ id: UInt32) -> Bool {
+    var (low, high) = (0, specialTokens.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if specialTokens[middle].id < id { low = middle + 1 } else { high = middle }
+    }
+    return low < specialTokens.count && specialTokens[low].id == id
+  }
+
+  /// The text of a few ids; ``TokenDecoder`` says what it is, and is the fast way for many.
   package func decode(_ ids: UnsafeBufferPointer<UInt32>, keepsSpecialTokens: Bool = false) throws -> [UInt8]
   {
-    try TokenDecoder(self, keepsSpecialTokens: keepsSpecialTokens).decode(ids)
+    var text: [UInt8] = []
+    for (index, id) in ids.enumerated() {
+      guard id < vocabulary.count else { throw unknownID(UInt64(id), at: index) }
+      text += self.text(of: id, keepsSpecialTokens: keepsSpecialTokens)
+    }
+    if mode == .word && text.last == 0x20 { text.removeLast() }
+    return text
   }
 
   package func decode(_ ids: [UInt32], keepsSpecialTokens: Bool = false) throws -> [UInt8] {
     try ids.withUnsafeBufferPointer { try decode($0, keepsSpecialTokens: keepsSpecialTokens) }
+  }
+
+  func unknownID(_ id: UInt64, at index: Int) -> Failure {
+    Failure(
+      .badInput, "id \(id), the \(index + 1)th, is not in the vocabulary of \(vocabulary.count) tokens",
+      remedy: "Decode with the tokenizer that encoded")
   }
 }

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Words of up to 15 bytes with what was found for them, in one of the two places that their hash gives them.
 ///
 /// A new word displaces the older of the two, so the size is fixed; what is cached never changes a result.
@@ -8,15 +10,13 @@ struct WordCache: ~Copyable {
     var value = SIMD4<UInt32>()
   }
 
-  /// 8 MB a thread.
-  private static let pairCount = 1 << 17
+  /// 16 MB a thread.
+  private static let pairCount = 1 << 18
 
   private let entries: UnsafeMutablePointer<Entry>
 
   init() {
-    let bytes = UnsafeMutableRawPointer.allocate(
-      byteCount: 2 * Self.pairCount * MemoryLayout<Entry>.stride, alignment: 64)
-    entries = bytes.bindMemory(to: Entry.self, capacity: 2 * Self.pairCount)
+    entries = LargePages.allocate(Entry.self, count: 2 * Self.pairCount)
     entries.initialize(repeating: Entry(), count: 2 * Self.pairCount)
   }
 
@@ -31,6 +31,21 @@ struct WordCache: ~Copyable {
   static func store(_ value: SIMD4<UInt32>, for key: WordKey, at places: UnsafeMutablePointer<Entry>) {
     places[1] = places[0]
     places[0] = Entry(key: key, value: value)
+  }
+}
+
+/// Memory for tables that are read at random places: where the system has pages of 2 MB, these, as finding a small page
+/// takes longer than reading it.
+enum LargePages {
+  static func allocate<Value>(_ type: Value.Type, count: Int) -> UnsafeMutablePointer<Value> {
+    let pageBytes = 1 << 21
+    let bytes = max(1, count * MemoryLayout<Value>.stride)
+    let isLarge = bytes >= pageBytes / 2
+    let size = isLarge ? (bytes + pageBytes - 1) / pageBytes * pageBytes : bytes
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: isLarge ? pageBytes : 64)
+    // Only advice: whether it is taken does not matter.
+    if isLarge { _ = madvise(memory, size, MADV_HUGEPAGE) }
+    return memory.bindMemory(to: type, capacity: count)
   }
 }
 

@@ -53,6 +53,12 @@ struct Encode: ParsableCommand {
   @Option(help: ArgumentHelp("shards: uncompressed size of one (default: 256M).", valueName: "size"))
   var shardSize: ByteSize?
 
+  @Option(
+    help: ArgumentHelp(
+      "Word mode: number pieces as XLM does, by this file of pieces and counts; others are <unk>.",
+      valueName: "file"))
+  var dictionary: String?
+
   @Option(help: ArgumentHelp("Apply only the first n merges.", valueName: "n"))
   var merges: Int?
 
@@ -102,7 +108,10 @@ struct Encode: ParsableCommand {
 
   func run() throws {
     let started = Progress.now()
-    let tokenizer = try TokenizerFile.load(tokenizer)
+    var tokenizer = try TokenizerFile.load(tokenizer)
+    if let dictionary {
+      tokenizer = try XLMDictionary.apply(MappedFile.read(dictionary), name: dictionary, to: tokenizer)
+    }
     let encoder = try BPEEncoder(tokenizer, options: encodingOptions(tokenizer))
     let pass = DocumentPass(reader: try input.reader(), options: options, label: "encode")
     var summary =
@@ -193,10 +202,10 @@ struct Encode: ParsableCommand {
         .badInput, "has no special token that could end a document", file: self.tokenizer,
         remedy: "Learn one with pkm-data learn-bpe, or add \(Tokenizer.endOfText) to its added_tokens")
     }
-    let tokenBytes = tokenizer.vocabulary.count <= 1 << 16 ? 2 : 4
+    let tokenBytes = tokenizer.listedCount <= 1 << 16 ? 2 : 4
     let writer = try DatasetWriter(
       directory: output!, tokenizerJSON: try TokenizerJSON.write(tokenizer),
-      vocabularySize: tokenizer.vocabulary.count, endOfDocument: Int(endOfDocument), split: split ?? "train",
+      vocabularySize: tokenizer.listedCount, endOfDocument: Int(endOfDocument), split: split ?? "train",
       shardTokens: shardSize.map { max(1, $0.bytes / tokenBytes) }, recipe: "encode",
       threads: options.threadCount)
     let splitsDocuments = parseSpecial

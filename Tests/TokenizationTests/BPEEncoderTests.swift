@@ -173,7 +173,9 @@ import Tokenization
       return String(decoding: out, as: UTF8.self)
     }
     #expect(pieces("low lower") == "low lower")
-    #expect(pieces("  low   lower \n low ") == "  low   lower \n low ", "every separator stays")
+    #expect(
+      pieces("  low   lower \n low ") == "  low   lower   low ",
+      "every separator stays, but a document is a line")
     #expect(pieces("slow") == "s@@ low")
     #expect(pieces("zé") == "z@@ é", "unknown characters are pieces of their own")
     #expect(pieces("") == "" && pieces(" ") == " ")

@@ -22,3 +22,6 @@ void pkm_pre_token_starts(int pattern, const uint8_t *text, size_t count, size_t
 // this one has them. For tests: pkm_pre_token_starts chooses the best.
 int pkm_pre_token_starts_on(int machine, int pattern, const uint8_t *text, size_t count, size_t readable, const uint8_t *classes,
                             uint64_t *starts);
+
+// Asks for the memory at an address, which is needed soon.
+static inline void pkm_prefetch(const void *address) { __builtin_prefetch(address); }
