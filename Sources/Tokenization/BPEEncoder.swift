@@ -44,18 +44,9 @@ package final class BPEEncoder: @unchecked Sendable {
     return (bytes, ends)
   }()
 
-  package convenience init(_ tokenizer: Tokenizer) {
-    // Only options can fail.
-    try! self.init(tokenizer, options: EncodingOptions())
-  }
-
-  /// Throws where the options do not fit the tokenizer.
-  package init(_ tokenizer: Tokenizer, options: EncodingOptions) throws {
-    if tokenizer.mode == .byteLevel && !options.glossaries.isEmpty {
-      throw Failure(.usage, "glossaries are for word tokenizers")
-    }
+  package init(_ tokenizer: Tokenizer, options: EncodingOptions = EncodingOptions()) {
     self.tokenizer = tokenizer
-    tables = try EncodingTables(tokenizer, options)
+    tables = EncodingTables(tokenizer, options)
     if tokenizer.mode == .byteLevel { _ = byteTokens }
   }
 
@@ -103,6 +94,8 @@ package final class BPEEncoder: @unchecked Sendable {
     package var replacedLineFeeds = 0
   }
 
+  /// Documents as pieces.
+  ///
   /// Word mode: fastBPE's form, every piece but the last of a word followed by `@@`, pieces of a word separated by a
   /// space, the separators of the text as they are. Byte-level: tokens in GPT-2's byte characters, separated by spaces.
   package func pieceLines(

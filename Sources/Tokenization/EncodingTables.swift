@@ -5,14 +5,15 @@ import Support
 package struct EncodingOptions: Sendable {
   /// Only this many merges, the first ones, are applied.
   package var merges: Int?
-  /// The probability with which a place where a merge could happen is passed over, at each step anew (BPE-dropout,
-  /// Provilkov et al. 2020, as subword-nmt does it).
+  /// The probability with which a place where a merge could happen is passed over, at each step anew.
+  ///
+  /// BPE-dropout (Provilkov et al. 2020) as subword-nmt does it.
   package var dropout = 0.0
   package var seed: UInt64 = 1
   /// Word mode: a piece that is not among these is taken apart again.
   package var allowed: PieceVocabulary?
-  /// Word mode: regular expressions of parts of words that are not split.
-  package var glossaries: [String] = []
+  /// Word mode only: parts of words that are not split.
+  package var glossary: Glossary?
   /// The text of a special token becomes its id.
   package var parsesSpecialTokens = false
 
@@ -30,7 +31,6 @@ final class EncodingTables: @unchecked Sendable {
   private let byteSymbols: [UInt32]
   /// Nil where the merges have to be applied.
   private let backtracking: Backtracking?
-  private let glossary: Glossary?
   /// The two parts of what a merge makes, by its id; empty without a restricted vocabulary.
   private var parts: [UInt32: (left: UInt32, right: UInt32)] = [:]
 
@@ -48,7 +48,7 @@ final class EncodingTables: @unchecked Sendable {
     var lengths: [Int] = []
   }
 
-  init(_ tokenizer: Tokenizer, _ options: EncodingOptions) throws {
+  init(_ tokenizer: Tokenizer, _ options: EncodingOptions) {
     self.tokenizer = tokenizer
     self.options = options
     let count = min(options.merges ?? .max, tokenizer.merges.count)
@@ -56,7 +56,6 @@ final class EncodingTables: @unchecked Sendable {
     specialTokens = SpecialTokenFinder(tokenizer.specialTokens)
     byteSymbols = (0...255).map { tokenizer.vocabulary.id(of: [UInt8($0)]) ?? WordMerger.unknown }
     endOfWordSymbol = tokenizer.vocabulary.id(of: EndOfWord.mark) ?? WordMerger.unknown
-    glossary = options.glossaries.isEmpty ? nil : try Glossary(options.glossaries)
     if options.allowed != nil {
       // Of merges with the same result the first tells the parts.
       for merge in tokenizer.merges.prefix(count) where parts[merge.result] == nil {
@@ -88,7 +87,7 @@ final class EncodingTables: @unchecked Sendable {
     _ word: UnsafeBufferPointer<UInt8>, _ scratch: inout Scratch, into output: UnsafeMutablePointer<UInt32>
   ) -> Int {
     scratch.lengths.removeAll(keepingCapacity: true)
-    guard let glossary, let segments = glossary.segments(of: word) else {
+    guard let glossary = options.glossary, let segments = glossary.segments(of: word) else {
       return encode(word, isFinal: true, &scratch, into: output)
     }
     var count = 0

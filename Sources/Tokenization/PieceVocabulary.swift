@@ -42,7 +42,7 @@ package struct PieceVocabulary: Sendable {
 }
 
 /// Parts of words that are not split: regular expressions (ICU's), as the glossaries of subword-nmt.
-struct Glossary: @unchecked Sendable {
+package struct Glossary: @unchecked Sendable {
   // NSRegularExpression is immutable and may be used by many threads.
   private let expressions: [NSRegularExpression]
   private let whole: NSRegularExpression
@@ -52,7 +52,7 @@ struct Glossary: @unchecked Sendable {
     let isWhole: Bool
   }
 
-  init(_ patterns: [String]) throws {
+  package init(_ patterns: [String]) throws {
     func compile(_ pattern: String) throws -> NSRegularExpression {
       do { return try NSRegularExpression(pattern: pattern) } catch {
         throw Failure(.usage, "the glossary \(pattern) is no regular expression")

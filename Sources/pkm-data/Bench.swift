@@ -121,14 +121,14 @@ struct Bench: ParsableCommand {
     let documents = input.documents.map { ["--documents", $0.rawValue] } ?? []
     try measure("encode to shards") {
       try? FileManager.default.removeItem(atPath: shards)
-      var command = try Encode.parse(
+      let command = try Encode.parse(
         input.inputs + documents
           + ["--tokenizer", tokenizer, "-o", shards, "--format", "shards", "--text-field", input.textField]
           + quiet)
       try command.run()
     }
     try measure("decode shards") {
-      var command = try Decode.parse([shards, "-o", Path.join(scratch, "text")] + quiet)
+      let command = try Decode.parse([shards, "-o", Path.join(scratch, "text")] + quiet)
       try command.run()
     }
   }

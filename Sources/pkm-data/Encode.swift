@@ -112,7 +112,7 @@ struct Encode: ParsableCommand {
     if let dictionary {
       tokenizer = try XLMDictionary.apply(MappedFile.read(dictionary), name: dictionary, to: tokenizer)
     }
-    let encoder = try BPEEncoder(tokenizer, options: encodingOptions(tokenizer))
+    let encoder = BPEEncoder(tokenizer, options: try encodingOptions(tokenizer))
     let pass = DocumentPass(reader: try input.reader(), options: options, label: "encode")
     var summary =
       switch chosenFormat {
@@ -132,7 +132,12 @@ struct Encode: ParsableCommand {
     encoding.merges = merges
     encoding.dropout = dropout
     encoding.seed = options.seed
-    encoding.glossaries = glossaries
+    if !glossaries.isEmpty {
+      guard tokenizer.mode == .word else {
+        throw Failure(.usage, "--glossaries is for word tokenizers", file: self.tokenizer)
+      }
+      encoding.glossary = try Glossary(glossaries)
+    }
     encoding.parsesSpecialTokens = parseSpecial
     if let vocab {
       encoding.allowed = try PieceVocabulary(
@@ -206,7 +211,7 @@ struct Encode: ParsableCommand {
     let writer = try DatasetWriter(
       directory: output!, tokenizerJSON: try TokenizerJSON.write(tokenizer),
       vocabularySize: tokenizer.listedCount, endOfDocument: Int(endOfDocument), split: split ?? "train",
-      shardTokens: shardSize.map { max(1, $0.bytes / tokenBytes) }, recipe: "encode",
+      shardTokens: shardSize.map { max(1, $0.bytes / tokenBytes) }, recipe: "# \(PKMData.provenance)\nencode",
       threads: options.threadCount)
     let splitsDocuments = parseSpecial
     var summary = try pass.run(

@@ -169,10 +169,10 @@ import Tokenization
       options.allowed = try PieceVocabulary(
         Array(lines.utf8), threshold: 20, tokenizer: tokenizer, file: "vocabulary")
     default:
-      options.glossaries = ["ing", "[0-9]+", "the"]
+      options.glossary = try Glossary(["ing", "[0-9]+", "the"])
       value = "ing [0-9]+ the"
     }
-    let encoder = try BPEEncoder(tokenizer, options: options)
+    let encoder = BPEEncoder(tokenizer, options: options)
     let theirs = Peers.lines(
       try Peers.run(["apply-subword-nmt-with", file, option, value, "20"], texts: texts))
     #expect(theirs.count == texts.count && texts.count > 300)
