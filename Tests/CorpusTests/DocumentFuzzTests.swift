@@ -33,7 +33,7 @@ import Testing
     for start in stride(from: 0, to: bytes.count, by: size) {
       let part = Array(bytes[start..<min(bytes.count, start + size)])
       all +=
-        try suffix == ".gz" ? Gzip.compress(part) : part.withUnsafeBytes { try Zstd.compress($0, level: 3) }
+        try suffix == ".gz" ? Gzip.compress(part) : part.withUnsafeBytes { try ZstdCompressor(level: 3).compress($0) }
     }
     return all
   }
