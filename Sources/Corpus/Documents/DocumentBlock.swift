@@ -15,6 +15,9 @@ package struct DocumentBlock: Sendable {
   /// Bytes of uncompressed input in the block.
   package var inputBytes: Int { bytes.count }
 
+  /// A hash of the bytes as they were read: whoever reads the input a second time can tell whether it is the same.
+  package var digest: UInt64 { bytes.withUnsafeBytes { Hashing.xxh3($0, seed: UInt64(source.index)) } }
+
   /// The most warnings a block words; the counts are always complete.
   private static let warningLimit = 5
 

@@ -1,0 +1,97 @@
+/// What two documents are compared by: runs of consecutive words, or characters, of their comparison keys.
+package struct ShingleOptions: Sendable, Equatable {
+  package enum Unit: String, Sendable, CaseIterable { case word, character }
+
+  package var unit: Unit
+  /// Units to a shingle.
+  package var length: Int
+  package var seed: UInt64
+
+  package init(unit: Unit = .word, length: Int = 5, seed: UInt64 = 1) {
+    self.unit = unit
+    self.length = length
+    self.seed = seed
+  }
+}
+
+/// The shingles of documents as hashes of 64 bits.
+///
+/// A document too short for a shingle is one shingle of all it has, so that short documents are near-duplicates only of
+/// those with the same words. One without a letter or digit has none.
+package struct Shingler: ~Copyable {
+  private let options: ShingleOptions
+  private let key: ComparisonKey
+  /// Units that wait for the rest of their shingle, then those of a piece.
+  private var units: [UInt64] = []
+  private var shingles: [UInt64] = []
+
+  package init(_ options: ShingleOptions) {
+    precondition(options.length >= 1)
+    self.options = options
+    key = ComparisonKey(seed: options.seed)
+  }
+
+  /// Calls `body` with some shingles at a time, in the order of the text, repetitions included.
+  package mutating func forEach(
+    in text: UnsafeRawBufferPointer, _ body: (UnsafeBufferPointer<UInt64>) -> Void
+  ) {
+    let length = options.length
+    units.removeAll(keepingCapacity: true)
+    var hasShingle = false
+    let collect = { (units: inout [UInt64], shingles: inout [UInt64], new: UnsafeBufferPointer<UInt64>) in
+      units.append(contentsOf: new)
+      guard units.count >= length else { return }
+      hasShingle = true
+      Self.roll(units, length, into: &shingles)
+      shingles.withUnsafeBufferPointer(body)
+      units.removeSubrange(..<(units.count - length + 1))
+    }
+    switch options.unit {
+    case .word: key.forEachWords(of: text) { collect(&units, &shingles, $0) }
+    case .character: key.forEachCharacters(of: text) { collect(&units, &shingles, $0) }
+    }
+    guard !hasShingle, !units.isEmpty else { return }
+    Self.roll(units, units.count, into: &shingles)
+    shingles.withUnsafeBufferPointer(body)
+  }
+
+  /// A polynomial in an odd number over the units, modulo 2⁶⁴, then mixed so that every bit depends on every unit.
+  private static func roll(_ units: [UInt64], _ length: Int, into shingles: inout [UInt64]) {
+    let multiplier: UInt64 = 0x9fb2_1c65_1e98_df25
+    var highest: UInt64 = 1
+    for _ in 0..<length { highest = highest &* multiplier }
+    let count = units.count - length + 1
+    shingles.removeAll(keepingCapacity: true)
+    shingles.reserveCapacity(count)
+    units.withUnsafeBufferPointer { units in
+      var sum: UInt64 = 0
+      for unit in units[..<length] { sum = sum &* multiplier &+ unit }
+      shingles.append(mix(sum))
+      for index in 1..<max(count, 1) {
+        sum = sum &* multiplier &- units[index &- 1] &* highest &+ units[index &+ length &- 1]
+        shingles.append(mix(sum))
+      }
+    }
+  }
+
+  /// The output function of SplitMix64, here so that it is inlined.
+  @inline(__always) private static func mix(_ value: UInt64) -> UInt64 {
+    var z = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+    return z ^ (z >> 31)
+  }
+
+  /// The distinct shingles in ascending order.
+  package mutating func set(of text: UnsafeRawBufferPointer) -> [UInt64] {
+    var all: [UInt64] = []
+    forEach(in: text) { all.append(contentsOf: $0) }
+    all.sort()
+    var kept = 0
+    for index in 0..<all.count where index == 0 || all[index] != all[kept - 1] {
+      all[kept] = all[index]
+      kept += 1
+    }
+    all.removeSubrange(kept...)
+    return all
+  }
+}
