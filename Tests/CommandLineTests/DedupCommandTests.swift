@@ -55,7 +55,8 @@ import Testing
   }
 
   @Test func aDryRunCountsAndReportsOnly() throws {
-    let result = try run("--dry-run", "--report", "r.jsonl", "--summary", "s.json", "-o", "out", input: "a\na\nb\n")
+    let result = try run(
+      "--dry-run", "--report", "r.jsonl", "--summary", "s.json", "-o", "out", input: "a\na\nb\n")
     #expect(result.status == 0 && result.output.isEmpty)
     #expect(!FileManager.default.fileExists(atPath: scratch.path("out")))
     #expect(try scratch.read("r.jsonl").contains("\"similarity\":1"))

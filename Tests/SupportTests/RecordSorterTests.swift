@@ -1,7 +1,6 @@
 import Foundation
+import Support
 import Testing
-
-@testable import Support
 
 @Suite struct RecordSorterTests {
   private let scratch: Scratch
@@ -19,13 +18,17 @@ import Testing
     }
   }
 
-  private func sorted(_ records: [[UInt64]]) -> [[UInt64]] { records.sorted { $0.lexicographicallyPrecedes($1) } }
+  private func sorted(_ records: [[UInt64]]) -> [[UInt64]] {
+    records.sorted { $0.lexicographicallyPrecedes($1) }
+  }
 
   private func merged(_ runs: [SortedRun], words: Int, parts: Range<Int> = 0..<256) throws -> [[UInt64]] {
     let merger = try RecordMerger(runs, parts: parts, memory: 1 << 20)
     var all: [[UInt64]] = []
     while let batch = try merger.next() {
-      for start in stride(from: 0, to: batch.count, by: words) { all.append(Array(batch[start..<(start + words)])) }
+      for start in stride(from: 0, to: batch.count, by: words) {
+        all.append(Array(batch[start..<(start + words)]))
+      }
     }
     return all
   }
@@ -36,7 +39,8 @@ import Testing
     for (threads, memory) in [(1, 1 << 18), (2, 1 << 19), (2, 1 << 30)] {
       let name = "\(threads)-\(memory)"
       let sorter = try RecordSorter(
-        directory: scratch.url.path, name: name, format: RecordFormat(words: words, lastBytes: 5), memory: memory,
+        directory: scratch.url.path, name: name, format: RecordFormat(words: words, lastBytes: 5),
+        memory: memory,
         pool: WorkerPool(threads: threads))
       for record in all { try sorter.appendEndingRuns(record) }
       let runs = try sorter.finish(memory: 1 << 20)

@@ -21,9 +21,13 @@ package struct ShingleOptions: Sendable, Equatable {
 package struct Shingler: ~Copyable {
   private let options: ShingleOptions
   private let key: ComparisonKey
-  /// Units that wait for the rest of their shingle, then those of a piece.
-  private var units: [UInt64] = []
-  private var shingles: [UInt64] = []
+  private let buffers = Buffers()
+
+  private final class Buffers {
+    /// Units that wait for the rest of their shingle, then those of a piece.
+    var units: [UInt64] = []
+    var shingles: [UInt64] = []
+  }
 
   package init(_ options: ShingleOptions) {
     precondition(options.length >= 1)
@@ -32,45 +36,43 @@ package struct Shingler: ~Copyable {
   }
 
   /// Calls `body` with some shingles at a time, in the order of the text, repetitions included.
-  package mutating func forEach(
-    in text: UnsafeRawBufferPointer, _ body: (UnsafeBufferPointer<UInt64>) -> Void
-  ) {
-    let length = options.length
-    units.removeAll(keepingCapacity: true)
+  package func forEach(in text: UnsafeRawBufferPointer, _ body: (UnsafeBufferPointer<UInt64>) -> Void) {
+    buffers.units.removeAll(keepingCapacity: true)
     var hasShingle = false
-    let collect = { (units: inout [UInt64], shingles: inout [UInt64], new: UnsafeBufferPointer<UInt64>) in
-      units.append(contentsOf: new)
-      guard units.count >= length else { return }
+    func take(_ units: UnsafeBufferPointer<UInt64>) {
+      buffers.units.append(contentsOf: units)
+      guard buffers.units.count >= options.length else { return }
       hasShingle = true
-      Self.roll(units, length, into: &shingles)
-      shingles.withUnsafeBufferPointer(body)
-      units.removeSubrange(..<(units.count - length + 1))
+      roll(options.length)
+      buffers.shingles.withUnsafeBufferPointer(body)
+      buffers.units.removeSubrange(..<(buffers.units.count - options.length + 1))
     }
     switch options.unit {
-    case .word: key.forEachWords(of: text) { collect(&units, &shingles, $0) }
-    case .character: key.forEachCharacters(of: text) { collect(&units, &shingles, $0) }
+    case .word: key.forEachWords(of: text, take)
+    case .character: key.forEachCharacters(of: text, take)
     }
-    guard !hasShingle, !units.isEmpty else { return }
-    Self.roll(units, units.count, into: &shingles)
-    shingles.withUnsafeBufferPointer(body)
+    guard !hasShingle, !buffers.units.isEmpty else { return }
+    roll(buffers.units.count)
+    buffers.shingles.withUnsafeBufferPointer(body)
   }
 
   /// A polynomial in an odd number over the units, modulo 2⁶⁴, then mixed so that every bit depends on every unit.
-  private static func roll(_ units: [UInt64], _ length: Int, into shingles: inout [UInt64]) {
+  private func roll(_ length: Int) {
     let multiplier: UInt64 = 0x9fb2_1c65_1e98_df25
     var highest: UInt64 = 1
     for _ in 0..<length { highest = highest &* multiplier }
-    let count = units.count - length + 1
-    shingles.removeAll(keepingCapacity: true)
-    shingles.reserveCapacity(count)
-    units.withUnsafeBufferPointer { units in
-      var sum: UInt64 = 0
-      for unit in units[..<length] { sum = sum &* multiplier &+ unit }
-      shingles.append(mix(sum))
-      for index in 1..<max(count, 1) {
-        sum = sum &* multiplier &- units[index &- 1] &* highest &+ units[index &+ length &- 1]
-        shingles.append(mix(sum))
+    let count = buffers.units.count - length + 1
+    buffers.shingles = Array(unsafeUninitializedCapacity: count) { shingles, initialized in
+      buffers.units.withUnsafeBufferPointer { units in
+        var sum: UInt64 = 0
+        for unit in units[..<length] { sum = sum &* multiplier &+ unit }
+        shingles[0] = Self.mix(sum)
+        for index in 1..<max(count, 1) {
+          sum = sum &* multiplier &- units[index &- 1] &* highest &+ units[index &+ length &- 1]
+          shingles[index] = Self.mix(sum)
+        }
       }
+      initialized = count
     }
   }
 
@@ -82,7 +84,7 @@ package struct Shingler: ~Copyable {
   }
 
   /// The distinct shingles in ascending order.
-  package mutating func set(of text: UnsafeRawBufferPointer) -> [UInt64] {
+  package func set(of text: UnsafeRawBufferPointer) -> [UInt64] {
     var all: [UInt64] = []
     forEach(in: text) { all.append(contentsOf: $0) }
     all.sort()
