@@ -43,7 +43,8 @@ let package = Package(
 
     .target(
       name: "Support", dependencies: ["CZstd", "CZlib", "CXXHash", "CCrypto"], swiftSettings: swift),
-    .target(name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson"], swiftSettings: swift),
+    .target(
+      name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson", "CKernels"], swiftSettings: swift),
     .target(name: "Tokenization", dependencies: ["Support", "CPreTokens"], swiftSettings: swift),
     .target(name: "Shards", dependencies: ["Support"], swiftSettings: swift),
     .target(name: "Model", dependencies: ["Support", "CKernels", "CBLAS"], swiftSettings: swift),
@@ -65,7 +66,8 @@ let package = Package(
 
     .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: swift),
     .testTarget(
-      name: "CorpusTests", dependencies: ["Corpus", "Support", "CICU"], resources: [.copy("Fixtures")],
+      name: "CorpusTests", dependencies: ["Corpus", "Support", "CICU", "CKernels"],
+      resources: [.copy("Fixtures")],
       swiftSettings: swift),
     .testTarget(
       name: "TokenizationTests", dependencies: ["Tokenization", "CPreTokens"], resources: [.copy("Fixtures")],

@@ -16,7 +16,11 @@ package final class RecordMerger {
   private static let batchRecords = 4096
 
   /// `memory` is shared by the buffers of all runs, of which none is smaller than 16 kB.
-  package init(_ runs: [SortedRun], parts: Range<Int> = 0..<RecordMerger.parts, memory: Int) throws {
+  ///
+  /// `offsets`, one a run, are added to the last words: documents numbered on from set to set.
+  package init(
+    _ runs: [SortedRun], parts: Range<Int> = 0..<RecordMerger.parts, offsets: [UInt64] = [], memory: Int
+  ) throws {
     format = runs.first?.format ?? RecordFormat(words: 1)
     precondition(runs.allSatisfy { [format] in $0.format == format }, "runs of different records")
     let bufferBytes = max(16 << 10, min(1 << 20, memory / max(runs.count, 1)))
@@ -26,7 +30,8 @@ package final class RecordMerger {
     isExhausted = []
     losers = [Int](repeating: -1, count: max(runs.count, 1))
     for (index, run) in runs.enumerated() {
-      let cursor = try Cursor(run, parts: parts, bufferBytes: bufferBytes)
+      let cursor = try Cursor(
+        run, parts: parts, offset: offsets.isEmpty ? 0 : offsets[index], bufferBytes: bufferBytes)
       isExhausted.append(!(try cursor.next(into: heads + index * format.words)))
       cursors.append(cursor)
     }
@@ -102,10 +107,13 @@ private final class Cursor {
   /// Records of the current part that are not yet in the buffer.
   private var left: Int
   private var hash = StreamingXXH64()
-  private var offset: Int
+  /// Where the next bytes lie in the file.
+  private var position: Int
+  private let offset: UInt64
 
-  init(_ run: SortedRun, parts: Range<Int>, bufferBytes: Int) throws {
+  init(_ run: SortedRun, parts: Range<Int>, offset: UInt64, bufferBytes: Int) throws {
     self.run = run
+    self.offset = offset
     descriptor = try SystemCall.open(run.path, O_RDONLY)
     let stored = run.format.storedBytes
     // The last word of a record is loaded as eight bytes.
@@ -113,7 +121,7 @@ private final class Cursor {
     part = parts.lowerBound
     endPart = parts.upperBound
     left = part < endPart ? run.counts[part] : 0
-    offset = run.start(of: part) * stored
+    position = run.start(of: part) * stored
   }
 
   deinit {
@@ -133,7 +141,7 @@ private final class Cursor {
     }
     let tail = UInt64(
       littleEndian: buffer.loadUnaligned(fromByteOffset: unread.lowerBound + 8 * last, as: UInt64.self))
-    record[last] = tail & (UInt64.max >> UInt64(64 - 8 * format.lastBytes))
+    record[last] = (tail & (UInt64.max >> UInt64(64 - 8 * format.lastBytes))) &+ offset
     unread = (unread.lowerBound + format.storedBytes)..<unread.upperBound
     return true
   }
@@ -151,13 +159,13 @@ private final class Cursor {
     let wanted = min(left, (buffer.count - 8) / stored) * stored
     var filled = 0
     while filled < wanted {
-      let count = pread(descriptor, buffer.baseAddress! + filled, wanted - filled, off_t(offset + filled))
+      let count = pread(descriptor, buffer.baseAddress! + filled, wanted - filled, off_t(position + filled))
       if count < 0 && errno == EINTR { continue }
       guard count > 0 else { throw SystemCall.failure("read", run.path) }
       filled += count
     }
     hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<wanted]))
-    offset += wanted
+    position += wanted
     left -= wanted / stored
     unread = 0..<wanted
     return true

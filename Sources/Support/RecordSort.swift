@@ -16,8 +16,10 @@ package struct RecordFormat: Sendable, Equatable {
   package var storedBytes: Int { 8 * (words - 1) + lastBytes }
 }
 
-/// Sorting records in memory: radix from the most significant bits, out of place, in as many bits at a time as leave
-/// buckets of a few records. Keys that are hashes take two passes over the data; equal keys take none.
+/// Sorting records in memory: radix from the most significant bits, out of place.
+///
+/// A pass takes as many bits as leave buckets of a few records. Keys that are hashes take two passes over the data; equal
+/// keys take none.
 enum RecordSort {
   typealias Words = UnsafeMutablePointer<UInt64>
 

@@ -17,29 +17,51 @@ package final class RecordSorter {
   private let pool: WorkerPool
   private let records: UnsafeMutablePointer<UInt64>
   private let scratch: UnsafeMutablePointer<UInt64>
+  private let dropsRepeats: Bool
   private let capacity: Int
   private var count = 0
 
   /// More runs than this are merged before they are joined: each needs an open file and a buffer.
-  private static let mostRuns = 200
+  package static let mostRuns = 200
 
-  /// `name` starts the names of the run files in `directory`.
-  package init(directory: String, name: String, format: RecordFormat, memory: Int, pool: WorkerPool) throws {
+  /// `name` starts the names of the run files in `directory`; with `dropsRepeats` a run holds equal records once.
+  package init(
+    directory: String, name: String, format: RecordFormat, memory: Int, pool: WorkerPool,
+    dropsRepeats: Bool = false
+  ) throws {
     self.directory = directory
     self.name = name
+    self.dropsRepeats = dropsRepeats
     self.format = format
     self.pool = pool
     capacity = max(1024, memory / (16 * format.words))
     records = .allocate(capacity: capacity * format.words)
     scratch = .allocate(capacity: capacity * format.words)
-    runs = []
-    while case let path = path(runs.count), Path.exists(path) {
-      let run = try SortedRun(path)
-      guard run.format == format else {
-        throw Failure(.badInput, "holds other records", file: path, remedy: "Remove it and run again")
-      }
-      runs.append(run)
+    runs = try Self.runs(name: name, in: directory)
+    for run in runs where run.format != format {
+      throw Failure(.badInput, "holds other records", file: run.path, remedy: "Remove it and run again")
     }
+  }
+
+  /// The runs that sorters of a name have finished in a directory.
+  package static func runs(name: String, in directory: String) throws -> [SortedRun] {
+    var runs: [SortedRun] = []
+    while case let path = path(runs.count, name: name, in: directory), Path.exists(path) {
+      runs.append(try SortedRun(path))
+    }
+    return runs
+  }
+
+  package static func path(_ run: Int, name: String, in directory: String) -> String {
+    let digits = String(run)
+    return Path.join(directory, "\(name)-" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits)
+  }
+
+  /// Begins anew: what an earlier sorter has left is of no use.
+  package func removeRuns() {
+    // From the last, so that what is left after a kill still starts with the first.
+    for run in runs.reversed() { unlink(run.path) }
+    runs = []
   }
 
   deinit {
@@ -64,7 +86,8 @@ package final class RecordSorter {
   package func endRun(note: [UInt8] = []) throws {
     try Interruption.check()
     RecordSort.sort(records, scratch: scratch, count: count, format: format, pool: pool)
-    let writer = try SortedRun.Writer(path(runs.count), format: format)
+    let writer = try SortedRun.Writer(
+      Self.path(runs.count, name: name, in: directory), format: format, dropsRepeats: dropsRepeats)
     try writer.write(records, count: count)
     runs.append(try writer.finish(note: note))
     count = 0
@@ -92,30 +115,25 @@ package final class RecordSorter {
   }
 
   /// The same records in few enough runs to be joined at once.
-  package static func compacted(_ runs: [SortedRun], directory: String, name: String, memory: Int) throws
-    -> [SortedRun]
-  {
+  package static func compacted(
+    _ runs: [SortedRun], directory: String, name: String, most: Int = mostRuns, memory: Int
+  ) throws -> [SortedRun] {
     var runs = runs
     var made = 0
-    while runs.count > mostRuns {
+    while runs.count > most {
       let path = Path.join(directory, "\(name)-\(made)")
       made += 1
       if !Path.exists(path) {
         let writer = try SortedRun.Writer(path, format: runs[0].format)
-        let merger = try RecordMerger(Array(runs[..<mostRuns]), memory: memory)
+        let merger = try RecordMerger(Array(runs[..<most]), memory: memory)
         while let batch = try merger.next() {
           try Interruption.check()
           try writer.write(batch.baseAddress!, count: batch.count / runs[0].format.words)
         }
         _ = try writer.finish(note: [])
       }
-      runs = try Array(runs[mostRuns...]) + [SortedRun(path)]
+      runs = try Array(runs[most...]) + [SortedRun(path)]
     }
     return runs
-  }
-
-  private func path(_ run: Int) -> String {
-    let digits = String(run)
-    return Path.join(directory, "\(name)-" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits)
   }
 }

@@ -79,8 +79,12 @@ package struct SortedRun: Sendable {
     private var hash = StreamingXXH64()
     private let buffer: UnsafeMutableRawBufferPointer
     private var filled = 0
+    private let dropsRepeats: Bool
+    /// The last record written, for ``dropsRepeats``.
+    private var last: [UInt64] = []
 
-    init(_ path: String, format: RecordFormat) throws {
+    init(_ path: String, format: RecordFormat, dropsRepeats: Bool = false) throws {
+      self.dropsRepeats = dropsRepeats
       file = try OutputFile(path)
       self.format = format
       buffer = .allocate(byteCount: 4096 * format.storedBytes + 8, alignment: 64)
@@ -92,6 +96,14 @@ package struct SortedRun: Sendable {
       let (words, stored) = (format.words, format.storedBytes)
       var record = records
       for _ in 0..<count {
+        if dropsRepeats {
+          if last.elementsEqual(UnsafeBufferPointer(start: record, count: words)) {
+            record += words
+            continue
+          }
+          last.removeAll(keepingCapacity: true)
+          last.append(contentsOf: UnsafeBufferPointer(start: record, count: words))
+        }
         let next = Int(truncatingIfNeeded: record[0] >> 56)
         if next != part { try endPart(next) }
         // A word past the end of the record is overwritten by the next one.

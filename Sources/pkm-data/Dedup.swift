@@ -23,12 +23,13 @@ struct Dedup: ParsableCommand {
         pkm-data dedup --key normalized pages.jsonl.zst -o unique.jsonl.zst
       """)
 
-  enum Method: String, ExpressibleByArgument, CaseIterable { case exact }
+  enum Method: String, ExpressibleByArgument, CaseIterable { case exact, minhash }
   enum Key: String, ExpressibleByArgument, CaseIterable { case text, normalized }
 
   @OptionGroup var input: InputOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var options: RunOptions
+  @OptionGroup var minhash: MinHashFlags
 
   @Option(help: "What counts as a duplicate: \(Method.list).")
   var method = Method.exact
@@ -59,6 +60,7 @@ struct Dedup: ParsableCommand {
   func run() throws {
     switch method {
     case .exact: try runExact()
+    case .minhash: try runMinHash()
     }
   }
 }

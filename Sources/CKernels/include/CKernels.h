@@ -5,6 +5,7 @@
 // rows in elements. Kernels run on the calling thread over the rows or columns they are given; sharing out the work is
 // the caller's. No kernel allocates.
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 
 // Random zeroing of elements with a fixed mask: element `index` under `key` is kept where its hash is at least
@@ -126,6 +127,11 @@ typedef struct {
 
 const kernel_table *kernels_float(void);
 const kernel_table *kernels_double(void);
+
+// MinHash: minima[i] = min(minima[i], multipliers[i] * low + high) over the low and high halves of all shingles, modulo
+// 2^32. `hashes` is a multiple of 16.
+void pkm_minhash_update(const uint64_t *shingles, size_t count, const uint32_t *multipliers, uint32_t *minima,
+                        size_t hashes);
 
 // Counting sort of reads by slot, stable. counts: slots + 1 zeros in; out: touched slots ascending, the first read of
 // each in `starts` (touched + 1 entries), reads in `order`. Returns the number of touched slots. counts is zeroed again.

@@ -1,6 +1,6 @@
 /// What two documents are compared by: runs of consecutive words, or characters, of their comparison keys.
-package struct ShingleOptions: Sendable, Equatable {
-  package enum Unit: String, Sendable, CaseIterable { case word, character }
+package struct ShingleOptions: Sendable, Equatable, Codable {
+  package enum Unit: String, Sendable, CaseIterable, Codable { case word, character }
 
   package var unit: Unit
   /// Units to a shingle.
@@ -83,17 +83,23 @@ package struct Shingler: ~Copyable {
     return z ^ (z >> 31)
   }
 
-  /// The distinct shingles in ascending order.
-  package func set(of text: UnsafeRawBufferPointer) -> [UInt64] {
+  /// The distinct shingles in ascending order, the `limit` least of them.
+  package func set(of text: UnsafeRawBufferPointer, limit: Int = .max) -> [UInt64] {
     var all: [UInt64] = []
-    forEach(in: text) { all.append(contentsOf: $0) }
-    all.sort()
-    var kept = 0
-    for index in 0..<all.count where index == 0 || all[index] != all[kept - 1] {
-      all[kept] = all[index]
-      kept += 1
+    func prune() {
+      all.sort()
+      var kept = 0
+      for index in 0..<all.count where index == 0 || all[index] != all[kept - 1] {
+        all[kept] = all[index]
+        kept += 1
+      }
+      all.removeSubrange(min(kept, limit)...)
     }
-    all.removeSubrange(kept...)
+    forEach(in: text) { shingles in
+      all.append(contentsOf: shingles)
+      if all.count / 4 > limit { prune() }
+    }
+    prune()
     return all
   }
 }

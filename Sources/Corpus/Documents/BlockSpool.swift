@@ -9,6 +9,7 @@ package final class BlockSpool {
   private var sources: [DocumentSource] = []
   private var output: OutputFile?
   private var input: InputFile?
+  private var blocksRead = 0
 
   /// The file goes with the object.
   package init(_ path: String, options: ReaderOptions) throws {
@@ -41,8 +42,9 @@ package final class BlockSpool {
     guard try bytes.withUnsafeMutableBytes({ try input!.read(into: $0) }) == header[2] else {
       throw Failure(.inputOutput, "the spool has become shorter", file: path)
     }
+    defer { blocksRead += 1 }
     return DocumentBlock(
       bytes: bytes, firstLine: header[1], source: sources[header[0]], options: options, counts: Summary(),
-      warnings: [])
+      warnings: [], number: blocksRead)
   }
 }

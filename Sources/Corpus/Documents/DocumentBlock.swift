@@ -11,6 +11,8 @@ package struct DocumentBlock: Sendable {
   /// News of the reader: damage, a byte order mark.
   let counts: Summary
   let warnings: [String]
+  /// Its number among all blocks of the input, from 0.
+  package let number: Int
 
   /// Bytes of uncompressed input in the block.
   package var inputBytes: Int { bytes.count }

@@ -16,8 +16,8 @@ extension Dedup {
     let started = Progress.now()
     let reader = try input.reader()
     var output = try DedupOutput(self, names: reader.files)
-    let memory = memory?.bytes ?? DeduplicationJob.defaultMemory
-    var deduplicator = ExactDeduplicator(remembersFirst: report != nil, memory: max(64 << 20, memory))
+    var deduplicator = ExactDeduplicator(
+      remembersFirst: report != nil, memory: DeduplicationJob.bytes(of: memory))
     var rest: (spool: BlockSpool, directory: String, pool: WorkerPool)?
     defer { if let rest { try? FileManager.default.removeItem(atPath: rest.directory) } }
 

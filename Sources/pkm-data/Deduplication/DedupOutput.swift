@@ -52,22 +52,27 @@ struct DedupOutput {
     try reportLine(location, "\"empty\"")
   }
 
-  /// `similarity`: the Jaccard index of the two, exact or estimated.
-  mutating func remove(at location: DocumentLocation, duplicateOf kept: DocumentLocation, similarity: Double)
-    throws
-  {
+  /// `similarity`: the Jaccard index of the two, exact or estimated; nil where it is not known.
+  ///
+  /// `inputs` are those that `kept` is one of, unless these are the same.
+  mutating func remove(
+    at location: DocumentLocation, duplicateOf kept: DocumentLocation, of inputs: [String]? = nil,
+    similarity: Double?
+  ) throws {
     counts.add("duplicates_removed")
+    guard report != nil else { return }
+    let number = similarity.map { String(($0 * 1e4).rounded() / 1e4) } ?? "null"
     try reportLine(
       location,
-      "\"duplicate\",\"duplicate_of\":{\(place(kept))},\"similarity\":\((similarity * 1e4).rounded() / 1e4)")
+      "\"duplicate\",\"duplicate_of\":{\(place(kept, inputs ?? names))},\"similarity\":\(number)")
   }
 
   private func reportLine(_ location: DocumentLocation, _ reason: String) throws {
-    try report?.write("{\(place(location)),\"method\":\"\(method)\",\"reason\":\(reason)}\n")
+    try report?.write("{\(place(location, names)),\"method\":\"\(method)\",\"reason\":\(reason)}\n")
   }
 
-  private func place(_ location: DocumentLocation) -> String {
-    "\"file\":\(JSONText.quote(names[location.source])),\"line\":\(location.line)"
+  private func place(_ location: DocumentLocation, _ inputs: [String]) -> String {
+    "\"file\":\(JSONText.quote(inputs[location.source])),\"line\":\(location.line)"
   }
 
   /// `clusters_of_2`, `clusters_of_3`, `clusters_of_4_to_7`, … and the size of the largest.

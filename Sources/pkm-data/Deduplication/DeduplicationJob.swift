@@ -10,6 +10,7 @@ final class DeduplicationJob {
   let names: [String]
   /// Where they are read: the spool for a pipe.
   private let files: [String]
+  private let spools: [String]
   private let readerOptions: ReaderOptions
   let directory: ResumableDirectory
   /// Hash of the listing of the inputs: see ``InputListing/identity(of:names:options:)``.
@@ -25,31 +26,29 @@ final class DeduplicationJob {
     settings: String
   ) throws {
     self.options = options
-    self.memory = max(64 << 20, memory?.bytes ?? Self.defaultMemory)
+    self.memory = Self.bytes(of: memory)
     readerOptions = input.readerOptions()
-    names = try InputListing.files(input.inputs)
     pool = WorkerPool(threads: options.threadCount)
-    let pipes = names.indices.filter { InputListing.size(of: [names[$0]]) == nil }
+    let names = try InputListing.files(input.inputs)
     let path = workDirectory ?? Self.temporaryDirectory(beside: output)
     // Pipes come first: what they say is part of what the state depends on.
-    var files = names
-    var spooled = ""
-    for index in pipes {
-      let file = path + ".spool-\(index)"
-      spooled += try Self.spool(names[index], to: file, isStrict: input.strict)
-      files[index] = file
+    var (files, spools, spooled) = (names, [String](), "")
+    for index in names.indices where InputListing.size(of: [names[index]]) == nil {
+      files[index] = "\(path).spool-\(index)"
+      spools.append(files[index])
+      spooled += try Self.spool(names[index], to: files[index], isStrict: input.strict)
     }
-    self.files = files
+    (self.names, self.files, self.spools) = (names, files, spools)
     listing = InputListing.identity(of: files, names: names, options: readerOptions)
     directory = try ResumableDirectory(
       path, identity: "\(listing) \(spooled) \(settings)\n", isTemporary: workDirectory == nil)
-    spools = pipes.map { files[$0] }
   }
 
-  private var spools: [String] = []
-
   /// A quarter of the machine's memory.
-  static let defaultMemory = Int(ProcessInfo.processInfo.physicalMemory / 4)
+  private static let defaultMemory = Int(ProcessInfo.processInfo.physicalMemory / 4)
+
+  /// What `--memory` gives.
+  static func bytes(of memory: ByteSize?) -> Int { max(64 << 20, memory?.bytes ?? defaultMemory) }
 
   /// The name depends on the output alone, so that the same command finds what it left when it was killed.
   static func temporaryDirectory(beside output: String?) -> String {
