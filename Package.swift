@@ -38,6 +38,7 @@ let package = Package(
     .target(
       name: "CSimdjson", cxxSettings: cxx, linkerSettings: [.linkedLibrary("simdjson")]),
     .target(name: "CBLAS", cSettings: kernels, linkerSettings: [.linkedLibrary("dl")]),
+    .target(name: "COneDNN", cSettings: kernels, linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CKernels", cSettings: kernels, linkerSettings: [.linkedLibrary("m")]),
     .target(name: "CPreTokens", cSettings: kernels),
 
@@ -47,7 +48,7 @@ let package = Package(
       name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson", "CKernels"], swiftSettings: swift),
     .target(name: "Tokenization", dependencies: ["Support", "CPreTokens"], swiftSettings: swift),
     .target(name: "Shards", dependencies: ["Support"], swiftSettings: swift),
-    .target(name: "Model", dependencies: ["Support", "CKernels", "CBLAS"], swiftSettings: swift),
+    .target(name: "Model", dependencies: ["Support", "CKernels", "CBLAS", "COneDNN"], swiftSettings: swift),
     .target(
       name: "Training", dependencies: ["Model", "Shards", "Tokenization", "Support"],
       swiftSettings: swift),
