@@ -33,7 +33,7 @@ final class DeduplicationJob {
     let path = workDirectory ?? Self.temporaryDirectory(beside: output)
     // Pipes come first: what they say is part of what the state depends on.
     var (files, spools, spooled) = (names, [String](), "")
-    for index in names.indices where InputListing.size(of: [names[index]]) == nil {
+    for index in names.indices where names[index] == "-" || InputListing.size(of: [names[index]]) == nil {
       files[index] = "\(path).spool-\(index)"
       spools.append(files[index])
       spooled += try Self.spool(names[index], to: files[index], isStrict: input.strict)

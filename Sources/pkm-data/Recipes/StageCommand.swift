@@ -30,7 +30,8 @@ struct StageCommand {
 
   /// Set by `run` for every stage.
   private static let reserved: Set<String> = [
-    "output", "output-format", "format", "threads", "quiet", "summary", "help", "version",
+    "output", "output-format", "format", "threads", "quiet", "summary", "help", "version", "dry-run", "stage",
+    "clusters", "part", "work-dir",
   ]
 
   /// Options that name a file whose content decides the result.
