@@ -43,7 +43,8 @@ size_t copyPlain(const uint8_t *in, size_t count, uint8_t *out, CopyRules rules)
     Vector bytes;
     load(from, bytes);
     auto isControl = ((bytes < 0x20) & (bytes - 9 > 4)) | (bytes == 0x7f);
-    auto stop = (bytes > 0x7f) | (isControl & (Vector(0) != rules.stopAtControls));
+    auto stop = (bytes > 0x7f) | (isControl & (Vector(0) != rules.stopAtControls)) |
+                ((Vector)(bytes - 'I') < Vector(rules.capitals));
     uint32_t stops = BITS(stop);
     Vector isCapital = (Vector)(bytes - 'A' < 26);
     bytes |= isCapital & (uint8_t)(rules.lower & 0x20);

@@ -21,7 +21,13 @@ typedef struct {
   bool clean_controls;
   /// An ICU transliterator: its name or its rules; NULL for none.
   const char *transform;
-  /// Off, every word goes through ICU: the judge of the fast path.
+  /// Whose letters and sentences they are, as ICU names it: "tr", "en@ss=standard"; "" for the root.
+  const char *locale;
+  /// A line end between sentences.
+  bool split_sentences;
+  /// A space between words and punctuation.
+  bool tokenize;
+  /// Off, everything goes through ICU: the judge of the fast path.
   bool has_fast_path;
 } pkm_normalizer_options;
 
@@ -44,6 +50,8 @@ typedef struct {
   size_t length;
   /// Control characters and joiners dropped since the reset.
   size_t controls_removed;
+  /// Code points among the output that this version of Unicode does not assign.
+  size_t unassigned;
 } pkm_normalizer_output;
 
 /// Valid until the next call.

@@ -117,10 +117,12 @@ struct StageCommand {
         }
       case .scalar(let text, _):
         var value = text
-        if Self.fileOptions.contains(option.name) {
-          value = Path.join(recipe.directory, text)
-          guard Path.exists(value) else { throw recipe.failure("\(value) does not exist", line: option.line) }
-          files.append(value)
+        let at = option.name == "transform" && text.hasPrefix("@") ? "@" : ""
+        if Self.fileOptions.contains(option.name) || !at.isEmpty {
+          let path = Path.join(recipe.directory, String(text.dropFirst(at.count)))
+          guard Path.exists(path) else { throw recipe.failure("\(path) does not exist", line: option.line) }
+          files.append(path)
+          value = at + path
         }
         arguments.append("--\(option.name)=\(value)")
       case .list(let values):
