@@ -117,6 +117,7 @@ import Testing
     let refused = try run("--stage", "filter", "--clusters", "clusters", "a.txt", "-o", "out.txt")
     #expect(refused.status == 1 && refused.errors.contains("has changed"))
     #expect(!FileManager.default.fileExists(atPath: scratch.path("out.txt")))
+    #expect(!FileManager.default.fileExists(atPath: scratch.path(".out.txt.dedup")))
     #expect(try run("--stage", "clusters", "a.signatures", "bands1", "-o", "x").status == 64)
     #expect(try run("--stage", "bands", "a.txt", "-o", "x").status != 0)
   }

@@ -127,8 +127,8 @@ extension Dedup {
     case .clusters: try findClusters(&summary)
     case .filter:
       let job = try job(workDirectory: nil, settings: "filter")
+      defer { job.finish() }
       try filter(job, clusters: minhash.clusters!, counts: &summary)
-      job.finish()
     }
     try options.report(summary, since: started)
   }
