@@ -124,7 +124,8 @@ package struct DocumentBatch: Sendable {
     let old = envelopes[index]
     let brace = bytes[old.after].lastIndex(of: UInt8(ascii: "}"))!
     let start = bytes.count
-    bytes += bytes[old.after.lowerBound..<brace]
+    // A copy: a slice would share the array, and appending to it would copy all of it.
+    bytes += Array(bytes[old.after.lowerBound..<brace])
     bytes += ",\(JSONText.quote(name)):\(value)}".utf8
     envelopes[index] = JSONEnvelope(before: old.before, after: start..<bytes.count, isVerbatim: false)
   }
