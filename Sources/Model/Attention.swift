@@ -29,7 +29,9 @@ struct Attention<Device: Operations> {
     AttentionShape(sequences: sequences, length: length, heads: heads, headDimension: mixed.columns / heads)
   }
 
-  /// y = the output projection without its bias. `space` is tokens × 4d.
+  /// y = the output projection without its bias.
+  ///
+  /// `space` is tokens × 4d.
   func forward(
     _ x: Operand<Scalar>, sequences: Int, length: Int, space: Matrix<Scalar>, into y: Matrix<Scalar>,
     on device: Device

@@ -17,7 +17,9 @@ package struct Parameter<Scalar: Real> {
   package let value: UnsafeMutableBufferPointer<Scalar>
   /// Nil for value tables and in models made without training.
   package let gradient: UnsafeMutableBufferPointer<Scalar>?
-  /// What products multiply, nil for tensors that enter none. In half precision it is a copy, to be kept up to date.
+  /// What products multiply, nil for tensors that enter none.
+  ///
+  /// In half precision it is a copy, to be kept up to date.
   package let operand: Operand<Scalar>?
 
   /// The last dimension is the columns, all before it are rows.
