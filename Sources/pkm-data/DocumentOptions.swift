@@ -63,18 +63,20 @@ struct InputOptions: ParsableArguments {
   var strict = false
 
   /// `splitting` is what plain text is split into without `--documents`.
-  func reader(splitting: DocumentSplitting = .line) throws -> DocumentReader {
+  func readerOptions(splitting: DocumentSplitting = .line) throws -> ReaderOptions {
     let splitting = documents.flatMap { DocumentSplitting(rawValue: $0.rawValue) } ?? splitting
     if splitting == .stream && invalid == .drop {
       throw ValidationError("--invalid drop needs documents to drop: add --documents line, paragraph or file")
     }
-    return try DocumentReader(
-      inputs: inputs,
-      options: ReaderOptions(
-        format: DocumentFormat(rawValue: inputFormat.rawValue), splitting: splitting,
-        encoding: try Self.encoding(encoding), textField: textField,
-        invalid: InvalidTextPolicy(rawValue: invalid.rawValue)!, isStrict: strict,
-        longestDocument: maxDocumentSize.bytes))
+    return ReaderOptions(
+      format: DocumentFormat(rawValue: inputFormat.rawValue), splitting: splitting,
+      encoding: try Self.encoding(encoding), textField: textField,
+      invalid: InvalidTextPolicy(rawValue: invalid.rawValue)!, isStrict: strict,
+      longestDocument: maxDocumentSize.bytes)
+  }
+
+  func reader(splitting: DocumentSplitting = .line) throws -> DocumentReader {
+    try DocumentReader(inputs: inputs, options: readerOptions(splitting: splitting))
   }
 
   private static func encoding(_ name: String) throws -> TextEncoding {
@@ -136,11 +138,59 @@ struct DocumentPass {
 
   /// `work` runs on many threads, `consume` in the order of the input on this one.
   ///
-  /// Returns `bytes_in` (uncompressed), `documents_in` and the counts of what was repaired or skipped, to which `work`
-  /// may add.
+  /// Several files are read at once. Returns `bytes_in` (uncompressed), `documents_in` and the counts of what was
+  /// repaired or skipped, to which `work` may add.
   func run<Result: Sendable>(
     work: @escaping @Sendable (DocumentBatch, _ counts: inout Summary) throws -> Result,
     consume: (Result) throws -> Void
+  ) throws -> Summary {
+    let inputs = reader.inputs
+    let batchBytes = inputs.options.batchBytes
+    return try collect(consume) { take in
+      try OrderedPipeline.run(
+        threads: options.threadCount, sources: inputs.files.count,
+        open: { index in
+          let file = try inputs.open(index)
+          return { try file.next() }
+        },
+        weight: { 1 + $0.inputBytes / (2 * batchBytes) },
+        work: { block in
+          let inputBytes = block.inputBytes
+          let batch = try block.documents()
+          var counts = batch.counts
+          let result = try work(batch, &counts)
+          return Piece(
+            inputBytes: inputBytes, documents: batch.count, counts: counts, warnings: batch.warnings,
+            result: result)
+        },
+        consume: take)
+    }
+  }
+
+  /// The same over blocks that come from `next` one after the other, which may leave some out.
+  func run<Result: Sendable>(
+    next: () throws -> DocumentBlock?,
+    work: @escaping @Sendable (DocumentBlock, DocumentBatch, _ counts: inout Summary) throws -> Result,
+    consume: (Result) throws -> Void
+  ) throws -> Summary {
+    try collect(consume) { take in
+      try OrderedPipeline.run(
+        threads: options.threadCount, next: next,
+        work: { block in
+          let batch = try block.documents()
+          var counts = batch.counts
+          let result = try work(block, batch, &counts)
+          return Piece(
+            inputBytes: block.inputBytes, documents: batch.count, counts: counts, warnings: batch.warnings,
+            result: result)
+        },
+        consume: take)
+    }
+  }
+
+  /// Gathers the counts and warnings of the pieces that `pipeline` delivers, and hands their results on.
+  private func collect<Result: Sendable>(
+    _ consume: (Result) throws -> Void, _ pipeline: ((Piece<Result>) throws -> Void) throws -> Void
   ) throws -> Summary {
     var summary = Summary()
     summary.add("bytes_in", 0)
@@ -148,36 +198,18 @@ struct DocumentPass {
     let progress = Progress(label, isQuiet: options.quiet)
     defer { progress.finish() }
     var warnings = 0
-    let inputs = reader.inputs
-    let batchBytes = inputs.options.batchBytes
-    try OrderedPipeline.run(
-      threads: options.threadCount, sources: inputs.files.count,
-      open: { index in
-        let file = try inputs.open(index)
-        return { try file.next() }
-      },
-      weight: { 1 + $0.inputBytes / (2 * batchBytes) },
-      work: { block in
-        let inputBytes = block.inputBytes
-        let batch = try block.documents()
-        var counts = batch.counts
-        let result = try work(batch, &counts)
-        return Piece(
-          inputBytes: inputBytes, documents: batch.count, counts: counts, warnings: batch.warnings,
-          result: result)
-      },
-      consume: { piece in
-        summary.add("bytes_in", piece.inputBytes)
-        summary.add("documents_in", piece.documents)
-        summary.merge(piece.counts)
-        for warning in piece.warnings {
-          warnings += 1
-          if warnings <= Self.warningLimit { Log.warn(warning) }
-          if warnings == Self.warningLimit { Log.warn("more of these are only counted") }
-        }
-        try consume(piece.result)
-        progress.update(done: reader.bytesRead, of: reader.totalBytes)
-      })
+    try pipeline { piece in
+      summary.add("bytes_in", piece.inputBytes)
+      summary.add("documents_in", piece.documents)
+      summary.merge(piece.counts)
+      for warning in piece.warnings {
+        warnings += 1
+        if warnings <= Self.warningLimit { Log.warn(warning) }
+        if warnings == Self.warningLimit { Log.warn("more of these are only counted") }
+      }
+      try consume(piece.result)
+      progress.update(done: reader.bytesRead, of: reader.totalBytes)
+    }
     return summary
   }
 }

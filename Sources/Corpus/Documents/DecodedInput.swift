@@ -8,6 +8,14 @@ package enum TextEncoding: Sendable, Equatable {
   /// Found out for each file, or for each record of a WARC file.
   case automatic
   case named(Charset)
+
+  var name: String {
+    switch self {
+    case .utf8: "utf-8"
+    case .automatic: "auto"
+    case .named(let charset): charset.name
+    }
+  }
 }
 
 /// The bytes of a file as UTF-8, or what should be it: parts that are ill-formed, or mean nothing in the file's

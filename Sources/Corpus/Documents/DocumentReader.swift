@@ -29,6 +29,7 @@ package final class DocumentReader {
   package let inputs: DocumentInputs
   private var nextFile = 0
   private var current: FileBlocks?
+  private var blocksRead = 0
 
   /// No inputs means standard input.
   package init(inputs: [String], options: ReaderOptions = ReaderOptions()) throws {
@@ -49,7 +50,11 @@ package final class DocumentReader {
   /// The next part of the input that holds whole documents, nil after the last.
   package func nextBlock() throws -> DocumentBlock? {
     while true {
-      if let block = try current?.next() { return block }
+      if var block = try current?.next() {
+        block.number = blocksRead
+        blocksRead += 1
+        return block
+      }
       guard nextFile < files.count else { return nil }
       current = try inputs.open(nextFile)
       nextFile += 1

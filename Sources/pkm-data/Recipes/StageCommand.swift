@@ -31,7 +31,7 @@ struct StageCommand {
   /// Set by `run` for every stage.
   private static let reserved: Set<String> = [
     "output", "output-format", "format", "threads", "quiet", "summary", "help", "version", "rejected",
-    "list-rules",
+    "list-rules", "dry-run", "stage", "clusters", "part", "work-dir",
   ]
 
   /// Options that name a file whose content decides the result.
