@@ -146,70 +146,80 @@ struct DocumentPass {
   ) throws -> Summary {
     let inputs = reader.inputs
     let batchBytes = inputs.options.batchBytes
-    return try collect(consume) { take in
-      try OrderedPipeline.run(
-        threads: options.threadCount, sources: inputs.files.count,
-        open: { index in
-          let file = try inputs.open(index)
-          return { try file.next() }
-        },
-        weight: { 1 + $0.inputBytes / (2 * batchBytes) },
-        work: { block in
-          let inputBytes = block.inputBytes
-          let batch = try block.documents()
-          var counts = batch.counts
-          let result = try work(batch, &counts)
-          return Piece(
-            inputBytes: inputBytes, documents: batch.count, counts: counts, warnings: batch.warnings,
-            result: result)
-        },
-        consume: take)
-    }
+    let progress = Progress(label, isQuiet: options.quiet)
+    defer { progress.finish() }
+    var tally = Tally()
+    try OrderedPipeline.run(
+      threads: options.threadCount, sources: inputs.files.count,
+      open: { index in
+        let file = try inputs.open(index)
+        return { try file.next() }
+      },
+      weight: { 1 + $0.inputBytes / (2 * batchBytes) },
+      work: { block in
+        let inputBytes = block.inputBytes
+        let batch = try block.documents()
+        var counts = batch.counts
+        let result = try work(batch, &counts)
+        return Piece(
+          inputBytes: inputBytes, documents: batch.count, counts: counts, warnings: batch.warnings,
+          result: result)
+      },
+      consume: { piece in
+        tally.add(piece)
+        try consume(piece.result)
+        progress.update(done: reader.bytesRead, of: reader.totalBytes)
+      })
+    return tally.summary
   }
 
-  /// The same over blocks that come from `next` one after the other, which may leave some out.
+  /// The same over blocks that come from `next` one after the other, which may leave some out and runs on a thread of
+  /// its own.
   func run<Result: Sendable>(
-    next: () throws -> DocumentBlock?,
+    next: @escaping () throws -> DocumentBlock?,
     work: @escaping @Sendable (DocumentBlock, DocumentBatch, _ counts: inout Summary) throws -> Result,
     consume: (Result) throws -> Void
   ) throws -> Summary {
-    try collect(consume) { take in
-      try OrderedPipeline.run(
-        threads: options.threadCount, next: next,
-        work: { block in
-          let batch = try block.documents()
-          var counts = batch.counts
-          let result = try work(block, batch, &counts)
-          return Piece(
-            inputBytes: block.inputBytes, documents: batch.count, counts: counts, warnings: batch.warnings,
-            result: result)
-        },
-        consume: take)
-    }
-  }
-
-  /// Gathers the counts and warnings of the pieces that `pipeline` delivers, and hands their results on.
-  private func collect<Result: Sendable>(
-    _ consume: (Result) throws -> Void, _ pipeline: ((Piece<Result>) throws -> Void) throws -> Void
-  ) throws -> Summary {
-    var summary = Summary()
-    summary.add("bytes_in", 0)
-    summary.add("documents_in", 0)
     let progress = Progress(label, isQuiet: options.quiet)
     defer { progress.finish() }
-    var warnings = 0
-    try pipeline { piece in
+    var tally = Tally()
+    try OrderedPipeline.run(
+      threads: options.threadCount, next: next,
+      work: { block in
+        let batch = try block.documents()
+        var counts = batch.counts
+        let result = try work(block, batch, &counts)
+        return Piece(
+          inputBytes: block.inputBytes, documents: batch.count, counts: counts, warnings: batch.warnings,
+          result: result)
+      },
+      consume: { piece in
+        tally.add(piece)
+        try consume(piece.result)
+        progress.update(done: reader.bytesRead, of: reader.totalBytes)
+      })
+    return tally.summary
+  }
+
+  /// Counts and warnings of the pieces, as they are delivered.
+  private struct Tally {
+    private(set) var summary = Summary()
+    private var warnings = 0
+
+    init() {
+      summary.add("bytes_in", 0)
+      summary.add("documents_in", 0)
+    }
+
+    mutating func add<Result>(_ piece: Piece<Result>) {
       summary.add("bytes_in", piece.inputBytes)
       summary.add("documents_in", piece.documents)
       summary.merge(piece.counts)
       for warning in piece.warnings {
         warnings += 1
-        if warnings <= Self.warningLimit { Log.warn(warning) }
-        if warnings == Self.warningLimit { Log.warn("more of these are only counted") }
+        if warnings <= warningLimit { Log.warn(warning) }
+        if warnings == warningLimit { Log.warn("more of these are only counted") }
       }
-      try consume(piece.result)
-      progress.update(done: reader.bytesRead, of: reader.totalBytes)
     }
-    return summary
   }
 }
