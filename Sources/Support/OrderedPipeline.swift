@@ -17,7 +17,12 @@ package enum OrderedPipeline {
       }
       return
     }
-    let queue = OrderedQueue(threads: threads, work: work)
+    let queue = Queue(work: work)
+    for _ in 0..<threads {
+      let thread = Thread { queue.workUntilClosed() }
+      thread.stackSize = 8 << 20
+      thread.start()
+    }
     defer { queue.close() }
     var submitted = 0
     var consumed = 0
@@ -31,7 +36,8 @@ package enum OrderedPipeline {
             isExhausted = true
             break
           }
-          submitted = queue.submit(piece) + 1
+          queue.submit(piece, number: submitted)
+          submitted += 1
         } catch {
           // What was read before the failure is still delivered.
           readFailure = error
@@ -43,5 +49,57 @@ package enum OrderedPipeline {
       consumed += 1
     }
     if let readFailure { throw readFailure }
+  }
+
+  private final class Queue<Piece: Sendable, Output: Sendable>: @unchecked Sendable {
+    // All state is guarded by `condition`.
+    private let work: @Sendable (Piece) throws -> Output
+    private let condition = NSCondition()
+    private var waiting: [(Int, Piece)] = []
+    private var results: [Int: Swift.Result<Output, any Error>] = [:]
+    private var isClosed = false
+
+    init(work: @escaping @Sendable (Piece) throws -> Output) { self.work = work }
+
+    func submit(_ piece: Piece, number: Int) {
+      condition.lock()
+      waiting.append((number, piece))
+      condition.broadcast()
+      condition.unlock()
+    }
+
+    func result(number: Int) -> Swift.Result<Output, any Error> {
+      condition.lock()
+      defer { condition.unlock() }
+      while true {
+        if let result = results.removeValue(forKey: number) { return result }
+        condition.wait()
+      }
+    }
+
+    func close() {
+      condition.lock()
+      isClosed = true
+      condition.broadcast()
+      condition.unlock()
+    }
+
+    func workUntilClosed() {
+      while true {
+        condition.lock()
+        while waiting.isEmpty && !isClosed { condition.wait() }
+        if isClosed {
+          condition.unlock()
+          return
+        }
+        let (number, piece) = waiting.removeFirst()
+        condition.unlock()
+        let result = Swift.Result { try work(piece) }
+        condition.lock()
+        results[number] = result
+        condition.broadcast()
+        condition.unlock()
+      }
+    }
   }
 }

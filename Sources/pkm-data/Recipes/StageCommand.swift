@@ -30,11 +30,14 @@ struct StageCommand {
 
   /// Set by `run` for every stage.
   private static let reserved: Set<String> = [
-    "output", "output-format", "format", "threads", "quiet", "summary", "help", "version",
+    "output", "output-format", "format", "threads", "quiet", "summary", "help", "version", "rejected",
+    "list-rules", "dry-run", "stage", "clusters", "part", "work-dir",
   ]
 
   /// Options that name a file whose content decides the result.
-  private static let fileOptions: Set<String> = ["tokenizer", "codes", "vocab", "counts"]
+  private static let fileOptions: Set<String> = [
+    "tokenizer", "codes", "vocab", "counts", "blocklist", "url-blocklist", "language-model",
+  ]
 
   private struct OptionInfo {
     let isFlag: Bool
