@@ -1,3 +1,4 @@
+import CPreTokens
 import Support
 import Testing
 import Tokenization
@@ -49,6 +50,59 @@ import Tokenization
       let bytes = (0..<random.below(12)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
       let pieces = preTokenizer.split(bytes)
       #expect(pieces.flatMap { $0 } == bytes && pieces.allSatisfy { !$0.isEmpty }, "\(bytes)")
+    }
+  }
+
+  /// The kernel against the patterns character by character: short texts of few characters, where every alternative and
+  /// every place of a block's edge comes up, and real text.
+  @Test(arguments: lossless.filter { $0 != .none }) func equalsTheReference(preTokenizer: PreTokenizer) {
+    func check(_ bytes: [UInt8]) -> Bool {
+      let (ours, reference) = (preTokenizer.split(bytes), ReferencePatterns.split(bytes, preTokenizer))
+      #expect(ours == reference, "\(String(decoding: bytes, as: UTF8.self).debugDescription)")
+      return ours == reference
+    }
+    for text in Adversarial.texts + [Fixture.prose, Fixture.multilingual] where !check(Array(text.utf8)) {
+      return
+    }
+    let alphabets = [
+      "ab'st  \n", "aA\u{301}日'sT", "a!\u{301}'s \n/", "1a2 \n", " \n\r\t!a", "Aa日本\u{301}'ll",
+      "aAé日\u{301} \u{a0}\u{3000}\n/.!'sSlLveſ12٣🙂—“", "!/\n\r\u{301}", "  \n\u{2028}x",
+    ].map { Array($0.unicodeScalars) }
+    var random = RandomGenerator(seed: 9)
+    for round in 0..<30_000 {
+      let alphabet = alphabets[random.below(alphabets.count)]
+      var text = String.UnicodeScalarView()
+      // Long runs of one character now and then, so that blocks begin and end inside of anything.
+      let length = random.below(round % 8 == 0 ? 300 : 24)
+      while text.count < length {
+        let character = alphabet[random.below(alphabet.count)]
+        let run = random.below(16) == 0 ? 1 + random.below(round % 8 == 0 ? 90 : 6) : 1
+        for _ in 0..<run { text.append(character) }
+      }
+      var bytes = Array(String(text).utf8)
+      if random.below(8) == 0 && !bytes.isEmpty { bytes.remove(at: random.below(bytes.count)) }
+      let padding = [UInt8](repeating: UInt8(ascii: "x"), count: random.below(4) == 0 ? random.below(64) : 0)
+      if !check(padding + bytes) { return }
+    }
+  }
+
+  /// The code for other machines gives the same bits.
+  @Test(
+    arguments: [PKM_PATTERN_GPT2, PKM_PATTERN_CL100K, PKM_PATTERN_O200K, PKM_PATTERN_WORDS].map(Int32.init))
+  func machinesAgree(pattern: Int32) {
+    let classes = (0..<0x110000).map(CharacterClasses.classOf)
+    var random = RandomGenerator(seed: 10)
+    var texts = [Fixture.prose, Fixture.multilingual].map { Array($0.utf8) }
+    for _ in 0..<300 {
+      texts.append((0..<random.below(300)).map { _ in UInt8(truncatingIfNeeded: random.next()) })
+    }
+    for text in texts {
+      let starts = (Int32(0)...2).compactMap { machine -> [UInt64]? in
+        var starts = [UInt64](repeating: 0, count: text.count / 64 + 1)
+        return pkm_pre_token_starts_on(machine, pattern, text, text.count, classes, &starts) == 1
+          ? starts : nil
+      }
+      #expect(starts.allSatisfy { $0 == starts[0] })
     }
   }
 
