@@ -90,7 +90,7 @@ import Testing
         batch.lines.append(index + 1)
       }
       batches.append(batch)
-      try spans.add(SpanText(batch, options), of: batch)
+      try spans.add(SpanText(batch, options), of: batch, blockDigest: 7)
     }
     let cuts = try spans.cuts()
     var texts: [String] = []
@@ -98,7 +98,7 @@ import Testing
     for var batch in batches {
       var lengths: [Int] = []
       batch.forEachDocument { _, text in lengths.append(SpanText.length(of: text, unit: options.unit)) }
-      removals += cuts.apply(to: &batch, lengths: lengths)
+      removals += cuts.apply(to: &batch, lengths: lengths, blockDigest: 7).removals
       texts += batch.texts
     }
     try cuts.finish()
@@ -208,7 +208,7 @@ import Testing
       let spans = try RepeatedSpans(
         options, directory: directory, memory: 1 << 20, pool: WorkerPool(threads: 1))
       for batch in batches[..<last].dropFirst(spans.finishedBatches) {
-        try spans.add(SpanText(batch, options), of: batch)
+        try spans.add(SpanText(batch, options), of: batch, blockDigest: 7)
       }
       return (spans, spans.finishedBatches)
     }

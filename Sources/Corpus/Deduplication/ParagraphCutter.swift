@@ -19,6 +19,8 @@ package struct ParagraphCutter: Sendable {
   /// A document that has changed.
   package struct Change: Sendable, Equatable {
     package let location: DocumentLocation
+    /// In the batch as it was.
+    package let oldIndex: Int
     /// In the batch as it is now; nil when the document was dropped.
     package var index: Int?
     package let unitCount: Int
@@ -32,21 +34,21 @@ package struct ParagraphCutter: Sendable {
     package var shareText: String { String((removedShare * 1e4).rounded() / 1e4) }
   }
 
-  /// Returns what has changed, and how many documents were blank.
+  /// Returns what has changed, and where documents stood that were blank.
   package func cut(_ batch: inout DocumentBatch, _ units: ParagraphUnits, _ repeats: UnitRepeats)
-    -> (changes: [Change], blank: Int)
+    -> (changes: [Change], blank: [DocumentLocation])
   {
     var changes: [Change] = []
     var isKept = [Bool](repeating: true, count: batch.count)
-    var blank = 0
+    var blank: [DocumentLocation] = []
     var nextFirst = 0
     for index in 0..<batch.count {
       let own = units.units(of: index)
       let removed = own.count { repeats.isRepeat[$0] }
       if removed == 0 {
-        if own.isEmpty, batch.bytes.withUnsafeBytes({ Bytes.isBlank($0[batch.ranges[index]]) }) {
+        if own.isEmpty, batch.isBlank(at: index) {
           isKept[index] = false
-          blank += 1
+          blank.append(DocumentLocation(source: batch.source.index, line: batch.lines[index]))
         }
         continue
       }
@@ -67,7 +69,7 @@ package struct ParagraphCutter: Sendable {
       changes.append(
         Change(
           location: DocumentLocation(source: batch.source.index, line: batch.lines[index]),
-          index: isKept[index] ? index : nil, unitCount: own.count, removedUnits: removed,
+          oldIndex: index, index: isKept[index] ? index : nil, unitCount: own.count, removedUnits: removed,
           removedShare: Double(text.count - left.count) / Double(max(text.count, 1)), firsts: firsts))
       if isKept[index] { batch.replaceText(at: index, by: left) }
     }

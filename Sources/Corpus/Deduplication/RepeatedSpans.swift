@@ -33,6 +33,8 @@ package final class RepeatedSpans {
   /// Batches that earlier runs have put away for good: skip them.
   package let finishedBatches: Int
   private var batches: Int
+  /// Of all blocks so far.
+  private var digest: UInt64
 
   /// Start, end and first occurrence of each cut.
   private static let claimFormat = RecordFormat(words: 3)
@@ -54,14 +56,19 @@ package final class RepeatedSpans {
     places = try GrowingFile(Path.join(directory, "places"), length: progress.placeBytes)
     finishedBatches = progress.batches
     batches = progress.batches
+    digest = progress.digest
     if !Path.exists(Path.join(directory, "cuts")) {
       anchors = try RecordSorter(
         directory: directory, name: "anchors", format: SpanText.anchorFormat, memory: self.memory, pool: pool)
     }
   }
 
-  /// Adds the next batch of the corpus.
-  package func add(_ spans: SpanText, of batch: DocumentBatch) throws {
+  /// A hash of the blocks of ``finishedBatches``, chained with ``DocumentBlock/digest``: those that are skipped must have
+  /// the same.
+  package var finishedDigest: UInt64 { digest }
+
+  /// Adds the next batch of the corpus; `blockDigest` is that of the block it was read from.
+  package func add(_ spans: SpanText, of batch: DocumentBatch, blockDigest: UInt64) throws {
     guard let anchors else { return }
     let base = UInt64(text.length)
     var records = spans.anchors
@@ -72,6 +79,7 @@ package final class RepeatedSpans {
     try text.append(spans.bytes)
     try places.append(PlaceTable.records(of: batch, ends: spans.ends, base: Int(base)))
     batches += 1
+    digest = SignatureSet.chain(digest, blockDigest)
     try anchors.appendEndingRuns(records)
   }
 
@@ -79,28 +87,27 @@ package final class RepeatedSpans {
   private func endRun() throws {
     try text.sync()
     try places.sync()
-    try anchors!.endRun(note: Array("\(batches) \(text.length) \(places.length)".utf8))
+    try anchors!.endRun(note: Array("\(batches) \(text.length) \(places.length) \(digest)".utf8))
   }
 
   /// How far an earlier run has come, its unfinished runs removed.
-  private static func progress(in directory: String) throws -> (batches: Int, textBytes: Int, placeBytes: Int)
-  {
-    var (last, paths) = ([0, 0, 0], [String]())
-    while case let path = RecordSorter.path(directory: directory, name: "anchors", run: paths.count),
-      Path.exists(path)
-    {
+  private static func progress(in directory: String) throws -> (
+    batches: Int, textBytes: Int, placeBytes: Int, digest: UInt64
+  ) {
+    var (last, paths) = ([UInt64](repeating: 0, count: 4), [String]())
+    while case let path = RecordSorter.path(paths.count, name: "anchors", in: directory), Path.exists(path) {
       paths.append(path)
     }
     while let path = paths.popLast() {
       let note = String(decoding: try SortedRun(path).note, as: UTF8.self)
-      let numbers = note.split(separator: " ").compactMap { Int($0) }
-      if numbers.count == 3 {
+      let numbers = note.split(separator: " ").compactMap { UInt64($0) }
+      if numbers.count == 4 {
         last = numbers
         break
       }
       unlink(path)
     }
-    return (last[0], last[1], last[2])
+    return (Int(last[0]), Int(last[1]), Int(last[2]), last[3])
   }
 
   /// What to cut, once every batch is added.
@@ -116,7 +123,7 @@ package final class RepeatedSpans {
       try verify(claims + moreClaims, to: path)
     }
     try places.flush()
-    return try SpanCuts(path, places: PlaceTable(places.path), textBytes: text.length, options: options)
+    return try SpanCuts(path, places: PlaceTable(places.path), digest: digest, options: options)
   }
 
   /// Step 2.

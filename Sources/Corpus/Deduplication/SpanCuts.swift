@@ -29,6 +29,8 @@ package struct SpanCut: Sendable, Equatable {
 
 /// A span that was cut from a document.
 package struct SpanRemoval: Sendable, Equatable {
+  /// Of the document in the batch as it was.
+  package let oldIndex: Int
   package let location: DocumentLocation
   /// Bytes of the document as it was read.
   package let range: Range<Int>
@@ -75,26 +77,32 @@ struct PlaceTable {
 package final class SpanCuts {
   private let file: MappedFile
   private let places: PlaceTable
-  private let textBytes: Int
+  /// Of the blocks that the cuts were found in, and of those taken so far.
+  private let expectedDigest: UInt64
+  private var digest: UInt64 = 0
   private let options: SpanOptions
   private var nextCut = 0
   /// Where the next document starts in the compared text.
   private var position = 0
 
-  init(_ path: String, places: PlaceTable, textBytes: Int, options: SpanOptions) throws {
+  init(_ path: String, places: PlaceTable, digest: UInt64, options: SpanOptions) throws {
     file = try MappedFile(path)
     self.places = places
-    self.textBytes = textBytes
+    expectedDigest = digest
     self.options = options
   }
 
   /// Spans found in the whole corpus.
   package var count: Int { file.bytes.count / SpanCut.byteCount }
 
-  /// Takes the next batch of the corpus: cuts its spans and drops documents of which nothing but white space is left.
+  /// Takes the next batch of the corpus: cuts its spans and drops documents of which nothing but white space is left,
+  /// whose numbers in the batch are returned.
   ///
   /// `lengths` are those of ``SpanText/length(of:unit:)``.
-  package func apply(to batch: inout DocumentBatch, lengths: [Int]) -> [SpanRemoval] {
+  package func apply(to batch: inout DocumentBatch, lengths: [Int], blockDigest: UInt64) -> (
+    removals: [SpanRemoval], emptied: [Int]
+  ) {
+    digest = SignatureSet.chain(digest, blockDigest)
     var removals: [SpanRemoval] = []
     var isBlank = [Bool](repeating: false, count: batch.count)
     for index in 0..<batch.count {
@@ -125,19 +133,21 @@ package final class SpanCuts {
         let location = DocumentLocation(source: batch.source.index, line: batch.lines[index])
         for (range, cut) in zip(gone, cuts) where !range.isEmpty {
           removals.append(
-            SpanRemoval(location: location, range: range, first: places.document(at: cut.first)))
+            SpanRemoval(
+              oldIndex: index, location: location, range: range, first: places.document(at: cut.first)))
         }
         if removals.last?.location == location { batch.replaceText(at: index, by: kept) }
       }
       position = end
     }
-    batch.keep { !isBlank[$0] }
-    return removals
+    let emptied = isBlank.indices.filter { isBlank[$0] }
+    if !emptied.isEmpty { batch.keep { !isBlank[$0] } }
+    return (removals, emptied)
   }
 
-  /// Throws unless the documents were as many bytes as before.
+  /// Throws unless the input was the same as before.
   package func finish() throws {
-    guard position == textBytes else {
+    guard digest == expectedDigest else {
       throw Failure(
         .badInput, "the input has changed while it was read",
         remedy: "Remove the work directory and run again")

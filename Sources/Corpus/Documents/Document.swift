@@ -1,3 +1,4 @@
+import Foundation
 import Support
 
 /// How documents lie in a file.
@@ -132,6 +133,16 @@ package struct DocumentBatch: Sendable {
     bytes += bytes[old.after.lowerBound..<brace]
     bytes += ",\(JSONText.quote(name)):\(value)}".utf8
     envelopes[index] = JSONEnvelope(before: old.before, after: start..<bytes.count, isVerbatim: false)
+  }
+
+  /// Whether what surrounds the text holds a name in quotation marks: true for every document that has the field, and
+  /// for some in which it stands elsewhere.
+  package func hasField(_ name: String, at index: Int) -> Bool {
+    guard !envelopes.isEmpty else { return false }
+    let quoted = JSONText.quote(name).utf8
+    return [envelopes[index].before, envelopes[index].after].contains {
+      bytes[$0].firstRange(of: quoted) != nil
+    }
   }
 
   /// Gives plain text the envelopes of JSON objects that hold nothing but their text.

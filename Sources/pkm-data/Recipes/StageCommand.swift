@@ -34,7 +34,7 @@ struct StageCommand {
   ]
 
   /// Options that name a file whose content decides the result.
-  private static let fileOptions: Set<String> = ["tokenizer", "codes", "vocab", "counts"]
+  private static let fileOptions: Set<String> = ["tokenizer", "codes", "vocab", "counts", "against"]
 
   private struct OptionInfo {
     let isFlag: Bool
@@ -115,21 +115,29 @@ struct StageCommand {
           arguments.append("--no-" + option.name)
         }
       case .scalar(let text, _):
-        var value = text
-        if Self.fileOptions.contains(option.name) {
-          value = Path.join(recipe.directory, text)
-          guard Path.exists(value) else { throw recipe.failure("\(value) does not exist", line: option.line) }
-          files.append(value)
-        }
+        let value = try self.value(text, of: option, in: recipe, files: &files)
         arguments.append("--\(option.name)=\(value)")
       case .list(let values):
         guard info.isRepeating else {
           throw recipe.failure("\"\(option.name)\" of \(name) takes one value, not a list", line: option.line)
         }
-        arguments += values.map { "--\(option.name)=\($0)" }
+        for text in values {
+          arguments.append("--\(option.name)=\(try value(text, of: option, in: recipe, files: &files))")
+        }
       }
     }
     return (arguments, files)
+  }
+
+  /// A value as the command takes it: files lie beside the recipe, and are listed.
+  private func value(
+    _ text: String, of option: Recipe.Option, in recipe: Recipe, files: inout [String]
+  ) throws -> String {
+    guard Self.fileOptions.contains(option.name) else { return text }
+    let path = Path.join(recipe.directory, text)
+    guard Path.exists(path) else { throw recipe.failure("\(path) does not exist", line: option.line) }
+    files.append(path)
+    return path
   }
 
   /// The command as the command line would make it of these arguments.
