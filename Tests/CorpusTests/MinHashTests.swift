@@ -202,17 +202,13 @@ import Testing
     let options = MinHashOptions(parameters: BandParameters(bands: 14, rows: 8), hasSketches: true)
     let hasher = MinHasher(options)
     let shingler = Shingler(options.shingles)
-    let signatures = texts.map { text in
-      hasher.signature(of: Array(text.utf8).withUnsafeBytes { shingler.set(of: $0) })
+    let bands: [[ArraySlice<UInt32>]] = texts.map { text in
+      let signature = hasher.signature(of: Array(text.utf8).withUnsafeBytes { shingler.set(of: $0) })
+      return (0..<14).map { signature[(8 * $0)..<(8 * $0 + 8)] }
     }
     var pairs: [(Int, Int)] = []
     for b in 0..<texts.count {
-      for a in 0..<b {
-        let isPair = (0..<14).contains { band in
-          (0..<8).allSatisfy { signatures[a][8 * band + $0] == signatures[b][8 * band + $0] }
-        }
-        if isPair { pairs.append((a, b)) }
-      }
+      for a in 0..<b where zip(bands[a], bands[b]).contains(where: { $0 == $1 }) { pairs.append((a, b)) }
     }
     let labels = components(texts.count, pairs)
     var expected: [Int: Int] = [:]
