@@ -29,7 +29,8 @@ struct Dedup: ParsableCommand {
       --against FILE: documents that share --ngram (13) consecutive words with an evaluation set are dropped, or with \
       --mark get a field "contamination". Every string of a JSON line is an evaluation text, or --against-field alone; \
       plain text is split as --documents says. Texts of fewer words are not looked for, and counted. Memory: 8 bytes a \
-      word of the evaluation sets and 16 to 40 for each of their n-grams.
+      word of the evaluation sets and 16 to 40 for each of their n-grams. With a --method it comes first, and always \
+      takes 13 words with minhash, where --ngram is that of the shingles.
 
       Empty documents (nothing but white space) are dropped and counted. JSON lines pass byte for byte.
 
@@ -100,8 +101,8 @@ struct Dedup: ParsableCommand {
     if chosenMethod == .none && evaluation.against.isEmpty {
       throw ValidationError("--method none needs --against")
     }
-    if chosenMethod != .none && !evaluation.against.isEmpty {
-      throw ValidationError("--against works by itself: give its output to another dedup, as through a pipe")
+    if minhash.stage != nil && !evaluation.against.isEmpty {
+      throw ValidationError("--against comes before the stages: run it by itself first")
     }
   }
 }

@@ -40,7 +40,7 @@ import Testing
     let counts = try readSummary(scratch.path("s.json"))
     let expected = [
       "documents_in": 5, "documents_out": 3, "documents_changed": 1, "duplicates_removed": 1,
-      "documents_too_short": 1, "units_in": 9, "units_removed": 3, "words_in": 18, "words_out": 11,
+      "documents_too_short": 1, "units_in": 9, "units_removed": 3, "words_in": 20, "words_out": 11,
     ]
     for (name, count) in expected { #expect(counts[name] as? Int == count, "\(name)") }
     #expect((counts["top_repeated_1"] as? String)?.hasPrefix("2 times: ") == true)
@@ -63,8 +63,9 @@ import Testing
     let onDisk = try run(
       "--method", "paragraph", "--memory", "64M", "--threads", "1", "--report", "2", input: text)
     #expect(onDisk.errors.contains("memory is full"))
-    #expect(inMemory.output == onDisk.output && inMemory.output.count > 10_000_000)
-    #expect(try scratch.read("1") == scratch.read("2"))
+    let isSame = inMemory.output == onDisk.output && inMemory.output.count > 10_000_000
+    let reportIsSame = try scratch.read("1") == scratch.read("2")
+    #expect(isSame && reportIsSame)
   }
 
   @Test func repeatedSpansAreCut() throws {
@@ -106,7 +107,6 @@ import Testing
     let two = try run(
       "--method", "substring", "--min-length", "12", "--threads", "2", "--seed", "9", input: text)
     #expect(one.status == 0 && one.output == two.output && one.output.count < text.utf8.count / 5)
-    #expect(try run("--method", "substring", "--min-length", "12", input: one.text).output == one.output)
     #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.url.path).sorted() == ["a.txt"])
   }
 
@@ -137,5 +137,23 @@ import Testing
     #expect(try run("--against", "-", input: text).status == 64)
     #expect(try run("--method", "none", input: text).status == 64)
     #expect(try run("--mark", input: text).status == 64)
+  }
+
+  @Test(arguments: ["exact", "paragraph", "minhash", "substring"])
+  func decontaminationComesBeforeAnyMethod(method: String) throws {
+    let secret = (0..<15).map { "secret\(Character(UnicodeScalar(97 + $0)!))" }.joined(separator: " ")
+    try scratch.write("eval.txt", secret + "\n")
+    let text = "plain line\nit says \(secret)\nplain line\n"
+    let alone = try run("--method", method, "--min-length", "2", input: "plain line\nplain line\n")
+    let both = try run(
+      "--method", method, "--min-length", "2", "--against", "eval.txt", "--report", "r.jsonl", "--summary",
+      "s.json",
+      input: text)
+    #expect(both.status == 0 && both.text == alone.text && alone.text == "plain line\n", "\(both.errors)")
+    #expect(try report("r.jsonl").compactMap { $0["line"] as? Int } == [2, 3])
+    let counts = try readSummary(scratch.path("s.json"))
+    #expect(counts["documents_contaminated"] as? Int == 1)
+    #expect(counts["documents_in"] as? Int == 3 && counts["words_in"] as? Int == 21)
+    #expect(counts["documents_out"] as? Int == 1 && counts["words_out"] as? Int == 2)
   }
 }

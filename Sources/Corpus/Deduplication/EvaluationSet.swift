@@ -40,6 +40,12 @@ package struct EvaluationSet: Sendable {
 
   package var textCount: Int { places.count }
 
+  /// A hash of the texts and the length of the runs.
+  package var digest: UInt64 {
+    let texts = words.withUnsafeBytes { Hashing.xxh3($0, seed: UInt64(ngram)) }
+    return wordEnds.withUnsafeBytes { Hashing.xxh3($0, seed: texts) }
+  }
+
   /// Runs of n words, those that occur several times included.
   var ngramCount: Int { words.count - textCount * (ngram - 1) }
 

@@ -1,8 +1,9 @@
 import Support
 
-/// Anchors of a text, chosen by its content: of every window of `length` units the position of its smallest k-mer hash,
-/// the last one where several are equal (Schleimer, Wilkerson and Aiken 2003, winnowing; Roberts et al. 2004,
-/// minimizers).
+/// Anchors of a text, chosen by its content: of every window the position of its smallest k-mer hash.
+///
+/// A window is `length` units; of equal hashes the last one counts. Schleimer, Wilkerson and Aiken 2003 call this
+/// winnowing, Roberts et al. 2004 minimizers.
 ///
 /// Windows of the same units have their anchor at the same place, wherever they stand. So two equal windows are found by
 /// comparing anchors alone, of which there are about 2 to w + 1 positions, w = length - k + 1.

@@ -9,8 +9,9 @@ package enum ParagraphUnit: String, Sendable, CaseIterable {
   case paragraph
 }
 
-/// The lines or paragraphs of a batch of documents, each with a 64-bit hash of its ``ComparisonKey``: the scheme of
-/// CCNet (Wenzek et al. 2020), which also lets case, punctuation and the values of digits go.
+/// The lines or paragraphs of a batch of documents, each with a 64-bit hash of its ``ComparisonKey``.
+///
+/// The scheme is that of CCNet (Wenzek et al. 2020), which also lets case, punctuation and the values of digits go.
 ///
 /// A line without a letter or digit is no unit of its own: it stays or goes with the unit before it, and stays at the
 /// start of a document. So blank lines and rules are no duplicates of each other.

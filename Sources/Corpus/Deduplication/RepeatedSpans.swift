@@ -1,8 +1,9 @@
 import Foundation
 import Support
 
-/// All spans of at least so many units that occur more than once in a corpus, exactly (Lee et al. 2022 remove them; they
-/// find them by suffix arrays).
+/// All spans of at least so many units that occur more than once in a corpus, exactly.
+///
+/// Lee et al. 2022 remove them from training data, and find them by suffix arrays.
 ///
 /// A window is `length` consecutive units of one document. When the first is kept, a window is cut if the same units
 /// stand at an earlier place that it does not overlap; otherwise if they stand at any other place. What is cut is the

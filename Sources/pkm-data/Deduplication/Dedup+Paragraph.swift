@@ -15,7 +15,8 @@ extension Dedup {
   func runParagraph() throws {
     let started = Progress.now()
     let reader = try input.reader()
-    var output = try DedupOutput(self, names: reader.files)
+    let screen = try screen()
+    var output = try DedupOutput(self, names: reader.files, screen: screen)
     for name in ["documents_changed", "documents_too_short", "units_in", "units_removed"] {
       output.add(name, 0)
     }
@@ -32,7 +33,7 @@ extension Dedup {
       return Parsed(
         block: block, batch: batch, units: ParagraphUnits(batch, unit: unit), words: words)
     }
-    let pass = DocumentPass(reader: reader, options: options, label: "dedup")
+    let pass = DocumentPass(reader: reader, options: options, label: "dedup", screen: screen?.body)
     var summary = try pass.run(next: reader.nextBlock, work: work) { parsed in
       if repeated.isFull {
         if rest == nil {
@@ -51,6 +52,8 @@ extension Dedup {
       } else {
         try cut(parsed, repeats: repeated.take(parsed.units, of: parsed.batch), into: &output)
       }
+    } found: {
+      try output.report($0)
     }
     if let rest {
       try repeated.resolvePostponed()

@@ -10,7 +10,7 @@ extension Dedup {
     let spanOptions = parts.spans(seed: options.seed)
     let job = try DeduplicationJob(
       input: input, output: output.output, workDirectory: workDir, memory: memory, options: options,
-      settings: "substring \(spanOptions)")
+      settings: "substring \(spanOptions)", screen: try screen())
     let spans = try RepeatedSpans(
       spanOptions, directory: job.directory.subdirectory("spans"), memory: job.memory, pool: job.pool)
     try collect(spans, spanOptions, job)
@@ -41,7 +41,7 @@ extension Dedup {
   }
 
   private func cut(_ cuts: SpanCuts, _ spanOptions: SpanOptions, _ job: DeduplicationJob) throws -> Summary {
-    var output = try DedupOutput(self, names: job.names)
+    var output = try DedupOutput(self, names: job.names, screen: job.screen)
     for name in ["documents_changed", "documents_emptied", "spans_removed", "span_bytes_removed"] {
       output.add(name, 0)
     }
@@ -85,7 +85,7 @@ extension Dedup {
           }
         }
         try output.write(batch, words: words)
-      })
+      }, found: { try output.report($0) })
     try cuts.finish()
     try output.finish(&summary)
     return summary

@@ -11,18 +11,27 @@ struct DedupOutput {
   private let names: [String]
   private(set) var counts = Summary()
 
-  init(_ command: Dedup, names: [String]) throws {
+  /// `screen` is what documents go through before.
+  init(_ command: Dedup, names: [String], screen: DocumentScreen? = nil) throws {
+    // A mark needs somewhere to be.
+    let format = command.output.format ?? (command.evaluation.mark ? .jsonl : nil)
     writer =
       try command.dryRun
       ? nil
       : DocumentWriter(
-        command.output.output, format: command.output.format, compressionThreads: command.options.threadCount)
+        command.output.output, format: format, compressionThreads: command.options.threadCount)
     report = try command.report.map { try OutputFile($0) }
     method = command.chosenMethod.rawValue
     self.names = names
     for name in ["documents_out", "duplicates_removed", "documents_empty", "words_out", "text_bytes_out"] {
       counts.add(name, 0)
     }
+    if let screen { counts.merge(screen.counts) }
+  }
+
+  /// What the screen has found.
+  func report(_ found: [DocumentPass.Found]) throws {
+    for document in found { try reportLine(document.location, document.reason) }
   }
 
   mutating func add(_ name: String, _ count: Int) { counts.add(name, count) }

@@ -15,17 +15,20 @@ final class DeduplicationJob {
   let directory: ResumableDirectory
   /// Hash of the listing of the inputs: see ``InputListing/identity(of:names:options:)``.
   let listing: String
+  /// What documents go through first, in every pass.
+  let screen: DocumentScreen?
   let options: RunOptions
   /// Bytes of memory for what grows with the corpus.
   let memory: Int
   let pool: WorkerPool
 
-  /// `settings` are all options that the state depends on.
+  /// `settings` are all options that the state depends on, but for the screen.
   init(
     input: InputOptions, output: String?, workDirectory: String?, memory: ByteSize?, options: RunOptions,
-    settings: String
+    settings: String, screen: DocumentScreen? = nil
   ) throws {
     self.options = options
+    self.screen = screen
     self.memory = Self.bytes(of: memory)
     readerOptions = input.readerOptions()
     pool = WorkerPool(threads: options.threadCount)
@@ -33,7 +36,7 @@ final class DeduplicationJob {
     let path = workDirectory ?? Self.temporaryDirectory(beside: output)
     // Pipes come first: what they say is part of what the state depends on.
     var (files, spools, spooled) = (names, [String](), "")
-    for index in names.indices where InputListing.size(of: [names[index]]) == nil {
+    for index in names.indices where names[index] == "-" || InputListing.size(of: [names[index]]) == nil {
       files[index] = "\(path).spool-\(index)"
       spools.append(files[index])
       spooled += try Self.spool(names[index], to: files[index], isStrict: input.strict)
@@ -41,7 +44,8 @@ final class DeduplicationJob {
     (self.names, self.files, self.spools) = (names, files, spools)
     listing = InputListing.identity(of: files, names: names, options: readerOptions)
     directory = try ResumableDirectory(
-      path, identity: "\(listing) \(spooled) \(settings)\n", isTemporary: workDirectory == nil)
+      path, identity: "\(listing) \(spooled) \(settings) \(screen?.identity ?? "")\n",
+      isTemporary: workDirectory == nil)
   }
 
   /// A quarter of the machine's memory.
@@ -83,7 +87,7 @@ final class DeduplicationJob {
   func reader() throws -> DocumentReader { try DocumentReader(inputs: files, options: readerOptions) }
 
   func pass(_ label: String) throws -> DocumentPass {
-    DocumentPass(reader: try reader(), options: options, label: label)
+    DocumentPass(reader: try reader(), options: options, label: label, screen: screen?.body)
   }
 
   /// The job is done: what was temporary goes.
