@@ -261,19 +261,14 @@ size_t pkm_comparison_characters(const uint8_t *folded, size_t count, uint64_t s
 
 size_t pkm_comparison_collapse(uint8_t *folded, size_t count) {
   size_t to = 0;
-  for (size_t at = 0; at < count;) {
-    if (folded[at] == ' ') {
-      at++;
-      continue;
-    }
-    if (to) folded[to++] = ' ';
-    const void *space = memchr(folded + at, ' ', count - at);
-    size_t end = space ? size_t((const uint8_t *)space - folded) : count;
-    memmove(folded + to, folded + at, end - at);
-    to += end - at;
-    at = end;
+  uint8_t previous = ' ';
+  for (size_t at = 0; at < count; at++) {
+    uint8_t byte = folded[at];
+    folded[to] = byte;
+    to += size_t(byte != ' ') | size_t(previous != ' ');
+    previous = byte;
   }
-  return to;
+  return to - (to > 0 && previous == ' ');
 }
 
 }  // extern "C"

@@ -70,8 +70,10 @@ import Testing
     let inMemory = try run("--report", "1", input: text)
     let onDisk = try run("--report", "2", "--memory", "64M", input: text)
     #expect(onDisk.status == 0 && onDisk.errors.contains("memory is full"))
-    #expect(inMemory.output == onDisk.output)
-    #expect(try scratch.read("1") == scratch.read("2"))
+    let isSame = inMemory.output == onDisk.output
+    #expect(isSame)
+    let reportIsSame = try scratch.read("1") == scratch.read("2")
+    #expect(reportIsSame)
   }
 
   @Test func failuresLeaveNoOutput() throws {

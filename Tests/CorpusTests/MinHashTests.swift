@@ -11,7 +11,7 @@ import Testing
 
   // MARK: The formula
 
-  @Test(arguments: [(0.9, 128, 5, 25), (0.7, 240, 24, 10), (0.7, 112, 12, 9)])
+  @Test(arguments: [(0.9, 128, 5, 25), (0.7, 240, 24, 10), (0.7, 112, 12, 9), (0.8, 128, 9, 13)])
   func bandsAreThoseOfDatasketch(threshold: Double, hashes: Int, bands: Int, rows: Int) {
     #expect(
       BandParameters.optimal(threshold: threshold, hashes: hashes) == BandParameters(bands: bands, rows: rows)

@@ -14,22 +14,24 @@ package struct BandParameters: Sendable, Equatable, Codable {
   /// The bands and rows of at most `hashes` hashes with the least sum of two areas under the curve of
   /// ``probability(at:)``: what is found below the threshold, and what is missed above it (as datasketch chooses them).
   package static func optimal(threshold: Double, hashes: Int) -> BandParameters {
-    var best: (cost: Double, parameters: BandParameters)?
-    for bands in 1...hashes {
-      for rows in 1...(hashes / bands) {
-        let parameters = BandParameters(bands: bands, rows: rows)
-        let falsePositives = area(0, threshold) { parameters.probability(at: $0) }
-        let falseNegatives = area(threshold, 1) { 1 - parameters.probability(at: $0) }
-        let cost = 0.5 * falsePositives + 0.5 * falseNegatives
-        if cost < best?.cost ?? .infinity { best = (cost, parameters) }
+    let step = 0.001
+    let points = stride(from: step / 2, to: 1, by: step).map { $0 }
+    var best = (cost: Double.infinity, parameters: BandParameters(bands: 1, rows: 1))
+    // sʳ, and (1 - sʳ)ᵇ, at each point.
+    var powers = [Double](repeating: 1, count: points.count)
+    for rows in 1...hashes {
+      for index in points.indices { powers[index] *= points[index] }
+      var missed = [Double](repeating: 1, count: points.count)
+      for bands in 1...(hashes / rows) {
+        var cost = 0.0
+        for index in points.indices {
+          missed[index] *= 1 - powers[index]
+          cost += points[index] < threshold ? 1 - missed[index] : missed[index]
+        }
+        if cost < best.cost { best = (cost, BandParameters(bands: bands, rows: rows)) }
       }
     }
-    return best!.parameters
-  }
-
-  private static func area(_ from: Double, _ to: Double, _ curve: (Double) -> Double) -> Double {
-    let step = 0.001
-    return stride(from: from, to: to, by: step).reduce(0) { $0 + curve($1 + step / 2) * step }
+    return best.parameters
   }
 
   /// The probability that documents of this similarity (the Jaccard index of their shingles) become a candidate pair:

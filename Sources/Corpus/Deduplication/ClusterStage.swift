@@ -152,11 +152,7 @@ package final class RemovalList {
   ///
   /// `digest` is that of all blocks.
   package func check(digest: UInt64, documents: Int) throws {
-    if Hashing.hexadecimal(digest) != set.digest || documents != set.documents {
-      throw Failure(
-        .failed, "the input has changed since its signatures were made",
-        remedy: "Begin again with the signatures")
-    }
+    try SignatureSet.check(digest, documents, against: set.digest, set.documents)
   }
 
   /// Why a document of the set is to be removed, nil if it stays; numbers have to ascend.

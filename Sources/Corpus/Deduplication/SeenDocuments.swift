@@ -35,12 +35,13 @@ package struct SeenDocuments {
     slotLimit = 1 << (Int.bitWidth - 1 - most.leadingZeroBitCount)
   }
 
-  /// Whether the next document may go over the memory that was given.
-  package var isFull: Bool { 4 * (count + 1) > 3 * hashes.count && hashes.count >= slotLimit }
+  /// Whether the largest table that was allowed is half full: another batch will fit, and no more.
+  package var isFull: Bool { count >= slotLimit / 2 }
 
   /// Whether the hash was new, and if not, where it was first seen (line 0 when locations are not remembered).
   package mutating func insert(_ hash: UInt128, at location: DocumentLocation) -> DocumentLocation? {
-    if 4 * (count + 1) > 3 * hashes.count { grow() }
+    let isCrowded = 4 * (count + 1) > 3 * hashes.count
+    if isCrowded && (hashes.count < slotLimit || 16 * (count + 1) > 15 * hashes.count) { grow() }
     let hash = Self.nonzero(hash)
     let slot = slot(of: hash)
     copies[slot] &+= 1

@@ -29,7 +29,9 @@ package final class ShingleSets {
       }
     }
 
-    package func contains(_ document: Int) -> Bool { bits[document / 64] >> (document % 64) & 1 != 0 }
+    package func contains(_ document: Int) -> Bool {
+      document / 64 < bits.count && bits[document / 64] >> (document % 64) & 1 != 0
+    }
   }
 
   /// The distinct shingles of the documents of a batch that are in pairs, the first of the batch being `firstDocument`.

@@ -123,7 +123,9 @@ package final class SignatureWriter {
     // The run comes last: where it is, its table is.
     try table?.finish()
     table = nil
-    try sorter.endRun(note: Array(JSONEncoder().encode(progress)))
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    try sorter.endRun(note: Array(encoder.encode(progress)))
     progress.blocks = []
   }
 
@@ -195,6 +197,21 @@ package final class SignatureSet: Sendable {
         remedy: "Make it again")
     }
     (self.runs, self.tables, self.blocks) = (runs, tables, blocks)
+  }
+
+  /// Throws unless the documents, read again, are those that the signatures were made of.
+  ///
+  /// `digest` is that of all blocks.
+  package func check(digest: UInt64, documents: Int) throws {
+    try Self.check(digest, documents, against: manifest.digest, manifest.documents)
+  }
+
+  static func check(_ digest: UInt64, _ documents: Int, against expected: String, _ count: Int) throws {
+    guard Hashing.hexadecimal(digest) == expected, documents == count else {
+      throw Failure(
+        .failed, "the input has changed since its signatures were made",
+        remedy: "Begin again with the signatures")
+    }
   }
 
   /// The row of a document in the table.

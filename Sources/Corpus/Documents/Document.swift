@@ -129,10 +129,9 @@ package struct DocumentBatch: Sendable {
     if envelopes.isEmpty { wrapInObjects() }
     let old = envelopes[index]
     let brace = bytes[old.after].lastIndex(of: UInt8(ascii: "}"))!
-    // A copy of its own: a slice would share the bytes while they grow, and so have all of them copied.
-    let head = Array(bytes[old.after.lowerBound..<brace])
     let start = bytes.count
-    bytes += head
+    // A copy: a slice would share the array, and appending to it would copy all of it.
+    bytes += Array(bytes[old.after.lowerBound..<brace])
     bytes += ",\(JSONText.quote(name)):\(value)}".utf8
     envelopes[index] = JSONEnvelope(before: old.before, after: start..<bytes.count, isVerbatim: false)
   }

@@ -127,8 +127,8 @@ extension Dedup {
     case .clusters: try findClusters(&summary)
     case .filter:
       let job = try job(workDirectory: nil, settings: "filter")
+      defer { job.finish() }
       try filter(job, clusters: minhash.clusters!, counts: &summary)
-      job.finish()
     }
     try options.report(summary, since: started)
   }
@@ -246,16 +246,21 @@ extension Dedup {
     let (firstDocuments, shingles) = (starts, signatureOptions.shingles)
     let writer = try ShingleSets.Writer(path)
     let pass = try job.pass("shingles")
+    var (digest, documents) = (UInt64(0), 0)
     _ = try pass.run(
       next: pass.reader.nextBlock,
       work: { block, batch, _ in
-        guard block.number < firstDocuments.count else {
-          throw Failure(.failed, "the input has changed since its signatures were made", remedy: "Run again")
-        }
-        return ShingleSets.sets(
-          of: batch, firstDocument: firstDocuments[block.number], members: members, options: shingles)
+        let sets = ShingleSets.sets(
+          of: batch, firstDocument: firstDocuments[min(block.number, firstDocuments.count - 1)],
+          members: members, options: shingles)
+        return (sets, block.digest, batch.count)
       },
-      consume: { try writer.append($0) })
+      consume: { sets, blockDigest, count in
+        digest = SignatureSet.chain(digest, blockDigest)
+        documents += count
+        try writer.append(sets)
+      })
+    try set.check(digest: digest, documents: documents)
     return try writer.finish()
   }
 

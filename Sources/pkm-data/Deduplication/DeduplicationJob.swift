@@ -11,6 +11,7 @@ final class DeduplicationJob {
   /// Where they are read: the spool for a pipe.
   private let files: [String]
   private let spools: [String]
+  private let isForThisProcess: Bool
   private let readerOptions: ReaderOptions
   let directory: ResumableDirectory
   /// Hash of the listing of the inputs: see ``InputListing/identity(of:names:options:)``.
@@ -34,6 +35,7 @@ final class DeduplicationJob {
     pool = WorkerPool(threads: options.threadCount)
     let names = try InputListing.files(input.inputs)
     let path = workDirectory ?? Self.temporaryDirectory(beside: output)
+    isForThisProcess = workDirectory == nil && path.hasSuffix("-\(getpid())")
     // Pipes come first: what they say is part of what the state depends on.
     var (files, spools, spooled) = (names, [String](), "")
     for index in names.indices where names[index] == "-" || InputListing.size(of: [names[index]]) == nil {
@@ -54,7 +56,8 @@ final class DeduplicationJob {
   /// What `--memory` gives.
   static func bytes(of memory: ByteSize?) -> Int { max(64 << 20, memory?.bytes ?? defaultMemory) }
 
-  /// The name depends on the output alone, so that the same command finds what it left when it was killed.
+  /// Beside an output its name depends on the output alone, so that the same command finds what it left when it was
+  /// killed; for a stream nothing is left.
   static func temporaryDirectory(beside output: String?) -> String {
     guard let output, output != "-", !Path.exists(output) || Path.isRegularFile(output) else {
       return Path.join(NSTemporaryDirectory(), "pkm-dedup-\(getpid())")
@@ -91,8 +94,10 @@ final class DeduplicationJob {
   }
 
   /// The job is done: what was temporary goes.
-  func finish() {
-    directory.finish()
+  func finish() { directory.finish() }
+
+  deinit {
     for spool in spools { unlink(spool) }
+    if isForThisProcess { directory.finish() }
   }
 }

@@ -30,11 +30,14 @@ struct StageCommand {
 
   /// Set by `run` for every stage.
   private static let reserved: Set<String> = [
-    "output", "output-format", "format", "threads", "quiet", "summary", "help", "version",
+    "output", "output-format", "format", "threads", "quiet", "summary", "help", "version", "rejected",
+    "list-rules", "dry-run", "stage", "clusters", "part", "work-dir",
   ]
 
   /// Options that name a file whose content decides the result.
-  private static let fileOptions: Set<String> = ["tokenizer", "codes", "vocab", "counts", "against"]
+  private static let fileOptions: Set<String> = [
+    "tokenizer", "codes", "vocab", "counts", "blocklist", "url-blocklist", "language-model", "against",
+  ]
 
   private struct OptionInfo {
     let isFlag: Bool
@@ -133,11 +136,12 @@ struct StageCommand {
   private func value(
     _ text: String, of option: Recipe.Option, in recipe: Recipe, files: inout [String]
   ) throws -> String {
-    guard Self.fileOptions.contains(option.name) else { return text }
-    let path = Path.join(recipe.directory, text)
+    let at = option.name == "transform" && text.hasPrefix("@") ? "@" : ""
+    guard Self.fileOptions.contains(option.name) || !at.isEmpty else { return text }
+    let path = Path.join(recipe.directory, String(text.dropFirst(at.count)))
     guard Path.exists(path) else { throw recipe.failure("\(path) does not exist", line: option.line) }
     files.append(path)
-    return path
+    return at + path
   }
 
   /// The command as the command line would make it of these arguments.
