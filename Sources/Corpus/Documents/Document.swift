@@ -140,9 +140,15 @@ package struct DocumentBatch: Sendable {
   /// for some in which it stands elsewhere.
   package func hasField(_ name: String, at index: Int) -> Bool {
     guard !envelopes.isEmpty else { return false }
-    let quoted = JSONText.quote(name).utf8
-    return [envelopes[index].before, envelopes[index].after].contains {
-      bytes[$0].firstRange(of: quoted) != nil
+    let quoted = Array(JSONText.quote(name).utf8)
+    return bytes.withUnsafeBytes { bytes in
+      for range in [envelopes[index].before, envelopes[index].after] {
+        for start in stride(from: range.lowerBound, through: range.upperBound - quoted.count, by: 1)
+        where bytes[start] == quoted[0] && memcmp(bytes.baseAddress! + start, quoted, quoted.count) == 0 {
+          return true
+        }
+      }
+      return false
     }
   }
 
