@@ -75,7 +75,7 @@ struct DocumentPass {
   /// Names the progress bar.
   let label: String
   /// What happens to every batch before the work, such as the dropping of some documents, counts and all.
-  var screen: (@Sendable (_ batch: inout DocumentBatch, _ counts: inout Summary) -> [Found])?
+  var screen: (@Sendable (_ batch: inout DocumentBatch, _ counts: inout Summary) throws -> [Found])?
 
   /// A document that the screen has found, and why, as a JSON string and further fields.
   struct Found: Sendable {
@@ -110,8 +110,7 @@ struct DocumentPass {
 
   /// The same over blocks that come from `next`, which may leave some out.
   ///
-  /// `found` is told what the screen has found in
-  /// a batch before the batch is consumed.
+  /// `found` is told what the screen has found in a batch before the batch is consumed.
   func run<Result: Sendable>(
     next: () throws -> DocumentBlock?,
     work: @escaping @Sendable (DocumentBlock, DocumentBatch, _ counts: inout Summary) throws -> Result,
@@ -130,7 +129,7 @@ struct DocumentPass {
         var batch = try block.documents()
         var counts = batch.counts
         let documents = batch.count
-        let found = screen?(&batch, &counts) ?? []
+        let found = try screen?(&batch, &counts) ?? []
         let result = try work(block, batch, &counts)
         return Piece(
           inputBytes: block.inputBytes, documents: documents, counts: counts, warnings: batch.warnings,

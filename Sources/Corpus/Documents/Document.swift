@@ -1,4 +1,3 @@
-import Foundation
 import Support
 
 /// How documents lie in a file.
@@ -134,22 +133,6 @@ package struct DocumentBatch: Sendable {
     bytes += Array(bytes[old.after.lowerBound..<brace])
     bytes += ",\(JSONText.quote(name)):\(value)}".utf8
     envelopes[index] = JSONEnvelope(before: old.before, after: start..<bytes.count, isVerbatim: false)
-  }
-
-  /// Whether what surrounds the text holds a name in quotation marks: true for every document that has the field, and
-  /// for some in which it stands elsewhere.
-  package func hasField(_ name: String, at index: Int) -> Bool {
-    guard !envelopes.isEmpty else { return false }
-    let quoted = Array(JSONText.quote(name).utf8)
-    return bytes.withUnsafeBytes { bytes in
-      for range in [envelopes[index].before, envelopes[index].after] {
-        for start in stride(from: range.lowerBound, through: range.upperBound - quoted.count, by: 1)
-        where bytes[start] == quoted[0] && memcmp(bytes.baseAddress! + start, quoted, quoted.count) == 0 {
-          return true
-        }
-      }
-      return false
-    }
   }
 
   /// Gives plain text the envelopes of JSON objects that hold nothing but their text.

@@ -66,14 +66,16 @@ struct DocumentScreen: Sendable {
   }
 
   /// What a ``DocumentPass`` takes.
-  var body: @Sendable (inout DocumentBatch, inout Summary) -> [DocumentPass.Found] {
-    { batch, counts in apply(to: &batch, counts: &counts) }
+  var body: @Sendable (inout DocumentBatch, inout Summary) throws -> [DocumentPass.Found] {
+    { batch, counts in try apply(to: &batch, counts: &counts) }
   }
 
   /// Drops or marks documents, counts them, and returns the line of the report for each, with its place.
   ///
   /// What is dropped is counted as read.
-  private func apply(to batch: inout DocumentBatch, counts: inout Summary) -> [DocumentPass.Found] {
+  private func apply(to batch: inout DocumentBatch, counts: inout Summary) throws
+    -> [DocumentPass.Found]
+  {
     var worker = Decontaminator.Worker(decontaminator)
     var found: [DocumentPass.Found] = []
     var isKept = [Bool](repeating: true, count: batch.count)
@@ -95,7 +97,7 @@ struct DocumentScreen: Sendable {
     counts.add(isMarking ? "documents_marked" : "documents_contaminated", found.count)
     for (index, fields) in marks {
       // One from an earlier run stays.
-      if batch.hasField(Self.field, at: index) {
+      if try batch.hasField(Self.field, at: index) {
         counts.add("fields_kept")
       } else {
         batch.addField(Self.field, json: "{\(fields)}", at: index)

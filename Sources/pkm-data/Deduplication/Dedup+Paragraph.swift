@@ -83,7 +83,7 @@ extension Dedup {
         words += batch.bytes.withUnsafeBytes {
           Words.count(in: UnsafeRawBufferPointer(rebasing: $0[batch.ranges[index]]))
         }
-        if isJSON { output.note("dedup_removed", json: change.shareText, at: index, of: &batch) }
+        if isJSON { try output.note("dedup_removed", json: change.shareText, at: index, of: &batch) }
       } else {
         output.add(change.removedUnits == change.unitCount ? "duplicates_removed" : "documents_too_short", 1)
       }

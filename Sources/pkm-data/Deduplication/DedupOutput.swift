@@ -62,8 +62,10 @@ struct DedupOutput {
   }
 
   /// Adds a field to a document of JSON; one that has a field of that name already, from an earlier run, keeps it.
-  mutating func note(_ name: String, json value: String, at index: Int, of batch: inout DocumentBatch) {
-    if batch.hasField(name, at: index) {
+  mutating func note(_ name: String, json value: String, at index: Int, of batch: inout DocumentBatch)
+    throws
+  {
+    if try batch.hasField(name, at: index) {
       counts.add("fields_kept")
     } else {
       batch.addField(name, json: value, at: index)
