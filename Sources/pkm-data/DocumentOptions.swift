@@ -125,7 +125,9 @@ struct DocumentPass {
   /// Names the progress bar.
   let label: String
   /// What happens to every batch before the work, such as the dropping of some documents, counts and all.
-  var screen: (@Sendable (_ batch: inout DocumentBatch, _ counts: inout Summary) throws -> [Found])?
+  var screen: Screen?
+
+  typealias Screen = @Sendable (_ batch: inout DocumentBatch, _ counts: inout Summary) throws -> [Found]
 
   /// A document that the screen has found, and why, as a JSON string and further fields.
   struct Found: Sendable {
@@ -146,9 +148,9 @@ struct DocumentPass {
 
     /// Documents of one block, worked on.
     init(
-      _ documents: DocumentBatch, inputBytes: Int, screen: Screen?,
+      _ documents: consuming DocumentBatch, inputBytes: Int, screen: Screen?,
       work: (DocumentBatch, _ counts: inout Summary) throws -> Result
-    ) rethrows {
+    ) throws {
       var batch = documents
       var counts = batch.counts
       self.inputBytes = inputBytes
