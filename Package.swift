@@ -47,7 +47,8 @@ let package = Package(
     .target(
       name: "Support", dependencies: ["CZstd", "CZlib", "CXXHash", "CCrypto"], swiftSettings: swift),
     .target(
-      name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson", "CFastText"], swiftSettings: swift),
+      name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson", "CFastText", "CKernels"],
+      swiftSettings: swift),
     .target(name: "Tokenization", dependencies: ["Support", "CPreTokens"], swiftSettings: swift),
     .target(name: "Shards", dependencies: ["Support"], swiftSettings: swift),
     .target(name: "Model", dependencies: ["Support", "CKernels", "CBLAS", "COneDNN"], swiftSettings: swift),
@@ -69,7 +70,8 @@ let package = Package(
 
     .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: swift),
     .testTarget(
-      name: "CorpusTests", dependencies: ["Corpus", "Support", "CICU"], resources: [.copy("Fixtures")],
+      name: "CorpusTests", dependencies: ["Corpus", "Support", "CICU", "CKernels"],
+      resources: [.copy("Fixtures")],
       swiftSettings: swift),
     .testTarget(
       name: "TokenizationTests", dependencies: ["Tokenization", "CPreTokens"], resources: [.copy("Fixtures")],

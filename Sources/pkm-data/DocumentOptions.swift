@@ -31,14 +31,16 @@ struct InputOptions: ParsableArguments {
   var strict = false
 
   /// `splitting` is what plain text is split into without `--documents`.
+  func readerOptions(splitting: DocumentSplitting = .line) -> ReaderOptions {
+    ReaderOptions(
+      format: DocumentFormat(rawValue: inputFormat.rawValue),
+      splitting: documents.flatMap { DocumentSplitting(rawValue: $0.rawValue) } ?? splitting,
+      textField: textField,
+      isStrict: strict)
+  }
+
   func reader(splitting: DocumentSplitting = .line) throws -> DocumentReader {
-    try DocumentReader(
-      inputs: inputs,
-      options: ReaderOptions(
-        format: DocumentFormat(rawValue: inputFormat.rawValue),
-        splitting: documents.flatMap { DocumentSplitting(rawValue: $0.rawValue) } ?? splitting,
-        textField: textField,
-        isStrict: strict))
+    try DocumentReader(inputs: inputs, options: readerOptions(splitting: splitting))
   }
 }
 
@@ -72,6 +74,14 @@ struct DocumentPass {
   let options: RunOptions
   /// Names the progress bar.
   let label: String
+  /// What happens to every batch before the work, such as the dropping of some documents, counts and all.
+  var screen: (@Sendable (_ batch: inout DocumentBatch, _ counts: inout Summary) throws -> [Found])?
+
+  /// A document that the screen has found, and why, as a JSON string and further fields.
+  struct Found: Sendable {
+    let location: DocumentLocation
+    let reason: String
+  }
 
   /// The most warnings printed; the counts are always complete.
   private static let warningLimit = 20
@@ -81,6 +91,7 @@ struct DocumentPass {
     let documents: Int
     let counts: Summary
     let warnings: [String]
+    let found: [Found]
     let result: Result
   }
 
@@ -90,7 +101,20 @@ struct DocumentPass {
   /// may add.
   func run<Result: Sendable>(
     work: @escaping @Sendable (DocumentBatch, _ counts: inout Summary) throws -> Result,
-    consume: (Result) throws -> Void
+    consume: (Result) throws -> Void, found: ([Found]) throws -> Void = { _ in }
+  ) throws -> Summary {
+    try run(
+      next: reader.nextBlock, work: { _, batch, counts in try work(batch, &counts) }, consume: consume,
+      found: found)
+  }
+
+  /// The same over blocks that come from `next`, which may leave some out.
+  ///
+  /// `found` is told what the screen has found in a batch before the batch is consumed.
+  func run<Result: Sendable>(
+    next: () throws -> DocumentBlock?,
+    work: @escaping @Sendable (DocumentBlock, DocumentBatch, _ counts: inout Summary) throws -> Result,
+    consume: (Result) throws -> Void, found: ([Found]) throws -> Void = { _ in }
   ) throws -> Summary {
     var summary = Summary()
     summary.add("bytes_in", 0)
@@ -98,15 +122,18 @@ struct DocumentPass {
     let progress = Progress(label, isQuiet: options.quiet)
     defer { progress.finish() }
     var warnings = 0
+    let screen = screen
     try OrderedPipeline.run(
-      threads: options.threadCount, next: reader.nextBlock,
+      threads: options.threadCount, next: next,
       work: { block in
-        let batch = try block.documents()
+        var batch = try block.documents()
         var counts = batch.counts
-        let result = try work(batch, &counts)
+        let documents = batch.count
+        let found = try screen?(&batch, &counts) ?? []
+        let result = try work(block, batch, &counts)
         return Piece(
-          inputBytes: block.inputBytes, documents: batch.count, counts: counts, warnings: batch.warnings,
-          result: result)
+          inputBytes: block.inputBytes, documents: documents, counts: counts, warnings: batch.warnings,
+          found: found, result: result)
       },
       consume: { piece in
         summary.add("bytes_in", piece.inputBytes)
@@ -117,6 +144,7 @@ struct DocumentPass {
           if warnings <= Self.warningLimit { Log.warn(warning) }
           if warnings == Self.warningLimit { Log.warn("more of these are only counted") }
         }
+        if !piece.found.isEmpty { try found(piece.found) }
         try consume(piece.result)
         progress.update(done: reader.bytesRead, of: reader.totalBytes)
       })

@@ -82,6 +82,30 @@ typedef struct {
 /// how many there are: at most one more than there are LF.
 size_t pkm_bytes_lines(const uint8_t *bytes, size_t length, pkm_byte_range *lines);
 
+// The comparison key, which decides whether two texts say the same: see ComparisonKey.swift for the rules.
+
+/// The most bytes that a byte of text becomes.
+#define PKM_COMPARISON_GROWTH 12
+/// Bytes behind a buffer of folded text that are written or read but do not count.
+#define PKM_COMPARISON_SLACK 64
+
+/// Folds valid UTF-8: words, and one or more spaces between them. Returns the length; `out` has room for `count` times
+/// the growth, and the slack.
+size_t pkm_comparison_fold(const uint8_t *text, size_t count, uint8_t *out);
+
+/// Hashes of the words in folded text, at most (count + 1) / 2, and where each ends, unless `ends` is NULL.
+size_t pkm_comparison_words(const uint8_t *folded, size_t count, uint64_t seed, uint64_t *hashes, uint32_t *ends);
+
+/// Hashes of the characters, the spaces between two words counting as one. `is_in_text` is 0 at the start of a document
+/// and carried from piece to piece.
+size_t pkm_comparison_characters(const uint8_t *folded, size_t count, uint64_t seed, int *is_in_text, uint64_t *hashes);
+
+/// Leaves one space between two words and none around them. Returns the new length.
+size_t pkm_comparison_collapse(uint8_t *folded, size_t count);
+
+/// The same into another buffer, which has room for `count` and the slack.
+size_t pkm_comparison_collapse_into(const uint8_t *folded, size_t count, uint8_t *out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -7,6 +7,7 @@
 // the caller's. No kernel allocates.
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 // Random zeroing of elements with a fixed mask: element `index` under `key` is kept where its hash is at least
@@ -157,6 +158,11 @@ const kernel_table *kernels_double(instruction_set wanted);
 // operands in registers; 0 where the processor has no such instructions. `sum` is added to, so that the work is not empty.
 double ceiling_multiply_add(long rounds, double *sum);
 double ceiling_bfloat16(long rounds, double *sum);
+
+// MinHash: minima[i] = min(minima[i], multipliers[i] * low + high) over the low and high halves of all shingles, modulo
+// 2^32. `hashes` is a multiple of 16.
+void pkm_minhash_update(const uint64_t *shingles, size_t count, const uint32_t *multipliers, uint32_t *minima,
+                        size_t hashes);
 
 // Counting sort of reads by slot, stable. counts: slots + 1 zeros in; out: touched slots ascending, the first read of
 // each in `starts` (touched + 1 entries), reads in `order`. Returns the number of touched slots. counts is zeroed again.

@@ -76,6 +76,11 @@ package struct DocumentBatch: Sendable {
   /// Bytes of text in all documents together.
   package var textBytes: Int { ranges.reduce(0) { $0 + $1.count } }
 
+  /// Whether a document is empty: nothing but ASCII white space.
+  package func isBlank(at index: Int) -> Bool {
+    bytes.withUnsafeBytes { Bytes.isBlank($0[ranges[index]]) }
+  }
+
   /// Calls `body(index, text)` for each document in order.
   ///
   /// The text must not leave the call.
