@@ -34,7 +34,7 @@ struct StageCommand {
   ]
 
   /// Options that name a file whose content decides the result.
-  private static let fileOptions: Set<String> = ["tokenizer", "codes", "vocab", "counts"]
+  private static let fileOptions: Set<String> = ["tokenizer", "codes", "vocab", "counts", "extend"]
 
   private struct OptionInfo {
     let isFlag: Bool
