@@ -38,14 +38,16 @@ let package = Package(
     .target(
       name: "CSimdjson", cxxSettings: cxx, linkerSettings: [.linkedLibrary("simdjson")]),
     .target(name: "CBLAS", cSettings: kernels, linkerSettings: [.linkedLibrary("dl")]),
+    .target(name: "COneDNN", cSettings: kernels, linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CKernels", cSettings: kernels, linkerSettings: [.linkedLibrary("m")]),
+    .target(name: "CPreTokens", cSettings: kernels),
 
     .target(
       name: "Support", dependencies: ["CZstd", "CZlib", "CXXHash", "CCrypto"], swiftSettings: swift),
     .target(name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson"], swiftSettings: swift),
-    .target(name: "Tokenization", dependencies: ["Support"], swiftSettings: swift),
+    .target(name: "Tokenization", dependencies: ["Support", "CPreTokens"], swiftSettings: swift),
     .target(name: "Shards", dependencies: ["Support"], swiftSettings: swift),
-    .target(name: "Model", dependencies: ["Support", "CKernels", "CBLAS"], swiftSettings: swift),
+    .target(name: "Model", dependencies: ["Support", "CKernels", "CBLAS", "COneDNN"], swiftSettings: swift),
     .target(
       name: "Training", dependencies: ["Model", "Shards", "Tokenization", "Support"],
       swiftSettings: swift),
@@ -67,7 +69,7 @@ let package = Package(
       name: "CorpusTests", dependencies: ["Corpus", "Support", "CICU"], resources: [.copy("Fixtures")],
       swiftSettings: swift),
     .testTarget(
-      name: "TokenizationTests", dependencies: ["Tokenization"], resources: [.copy("Fixtures")],
+      name: "TokenizationTests", dependencies: ["Tokenization", "CPreTokens"], resources: [.copy("Fixtures")],
       swiftSettings: swift),
     .testTarget(name: "ShardsTests", dependencies: ["Shards", "Support"], swiftSettings: swift),
     .testTarget(name: "ModelTests", dependencies: ["Model", "Support", "CKernels"], swiftSettings: swift),

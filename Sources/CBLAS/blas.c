@@ -61,14 +61,14 @@ const char *blas_description(void) { return config ? config() : "not OpenBLAS"; 
 
 enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 };
 
-void blas_sgemm(bool transpose_a, bool transpose_b, int m, int n, int k, float alpha, const float *a, int lda,
-                const float *b, int ldb, float beta, float *c, int ldc) {
-  sgemm(ROW_MAJOR, transpose_a ? TRANSPOSE : NO_TRANSPOSE, transpose_b ? TRANSPOSE : NO_TRANSPOSE, m, n, k, alpha, a,
-        lda, b, ldb, beta, c, ldc);
+void blas_sgemm(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
+                const void *b, long ldb, double beta, void *c, long ldc) {
+  sgemm(ROW_MAJOR, transpose_a ? TRANSPOSE : NO_TRANSPOSE, transpose_b ? TRANSPOSE : NO_TRANSPOSE, (int)m, (int)n,
+        (int)k, (float)alpha, a, (int)lda, b, (int)ldb, (float)beta, c, (int)ldc);
 }
 
-void blas_dgemm(bool transpose_a, bool transpose_b, int m, int n, int k, double alpha, const double *a, int lda,
-                const double *b, int ldb, double beta, double *c, int ldc) {
-  dgemm(ROW_MAJOR, transpose_a ? TRANSPOSE : NO_TRANSPOSE, transpose_b ? TRANSPOSE : NO_TRANSPOSE, m, n, k, alpha, a,
-        lda, b, ldb, beta, c, ldc);
+void blas_dgemm(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
+                const void *b, long ldb, double beta, void *c, long ldc) {
+  dgemm(ROW_MAJOR, transpose_a ? TRANSPOSE : NO_TRANSPOSE, transpose_b ? TRANSPOSE : NO_TRANSPOSE, (int)m, (int)n,
+        (int)k, alpha, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
 }

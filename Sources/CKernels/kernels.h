@@ -1,4 +1,4 @@
-// All kernels of one precision, and their table.
+// All kernels of one precision and instruction set, and their table.
 #include "precision.h"
 
 #include "elements.h"
@@ -7,6 +7,7 @@
 #include "loss.h"
 #include "memory.h"
 #include "optimizer.h"
+#include "product.h"
 
 static const kernel_table table = {
     .add = add,
@@ -38,4 +39,7 @@ static const kernel_table table = {
     .accumulate_mass = accumulate_mass,
     .adam = adam,
     .adam_rows = adam_rows,
+    .product = product,
+    .to_bfloat16 = to_bfloat16_rows,
+    .round = round_rows,
 };

@@ -1,5 +1,5 @@
 // What every kernel source needs, for one precision: `real`, its elementary functions, and the attributes.
-// The including file defines REAL_IS_FLOAT as 1 or 0.
+// The including file defines REAL_IS_FLOAT as 1 or 0, and sets the instruction set of all that follows.
 #pragma once
 #include <float.h>
 #include <math.h>
@@ -9,11 +9,7 @@
 
 #include "CKernels.h"
 
-#if defined(__x86_64__)
-#define KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) static
-#else
 #define KERNEL static
-#endif
 #define INLINE static inline __attribute__((always_inline))
 // At the head of a kernel whose sums may be taken in any fixed order.
 #define VECTOR_SUMS _Pragma("clang fp reassociate(on) contract(fast)")

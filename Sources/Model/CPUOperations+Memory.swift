@@ -5,7 +5,8 @@ extension CPUOperations {
     weights: Matrix<Scalar>
   ) {
     precondition(queries.columns == shape.heads * shape.queryDimension && weights.columns == shape.reads)
-    let kernels = kernels
+    // Scores are float32 whatever the precision: in 16 bits many would tie.
+    let kernels = kernels, gemm = products.exact
     let n = shape.subkeys, half = shape.half
     let block = 256, blocks = (queries.rows + block - 1) / block
     // Scores of one block of rows and one head stay in a core's cache.
@@ -17,7 +18,7 @@ extension CPUOperations {
       let first = task / shape.heads * block, rows = min(block, queries.rows - first)
       let scores = spaces.base + worker * spaces.stride
       for side in 0..<2 {
-        Scalar.gemm(
+        gemm(
           false, true, rows, n, half, 1,
           queries.pointer + first * queries.stride + head * shape.queryDimension + side * half,
           queries.stride,

@@ -1,23 +1,25 @@
-import CBLAS
 import CKernels
 import Support
 
-/// The operations on the processor: OpenBLAS for products and our kernels for the rest, shared out over one worker pool.
+/// The operations on the processor: a library for products and our kernels for the rest, shared out over one worker pool.
 ///
 /// Work is always cut by the shape of the data and each piece is summed in a fixed order, so that results are the same
 /// for any number of threads.
 package struct CPUOperations<Scalar: Real>: Operations {
   package let pool: WorkerPool
   let scratch = WorkerScratch()
+  let kernels: kernel_table
+  let products: Products<Scalar>
 
-  package init(pool: WorkerPool) throws(Failure) {
-    if let problem = blas_load() {
-      throw Failure(.failed, String(cString: problem))
-    }
+  /// Throws if the library that `arithmetic` names is not installed.
+  package init(pool: WorkerPool, arithmetic: Arithmetic = Arithmetic()) throws(Failure) {
     self.pool = pool
+    products = try Products(arithmetic)
+    kernels = Scalar.kernels(arithmetic.instructions.cSet)
   }
 
-  var kernels: kernel_table { Scalar.kernels.pointee }
+  /// The products in use, in words.
+  package var description: String { products.description }
 
   // MARK: Sharing out
 
@@ -168,10 +170,4 @@ final class WorkerScratch: @unchecked Sendable {
     let elements = stride / MemoryLayout<T>.stride
     return (shared(type, elements * workers), elements)
   }
-}
-
-extension CPUOperations {
-  /// The BLAS in use, in its own words, and the family of kernels that it chose for this processor.
-  package static var blas: String { String(cString: blas_description()) }
-  package static var blasKernel: String { String(cString: blas_kernel()) }
 }

@@ -1,7 +1,8 @@
 import Foundation
 import Support
 
-/// Makes one dataset of several: their documents shuffled, part of `train` split off, packed into shards anew.
+/// Makes one dataset of several: their documents shuffled, part of `train` split off, what remains of it mixed in the
+/// proportions wanted, packed into shards anew.
 package struct DatasetRewriter {
   /// A share of the documents of `train` that becomes another split.
   package struct Share: Sendable, Equatable {
@@ -12,6 +13,9 @@ package struct DatasetRewriter {
   }
 
   package var shares: [Share] = []
+  /// Decides, from the tokens of `train` that each input has once other splits are split off, how many to take; nil
+  /// takes every document once.
+  package var mixture: (@Sendable (_ trainTokens: [Int]) throws -> DatasetMixture)?
   package var isShuffled = true
   package var seed: UInt64 = 1
   package var shardTokens: Int?
@@ -19,7 +23,7 @@ package struct DatasetRewriter {
   package var memory = 1 << 30
   package var threads = 1
   package var recipe: String?
-  /// Told the documents done, of all that are moved: each is moved twice when shuffled.
+  /// Told the documents done, of all that are moved: each is read, and when shuffled moved again.
   package var progress: ((_ done: Int, _ total: Int) -> Void)?
 
   package init() {}
@@ -52,33 +56,36 @@ package struct DatasetRewriter {
     splits += shares.map(\.split).filter { !splits.contains($0) }
     for split in splits { try writer.declare(split: split) }
 
-    let shards = inputs.flatMap(\.index.shards)
-    let documents = shards.reduce(0) { $0 + $1.documents }
+    let passes = try inputPasses(over: inputs)
+    let documents = zip(inputs, passes).reduce(0) { $0 + $1.0.documentCount * $1.1.count }
     var moved = 0
     func count() throws {
       moved += 1
       if moved & 0xff == 0 { try Interruption.check() }
       progress?(moved, isShuffled ? 2 * documents : documents)
     }
-    let bytes = shards.reduce(0) { $0 + $1.bytes }
     let shuffler =
       isShuffled
       ? DocumentShuffler(
-        totalBytes: bytes + documents * 64, memory: memory, seed: seed,
-        directory: writer.temporaryPath + ".shuffle")
+        totalBytes: zip(inputs, passes).reduce(documents * 64) { $0 + $1.0.plainBytes * $1.1.count },
+        memory: memory, seed: seed, directory: writer.temporaryPath + ".shuffle")
       : nil
-    for input in inputs {
-      for source in input.splits {
-        let reader = try EncodedDocumentReader(input, split: source)
-        while try reader.next({ encoded, row in
-          let split = source == "train" ? split(ofTrainDocument: encoded) : source
-          if let shuffler {
-            try shuffler.add(encoded, row: row, split: splits.firstIndex(of: split)!)
-          } else {
-            try writer.append(encoded: encoded, textBytes: row.textBytes, words: row.words, to: split)
-          }
-          try count()
-        }) {}
+    for (input, passes) in zip(inputs, passes) {
+      for var pass in passes {
+        for source in input.splits where source == "train" || pass.isFirst {
+          let reader = try EncodedDocumentReader(input, split: source)
+          while try reader.next({ encoded, row in
+            try count()
+            let split = source == "train" ? split(ofTrainDocument: encoded) : source
+            let isMixed = source == "train" && split == "train"
+            guard isMixed ? pass.takes(row.tokens) : pass.isFirst else { return }
+            if let shuffler {
+              try shuffler.add(encoded, row: row, split: splits.firstIndex(of: split)!)
+            } else {
+              try writer.append(encoded: encoded, textBytes: row.textBytes, words: row.words, to: split)
+            }
+          }) {}
+        }
       }
     }
     try shuffler?.drain { encoded, row, split in
@@ -86,6 +93,46 @@ package struct DatasetRewriter {
       try count()
     }
     return try writer.finish()
+  }
+
+  /// One reading of an input: of `train` all documents or a sample, of what goes to other splits everything in the first.
+  private struct Pass {
+    let isFirst: Bool
+    /// nil takes all.
+    var sampler: DocumentSampler?
+
+    mutating func takes(_ tokens: Int) -> Bool { sampler == nil || sampler!.takes(tokens) }
+  }
+
+  private func inputPasses(over inputs: [Dataset]) throws -> [[Pass]] {
+    guard let mixture else { return inputs.map { _ in [Pass(isFirst: true)] } }
+    let available = try inputs.map(trainTokens)
+    let quotas = try mixture(available).quotas
+    return zip(quotas, available).enumerated().map { number, tokens in
+      let (quota, available) = tokens
+      let whole = available == 0 ? 0 : quota / available
+      var passes = (0..<whole).map { Pass(isFirst: $0 == 0) }
+      let rest = quota - whole * available
+      if rest > 0 || whole == 0 {
+        passes.append(
+          Pass(
+            isFirst: whole == 0,
+            sampler: DocumentSampler(wanted: rest, of: available, seed: seed &+ UInt64(number))))
+      }
+      return passes
+    }
+  }
+
+  /// Tokens of the documents of `train` that stay there.
+  private func trainTokens(of input: Dataset) throws -> Int {
+    guard input.splits.contains("train") else { return 0 }
+    if shares.isEmpty { return try input.tokenCount(of: "train") }
+    var tokens = 0
+    let reader = try EncodedDocumentReader(input, split: "train")
+    while try reader.next({ encoded, row in
+      if split(ofTrainDocument: encoded) == "train" { tokens += row.tokens }
+    }) { try Interruption.check() }
+    return tokens
   }
 
   private func checkAgreement(_ inputs: [Dataset]) throws {
@@ -109,4 +156,9 @@ package struct DatasetRewriter {
       }
     }
   }
+}
+
+extension Dataset {
+  fileprivate var documentCount: Int { index.shards.reduce(0) { $0 + $1.documents } }
+  fileprivate var plainBytes: Int { index.shards.reduce(0) { $0 + $1.bytes } }
 }

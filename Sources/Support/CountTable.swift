@@ -8,9 +8,9 @@ import Foundation
 /// instead of jumping about in it. The order of ``forEachKey(_:)`` depends on the order of insertion; who needs another
 /// sorts, or drains.
 package struct CountTable: ~Copyable, @unchecked Sendable {
-  package struct ShortSlot {
-    package var key = ShortKey.free
-    package var count = 0
+  private struct ShortSlot {
+    var key = ShortKey.free
+    var count = 0
   }
   private struct LongSlot {
     var hash: UInt64 = 0
@@ -20,9 +20,9 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
     var count = 0
   }
 
-  package private(set) var short: UnsafeMutableBufferPointer<ShortSlot>
+  private var short: UnsafeMutableBufferPointer<ShortSlot>
   /// What leaves the top bits of a hash that name a slot.
-  package private(set) var shift: UInt64
+  private var shift: UInt64
   private var shortUsed = 0
   private var long: UnsafeMutableBufferPointer<LongSlot>
   private var longUsed = 0
@@ -57,10 +57,43 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
     shortUsed * 8 > short.count * 5 || longUsed * 3 > long.count || arenaUsed * 4 > arenaCapacity * 3
   }
 
+  /// Part of a text: a key that is not empty.
+  package struct Span {
+    package let start, end: Int
+
+    package init(start: Int, end: Int) {
+      self.start = start
+      self.end = end
+    }
+  }
+
+  /// Adds an occurrence of each of some keys, parts of `text`.
+  ///
+  /// All slots are asked for before the first is needed, so that the waits for memory overlap.
+  package mutating func add(_ spans: UnsafeBufferPointer<Span>, of text: UnsafeBufferPointer<UInt8>) {
+    guard let base = text.baseAddress else { return }
+    withUnsafeTemporaryAllocation(of: ShortKey.self, capacity: spans.count) { keys in
+      var found = 0
+      var touched = 0
+      for span in spans {
+        let length = span.end &- span.start
+        if length > ShortKey.maximumLength {
+          addLong(UnsafeRawBufferPointer(start: base + span.start, count: length), count: 1)
+          continue
+        }
+        let key = ShortKey(base + span.start, length: length, readable: text.count &- span.start)
+        touched &+= short[Int(truncatingIfNeeded: UInt64(truncatingIfNeeded: key.hash) &>> shift)].count
+        keys[found] = key
+        found &+= 1
+      }
+      withExtendedLifetime(touched) {}
+      for index in 0..<found { add(keys[index], count: 1) }
+    }
+  }
+
   /// Adds `count` occurrences of the key at `start`, which is not empty.
   ///
   /// `readable` bytes from `start` on may be read: 16 or more make it faster.
-  @inlinable @inline(__always)
   package mutating func add(_ start: UnsafePointer<UInt8>, length: Int, readable: Int, count: Int = 1) {
     if length <= ShortKey.maximumLength {
       add(ShortKey(start, length: length, readable: readable), count: count)
@@ -69,8 +102,8 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
     }
   }
 
-  @inlinable @inline(__always)
-  package mutating func add(_ key: ShortKey, count: Int) {
+  @inline(__always)
+  private mutating func add(_ key: ShortKey, count: Int) {
     let base = short.baseAddress!
     let mask = short.count &- 1
     var index = Int(truncatingIfNeeded: UInt64(truncatingIfNeeded: key.hash) &>> shift)
@@ -158,7 +191,7 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
   }
 
   /// Puts a new key into the free slot `index`.
-  @inline(never) package mutating func insert(_ key: ShortKey, count: Int, at index: Int) {
+  @inline(never) private mutating func insert(_ key: ShortKey, count: Int, at index: Int) {
     short[index] = ShortSlot(key: key, count: count)
     shortUsed += 1
     // Keys that come in the order of their hashes crowd one part of the table long before it is full.
@@ -180,7 +213,7 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
     old.deallocate()
   }
 
-  @inline(never) package mutating func addLong(_ key: UnsafeRawBufferPointer, count: Int) {
+  @inline(never) private mutating func addLong(_ key: UnsafeRawBufferPointer, count: Int) {
     let hash = Hashing.xxh3(key)
     var index = longIndex(hash)
     while long[index].length != 0 {

@@ -1,22 +1,22 @@
 /// What a pre-tokenizer needs to know about a character.
-enum CharacterClass {
-  static let other: UInt8 = 0
+package enum CharacterClass {
+  package static let other: UInt8 = 0
   /// `\s`: the property White_Space.
-  static let space: UInt8 = 1
+  package static let space: UInt8 = 1
   /// `\p{N}`.
-  static let number: UInt8 = 2
+  package static let number: UInt8 = 2
   /// `\p{M}`.
-  static let mark: UInt8 = 3
+  package static let mark: UInt8 = 3
   /// `\p{Lu}` and `\p{Lt}`.
-  static let upper: UInt8 = 4
+  package static let upper: UInt8 = 4
   /// `\p{Ll}`.
-  static let lower: UInt8 = 5
+  package static let lower: UInt8 = 5
   /// `\p{Lm}` and `\p{Lo}`.
-  static let caseless: UInt8 = 6
+  package static let caseless: UInt8 = 6
 
-  @inline(__always) static func isLetter(_ value: UInt8) -> Bool { value >= upper }
+  @inline(__always) package static func isLetter(_ value: UInt8) -> Bool { value >= upper }
   /// Neither white space, letter nor number.
-  @inline(__always) static func isOther(_ value: UInt8) -> Bool { value == other || value == mark }
+  @inline(__always) package static func isOther(_ value: UInt8) -> Bool { value == other || value == mark }
 }
 
 /// The class of every code point of Unicode 16.0, one byte each: the version that `tokenizers` 0.23 and
@@ -50,12 +50,12 @@ package enum CharacterClasses {
 ///
 /// A byte that is not part of a well-formed UTF-8 sequence (Unicode, table 3-7) is a character of its own of
 /// class `other`, so nothing is lost and nothing fails.
-struct ClassifiedText {
-  let bytes: UnsafePointer<UInt8>
-  let count: Int
+package struct ClassifiedText {
+  package let bytes: UnsafePointer<UInt8>
+  package let count: Int
   let classes: UnsafePointer<UInt8>
 
-  init(_ text: UnsafeBufferPointer<UInt8>) {
+  package init(_ text: UnsafeBufferPointer<UInt8>) {
     // An empty buffer may have no address; the pointer is never read then.
     bytes = text.baseAddress ?? CharacterClasses.table
     count = text.count
@@ -63,7 +63,7 @@ struct ClassifiedText {
   }
 
   /// Class and length in bytes of the character at `index`, which is below `count`.
-  @inline(__always) func character(at index: Int) -> (kind: UInt8, length: Int) {
+  @inline(__always) package func character(at index: Int) -> (kind: UInt8, length: Int) {
     let first = bytes[index]
     if first < 0x80 { return (classes[Int(first)], 1) }
     return longCharacter(at: index, first)

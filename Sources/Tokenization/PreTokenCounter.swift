@@ -27,17 +27,23 @@ package final class PreTokenCounter: @unchecked Sendable {
   private final class Table {
     var counts = CountTable()
 
-    func count(_ text: UnsafeBufferPointer<UInt8>, _ preTokenizer: PreTokenizer) {
-      Self.count(text, preTokenizer, into: &counts)
-    }
+    /// The pre-tokens found and not yet counted.
+    private let spans = UnsafeMutableBufferPointer<CountTable.Span>.allocate(capacity: 256)
 
-    private static func count(
-      _ text: UnsafeBufferPointer<UInt8>, _ preTokenizer: PreTokenizer, into table: inout CountTable
-    ) {
-      guard let base = text.baseAddress else { return }
+    deinit { spans.deallocate() }
+
+    func count(_ text: UnsafeBufferPointer<UInt8>, _ preTokenizer: PreTokenizer) {
+      let spans = spans
+      var found = 0
       preTokenizer.forEachPreToken(in: text) { start, end in
-        table.add(base + start, length: end &- start, readable: text.count &- start)
+        spans[found] = CountTable.Span(start: start, end: end)
+        found &+= 1
+        if found == spans.count {
+          counts.add(UnsafeBufferPointer(spans), of: text)
+          found = 0
+        }
       }
+      counts.add(UnsafeBufferPointer(rebasing: spans[..<found]), of: text)
     }
   }
 

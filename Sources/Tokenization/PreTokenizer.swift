@@ -1,3 +1,4 @@
+import CPreTokens
 import Support
 
 /// How a text is cut into pre-tokens, the pieces inside which BPE merges.
@@ -43,43 +44,36 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
   /// Calls `body(start, end)` for each pre-token in order; none is empty.
   @inline(__always)
   func forEachPreToken(in text: UnsafeBufferPointer<UInt8>, _ body: (_ start: Int, _ end: Int) -> Void) {
-    let classified = ClassifiedText(text)
-    var start = 0
+    guard let base = text.baseAddress, !text.isEmpty else { return }
+    guard let kernel else { return body(0, text.count) }
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: text.count / 64 + 1) { starts in
+      pkm_pre_token_starts(kernel, base, text.count, CharacterClasses.table, starts.baseAddress!)
+      let skipsSeparators = self == .words
+      // The first bit begins the first pre-token, every other one ends one.
+      starts[0] &= ~1
+      var start = 0
+      for (index, word) in starts.enumerated() {
+        var bits = word
+        while bits != 0 {
+          let end = index << 6 | bits.trailingZeroBitCount
+          bits &= bits &- 1
+          if !(skipsSeparators && Self.isWordSeparator(base[start])) { body(start, end) }
+          start = end
+        }
+      }
+    }
+  }
+
+  /// The pattern's number in the kernel that finds the starts; nil for ``none``.
+  private var kernel: Int32? {
     switch self {
-    case .gpt2:
-      while start < text.count {
-        let end = GPT2Pattern.end(of: start, in: classified)
-        body(start, end)
-        start = end
-      }
-    case .cl100k, .llama3:
-      let keepsFinalSpace = self == .cl100k
-      while start < text.count {
-        let end = CL100KPattern.end(of: start, in: classified, keepsFinalSpace: keepsFinalSpace)
-        body(start, end)
-        start = end
-      }
-    case .o200k:
-      while start < text.count {
-        let end = O200KPattern.end(of: start, in: classified)
-        body(start, end)
-        start = end
-      }
-    case .whitespace:
-      while start < text.count {
-        let end = WhitespacePattern.end(of: start, in: classified)
-        body(start, end)
-        start = end
-      }
-    case .none: if text.count > 0 { body(0, text.count) }
-    case .words:
-      while start < text.count {
-        while start < text.count && Self.isWordSeparator(text[start]) { start += 1 }
-        var end = start
-        while end < text.count && !Self.isWordSeparator(text[end]) { end += 1 }
-        if end > start { body(start, end) }
-        start = end
-      }
+    case .gpt2: Int32(PKM_PATTERN_GPT2)
+    case .cl100k: Int32(PKM_PATTERN_CL100K)
+    case .llama3: Int32(PKM_PATTERN_LLAMA3)
+    case .o200k: Int32(PKM_PATTERN_O200K)
+    case .whitespace: Int32(PKM_PATTERN_WHITESPACE)
+    case .words: Int32(PKM_PATTERN_WORDS)
+    case .none: nil
     }
   }
 

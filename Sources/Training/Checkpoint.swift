@@ -88,7 +88,8 @@ package struct Checkpoint {
 
   /// Writes a checkpoint, points `latest` at it and removes all but the `keep` newest.
   package static func write(
-    run: String, model: LanguageModel, optimizer: Optimizer, recipe: TrainingRecipe, state: State,
+    run: String, model: LanguageModel, optimizer: LanguageModelOptimizer, recipe: TrainingRecipe,
+    state: State,
     tokenizerJSON: [UInt8], keep: Int
   ) throws {
     let digits = String(state.step)
@@ -131,9 +132,16 @@ package struct Checkpoint {
 
 extension Checkpoint {
   /// The untrained model of the checkpoint's configuration and seed, for evaluation and generation.
-  package func makeModel(threads: Int, maximumSequences: Int) throws -> LanguageModel {
+  ///
+  /// It computes in the precision that it was trained in.
+  package func makeModel(
+    threads: Int, library: Arithmetic.Library? = nil, maximumSequences: Int
+  ) throws -> LanguageModel {
     try LanguageModel(
-      recipe.model, device: CPUOperations(pool: WorkerPool(threads: threads)),
+      recipe.model,
+      device: CPUOperations(
+        pool: WorkerPool(threads: threads),
+        arithmetic: Arithmetic(precision: recipe.train.precision, library: library)),
       batch: (maximumSequences, recipe.model.context), training: false, seed: recipe.train.seed)
   }
 }

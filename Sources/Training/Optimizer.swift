@@ -3,25 +3,26 @@ import Model
 import Support
 
 package typealias LanguageModel = Transformer<CPUOperations<Float>>
+package typealias LanguageModelOptimizer = Optimizer<CPUOperations<Float>>
 
 /// Adam for the dense parameters and lazy Adam for the values of the memories, with the moments they keep.
 ///
 /// Dense: β and ε of the recipe, rate of the schedule. Values: β 0.9 and 0.999, ε 1e-8, constant rate, and only the rows read
 /// in the step are touched; rows not read keep their moments undecayed, and the bias correction counts all steps
 /// (Lample et al. 2019, section 4.1, trained with PyTorch's SparseAdam semantics).
-package final class Optimizer {
+package final class Optimizer<Device: Operations> where Device.Scalar == Float {
   /// First and second moment of one parameter, the shape of its value.
   private struct Moments {
     let first: UnsafeMutableBufferPointer<Float>
     let second: UnsafeMutableBufferPointer<Float>
   }
 
-  private let model: LanguageModel
+  private let model: Transformer<Device>
   private let moments: [Moments]
   /// Updates made so far, over all resumptions.
   package private(set) var updates = 0
 
-  package init(_ model: LanguageModel) {
+  package init(_ model: Transformer<Device>) {
     self.model = model
     moments = model.parameters.map {
       Moments(first: Self.zeros($0.value.count), second: Self.zeros($0.value.count))

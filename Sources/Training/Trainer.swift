@@ -18,7 +18,7 @@ package final class Trainer {
   private let datasetDigest: String
 
   private let model: LanguageModel
-  private let optimizer: Optimizer
+  private let optimizer: LanguageModelOptimizer
   private var loader: BatchLoader
   private let metrics: MetricsLog
   private let lock: FileLock
@@ -31,7 +31,7 @@ package final class Trainer {
   /// or if another process works in the directory.
   package init(
     recipe given: TrainingRecipe, dataset datasetPath: String, split: String, evaluationSplit: String?,
-    directory: String, resume: Bool, threads: Int, isQuiet: Bool
+    directory: String, resume: Bool, threads: Int, library: Arithmetic.Library? = nil, isQuiet: Bool
   ) throws {
     var recipe = given
     dataset = try Dataset(datasetPath)
@@ -60,7 +60,10 @@ package final class Trainer {
 
     let train = recipe.train
     model = try LanguageModel(
-      recipe.model, device: CPUOperations(pool: WorkerPool(threads: threads)),
+      recipe.model,
+      device: CPUOperations(
+        pool: WorkerPool(threads: threads),
+        arithmetic: Arithmetic(precision: train.precision, library: library)),
       batch: (train.sequencesAtOnce, recipe.model.context), training: true,
       microBatches: train.batch / train.sequencesAtOnce, seed: train.seed)
     optimizer = Optimizer(model)
@@ -232,7 +235,7 @@ package final class Trainer {
     let values = model.parameters.map(\.value.count).reduce(0, +) - dense
     let available = (try? dataset.totals(of: split).tokens) ?? 0
     return "model: \(Self.scaled(dense)) dense parameters, \(Self.scaled(values)) in memory values; "
-      + "data: \(Self.scaled(available)) tokens in split \(split)"
+      + "data: \(Self.scaled(available)) tokens in split \(split); products: \(model.device.description)"
   }
 
   private static func scaled(_ count: Int) -> String {

@@ -6,16 +6,14 @@ import Support
 ///
 /// Every key has a default.
 package struct TrainingConfiguration: Codable, Sendable, Equatable {
-  /// Arithmetic of forward and backward.
-  package enum Precision: String, Codable, Sendable { case fp32 }
-
   /// Sequences a step.
   package var batch = 8
   /// Sequences computed at once, nil for the whole batch; a step accumulates `batch / microBatch` of them.
   package var microBatch: Int?
   /// Optimizer steps in all.
   package var steps = 1000
-  package var precision = Precision.fp32
+  /// Of the products of forward and backward.
+  package var precision = Arithmetic.Precision.fp32
   /// Peak learning rate of everything but the values.
   package var lr = 2.5e-4
   /// Steps of linear warm-up.

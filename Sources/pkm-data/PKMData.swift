@@ -14,7 +14,7 @@ struct PKMData: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       Normalize.self, Dedup.self, CountWords.self, LearnBPE.self, Encode.self, Decode.self, Shard.self, Inspect.self,
-      Verify.self, Run.self,
+      Verify.self, Export.self, Import.self, Run.self,
     ])
 
   static func main() { runAsTool() }

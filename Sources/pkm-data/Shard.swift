@@ -6,13 +6,22 @@ import Support
 
 struct Shard: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "shard", abstract: "Shuffle, split and merge datasets.",
+    commandName: "shard", abstract: "Shuffle, split, mix and merge datasets.",
     discussion: """
       Documents are put in a random order over all inputs and packed into shards anew. --split moves a share of the \
       documents of the split train to other splits, decided by a hash of the document; other splits of the inputs keep \
       their names.
 
-      EXAMPLE: pkm-data shard encoded/ -o shards/ --split valid=0.01,test=0.01
+      The split train can be mixed: --weights gives the shares of the inputs in the result, in their order, --epochs how \
+      often each is taken, --tokens how large the result may be. A dataset that has too few tokens is taken again from \
+      its beginning, the last time a random sample of its documents; documents are never cut. --weights without --tokens \
+      makes the largest result in which nothing is repeated. A document that is taken twice is in train twice and in no \
+      other split.
+
+      EXAMPLES:
+        pkm-data shard encoded/ -o shards/ --split valid=0.01,test=0.01
+        pkm-data shard web/ books/ -o mixed/ --weights 0.7,0.3 --tokens 10B
+        pkm-data shard web/ books/ -o mixed/ --epochs 1,2.5
       """)
 
   @Argument(help: ArgumentHelp("Dataset directories with one tokenizer.", valueName: "dataset"))
@@ -24,6 +33,15 @@ struct Shard: ParsableCommand {
   @Option(
     help: ArgumentHelp("Shares of train to split off, as in valid=0.01,test=0.01.", valueName: "shares"))
   var split: SplitShares?
+
+  @Option(help: ArgumentHelp("Shares of the inputs in train, as in 0.7,0.3.", valueName: "numbers"))
+  var weights: NumberList?
+
+  @Option(help: ArgumentHelp("How often each input is taken, as in 1,2.5.", valueName: "numbers"))
+  var epochs: NumberList?
+
+  @Option(help: ArgumentHelp("The most tokens of train: 10B, 300M, 50000.", valueName: "count"))
+  var tokens: TokenCount?
 
   @Option(help: ArgumentHelp("Uncompressed size of a shard.", valueName: "size"))
   var shardSize = ByteSize(argument: "256M")!
@@ -38,6 +56,14 @@ struct Shard: ParsableCommand {
 
   func validate() throws {
     if inputs.isEmpty { throw ValidationError("Give at least one dataset directory") }
+    if weights != nil && epochs != nil { throw ValidationError("Give --weights or --epochs, not both") }
+    if epochs != nil && tokens != nil { throw ValidationError("--tokens goes with --weights or alone") }
+    for (name, list) in [("weights", weights), ("epochs", epochs)] {
+      if let list, list.numbers.count != inputs.count {
+        throw ValidationError(
+          "--\(name) has \(list.numbers.count) numbers for \(inputs.count) datasets")
+      }
+    }
   }
 
   func run() throws {
@@ -46,6 +72,7 @@ struct Shard: ParsableCommand {
     let progress = Progress("shard", unit: " documents", isQuiet: options.quiet)
     var rewriter = DatasetRewriter()
     rewriter.shares = split?.shares ?? []
+    rewriter.mixture = mixture(of: datasets)
     rewriter.isShuffled = !noShuffle
     rewriter.seed = options.seed
     rewriter.shardTokens = max(1, shardSize.bytes / (datasets.first?.index.tokenBytes ?? 2))
@@ -71,10 +98,29 @@ struct Shard: ParsableCommand {
     try options.report(summary, since: started)
   }
 
+  private func mixture(of datasets: [Dataset]) -> (@Sendable ([Int]) throws -> DatasetMixture)? {
+    guard weights != nil || epochs != nil || tokens != nil else { return nil }
+    let (weights, epochs, budget) = (weights?.numbers, epochs?.numbers, tokens?.count)
+    let paths = inputs
+    return { available in
+      for (path, tokens) in zip(paths, zip(available, weights ?? epochs ?? available.map { _ in 0 }))
+      where tokens.0 == 0 && tokens.1 > 0 {
+        throw Failure(
+          .usage, "there are no tokens of train to take", file: path, remedy: "Give it the number 0")
+      }
+      if let weights { return DatasetMixture(weights: weights, tokens: available, budget: budget) }
+      if let epochs { return DatasetMixture(epochs: epochs, tokens: available) }
+      return DatasetMixture(budget: budget!, tokens: available)
+    }
+  }
+
   /// What made the inputs, then this command; without paths, which mean nothing elsewhere.
   private func recipe(of inputs: [Dataset]) -> String {
     var line = "shard --seed \(options.seed) --shard-size \(shardSize.bytes)"
     if let split { line += " --split \(split.text)" }
+    if let weights { line += " --weights \(weights.text)" }
+    if let epochs { line += " --epochs \(epochs.text)" }
+    if let tokens { line += " --tokens \(tokens.count)" }
     if noShuffle { line += " --no-shuffle" }
     var lines: [String] = []
     for recipe in inputs.compactMap(\.index.recipe) where !lines.contains(recipe) { lines.append(recipe) }
@@ -101,5 +147,36 @@ struct SplitShares: ExpressibleByArgument, Sendable {
     }
     guard shares.reduce(0, { $0 + $1.share }) < 1 else { return nil }
     self.shares = shares
+  }
+}
+
+/// `0.7,0.3`: numbers that are not negative, one of them positive.
+struct NumberList: ExpressibleByArgument, Sendable {
+  let text: String
+  let numbers: [Double]
+
+  init?(argument: String) {
+    text = argument
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
+    numbers = parts.compactMap { Double($0.trimmingCharacters(in: .whitespaces)) }
+    guard numbers.count == parts.count, numbers.allSatisfy({ (0...1e6).contains($0) }),
+      numbers.contains(where: { $0 > 0 })
+    else { return nil }
+  }
+}
+
+/// A number of tokens as people write it: `10B`, `1.5M`, `50000`; suffixes are decimal.
+struct TokenCount: ExpressibleByArgument, Sendable {
+  let count: Int
+
+  init?(argument: String) {
+    var digits = argument.uppercased()
+    var scale = 1.0
+    if let last = digits.last, let power = ["K", "M", "B", "T"].firstIndex(of: String(last)) {
+      scale = pow(1000, Double(power + 1))
+      digits.removeLast()
+    }
+    guard let value = Double(digits), value * scale >= 1, value * scale < 1e15 else { return nil }
+    count = Int((value * scale).rounded())
   }
 }

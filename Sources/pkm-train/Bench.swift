@@ -7,14 +7,16 @@ import Training
 
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measure the speed of the operations on this machine.",
+    abstract: "Show where the time of a training step goes, against what the machine can do.",
     discussion: """
-      Prints which BLAS kernel is in use, then for each operation at the shapes of the recipe's model the median time of one \
-      call, floating-point operations or bytes a second where they say something, and at last a whole training step.
+      Measures what the processor and the memory can do at best, then runs training steps of the recipe's model on ids \
+      with the frequencies of text. For each operation and shape: calls and milliseconds a step, its share of the step, \
+      floating-point operations of products or bytes moved a second, and the share of the machine's ceiling that this is. \
+      Bytes that the caches hold can pass the ceiling of memory.
 
       EXAMPLES
-        pkm-train bench --config pipelines/novels.yaml
-        pkm-train bench --config pipelines/novels.yaml --set model.memory.subkeys=512 --threads 1
+        pkm-train bench --config pipelines/bench-s.yaml
+        pkm-train bench --config pipelines/bench-l.yaml --set train.precision=bf16 --blas onednn --steps 3
       """)
 
   @Option(
@@ -28,11 +30,12 @@ struct Bench: ParsableCommand {
   var settings: [String] = []
 
   @Option(help: ArgumentHelp("Size of the vocabulary.", valueName: "n"))
-  var vocabulary = 8257
+  var vocabulary = 16000
 
-  @Option(help: ArgumentHelp("Calls measured of each operation, after one that is not.", valueName: "n"))
-  var repetitions = 7
+  @Option(help: ArgumentHelp("Steps measured, after two that are not.", valueName: "n"))
+  var steps = 5
 
+  @OptionGroup var engine: EngineOptions
   @OptionGroup var options: RunOptions
 
   func run() throws {
@@ -40,24 +43,70 @@ struct Bench: ParsableCommand {
     var recipe = try RecipeFile.load(config, settings: settings)
     recipe.model.vocabularySize = vocabulary
     try recipe.model.validate()
-    let device = try CPUOperations<Float>(pool: WorkerPool(threads: options.threadCount))
-    print("BLAS: \(CPUOperations<Float>.blas), kernel \(CPUOperations<Float>.blasKernel)")
+    let pool = WorkerPool(threads: options.threadCount)
+    let ceilings = try MachineCeilings(pool)
+    let products = try CPUOperations<Float>(
+      pool: pool, arithmetic: Arithmetic(precision: recipe.train.precision, library: engine.library)
+    ).description
+    print("products: \(products)")
     print(
-      "threads: \(options.threadCount); tokens a micro-batch: "
-        + "\(recipe.train.sequencesAtOnce * recipe.model.context); float32\n")
-    let results = try OperationBenchmark(
-      recipe.model, sequences: recipe.train.sequencesAtOnce, device: device, repetitions: repetitions
-    ).run()
+      String(
+        format:
+          "ceilings of %d threads: float32 %.0f GFLOP/s, bfloat16 %.0f GFLOP/s, memory in order %.1f GB/s, random rows of 4 KiB %.1f GB/s",
+        options.threadCount, ceilings.float32 / 1e9, ceilings.bfloat16 / 1e9, ceilings.stream / 1e9,
+        ceilings.randomRows / 1e9))
+    let result = try StepBenchmark(recipe, pool: pool, library: engine.library, steps: steps)
+    print(
+      "\n" + Self.pad("operation", 30) + Self.pad("shape", 36)
+        + "calls        ms      %    GFLOP/s   GB/s  of ceiling")
+    let isHalf = recipe.train.precision == .bf16 && ceilings.bfloat16 > 0
+    for entry in result.operations { print(Self.line(entry, of: result.mean, ceilings, isHalf: isHalf)) }
+    let flops = result.operations.reduce(0) { $0 + $1.flops }
+    let ceiling = isHalf ? ceilings.bfloat16 : ceilings.float32
+    print(
+      String(
+        format:
+          "\nstep: %.1f ms (%.1f to %.1f, %d steps), %.0f tokens/s; %.1f %% of it in the operations above; products %.0f GFLOP/s over the whole step",
+        1e3 * result.seconds, 1e3 * result.fastest, 1e3 * result.slowest, result.steps,
+        Double(result.tokens) / result.seconds, 100 * result.accounted, flops / result.seconds / 1e9)
+        + (ceiling > 0
+          ? String(format: ", %.0f %% of the ceiling", 100 * flops / result.seconds / ceiling) : ""))
+    print(
+      String(
+        format: "evaluation: %.1f ms, %.0f tokens/s", 1e3 * result.evaluation,
+        Double(result.tokens) / result.evaluation))
+    print(String(format: "memory at most: %.0f MB", Double(Self.peakBytes) / 1e6))
     var summary = Summary()
-    for result in results {
-      var line = Self.pad(result.name, 40) + Self.pad(result.detail, 34)
-      line += String(format: "%9.3f ms", 1e3 * result.median)
-      if result.flops > 0 { line += String(format: "  %7.1f GFLOP/s", result.gigaflopsPerSecond) }
-      if result.bytes > 0 { line += String(format: "  %6.1f GB/s", result.gigabytesPerSecond) }
-      print(line)
-      summary[result.name] = .number(result.median)
-    }
+    summary["step_seconds"] = .number(result.seconds)
+    summary["tokens_per_second"] = .number(Double(result.tokens) / result.seconds)
+    summary["evaluation_tokens_per_second"] = .number(Double(result.tokens) / result.evaluation)
+    summary["accounted"] = .number(result.accounted)
+    summary["peak_bytes"] = .count(Self.peakBytes)
     try options.report(summary, since: started)
+  }
+
+  private static func line(
+    _ entry: OperationLog.Entry, of step: Double, _ ceilings: MachineCeilings, isHalf: Bool
+  ) -> String {
+    var line = pad(entry.name, 30) + pad(entry.detail, 36)
+    line += String(format: "%5d %9.2f %6.1f", entry.calls, 1e3 * entry.seconds, 100 * entry.seconds / step)
+    // What bounds an operation: the scores of the memory are float32 whatever the precision.
+    let flopCeiling = isHalf && !entry.name.hasPrefix("memory: lookup") ? ceilings.bfloat16 : ceilings.float32
+    let flopRate = entry.flops / entry.seconds, byteRate = entry.bytes / entry.seconds
+    line += entry.flops > 0 ? String(format: "  %9.1f", flopRate / 1e9) : String(repeating: " ", count: 11)
+    line += entry.bytes > 0 ? String(format: " %6.1f", byteRate / 1e9) : String(repeating: " ", count: 7)
+    if entry.flops > 0, flopCeiling > 0 {
+      line += String(format: "  %3.0f %% of products", 100 * flopRate / flopCeiling)
+    } else if entry.bytes > 0 {
+      line += String(format: "  %3.0f %% of memory", 100 * byteRate / ceilings.stream)
+    }
+    return line
+  }
+
+  private static var peakBytes: Int {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return usage.ru_maxrss * 1024
   }
 
   private static func pad(_ text: String, _ width: Int) -> String {

@@ -38,6 +38,7 @@ struct Eval: ParsableCommand {
   @Option(help: ArgumentHelp("Windows scored at once.", valueName: "n"))
   var batch = 8
 
+  @OptionGroup var engine: EngineOptions
   @OptionGroup var options: RunOptions
 
   func validate() throws {
@@ -60,7 +61,8 @@ struct Eval: ParsableCommand {
       ?? ["test", "valid"].first { dataset.splits.contains($0) }
       .orThrow(Failure(.usage, "has no split test or valid: name one with --split", file: dataset.path))
 
-    let model = try checkpoint.makeModel(threads: options.threadCount, maximumSequences: batch)
+    let model = try checkpoint.makeModel(
+      threads: options.threadCount, library: engine.library, maximumSequences: batch)
     var summary = Summary()
     summary["checkpoint"] = .text(checkpoint.directory)
     summary["step"] = .count(checkpoint.state.step)

@@ -39,6 +39,7 @@ struct Generate: ParsableCommand {
   @Option(help: ArgumentHelp("Draw among the fewest tokens that hold this probability.", valueName: "p"))
   var topP = 1.0
 
+  @OptionGroup var engine: EngineOptions
   @OptionGroup var options: RunOptions
 
   func validate() throws {
@@ -53,7 +54,8 @@ struct Generate: ParsableCommand {
     let checkpoint = try Checkpoint(checkpoint)
     let encoder = BPEEncoder(try TokenizerFile.load(checkpoint.tokenizerPath))
     let tokenizer = encoder.tokenizer
-    let model = try checkpoint.makeModel(threads: options.threadCount, maximumSequences: 1)
+    let model = try checkpoint.makeModel(
+      threads: options.threadCount, library: engine.library, maximumSequences: 1)
     try checkpoint.restore(model)
     guard let endOfDocument = tokenizer.endOfDocument else {
       throw Failure(.badInput, "has no end-of-document token", file: checkpoint.tokenizerPath)

@@ -44,6 +44,7 @@ struct Train: ParsableCommand {
     ))
   var evalSplit: String?
 
+  @OptionGroup var engine: EngineOptions
   @OptionGroup var options: RunOptions
 
   func run() throws {
@@ -53,7 +54,7 @@ struct Train: ParsableCommand {
     let trainer = try Trainer(
       recipe: recipe, dataset: data, split: split, evaluationSplit: evalSplit, directory: output,
       resume: resume,
-      threads: options.threadCount, isQuiet: options.quiet)
+      threads: options.threadCount, library: engine.library, isQuiet: options.quiet)
     try options.report(try trainer.run(), since: started)
   }
 }

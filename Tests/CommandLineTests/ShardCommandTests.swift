@@ -34,6 +34,32 @@ import Testing
     #expect(try Dataset(scratch.path("small")).index.shards.allSatisfy { $0.bytes <= 10 << 10 })
   }
 
+  @Test func mixes() throws {
+    let scratch = try Scratch()
+    try SampleDataset.write(scratch.path("a"), seed: 1)
+    try SampleDataset.write(scratch.path("b"), documents: 100, seed: 2)
+    func shard(_ more: String...) throws -> Tool.Result {
+      try? FileManager.default.removeItem(atPath: scratch.path("out"))
+      return try Tool.data.run(
+        ["shard", scratch.path("a"), scratch.path("b"), "-o", scratch.path("out")] + more)
+    }
+    #expect(try shard("--weights", "0.5,0.5", "--tokens", "60K").status == 0)
+    let dataset = try Dataset(scratch.path("out"))
+    #expect((59_000...60_000).contains(try dataset.tokenCount(of: "train")))
+    #expect(dataset.index.recipe?.contains("--weights 0.5,0.5 --tokens 60000") == true)
+    #expect(try shard("--epochs", "1,3").status == 0)
+    #expect(try Dataset(scratch.path("out")).totals(of: "train").documents == 800)
+    for wrong in [
+      ["--weights", "1"], ["--weights", "0,0"], ["--weights", "1,x"], ["--epochs", "1,-1"],
+      ["--tokens", "many"],
+      ["--epochs", "1,1", "--weights", "1,1"],
+    ] {
+      let result = try Tool.data.run(
+        ["shard", scratch.path("a"), scratch.path("b"), "-o", scratch.path("no")] + wrong)
+      #expect(result.status == 64, "\(wrong)")
+    }
+  }
+
   @Test func refusals() throws {
     let scratch = try Scratch()
     try SampleDataset.write(scratch.path("a"))

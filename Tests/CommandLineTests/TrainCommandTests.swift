@@ -119,6 +119,38 @@ import Testing
     #expect(latest.hasPrefix("step-") && latest != "step-00000000\n")
   }
 
+  /// Lower precision and another library are a setting and a flag, and the log names what multiplies.
+  @Test func precisionAndLibraryAreChosen() throws {
+    _ = try makeDataset()
+    let result = try Tool.train(
+      "train", "--config", "recipe.yaml", "--data", "data", "-o", "run", "--set", "train.precision=bf16",
+      "--blas", "generic", in: scratch.url)
+    #expect(result.status == 0 && result.errors.contains("products: our own product, bfloat16"))
+    let eval = try Tool.train(
+      "eval", "--checkpoint", "run", "--split", "test", "--blas", "generic", in: scratch.url)
+    #expect(eval.status == 0, "\(eval.errors)")
+    let precision = try train("other", "--set", "train.precision=fp8")
+    #expect(precision.status == 64 && precision.errors.contains("precision"))
+    #expect(try train("other", "--blas", "mkl").status == 64)
+    // What was begun in one precision does not go on in another.
+    #expect(try train("run", "--resume").status == 64)
+  }
+
+  @Test func benchAccountsForTheStep() throws {
+    try scratch.write("recipe.yaml", recipe)
+    for precision in ["fp32", "bf16"] {
+      let result = try Tool.train(
+        "bench", "--config", "recipe.yaml", "--vocabulary", "2000", "--steps", "2", "--set", "model.dim=128",
+        "--set", "train.precision=\(precision)", "--summary", "bench.json", "--quiet", in: scratch.url)
+      #expect(result.status == 0, "\(result.errors)")
+      #expect(result.text.contains("memory: weighted sum") && result.text.contains("product a bᵀ"))
+      let summary = try #require(
+        try JSONSerialization.jsonObject(with: Data(scratch.read("bench.json").utf8)) as? [String: Any])
+      let accounted = try #require(summary["accounted"] as? Double)
+      #expect(accounted > 0.5 && accounted <= 1)
+    }
+  }
+
   @Test func wrongInputIsExplained() throws {
     _ = try makeDataset()
     let key = try train("run", "--set", "train.learning=1")

@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 import Model
 import Support
@@ -84,7 +85,7 @@ import Testing
     #expect(zip(gradient.touchedRows.rows.array, expected).allSatisfy { abs($0 - $1) < 1e-9 })
 
     let first: Matrix<Double> = matrix(1, 3) { _ in 9 }, second: Matrix<Double> = matrix(1, 3) { _ in 9 }
-    Double.kernels.pointee.product_top_backward(
+    Double.kernels(INSTRUCTION_SET_V4).product_top_backward(
       1, 3, 2, slots, weights.pointer, dWeights.pointer, 2, first.pointer, second.pointer, 3)
     #expect(zip(first.array, [3.5390147983, 0, -3.5390147983]).allSatisfy { abs($0 - $1) < 1e-9 })
     #expect(second.array.allSatisfy { abs($0) < 1e-15 })

@@ -12,12 +12,14 @@ import Testing
     var weights: [Float]
   }
 
-  static func choose(_ first: [Float], _ second: [Float], _ k: Int) -> Choice {
+  static func choose(
+    _ first: [Float], _ second: [Float], _ k: Int, instructions: instruction_set = INSTRUCTION_SET_V4
+  ) -> Choice {
     let n = first.count
     var choice = Choice(
       slots: .init(repeating: -1, count: k), scores: .init(repeating: 0, count: k),
       weights: .init(repeating: 0, count: k))
-    let kernels = Float.kernels.pointee
+    let kernels = Float.kernels(instructions)
     let scratch = UnsafeMutableRawPointer.allocate(
       byteCount: kernels.product_top_scratch(n, k), alignment: 64)
     defer { scratch.deallocate() }
@@ -74,6 +76,21 @@ import Testing
           #expect(choice.slots == expected.slots, "n \(n), k \(k)")
           #expect(choice.scores == expected.scores)
         }
+      }
+    }
+  }
+
+  /// Every instruction set chooses the same slots from the same sums.
+  @Test func instructionSetsAgree() {
+    var random = RandomGenerator(seed: 11)
+    for (n, k) in [(1, 1), (7, 3), (40, 12), (130, 32)] {
+      let first = (0..<n).map { _ in Float(random.below(5)) },
+        second = (0..<n).map { _ in Float(random.normal()) }
+      let best = Self.choose(first, second, k)
+      for instructions in [INSTRUCTION_SET_PLAIN, INSTRUCTION_SET_V3] {
+        let other = Self.choose(first, second, k, instructions: instructions)
+        #expect(other.slots == best.slots && other.scores == best.scores)
+        #expect(zip(other.weights, best.weights).allSatisfy { abs($0 - $1) < 1e-6 })
       }
     }
   }

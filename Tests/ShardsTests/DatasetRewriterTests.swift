@@ -94,4 +94,77 @@ import Testing
       failure { _ = try rewriter.write([inputs[0], inputs[0]], to: scratch.path("no")) }?.message
         .contains("given twice") == true)
   }
+
+  /// How often each document of an input is in train of the output.
+  private func copies(_ output: Dataset, _ documents: [TestDocument]) throws -> [Int] {
+    let counts = try readDocuments(output).reduce(into: [[UInt32]: Int]()) { $0[$1.tokens, default: 0] += 1 }
+    return documents.map { counts[$0.tokens, default: 0] }
+  }
+
+  private func tokens(_ documents: [TestDocument], _ copies: [Int]) -> Int {
+    zip(documents, copies).reduce(0) { $0 + ($1.0.tokens.count + 1) * $1.1 }
+  }
+
+  @Test(arguments: [true, false])
+  func mixing(isShuffled: Bool) throws {
+    let scratch = try Scratch()
+    let a = randomDocuments(600, vocabulary: 1000, seed: 1).filter { $0.tokens.count > 20 }
+    let b = randomDocuments(200, vocabulary: 1000, seed: 2).filter { $0.tokens.count > 20 }
+    try writeDataset(scratch.path("a"), a)
+    try writeDataset(scratch.path("b"), b)
+    try writeDataset(scratch.path("v"), Array(b[..<10]), split: "valid")
+    let inputs = try ["a", "b", "v"].map { try Dataset(scratch.path($0)) }
+    var rewriter = DatasetRewriter()
+    rewriter.isShuffled = isShuffled
+    func mix(_ name: String, _ mixture: @escaping @Sendable ([Int]) -> DatasetMixture) throws -> Dataset {
+      rewriter.mixture = mixture
+      _ = try rewriter.write(inputs, to: scratch.path(name))
+      #expect(try DatasetVerifier(verifying: scratch.path(name), threads: 2).problems.isEmpty)
+      return try Dataset(scratch.path(name))
+    }
+    let sizes = [tokens(a, a.map { _ in 1 }), tokens(b, b.map { _ in 1 })]
+    let longest = 401
+
+    let epochs = try mix("epochs") { DatasetMixture(epochs: [1, 2.5, 0], tokens: $0) }
+    #expect(try copies(epochs, a).allSatisfy { $0 == 1 })
+    let ofB = try copies(epochs, b)
+    #expect(ofB.allSatisfy { (2...3).contains($0) })
+    let half = tokens(b, ofB) - 2 * sizes[1]
+    #expect(half <= sizes[1] / 2 + 1 && half > sizes[1] / 2 - longest)
+    #expect(try readDocuments(epochs, "valid").count == 10)
+
+    // A quarter of a million tokens, of which b cannot give its half without repeating.
+    let weighted = try mix("weights") { DatasetMixture(weights: [1, 1, 0], tokens: $0, budget: 100_000) }
+    for (documents, size) in [(a, sizes[0]), (b, sizes[1])] {
+      let copies = try copies(weighted, documents)
+      let taken = tokens(documents, copies)
+      #expect(taken <= 50_000 && taken > 50_000 - longest)
+      #expect(Set(copies).isSubset(of: [50_000 / size, 50_000 / size + 1]))
+    }
+    // Without a budget nothing is repeated, and all of the scarce one is there.
+    let largest = try mix("largest") { DatasetMixture(weights: [1, 1, 0], tokens: $0, budget: nil) }
+    #expect(try copies(largest, b).allSatisfy { $0 == 1 })
+    #expect(try copies(largest, a).allSatisfy { $0 <= 1 })
+    let budget = try mix("budget") { DatasetMixture(budget: 30_000, tokens: $0) }
+    let (ofA, restOfB) = (try copies(budget, a), try copies(budget, b))
+    let total = tokens(a, ofA) + tokens(b, restOfB)
+    #expect(total <= 30_000 && total > 30_000 - 2 * longest)
+    #expect((ofA + restOfB).allSatisfy { $0 <= 1 })
+  }
+
+  @Test func repeatedDocumentsStayInOneSplit() throws {
+    let scratch = try Scratch()
+    let documents = randomDocuments(500, vocabulary: 1000).filter { $0.tokens.count > 20 }
+    try writeDataset(scratch.path("in"), documents)
+    var rewriter = DatasetRewriter()
+    rewriter.shares = [.init(split: "valid", share: 0.2)]
+    rewriter.mixture = { DatasetMixture(epochs: [3], tokens: $0) }
+    _ = try rewriter.write([Dataset(scratch.path("in"))], to: scratch.path("out"))
+    let out = try Dataset(scratch.path("out"))
+    let valid = Set(try readDocuments(out, "valid").map(\.tokens))
+    #expect(try out.totals(of: "valid").documents == valid.count && valid.count > 50)
+    for (document, copies) in zip(documents, try copies(out, documents)) {
+      #expect(copies == (valid.contains(document.tokens) ? 0 : 3))
+    }
+  }
 }

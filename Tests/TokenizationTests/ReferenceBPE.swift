@@ -16,7 +16,7 @@ enum ReferenceBPE {
   /// Symbols are texts; ids are places in `order`.
   static func learn(
     words: [(symbols: [[UInt8]], count: Int)], alphabet: [[UInt8]], limit: Int, minimumCount: Int,
-    tieBreak: BPETrainer.TieBreak
+    tieBreak: BPETrainer.TieBreak, maximumSize: Int = .max
   ) -> [Merge] {
     var words = words
     var ids: [[UInt8]: Int] = [:]
@@ -25,7 +25,8 @@ enum ReferenceBPE {
     while merges.count < limit {
       var counts: [Pair: Int] = [:]
       for word in words {
-        for (left, right) in zip(word.symbols, word.symbols.dropFirst()) {
+        for (left, right) in zip(word.symbols, word.symbols.dropFirst())
+        where left.count + right.count <= maximumSize {
           counts[Pair(left: left, right: right), default: 0] += word.count
         }
       }

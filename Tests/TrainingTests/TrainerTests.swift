@@ -65,11 +65,14 @@ private final class Laboratory {
     return TrainingRecipe(model: model, train: train)
   }
 
-  func train(_ recipe: TrainingRecipe, into name: String, resume: Bool = false, threads: Int = 2) throws {
+  func train(
+    _ recipe: TrainingRecipe, into name: String, resume: Bool = false, threads: Int = 2,
+    library: Arithmetic.Library? = nil
+  ) throws {
     let trainer = try Trainer(
       recipe: recipe, dataset: data, split: "train", evaluationSplit: nil, directory: run(name),
       resume: resume,
-      threads: threads, isQuiet: true)
+      threads: threads, library: library, isQuiet: true)
     _ = try trainer.run()
   }
 
@@ -90,9 +93,11 @@ private final class Laboratory {
 }
 
 @Suite struct TrainerTests {
-  @Test func resumedRunEqualsUninterruptedRun() throws {
+  @Test(arguments: Arithmetic.Precision.allCases)
+  func resumedRunEqualsUninterruptedRun(precision: Arithmetic.Precision) throws {
     let laboratory = try Laboratory()
     var recipe = Laboratory.recipe()
+    recipe.train.precision = precision
     try laboratory.train(recipe, into: "whole")
     for stop in [1, 5, 7, 11] {
       recipe.train.steps = stop
@@ -103,10 +108,13 @@ private final class Laboratory {
     }
   }
 
-  @Test func threadsDoNotChangeTheResult() throws {
+  @Test(arguments: Arithmetic.Precision.allCases)
+  func threadsDoNotChangeTheResult(precision: Arithmetic.Precision) throws {
     let laboratory = try Laboratory()
+    var recipe = Laboratory.recipe()
+    recipe.train.precision = precision
     for threads in 1...3 {
-      try laboratory.train(Laboratory.recipe(), into: "threads-\(threads)", threads: threads)
+      try laboratory.train(recipe, into: "threads-\(threads)", threads: threads)
     }
     #expect(try laboratory.bytes("threads-2") == laboratory.bytes("threads-1"))
     #expect(try laboratory.bytes("threads-3") == laboratory.bytes("threads-1"))
@@ -127,6 +135,25 @@ private final class Laboratory {
     #expect(losses.count == 400)
     #expect(abs(losses[0] - log(Double(Laboratory.vocabularySize))) < 0.15)
     #expect(losses.last! < 0.02)
+  }
+
+  /// The same model learns the same from the same data whatever multiplies: single losses differ by rounding only.
+  @Test func precisionsAndLibrariesLearnAlike() throws {
+    let laboratory = try Laboratory()
+    var recipe = Laboratory.recipe()
+    recipe.train.steps = 60
+    recipe.train.checkpointEvery = 0
+    func losses(_ name: String, library: Arithmetic.Library? = nil) throws -> [Double] {
+      try laboratory.train(recipe, into: name, library: library)
+      return try laboratory.metrics(name).filter { $0["split"] == nil }.compactMap { $0["nll"] as? Double }
+    }
+    let exact = try losses("exact")
+    #expect(exact.count == 60 && exact.last! < 0.9 * exact[0])
+    // Rounding of 24 bits, grown over the steps.
+    for (a, b) in zip(exact, try losses("generic", library: .generic)) { #expect(abs(a - b) < 2e-3) }
+    recipe.train.precision = .bf16
+    // Rounding of 8 bits.
+    for (a, b) in zip(exact, try losses("half")) { #expect(abs(a - b) < 0.05) }
   }
 
   @Test func learnsAndReportsItsEvaluations() throws {

@@ -12,8 +12,9 @@ const char *blas_load(void);
 const char *blas_kernel(void);
 const char *blas_description(void);
 
-// C = alpha * op(A) * op(B) + beta * C, row-major, on the calling thread. op(A) is m x k, op(B) is k x n.
-void blas_sgemm(bool transpose_a, bool transpose_b, int m, int n, int k, float alpha, const float *a, int lda,
-                const float *b, int ldb, float beta, float *c, int ldc);
-void blas_dgemm(bool transpose_a, bool transpose_b, int m, int n, int k, double alpha, const double *a, int lda,
-                const double *b, int ldb, double beta, double *c, int ldc);
+// C = alpha * op(A) * op(B) + beta * C, row-major, on the calling thread, in float and in double. op(A) is m x k,
+// op(B) is k x n.
+void blas_sgemm(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
+                const void *b, long ldb, double beta, void *c, long ldc);
+void blas_dgemm(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
+                const void *b, long ldb, double beta, void *c, long ldc);

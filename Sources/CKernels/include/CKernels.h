@@ -5,6 +5,7 @@
 // rows in elements. Kernels run on the calling thread over the rows or columns they are given; sharing out the work is
 // the caller's. No kernel allocates.
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 // Random zeroing of elements with a fixed mask: element `index` under `key` is kept where its hash is at least
@@ -122,10 +123,30 @@ typedef struct {
   // The same for the rows ids[0..<count] of three tables, with compact gradient rows.
   void (*adam_rows)(long count, long columns, adam_step step, const int32_t *ids, const void *gradient,
                     void *parameter, void *m, void *v);
+
+  // --- products
+  // C = alpha * op(A) * op(B) + beta * C. op(A) is m x k, op(B) is k x n.
+  void (*product)(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
+                  const void *b, long ldb, double beta, void *c, long ldc);
+  // out[r, c] = x[r, c] rounded to bfloat16, ties to even, in 16 bits; and the same number again as a real.
+  void (*to_bfloat16)(long rows, long columns, const void *x, long stride, void *out, long out_stride);
+  void (*round)(long rows, long columns, const void *x, long stride, void *out, long out_stride);
 } kernel_table;
 
-const kernel_table *kernels_float(void);
-const kernel_table *kernels_double(void);
+// What the kernels are compiled for: any processor, AVX2 with FMA, AVX-512 (the levels of the x86-64 psABI).
+typedef enum { INSTRUCTION_SET_PLAIN, INSTRUCTION_SET_V3, INSTRUCTION_SET_V4 } instruction_set;
+
+// The best that the processor has.
+instruction_set instruction_set_best(void);
+
+// The kernels of an instruction set, or of the best one there is where the processor lacks it.
+const kernel_table *kernels_float(instruction_set wanted);
+const kernel_table *kernels_double(instruction_set wanted);
+
+// Floating-point operations of `rounds` rounds of multiply-adds in float, or of dot products of bfloat16, with all
+// operands in registers; 0 where the processor has no such instructions. `sum` is added to, so that the work is not empty.
+double ceiling_multiply_add(long rounds, double *sum);
+double ceiling_bfloat16(long rounds, double *sum);
 
 // Counting sort of reads by slot, stable. counts: slots + 1 zeros in; out: touched slots ascending, the first read of
 // each in `starts` (touched + 1 entries), reads in `order`. Returns the number of touched slots. counts is zeroed again.

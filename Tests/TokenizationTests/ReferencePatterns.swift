@@ -1,7 +1,32 @@
-/// Each pattern is its published regular expression as a function: where does the match that begins at
-/// `start` end?
-///
-/// Alternatives are tried in the order of the expression, quoted at each step.
+import Tokenization
+
+/// The patterns character by character: slow, obvious, and the judge of the kernel that works on bits.
+enum ReferencePatterns {
+  static func split(_ text: [UInt8], _ preTokenizer: PreTokenizer) -> [[UInt8]] {
+    text.withUnsafeBufferPointer { buffer in
+      let classified = ClassifiedText(buffer)
+      var pieces: [[UInt8]] = []
+      var start = 0
+      while start < text.count {
+        let end =
+          switch preTokenizer {
+          case .gpt2: GPT2Pattern.end(of: start, in: classified)
+          case .cl100k: CL100KPattern.end(of: start, in: classified, keepsFinalSpace: true)
+          case .llama3: CL100KPattern.end(of: start, in: classified, keepsFinalSpace: false)
+          case .o200k: O200KPattern.end(of: start, in: classified)
+          case .whitespace: WhitespacePattern.end(of: start, in: classified)
+          case .none, .words: text.count
+          }
+        pieces.append(Array(buffer[start..<end]))
+        start = end
+      }
+      return pieces
+    }
+  }
+}
+
+// Each pattern is its published regular expression as a function: where does the match that begins at `start` end?
+// Alternatives are tried in the order of the expression, quoted at each step.
 
 enum GPT2Pattern {
   @inline(__always)

@@ -1,4 +1,0 @@
-#define REAL_IS_FLOAT 0
-#include "kernels.h"
-
-const kernel_table *kernels_double(void) { return &table; }

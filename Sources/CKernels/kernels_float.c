@@ -1,4 +1,0 @@
-#define REAL_IS_FLOAT 1
-#include "kernels.h"
-
-const kernel_table *kernels_float(void) { return &table; }

@@ -1,0 +1,20 @@
+// oneDNN's matrix products, loaded when the process runs, so that a machine without the library still runs everything.
+#pragma once
+#include <stdbool.h>
+
+// Loads the library once; later calls return the first result. NULL on success, else a sentence that says what is
+// wrong and how to mend it.
+const char *onednn_load(void);
+
+// The library's version, "2.6.3".
+const char *onednn_description(void);
+
+// Whether products of bfloat16 run at the speed of the processor's own instructions.
+bool onednn_has_bfloat16(void);
+
+// C = alpha * op(A) * op(B) + beta * C in float, row-major, on the calling thread. op(A) is m x k, op(B) is k x n.
+void onednn_sgemm(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
+                  const void *b, long ldb, double beta, void *c, long ldc);
+// The same with A and B in bfloat16, summed in float.
+void onednn_bgemm(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
+                  const void *b, long ldb, double beta, void *c, long ldc);

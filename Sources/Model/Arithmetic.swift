@@ -1,0 +1,128 @@
+import CBLAS
+import CKernels
+import COneDNN
+import Support
+
+/// With what the processor computes: the library that multiplies matrices, the precision of what it multiplies, and
+/// the instructions of our own kernels.
+///
+/// Results are the same to the bit for the same choice; another one rounds otherwise.
+package struct Arithmetic: Sendable, Equatable {
+  package enum Library: String, CaseIterable, Sendable {
+    case openblas
+    case onednn
+    /// Our own plain product, which every machine has.
+    case generic
+  }
+
+  package enum Precision: String, Codable, CaseIterable, Sendable {
+    case fp32
+    /// The operands of the large products are rounded to bfloat16 and their sums are float32. Everything else is
+    /// float32: parameters, statistics, softmax, and the scores of the memories, where ties would matter.
+    case bf16
+  }
+
+  package enum Instructions: String, CaseIterable, Sendable {
+    case plain, avx2, avx512
+
+    var cSet: instruction_set {
+      switch self {
+      case .plain: INSTRUCTION_SET_PLAIN
+      case .avx2: INSTRUCTION_SET_V3
+      case .avx512: INSTRUCTION_SET_V4
+      }
+    }
+  }
+
+  package var precision: Precision
+  /// nil: the fastest that is installed.
+  package var library: Library?
+  /// The best to use, if the processor has them.
+  package var instructions: Instructions
+
+  package init(
+    precision: Precision = .fp32, library: Library? = nil, instructions: Instructions = .avx512
+  ) {
+    self.precision = precision
+    self.library = library
+    self.instructions = instructions
+  }
+
+  /// The library that will be used.
+  ///
+  /// Throws if the one asked for is missing.
+  func chosenLibrary() throws(Failure) -> Library {
+    switch library {
+    case .generic: return .generic
+    case .openblas:
+      if let problem = blas_load() { throw Failure(.failed, String(cString: problem)) }
+      return .openblas
+    case .onednn:
+      if let problem = onednn_load() { throw Failure(.failed, String(cString: problem)) }
+      return .onednn
+    case nil:
+      if onednn_load() == nil { return .onednn }
+      return blas_load() == nil ? .openblas : .generic
+    }
+  }
+}
+
+/// One product on the calling thread: C = alpha op(A) op(B) + beta C, row-major, op(A) m × k, op(B) k × n.
+typealias Gemm =
+  @convention(c) (
+    _ transposesA: Bool, _ transposesB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Double,
+    _ a: UnsafeRawPointer?, _ lda: Int, _ b: UnsafeRawPointer?, _ ldb: Int, _ beta: Double,
+    _ c: UnsafeMutableRawPointer?, _ ldc: Int
+  ) -> Void
+
+/// The products of one ``Arithmetic``, looked up once.
+struct Products<Scalar: Real> {
+  /// Operands as they are.
+  let exact: Gemm
+  /// Operands as `rounding` leaves them, or as they are where it is nil.
+  let rounded: Gemm
+  let rounding: Rounding?
+  /// For the reader of a log: "oneDNN 2.6.3, bfloat16".
+  let description: String
+
+  /// How operands are made ready for a product in bfloat16.
+  struct Rounding {
+    /// out[r, c] = x[r, c], rounded.
+    let kernel:
+      @convention(c) (
+        _ rows: Int, _ columns: Int, _ x: UnsafeRawPointer?, _ stride: Int,
+        _ out: UnsafeMutableRawPointer?, _ outStride: Int
+      ) -> Void
+    /// Of an element of the result.
+    let bytes: Int
+  }
+
+  init(_ arithmetic: Arithmetic) throws(Failure) {
+    let library = try arithmetic.chosenLibrary()
+    let kernels = Scalar.kernels(arithmetic.instructions.cSet)
+    let name: String
+    switch library {
+    case .generic: (exact, name) = (kernels.product, "our own product")
+    case .onednn where Scalar.self == Float.self:
+      (exact, name) = (onednn_sgemm, "oneDNN \(String(cString: onednn_description()))")
+    case .onednn, .openblas:
+      if let problem = blas_load() { throw Failure(.failed, String(cString: problem)) }
+      exact = Scalar.self == Float.self ? blas_sgemm : blas_dgemm
+      name = "\(String(cString: blas_description())), kernel \(String(cString: blas_kernel()))"
+    }
+    switch arithmetic.precision {
+    case .fp32:
+      (rounded, rounding) = (exact, nil)
+      description = name + ", \(Scalar.self == Float.self ? "float32" : "float64")"
+    case .bf16 where library == .onednn && Scalar.self == Float.self && onednn_has_bfloat16():
+      rounded = onednn_bgemm
+      rounding = Rounding(kernel: kernels.to_bfloat16, bytes: 2)
+      description = name + ", bfloat16"
+    case .bf16:
+      // The same numbers, multiplied at the speed of float32.
+      rounded = exact
+      rounding = Rounding(kernel: kernels.round, bytes: MemoryLayout<Scalar>.stride)
+      description = name + ", bfloat16 in float32 (no bfloat16 products on this processor or in this library)"
+    }
+  }
+}

@@ -1,0 +1,360 @@
+import Support
+
+/// Time and work of the operations of a model, by operation and shape.
+package final class OperationLog {
+  package struct Entry: Sendable {
+    package let name: String
+    /// Shapes, for the reader.
+    package let detail: String
+    package var calls = 0
+    package var seconds = 0.0
+    /// Floating-point operations of matrix products, and bytes that have to move between memory and the cores at least;
+    /// zero where they say nothing.
+    package var flops = 0.0
+    package var bytes = 0.0
+  }
+
+  package private(set) var entries: [Entry] = []
+  private var indexOf: [String: Int] = [:]
+
+  package init() {}
+
+  package func clear() {
+    entries = []
+    indexOf = [:]
+  }
+
+  package var seconds: Double { entries.reduce(0) { $0 + $1.seconds } }
+
+  fileprivate func add(_ name: String, _ detail: String, _ seconds: Double, flops: Double, bytes: Double) {
+    let key = name + " " + detail
+    let index = indexOf[key] ?? entries.count
+    if index == entries.count {
+      entries.append(Entry(name: name, detail: detail))
+      indexOf[key] = index
+    }
+    entries[index].calls += 1
+    entries[index].seconds += seconds
+    entries[index].flops += flops
+    entries[index].bytes += bytes
+  }
+}
+
+/// Operations that do what `base` does and write down what each took.
+package struct MeasuredOperations<Base: Operations>: Operations {
+  package typealias Scalar = Base.Scalar
+  private let base: Base
+  package let log: OperationLog
+
+  package init(_ base: Base, log: OperationLog) {
+    self.base = base
+    self.log = log
+  }
+
+  private func measure<Result>(
+    _ name: String, _ detail: String, flops: Double = 0, elements: Int = 0, _ body: () -> Result
+  ) -> Result {
+    let began = Progress.now()
+    let result = body()
+    log.add(
+      name, detail, Progress.now() - began, flops: flops,
+      bytes: Double(elements * MemoryLayout<Scalar>.stride))
+    return result
+  }
+
+  private func shape(_ x: Matrix<Scalar>) -> String { "\(x.rows) × \(x.columns)" }
+
+  // MARK: Elements
+
+  package func fill(_ x: Vector<Scalar>, _ value: Double) {
+    measure("fill", "", elements: x.count) { base.fill(x, value) }
+  }
+
+  package func copy(_ x: Vector<Scalar>, to y: Vector<Scalar>) {
+    measure("copy", "", elements: 2 * x.count) { base.copy(x, to: y) }
+  }
+
+  package func initialize(_ x: Vector<Scalar>, _ distribution: Distribution, seed: UInt64) {
+    measure("initialize", "", elements: x.count) { base.initialize(x, distribution, seed: seed) }
+  }
+
+  package func add(_ x: Vector<Scalar>, to y: Vector<Scalar>) {
+    measure("add", "", elements: 3 * x.count) { base.add(x, to: y) }
+  }
+
+  package func scale(_ x: Vector<Scalar>, by factor: Double) {
+    measure("scale", "", elements: 2 * x.count) { base.scale(x, by: factor) }
+  }
+
+  package func squaredNorm(_ x: Vector<Scalar>) -> Double {
+    measure("gradient norm", "", elements: x.count) { base.squaredNorm(x) }
+  }
+
+  package func dropout(_ x: Matrix<Scalar>, _ mask: DropoutMask) {
+    let moved = mask.probability > 0 ? 2 * x.count : 0
+    measure("dropout", shape(x), elements: moved) { base.dropout(x, mask) }
+  }
+
+  package func addBias(_ bias: Vector<Scalar>, to x: Matrix<Scalar>) {
+    measure("bias", shape(x), elements: 2 * x.count) { base.addBias(bias, to: x) }
+  }
+
+  package func residual(
+    _ stream: Matrix<Scalar>, branch: Matrix<Scalar>, bias: Vector<Scalar>?, mask: DropoutMask,
+    into out: Matrix<Scalar>
+  ) {
+    measure("residual", shape(out), elements: 3 * out.count) {
+      base.residual(stream, branch: branch, bias: bias, mask: mask, into: out)
+    }
+  }
+
+  package func biasGELU(_ bias: Vector<Scalar>, _ h: Matrix<Scalar>, into out: Matrix<Scalar>) {
+    measure("bias and GELU", shape(h), elements: 3 * h.count) { base.biasGELU(bias, h, into: out) }
+  }
+
+  package func geluBackward(_ h: Matrix<Scalar>, _ d: Matrix<Scalar>) {
+    measure("GELU backward", shape(h), elements: 3 * h.count) { base.geluBackward(h, d) }
+  }
+
+  package func addColumnSums(of x: Matrix<Scalar>, factor: Double, to out: Vector<Scalar>) {
+    measure("bias gradient", shape(x), elements: x.count) {
+      base.addColumnSums(of: x, factor: factor, to: out)
+    }
+  }
+
+  // MARK: Products
+
+  package func multiply(
+    _ a: Matrix<Scalar>, transposed transposesA: Bool, _ b: Matrix<Scalar>, transposed transposesB: Bool,
+    factor: Double, into c: Matrix<Scalar>, adding: Bool
+  ) {
+    let inner = transposesA ? a.rows : a.columns
+    let orientation = "\(transposesA ? "aᵀ" : "a") \(transposesB ? "bᵀ" : "b")"
+    measure(
+      "product \(orientation)", "\(c.rows) × \(c.columns) × \(inner)", flops: 2 * Double(c.count * inner),
+      elements: a.count + b.count + (adding ? 2 : 1) * c.count
+    ) {
+      base.multiply(
+        a, transposed: transposesA, b, transposed: transposesB, factor: factor, into: c, adding: adding)
+    }
+  }
+
+  // MARK: Normalization
+
+  package func layerNorm(
+    _ x: Matrix<Scalar>, _ norm: NormParameters<Scalar>, _ statistics: RowStatistics<Scalar>,
+    into y: Matrix<Scalar>
+  ) {
+    measure("layer norm", shape(x), elements: 2 * x.count) { base.layerNorm(x, norm, statistics, into: y) }
+  }
+
+  package func layerNormBackward(
+    _ x: Matrix<Scalar>, dy: Matrix<Scalar>, _ norm: NormParameters<Scalar>, gradient: NormParameters<Scalar>,
+    _ statistics: RowStatistics<Scalar>, adding: Bool, into dx: Matrix<Scalar>
+  ) {
+    measure("layer norm backward", shape(x), elements: (adding ? 4 : 3) * x.count) {
+      base.layerNormBackward(
+        x, dy: dy, norm, gradient: gradient, statistics, adding: adding, into: dx)
+    }
+  }
+
+  package func columnStatistics(_ x: Matrix<Scalar>, mean: Vector<Scalar>, variance: Vector<Scalar>) {
+    measure("batch norm statistics", shape(x), elements: x.count) {
+      base.columnStatistics(x, mean: mean, variance: variance)
+    }
+  }
+
+  package func moveRunningStatistics(
+    mean: Vector<Scalar>, variance: Vector<Scalar>, towards batchMean: Vector<Scalar>,
+    _ batchVariance: Vector<Scalar>, rows: Int
+  ) {
+    measure("batch norm statistics", "running") {
+      base.moveRunningStatistics(
+        mean: mean, variance: variance, towards: batchMean, batchVariance, rows: rows)
+    }
+  }
+
+  package func batchNorm(
+    _ x: Matrix<Scalar>, _ norm: NormParameters<Scalar>, mean: Vector<Scalar>, variance: Vector<Scalar>,
+    into y: Matrix<Scalar>
+  ) {
+    measure("batch norm", shape(x), elements: 2 * x.count) {
+      base.batchNorm(x, norm, mean: mean, variance: variance, into: y)
+    }
+  }
+
+  package func batchNormBackward(
+    _ x: Matrix<Scalar>, dy: Matrix<Scalar>, _ norm: NormParameters<Scalar>, gradient: NormParameters<Scalar>,
+    mean: Vector<Scalar>, variance: Vector<Scalar>, usesBatch: Bool, into dx: Matrix<Scalar>
+  ) {
+    measure("batch norm backward", shape(x), elements: 3 * x.count) {
+      base.batchNormBackward(
+        x, dy: dy, norm, gradient: gradient, mean: mean, variance: variance, usesBatch: usesBatch, into: dx)
+    }
+  }
+
+  // MARK: Attention
+
+  /// Of the causal half: the scores and the mixing of values, a half of the full squares each.
+  private func attentionFlops(_ shape: AttentionShape) -> Double {
+    2 * Double(shape.sequences * shape.heads * shape.headDimension)
+      * Double(shape.length * (shape.length + 1))
+  }
+
+  private func detail(_ shape: AttentionShape) -> String {
+    "\(shape.sequences) × \(shape.heads) heads × \(shape.length)"
+  }
+
+  package func attention(
+    _ shape: AttentionShape, qkv: Matrix<Scalar>, out: Matrix<Scalar>, logSumExp: Vector<Scalar>
+  ) {
+    measure("attention", detail(shape), flops: attentionFlops(shape), elements: qkv.count + out.count) {
+      base.attention(shape, qkv: qkv, out: out, logSumExp: logSumExp)
+    }
+  }
+
+  package func attentionBackward(
+    _ shape: AttentionShape, qkv: Matrix<Scalar>, out: Matrix<Scalar>, dOut: Matrix<Scalar>,
+    logSumExp: Vector<Scalar>, dQKV: Matrix<Scalar>
+  ) {
+    measure(
+      "attention backward", detail(shape), flops: 2.5 * attentionFlops(shape),
+      elements: 2 * (qkv.count + out.count)
+    ) {
+      base.attentionBackward(
+        shape, qkv: qkv, out: out, dOut: dOut, logSumExp: logSumExp, dQKV: dQKV)
+    }
+  }
+
+  package func attention(
+    heads: Int, appending qkv: Matrix<Scalar>, to cache: Matrix<Scalar>, at position: Int, out: Matrix<Scalar>
+  ) {
+    measure(
+      "attention over a cache", "\(heads) heads", elements: qkv.count + (position + qkv.rows) * cache.columns
+    ) {
+      base.attention(heads: heads, appending: qkv, to: cache, at: position, out: out)
+    }
+  }
+
+  // MARK: Embedding and loss
+
+  package func embed(
+    _ tokens: UnsafeBufferPointer<Int32>, table: Matrix<Scalar>, positions: Matrix<Scalar>, length: Int,
+    firstPosition: Int, into out: Matrix<Scalar>
+  ) {
+    measure("embedding", shape(out), elements: 2 * out.count) {
+      base.embed(
+        tokens, table: table, positions: positions, length: length, firstPosition: firstPosition, into: out)
+    }
+  }
+
+  package func embedBackward(
+    _ tokens: UnsafeBufferPointer<Int32>, _ d: Matrix<Scalar>, length: Int, table: Matrix<Scalar>,
+    positions: Matrix<Scalar>
+  ) {
+    measure("embedding backward", shape(d), elements: 3 * d.count) {
+      base.embedBackward(tokens, d, length: length, table: table, positions: positions)
+    }
+  }
+
+  package func crossEntropy(
+    _ logits: Matrix<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>, smoothing: Double,
+    gradient: Bool
+  ) -> Loss {
+    measure("cross-entropy", shape(logits), elements: (gradient ? 2 : 1) * logits.count) {
+      base.crossEntropy(logits, bias: bias, targets: targets, smoothing: smoothing, gradient: gradient)
+    }
+  }
+
+  // MARK: Product-key memory
+
+  private func detail(_ shape: MemoryShape) -> String {
+    "\(shape.subkeys)² slots, \(shape.heads) heads, top \(shape.topk)"
+  }
+
+  /// Of the scores of all sub-keys.
+  private func scoreFlops(_ shape: MemoryShape, rows: Int) -> Double {
+    2 * Double(rows * shape.heads * 2 * shape.subkeys * shape.half)
+  }
+
+  package func lookup(
+    _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>,
+    slots: UnsafeMutablePointer<Int32>, weights: Matrix<Scalar>
+  ) {
+    measure(
+      "memory: lookup", detail(shape), flops: scoreFlops(shape, rows: queries.rows),
+      elements: queries.count + subkeys.count + 2 * weights.count
+    ) {
+      base.lookup(shape, queries: queries, subkeys: subkeys, slots: slots, weights: weights)
+    }
+  }
+
+  package func lookupBackward(
+    _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>, slots: UnsafePointer<Int32>,
+    weights: Matrix<Scalar>, dWeights: Matrix<Scalar>, scoreGradients: Matrix<Scalar>,
+    dQueries: Matrix<Scalar>, dSubkeys: Matrix<Scalar>
+  ) {
+    measure(
+      "memory: lookup backward", detail(shape), flops: 2 * scoreFlops(shape, rows: queries.rows),
+      elements: 2 * queries.count + 3 * subkeys.count + 3 * weights.count
+    ) {
+      base.lookupBackward(
+        shape, queries: queries, subkeys: subkeys, slots: slots, weights: weights, dWeights: dWeights,
+        scoreGradients: scoreGradients, dQueries: dQueries, dSubkeys: dSubkeys)
+    }
+  }
+
+  package func weightedSum(
+    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Matrix<Scalar>, into y: Matrix<Scalar>
+  ) {
+    measure(
+      "memory: weighted sum", "\(weights.count) reads of \(values.columns)",
+      elements: weights.count * values.columns
+    ) {
+      base.weightedSum(slots: slots, weights: weights, values: values, into: y)
+    }
+  }
+
+  package func weightedSumBackward(
+    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Matrix<Scalar>, dy: Matrix<Scalar>,
+    dWeights: Matrix<Scalar>, gradient: ValueGradient<Scalar>
+  ) {
+    measure(
+      "memory: weighted sum backward", "\(weights.count) reads of \(values.columns)",
+      elements: weights.count * values.columns
+    ) {
+      base.weightedSumBackward(
+        slots: slots, weights: weights, values: values, dy: dy, dWeights: dWeights, gradient: gradient)
+    }
+  }
+
+  package func accumulateMass(
+    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, into mass: UnsafeMutablePointer<Double>
+  ) {
+    measure("memory: statistics", "", elements: weights.count) {
+      base.accumulateMass(slots: slots, weights: weights, into: mass)
+    }
+  }
+
+  // MARK: Optimizer
+
+  package func adam(
+    _ parameter: Vector<Scalar>, gradient: Vector<Scalar>, m: Vector<Scalar>, v: Vector<Scalar>,
+    _ step: AdamStep
+  ) {
+    measure("Adam", "", elements: 7 * parameter.count) {
+      base.adam(parameter, gradient: gradient, m: m, v: v, step)
+    }
+  }
+
+  package func lazyAdam(
+    _ values: Matrix<Scalar>, gradient: TouchedRows<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
+    _ step: AdamStep
+  ) {
+    measure(
+      "memory: lazy Adam", "\(values.columns) wide", elements: 7 * gradient.ids.count * values.columns
+    ) {
+      base.lazyAdam(values, gradient: gradient, m: m, v: v, step)
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import ArgumentParser
+import Commands
+import Shards
+import Support
+import Tokenization
+
+struct Import: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "import", abstract: "Make a dataset of the token files of another trainer.",
+    discussion: """
+      Takes what export writes, and what Megatron-LM, llm.c, nanoGPT and numpy.save write. The format is read off the \
+      content, except nanogpt, which has no header. Documents end at the end-of-document id (in llm.c's files it begins \
+      them), in Megatron's also where the index says; a last document without it is taken, too. Without --split a file \
+      whose name holds train, val or test goes to train, valid or test, any other to train.
+
+      The ids are decoded once, to count the bytes and words that perplexity per word and bits per byte need.
+
+      EXAMPLES:
+        pkm-data import megatron/ --tokenizer gpt2.json -o shards/
+        pkm-data import data/train.bin data/val.bin --format nanogpt --tokenizer gpt2.json -o shards/
+      """)
+
+  @Argument(
+    help: ArgumentHelp("Token files, directories of them, or prefixes of Megatron's.", valueName: "input"))
+  var inputs: [String]
+
+  @Option(help: "\(TokenFileFormat.list) (default: found out).") var format: TokenFileFormat?
+
+  @Option(help: ArgumentHelp("The tokenizer that made the ids, in any format of encode.", valueName: "file"))
+  var tokenizer: String
+
+  @Option(help: ArgumentHelp("The id that ends documents (default: the tokenizer's).", valueName: "id"))
+  var endOfDocument: UInt32?
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("The new dataset directory.", valueName: "directory"))
+  var output: String
+
+  @Option(help: ArgumentHelp("The split that all documents go to.", valueName: "name")) var split: String?
+
+  @Option(help: ArgumentHelp("Uncompressed size of a shard.", valueName: "size"))
+  var shardSize = ByteSize(argument: "256M")!
+
+  @OptionGroup var options: RunOptions
+
+  func run() throws {
+    let started = Progress.now()
+    let tokenizer = try TokenizerFile.load(tokenizer)
+    guard let endOfDocument = endOfDocument ?? tokenizer.endOfDocument else {
+      throw Failure(
+        .usage, "has no special token that could end a document", file: self.tokenizer,
+        remedy: "Give the id with --end-of-document")
+    }
+    let sources = try inputs.flatMap { try DatasetImporter.sources($0, format: format, split: split) }
+    let vocabularySize = tokenizer.vocabulary.count
+    let writer = try DatasetWriter(
+      directory: output, tokenizerJSON: try TokenizerJSON.write(tokenizer), vocabularySize: vocabularySize,
+      endOfDocument: Int(endOfDocument), split: sources[0].split,
+      shardTokens: max(1, shardSize.bytes / DatasetIndex.tokenBytes(vocabularySize: vocabularySize)),
+      recipe: "import", threads: options.threadCount)
+    let importer = DatasetImporter(into: writer) { ids in
+      let text = try tokenizer.decode(ids)
+      return (text.count, text.withUnsafeBytes { Words.count(in: $0) })
+    }
+    let progress = Progress("import", unit: " files", isQuiet: options.quiet)
+    for (number, source) in sources.enumerated() {
+      let next = number + 1 < sources.count ? sources[number + 1] : nil
+      try importer.add(source, isLast: next?.split != source.split || next?.format != source.format)
+      progress.update(done: number + 1, of: sources.count)
+    }
+    progress.finish()
+    let index = try writer.finish()
+
+    var summary = Summary()
+    summary.add("files", sources.count)
+    summary.add("documents_in", importer.documents)
+    summary.add("documents_out", importer.documents)
+    summary.add("tokens", importer.tokens)
+    summary.add("bytes_out", index.shards.reduce(0) { $0 + $1.bytes })
+    for (split, totals) in index.splits.sorted(by: { $0.key < $1.key }) {
+      summary.add("\(split)_documents", totals.documents)
+      summary.add("\(split)_tokens", totals.tokens)
+    }
+    try options.report(summary, since: started)
+  }
+}

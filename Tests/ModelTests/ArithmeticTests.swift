@@ -1,0 +1,150 @@
+import CKernels
+import Foundation
+import Model
+import Support
+import Testing
+
+/// Every library, precision and instruction set against plain Swift and against each other.
+@Suite struct ArithmeticTests {
+  /// Those that this machine can run; `generic` always can.
+  static let libraries = Arithmetic.Library.allCases.filter {
+    (try? CPUOperations<Float>(pool: Pools.one, arithmetic: Arithmetic(library: $0))) != nil
+  }
+  static let choices = libraries.flatMap { library in
+    Arithmetic.Precision.allCases.map { Arithmetic(precision: $0, library: library) }
+  }
+
+  /// The nearest number with 8 bits of fraction, ties to even, by arithmetic instead of by bits.
+  static func rounded(_ x: Float) -> Float {
+    guard x.isFinite, x != 0 else { return x }
+    let unit = Float(sign: .plus, exponent: max(x.exponent, -126) - 7, significand: 1)
+    return (x / unit).rounded(.toNearestOrEven) * unit
+  }
+
+  @Test func numbersAreRoundedToTheNearest() {
+    var random = RandomGenerator(seed: 3)
+    var xs: [Float] = [
+      0, -0.0, 1, -1, 1.00390625, 1.01171875, 1.00390637, .infinity, -.infinity, 1e-38, 3.3e38, 65280, 0.1,
+    ]
+    for exponent in -120...120 {
+      xs += (0..<20).map { _ in Float(sign: .plus, exponent: exponent, significand: Float(random.normal())) }
+    }
+    xs.append(.nan)
+    for set in [INSTRUCTION_SET_PLAIN, INSTRUCTION_SET_V3, INSTRUCTION_SET_V4] {
+      let kernels = Float.kernels(set)
+      var bits = [UInt16](repeating: 7, count: xs.count), wide = [Float](repeating: 7, count: xs.count)
+      kernels.to_bfloat16(1, xs.count, xs, xs.count, &bits, xs.count)
+      kernels.round(1, xs.count, xs, xs.count, &wide, xs.count)
+      for (index, x) in xs.enumerated() {
+        let half = Float(bitPattern: UInt32(bits[index]) << 16)
+        if x.isNaN {
+          #expect(half.isNaN && wide[index].isNaN)
+        } else {
+          #expect(half == Self.rounded(x) && half.sign == x.sign, "\(x)")
+          #expect(wide[index].bitPattern == half.bitPattern)
+        }
+      }
+    }
+  }
+
+  /// Products of all orientations, with strides, factors and sums, against triple loops over the rounded operands.
+  @Test(arguments: choices, [(1, 1, 1), (3, 5, 7), (65, 33, 129), (130, 530, 290)])
+  func products(arithmetic: Arithmetic, shape: (Int, Int, Int)) throws {
+    let device = try CPUOperations<Float>(pool: Pools.two, arithmetic: arithmetic)
+    let (m, n, k) = shape
+    func operand(_ x: Float) -> Double { Double(arithmetic.precision == .bf16 ? Self.rounded(x) : x) }
+    for (transposesA, transposesB) in [(false, false), (false, true), (true, false), (true, true)] {
+      let (rows, columns) = transposesA ? (k, m) : (m, k)
+      let a = (randomMatrix(rows, columns + 3, seed: 1) as Matrix<Float>).columns(2..<columns + 2)
+      let b: Matrix<Float> = transposesB ? randomMatrix(n, k, seed: 2) : randomMatrix(k, n, seed: 2)
+      let c = (matrix(m, n + 1) { _ in 3 } as Matrix<Float>).columns(0..<n)
+      for adding in [false, true] {
+        device.multiply(
+          a, transposed: transposesA, b, transposed: transposesB, factor: 0.5, into: c, adding: adding)
+        for (i, j) in [(0, 0), (m - 1, n - 1), (m / 2, n / 3), (m / 3, n - 1), (m - 1, 0)] {
+          let sum = (0..<k).reduce(0.0) {
+            $0 + operand(transposesA ? a.pointer[$1 * a.stride + i] : a.pointer[i * a.stride + $1])
+              * operand(transposesB ? b.pointer[j * k + $1] : b.pointer[$1 * n + j])
+          }
+          #expect(abs(Double(c.pointer[i * c.stride + j]) - (adding ? 1 : 0.5) * sum) < 1e-4)
+        }
+      }
+      for row in 0..<m { #expect(c.pointer[row * c.stride + n] == 3) }
+    }
+  }
+
+  /// Loss and gradients of one step.
+  private func step<Scalar: Real>(
+    _ arithmetic: Arithmetic, _ type: Scalar.Type, memory: Bool = true, pool: WorkerPool = Pools.two
+  ) throws -> (loss: Double, gradient: [Scalar]) {
+    var configuration = smallConfiguration(.pre)
+    configuration.dim = 96
+    configuration.context = 160
+    configuration.vocabularySize = 777
+    configuration.memory?.subkeys = 40
+    configuration.memory?.queryDim = 64
+    if !memory { configuration.memory = nil }
+    let sample = try Sample<Scalar>(
+      configuration, sequences: 2, length: 150, pool: pool, arithmetic: arithmetic, seed: 4)
+    sample.model.zeroGradients()
+    let loss = sample.loss()
+    sample.model.backward(scale: 1 / Double(loss.count))
+    return (
+      loss.smoothed / Double(loss.count), sample.model.parameters.compactMap(\.gradient).flatMap(Array.init)
+    )
+  }
+
+  /// Distance of two vectors relative to their length.
+  private func distance<Scalar: Real>(_ a: [Scalar], _ b: [Double]) -> Double {
+    let (difference, length) = zip(a, b).reduce((0.0, 0.0)) { sum, pair in
+      let d = Double(pair.0) - pair.1
+      return (sum.0 + d * d, sum.1 + pair.1 * pair.1)
+    }
+    return (difference / length).squareRoot()
+  }
+
+  /// The plain and AVX2 kernels and our own product, which this machine would not choose by itself, through a whole model.
+  @Test(arguments: Arithmetic.Instructions.allCases)
+  func everyInstructionSetComputesTheModel(instructions: Arithmetic.Instructions) throws {
+    let reference = try step(Arithmetic(library: .generic, instructions: .plain), Double.self)
+    let exact = try step(Arithmetic(library: .generic, instructions: instructions), Double.self)
+    #expect(abs(exact.loss - reference.loss) < 1e-12)
+    #expect(distance(exact.gradient, reference.gradient) < 1e-11)
+    for library in Self.libraries {
+      let single = try step(Arithmetic(library: library, instructions: instructions), Float.self)
+      #expect(abs(single.loss - reference.loss) < 1e-5)
+      #expect(distance(single.gradient, reference.gradient) < 1e-4)
+    }
+  }
+
+  /// bfloat16 keeps a gradient's direction and is the same however it is multiplied.
+  ///
+  /// Without a memory: there a rounded query may read other slots, which is no small change of the gradient.
+  @Test func halfPrecisionComputesTheModel() throws {
+    let reference = try step(Arithmetic(library: .generic), Double.self, memory: false)
+    let plain = try step(
+      Arithmetic(precision: .bf16, library: .generic, instructions: .plain), Float.self, memory: false)
+    #expect(abs(plain.loss - reference.loss) < 2e-3)
+    #expect(distance(plain.gradient, reference.gradient) < 0.03)
+    #expect(distance(plain.gradient, reference.gradient) > 1e-4)
+    for library in Self.libraries {
+      let result = try step(Arithmetic(precision: .bf16, library: library), Float.self, memory: false)
+      #expect(abs(result.loss - plain.loss) < 2e-4)
+      #expect(distance(result.gradient, plain.gradient.map(Double.init)) < 0.01)
+    }
+  }
+
+  /// The same bits for any number of threads, in every precision and library.
+  @Test(arguments: choices) func threadsDoNotChangeABit(arithmetic: Arithmetic) throws {
+    let one = try step(arithmetic, Float.self, pool: Pools.one)
+    for pool in [Pools.two, Pools.three] {
+      let other = try step(arithmetic, Float.self, pool: pool)
+      #expect(other.loss == one.loss && other.gradient == one.gradient)
+    }
+  }
+
+  @Test func fewerThreadsOfTheMachineStillMeasureCeilings() throws {
+    let ceilings = try MachineCeilings(Pools.one)
+    #expect(ceilings.float32 >= 0 && ceilings.stream > 0 && ceilings.randomRows > 0)
+  }
+}
