@@ -260,7 +260,8 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
 extension UnsafeBufferPointer<UInt8> {
   /// Whether these bytes come before others, shorter ones before their continuations.
   package func precedes(_ other: UnsafeBufferPointer<UInt8>) -> Bool {
-    let order = isEmpty || other.isEmpty ? 0 : memcmp(baseAddress!, other.baseAddress!, Swift.min(count, other.count))
+    let order =
+      isEmpty || other.isEmpty ? 0 : memcmp(baseAddress!, other.baseAddress!, Swift.min(count, other.count))
     return order != 0 ? order < 0 : count < other.count
   }
 }

@@ -198,10 +198,14 @@ package struct BPETrainer: ~Copyable {
   /// Takes what the merge lost from the counts of the old pairs.
   private func forget(_ a: UInt32, _ b: UInt32) {
     for symbol in left.touched {
-      if let entry = pairs.find(PairTable.key(symbol, a)) { entry.pointee.count -= left.tallies[Int(symbol)].lost }
+      if let entry = pairs.find(PairTable.key(symbol, a)) {
+        entry.pointee.count -= left.tallies[Int(symbol)].lost
+      }
     }
     for symbol in right.touched {
-      if let entry = pairs.find(PairTable.key(b, symbol)) { entry.pointee.count -= right.tallies[Int(symbol)].lost }
+      if let entry = pairs.find(PairTable.key(b, symbol)) {
+        entry.pointee.count -= right.tallies[Int(symbol)].lost
+      }
     }
   }
 
@@ -277,7 +281,8 @@ package struct BPETrainer: ~Copyable {
     heap.removeAll()
     var length = 0
     for entry in counted.entries where entry.key != PairTable.free && entry.count >= threshold {
-      pairs.insert(entry.key).pointee = PairTable.Entry(key: entry.key, count: entry.count, list: length, length: 0)
+      pairs.insert(entry.key).pointee = PairTable.Entry(
+        key: entry.key, count: entry.count, list: length, length: 0)
       heap.append(PairHeap.Item(count: entry.count, key: entry.key))
       length += entry.length
     }

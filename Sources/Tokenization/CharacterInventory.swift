@@ -16,8 +16,10 @@ package struct CharacterInventory: Sendable {
     var count: Int { inside + final }
   }
 
-  /// Keeps the most frequent characters, of equally frequent ones those with smaller bytes: at most `limit`, and no
-  /// more than make up the share `coverage` of all occurrences. Those of `always` are kept besides.
+  /// Keeps the most frequent characters, of equally frequent ones those with smaller bytes.
+  ///
+  /// At most `limit`, and no more than make up the share `coverage` of all occurrences; those of `always` are
+  /// kept besides.
   package init(
     of words: WordCounts, limit: Int = .max, coverage: Double = 1, always: [[UInt8]] = []
   ) {
@@ -52,7 +54,11 @@ package struct CharacterInventory: Sendable {
         Characters.forEachCharacter(in: UnsafeBufferPointer(rebasing: bytes[words.range(of: word)])) {
           character, isLast in
           if character.count == 1 && character[0] < 0x80 {
-            if isLast { ascii.final[Int(character[0])] &+= count } else { ascii.inside[Int(character[0])] &+= count }
+            if isLast {
+              ascii.final[Int(character[0])] &+= count
+            } else {
+              ascii.inside[Int(character[0])] &+= count
+            }
           } else {
             let start = character.baseAddress!
             if isLast {
@@ -66,7 +72,8 @@ package struct CharacterInventory: Sendable {
     }
     var tallies: [[UInt8]: Tally] = [:]
     for byte in 0..<128 where ascii.inside[byte] > 0 || ascii.final[byte] > 0 {
-      tallies[[UInt8(byte)]] = Tally(text: [UInt8(byte)], inside: ascii.inside[byte], final: ascii.final[byte])
+      tallies[[UInt8(byte)]] = Tally(
+        text: [UInt8(byte)], inside: ascii.inside[byte], final: ascii.final[byte])
     }
     othersInside.forEachKey { text, count in
       tallies[Array(text)] = Tally(text: Array(text), inside: count, final: 0)

@@ -77,7 +77,8 @@ package final class PreTokenCounter: @unchecked Sendable {
         for word in 0..<words.distinct {
           let range = words.range(of: word)
           table.counts.add(
-            bytes.baseAddress! + range.lowerBound, length: range.count, readable: bytes.count - range.lowerBound,
+            bytes.baseAddress! + range.lowerBound, length: range.count,
+            readable: bytes.count - range.lowerBound,
             count: words.counts[word])
         }
       }
@@ -108,7 +109,8 @@ package final class PreTokenCounter: @unchecked Sendable {
     let table = lock.withLock { idle.popLast() } ?? Table()
     body(table)
     // Growing needs the old table beside one of twice the size.
-    if table.counts.isNearlyFull && table.counts.bytes > tableBytes / 3 {
+    let bytes = table.counts.bytes
+    if bytes > tableBytes || bytes > tableBytes / 3 && table.counts.isNearlyFull {
       let run = try lock.withLock { try spilled.newRun() }
       try run.write(&table.counts)
       lock.withLock { spilled.add(run) }

@@ -5,7 +5,9 @@ extension Tokenizer {
   /// Ids of the tokens that text can become, ascending: all but special ones and those that stand for nothing.
   var ordinaryIDs: [UInt32] {
     let special = Set(specialTokens.map(\.id))
-    return (0..<UInt32(vocabulary.count)).filter { !special.contains($0) && !vocabulary.range(of: $0).isEmpty }
+    return (0..<UInt32(vocabulary.count)).filter {
+      !special.contains($0) && !vocabulary.range(of: $0).isEmpty
+    }
   }
 
   /// The same with every text as one pre-token; in word mode a text is a word anyway.
@@ -36,7 +38,8 @@ extension Tokenizer {
   /// The same with more tokens at the end: characters that it does not know.
   package func adding(_ more: [[UInt8]]) -> Tokenizer {
     Tokenizer(
-      mode: mode, preTokenizer: preTokenizer, tokens: tokens + more, merges: merges, specialTokens: specialTokens,
+      mode: mode, preTokenizer: preTokenizer, tokens: tokens + more, merges: merges,
+      specialTokens: specialTokens,
       unknown: unknown, ignoresMerges: ignoresMerges, endOfWordIsSymbol: endOfWordIsSymbol)
   }
 

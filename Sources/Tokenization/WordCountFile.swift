@@ -151,7 +151,9 @@ package final class WordCountReader {
       try parse()
       return true
     }
-    if let damage = input.damage { throw Failure(.badInput, damage.reason, file: path, offset: damage.offset) }
+    if let damage = input.damage {
+      throw Failure(.badInput, damage.reason, file: path, offset: damage.offset)
+    }
     return false
   }
 
@@ -186,7 +188,8 @@ package final class WordCountReader {
     // A file of another system's line ends.
     if line.last == 0x0d { line.removeLast() }
     for (separator, isPlain) in [(UInt8(0x09), false), (0x20, true)] {
-      guard let end = line.lastIndex(of: separator), end > 0, let number = Self.decimal(line[(end + 1)...]) else {
+      guard let end = line.lastIndex(of: separator), end > 0, let number = Self.decimal(line[(end + 1)...])
+      else {
         continue
       }
       if isPlain {

@@ -63,10 +63,12 @@ struct LearnBPE: ParsableCommand {
 
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("Files of word counts to learn from; then text is read only where named.", valueName: "file"))
+    help: ArgumentHelp(
+      "Files of word counts to learn from; then text is read only where named.", valueName: "file"))
   var counts: [String] = []
 
-  @Option(help: ArgumentHelp("A tokenizer to go on from, in any format that encode reads.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("A tokenizer to go on from, in any format that encode reads.", valueName: "file"))
   var extend: String?
 
   @Option(
@@ -80,7 +82,9 @@ struct LearnBPE: ParsableCommand {
       "Special tokens besides \(Tokenizer.endOfText), which ends documents.", valueName: "token"))
   var special: [String] = []
 
-  @Option(help: ArgumentHelp("The longest token that a merge makes, in bytes (word mode: characters).", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "The longest token that a merge makes, in bytes (word mode: characters).", valueName: "n"))
   var maxTokenLength: Int?
 
   @Option(help: ArgumentHelp("Word mode: keep only the n most frequent characters.", valueName: "n"))
@@ -109,7 +113,9 @@ struct LearnBPE: ParsableCommand {
       throw ValidationError("--vocab-size must be 1 to 10000000")
     }
     if let minFrequency, minFrequency < 1 { throw ValidationError("--min-frequency must be at least 1") }
-    if let maxTokenLength, maxTokenLength < 1 { throw ValidationError("--max-token-length must be at least 1") }
+    if let maxTokenLength, maxTokenLength < 1 {
+      throw ValidationError("--max-token-length must be at least 1")
+    }
     if let limitAlphabet, limitAlphabet < 1 { throw ValidationError("--limit-alphabet must be at least 1") }
     if let characterCoverage, !(characterCoverage > 0 && characterCoverage <= 1) {
       throw ValidationError("--character-coverage must be above 0 and at most 1")
@@ -124,7 +130,8 @@ struct LearnBPE: ParsableCommand {
   private func validate(isWord: Bool) throws {
     let target = target(isWord: isWord)
     if !isWord && (limitAlphabet != nil || characterCoverage != nil) {
-      throw ValidationError("--limit-alphabet and --character-coverage are for --mode word: bytes are all kept")
+      throw ValidationError(
+        "--limit-alphabet and --character-coverage are for --mode word: bytes are all kept")
     }
     if codesFormat != nil && target != .codes {
       throw ValidationError("--codes-format is for codes: --mode word and an output that is not .json")
@@ -170,7 +177,8 @@ struct LearnBPE: ParsableCommand {
       let specials = specialTokens(isWord: isWord)
       let symbolized =
         isWord
-        ? try SymbolizedWords(charactersOf: words, inventory(of: words, &summary)) : try SymbolizedWords(bytesOf: words)
+        ? try SymbolizedWords(charactersOf: words, inventory(of: words, &summary))
+        : try SymbolizedWords(bytesOf: words)
       words = WordCounts()
       let unmerged = symbolized.alphabet.count + specials.count + (isWord ? 1 : 0)
       let reserved = specials + (isWord ? [Tokenizer.unknownToken] : [])
@@ -195,7 +203,9 @@ struct LearnBPE: ParsableCommand {
     return specials
   }
 
-  private func inventory(of words: WordCounts, always: [[UInt8]] = [], _ summary: inout Summary) -> CharacterInventory {
+  private func inventory(of words: WordCounts, always: [[UInt8]] = [], _ summary: inout Summary)
+    -> CharacterInventory
+  {
     let inventory = CharacterInventory(
       of: words, limit: limitAlphabet ?? .max, coverage: characterCoverage ?? 1, always: always)
     if inventory.dropped.distinct > 0 {
@@ -215,7 +225,8 @@ struct LearnBPE: ParsableCommand {
       throw ValidationError("\(path) is a \(isWord ? "word" : "byte-level") tokenizer, not what --mode says")
     }
     if let given = counting.givenPreTokenizer, given != base.preTokenizer {
-      throw ValidationError("\(path) has the pre-tokenizer \(base.preTokenizer.rawValue), not \(given.rawValue)")
+      throw ValidationError(
+        "\(path) has the pre-tokenizer \(base.preTokenizer.rawValue), not \(given.rawValue)")
     }
     try validate(isWord: isWord)
     return base
@@ -269,7 +280,9 @@ struct LearnBPE: ParsableCommand {
         let shown = [left, right, left + right].map { text in
           JSONText.quote(String(decoding: text, as: UTF8.self))
         }
-        Log.line("merge \(number): \(shown[0]) \(shown[1]) -> \(shown[2]), count \(merge.count), \(pairs) pairs left")
+        Log.line(
+          "merge \(number): \(shown[0]) \(shown[1]) -> \(shown[2]), count \(merge.count), \(pairs) pairs left"
+        )
       }
       if number & 63 == 0 {
         try Interruption.check()

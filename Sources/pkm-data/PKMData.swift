@@ -13,7 +13,8 @@ struct PKMData: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Normalize.self, Dedup.self, CountWords.self, LearnBPE.self, Encode.self, Decode.self, Shard.self, Inspect.self,
+      Normalize.self, Dedup.self, CountWords.self, LearnBPE.self, Encode.self, Decode.self, Shard.self,
+      Inspect.self,
       Verify.self, Export.self, Import.self, Run.self,
     ])
 

@@ -49,7 +49,8 @@ struct CountingOptions: ParsableArguments {
       guard let preTokenizer = reader.preTokenizer else { continue }
       if let given = givenPreTokenizer ?? found?.0, given != preTokenizer {
         throw Failure(
-          .usage, "holds counts of the pre-tokenizer \(preTokenizer.rawValue), not \(given.rawValue)", file: path,
+          .usage, "holds counts of the pre-tokenizer \(preTokenizer.rawValue), not \(given.rawValue)",
+          file: path,
           remedy: "Count all parts alike")
       }
       found = (preTokenizer, path)
@@ -106,10 +107,13 @@ extension PreTokenCounter {
     for path in files {
       let reader = try WordCountReader(path)
       while try reader.advance() {
-        if reader.word.isEmpty || preTokenizer == .words && reader.word.contains(where: { $0 == 0x20 || $0 == 0x0a }) {
+        if reader.word.isEmpty
+          || preTokenizer == .words && reader.word.contains(where: { $0 == 0x20 || $0 == 0x0a })
+        {
           throw Failure(
             .badInput, "\"\(String(decoding: reader.word, as: UTF8.self))\" is not a word", file: path,
-            remedy: preTokenizer == .words ? "Words hold no spaces; count with --mode word" : "Words have at least a byte")
+            remedy: preTokenizer == .words
+              ? "Words hold no spaces; count with --mode word" : "Words have at least a byte")
         }
         let (sum, overflow) = total.addingReportingOverflow(reader.count)
         if overflow { throw Failure(.badInput, "the counts add up to more than \(Int.max)", file: path) }
@@ -125,7 +129,8 @@ extension PreTokenCounter {
       }
       if let found = reader.preTokenizer, found != preTokenizer {
         throw Failure(
-          .usage, "holds counts of the pre-tokenizer \(found.rawValue), not \(preTokenizer.rawValue)", file: path,
+          .usage, "holds counts of the pre-tokenizer \(found.rawValue), not \(preTokenizer.rawValue)",
+          file: path,
           remedy: "Name it with --pre-tokenizer")
       }
     }

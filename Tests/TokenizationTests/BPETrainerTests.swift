@@ -78,13 +78,16 @@ import Tokenization
       for _ in 0..<8 { words[Make.word(&random, letters: 3, maximumLength: 12)] = 1 + random.below(9) }
       let sorted = words.sorted { $0.key < $1.key }
       let learned = try BPETrainer.learn(
-        Make.symbolized(Make.counts(sorted), .byteLevel), .init(tieBreak: .smallestIDs, limit: 50, maximumSize: 3))
+        Make.symbolized(Make.counts(sorted), .byteLevel),
+        .init(tieBreak: .smallestIDs, limit: 50, maximumSize: 3))
       let texts = learned.symbolTexts()
       let reference = ReferenceBPE.learn(
-        words: sorted.map { word, count in (word.utf8.map { [$0] }, count) }, alphabet: learned.alphabet, limit: 50,
+        words: sorted.map { word, count in (word.utf8.map { [$0] }, count) }, alphabet: learned.alphabet,
+        limit: 50,
         minimumCount: 1, tieBreak: .smallestIDs, maximumSize: 3)
       #expect(
-        learned.merges.map { .init(left: texts[Int($0.left)], right: texts[Int($0.right)], count: $0.count) } == reference)
+        learned.merges.map { .init(left: texts[Int($0.left)], right: texts[Int($0.right)], count: $0.count) }
+          == reference)
     }
   }
 
@@ -166,7 +169,7 @@ import Tokenization
 
   @Test func tooManyForAnyCounter() throws {
     let counts = Make.counts([("abcd", Int.max / 2)])
-    #expect(throws: Failure.self) { try SymbolizedWords(bytesOf: counts) }
+    #expect(throws: Failure.self) { _ = try SymbolizedWords(bytesOf: counts) }
   }
 
   @Test func oneVeryLongWord() throws {

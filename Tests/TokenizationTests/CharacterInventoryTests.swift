@@ -21,7 +21,8 @@ import Tokenization
     #expect(text(CharacterInventory(of: words, coverage: 41.0 / 49).characters) == ["a", "b"])
     #expect(text(CharacterInventory(of: words, coverage: 42.0 / 49).characters) == ["a", "b", "é"])
     #expect(text(CharacterInventory(of: words, limit: 1, coverage: 0.9).characters) == ["a"])
-    #expect(text(CharacterInventory(of: words, limit: 1, always: [Array("日".utf8)]).characters) == ["a", "日"])
+    #expect(
+      text(CharacterInventory(of: words, limit: 1, always: [Array("日".utf8)]).characters) == ["a", "日"])
   }
 
   /// No merge reaches across a character that was left out, neither in learning nor in encoding.

@@ -4,7 +4,8 @@ import Testing
 import Tokenization
 
 @Suite struct ExtendingTests {
-  private func extend(_ base: Tokenizer, _ counts: WordCounts, limit: Int, specials: [String] = []) throws -> Tokenizer
+  private func extend(_ base: Tokenizer, _ counts: WordCounts, limit: Int, specials: [String] = []) throws
+    -> Tokenizer
   {
     var base = base
     if base.mode == .word {
@@ -58,7 +59,8 @@ import Tokenization
     let learned = try BPETrainer.learn(
       SymbolizedWords(tokensOf: counts, base.adding([Array("x".utf8), Array("y</w>".utf8)])),
       .init(tieBreak: .largestStrings, limit: 1, reserved: base.tokens))
-    let extended = base.adding([Array("x".utf8), Array("y</w>".utf8)]).extended(by: learned, specialTokens: [])
+    let extended = base.adding([Array("x".utf8), Array("y</w>".utf8)]).extended(
+      by: learned, specialTokens: [])
     let codes = String(
       decoding: MergeCodes.write(extended.merges(lastLearned: learned), format: .fastBPE), as: UTF8.self)
     #expect(codes.split(separator: "\n").count == 3 && codes.hasSuffix("x y</w> 3\n"), "\(codes)")

@@ -18,7 +18,8 @@ import Tokenization
   }()
 
   private func counter(memory: Int) throws -> PreTokenCounter {
-    let counter = PreTokenCounter(.gpt2, memory: memory, threads: 1, temporaryDirectory: NSTemporaryDirectory())
+    let counter = PreTokenCounter(
+      .gpt2, memory: memory, threads: 1, temporaryDirectory: NSTemporaryDirectory())
     for text in Self.texts { try text.withUnsafeBufferPointer { try counter.countText($0) } }
     return counter
   }
@@ -35,12 +36,12 @@ import Tokenization
     let inMemory = try counter(memory: .max)
     #expect(try dictionary(inMemory.finish()) == expected && inMemory.spilledRuns == 0)
     // So little memory that the files are merged in rounds.
-    let onDisk = try counter(memory: 100_000)
+    let onDisk = try counter(memory: 40_000)
     #expect(try dictionary(onDisk.finish()) == expected)
     #expect(onDisk.spilledRuns > 64, "\(onDisk.spilledRuns)")
   }
 
-  @Test(arguments: [Int.max, 100_000]) func sortedByTheirBytes(memory: Int) throws {
+  @Test(arguments: [Int.max, 40_000]) func sortedByTheirBytes(memory: Int) throws {
     let counter = try counter(memory: memory)
     var words: [[UInt8]] = []
     var total = 0

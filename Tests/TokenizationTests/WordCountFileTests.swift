@@ -5,7 +5,7 @@ import Tokenization
 
 @Suite struct WordCountFileTests {
   private func read(_ bytes: [UInt8]) throws -> (words: [[UInt8]: Int], preTokenizer: PreTokenizer?) {
-    let reader = try WordCountReader(PeerScratch.lasting.write("counts", bytes))
+    let reader = try WordCountReader(PeerScratch.lasting.write("counts-\(UUID().uuidString)", bytes))
     var words: [[UInt8]: Int] = [:]
     while try reader.advance() { words[reader.word, default: 0] += reader.count }
     return (words, reader.preTokenizer)
@@ -19,7 +19,9 @@ import Tokenization
 
   @Test func everyByteStringSurvives() throws {
     var random = RandomGenerator(seed: 3)
-    let awkward: [UInt8] = [0, 9, 10, 13, 0x20, 0x30, 0x5c, 0x6e, 0x78, 0x7f, 0x80, 0xc2, 0xe3, 0xed, 0xf4, 0xff]
+    let awkward: [UInt8] = [
+      0, 9, 10, 13, 0x20, 0x30, 0x5c, 0x6e, 0x78, 0x7f, 0x80, 0xc2, 0xe3, 0xed, 0xf4, 0xff,
+    ]
     var expected: [[UInt8]: Int] = [:]
     for byte in UInt8.min...255 { expected[[byte]] = Int(byte) + 1 }
     for _ in 0..<5000 {
@@ -52,9 +54,11 @@ import Tokenization
     #expect(try read([]).words.isEmpty)
   }
 
-  @Test(arguments: ["word", "word ", " 5", "\t5", "a\t5x", "a 0", "a -1", "a 9223372036854775808", "a\\q\t5", "a\\x4\t5"])
+  @Test(arguments: [
+    "word", "word ", " 5", "\t5", "a\t5x", "a 0", "a -1", "a 9223372036854775808", "a\\q\t5", "a\\x4\t5",
+  ])
   func linesThatAreNone(line: String) throws {
-    let file = try PeerScratch.lasting.write("bad", Array("good 1\n\(line)\n".utf8))
+    let file = try PeerScratch.lasting.write("bad-\(UUID().uuidString)", Array("good 1\n\(line)\n".utf8))
     let reader = try WordCountReader(file)
     #expect(try reader.advance())
     let error = #expect(throws: Failure.self) { try reader.advance() }

@@ -171,9 +171,9 @@ extension DocumentBlock {
       }
       return nil
     case .stream:
-      // Behind the last whole character; of four bytes 10xxxxxx the last belongs to none.
-      let end = bytes.count
-      return (max(0, end - 4)..<end).last { bytes[$0] & 0xc0 != 0x80 }.flatMap { $0 > 0 ? $0 : nil } ?? end
+      // Before the last character, which may go on; of four bytes 10xxxxxx the last belongs to none.
+      let last = (max(0, bytes.count - 4)..<bytes.count).last { bytes[$0] & 0xc0 != 0x80 } ?? bytes.count
+      return last > 0 ? last : nil
     }
   }
 }
