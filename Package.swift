@@ -37,6 +37,8 @@ let package = Package(
       linkerSettings: [.linkedLibrary("icui18n"), .linkedLibrary("icuuc"), .linkedLibrary("icudata")]),
     .target(
       name: "CSimdjson", cxxSettings: cxx, linkerSettings: [.linkedLibrary("simdjson")]),
+    .target(
+      name: "CFastText", cxxSettings: cxx, linkerSettings: [.linkedLibrary("fasttext")]),
     .target(name: "CBLAS", cSettings: kernels, linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "COneDNN", cSettings: kernels, linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CKernels", cSettings: kernels, linkerSettings: [.linkedLibrary("m")]),
@@ -44,7 +46,9 @@ let package = Package(
 
     .target(
       name: "Support", dependencies: ["CZstd", "CZlib", "CXXHash", "CCrypto"], swiftSettings: swift),
-    .target(name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson"], swiftSettings: swift),
+    .target(
+      name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson", "CFastText", "CKernels"],
+      swiftSettings: swift),
     .target(name: "Tokenization", dependencies: ["Support", "CPreTokens"], swiftSettings: swift),
     .target(name: "Shards", dependencies: ["Support"], swiftSettings: swift),
     .target(name: "Model", dependencies: ["Support", "CKernels", "CBLAS", "COneDNN"], swiftSettings: swift),
@@ -66,7 +70,8 @@ let package = Package(
 
     .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: swift),
     .testTarget(
-      name: "CorpusTests", dependencies: ["Corpus", "Support", "CICU"], resources: [.copy("Fixtures")],
+      name: "CorpusTests", dependencies: ["Corpus", "Support", "CICU", "CKernels"],
+      resources: [.copy("Fixtures")],
       swiftSettings: swift),
     .testTarget(
       name: "TokenizationTests", dependencies: ["Tokenization", "CPreTokens"], resources: [.copy("Fixtures")],

@@ -8,7 +8,7 @@ if ! command -v swift >/dev/null; then
   exit 1
 fi
 packages=(g++ pkg-config libicu-dev libzstd-dev zlib1g-dev libxxhash-dev libssl-dev libsimdjson-dev
-  libopenblas0-pthread libdnnl-dev "$@")
+  libfasttext-dev libopenblas0-pthread libdnnl-dev "$@")
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")

@@ -43,7 +43,8 @@ size_t copyPlain(const uint8_t *in, size_t count, uint8_t *out, CopyRules rules)
     Vector bytes;
     load(from, bytes);
     auto isControl = ((bytes < 0x20) & (bytes - 9 > 4)) | (bytes == 0x7f);
-    auto stop = (bytes > 0x7f) | (isControl & (Vector(0) != rules.stopAtControls));
+    auto stop = (bytes > 0x7f) | (isControl & (Vector(0) != rules.stopAtControls)) |
+                ((Vector)(bytes - 'I') < Vector(rules.capitals));
     uint32_t stops = BITS(stop);
     Vector isCapital = (Vector)(bytes - 'A' < 26);
     bytes |= isCapital & (uint8_t)(rules.lower & 0x20);
@@ -151,6 +152,7 @@ size_t collapse(uint8_t *text, size_t count, bool isLines) {
 
 }  // namespace pkm
 
+using pkm::Flags;
 using pkm::Vector;
 
 MULTIVERSIONED
@@ -170,4 +172,25 @@ size_t pkm_bytes_count(const uint8_t *bytes, size_t length, uint8_t byte) {
   }
   for (; from < length; from++) total += bytes[from] == byte;
   return total;
+}
+
+MULTIVERSIONED
+size_t pkm_bytes_lines(const uint8_t *bytes, size_t length, pkm_byte_range *lines) {
+  size_t start = 0, count = 0, at = 0;
+  for (; length - at >= sizeof(Vector); at += sizeof(Vector)) {
+    Vector block;
+    pkm::load(bytes + at, block);
+    for (uint32_t ends = BITS(block == '\n'); ends; ends &= ends - 1) {
+      size_t end = at + size_t(__builtin_ctz(ends));
+      lines[count++] = {start, end - (end > start && bytes[end - 1] == '\r')};
+      start = end + 1;
+    }
+  }
+  for (; at < length; at++) {
+    if (bytes[at] != '\n') continue;
+    lines[count++] = {start, at - (at > start && bytes[at - 1] == '\r')};
+    start = at + 1;
+  }
+  if (start < length) lines[count++] = {start, length};
+  return count;
 }

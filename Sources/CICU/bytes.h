@@ -46,6 +46,8 @@ class Buffer {
 struct CopyRules {
   // 0xff or 0: stop at control characters; make A-Z small.
   uint8_t stopAtControls, lower;
+  // Stop at so many capitals from I on: I is no i in Turkish.
+  uint8_t capitals;
 };
 
 // Copies ASCII up to the first byte that needs attention and returns how many bytes that were. Writes up to 32 bytes

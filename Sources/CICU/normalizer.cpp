@@ -46,7 +46,7 @@ uint32_t pkm_normalizer::classify(UChar32 c) {
   if (rules.dependsOnNeighbors(c)) return complex;
   bool isBoundary = !rules.form || rules.form->hasBoundaryBefore(c);
   if (result == single) {
-    if (isBoundary) return plain;
+    if (isBoundary) return u_isdefined(c) ? plain : notAssigned;
     icu::UnicodeString text(c);
     if (rules.form->quickCheck(text, rules.error) != UNORM_YES) return complex;
     return mark | uint32_t(rules.form->getCombiningClass(c)) << 3;
@@ -81,24 +81,34 @@ bool pkm_normalizer::append(const uint8_t *text, size_t count, bool isLines) {
   }
   if (!clean(text, count)) return false;
   if (rules.options.clean_whitespace) out.size = start + collapse(out.start + start, out.size - start, isLines);
+  return segment(sentences.get(), start) && segment(words.get(), start);
+}
+
+template <class Segmenter>
+bool pkm_normalizer::segment(Segmenter *segmenter, size_t start) {
+  if (!segmenter) return true;
+  segmented.size = 0;
+  if (!segmenter->append(out.start + start, out.size - start, segmented)) return false;
+  out.size = start;
+  out.append(segmented.start, segmented.size);
   return true;
 }
 
 bool pkm_normalizer::clean(const uint8_t *in, size_t count) {
   const pkm_normalizer_options &options = rules.options;
   const CopyRules copy = {uint8_t(options.clean_controls ? 0xff : 0),
-                          uint8_t(options.letter_case != PKM_CASE_NONE ? 0xff : 0)};
+                          uint8_t(options.letter_case != PKM_CASE_NONE ? 0xff : 0), rules.ownCapitals};
   const size_t floor = out.size;
   // Where the current word begins, in the input and in the output. Known only when asked for, by looking back
   // through the bytes since `same`, which were copied one for one.
   struct {
-    size_t in, out, removed;
-  } word = {0, out.size, removed};
+    size_t in, out, removed, unassigned;
+  } word = {0, out.size, removed, unassigned};
   size_t same = 0;
   size_t i = 0;
   auto lookBack = [&] {
     size_t start = afterLastWhite(in, same, i);
-    if (start != SIZE_MAX) word = {start, out.size - (i - start), removed};
+    if (start != SIZE_MAX) word = {start, out.size - (i - start), removed, unassigned};
   };
   uint32_t lastClass = 0;
   out.reserve(count);
@@ -107,7 +117,7 @@ bool pkm_normalizer::clean(const uint8_t *in, size_t count) {
     if (isComplex) {
       while (i < count && isWhite(in[i])) out.append(in + i++, 1);
       if (i == count) break;
-      word = {i, out.size, removed};
+      word = {i, out.size, removed, unassigned};
     } else if (in[i] < 0x80) {
       out.reserve(count - i);
       size_t copied = copyPlain(in + i, count - i, out.end(), copy);
@@ -115,12 +125,15 @@ bool pkm_normalizer::clean(const uint8_t *in, size_t count) {
         out.size += copied;
         i += copied;
         lastClass = 0;
-      } else {
+        continue;
+      }
+      isComplex = in[i] - 'I' >= 0 && in[i] - 'I' < rules.ownCapitals;
+      if (!isComplex) {
         lookBack();
         removed++;
         same = ++i;
+        continue;
       }
-      continue;
     }
     uint32_t entry = 0;
     size_t length = 1;
@@ -154,6 +167,13 @@ bool pkm_normalizer::clean(const uint8_t *in, size_t count) {
         }
         same = i += length;
         break;
+      case notAssigned:
+        lookBack();
+        out.append(in + i, length);
+        unassigned++;
+        lastClass = 0;
+        same = i += length;
+        break;
       default: isComplex = true;
     }
     if (!isComplex) continue;
@@ -166,14 +186,15 @@ bool pkm_normalizer::clean(const uint8_t *in, size_t count) {
         from = startOfCharacter(in, from - 1);
         if (in[from] < 0x80 || (classOf(decode(in + from, length)) & 7) == plain) break;
       }
-      word = {from, out.size - (i - from), removed};
+      word = {from, out.size - (i - from), removed, unassigned};
     }
     size_t end = endOfWord(in, i, count);
     out.size = word.out;
     removed = word.removed;
+    unassigned = word.unassigned;
     if (!appendWord(in + word.in, end - word.in)) return false;
     same = i = end;
-    word = {i, out.size, removed};
+    word = {i, out.size, removed, unassigned};
     lastClass = 0;
   }
   return true;
@@ -215,6 +236,8 @@ bool pkm_normalizer::appendWord(const uint8_t *bytes, size_t count) {
   word.assign(reinterpret_cast<const char *>(bytes), count);
   if (!rules.apply(word, removed)) return false;
   out.append(word.data(), word.size());
+  auto *result = reinterpret_cast<const uint8_t *>(word.data());
+  for (size_t i = 0, length; i < word.size(); i += length) unassigned += !u_isdefined(decode(result + i, length));
   return true;
 }
 
@@ -253,30 +276,50 @@ bool pkm_normalizer::transform(const uint8_t *in, size_t count, std::string &res
   return true;
 }
 
+const char *pkm_normalizer::prepare(UErrorCode &error) {
+  const pkm_normalizer_options &options = rules.options;
+  error = rules.error;
+  if (!table || U_FAILURE(error)) return "ICU could not load its normalization data";
+  const icu::Locale &locale = rules.locale;
+  if (locale.isBogus() || (*options.locale && !*locale.getISO3Language())) {
+    return error = U_ILLEGAL_ARGUMENT_ERROR, "ICU does not know this locale";
+  }
+  if (options.split_sentences) {
+    icu::Locale abbreviating = locale;
+    char given[8];
+    if (*options.locale && locale.getKeywordValue("ss", given, sizeof given, error) == 0) {
+      abbreviating.setKeywordValue("ss", "standard", error);
+    }
+    sentences = std::make_unique<SentenceSegmenter>(abbreviating, options.has_fast_path, error);
+    if (U_FAILURE(error)) return "ICU has no sentence boundaries for this locale";
+  }
+  if (options.tokenize) {
+    words = std::make_unique<WordSegmenter>(locale, options.has_fast_path, error);
+    if (U_FAILURE(error)) return "ICU has no word boundaries for this locale";
+  }
+  if (!options.transform) return nullptr;
+  UParseError parse = {};
+  icu::UnicodeString text = icu::UnicodeString::fromUTF8(options.transform);
+  transliterator.reset(icu::Transliterator::createInstance(text, UTRANS_FORWARD, parse, error));
+  if (U_FAILURE(error)) {
+    error = U_ZERO_ERROR;
+    transliterator.reset(icu::Transliterator::createFromRules("pkm", text, UTRANS_FORWARD, parse, error));
+  }
+  if (U_SUCCESS(error)) return nullptr;
+  place = "before \"";
+  icu::UnicodeString(parse.postContext).toUTF8String(place);
+  place += '"';
+  return "ICU does not know this transform";
+}
+
 pkm_normalizer *pkm_normalizer_create(const pkm_normalizer_options *options, char *message, size_t capacity) {
   auto normalizer = std::make_unique<pkm_normalizer>(*options);
-  if (!normalizer->isWhole()) {
-    snprintf(message, capacity, "ICU could not load its normalization data (%s)", u_errorName(normalizer->rules.error));
-    return nullptr;
-  }
-  if (options->transform) {
-    UErrorCode status = U_ZERO_ERROR;
-    UParseError parse = {};
-    icu::UnicodeString rules = icu::UnicodeString::fromUTF8(options->transform);
-    normalizer->transliterator.reset(
-        icu::Transliterator::createInstance(rules, UTRANS_FORWARD, parse, status));
-    if (U_FAILURE(status)) {
-      status = U_ZERO_ERROR;
-      normalizer->transliterator.reset(
-          icu::Transliterator::createFromRules("pkm", rules, UTRANS_FORWARD, parse, status));
-    }
-    if (U_FAILURE(status) || !normalizer->transliterator) {
-      snprintf(message, capacity, "ICU does not know this transform (%s, near character %d)", u_errorName(status),
-               int(parse.offset));
-      return nullptr;
-    }
-  }
-  return normalizer.release();
+  UErrorCode error = U_ZERO_ERROR;
+  const char *problem = normalizer->prepare(error);
+  if (!problem) return normalizer.release();
+  const char *comma = normalizer->place.empty() ? "" : ", ";
+  snprintf(message, capacity, "%s (%s%s%s)", problem, u_errorName(error), comma, normalizer->place.c_str());
+  return nullptr;
 }
 
 void pkm_normalizer_destroy(pkm_normalizer *normalizer) { delete normalizer; }
@@ -284,6 +327,7 @@ void pkm_normalizer_destroy(pkm_normalizer *normalizer) { delete normalizer; }
 void pkm_normalizer_reset(pkm_normalizer *normalizer) {
   normalizer->out.size = 0;
   normalizer->removed = 0;
+  normalizer->unassigned = 0;
 }
 
 bool pkm_normalizer_append(pkm_normalizer *normalizer, const uint8_t *text, size_t length, bool is_lines) {
@@ -291,7 +335,7 @@ bool pkm_normalizer_append(pkm_normalizer *normalizer, const uint8_t *text, size
 }
 
 pkm_normalizer_output pkm_normalizer_result(const pkm_normalizer *normalizer) {
-  return {normalizer->out.start, normalizer->out.size, normalizer->removed};
+  return {normalizer->out.start, normalizer->out.size, normalizer->removed, normalizer->unassigned};
 }
 
 const char *pkm_icu_version(void) {

@@ -14,6 +14,7 @@
 
 #include "CICU.h"
 #include "bytes.h"
+#include "segmenter.h"
 
 namespace pkm {
 
@@ -21,8 +22,6 @@ namespace pkm {
 class Rules {
  public:
   explicit Rules(const pkm_normalizer_options &options);
-
-  bool isWhole() const { return error == U_ZERO_ERROR; }
 
   // Replaces the text by its normalized form, white space not yet collapsed. Returns false when ICU failed.
   bool apply(std::string &text, size_t &removed);
@@ -33,6 +32,10 @@ class Rules {
   // nullptr for the form "none".
   const icu::Normalizer2 *form = nullptr;
   const pkm_normalizer_options options;
+  const icu::Locale locale;
+  // How many capitals from I on have small letters of their own: I in Turkish and Azerbaijani, I and J before accents
+  // in Lithuanian.
+  uint8_t ownCapitals = 0;
   UErrorCode error = U_ZERO_ERROR;
 
  private:
@@ -70,13 +73,17 @@ inline UChar32 decode(const uint8_t *bytes, size_t &length) {
 struct pkm_normalizer {
   explicit pkm_normalizer(const pkm_normalizer_options &options);
 
-  bool isWhole() const { return table && rules.isWhole(); }
+  // Makes what the options ask for. Returns what is wrong with them, or nullptr; `place` then says where.
+  const char *prepare(UErrorCode &error);
   bool append(const uint8_t *text, size_t count, bool isLines);
 
   pkm::Rules rules;
   std::unique_ptr<icu::Transliterator> transliterator;
+  std::unique_ptr<pkm::SentenceSegmenter> sentences;
+  std::unique_ptr<pkm::WordSegmenter> words;
   pkm::Buffer out;
-  size_t removed = 0;
+  size_t removed = 0, unassigned = 0;
+  std::string place;
 
  private:
   // What a character does when its neighbors do not matter.
@@ -93,6 +100,8 @@ struct pkm_normalizer {
     joiner,
     // Its word decides.
     complex,
+    // Stays, and is counted.
+    notAssigned,
   };
 
   // Kind in the low 3 bits, then 8 bits of combining class (of the last character, where mapped), then the offset of
@@ -107,6 +116,8 @@ struct pkm_normalizer {
   bool appendWord(const uint8_t *word, size_t count);
   size_t endOfWord(const uint8_t *in, size_t from, size_t count);
   UChar32 lastCharacter(size_t floor) const;
+  template <class Segmenter>
+  bool segment(Segmenter *segmenter, size_t start);
   bool transform(const uint8_t *in, size_t count, std::string &result);
 
   // By code point, filled when a character is first seen: pages of characters that never come are never touched.
@@ -114,4 +125,5 @@ struct pkm_normalizer {
   bool staysASCII[0x80];
   std::vector<uint8_t> replacements;
   std::string word;
+  pkm::Buffer segmented;
 };

@@ -77,7 +77,12 @@ bool takesJoiner(UChar32 c) {
          in(0x2b00, 0x2bff) || c == 0xfe0f || in(0x1f300, 0x1faff) || in(0xe0020, 0xe007f);
 }
 
-Rules::Rules(const pkm_normalizer_options &options) : options(options) {
+Rules::Rules(const pkm_normalizer_options &options) : options(options), locale(options.locale) {
+  const std::string language = locale.getLanguage();
+  if (options.letter_case != PKM_CASE_NONE) {
+    if (language == "tr" || language == "az") ownCapitals = 1;
+    if (language == "lt" && options.letter_case == PKM_CASE_LOWER) ownCapitals = 2;
+  }
   const Normalizer2 *nfc = Normalizer2::getNFCInstance(error);
   const Normalizer2 *nfd = Normalizer2::getNFDInstance(error);
   switch (options.form) {
@@ -132,9 +137,9 @@ void Rules::changeCase(std::string &text) {
   StringByteSink<std::string> sink(&scratch);
   StringPiece piece(text.data(), int32_t(text.size()));
   if (options.letter_case == PKM_CASE_LOWER) {
-    icu::CaseMap::utf8ToLower("", 0, piece, sink, nullptr, error);
+    icu::CaseMap::utf8ToLower(locale.getName(), 0, piece, sink, nullptr, error);
   } else {
-    icu::CaseMap::utf8Fold(0, piece, sink, nullptr, error);
+    icu::CaseMap::utf8Fold(ownCapitals ? U_FOLD_CASE_EXCLUDE_SPECIAL_I : U_FOLD_CASE_DEFAULT, piece, sink, nullptr, error);
   }
   text.swap(scratch);
 }
@@ -144,6 +149,9 @@ bool Rules::dependsOnNeighbors(UChar32 c) const {
   if (decomposition->getDecomposition(c, more)) parts = more;
   if (options.strip_accents && u_charType(parts.char32At(0)) == U_NON_SPACING_MARK) return true;
   if (form && form->getDecomposition(c, more)) parts += more;
+  for (uint8_t i = 0; i < ownCapitals; i++) {
+    if (parts.indexOf(char16_t('I' + i)) >= 0) return true;
+  }
   switch (options.letter_case) {
     case PKM_CASE_NONE: return false;
     // Small sigma is another letter at the end of a word.

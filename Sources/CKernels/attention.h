@@ -1,10 +1,10 @@
 // The causal softmax between the two products of attention, for a block of query rows.
 
-KERNEL void causal_softmax(long rows, long first_row, long columns, double scale_, void *pscores, long stride,
-                           void *plog_sum_exp) {
+INLINE void causal_softmax_in(long rows, long first_row, long columns, real scale, real *scores, void *p, long stride,
+                              real *log_sum_exp, const bool half) {
   VECTOR_SUMS
-  real *scores = pscores, *log_sum_exp = plog_sum_exp, scale = (real)scale_;
-  for (long r = 0; r < rows; r++, scores += stride) {
+  if (!half) p = scores;
+  for (long r = 0; r < rows; r++, scores += stride, p = operand_at(p, stride, half)) {
     long count = first_row + r + 1;
     real top = row_max(count, scores) * scale, sum = 0;
     for (long c = 0; c < count; c++) {
@@ -13,32 +13,52 @@ KERNEL void causal_softmax(long rows, long first_row, long columns, double scale
       sum += e;
     }
     real factor = 1 / sum;
-    for (long c = 0; c < count; c++) scores[c] *= factor;
-    for (long c = count; c < columns; c++) scores[c] = 0;
+    for (long c = 0; c < count; c++) store_operand(p, c, scores[c] * factor, half);
+    for (long c = count; c < columns; c++) store_operand(p, c, 0, half);
     log_sum_exp[r] = top + real_log(sum);
   }
 }
 
-KERNEL void causal_probabilities(long rows, long first_row, long columns, double scale_, const void *plog_sum_exp,
-                                 void *pscores, long stride) {
-  const real *log_sum_exp = plog_sum_exp;
-  real *scores = pscores, scale = (real)scale_;
-  for (long r = 0; r < rows; r++, scores += stride) {
+KERNEL void causal_softmax(long rows, long first_row, long columns, double scale, void *scores, void *p, long stride,
+                           void *log_sum_exp, bool half) {
+  BY_FORM(half, causal_softmax_in, rows, first_row, columns, (real)scale, scores, p, stride, log_sum_exp);
+}
+
+INLINE void causal_probabilities_in(long rows, long first_row, long columns, real scale, const real *log_sum_exp,
+                                    real *scores, void *p, long stride, const bool half) {
+  for (long r = 0; r < rows; r++, scores += stride, p = operand_at(p, stride, half)) {
     long count = first_row + r + 1;
     real shift = log_sum_exp[r];
     for (long c = 0; c < count; c++) scores[c] = real_exp(scores[c] * scale - shift);
     for (long c = count; c < columns; c++) scores[c] = 0;
+    if (half) {
+      for (long c = 0; c < columns; c++) store_operand(p, c, scores[c], half);
+    }
   }
 }
 
-KERNEL void causal_softmax_backward(long rows, long columns, long head_dimension, double scale_, const void *pp,
-                                    const void *pout, const void *pd_out, long out_stride, void *pdp, long stride) {
+KERNEL void causal_probabilities(long rows, long first_row, long columns, double scale, const void *log_sum_exp,
+                                 void *scores, void *p, long stride, bool half) {
+  BY_FORM(half, causal_probabilities_in, rows, first_row, columns, (real)scale, log_sum_exp, scores, p, stride);
+}
+
+INLINE void causal_softmax_backward_in(long rows, long columns, long head_dimension, real scale, const real *p,
+                                       const void *out, const void *d_out, long out_stride, const real *dp, void *ds,
+                                       long stride, const bool half) {
   VECTOR_SUMS
-  const real *p = pp, *out = pout, *d_out = pd_out;
-  real *dp = pdp, scale = (real)scale_;
-  for (long r = 0; r < rows; r++, p += stride, dp += stride, out += out_stride, d_out += out_stride) {
+  if (!half) ds = (void *)dp;
+  for (long r = 0; r < rows; r++, p += stride, dp += stride) {
     real mean = 0;
-    for (long c = 0; c < head_dimension; c++) mean += out[c] * d_out[c];
-    for (long c = 0; c < columns; c++) dp[c] = p[c] * (dp[c] - mean) * scale;
+    for (long c = 0; c < head_dimension; c++) mean += load_operand(out, c, half) * load_operand(d_out, c, half);
+    for (long c = 0; c < columns; c++) store_operand(ds, c, p[c] * (dp[c] - mean) * scale, half);
+    ds = operand_at(ds, stride, half);
+    out = operand_at(out, out_stride, half), d_out = operand_at(d_out, out_stride, half);
   }
+}
+
+KERNEL void causal_softmax_backward(long rows, long columns, long head_dimension, double scale, const void *p,
+                                    const void *out, const void *d_out, long out_stride, const void *dp, void *ds,
+                                    long stride, bool half) {
+  BY_FORM(half, causal_softmax_backward_in, rows, columns, head_dimension, (real)scale, p, out, d_out, out_stride, dp,
+          ds, stride);
 }

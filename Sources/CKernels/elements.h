@@ -29,11 +29,33 @@ KERNEL void dropout(long count, uint64_t first, dropout_mask mask, void *px) {
   for (long i = 0; i < count; i++) x[i] = masked(x[i], mask, scale, first + (uint64_t)i);
 }
 
-KERNEL void add_bias(long rows, long columns, const void *pbias, void *px, long stride) {
-  const real *bias = pbias;
-  real *x = px;
-  for (long r = 0; r < rows; r++, x += stride) {
-    for (long c = 0; c < columns; c++) x[c] += bias[c];
+INLINE void add_bias_in(long rows, long columns, const real *bias, const real *x, long stride, void *out,
+                        long out_stride, const bool half) {
+  // Reals replace what they are made from; the compiler has to know, or it would not use vectors.
+  if (!half) out = (void *)x, out_stride = stride;
+  for (long r = 0; r < rows; r++, x += stride, out = operand_at(out, out_stride, half)) {
+    for (long c = 0; c < columns; c++) store_operand(out, c, x[c] + bias[c], half);
+  }
+}
+
+KERNEL void add_bias(long rows, long columns, const void *bias, const void *x, long stride, void *out, long out_stride,
+                     bool half) {
+  BY_FORM(half, add_bias_in, rows, columns, bias, x, stride, out, out_stride);
+}
+
+KERNEL void to_operand(long rows, long columns, const void *px, long stride, void *pout, long out_stride) {
+  const real *x = px;
+  uint16_t *out = pout;
+  for (long r = 0; r < rows; r++, x += stride, out += out_stride) {
+    for (long c = 0; c < columns; c++) out[c] = to_bfloat16(x[c]);
+  }
+}
+
+KERNEL void from_operand(long rows, long columns, const void *px, long stride, void *pout, long out_stride) {
+  const uint16_t *x = px;
+  real *out = pout;
+  for (long r = 0; r < rows; r++, x += stride, out += out_stride) {
+    for (long c = 0; c < columns; c++) out[c] = from_bfloat16(x[c]);
   }
 }
 
@@ -54,44 +76,57 @@ KERNEL void residual(long rows, long columns, const void *presidual, const void 
   }
 }
 
-KERNEL void bias_gelu(long rows, long columns, const void *pbias, void *ph, void *pout) {
+INLINE void bias_gelu_in(long rows, long columns, const real *bias, const real *h, void *kept, void *out,
+                         const bool half) {
   FUSED
-  const real *bias = pbias;
-  real *h = ph, *out = pout;
-  for (long r = 0; r < rows; r++, h += columns, out += columns) {
+  if (!half) kept = (void *)h;
+  for (long r = 0; r < rows; r++, h += columns) {
     for (long c = 0; c < columns; c++) {
       real x = h[c] + bias[c], density;
       real tail = normal_tail(x, &density);
-      h[c] = x;
-      out[c] = x * (x < 0 ? tail : 1 - tail);
+      store_operand(kept, c, x, half);
+      store_operand(out, c, x * (x < 0 ? tail : 1 - tail), half);
     }
+    kept = operand_at(kept, columns, half), out = operand_at(out, columns, half);
   }
 }
 
-KERNEL void gelu_backward(long count, const void *ph, void *pd) {
+KERNEL void bias_gelu(long rows, long columns, const void *bias, const void *h, void *kept, void *out, bool half) {
+  BY_FORM(half, bias_gelu_in, rows, columns, bias, h, kept, out);
+}
+
+INLINE void gelu_backward_in(long count, const void *h, const real *d, void *out, const bool half) {
   FUSED
-  const real *h = ph;
-  real *d = pd;
+  if (!half) out = (void *)d;
   for (long i = 0; i < count; i++) {
-    real x = h[i], density;
+    real x = load_operand(h, i, half), density;
     real tail = normal_tail(x, &density);
-    d[i] *= (x < 0 ? tail : 1 - tail) + x * density * (real)0.39894228040143268;
+    real slope = (x < 0 ? tail : 1 - tail) + x * density * (real)0.39894228040143268;
+    store_operand(out, i, d[i] * slope, half);
   }
+}
+
+KERNEL void gelu_backward(long count, const void *h, const void *d, void *out, bool half) {
+  BY_FORM(half, gelu_backward_in, count, h, d, out);
 }
 
 // Sums in blocks of 64 rows, so that rounding grows with the number of blocks only.
-KERNEL void column_sum(long rows, long columns, double factor, const void *px, long stride, void *pout) {
-  const real *x = px;
-  real *out = pout;
+INLINE void column_sum_in(long rows, long columns, double factor, const void *x, long stride, real *out,
+                          const bool half) {
   for (long first = 0; first < columns; first += 64) {
     long width = columns - first < 64 ? columns - first : 64;
     for (long block = 0; block < rows; block += 64) {
       long last = block + 64 < rows ? block + 64 : rows;
       real sums[64] = {0};
       for (long r = block; r < last; r++) {
-        for (long c = 0; c < width; c++) sums[c] += x[r * stride + first + c];
+        const void *row = operand_at(x, r * stride + first, half);
+        for (long c = 0; c < width; c++) sums[c] += load_operand(row, c, half);
       }
       for (long c = 0; c < width; c++) out[first + c] += (real)factor * sums[c];
     }
   }
+}
+
+KERNEL void column_sum(long rows, long columns, double factor, const void *x, long stride, void *out, bool half) {
+  BY_FORM(half, column_sum_in, rows, columns, factor, x, stride, out);
 }

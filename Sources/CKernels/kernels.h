@@ -40,6 +40,7 @@ static const kernel_table table = {
     .adam = adam,
     .adam_rows = adam_rows,
     .product = product,
-    .to_bfloat16 = to_bfloat16_rows,
-    .round = round_rows,
+    .product_half = product_half,
+    .to_operand = to_operand,
+    .from_operand = from_operand,
 };

@@ -21,13 +21,22 @@ KERNEL void embed_backward(long rows, long columns, const int32_t *tokens, const
 
 // With z the logits, p = softmax z, q = (1 - e) [target] + e / V:
 // nll = lse - z_target; smoothed = lse - (1 - e) z_target - (e / V) sum z; gradient p - q.
-KERNEL row_loss cross_entropy(long columns, const void *pbias, int32_t target, double smoothing, int gradient,
-                              void *plogits) {
+INLINE void store_gradient(long columns, const real *z, real e_target, real factor, real share, int32_t target, double smoothing,
+                           void *gradient, const bool half) {
+  if (!half) gradient = (void *)z;
+  for (long c = 0; c < columns; c++) store_operand(gradient, c, z[c] * factor - share, half);
+  // z may be the gradient itself, so its own element is handed in.
+  real at_target = e_target * factor - share - (real)(1 - smoothing);
+  store_operand(gradient, target, at_target, half);
+}
+
+KERNEL row_loss cross_entropy(long columns, const void *pbias, int32_t target, double smoothing, void *plogits,
+                              void *gradient, bool half) {
   VECTOR_SUMS
   const real *bias = pbias;
   real *z = plogits;
   if (target < 0) {
-    for (long c = 0; gradient && c < columns; c++) z[c] = 0;
+    if (gradient) memset(gradient, 0, (size_t)columns * (half ? sizeof(uint16_t) : sizeof(real)));
     return (row_loss){0, 0};
   }
   real total = 0, sum = 0;
@@ -42,9 +51,8 @@ KERNEL row_loss cross_entropy(long columns, const void *pbias, int32_t target, d
       z[c] = e;
       sum += e;
     }
-    real factor = 1 / sum, share = (real)(smoothing / (double)columns);
-    for (long c = 0; c < columns; c++) z[c] = z[c] * factor - share;
-    z[target] -= (real)(1 - smoothing);
+    real factor = 1 / sum, share = (real)(smoothing / (double)columns), e_target = z[target];
+    BY_FORM(half, store_gradient, columns, z, e_target, factor, share, target, smoothing, gradient);
   } else {
     for (long c = 0; c < columns; c++) sum += real_exp(z[c] - top);
   }

@@ -155,14 +155,13 @@ KERNEL void weighted_sum_backward(long count, long reads, long columns, const in
   }
 }
 
-KERNEL void product_top_backward(long rows, long n, long k, const int32_t *slots, const void *pweights,
-                                 const void *pd_weights, long in_stride, void *pd_first, void *pd_second,
-                                 long stride) {
+INLINE void product_top_backward_in(long rows, long n, long k, const int32_t *slots, const real *weights,
+                                    const real *d_weights, long in_stride, void *d_scores, long stride, real *space,
+                                    const bool half) {
   VECTOR_SUMS
-  const real *weights = pweights, *d_weights = pd_weights;
-  real *d_first = pd_first, *d_second = pd_second;
   for (long row = 0; row < rows; row++) {
-    for (long i = 0; i < n; i++) d_first[i] = d_second[i] = 0;
+    real *d_first = half ? space : d_scores, *d_second = d_first + n;
+    for (long i = 0; i < 2 * n; i++) d_first[i] = 0;
     real mean = 0;
     for (long m = 0; m < k; m++) mean += weights[m] * d_weights[m];
     for (long m = 0; m < k; m++) {
@@ -171,9 +170,18 @@ KERNEL void product_top_backward(long rows, long n, long k, const int32_t *slots
       d_first[i] += d;
       d_second[slots[m] - i * (int32_t)n] += d;
     }
+    if (half) {
+      for (long i = 0; i < 2 * n; i++) store_operand(d_scores, i, space[i], half);
+    }
     slots += in_stride, weights += in_stride, d_weights += in_stride;
-    d_first += stride, d_second += stride;
+    d_scores = operand_at(d_scores, stride, half);
   }
+}
+
+KERNEL void product_top_backward(long rows, long n, long k, const int32_t *slots, const void *weights,
+                                 const void *d_weights, long in_stride, void *d_scores, long stride, void *space,
+                                 bool half) {
+  BY_FORM(half, product_top_backward_in, rows, n, k, slots, weights, d_weights, in_stride, d_scores, stride, space);
 }
 
 static void accumulate_mass(long count, const int32_t *slots, const void *pweights, double *mass) {

@@ -1,28 +1,37 @@
 // Layer normalization over rows and batch normalization over columns.
 
 KERNEL void layer_norm(long rows, long columns, const void *px, const void *pgamma, const void *pbeta, double epsilon,
-                       void *py, void *pmean, void *pinverse) {
+                       void *py, void *phalf, void *pmean, void *pinverse) {
   VECTOR_SUMS
   const real *x = px, *gamma = pgamma, *beta = pbeta;
   real *y = py, *means = pmean, *inverses = pinverse;
-  for (long r = 0; r < rows; r++, x += columns, y += columns) {
+  uint16_t *half = phalf;
+  for (long r = 0; r < rows; r++, x += columns) {
     real sum = 0, squares = 0;
     for (long c = 0; c < columns; c++) sum += x[c];
     real mean = sum / (real)columns;
     for (long c = 0; c < columns; c++) squares += (x[c] - mean) * (x[c] - mean);
     real inverse = 1 / real_sqrt(squares / (real)columns + (real)epsilon);
-    for (long c = 0; c < columns; c++) y[c] = (x[c] - mean) * inverse * gamma[c] + beta[c];
+    if (y) {
+      for (long c = 0; c < columns; c++) y[c] = (x[c] - mean) * inverse * gamma[c] + beta[c];
+      y += columns;
+    }
+    if (half) {
+      for (long c = 0; c < columns; c++) half[c] = to_bfloat16((x[c] - mean) * inverse * gamma[c] + beta[c]);
+      half += columns;
+    }
     means[r] = mean;
     inverses[r] = inverse;
   }
 }
 
 KERNEL void layer_norm_backward(long rows, long columns, const void *px, const void *pdy, const void *pgamma,
-                                const void *pmean, const void *pinverse, int adds, void *pdx, void *pd_gamma,
-                                void *pd_beta) {
+                                const void *pmean, const void *pinverse, int adds, void *pdx, void *phalf,
+                                void *pd_gamma, void *pd_beta) {
   VECTOR_SUMS
   const real *x = px, *dy = pdy, *gamma = pgamma, *means = pmean, *inverses = pinverse;
   real *dx = pdx, *d_gamma = pd_gamma, *d_beta = pd_beta;
+  uint16_t *half = phalf;
   for (long c = 0; c < columns; c++) d_gamma[c] = d_beta[c] = 0;
   for (long r = 0; r < rows; r++, x += columns, dy += columns, dx += columns) {
     real mean = means[r], inverse = inverses[r], sum = 0, products = 0;
@@ -40,6 +49,10 @@ KERNEL void layer_norm_backward(long rows, long columns, const void *px, const v
       d_beta[c] += d;
       real old = adds ? dx[c] : 0;
       dx[c] = keep * old + inverse * (gamma[c] * d - sum - normal * products);
+    }
+    if (half) {
+      for (long c = 0; c < columns; c++) half[c] = to_bfloat16(dx[c]);
+      half += columns;
     }
   }
 }

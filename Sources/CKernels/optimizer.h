@@ -14,8 +14,15 @@ INLINE void adam_elements(long count, adam_step step, const real *restrict g, re
   }
 }
 
-KERNEL void adam(long count, adam_step step, const void *gradient, void *parameter, void *m, void *v) {
-  adam_elements(count, step, gradient, parameter, m, v);
+KERNEL void adam(long count, adam_step step, const void *gradient, void *pparameter, void *m, void *v, void *phalf) {
+  real *parameter = pparameter;
+  uint16_t *half = phalf;
+  // In pieces that stay in the nearest cache between the update and the rounding.
+  for (long first = 0; first < count; first += 1024) {
+    long width = count - first < 1024 ? count - first : 1024;
+    adam_elements(width, step, (const real *)gradient + first, parameter + first, (real *)m + first, (real *)v + first);
+    for (long i = first; half && i < first + width; i++) half[i] = to_bfloat16(parameter[i]);
+  }
 }
 
 KERNEL void adam_rows(long count, long columns, adam_step step, const int32_t *ids, const void *pgradient,

@@ -83,6 +83,51 @@ INLINE real real_sqrt(real x) { return __builtin_sqrt(x); }
 
 enum { LANES = 64 / sizeof(real) };
 
+// An operand is a matrix as products take it: reals or, where `half` says so, bfloat16 in 16 bits. `half` is a constant
+// wherever these are inlined.
+INLINE uint16_t to_bfloat16(real x) {
+  float value = (float)x;
+  uint32_t bits;
+  memcpy(&bits, &value, 4);
+  // To the nearest, ties to even; a NaN stays one.
+  uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  return (uint16_t)(value != value ? (bits >> 16) | 0x40 : rounded);
+}
+
+INLINE real from_bfloat16(uint16_t x) {
+  uint32_t bits = (uint32_t)x << 16;
+  float value;
+  memcpy(&value, &bits, 4);
+  return (real)value;
+}
+
+INLINE real load_operand(const void *x, long i, bool half) {
+  return half ? from_bfloat16(((const uint16_t *)x)[i]) : ((const real *)x)[i];
+}
+
+INLINE void store_operand(void *x, long i, real value, bool half) {
+  if (half) {
+    ((uint16_t *)x)[i] = to_bfloat16(value);
+  } else {
+    ((real *)x)[i] = value;
+  }
+}
+
+// The i-th element of an operand.
+INLINE void *operand_at(const void *x, long i, bool half) {
+  return (char *)x + i * (long)(half ? sizeof(uint16_t) : sizeof(real));
+}
+
+// Compiles an inlined kernel once for each form of its operands.
+#define BY_FORM(half, kernel, ...)     \
+  do {                                 \
+    if (half) {                        \
+      kernel(__VA_ARGS__, true);       \
+    } else {                           \
+      kernel(__VA_ARGS__, false);      \
+    }                                  \
+  } while (0)
+
 // The largest number of a row; NaN is passed over, and -infinity stands for "none".
 INLINE real row_max(long count, const real *x) {
   real lanes[4 * LANES];

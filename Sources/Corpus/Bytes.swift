@@ -14,17 +14,15 @@ enum Bytes {
   ///
   /// What follows the last LF is a line unless it is empty.
   static func lines(of bytes: UnsafeRawBufferPointer) -> [Range<Int>] {
-    var lines: [Range<Int>] = []
-    guard let base = bytes.baseAddress else { return lines }
-    var start = 0
-    while start < bytes.count {
-      let found = memchr(base + start, 0x0a, bytes.count - start)
-      let end = found.map { UnsafeRawPointer($0) - base } ?? bytes.count
-      let hasReturn = found != nil && end > start && bytes[end - 1] == 0x0d
-      lines.append(start..<(hasReturn ? end - 1 : end))
-      start = end + 1
+    guard let base = bytes.baseAddress else { return [] }
+    let text = base.assumingMemoryBound(to: UInt8.self)
+    let most = pkm_bytes_count(text, bytes.count, 0x0a) + 1
+    return [Range<Int>](unsafeUninitializedCapacity: most) { lines, count in
+      // A range of integers is its two bounds.
+      precondition(MemoryLayout<Range<Int>>.size == MemoryLayout<pkm_byte_range>.size)
+      let start = UnsafeMutableRawPointer(lines.baseAddress!).assumingMemoryBound(to: pkm_byte_range.self)
+      count = pkm_bytes_lines(text, bytes.count, start)
     }
-    return lines
   }
 
   /// Nothing but ASCII white space.

@@ -77,52 +77,39 @@ typealias Gemm =
 
 /// The products of one ``Arithmetic``, looked up once.
 struct Products<Scalar: Real> {
-  /// Operands as they are.
-  let exact: Gemm
-  /// Operands as `rounding` leaves them, or as they are where it is nil.
-  let rounded: Gemm
-  let rounding: Rounding?
+  /// Of reals, and of bfloat16.
+  let exact, half: Gemm
+  /// Whether large products of bfloat16 are worth more than those of the numbers widened to reals.
+  let isHalfNative: Bool
+  /// Whether operands are bfloat16.
+  let isHalf: Bool
   /// For the reader of a log: "oneDNN 2.6.3, bfloat16".
   let description: String
-
-  /// How operands are made ready for a product in bfloat16.
-  struct Rounding {
-    /// out[r, c] = x[r, c], rounded.
-    let kernel:
-      @convention(c) (
-        _ rows: Int, _ columns: Int, _ x: UnsafeRawPointer?, _ stride: Int,
-        _ out: UnsafeMutableRawPointer?, _ outStride: Int
-      ) -> Void
-    /// Of an element of the result.
-    let bytes: Int
-  }
 
   init(_ arithmetic: Arithmetic) throws(Failure) {
     let library = try arithmetic.chosenLibrary()
     let kernels = Scalar.kernels(arithmetic.instructions.cSet)
-    let name: String
+    let isFloat = Scalar.self == Float.self
+    isHalf = arithmetic.precision == .bf16
+    var name: String
     switch library {
     case .generic: (exact, name) = (kernels.product, "our own product")
-    case .onednn where Scalar.self == Float.self:
+    case .onednn where isFloat:
       (exact, name) = (onednn_sgemm, "oneDNN \(String(cString: onednn_description()))")
     case .onednn, .openblas:
       if let problem = blas_load() { throw Failure(.failed, String(cString: problem)) }
-      exact = Scalar.self == Float.self ? blas_sgemm : blas_dgemm
+      exact = isFloat ? blas_sgemm : blas_dgemm
       name = "\(String(cString: blas_description())), kernel \(String(cString: blas_kernel()))"
     }
-    switch arithmetic.precision {
-    case .fp32:
-      (rounded, rounding) = (exact, nil)
-      description = name + ", \(Scalar.self == Float.self ? "float32" : "float64")"
-    case .bf16 where library == .onednn && Scalar.self == Float.self && onednn_has_bfloat16():
-      rounded = onednn_bgemm
-      rounding = Rounding(kernel: kernels.to_bfloat16, bytes: 2)
-      description = name + ", bfloat16"
-    case .bf16:
-      // The same numbers, multiplied at the speed of float32.
-      rounded = exact
-      rounding = Rounding(kernel: kernels.round, bytes: MemoryLayout<Scalar>.stride)
-      description = name + ", bfloat16 in float32 (no bfloat16 products on this processor or in this library)"
+    isHalfNative = library == .generic || library == .onednn && isFloat && onednn_has_bfloat16()
+    half = isHalfNative && library == .onednn ? onednn_bgemm : kernels.product_half
+    name += isHalf ? ", bfloat16" : isFloat ? ", float32" : ", float64"
+    if isHalf && !isHalfNative {
+      name += " multiplied as float32, for want of an instruction or a library for it: fp32 would be faster"
     }
+    description = name
   }
+
+  /// The product for operands of this form.
+  func gemm(isHalf: Bool) -> Gemm { isHalf ? half : exact }
 }

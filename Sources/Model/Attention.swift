@@ -8,20 +8,20 @@ struct Attention<Device: Operations> {
   private let heads: Int
 
   /// Queries, keys and values side by side, tokens × 3d.
-  private let qkv: Matrix<Scalar>
+  private let qkv: Operand<Scalar>
   /// The heads' results side by side, tokens × d.
-  private let mixed: Matrix<Scalar>
+  private let mixed: Operand<Scalar>
   private let logSumExp: Vector<Scalar>
 
   init(
     _ name: String, _ configuration: ModelConfiguration, in store: ParameterStore<Scalar>, rows: Int,
-    _ plan: inout ArenaPlan
+    isHalf: Bool, _ plan: inout ArenaPlan
   ) {
     input = Linear(name + ".input", in: store)
     output = Linear(name + ".output", in: store)
     heads = configuration.heads
-    qkv = plan.matrix(rows, 3 * configuration.dim)
-    mixed = plan.matrix(rows, configuration.dim)
+    qkv = plan.operand(rows, 3 * configuration.dim, isHalf: isHalf)
+    mixed = plan.operand(rows, configuration.dim, isHalf: isHalf)
     logSumExp = plan.vector(rows * heads)
   }
 
@@ -30,9 +30,14 @@ struct Attention<Device: Operations> {
   }
 
   /// y = the output projection without its bias.
-  func forward(_ x: Matrix<Scalar>, sequences: Int, length: Int, into y: Matrix<Scalar>, on device: Device) {
+  ///
+  /// `space` is tokens × 4d.
+  func forward(
+    _ x: Operand<Scalar>, sequences: Int, length: Int, space: Matrix<Scalar>, into y: Matrix<Scalar>,
+    on device: Device
+  ) {
     let rows = 0..<x.rows
-    input.forward(x, into: qkv.rows(rows), on: device)
+    input.forward(x, into: qkv.rows(rows), space: space, on: device)
     device.attention(
       shape(sequences: sequences, length: length), qkv: qkv.rows(rows), out: mixed.rows(rows),
       logSumExp: logSumExp)
@@ -40,27 +45,36 @@ struct Attention<Device: Operations> {
   }
 
   /// The same for new tokens of one sequence at `position`..., with the keys and values before them in `cache`.
+  ///
+  /// These few rows stay reals, as the cache is.
   func extend(
-    _ x: Matrix<Scalar>, cache: Matrix<Scalar>, at position: Int, into y: Matrix<Scalar>, on device: Device
+    _ x: Operand<Scalar>, cache: Matrix<Scalar>, at position: Int, space: Matrix<Scalar>,
+    into y: Matrix<Scalar>, on device: Device
   ) {
-    let rows = 0..<x.rows
-    input.forward(x, into: qkv.rows(rows), on: device)
-    device.attention(heads: heads, appending: qkv.rows(rows), to: cache, at: position, out: mixed.rows(rows))
-    output.forwardWithoutBias(mixed.rows(rows), into: y, on: device)
+    let d = mixed.columns
+    let inputs = Matrix(space.pointer, rows: x.rows, columns: 3 * d)
+    let result = Matrix(space.pointer + x.rows * 3 * d, rows: x.rows, columns: d)
+    input.forward(x, into: Operand(inputs), space: space, on: device)
+    let mixed = mixed.rows(0..<x.rows), target = mixed.source(result)
+    device.attention(heads: heads, appending: inputs, to: cache, at: position, out: target)
+    device.round(target, into: mixed)
+    output.forwardWithoutBias(mixed, into: y, on: device)
   }
 
-  /// `workspace` is tokens × 4d; dy may be dx when adding.
+  /// `space` is tokens × 4d; dx is another matrix than what dy was made from unless adding.
   func backward(
-    _ x: Matrix<Scalar>, dy: Matrix<Scalar>, sequences: Int, length: Int, workspace: Matrix<Scalar>,
+    _ x: Operand<Scalar>, dy: Operand<Scalar>, sequences: Int, length: Int, space: Twin<Scalar>,
     into dx: Matrix<Scalar>, adding: Bool, on device: Device
   ) {
     let rows = 0..<x.rows, d = mixed.columns
-    let dMixed = Matrix(workspace.pointer, rows: x.rows, columns: d)
-    let dQKV = Matrix(workspace.pointer + x.rows * d, rows: x.rows, columns: 3 * d)
+    let dMixed = Matrix(space.real.pointer, rows: x.rows, columns: d)
+    let dMixedOperand = space.operand.part(from: 0, rows: x.rows, columns: d)
+    let dQKV = space.operand.part(from: x.rows * d, rows: x.rows, columns: 3 * d)
     output.backward(mixed.rows(rows), dy: dy, into: dMixed, adding: false, on: device)
+    device.round(dMixed, into: dMixedOperand)
     device.attentionBackward(
-      shape(sequences: sequences, length: length), qkv: qkv.rows(rows), out: mixed.rows(rows), dOut: dMixed,
-      logSumExp: logSumExp, dQKV: dQKV)
+      shape(sequences: sequences, length: length), qkv: qkv.rows(rows), out: mixed.rows(rows),
+      dOut: dMixedOperand, logSumExp: logSumExp, dQKV: dQKV)
     input.backward(x, dy: dQKV, into: dx, adding: adding, on: device)
   }
 }

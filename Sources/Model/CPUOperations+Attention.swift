@@ -1,31 +1,33 @@
+import CKernels
+
 extension CPUOperations {
   /// Query rows of one block; scores exist for one block and head at a time.
   private var queryBlock: Int { 128 }
 
   package func attention(
-    _ shape: AttentionShape, qkv: Matrix<Scalar>, out: Matrix<Scalar>, logSumExp: Vector<Scalar>
+    _ shape: AttentionShape, qkv: Operand<Scalar>, out: Operand<Scalar>, logSumExp: Vector<Scalar>
   ) {
-    let kernels = kernels, products = products
-    let length = shape.length, width = shape.headDimension, d = shape.heads * width
+    let kernels = kernels, isHalf = qkv.isHalf, gemm = products.gemm(isHalf: qkv.isHalf)
+    let length = shape.length, width = shape.headDimension, block = queryBlock
     let scale = 1 / Double(width).squareRoot()
-    let spaces = AttentionSpaces(self, block: queryBlock, length: length, width: width)
+    let spaces = AttentionSpaces(self, block: block, length: length, width: width, isHalf: isHalf)
     pool.forEach(shape.sequences * shape.heads) { task, worker in
       let head = HeadViews(shape, task, qkv: qkv, out: out, logSumExp: logSumExp)
       let space = spaces.of(worker)
-      let queries = space.head(head.queries, stride: 3 * d, part: 0)
-      let keys = space.head(head.keys, stride: 3 * d, part: 1)
-      let values = space.head(head.values, stride: 3 * d, part: 2)
-      let s = space.scores
-      for first in stride(from: 0, to: length, by: queryBlock) {
-        let rows = min(queryBlock, length - first), seen = first + rows
-        products.rounded(
-          false, true, rows, seen, width, 1, products.rows(of: queries, from: first), queries.stride,
-          keys.pointer, keys.stride, 0, s, seen)
-        kernels.causal_softmax(rows, first, seen, scale, s, seen, head.logSumExp + first)
-        let p = space.probabilities(s, rows: rows, seen: seen)
-        products.rounded(
-          false, false, rows, width, seen, 1, p.pointer, p.stride, values.pointer, values.stride, 0,
-          head.out + first * d, d)
+      let s = space.scores, p = isHalf ? space.halves : UnsafeMutableRawPointer(s)
+      for first in stride(from: 0, to: length, by: block) {
+        let rows = min(block, length - first), seen = first + rows
+        let queries = head.queries.rows(first..<seen), keys = head.keys, values = head.values
+        gemm(
+          false, true, rows, seen, width, 1, queries.pointer, queries.stride, keys.pointer, keys.stride, 0, s,
+          seen)
+        kernels.causal_softmax(rows, first, seen, scale, s, p, seen, head.logSumExp + first, isHalf)
+        let result = head.out.rows(first..<seen)
+        let target = result.source(space.results)
+        gemm(
+          false, false, rows, width, seen, 1, p, seen, values.pointer, values.stride, 0, target.pointer,
+          target.stride)
+        store(target, by: kernels, into: result)
       }
     }
   }
@@ -47,7 +49,8 @@ extension CPUOperations {
       gemm(
         false, true, new, seen, width, 1, qkv.pointer + head * width, qkv.stride, keys, cache.stride, 0, s,
         seen)
-      kernels.causal_softmax(new, position, seen, 1 / Double(width).squareRoot(), s, seen, s + new * seen)
+      kernels.causal_softmax(
+        new, position, seen, 1 / Double(width).squareRoot(), s, s, seen, s + new * seen, false)
       gemm(
         false, false, new, width, seen, 1, s, seen, values, cache.stride, 0, out.pointer + head * width,
         out.stride)
@@ -55,105 +58,112 @@ extension CPUOperations {
   }
 
   package func attentionBackward(
-    _ shape: AttentionShape, qkv: Matrix<Scalar>, out: Matrix<Scalar>, dOut: Matrix<Scalar>,
-    logSumExp: Vector<Scalar>, dQKV: Matrix<Scalar>
+    _ shape: AttentionShape, qkv: Operand<Scalar>, out: Operand<Scalar>, dOut: Operand<Scalar>,
+    logSumExp: Vector<Scalar>, dQKV: Operand<Scalar>
   ) {
-    let kernels = kernels, products = products, gemm = products.rounded
-    let length = shape.length, width = shape.headDimension, d = shape.heads * width
+    precondition(out.stride == dOut.stride && qkv.isHalf == dQKV.isHalf && qkv.isHalf == dOut.isHalf)
+    let kernels = kernels, isHalf = qkv.isHalf, gemm = products.gemm(isHalf: qkv.isHalf)
+    let length = shape.length, width = shape.headDimension, block = queryBlock
     let scale = 1 / Double(width).squareRoot()
-    let spaces = AttentionSpaces(self, block: queryBlock, length: length, width: width)
+    let spaces = AttentionSpaces(self, block: block, length: length, width: width, isHalf: isHalf)
     pool.forEach(shape.sequences * shape.heads) { task, worker in
       let head = HeadViews(shape, task, qkv: qkv, out: out, logSumExp: logSumExp)
       let gradient = HeadViews(shape, task, qkv: dQKV, out: dOut, logSumExp: logSumExp)
       let space = spaces.of(worker)
-      let queries = space.head(head.queries, stride: 3 * d, part: 0)
-      let keys = space.head(head.keys, stride: 3 * d, part: 1)
-      let values = space.head(head.values, stride: 3 * d, part: 2)
-      let dOuts = space.head(gradient.out, stride: d, part: 3)
+      let s = space.scores, ds = space.scoreGradients, keys = head.keys, values = head.values
+      let p = isHalf ? space.halves : UnsafeMutableRawPointer(s)
+      let dp = isHalf ? space.halves : UnsafeMutableRawPointer(ds)
+      let dQueries = gradient.queries.source(space.results)
+      let dKeys = gradient.keys.source(space.results(1)), dValues = gradient.values.source(space.results(2))
       // From the last block to the first: the last one sees every key and so writes, the others add.
-      for first in stride(from: (length - 1) / queryBlock * queryBlock, through: 0, by: -queryBlock) {
-        let rows = min(queryBlock, length - first), seen = first + rows
+      for first in stride(from: (length - 1) / block * block, through: 0, by: -block) {
+        let rows = min(block, length - first), seen = first + rows
         let adds = seen == length ? 0.0 : 1.0
-        let q = products.rows(of: queries, from: first), dOut = products.rows(of: dOuts, from: first)
-        let s = space.scores, ds = space.scoreGradients
-        gemm(false, true, rows, seen, width, 1, q, queries.stride, keys.pointer, keys.stride, 0, s, seen)
-        kernels.causal_probabilities(rows, first, seen, scale, head.logSumExp + first, s, seen)
+        let queries = head.queries.rows(first..<seen), d = gradient.out.rows(first..<seen)
+        let dq = dQueries.rows(first..<seen)
         gemm(
-          false, true, rows, seen, width, 1, dOut, dOuts.stride, values.pointer, values.stride, 0, ds, seen)
+          false, true, rows, seen, width, 1, queries.pointer, queries.stride, keys.pointer, keys.stride, 0, s,
+          seen)
+        kernels.causal_probabilities(rows, first, seen, scale, head.logSumExp + first, s, p, seen, isHalf)
+        gemm(
+          true, false, seen, width, rows, 1, p, seen, d.pointer, d.stride, adds, dValues.pointer,
+          dValues.stride)
+        gemm(
+          false, true, rows, seen, width, 1, d.pointer, d.stride, values.pointer, values.stride, 0, ds, seen)
         kernels.causal_softmax_backward(
-          rows, seen, width, scale, s, head.out + first * d, gradient.out + first * d, d, ds, seen)
-        let p = space.probabilities(s, rows: rows, seen: seen)
+          rows, seen, width, scale, s, head.out.rows(first..<seen).pointer, d.pointer, d.stride, ds, dp, seen,
+          isHalf)
         gemm(
-          true, false, seen, width, rows, 1, p.pointer, p.stride, dOut, dOuts.stride, adds, gradient.values,
-          3 * d)
-        let dp = space.probabilities(ds, rows: rows, seen: seen)
+          false, false, rows, width, seen, 1, dp, seen, keys.pointer, keys.stride, 0, dq.pointer, dq.stride)
         gemm(
-          false, false, rows, width, seen, 1, dp.pointer, dp.stride, keys.pointer, keys.stride, 0,
-          gradient.queries + first * 3 * d, 3 * d)
-        gemm(
-          true, false, seen, width, rows, 1, dp.pointer, dp.stride, q, queries.stride, adds, gradient.keys,
-          3 * d)
+          true, false, seen, width, rows, 1, dp, seen, queries.pointer, queries.stride, adds, dKeys.pointer,
+          dKeys.stride)
       }
+      store(dQueries, by: kernels, into: gradient.queries)
+      store(dKeys, by: kernels, into: gradient.keys)
+      store(dValues, by: kernels, into: gradient.values)
     }
   }
 }
 
-/// Where the rows of one sequence and head begin.
+/// On the calling thread; nothing to do where the reals are the operand.
+private func store<Scalar: Real>(
+  _ x: Matrix<Scalar>, by kernels: kernel_table, into operand: Operand<Scalar>
+) {
+  guard operand.isHalf else { return }
+  kernels.to_operand(x.rows, x.columns, x.pointer, x.stride, operand.pointer, operand.stride)
+}
+
+/// The rows of one sequence and head.
 private struct HeadViews<Scalar: Real> {
-  let queries, keys, values, out, logSumExp: UnsafeMutablePointer<Scalar>
+  let queries, keys, values, out: Operand<Scalar>
+  let logSumExp: UnsafeMutablePointer<Scalar>
 
   init(
-    _ shape: AttentionShape, _ task: Int, qkv: Matrix<Scalar>, out: Matrix<Scalar>, logSumExp: Vector<Scalar>
+    _ shape: AttentionShape, _ task: Int, qkv: Operand<Scalar>, out: Operand<Scalar>,
+    logSumExp: Vector<Scalar>
   ) {
     let sequence = task / shape.heads, head = task % shape.heads
-    let d = shape.heads * shape.headDimension
-    let base = qkv.pointer + sequence * shape.length * 3 * d + head * shape.headDimension
-    (queries, keys, values) = (base, base + d, base + 2 * d)
-    self.out = out.pointer + sequence * shape.length * d + head * shape.headDimension
+    let width = shape.headDimension, d = shape.heads * width
+    let rows = sequence * shape.length..<(sequence + 1) * shape.length
+    let inputs = qkv.rows(rows)
+    func part(_ index: Int) -> Operand<Scalar> {
+      inputs.columns(index * d + head * width..<index * d + (head + 1) * width)
+    }
+    (queries, keys, values) = (part(0), part(1), part(2))
+    self.out = out.rows(rows).columns(head * width..<(head + 1) * width)
     self.logSumExp = logSumExp.pointer + task * shape.length
   }
 }
 
-/// Working memory of attention, a part for each worker: scores and their gradients for one block of queries, and, where
-/// products round, the operands of one head.
+/// Working memory of attention, a part for each worker: scores and their gradients for one block of queries; and for
+/// operands of half precision one block of those, and the results of one head before they are rounded.
 private struct AttentionSpaces<Scalar: Real> {
-  private let products: Products<Scalar>
-  private let base: UnsafeMutableRawPointer
+  private let base: UnsafeMutablePointer<Scalar>
   private let stride, block, length, width: Int
 
-  init(_ device: CPUOperations<Scalar>, block: Int, length: Int, width: Int) {
-    (products, self.block, self.length, self.width) = (device.products, block, length, width)
-    let scores = 2 * block * length * MemoryLayout<Scalar>.stride
-    let operands =
-      device.products.rounding == nil ? 0 : (block + 4 * width) * length * device.products.operandBytes
+  init(_ device: CPUOperations<Scalar>, block: Int, length: Int, width: Int, isHalf: Bool) {
+    (self.block, self.length, self.width) = (block, length, width)
     let spaces = device.scratch.perWorker(
-      UInt8.self, scores + operands, workers: device.pool.threads)
-    (base, stride) = (UnsafeMutableRawPointer(spaces.base), spaces.stride)
+      Scalar.self, block * length * (isHalf ? 3 : 2) + (isHalf ? 3 * length * width : 0),
+      workers: device.pool.threads)
+    (base, stride) = (spaces.base, spaces.stride)
   }
 
   struct Space {
     fileprivate let spaces: AttentionSpaces
-    fileprivate let base: UnsafeMutableRawPointer
+    let scores: UnsafeMutablePointer<Scalar>
+    private var count: Int { spaces.block * spaces.length }
 
-    private var scoreCount: Int { spaces.block * spaces.length }
-    var scores: UnsafeMutablePointer<Scalar> {
-      base.bindMemory(to: Scalar.self, capacity: 2 * scoreCount)
-    }
-    var scoreGradients: UnsafeMutablePointer<Scalar> { scores + scoreCount }
-    private var operands: UnsafeMutableRawPointer { UnsafeMutableRawPointer(scores + 2 * scoreCount) }
+    var scoreGradients: UnsafeMutablePointer<Scalar> { scores + count }
+    var halves: UnsafeMutableRawPointer { UnsafeMutableRawPointer(scores + 2 * count) }
+    var results: Matrix<Scalar> { results(0) }
 
-    /// One block of probabilities or of score gradients.
-    func probabilities(_ x: UnsafePointer<Scalar>, rows: Int, seen: Int) -> Operand {
-      spaces.products.operand(x, rows: rows, columns: seen, stride: seen, in: operands)
-    }
-
-    /// All rows of one head: part 0...3 are queries, keys, values and the gradient of the output.
-    func head(_ x: UnsafePointer<Scalar>, stride: Int, part: Int) -> Operand {
-      let at = (scoreCount + part * spaces.length * spaces.width) * spaces.products.operandBytes
-      return spaces.products.operand(
-        x, rows: spaces.length, columns: spaces.width, stride: stride, in: operands + at)
+    func results(_ part: Int) -> Matrix<Scalar> {
+      Matrix(
+        scores + 3 * count + part * spaces.length * spaces.width, rows: spaces.length, columns: spaces.width)
     }
   }
 
-  func of(_ worker: Int) -> Space { Space(spaces: self, base: base + worker * stride) }
+  func of(_ worker: Int) -> Space { Space(spaces: self, scores: base + worker * stride) }
 }

@@ -31,16 +31,17 @@ extension CPUOperations {
 
   package func crossEntropy(
     _ logits: Matrix<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>, smoothing: Double,
-    gradient: Bool
+    gradient: Operand<Scalar>?
   ) -> Loss {
     precondition(targets.count == logits.rows && bias.count == logits.columns)
+    precondition(gradient.map { $0.rows == logits.rows && $0.columns == logits.columns } ?? true)
     let kernels = kernels
     let losses = scratch.shared(Loss.self, logits.rows)
     forRows(logits.rows, width: logits.columns) { rows in
       for row in rows {
         let loss = kernels.cross_entropy(
-          logits.columns, bias.pointer, targets[row], smoothing, gradient ? 1 : 0,
-          logits.pointer + row * logits.stride)
+          logits.columns, bias.pointer, targets[row], smoothing, logits.pointer + row * logits.stride,
+          gradient?.rows(row..<row + 1).pointer, gradient?.isHalf ?? false)
         losses[row] = Loss(nll: loss.nll, smoothed: loss.smoothed, count: targets[row] < 0 ? 0 : 1)
       }
     }

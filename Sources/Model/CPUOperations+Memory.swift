@@ -32,21 +32,22 @@ extension CPUOperations {
   }
 
   package func lookupBackward(
-    _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>, slots: UnsafePointer<Int32>,
-    weights: Matrix<Scalar>, dWeights: Matrix<Scalar>, scoreGradients: Matrix<Scalar>,
-    dQueries: Matrix<Scalar>,
-    dSubkeys: Matrix<Scalar>
+    _ shape: MemoryShape, queries: Operand<Scalar>, subkeys: Operand<Scalar>, slots: UnsafePointer<Int32>,
+    weights: Matrix<Scalar>, dWeights: Matrix<Scalar>, scoreGradients: Operand<Scalar>,
+    dQueries: Matrix<Scalar>, dSubkeys: Matrix<Scalar>
   ) {
     let kernels = kernels
     let n = shape.subkeys, half = shape.half
-    forRows(queries.rows, width: scoreGradients.columns) { rows in
+    let spaces = scratch.perWorker(Scalar.self, 2 * n, workers: pool.threads)
+    let block = 32
+    pool.forEach((queries.rows + block - 1) / block) { index, worker in
+      let rows = index * block..<min((index + 1) * block, queries.rows)
       for head in 0..<shape.heads {
         let at = rows.lowerBound * shape.reads + head * shape.topk
         let d = scoreGradients.rows(rows).columns(head * 2 * n..<(head + 1) * 2 * n)
         kernels.product_top_backward(
           rows.count, n, shape.topk, slots + at, weights.pointer + at, dWeights.pointer + at, shape.reads,
-          d.pointer,
-          d.pointer + n, d.stride)
+          d.pointer, d.stride, spaces.base + worker * spaces.stride, d.isHalf)
       }
     }
     for part in 0..<2 * shape.heads {

@@ -1,23 +1,27 @@
 extension CPUOperations {
   package func layerNorm(
     _ x: Matrix<Scalar>, _ norm: NormParameters<Scalar>, _ statistics: RowStatistics<Scalar>,
-    into y: Matrix<Scalar>
+    into y: Matrix<Scalar>?, _ operand: Operand<Scalar>
   ) {
-    precondition(x.isDense && y.isDense && x.count == y.count && norm.gamma.count == x.columns)
+    precondition(x.isDense && operand.isDense && x.count == operand.count && norm.gamma.count == x.columns)
+    precondition(y.map { $0.isDense && $0.count == x.count } ?? true)
     let kernels = kernels
+    // Reals that are the operand are written, wanted or not.
+    let y = operand.reals ?? y
     forRows(x.rows, width: x.columns) {
       kernels.layer_norm(
         $0.count, x.columns, x.rows($0).pointer, norm.gamma.pointer, norm.beta.pointer,
-        NormParameters<Scalar>.epsilon, y.rows($0).pointer, statistics.mean.pointer + $0.lowerBound,
+        NormParameters<Scalar>.epsilon, y?.rows($0).pointer, operand.rows($0).halfPointer,
+        statistics.mean.pointer + $0.lowerBound,
         statistics.inverseDeviation.pointer + $0.lowerBound)
     }
   }
 
   package func layerNormBackward(
     _ x: Matrix<Scalar>, dy: Matrix<Scalar>, _ norm: NormParameters<Scalar>, gradient: NormParameters<Scalar>,
-    _ statistics: RowStatistics<Scalar>, adding: Bool, into dx: Matrix<Scalar>
+    _ statistics: RowStatistics<Scalar>, adding: Bool, into dx: Twin<Scalar>
   ) {
-    precondition(x.isDense && dy.isDense && dx.isDense && x.count == dx.count)
+    precondition(x.isDense && dy.isDense && dx.real.isDense && dx.operand.isDense && x.count == dx.real.count)
     let kernels = kernels
     let columns = x.columns, block = 64, blocks = (x.rows + block - 1) / block
     // Each block of rows sums into a part of its own; the parts are then added in order.
@@ -28,10 +32,10 @@ extension CPUOperations {
       kernels.layer_norm_backward(
         rows.count, columns, x.rows(rows).pointer, dy.rows(rows).pointer, norm.gamma.pointer,
         statistics.mean.pointer + rows.lowerBound, statistics.inverseDeviation.pointer + rows.lowerBound,
-        adding ? 1 : 0, dx.rows(rows).pointer, part, part + columns)
+        adding ? 1 : 0, dx.real.rows(rows).pointer, dx.operand.rows(rows).halfPointer, part, part + columns)
     }
-    addColumnSums(of: parts.columns(0..<columns), factor: 1, to: gradient.gamma)
-    addColumnSums(of: parts.columns(columns..<2 * columns), factor: 1, to: gradient.beta)
+    addColumnSums(of: Operand(parts.columns(0..<columns)), factor: 1, to: gradient.gamma)
+    addColumnSums(of: Operand(parts.columns(columns..<2 * columns)), factor: 1, to: gradient.beta)
   }
 
   package func columnStatistics(_ x: Matrix<Scalar>, mean: Vector<Scalar>, variance: Vector<Scalar>) {

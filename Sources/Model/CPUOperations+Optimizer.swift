@@ -3,14 +3,17 @@ import Foundation
 
 extension CPUOperations {
   package func adam(
-    _ parameter: Vector<Scalar>, gradient: Vector<Scalar>, m: Vector<Scalar>, v: Vector<Scalar>,
-    _ step: AdamStep
+    _ parameter: Vector<Scalar>, _ operand: Operand<Scalar>?, gradient: Vector<Scalar>, m: Vector<Scalar>,
+    v: Vector<Scalar>, _ step: AdamStep
   ) {
+    precondition(operand.map { $0.isDense && $0.count == parameter.count } ?? true)
     precondition(parameter.count == gradient.count && m.count == v.count && m.count == parameter.count)
     let kernels = kernels
-    forChunks(of: parameter.count) {
+    let half = operand?.halfPointer
+    forChunks(of: parameter.count) { range in
       kernels.adam(
-        $0.count, step.kernelStep, gradient[$0].pointer, parameter[$0].pointer, m[$0].pointer, v[$0].pointer)
+        range.count, step.kernelStep, gradient[range].pointer, parameter[range].pointer, m[range].pointer,
+        v[range].pointer, half.map { $0 + 2 * range.lowerBound })
     }
   }
 

@@ -1,14 +1,14 @@
 extension CPUOperations {
   package func multiply(
-    _ a: Matrix<Scalar>, transposed transposesA: Bool, _ b: Matrix<Scalar>, transposed transposesB: Bool,
+    _ a: Operand<Scalar>, transposed transposesA: Bool, _ b: Operand<Scalar>, transposed transposesB: Bool,
     factor: Double, into c: Matrix<Scalar>, adding: Bool
   ) {
     let inner = transposesA ? a.rows : a.columns
     precondition(
       (transposesA ? a.columns : a.rows) == c.rows && (transposesB ? b.rows : b.columns) == c.columns)
-    precondition((transposesB ? b.columns : b.rows) == inner)
-    let gemm = products.rounded, bytes = products.operandBytes
-    let (a, b) = rounded(a, b)
+    precondition((transposesB ? b.columns : b.rows) == inner && a.isHalf == b.isHalf)
+    let (a, b) = a.isHalf && !products.isHalfNative ? widened(a, b) : (a, b)
+    let gemm = products.gemm(isHalf: a.isHalf), bytes = a.elementBytes
     let tile = ProductTile(rows: c.rows, columns: c.columns, inner: inner)
     let down = (c.rows + tile.rows - 1) / tile.rows
     let across = (c.columns + tile.columns - 1) / tile.columns
@@ -22,51 +22,21 @@ extension CPUOperations {
     }
   }
 
-  /// Both operands as a product takes them.
-  private func rounded(_ a: Matrix<Scalar>, _ b: Matrix<Scalar>) -> (Operand, Operand) {
-    guard let rounding = products.rounding else {
-      return (Operand(a.pointer, stride: a.stride), Operand(b.pointer, stride: b.stride))
-    }
-    let space = scratch.shared(UInt8.self, (a.count + b.count) * rounding.bytes + 64)
-    let second = UnsafeMutableRawPointer(space) + (a.count * rounding.bytes + 63) / 64 * 64
-    for (matrix, target) in [(a, UnsafeMutableRawPointer(space)), (b, second)] {
-      forRows(matrix.rows, width: matrix.columns) {
-        rounding.kernel(
-          $0.count, matrix.columns, matrix.rows($0).pointer, matrix.stride,
-          target + $0.lowerBound * matrix.columns * rounding.bytes, matrix.columns)
+  /// Both operands as reals, for libraries and processors without products of bfloat16.
+  private func widened(_ a: Operand<Scalar>, _ b: Operand<Scalar>) -> (Operand<Scalar>, Operand<Scalar>) {
+    let kernels = kernels
+    let space = scratch.shared(Scalar.self, a.count + b.count)
+    let wide = (
+      Matrix(space, rows: a.rows, columns: a.columns),
+      Matrix(space + a.count, rows: b.rows, columns: b.columns)
+    )
+    for (half, real) in [(a, wide.0), (b, wide.1)] {
+      forRows(half.rows, width: half.columns) {
+        kernels.from_operand(
+          $0.count, half.columns, half.rows($0).pointer, half.stride, real.rows($0).pointer, real.stride)
       }
     }
-    return (Operand(space, stride: a.columns), Operand(second, stride: b.columns))
-  }
-}
-
-/// A matrix as a product takes it, rows `stride` elements apart; how large an element is depends on the products.
-struct Operand {
-  let pointer: UnsafeRawPointer
-  let stride: Int
-
-  init(_ pointer: UnsafeRawPointer, stride: Int) {
-    self.pointer = pointer
-    self.stride = stride
-  }
-}
-
-extension Products {
-  /// Of an element of an operand.
-  var operandBytes: Int { rounding?.bytes ?? MemoryLayout<Scalar>.stride }
-
-  /// x itself, or x rounded into `space`, on the calling thread.
-  func operand(
-    _ x: UnsafePointer<Scalar>, rows: Int, columns: Int, stride: Int, in space: UnsafeMutableRawPointer
-  ) -> Operand {
-    guard let rounding else { return Operand(x, stride: stride) }
-    rounding.kernel(rows, columns, x, stride, space, columns)
-    return Operand(space, stride: columns)
-  }
-
-  /// The rows of an operand from `row` on.
-  func rows(of operand: Operand, from row: Int) -> UnsafeRawPointer {
-    operand.pointer + row * operand.stride * operandBytes
+    return (Operand(wide.0), Operand(wide.1))
   }
 }
 

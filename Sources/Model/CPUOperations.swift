@@ -21,6 +21,8 @@ package struct CPUOperations<Scalar: Real>: Operations {
   /// The products in use, in words.
   package var description: String { products.description }
 
+  package var operandsAreHalf: Bool { products.isHalf }
+
   // MARK: Sharing out
 
   /// Elements that one task of a simple loop takes: 128 KiB of floats, some tens of microseconds.
@@ -87,12 +89,23 @@ package struct CPUOperations<Scalar: Real>: Operations {
     }
   }
 
-  package func addBias(_ bias: Vector<Scalar>, to x: Matrix<Scalar>) {
-    precondition(bias.count == x.columns)
+  package func round(_ x: Matrix<Scalar>, into operand: Operand<Scalar>) {
+    precondition(x.rows == operand.rows && x.columns == operand.columns)
+    guard operand.isHalf else { return precondition(operand.pointer == UnsafeMutableRawPointer(x.pointer)) }
     let kernels = kernels
     forRows(x.rows, width: x.columns) {
-      let rows = x.rows($0)
-      kernels.add_bias(rows.rows, rows.columns, bias.pointer, rows.pointer, rows.stride)
+      kernels.to_operand(
+        $0.count, x.columns, x.rows($0).pointer, x.stride, operand.rows($0).pointer, operand.stride)
+    }
+  }
+
+  package func addBias(_ bias: Vector<Scalar>, to x: Matrix<Scalar>, into operand: Operand<Scalar>) {
+    precondition(bias.count == x.columns && x.rows == operand.rows && x.columns == operand.columns)
+    let kernels = kernels
+    forRows(x.rows, width: x.columns) {
+      kernels.add_bias(
+        $0.count, x.columns, bias.pointer, x.rows($0).pointer, x.stride, operand.rows($0).pointer,
+        operand.stride, operand.isHalf)
     }
   }
 
@@ -109,28 +122,34 @@ package struct CPUOperations<Scalar: Real>: Operations {
     }
   }
 
-  package func biasGELU(_ bias: Vector<Scalar>, _ h: Matrix<Scalar>, into out: Matrix<Scalar>) {
-    precondition(h.isDense && out.isDense && bias.count == h.columns && h.count == out.count)
+  package func biasGELU(
+    _ bias: Vector<Scalar>, _ h: Matrix<Scalar>, keeping kept: Operand<Scalar>, into out: Operand<Scalar>
+  ) {
+    precondition(h.isDense && kept.isDense && out.isDense && bias.count == h.columns)
+    precondition(h.count == out.count && h.count == kept.count && out.isHalf == kept.isHalf)
     let kernels = kernels
     forRows(h.rows, width: h.columns) {
-      kernels.bias_gelu($0.count, h.columns, bias.pointer, h.rows($0).pointer, out.rows($0).pointer)
+      kernels.bias_gelu(
+        $0.count, h.columns, bias.pointer, h.rows($0).pointer, kept.rows($0).pointer, out.rows($0).pointer,
+        out.isHalf)
     }
   }
 
-  package func geluBackward(_ h: Matrix<Scalar>, _ d: Matrix<Scalar>) {
+  package func geluBackward(_ h: Operand<Scalar>, _ d: Matrix<Scalar>, into out: Operand<Scalar>) {
+    precondition(h.isDense && d.isDense && out.isDense && h.count == d.count && h.count == out.count)
     let kernels = kernels
-    let x = h.elements, y = d.elements
-    forChunks(of: x.count) {
-      kernels.gelu_backward($0.count, x.pointer + $0.lowerBound, y.pointer + $0.lowerBound)
+    forRows(h.rows, width: h.columns) {
+      kernels.gelu_backward(
+        $0.count * h.columns, h.rows($0).pointer, d.rows($0).pointer, out.rows($0).pointer, out.isHalf)
     }
   }
 
-  package func addColumnSums(of x: Matrix<Scalar>, factor: Double, to out: Vector<Scalar>) {
+  package func addColumnSums(of x: Operand<Scalar>, factor: Double, to out: Vector<Scalar>) {
     precondition(x.columns == out.count)
     let kernels = kernels
     forColumns(x.columns) {
       kernels.column_sum(
-        x.rows, $0.count, factor, x.pointer + $0.lowerBound, x.stride, out.pointer + $0.lowerBound)
+        x.rows, $0.count, factor, x.columns($0).pointer, x.stride, out.pointer + $0.lowerBound, x.isHalf)
     }
   }
 }

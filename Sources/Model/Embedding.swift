@@ -2,28 +2,32 @@
 struct Embedding<Device: Operations> {
   typealias Scalar = Device.Scalar
   let tokens: Matrix<Scalar>
+  /// The same table as the output head multiplies with it.
+  let operand: Operand<Scalar>
   private let positions: Matrix<Scalar>
   let tokenGradient: Matrix<Scalar>?
   private let positionGradient: Matrix<Scalar>?
   private let norm: LayerNorm<Device>?
   private let sum: Matrix<Scalar>
-  /// The start of the residual stream.
-  let result: Matrix<Scalar>
+  /// The start of the residual stream; only the reals where nothing is normalized.
+  let result: Twin<Scalar>
 
   init(
-    _ configuration: ModelConfiguration, in store: ParameterStore<Scalar>, rows: Int, _ plan: inout ArenaPlan
+    _ configuration: ModelConfiguration, in store: ParameterStore<Scalar>, rows: Int, isHalf: Bool,
+    _ plan: inout ArenaPlan
   ) {
     tokens = store.matrix("embedding.tokens")
+    operand = store.operand("embedding.tokens")
     positions = store.matrix("embedding.positions")
     tokenGradient = store.matrixGradient("embedding.tokens")
     positionGradient = store.matrixGradient("embedding.positions")
     sum = plan.matrix(rows, configuration.dim)
     if configuration.norm == .post {
       norm = LayerNorm("embedding.norm", in: store, rows: rows, &plan)
-      result = plan.matrix(rows, configuration.dim)
+      result = plan.twin(rows, configuration.dim, isHalf: isHalf)
     } else {
       norm = nil
-      result = sum
+      result = Twin(real: sum, operand: Operand(sum))
     }
   }
 
@@ -36,15 +40,17 @@ struct Embedding<Device: Operations> {
       ids, table: tokens, positions: positions, length: length, firstPosition: firstPosition,
       into: sum.rows(rows))
     norm?.forward(sum.rows(rows), into: result.rows(rows), on: device)
-    device.dropout(result.rows(rows), mask)
+    guard mask.probability > 0 else { return }
+    device.dropout(result.real.rows(rows), mask)
+    device.round(result.real.rows(rows), into: result.operand.rows(rows))
   }
 
   /// `d`, the gradient of the result, is overwritten.
   func backward(
-    _ ids: UnsafeBufferPointer<Int32>, d: Matrix<Scalar>, length: Int, mask: DropoutMask, on device: Device
+    _ ids: UnsafeBufferPointer<Int32>, d: Twin<Scalar>, length: Int, mask: DropoutMask, on device: Device
   ) {
-    device.dropout(d, mask)
-    norm?.backward(sum.rows(0..<ids.count), dy: d, into: d, on: device)
-    device.embedBackward(ids, d, length: length, table: tokenGradient!, positions: positionGradient!)
+    device.dropout(d.real, mask)
+    norm?.backward(sum.rows(0..<ids.count), dy: d.real, into: d, on: device)
+    device.embedBackward(ids, d.real, length: length, table: tokenGradient!, positions: positionGradient!)
   }
 }

@@ -4,36 +4,36 @@ struct FeedForward<Device: Operations> {
   private let input: Linear<Device>
   let output: Linear<Device>
   /// Before and after the activation, tokens × 4d.
-  private let hidden: Matrix<Scalar>
-  private let active: Matrix<Scalar>
+  private let hidden: Operand<Scalar>
+  private let active: Operand<Scalar>
 
   init(
     _ name: String, _ configuration: ModelConfiguration, in store: ParameterStore<Scalar>, rows: Int,
-    _ plan: inout ArenaPlan
+    isHalf: Bool, _ plan: inout ArenaPlan
   ) {
     input = Linear(name + ".input", in: store)
     output = Linear(name + ".output", in: store)
-    hidden = plan.matrix(rows, 4 * configuration.dim)
-    active = plan.matrix(rows, 4 * configuration.dim)
+    hidden = plan.operand(rows, 4 * configuration.dim, isHalf: isHalf)
+    active = plan.operand(rows, 4 * configuration.dim, isHalf: isHalf)
   }
 
   /// y = the second layer without its bias.
-  func forward(_ x: Matrix<Scalar>, into y: Matrix<Scalar>, on device: Device) {
-    let rows = 0..<x.rows
-    input.forwardWithoutBias(x, into: hidden.rows(rows), on: device)
-    device.biasGELU(input.bias, hidden.rows(rows), into: active.rows(rows))
-    output.forwardWithoutBias(active.rows(rows), into: y, on: device)
+  func forward(_ x: Operand<Scalar>, space: Matrix<Scalar>, into y: Matrix<Scalar>, on device: Device) {
+    let hidden = hidden.rows(0..<x.rows), active = active.rows(0..<x.rows)
+    let product = hidden.source(space)
+    input.forwardWithoutBias(x, into: product, on: device)
+    device.biasGELU(input.bias, product, keeping: hidden, into: active)
+    output.forwardWithoutBias(active, into: y, on: device)
   }
 
-  /// `workspace` is tokens × 4d; dy may be dx when adding.
+  /// `space` is tokens × 4d; dx is another matrix than what dy was made from unless adding.
   func backward(
-    _ x: Matrix<Scalar>, dy: Matrix<Scalar>, workspace: Matrix<Scalar>, into dx: Matrix<Scalar>, adding: Bool,
+    _ x: Operand<Scalar>, dy: Operand<Scalar>, space: Twin<Scalar>, into dx: Matrix<Scalar>, adding: Bool,
     on device: Device
   ) {
-    let rows = 0..<x.rows
-    let d = workspace.rows(rows)
-    output.backward(active.rows(rows), dy: dy, into: d, adding: false, on: device)
-    device.geluBackward(hidden.rows(rows), d)
-    input.backward(x, dy: d, into: dx, adding: adding, on: device)
+    let d = space.rows(0..<x.rows)
+    output.backward(active.rows(0..<x.rows), dy: dy, into: d.real, adding: false, on: device)
+    device.geluBackward(hidden.rows(0..<x.rows), d.real, into: d.operand)
+    input.backward(x, dy: d.operand, into: dx, adding: adding, on: device)
   }
 }

@@ -11,13 +11,18 @@ struct LayerNorm<Device: Operations> {
     statistics = RowStatistics(mean: plan.vector(rows), inverseDeviation: plan.vector(rows))
   }
 
-  func forward(_ x: Matrix<Scalar>, into y: Matrix<Scalar>, on device: Device) {
-    device.layerNorm(x, parameters, statistics, into: y)
+  func forward(_ x: Matrix<Scalar>, into y: Twin<Scalar>, on device: Device) {
+    device.layerNorm(x, parameters, statistics, into: y.real, y.operand)
   }
 
-  /// dx = (+= when `adding`); dx may be dy.
+  /// The same where the result is only multiplied.
+  func forward(_ x: Matrix<Scalar>, into y: Operand<Scalar>, on device: Device) {
+    device.layerNorm(x, parameters, statistics, into: nil, y)
+  }
+
+  /// dx = (+= when `adding`); its reals may be dy.
   func backward(
-    _ x: Matrix<Scalar>, dy: Matrix<Scalar>, into dx: Matrix<Scalar>, adding: Bool = false, on device: Device
+    _ x: Matrix<Scalar>, dy: Matrix<Scalar>, into dx: Twin<Scalar>, adding: Bool = false, on device: Device
   ) {
     device.layerNormBackward(x, dy: dy, parameters, gradient: gradient!, statistics, adding: adding, into: dx)
   }

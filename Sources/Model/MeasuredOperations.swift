@@ -51,18 +51,24 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     self.log = log
   }
 
+  /// `elements` are reals moved, `operands` those in the form of operands.
   private func measure<Result>(
-    _ name: String, _ detail: String, flops: Double = 0, elements: Int = 0, _ body: () -> Result
+    _ name: String, _ detail: String, flops: Double = 0, elements: Int = 0, operands: Int = 0,
+    _ body: () -> Result
   ) -> Result {
     let began = Progress.now()
     let result = body()
+    let size = MemoryLayout<Scalar>.stride
     log.add(
       name, detail, Progress.now() - began, flops: flops,
-      bytes: Double(elements * MemoryLayout<Scalar>.stride))
+      bytes: Double(elements * size + operands * (operandsAreHalf ? 2 : size)))
     return result
   }
 
   private func shape(_ x: Matrix<Scalar>) -> String { "\(x.rows) × \(x.columns)" }
+  private func shape(_ x: Operand<Scalar>) -> String { "\(x.rows) × \(x.columns)" }
+
+  package var operandsAreHalf: Bool { base.operandsAreHalf }
 
   // MARK: Elements
 
@@ -95,8 +101,15 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     measure("dropout", shape(x), elements: moved) { base.dropout(x, mask) }
   }
 
-  package func addBias(_ bias: Vector<Scalar>, to x: Matrix<Scalar>) {
-    measure("bias", shape(x), elements: 2 * x.count) { base.addBias(bias, to: x) }
+  package func round(_ x: Matrix<Scalar>, into operand: Operand<Scalar>) {
+    guard operand.isHalf else { return base.round(x, into: operand) }
+    measure("round", shape(x), elements: x.count, operands: x.count) { base.round(x, into: operand) }
+  }
+
+  package func addBias(_ bias: Vector<Scalar>, to x: Matrix<Scalar>, into operand: Operand<Scalar>) {
+    measure("bias", shape(x), elements: x.count, operands: x.count) {
+      base.addBias(bias, to: x, into: operand)
+    }
   }
 
   package func residual(
@@ -108,16 +121,22 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     }
   }
 
-  package func biasGELU(_ bias: Vector<Scalar>, _ h: Matrix<Scalar>, into out: Matrix<Scalar>) {
-    measure("bias and GELU", shape(h), elements: 3 * h.count) { base.biasGELU(bias, h, into: out) }
+  package func biasGELU(
+    _ bias: Vector<Scalar>, _ h: Matrix<Scalar>, keeping kept: Operand<Scalar>, into out: Operand<Scalar>
+  ) {
+    measure("bias and GELU", shape(h), elements: h.count, operands: 2 * h.count) {
+      base.biasGELU(bias, h, keeping: kept, into: out)
+    }
   }
 
-  package func geluBackward(_ h: Matrix<Scalar>, _ d: Matrix<Scalar>) {
-    measure("GELU backward", shape(h), elements: 3 * h.count) { base.geluBackward(h, d) }
+  package func geluBackward(_ h: Operand<Scalar>, _ d: Matrix<Scalar>, into out: Operand<Scalar>) {
+    measure("GELU backward", shape(h), elements: h.count, operands: 2 * h.count) {
+      base.geluBackward(h, d, into: out)
+    }
   }
 
-  package func addColumnSums(of x: Matrix<Scalar>, factor: Double, to out: Vector<Scalar>) {
-    measure("bias gradient", shape(x), elements: x.count) {
+  package func addColumnSums(of x: Operand<Scalar>, factor: Double, to out: Vector<Scalar>) {
+    measure("bias gradient", shape(x), operands: x.count) {
       base.addColumnSums(of: x, factor: factor, to: out)
     }
   }
@@ -125,14 +144,14 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   // MARK: Products
 
   package func multiply(
-    _ a: Matrix<Scalar>, transposed transposesA: Bool, _ b: Matrix<Scalar>, transposed transposesB: Bool,
+    _ a: Operand<Scalar>, transposed transposesA: Bool, _ b: Operand<Scalar>, transposed transposesB: Bool,
     factor: Double, into c: Matrix<Scalar>, adding: Bool
   ) {
     let inner = transposesA ? a.rows : a.columns
     let orientation = "\(transposesA ? "aᵀ" : "a") \(transposesB ? "bᵀ" : "b")"
     measure(
       "product \(orientation)", "\(c.rows) × \(c.columns) × \(inner)", flops: 2 * Double(c.count * inner),
-      elements: a.count + b.count + (adding ? 2 : 1) * c.count
+      elements: (adding ? 2 : 1) * c.count, operands: a.count + b.count
     ) {
       base.multiply(
         a, transposed: transposesA, b, transposed: transposesB, factor: factor, into: c, adding: adding)
@@ -143,14 +162,16 @@ package struct MeasuredOperations<Base: Operations>: Operations {
 
   package func layerNorm(
     _ x: Matrix<Scalar>, _ norm: NormParameters<Scalar>, _ statistics: RowStatistics<Scalar>,
-    into y: Matrix<Scalar>
+    into y: Matrix<Scalar>?, _ operand: Operand<Scalar>
   ) {
-    measure("layer norm", shape(x), elements: 2 * x.count) { base.layerNorm(x, norm, statistics, into: y) }
+    measure("layer norm", shape(x), elements: x.count, operands: x.count) {
+      base.layerNorm(x, norm, statistics, into: y, operand)
+    }
   }
 
   package func layerNormBackward(
     _ x: Matrix<Scalar>, dy: Matrix<Scalar>, _ norm: NormParameters<Scalar>, gradient: NormParameters<Scalar>,
-    _ statistics: RowStatistics<Scalar>, adding: Bool, into dx: Matrix<Scalar>
+    _ statistics: RowStatistics<Scalar>, adding: Bool, into dx: Twin<Scalar>
   ) {
     measure("layer norm backward", shape(x), elements: (adding ? 4 : 3) * x.count) {
       base.layerNormBackward(
@@ -206,20 +227,20 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   }
 
   package func attention(
-    _ shape: AttentionShape, qkv: Matrix<Scalar>, out: Matrix<Scalar>, logSumExp: Vector<Scalar>
+    _ shape: AttentionShape, qkv: Operand<Scalar>, out: Operand<Scalar>, logSumExp: Vector<Scalar>
   ) {
-    measure("attention", detail(shape), flops: attentionFlops(shape), elements: qkv.count + out.count) {
+    measure("attention", detail(shape), flops: attentionFlops(shape), operands: qkv.count + out.count) {
       base.attention(shape, qkv: qkv, out: out, logSumExp: logSumExp)
     }
   }
 
   package func attentionBackward(
-    _ shape: AttentionShape, qkv: Matrix<Scalar>, out: Matrix<Scalar>, dOut: Matrix<Scalar>,
-    logSumExp: Vector<Scalar>, dQKV: Matrix<Scalar>
+    _ shape: AttentionShape, qkv: Operand<Scalar>, out: Operand<Scalar>, dOut: Operand<Scalar>,
+    logSumExp: Vector<Scalar>, dQKV: Operand<Scalar>
   ) {
     measure(
       "attention backward", detail(shape), flops: 2.5 * attentionFlops(shape),
-      elements: 2 * (qkv.count + out.count)
+      operands: 2 * (qkv.count + out.count)
     ) {
       base.attentionBackward(
         shape, qkv: qkv, out: out, dOut: dOut, logSumExp: logSumExp, dQKV: dQKV)
@@ -259,9 +280,11 @@ package struct MeasuredOperations<Base: Operations>: Operations {
 
   package func crossEntropy(
     _ logits: Matrix<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>, smoothing: Double,
-    gradient: Bool
+    gradient: Operand<Scalar>?
   ) -> Loss {
-    measure("cross-entropy", shape(logits), elements: (gradient ? 2 : 1) * logits.count) {
+    measure(
+      "cross-entropy", shape(logits), elements: logits.count, operands: gradient == nil ? 0 : logits.count
+    ) {
       base.crossEntropy(logits, bias: bias, targets: targets, smoothing: smoothing, gradient: gradient)
     }
   }
@@ -290,13 +313,14 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   }
 
   package func lookupBackward(
-    _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>, slots: UnsafePointer<Int32>,
-    weights: Matrix<Scalar>, dWeights: Matrix<Scalar>, scoreGradients: Matrix<Scalar>,
+    _ shape: MemoryShape, queries: Operand<Scalar>, subkeys: Operand<Scalar>, slots: UnsafePointer<Int32>,
+    weights: Matrix<Scalar>, dWeights: Matrix<Scalar>, scoreGradients: Operand<Scalar>,
     dQueries: Matrix<Scalar>, dSubkeys: Matrix<Scalar>
   ) {
     measure(
       "memory: lookup backward", detail(shape), flops: 2 * scoreFlops(shape, rows: queries.rows),
-      elements: 2 * queries.count + 3 * subkeys.count + 3 * weights.count
+      elements: queries.count + 2 * subkeys.count + 3 * weights.count,
+      operands: queries.count + subkeys.count
     ) {
       base.lookupBackward(
         shape, queries: queries, subkeys: subkeys, slots: slots, weights: weights, dWeights: dWeights,
@@ -339,11 +363,12 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   // MARK: Optimizer
 
   package func adam(
-    _ parameter: Vector<Scalar>, gradient: Vector<Scalar>, m: Vector<Scalar>, v: Vector<Scalar>,
-    _ step: AdamStep
+    _ parameter: Vector<Scalar>, _ operand: Operand<Scalar>?, gradient: Vector<Scalar>, m: Vector<Scalar>,
+    v: Vector<Scalar>, _ step: AdamStep
   ) {
-    measure("Adam", "", elements: 7 * parameter.count) {
-      base.adam(parameter, gradient: gradient, m: m, v: v, step)
+    let rounded = operand.map { $0.isHalf ? $0.count : 0 } ?? 0
+    measure("Adam", "", elements: 7 * parameter.count, operands: rounded) {
+      base.adam(parameter, operand, gradient: gradient, m: m, v: v, step)
     }
   }
 

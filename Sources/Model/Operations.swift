@@ -5,6 +5,9 @@
 package protocol Operations {
   associatedtype Scalar: Real
 
+  /// Whether the operands of products are bfloat16; else they are the numbers themselves.
+  var operandsAreHalf: Bool { get }
+
   // MARK: Elements
 
   func fill(_ x: Vector<Scalar>, _ value: Double)
@@ -19,35 +22,39 @@ package protocol Operations {
   func squaredNorm(_ x: Vector<Scalar>) -> Double
   /// Zeroes elements by the mask and scales the rest, in place. The backward pass is the same call on the gradient.
   func dropout(_ x: Matrix<Scalar>, _ mask: DropoutMask)
-  /// x += bias in every row.
-  func addBias(_ bias: Vector<Scalar>, to x: Matrix<Scalar>)
+  /// x as an operand, nothing to do where it is one already.
+  func round(_ x: Matrix<Scalar>, into operand: Operand<Scalar>)
+  /// operand = x + bias in every row.
+  func addBias(_ bias: Vector<Scalar>, to x: Matrix<Scalar>, into operand: Operand<Scalar>)
   /// out = stream + dropout(branch + bias); all dense.
   func residual(
     _ stream: Matrix<Scalar>, branch: Matrix<Scalar>, bias: Vector<Scalar>?, mask: DropoutMask,
     into out: Matrix<Scalar>)
-  /// h += bias, out = GELU(h), exact form with erf (Hendrycks and Gimpel 2016).
-  func biasGELU(_ bias: Vector<Scalar>, _ h: Matrix<Scalar>, into out: Matrix<Scalar>)
-  /// d *= GELU'(h)
-  func geluBackward(_ h: Matrix<Scalar>, _ d: Matrix<Scalar>)
+  /// kept = h + bias, out = GELU(kept), exact form with erf (Hendrycks and Gimpel 2016).
+  func biasGELU(
+    _ bias: Vector<Scalar>, _ h: Matrix<Scalar>, keeping kept: Operand<Scalar>, into out: Operand<Scalar>)
+  /// out = d · GELU'(h)
+  func geluBackward(_ h: Operand<Scalar>, _ d: Matrix<Scalar>, into out: Operand<Scalar>)
   /// out += factor · sum of the rows of x.
-  func addColumnSums(of x: Matrix<Scalar>, factor: Double, to out: Vector<Scalar>)
+  func addColumnSums(of x: Operand<Scalar>, factor: Double, to out: Vector<Scalar>)
 
   // MARK: Products
 
   /// c = factor · op(a) op(b) (+ c when `adding`). op transposes where asked.
   func multiply(
-    _ a: Matrix<Scalar>, transposed transposesA: Bool, _ b: Matrix<Scalar>, transposed transposesB: Bool,
+    _ a: Operand<Scalar>, transposed transposesA: Bool, _ b: Operand<Scalar>, transposed transposesB: Bool,
     factor: Double, into c: Matrix<Scalar>, adding: Bool)
 
   // MARK: Normalization
 
+  /// The result as reals, where they are wanted, and as an operand.
   func layerNorm(
     _ x: Matrix<Scalar>, _ norm: NormParameters<Scalar>, _ statistics: RowStatistics<Scalar>,
-    into y: Matrix<Scalar>)
-  /// dx = (or += when `adding`); the gradients of gamma and beta are added to. dx may be dy.
+    into y: Matrix<Scalar>?, _ operand: Operand<Scalar>)
+  /// dx = (or += when `adding`); the gradients of gamma and beta are added to. The reals of dx may be dy.
   func layerNormBackward(
     _ x: Matrix<Scalar>, dy: Matrix<Scalar>, _ norm: NormParameters<Scalar>, gradient: NormParameters<Scalar>,
-    _ statistics: RowStatistics<Scalar>, adding: Bool, into dx: Matrix<Scalar>)
+    _ statistics: RowStatistics<Scalar>, adding: Bool, into dx: Twin<Scalar>)
   /// Mean and biased variance of each column.
   func columnStatistics(_ x: Matrix<Scalar>, mean: Vector<Scalar>, variance: Vector<Scalar>)
   /// running += (new - running) / 10, the variance in its unbiased form; both of `rows` rows.
@@ -66,11 +73,12 @@ package protocol Operations {
 
   /// Causal softmax attention of each sequence and head. `qkv`: tokens × 3d (queries, keys, values; heads side by
   /// side), `out`: tokens × d, `logSumExp`: sequences · heads · length.
-  func attention(_ shape: AttentionShape, qkv: Matrix<Scalar>, out: Matrix<Scalar>, logSumExp: Vector<Scalar>)
+  func attention(
+    _ shape: AttentionShape, qkv: Operand<Scalar>, out: Operand<Scalar>, logSumExp: Vector<Scalar>)
   /// d_qkv =, from what the forward pass left; the probabilities are computed again.
   func attentionBackward(
-    _ shape: AttentionShape, qkv: Matrix<Scalar>, out: Matrix<Scalar>, dOut: Matrix<Scalar>,
-    logSumExp: Vector<Scalar>, dQKV: Matrix<Scalar>)
+    _ shape: AttentionShape, qkv: Operand<Scalar>, out: Operand<Scalar>, dOut: Operand<Scalar>,
+    logSumExp: Vector<Scalar>, dQKV: Operand<Scalar>)
   /// The same for new tokens of one sequence at `position`...: their keys and values are written into the cache
   /// (positions × 2d), and they attend to all before them. Nothing is kept for a backward pass.
   func attention(
@@ -87,11 +95,11 @@ package protocol Operations {
   func embedBackward(
     _ tokens: UnsafeBufferPointer<Int32>, _ d: Matrix<Scalar>, length: Int, table: Matrix<Scalar>,
     positions: Matrix<Scalar>)
-  /// Losses of rows of logits (to which the bias is added here) with uniform smoothing ε/V; with `gradient` the logits
-  /// become p - q. Targets below 0 count nothing.
+  /// Losses of rows of logits (to which the bias is added here) with uniform smoothing ε/V, and where it is wanted their
+  /// gradient p - q. The logits are overwritten. Targets below 0 count nothing.
   func crossEntropy(
     _ logits: Matrix<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>, smoothing: Double,
-    gradient: Bool
+    gradient: Operand<Scalar>?
   ) -> Loss
 
   // MARK: Product-key memory
@@ -104,10 +112,9 @@ package protocol Operations {
   /// Gradients of the queries (=) and sub-keys (+=) from those of the weights. `scoreGradients` is scratch of
   /// tokens × heads · 2 · subkeys.
   func lookupBackward(
-    _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>, slots: UnsafePointer<Int32>,
-    weights: Matrix<Scalar>, dWeights: Matrix<Scalar>, scoreGradients: Matrix<Scalar>,
-    dQueries: Matrix<Scalar>,
-    dSubkeys: Matrix<Scalar>)
+    _ shape: MemoryShape, queries: Operand<Scalar>, subkeys: Operand<Scalar>, slots: UnsafePointer<Int32>,
+    weights: Matrix<Scalar>, dWeights: Matrix<Scalar>, scoreGradients: Operand<Scalar>,
+    dQueries: Matrix<Scalar>, dSubkeys: Matrix<Scalar>)
   /// y[r] = Σ weights[r, m] · values[slots[r, m]]
   func weightedSum(
     slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Matrix<Scalar>, into y: Matrix<Scalar>)
@@ -121,9 +128,10 @@ package protocol Operations {
 
   // MARK: Optimizer
 
+  /// `operand`, where the parameter has one of its own, takes the new numbers, too.
   func adam(
-    _ parameter: Vector<Scalar>, gradient: Vector<Scalar>, m: Vector<Scalar>, v: Vector<Scalar>,
-    _ step: AdamStep)
+    _ parameter: Vector<Scalar>, _ operand: Operand<Scalar>?, gradient: Vector<Scalar>, m: Vector<Scalar>,
+    v: Vector<Scalar>, _ step: AdamStep)
   /// Lazy Adam: only the rows present move, and only their moments decay; `step` counts globally.
   func lazyAdam(
     _ values: Matrix<Scalar>, gradient: TouchedRows<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
@@ -267,7 +275,7 @@ package struct DropoutMask: Sendable, Equatable {
 extension Operations {
   /// c = a op(b), the usual case.
   func multiply(
-    _ a: Matrix<Scalar>, _ b: Matrix<Scalar>, transposed: Bool = false, into c: Matrix<Scalar>,
+    _ a: Operand<Scalar>, _ b: Operand<Scalar>, transposed: Bool = false, into c: Matrix<Scalar>,
     adding: Bool = false
   ) {
     multiply(a, transposed: false, b, transposed: transposed, factor: 1, into: c, adding: adding)

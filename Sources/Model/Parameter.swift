@@ -17,12 +17,18 @@ package struct Parameter<Scalar: Real> {
   package let value: UnsafeMutableBufferPointer<Scalar>
   /// Nil for value tables and in models made without training.
   package let gradient: UnsafeMutableBufferPointer<Scalar>?
+  /// What products multiply, nil for tensors that enter none.
+  ///
+  /// In half precision it is a copy, to be kept up to date.
+  package let operand: Operand<Scalar>?
 
   /// The last dimension is the columns, all before it are rows.
   package var matrix: Matrix<Scalar> { Parameter.matrix(value, shape) }
   package var gradientMatrix: Matrix<Scalar>? { gradient.map { Parameter.matrix($0, shape) } }
 
-  private static func matrix(_ buffer: UnsafeMutableBufferPointer<Scalar>, _ shape: [Int]) -> Matrix<Scalar> {
+  fileprivate static func matrix(_ buffer: UnsafeMutableBufferPointer<Scalar>, _ shape: [Int]) -> Matrix<
+    Scalar
+  > {
     Matrix(buffer.baseAddress!, rows: shape.dropLast().reduce(1, *), columns: shape.last!)
   }
 }
@@ -34,10 +40,16 @@ package struct TensorDescription: Sendable, Equatable {
   package let distribution: Distribution
   /// The memory whose value table this is.
   package var memoryIndex: Int?
+  /// Whether the large products multiply with it.
+  package var isOperand = false
 
   package var count: Int { shape.reduce(1, *) }
 
-  init(_ name: String, _ shape: [Int], _ distribution: Distribution, memoryIndex: Int? = nil) {
+  init(
+    _ name: String, _ shape: [Int], _ distribution: Distribution, memoryIndex: Int? = nil,
+    isOperand: Bool = false
+  ) {
+    self.isOperand = isOperand
     self.name = name
     self.shape = shape
     self.distribution = distribution
@@ -53,11 +65,11 @@ extension ModelConfiguration {
     // Branches that add into the stream start smaller the more of them there are (Radford et al. 2019).
     let residual = Distribution.normal(deviation: 0.02 / Double(2 * layers).squareRoot())
     var all = [
-      TensorDescription("embedding.tokens", [vocabularySize, d], small),
+      TensorDescription("embedding.tokens", [vocabularySize, d], small, isOperand: true),
       TensorDescription("embedding.positions", [context, d], small),
     ]
     func linear(_ name: String, _ out: Int, _ input: Int, _ distribution: Distribution) {
-      all.append(TensorDescription(name + ".weight", [out, input], distribution))
+      all.append(TensorDescription(name + ".weight", [out, input], distribution, isOperand: true))
       all.append(TensorDescription(name + ".bias", [out], .constant(0)))
     }
     func scaleAndShift(_ name: String, _ width: Int) {
@@ -74,14 +86,14 @@ extension ModelConfiguration {
       if hasMemory(at: layer), let memory {
         let queries = memory.heads * memory.queryDim
         let bound = Distribution.uniform(bound: 1 / Double(d).squareRoot())
-        all.append(TensorDescription(block + "memory.query.weight", [queries, d], bound))
+        all.append(TensorDescription(block + "memory.query.weight", [queries, d], bound, isOperand: true))
         all.append(TensorDescription(block + "memory.query.bias", [queries], bound))
         if memory.batchNorm { scaleAndShift(block + "memory.query_norm", queries) }
         let half = memory.queryDim / 2
         all.append(
           TensorDescription(
             block + "memory.subkeys", [memory.heads, 2, memory.subkeys, half],
-            .uniform(bound: 1 / Double(half).squareRoot())))
+            .uniform(bound: 1 / Double(half).squareRoot()), isOperand: true))
         all.append(
           TensorDescription(
             block + "memory.values", [memory.subkeys * memory.subkeys, d],
@@ -112,14 +124,14 @@ extension ModelConfiguration {
   }
 }
 
-/// The tensors of a model by name, over two arenas: one for values, one for gradients.
+/// The tensors of a model by name, over arenas for values, gradients and operands of half precision.
 struct ParameterStore<Scalar: Real> {
   let parameters: [Parameter<Scalar>]
   let buffers: [Parameter<Scalar>]
   private let byName: [String: Parameter<Scalar>]
   private let arenas: [Arena]
 
-  init(_ configuration: ModelConfiguration, training: Bool) throws(Failure) {
+  init(_ configuration: ModelConfiguration, training: Bool, isHalf: Bool) throws(Failure) {
     func slice(_ descriptions: [TensorDescription], _ plan: inout ArenaPlan) -> [UnsafeMutableBufferPointer<
       Scalar
     >] {
@@ -132,21 +144,31 @@ struct ParameterStore<Scalar: Real> {
     let dense = training ? described.filter { $0.memoryIndex == nil } : []
     let (gradients, gradientArena) = try ArenaPlan.build { slice(dense, &$0) }
     let gradientOf = Dictionary(uniqueKeysWithValues: zip(dense.map(\.name), gradients))
-    func parameter(_ description: TensorDescription, _ value: UnsafeMutableBufferPointer<Scalar>)
-      -> Parameter<Scalar>
-    {
-      Parameter(
+    let (halves, halfArena) = try ArenaPlan.build { plan in
+      described.map { $0.isOperand && isHalf ? plan.take(UInt16.self, $0.count) : nil }
+    }
+    func parameter(
+      _ description: TensorDescription, _ value: UnsafeMutableBufferPointer<Scalar>,
+      _ half: UnsafeMutablePointer<UInt16>?
+    ) -> Parameter<Scalar> {
+      let matrix = Parameter.matrix(value, description.shape)
+      let operand =
+        if let half {
+          Operand<Scalar>(half, rows: matrix.rows, columns: matrix.columns, isHalf: true)
+        } else { Operand(matrix) }
+      return Parameter(
         name: description.name, shape: description.shape,
         role: description.memoryIndex.map { .memoryValues($0) } ?? .dense, value: value,
-        gradient: gradientOf[description.name])
+        gradient: gradientOf[description.name], operand: description.isOperand ? operand : nil)
     }
-    parameters = zip(described, values).map(parameter)
-    buffers = zip(state, values.dropFirst(described.count)).map(parameter)
+    parameters = zip(zip(described, values), halves).map { parameter($0.0, $0.1, $1) }
+    buffers = zip(state, values.dropFirst(described.count)).map { parameter($0, $1, nil) }
     byName = Dictionary(uniqueKeysWithValues: (parameters + buffers).map { ($0.name, $0) })
-    arenas = [valueArena, gradientArena]
+    arenas = [valueArena, gradientArena, halfArena]
   }
 
   func matrix(_ name: String) -> Matrix<Scalar> { byName[name]!.matrix }
+  func operand(_ name: String) -> Operand<Scalar> { byName[name]!.operand! }
   func vector(_ name: String) -> Vector<Scalar> { Vector(byName[name]!.value) }
   func matrixGradient(_ name: String) -> Matrix<Scalar>? { byName[name]!.gradientMatrix }
   func vectorGradient(_ name: String) -> Vector<Scalar>? { byName[name]!.gradient.map(Vector.init) }

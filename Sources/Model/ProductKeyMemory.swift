@@ -8,13 +8,15 @@ struct ProductKeyMemory<Device: Operations> {
   private let query: Linear<Device>
   private let norm: BatchNorm<Device>?
   private let subkeys: Matrix<Scalar>
+  private let subkeyOperand: Operand<Scalar>
   private let subkeyGradient: Matrix<Scalar>?
   private let values: Matrix<Scalar>
   let valueGradient: ValueGradient<Scalar>?
 
   /// Queries before and after batch norm, tokens × heads · queryDimension (the same memory without it).
   private let raw: Matrix<Scalar>
-  private let queries: Matrix<Scalar>
+  /// Scored as reals, whatever the precision; the backward pass multiplies them.
+  private let queries: Twin<Scalar>
   /// Tokens × heads · topk.
   private let slots: UnsafeMutablePointer<Int32>
   private let weights: Matrix<Scalar>
@@ -22,16 +24,18 @@ struct ProductKeyMemory<Device: Operations> {
   /// - Parameter microBatches: of one step at most, for the room that touched value rows need; nil without training.
   init(
     _ name: String, _ configuration: ModelConfiguration.Memory, in store: ParameterStore<Scalar>, rows: Int,
-    microBatches: Int?, _ plan: inout ArenaPlan
+    microBatches: Int?, isHalf: Bool, _ plan: inout ArenaPlan
   ) {
     shape = configuration.shape
     query = Linear(name + ".query", in: store)
     norm = configuration.batchNorm ? BatchNorm(name + ".query_norm", in: store, &plan) : nil
     subkeys = store.matrix(name + ".subkeys")
+    subkeyOperand = store.operand(name + ".subkeys")
     subkeyGradient = store.matrixGradient(name + ".subkeys")
     values = store.matrix(name + ".values")
     raw = plan.matrix(rows, shape.heads * shape.queryDimension)
-    queries = configuration.batchNorm ? plan.matrix(rows, shape.heads * shape.queryDimension) : raw
+    let normed = configuration.batchNorm ? plan.matrix(rows, shape.heads * shape.queryDimension) : raw
+    queries = plan.twin(normed, isHalf: isHalf)
     slots = plan.take(Int32.self, rows * shape.reads)
     weights = plan.matrix(rows, shape.reads)
     let reads = rows * shape.reads
@@ -46,28 +50,29 @@ struct ProductKeyMemory<Device: Operations> {
   /// What the backward passes of all memories share.
   struct Workspace {
     let dWeights: Matrix<Scalar>
-    let dScores: Matrix<Scalar>
-    let dQueries: Matrix<Scalar>
+    let dScores: Operand<Scalar>
+    let dQueries: Twin<Scalar>
 
-    init(_ shape: MemoryShape, rows: Int, _ plan: inout ArenaPlan) {
+    init(_ shape: MemoryShape, rows: Int, isHalf: Bool, _ plan: inout ArenaPlan) {
       dWeights = plan.matrix(rows, shape.reads)
-      dScores = plan.matrix(rows, shape.heads * 2 * shape.subkeys)
-      dQueries = plan.matrix(rows, shape.heads * shape.queryDimension)
+      dScores = plan.operand(rows, shape.heads * 2 * shape.subkeys, isHalf: isHalf)
+      dQueries = plan.twin(rows, shape.heads * shape.queryDimension, isHalf: isHalf)
     }
   }
 
-  func forward(_ x: Matrix<Scalar>, training: Bool, into y: Matrix<Scalar>, on device: Device) {
-    let rows = 0..<x.rows
-    query.forward(x, into: raw.rows(rows), on: device)
-    norm?.forward(raw.rows(rows), training: training, into: queries.rows(rows), on: device)
+  func forward(_ x: Operand<Scalar>, training: Bool, into y: Matrix<Scalar>, on device: Device) {
+    let rows = 0..<x.rows, queries = queries.rows(rows)
+    query.forward(x, into: Operand(raw.rows(rows)), space: raw, on: device)
+    norm?.forward(raw.rows(rows), training: training, into: queries.real, on: device)
+    if training { device.round(queries.real, into: queries.operand) }
     device.lookup(
-      shape, queries: queries.rows(rows), subkeys: subkeys, slots: slots, weights: weights.rows(rows))
+      shape, queries: queries.real, subkeys: subkeys, slots: slots, weights: weights.rows(rows))
     device.weightedSum(slots: slots, weights: weights.rows(rows), values: values, into: y)
   }
 
   /// dy may be dx when adding.
   func backward(
-    _ x: Matrix<Scalar>, dy: Matrix<Scalar>, training: Bool, workspace: Workspace, into dx: Matrix<Scalar>,
+    _ x: Operand<Scalar>, dy: Matrix<Scalar>, training: Bool, workspace: Workspace, into dx: Matrix<Scalar>,
     adding: Bool, on device: Device
   ) {
     let rows = 0..<x.rows
@@ -76,11 +81,12 @@ struct ProductKeyMemory<Device: Operations> {
       slots: slots, weights: weights.rows(rows), values: values, dy: dy, dWeights: dWeights,
       gradient: valueGradient!)
     device.lookupBackward(
-      shape, queries: queries.rows(rows), subkeys: subkeys, slots: slots, weights: weights.rows(rows),
-      dWeights: dWeights, scoreGradients: workspace.dScores.rows(rows), dQueries: dQueries,
-      dSubkeys: subkeyGradient!)
-    norm?.backward(raw.rows(rows), dy: dQueries, training: training, into: dQueries, on: device)
-    query.backward(x, dy: dQueries, into: dx, adding: adding, on: device)
+      shape, queries: queries.operand.rows(rows), subkeys: subkeyOperand, slots: slots,
+      weights: weights.rows(rows), dWeights: dWeights, scoreGradients: workspace.dScores.rows(rows),
+      dQueries: dQueries.real, dSubkeys: subkeyGradient!)
+    norm?.backward(raw.rows(rows), dy: dQueries.real, training: training, into: dQueries.real, on: device)
+    device.round(dQueries.real, into: dQueries.operand)
+    query.backward(x, dy: dQueries.operand, into: dx, adding: adding, on: device)
   }
 
   /// The reads of the last forward pass.

@@ -43,10 +43,11 @@ package final class Transformer<Device: Operations> {
     let blocks: [Block<Device>]
     let finalNorm: LayerNorm<Device>?
     /// The final hidden states of a pre-norm model.
-    let final: Matrix<Scalar>?
+    let final: Operand<Scalar>?
     let head: OutputHead<Device>
-    let branch: Matrix<Scalar>
-    let gradient: Matrix<Scalar>?
+    /// Scratch of the forward pass, tokens × d and tokens × 4d.
+    let branch, space: Matrix<Scalar>
+    let gradient: Twin<Scalar>?
     let workspace: Block<Device>.Workspace?
   }
 
@@ -64,24 +65,30 @@ package final class Transformer<Device: Operations> {
     isTrainable = training
     let rows = batch.sequences * batch.length
     maximumTokens = rows
-    let store = try ParameterStore<Scalar>(configuration, training: training)
+    let isHalf = device.operandsAreHalf
+    let store = try ParameterStore<Scalar>(configuration, training: training, isHalf: isHalf)
     self.store = store
     (layout, arena) = try ArenaPlan.build { plan in
       let d = configuration.dim
-      let embedding = Embedding<Device>(configuration, in: store, rows: rows, &plan)
+      let embedding = Embedding<Device>(configuration, in: store, rows: rows, isHalf: isHalf, &plan)
       let blocks = Self.blocks(
-        configuration, store, rows: rows, microBatches: training ? microBatches : nil, &plan)
+        configuration, store, rows: rows, microBatches: training ? microBatches : nil, isHalf: isHalf, &plan)
       let isPre = configuration.norm == .pre
       let norm = isPre ? LayerNorm<Device>("output.norm", in: store, rows: rows, &plan) : nil
-      let head = OutputHead(embedding, in: store, rows: rows, training: training, &plan)
+      let head = OutputHead(
+        embedding, in: store, rows: rows, training: training, isHalf: isHalf, &plan)
+      let space: Matrix<Scalar> = plan.matrix(rows, 4 * d)
       return Layout(
         tokens: plan.take(Int32.self, rows), embedding: embedding, blocks: blocks, finalNorm: norm,
-        final: isPre ? plan.matrix(rows, d) : nil, head: head, branch: plan.matrix(rows, d),
-        gradient: training ? plan.matrix(rows, d) : nil,
+        final: isPre ? plan.operand(rows, d, isHalf: isHalf) : nil, head: head, branch: plan.matrix(rows, d),
+        space: space, gradient: training ? plan.twin(rows, d, isHalf: isHalf) : nil,
         workspace: training
           ? Block.Workspace(
-            branch: plan.matrix(rows, d), input: plan.matrix(rows, d), wide: plan.matrix(rows, 4 * d),
-            memory: configuration.memory.map { ProductKeyMemory.Workspace($0.shape, rows: rows, &plan) })
+            wide: plan.twin(space, isHalf: isHalf), branch: plan.twin(rows, d, isHalf: isHalf),
+            input: plan.matrix(rows, d),
+            memory: configuration.memory.map {
+              ProductKeyMemory.Workspace($0.shape, rows: rows, isHalf: isHalf, &plan)
+            })
           : nil)
     }
     for (description, parameter) in zip(
@@ -90,19 +97,30 @@ package final class Transformer<Device: Operations> {
       device.initialize(
         Vector(parameter.value), description.distribution, seed: Hashing.xxh3(parameter.name, seed: seed))
     }
+    parametersChanged()
+  }
+
+  /// To be called when others than the optimizer's update have written parameters: in half precision, products multiply
+  /// rounded copies.
+  package func parametersChanged() {
+    guard device.operandsAreHalf else { return }
+    for parameter in parameters {
+      if let operand = parameter.operand { device.round(parameter.matrix, into: operand) }
+    }
   }
 
   /// Without a backward pass nothing outlives a block but its result, so all blocks share one set of activations.
   private static func blocks(
     _ configuration: ModelConfiguration, _ store: ParameterStore<Scalar>, rows: Int, microBatches: Int?,
-    _ plan: inout ArenaPlan
+    isHalf: Bool, _ plan: inout ArenaPlan
   ) -> [Block<Device>] {
     let start = plan.position
     var end = start
     let blocks = (0..<configuration.layers).map { layer in
       if microBatches == nil { plan.position = start }
       defer { end = max(end, plan.position) }
-      return Block<Device>(layer, configuration, in: store, rows: rows, microBatches: microBatches, &plan)
+      return Block<Device>(
+        layer, configuration, in: store, rows: rows, microBatches: microBatches, isHalf: isHalf, &plan)
     }
     plan.position = end
     return blocks
@@ -150,7 +168,7 @@ package final class Transformer<Device: Operations> {
     for (index, block) in layout.blocks.enumerated() {
       var batch = batch(at: index)
       batch.cache = cache.map { ($0.blocks[index], position) }
-      block.forward(x, batch, branch: view(layout.branch), on: device)
+      block.forward(x, batch, branch: view(layout.branch), space: layout.space, on: device)
       // At once: without a backward pass the next block writes over the reads.
       if let memory = block.memory, let statistic = collected?.next() {
         let (slots, weights) = memory.reads(rows: sequences * length)
@@ -158,7 +176,7 @@ package final class Transformer<Device: Operations> {
       }
       x = view(block.result)
     }
-    layout.finalNorm?.forward(x, into: hidden, on: device)
+    layout.finalNorm?.forward(x.real, into: hidden, on: device)
   }
 
   /// Sums of losses over the tokens of the last forward pass.
@@ -188,9 +206,9 @@ package final class Transformer<Device: Operations> {
     precondition(hasGradient, "backward follows forward in training mode and loss")
     hasGradient = false
     let d = view(layout.gradient!)
-    layout.head.backward(hidden, scale: scale, into: d, on: device)
+    layout.head.backward(hidden, scale: scale, into: d.real, on: device)
     if let norm = layout.finalNorm {
-      norm.backward(view(layout.blocks.last!.result), dy: d, into: d, on: device)
+      norm.backward(view(layout.blocks.last!.result).real, dy: d.real, into: d, on: device)
     }
     for (index, block) in layout.blocks.enumerated().reversed() {
       let x = view(index == 0 ? layout.embedding.result : layout.blocks[index - 1].result)
@@ -227,10 +245,13 @@ package final class Transformer<Device: Operations> {
     .init(start: layout.tokens, count: sequences * length)
   }
 
-  private var hidden: Matrix<Scalar> { view(layout.final ?? layout.blocks.last!.result) }
+  private var hidden: Operand<Scalar> {
+    (layout.final ?? layout.blocks.last!.result.operand).rows(0..<sequences * length)
+  }
 
   /// The rows of the micro-batch at hand.
   private func view(_ matrix: Matrix<Scalar>) -> Matrix<Scalar> { matrix.rows(0..<sequences * length) }
+  private func view(_ twin: Twin<Scalar>) -> Twin<Scalar> { twin.rows(0..<sequences * length) }
 
   private func batch(at layer: Int) -> Block<Device>.Batch {
     Block.Batch(

@@ -21,8 +21,8 @@ package enum Hashing {
   /// XXH3 with 128 bits: identity of a document.
   ///
   /// 60 million documents collide with probability 5e-24.
-  package static func xxh3Wide(_ bytes: UnsafeRawBufferPointer) -> UInt128 {
-    let hash = XXH3_128bits(bytes.baseAddress, bytes.count)
+  package static func xxh3Wide(_ bytes: UnsafeRawBufferPointer, seed: UInt64 = 0) -> UInt128 {
+    let hash = XXH3_128bits_withSeed(bytes.baseAddress, bytes.count, seed)
     return UInt128(hash.high64) << 64 | UInt128(hash.low64)
   }
 

@@ -114,6 +114,7 @@ package final class PreTokenCounter: @unchecked Sendable {
       let run = try lock.withLock { try spilled.newRun() }
       try run.write(&table.counts)
       lock.withLock { spilled.add(run) }
+      if bytes > tableBytes { table.counts = CountTable() }
     }
     lock.withLock { idle.append(table) }
   }

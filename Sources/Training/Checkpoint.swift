@@ -82,6 +82,7 @@ package struct Checkpoint {
       try contents.read(parameter.name, shape: parameter.shape, into: parameter.value)
     }
     for buffer in model.buffers { try contents.read(buffer.name, shape: buffer.shape, into: buffer.value) }
+    model.parametersChanged()
   }
 
   // MARK: Writing

@@ -67,7 +67,8 @@ package final class Optimizer<Device: Operations> where Device.Scalar == Float {
       switch parameter.role {
       case .dense:
         device.adam(
-          Vector(parameter.value), gradient: Vector(parameter.gradient!), m: Vector(moment.first),
+          Vector(parameter.value), parameter.operand, gradient: Vector(parameter.gradient!),
+          m: Vector(moment.first),
           v: Vector(moment.second), step)
       case .memoryValues(let index):
         let values = parameter.matrix

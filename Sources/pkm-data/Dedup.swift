@@ -5,80 +5,87 @@ import Support
 
 struct Dedup: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Removes duplicate documents; the first occurrence stays, order kept.",
+    abstract: "Removes duplicate documents; order kept.",
     discussion: """
-      exact: documents with the same bytes (a 128-bit hash stands for them). Normalize first to catch documents that \
-      differ in white space or Unicode form only. Empty documents (nothing but white space) are dropped and counted. \
-      JSON lines pass byte for byte. Memory: 21 to 43 bytes for each distinct document, 32 to 64 with --report.
+      exact: documents with the same bytes (a 128-bit hash stands for them), or with --key normalized the same words: \
+      case, accents, width, punctuation and the values of digits do not count. The first occurrence stays. Documents \
+      stream through; memory is 27 to 53 bytes for each distinct document, 37 to 75 with --report. What goes beyond \
+      --memory is sorted on disk, 24 bytes a document and the text that is left.
 
-      --report lists one JSON object for each removed document: its file and line, the reason, and the file and line \
-      of the first occurrence.
+      minhash: near-duplicates. A document is the set of the shingles of its normalized words (five in a row, or \
+      characters in a row); the similarity of two is the Jaccard index of their sets; those that agree in one band of \
+      their MinHash signatures are a candidate pair, with the probability that is printed at the start. --verify keeps \
+      the pairs that reach the threshold. Of each cluster of pairs one document stays: the first, the --keep longest, or \
+      the one that --keep-by says; among equals the first. Documents of fewer words than a shingle are one shingle; those \
+      without a letter or digit are near-duplicates of none. Which bands and rows are best for a threshold is derived; \
+      pairs exactly at the threshold are found about half of the time, so give a lower one with --verify, or more --hashes.
+
+      minhash reads its input twice; a pipe is spooled. Disk: 12 bytes a band and document, 8 bytes a document (24 with \
+      --keep longest or --keep-by), with --report a byte a hash and document, 8 bytes for each band that a near-duplicate \
+      shares with the first of its kind, 32 bytes for each that is removed; with --verify 8 bytes for each shingle of a \
+      document in a pair. Memory: 4 bytes a document (8 with --keep longest or --keep-by, and 12 for each in a pair with \
+      --verify), and all the rest within --memory. 60 million documents (30 billion words) with 14 bands: 10.6 GB of disk \
+      for the keys, some 3 GB for pairs and removals where 40 % are near-duplicates, 6.7 GB for a report; 240 MB of memory. \
+      Killed at any moment, the same command goes on from the parts that were finished, and the result is the same.
+
+      A --stage alone, for many machines: signatures INPUT… -o DIR for each part of the input; bands DIR… -o BANDS, or \
+      one --part of it on each machine; clusters DIR… BANDS… -o CLUSTERS; filter --clusters CLUSTERS INPUT… for each part. \
+      Each stage checks that it is given what the one before was: listing and content of the inputs, and the options.
+
+      All hashes are seeded by --seed: who distrusts the source of the text gives a number of his own.
+
+      Empty documents (nothing but white space) are dropped and counted. JSON lines pass byte for byte.
+
+      --report lists one JSON object for each removed document: its file and line, the reason, file and line of the \
+      document that it duplicates, and how similar the two are (an estimate from the signatures unless --verify). \
+      --dry-run counts and reports, and writes no documents.
 
       EXAMPLES:
         pkm-data normalize raw/ | pkm-data dedup > unique.txt
         pkm-data dedup --documents paragraph --report removed.jsonl book.txt -o book.unique.txt
-        pkm-data dedup pages.jsonl.zst -o unique.jsonl.zst
+        pkm-data dedup --key normalized pages.jsonl.zst -o unique.jsonl.zst
+        pkm-data dedup --method minhash --threshold 0.8 pages/ -o unique.jsonl.zst
+        pkm-data dedup --method minhash --threshold 0.7 --verify --keep-by date pages.jsonl -o unique.jsonl
       """)
 
-  enum Method: String, ExpressibleByArgument, CaseIterable { case exact }
+  enum Method: String, ExpressibleByArgument, CaseIterable { case exact, minhash }
+  enum Key: String, ExpressibleByArgument, CaseIterable { case text, normalized }
 
   @OptionGroup var input: InputOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var options: RunOptions
+  @OptionGroup var minhash: MinHashFlags
 
   @Option(help: "What counts as a duplicate: \(Method.list).")
   var method = Method.exact
 
+  @Option(help: "exact: what has to be equal: \(Key.list).")
+  var key = Key.text
+
   @Option(help: ArgumentHelp("Write what was removed, and why, as JSON lines.", valueName: "file"))
   var report: String?
 
+  @Flag(help: "Count and report only.")
+  var dryRun = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Memory for what grows with the corpus (default: a quarter of the machine's, at least 64M).",
+      valueName: "size"))
+  var memory: ByteSize?
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      Where the state lies of methods that read their input more than once; a killed run goes on from it (default: a \
+      directory beside the output, removed at the end).
+      """, valueName: "directory"))
+  var workDir: String?
+
   func run() throws {
-    let started = Progress.now()
-    let reader = try input.reader()
-    let writer = try DocumentWriter(
-      output.output, format: output.format, compressionThreads: options.threadCount)
-    let reportFile = try report.map { try OutputFile($0) }
-    var deduplicator = ExactDeduplicator(remembersFirst: report != nil)
-    var counts = Summary()
-    for name in ["documents_out", "duplicates_removed", "documents_empty", "words_out"] {
-      counts.add(name, 0)
+    switch method {
+    case .exact: try runExact()
+    case .minhash: try runMinHash()
     }
-    let pass = DocumentPass(reader: reader, options: options, label: "dedup")
-    var summary = try pass.run(
-      work: { batch, counts in
-        counts.add("words_in", Self.words(of: batch))
-        return (batch, ExactDeduplicator.hashes(of: batch))
-      },
-      consume: { batch, hashes in
-        var batch = batch
-        let removals = deduplicator.deduplicate(&batch, hashes: hashes)
-        let empty = removals.count { $0.first == nil }
-        counts.add("documents_out", batch.count)
-        counts.add("documents_empty", empty)
-        counts.add("duplicates_removed", removals.count - empty)
-        counts.add("words_out", Self.words(of: batch))
-        try writer.write(batch)
-        for removal in removals { try reportFile?.write(reportLine(removal, files: reader.files)) }
-      })
-    try writer.finish()
-    try reportFile?.finish()
-    summary.merge(counts)
-    summary.merge(writer.counts)
-    summary.add("bytes_out", writer.bytesWritten)
-    try options.report(summary, since: started)
-  }
-
-  private static func words(of batch: DocumentBatch) -> Int {
-    var words = 0
-    batch.forEachDocument { _, text in words += Words.count(in: text) }
-    return words
-  }
-
-  private func reportLine(_ removal: Removal, files: [String]) -> String {
-    func place(_ location: DocumentLocation) -> String {
-      "\"file\":\(JSONText.quote(files[location.source])),\"line\":\(location.line)"
-    }
-    let reason = removal.first.map { "\"duplicate\",\"first\":{\(place($0))}" } ?? "\"empty\""
-    return "{\(place(removal.location)),\"method\":\"\(method.rawValue)\",\"reason\":\(reason)}\n"
   }
 }

@@ -31,14 +31,16 @@ struct InputOptions: ParsableArguments {
   var strict = false
 
   /// `splitting` is what plain text is split into without `--documents`.
+  func readerOptions(splitting: DocumentSplitting = .line) -> ReaderOptions {
+    ReaderOptions(
+      format: DocumentFormat(rawValue: inputFormat.rawValue),
+      splitting: documents.flatMap { DocumentSplitting(rawValue: $0.rawValue) } ?? splitting,
+      textField: textField,
+      isStrict: strict)
+  }
+
   func reader(splitting: DocumentSplitting = .line) throws -> DocumentReader {
-    try DocumentReader(
-      inputs: inputs,
-      options: ReaderOptions(
-        format: DocumentFormat(rawValue: inputFormat.rawValue),
-        splitting: documents.flatMap { DocumentSplitting(rawValue: $0.rawValue) } ?? splitting,
-        textField: textField,
-        isStrict: strict))
+    try DocumentReader(inputs: inputs, options: readerOptions(splitting: splitting))
   }
 }
 
@@ -92,6 +94,15 @@ struct DocumentPass {
     work: @escaping @Sendable (DocumentBatch, _ counts: inout Summary) throws -> Result,
     consume: (Result) throws -> Void
   ) throws -> Summary {
+    try run(next: reader.nextBlock, work: { _, batch, counts in try work(batch, &counts) }, consume: consume)
+  }
+
+  /// The same over blocks that come from `next`, which may leave some out.
+  func run<Result: Sendable>(
+    next: () throws -> DocumentBlock?,
+    work: @escaping @Sendable (DocumentBlock, DocumentBatch, _ counts: inout Summary) throws -> Result,
+    consume: (Result) throws -> Void
+  ) throws -> Summary {
     var summary = Summary()
     summary.add("bytes_in", 0)
     summary.add("documents_in", 0)
@@ -99,11 +110,11 @@ struct DocumentPass {
     defer { progress.finish() }
     var warnings = 0
     try OrderedPipeline.run(
-      threads: options.threadCount, next: reader.nextBlock,
+      threads: options.threadCount, next: next,
       work: { block in
         let batch = try block.documents()
         var counts = batch.counts
-        let result = try work(batch, &counts)
+        let result = try work(block, batch, &counts)
         return Piece(
           inputBytes: block.inputBytes, documents: batch.count, counts: counts, warnings: batch.warnings,
           result: result)

@@ -153,7 +153,7 @@ struct Encode: ParsableCommand {
     let writer = try DatasetWriter(
       directory: output!, tokenizerJSON: try TokenizerJSON.write(tokenizer),
       vocabularySize: tokenizer.vocabulary.count, endOfDocument: Int(endOfDocument), split: split ?? "train",
-      shardTokens: shardSize.map { max(1, $0.bytes / tokenBytes) }, recipe: "encode",
+      shardTokens: shardSize.map { max(1, $0.bytes / tokenBytes) }, recipe: "# \(PKMData.provenance)\nencode",
       threads: options.threadCount)
     var summary = try pass.run(
       work: { batch, counts in

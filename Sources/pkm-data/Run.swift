@@ -36,7 +36,8 @@ struct Run: ParsableCommand {
     let plan = try RunPlan(
       recipe, options: .init(threads: options.threads, seed: options.seed, isQuiet: options.quiet))
     let work = WorkDirectory(plan.workDirectory)
-    let publication = Publication(output: plan.output, work: work, recipe: recipe.text)
+    let publication = Publication(
+      output: plan.output, work: work, recipe: "# \(PKMData.provenance)\n" + recipe.text)
     try publication.checkOutput()
     if dryRun { return describe(plan, work) }
     try work.acquire()

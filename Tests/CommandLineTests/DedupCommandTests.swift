@@ -16,7 +16,8 @@ import Testing
     let counts = try readSummary(scratch.path("s.json"))
     let expected = [
       "documents_in": 8, "documents_out": 3, "documents_empty": 2, "duplicates_removed": 3, "words_in": 7,
-      "words_out": 4, "bytes_in": 16, "bytes_out": 8,
+      "words_out": 4, "bytes_in": 16, "bytes_out": 8, "clusters": 2, "clusters_of_2": 1, "clusters_of_3": 1,
+      "largest_cluster": 3, "text_bytes_in": 9, "text_bytes_out": 5,
     ]
     for (name, count) in expected { #expect(counts[name] as? Int == count, "\(name)") }
     #expect(try run("--quiet").output.isEmpty)
@@ -33,7 +34,7 @@ import Testing
     #expect(report.map { $0["file"] as? String } == ["1.txt", "2.txt", "2.txt"])
     #expect(report.map { $0["line"] as? Int } == [2, 2, 3])
     #expect(report.allSatisfy { $0["method"] as? String == "exact" })
-    let firsts = report.map { $0["first"] as? [String: Any] }
+    let firsts = report.map { $0["duplicate_of"] as? [String: Any] }
     #expect(firsts.map { $0?["file"] as? String } == [nil, "1.txt", "2.txt"])
     #expect(firsts.map { $0?["line"] as? Int } == [nil, 3, 1])
   }
@@ -51,6 +52,28 @@ import Testing
     #expect(one.output == two.output && one.output.count > 100_000)
     #expect(try scratch.read("1") == scratch.read("2"))
     #expect(try run(input: one.text).output == one.output)
+  }
+
+  @Test func aDryRunCountsAndReportsOnly() throws {
+    let result = try run(
+      "--dry-run", "--report", "r.jsonl", "--summary", "s.json", "-o", "out", input: "a\na\nb\n")
+    #expect(result.status == 0 && result.output.isEmpty)
+    #expect(!FileManager.default.fileExists(atPath: scratch.path("out")))
+    #expect(try scratch.read("r.jsonl").contains("\"similarity\":1"))
+    let counts = try readSummary(scratch.path("s.json"))
+    #expect(counts["documents_out"] as? Int == 2 && counts["bytes_out"] == nil)
+  }
+
+  @Test func beyondTheMemoryTheResultIsTheSame() throws {
+    // 1.6 million distinct lines need more than the 48 MB that 64M leave for the table.
+    let text = (0..<3_000_000).map { "\($0 * 7919 % 2_000_003)\n" }.joined()
+    let inMemory = try run("--report", "1", input: text)
+    let onDisk = try run("--report", "2", "--memory", "64M", input: text)
+    #expect(onDisk.status == 0 && onDisk.errors.contains("memory is full"))
+    let isSame = inMemory.output == onDisk.output
+    #expect(isSame)
+    let reportIsSame = try scratch.read("1") == scratch.read("2")
+    #expect(reportIsSame)
   }
 
   @Test func failuresLeaveNoOutput() throws {

@@ -42,6 +42,43 @@ import Testing
     }
   }
 
+  @Test func sentencesAndWords() throws {
+    let text = "Mr. Fox, 3.5 m. Why?\n\nNo.\n"
+    #expect(
+      try run("--sentences", "--locale", "en", "--tokenize", input: text).text
+        == "Mr . Fox , 3.5 m .\nWhy ?\n\nNo .\n")
+    try scratch.write("a.jsonl", "{\"text\": \"One. Two.\", \"id\": 1}\n")
+    #expect(try run("--sentences", "a.jsonl").text == "{\"text\": \"One.\\nTwo.\", \"id\": 1}\n")
+    let lines = try run("--sentences", "a.jsonl", "--output-format", "text", "--summary", "s.json")
+    #expect(lines.text == "One.\nTwo.\n")
+    #expect(try readSummary(scratch.path("s.json"))["documents_out"] as? Int == 2)
+    #expect(
+      try run("--sentences", "--documents", "paragraph", input: "A b. C.\n\nD.").text == "A b.\nC.\n\nD.\n\n")
+    #expect(try run("--case", "lower", "--locale", "tr", input: "IŞIK").text == "ışık\n")
+    let bad = try run("--locale", "qqq", input: "")
+    #expect(bad.status == 64 && bad.errors.contains("locale"))
+  }
+
+  @Test func transformsComeFromFiles() throws {
+    try scratch.write("rules.txt", "# German\nä > ae;\nö > oe;\n")
+    #expect(try run("--transform", "@rules.txt", input: "schön ä").text == "schoen ae\n")
+    let missing = try run("--transform", "@nowhere.txt", input: "x")
+    #expect(missing.status == 74 && missing.errors.contains("nowhere.txt"))
+    let broken = try run("--transform", "ä > [;", input: "x")
+    #expect(broken.status == 64 && broken.errors.contains("transform"))
+  }
+
+  @Test func versionsAreRecorded() throws {
+    #expect(try run("--summary", "s.json", input: "a\u{378}").text == "a\u{378}\n")
+    let summary = try readSummary(scratch.path("s.json"))
+    let (icu, unicode) = (summary["icu_version"] as? String, summary["unicode_version"] as? String)
+    #expect(icu?.isEmpty == false && unicode?.isEmpty == false)
+    #expect(summary["unassigned_characters"] as? Int == 1)
+    let version = try Tool.data("--version").text
+    #expect(version.contains("ICU \(icu!), Unicode \(unicode!)"))
+    #expect(try run("--help").text.contains("ICU \(icu!), Unicode \(unicode!)"))
+  }
+
   @Test func threadsDoNotMatter() throws {
     try scratch.write("in.txt", sample(lines: 300_000))
     for threads in [1, 2, 5] {

@@ -62,6 +62,9 @@ import Testing
     let dataset = try Dataset(place.scratch.path("out"))
     #expect(dataset.splits == ["test", "train", "valid"])
     #expect(dataset.index.recipe?.contains("merges: 150") == true)
+    // What made it, with the versions of ICU and Unicode.
+    #expect(dataset.index.recipe?.hasPrefix("# pkm-data ") == true)
+    #expect(dataset.index.recipe?.contains(", Unicode ") == true)
     #expect(try dataset.totals(of: "valid").documents == 40)
     let steps = try place.scratch.read("out.work/summary.json")
     let json = try #require(JSONSerialization.jsonObject(with: Data(steps.utf8)) as? [String: Any])

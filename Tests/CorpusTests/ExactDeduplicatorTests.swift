@@ -3,31 +3,76 @@ import Support
 import Testing
 
 @Suite struct ExactDeduplicatorTests {
-  @Test func agreesWithADictionary() {
+  /// Lines of some files, a fifth of them empty, and what a dictionary says about them.
+  private func files(_ count: Int) -> (batches: [DocumentBatch], removals: [[Removal]], sizes: [Int: Int]) {
     var random = RandomGenerator(seed: 21)
-    var deduplicator = ExactDeduplicator(remembersFirst: true)
-    var firsts: [String: DocumentLocation] = [:]
-    for source in 0..<30 {
+    var firsts: [String: (location: DocumentLocation, copies: Int)] = [:]
+    var batches: [DocumentBatch] = []
+    var removals: [[Removal]] = []
+    for source in 0..<count {
       let lines = (0..<400).map { _ in random.below(8) == 0 ? "  " : "document \(random.below(6000))" }
-      var batch = DocumentBatch(lines: lines, source: source)
-      var kept: [String] = []
-      var removals: [Removal] = []
+      batches.append(DocumentBatch(lines: lines, source: source))
+      removals.append([])
       for (index, line) in lines.enumerated() {
         let location = DocumentLocation(source: source, line: index + 1)
         if line == "  " {
-          removals.append(Removal(location: location, first: nil))
+          removals[source].append(Removal(index: index, location: location, first: nil))
         } else if let first = firsts[line] {
-          removals.append(Removal(location: location, first: first))
+          removals[source].append(Removal(index: index, location: location, first: first.location))
+          firsts[line]!.copies += 1
         } else {
-          firsts[line] = location
-          kept.append(line)
+          firsts[line] = (location, 1)
         }
       }
-      let hashes = ExactDeduplicator.hashes(of: batch)
-      #expect(deduplicator.deduplicate(&batch, hashes: hashes) == removals)
-      #expect(batch.texts == kept)
     }
-    #expect(deduplicator.documentCount == firsts.count && firsts.count > 4096)
+    var sizes: [Int: Int] = [:]
+    for first in firsts.values where first.copies > 1 { sizes[first.copies, default: 0] += 1 }
+    return (batches, removals, sizes)
+  }
+
+  @Test func agreesWithADictionary() throws {
+    let (batches, removals, sizes) = files(40)
+    var deduplicator = ExactDeduplicator(remembersFirst: true)
+    for (batch, removals) in zip(batches, removals) {
+      let found = try deduplicator.removals(from: batch, hashes: ExactDeduplicator.hashes(of: batch))
+      #expect(found == removals)
+    }
+    let found = deduplicator.clusterSizes()
+    #expect(found == sizes && sizes.count > 3)
+  }
+
+  @Test func whatDoesNotFitInMemoryIsPostponedAndComesToTheSame() throws {
+    let (batches, removals, sizes) = files(40)
+    let scratch = try Scratch()
+    // The smallest table holds 3,072 documents of the 6,000.
+    var deduplicator = ExactDeduplicator(remembersFirst: true, memory: 1 << 17)
+    var found: [[Removal]] = []
+    let pool = WorkerPool(threads: 2)
+    for batch in batches {
+      let hashes = ExactDeduplicator.hashes(of: batch)
+      if deduplicator.isFull {
+        try deduplicator.postpone(batch, hashes: hashes, directory: scratch.url.path, pool: pool)
+      } else {
+        found.append(try deduplicator.removals(from: batch, hashes: hashes))
+      }
+    }
+    #expect(found.count > 5 && found.count < 30)
+    try deduplicator.resolvePostponed()
+    for batch in batches[found.count...] {
+      found.append(try deduplicator.removals(from: batch, hashes: ExactDeduplicator.hashes(of: batch)))
+    }
+    #expect(found == removals)
+    let sizesFound = deduplicator.clusterSizes()
+    #expect(sizesFound == sizes)
+  }
+
+  @Test func theNormalizedKeyIsThatOfTheWords() {
+    let batch = DocumentBatch(
+      lines: ["Größe: 1,5 km!", "GROSSE 3 7 KM", "grosse 3 7", "...", "!!!", "..."], source: 0)
+    let hashes = ExactDeduplicator.hashes(of: batch, key: .normalized)
+    #expect(hashes[0] == hashes[1] && hashes[1] != hashes[2])
+    #expect(hashes[3] != hashes[4] && hashes[3] == hashes[5], "no letter or digit: the bytes decide")
+    #expect(ExactDeduplicator.hashes(of: batch, seed: 7)[2] != ExactDeduplicator.hashes(of: batch)[2])
   }
 
   @Test func zeroIsAHashLikeAnyOther() {

@@ -46,6 +46,37 @@ import Testing
     }
   }
 
+  @Test func twiceIsOnceAndFastIsSlowInEveryLocale() throws {
+    var texts = RandomText(seed: 21)
+    for locale in ["tr", "lt", "el", "nl"] {
+      for letterCase in [NormalizationOptions.LetterCase.lower, .fold] {
+        for form in NormalizationOptions.Form.allCases {
+          for tokenizes in [false, true] {
+            var options = NormalizationOptions(
+              form: form, letterCase: letterCase, stripsAccents: form == .nfd, tokenizes: tokenizes,
+              locale: locale)
+            let fast = try Normalizer(options)
+            options.usesFastPath = false
+            let slow = try Normalizer(options)
+            for _ in 0..<60 {
+              var text =
+                texts.text(upTo: 20) + [UInt8](text: [0x49, 0x307, 0x4a, 0x300]) + texts.text(upTo: 20)
+              text += Array("IIiJ I".utf8)
+              text.removeAll { (0x0a...0x0d).contains($0) }
+              let (batch, judge) = (
+                try fast.normalize(DocumentBatch(line: text)), try slow.normalize(DocumentBatch(line: text))
+              )
+              let once = Array(batch.bytes[batch.ranges[0]])
+              try #require(once == Array(judge.bytes[judge.ranges[0]]), "\(options) \(describe(text))")
+              try #require(batch.counts.json == judge.counts.json, "\(options) \(describe(text))")
+              try #require(try fast.normalize(once) == once, "\(options) \(describe(text))")
+            }
+          }
+        }
+      }
+    }
+  }
+
   @Test func everyCharacterIsStable() throws {
     var text: [UInt8] = []
     for value in UInt32(0)...0x10ffff where Unicode.Scalar(value) != nil {
@@ -102,9 +133,36 @@ import Testing
     #expect(try normalized("Straße ΟΔΟΣ Ꭰ", { $0.letterCase = .fold }) == "strasse οδοσ Ꭰ")
   }
 
+  @Test func localesHaveTheirLetters() throws {
+    for (locale, letterCase, text, result) in [
+      ("tr", NormalizationOptions.LetterCase.lower, "DIŞ IŞIK İZ ILI\u{307}", "dış ışık iz ıli"),
+      ("az_AZ", .lower, "Iİ", "ıi"), ("tr", .fold, "DIŞ İZ Ⅰ", "dış iz ı"),
+      ("de", .lower, "DIŞ İZ", "diş i\u{307}z"),
+      ("lt", .lower, "Ì Į\u{301} J\u{303} I", "i\u{307}\u{300} į\u{307}\u{301} j\u{307}\u{303} i"),
+      ("lt", .fold, "Ì I", "ì i"), ("", .lower, "IJ", "ij"),
+    ] {
+      let lower = try normalized(text) {
+        $0.letterCase = letterCase
+        $0.locale = locale
+      }
+      #expect(lower.unicodeScalars.elementsEqual(result.unicodeScalars), "\(locale) \(lower)")
+    }
+  }
+
+  @Test func unassignedCharactersStayAndAreCounted() throws {
+    let text = "a\u{378}b\u{378}\u{301} ﬁ\u{ad}\u{e0080}\u{301}x\u{10ffff}"
+    for fast in [true, false] {
+      var options = NormalizationOptions()
+      options.usesFastPath = fast
+      let batch = try Normalizer(options).normalize(DocumentBatch(lines: [text, "plain"]))
+      #expect(batch.texts == ["a\u{378}b\u{378}\u{301} fi\u{e0080}\u{301}x", "plain"])
+      #expect(batch.counts.count("unassigned_characters") == 3 && batch.counts.count("controls_removed") == 2)
+    }
+  }
+
   @Test func stripsAccentsOfThreeScripts() throws {
     #expect(try normalized("Élève ñandú ά й ῼ", { $0.stripsAccents = true }) == "Eleve nandu α и Ω")
-    for text in ["かがみ", "สวัสดี", "हिन्दी", "مُحَمَّد", "한글"] {
+    for text in ["かがみ", "สวัสดี", "हिन्दी", "مُحَمَّد", "한글", "שָׁלוֹם", "ᠮᠣᠩ᠋", "தமிழ்"] {
       #expect(try normalized(text, { $0.stripsAccents = true }) == text.precomposed)
     }
   }
@@ -181,6 +239,13 @@ extension DocumentBatch {
       bytes += Array(line.utf8) + [0x0a]
       self.lines.append(index + 1)
     }
+  }
+
+  /// One line, whatever it holds.
+  init(line: [UInt8]) {
+    self.init(
+      source: DocumentSource(index: 0, path: "line", format: .text, splitting: .line), bytes: line + [0x0a],
+      ranges: [0..<line.count], lines: [1])
   }
 
   var texts: [String] { ranges.map { String(decoding: bytes[$0], as: UTF8.self) } }

@@ -33,8 +33,8 @@ import Testing
     for set in [INSTRUCTION_SET_PLAIN, INSTRUCTION_SET_V3, INSTRUCTION_SET_V4] {
       let kernels = Float.kernels(set)
       var bits = [UInt16](repeating: 7, count: xs.count), wide = [Float](repeating: 7, count: xs.count)
-      kernels.to_bfloat16(1, xs.count, xs, xs.count, &bits, xs.count)
-      kernels.round(1, xs.count, xs, xs.count, &wide, xs.count)
+      kernels.to_operand(1, xs.count, xs, xs.count, &bits, xs.count)
+      kernels.from_operand(1, xs.count, bits, xs.count, &wide, xs.count)
       for (index, x) in xs.enumerated() {
         let half = Float(bitPattern: UInt32(bits[index]) << 16)
         if x.isNaN {
@@ -47,12 +47,22 @@ import Testing
     }
   }
 
+  /// x in the form that the device multiplies.
+  private func operand(_ x: Matrix<Float>, on device: CPUOperations<Float>) -> Operand<Float> {
+    guard device.operandsAreHalf else { return Operand(x) }
+    let halves = UnsafeMutablePointer<UInt16>.allocate(capacity: x.rows * (x.columns + 5))
+    let operand = Operand<Float>(
+      halves, rows: x.rows, columns: x.columns, stride: x.columns + 5, isHalf: true)
+    device.round(x, into: operand)
+    return operand
+  }
+
   /// Products of all orientations, with strides, factors and sums, against triple loops over the rounded operands.
   @Test(arguments: choices, [(1, 1, 1), (3, 5, 7), (65, 33, 129), (130, 530, 290)])
   func products(arithmetic: Arithmetic, shape: (Int, Int, Int)) throws {
     let device = try CPUOperations<Float>(pool: Pools.two, arithmetic: arithmetic)
     let (m, n, k) = shape
-    func operand(_ x: Float) -> Double { Double(arithmetic.precision == .bf16 ? Self.rounded(x) : x) }
+    func multiplied(_ x: Float) -> Double { Double(arithmetic.precision == .bf16 ? Self.rounded(x) : x) }
     for (transposesA, transposesB) in [(false, false), (false, true), (true, false), (true, true)] {
       let (rows, columns) = transposesA ? (k, m) : (m, k)
       let a = (randomMatrix(rows, columns + 3, seed: 1) as Matrix<Float>).columns(2..<columns + 2)
@@ -60,11 +70,12 @@ import Testing
       let c = (matrix(m, n + 1) { _ in 3 } as Matrix<Float>).columns(0..<n)
       for adding in [false, true] {
         device.multiply(
-          a, transposed: transposesA, b, transposed: transposesB, factor: 0.5, into: c, adding: adding)
+          operand(a, on: device), transposed: transposesA, operand(b, on: device), transposed: transposesB,
+          factor: 0.5, into: c, adding: adding)
         for (i, j) in [(0, 0), (m - 1, n - 1), (m / 2, n / 3), (m / 3, n - 1), (m - 1, 0)] {
           let sum = (0..<k).reduce(0.0) {
-            $0 + operand(transposesA ? a.pointer[$1 * a.stride + i] : a.pointer[i * a.stride + $1])
-              * operand(transposesB ? b.pointer[j * k + $1] : b.pointer[$1 * n + j])
+            $0 + multiplied(transposesA ? a.pointer[$1 * a.stride + i] : a.pointer[i * a.stride + $1])
+              * multiplied(transposesB ? b.pointer[j * k + $1] : b.pointer[$1 * n + j])
           }
           #expect(abs(Double(c.pointer[i * c.stride + j]) - (adding ? 1 : 0.5) * sum) < 1e-4)
         }

@@ -14,7 +14,9 @@ import Testing
     gradient: Bool
   ) -> Loss {
     targets.withUnsafeBufferPointer {
-      device.crossEntropy(logits, bias: bias, targets: $0, smoothing: smoothing, gradient: gradient)
+      device.crossEntropy(
+        logits, bias: bias, targets: $0, smoothing: smoothing,
+        gradient: gradient ? Operand(logits) : nil)
     }
   }
 

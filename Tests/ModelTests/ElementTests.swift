@@ -13,14 +13,14 @@ import Testing
   @Test func gelu() throws {
     let exact = try CPUOperations<Double>(pool: Pools.one)
     let h = matrix(1, 2) { [1.0, -1][$0] }, out: Matrix<Double> = matrix(1, 2)
-    exact.biasGELU(vector([0.0, 0]), h, into: out)
+    exact.biasGELU(vector([0.0, 0]), h, keeping: Operand(h), into: Operand(out))
     #expect(zip(out.array, [0.8413447461, -0.1586552539]).allSatisfy { abs($0 - $1) < 1e-10 })
 
     let xs = (0..<4001).map { Float($0 - 2000) / 150 }
     let x = matrix(1, xs.count) { xs[$0] }, y: Matrix<Float> = matrix(1, xs.count),
       d = matrix(1, xs.count) { _ in Float(1) }
-    device.biasGELU(vector(xs.count), x, into: y)
-    device.geluBackward(x, d)
+    device.biasGELU(vector(xs.count), x, keeping: Operand(x), into: Operand(y))
+    device.geluBackward(Operand(x), d, into: Operand(d))
     for (i, value) in xs.enumerated() {
       let x = Double(value), phi = 0.5 * erfc(-x / 2.0.squareRoot())
       #expect(abs(Double(y.pointer[i]) - x * phi) < 2e-7 * max(1, abs(x)))
@@ -37,11 +37,11 @@ import Testing
     for i in 0..<rows * columns {
       #expect(out.pointer[i] == x.pointer[i] + (branch.pointer[i] + bias.pointer[i % columns]))
     }
-    device.addBias(bias, to: branch)
+    device.addBias(bias, to: branch, into: Operand(branch))
     device.add(x.elements, to: branch.elements)
     #expect(zip(out.array, branch.array).allSatisfy { abs($0 - $1) < 1e-5 })
     let sums: Vector<Float> = vector(columns) { _ in 1 }
-    device.addColumnSums(of: x, factor: -2, to: sums)
+    device.addColumnSums(of: Operand(x), factor: -2, to: sums)
     for c in 0..<columns {
       let expected = 1 - 2 * (0..<rows).reduce(0.0) { $0 + Double(x.pointer[$1 * columns + c]) }
       #expect(abs(Double(sums.pointer[c]) - expected) < 1e-4)
@@ -81,7 +81,8 @@ import Testing
       let b: Matrix<Float> = transposesB ? randomMatrix(n, k, seed: 2) : randomMatrix(k, n, seed: 2)
       let c: Matrix<Float> = matrix(m, n) { _ in 3 }
       device.multiply(
-        a, transposed: transposesA, b, transposed: transposesB, factor: 0.5, into: c, adding: true)
+        Operand(a), transposed: transposesA, Operand(b), transposed: transposesB, factor: 0.5, into: c,
+        adding: true)
       for (i, j) in [(0, 0), (m - 1, n - 1), (m / 2, n / 3), (m / 3, n - 1), (m - 1, 0)] {
         let sum = (0..<k).reduce(0.0) {
           $0 + Double(transposesA ? a.pointer[$1 * m + i] : a.pointer[i * k + $1])

@@ -19,7 +19,7 @@ import Testing
     let statistics = RowStatistics<Double>(mean: vector(rows), inverseDeviation: vector(rows))
     let y: Matrix<Double> = matrix(rows, columns), dx: Matrix<Double> = matrix(rows, columns) { _ in 5 }
     func loss() -> Double {
-      device.layerNorm(x, norm, statistics, into: y)
+      device.layerNorm(x, norm, statistics, into: y, Operand(y))
       return dot(y, dy)
     }
     _ = loss()
@@ -30,11 +30,15 @@ import Testing
       #expect(abs(values.reduce(0, +)) < 1e-9)
       #expect(abs(values.reduce(0) { $0 + $1 * $1 } / Double(columns) - 1) < 1e-3)
     }
-    device.layerNormBackward(x, dy: dy, norm, gradient: gradient, statistics, adding: true, into: dx)
+    device.layerNormBackward(
+      x, dy: dy, norm, gradient: gradient, statistics, adding: true,
+      into: Twin(real: dx, operand: Operand(dx)))
     #expect(gradientError(of: x.elements, gradient: dx.array.map { $0 - 5 }, loss: loss) < 1e-7)
     #expect(gradientError(of: norm.gamma, gradient: gradient.gamma.array, loss: loss) < 1e-7)
     #expect(gradientError(of: norm.beta, gradient: gradient.beta.array, loss: loss) < 1e-7)
-    device.layerNormBackward(x, dy: dy, norm, gradient: gradient, statistics, adding: false, into: dy)
+    device.layerNormBackward(
+      x, dy: dy, norm, gradient: gradient, statistics, adding: false,
+      into: Twin(real: dy, operand: Operand(dy)))
     #expect(zip(dy.array, dx.array).allSatisfy { abs($0 + 5 - $1) < 1e-12 })
   }
 
@@ -53,9 +57,11 @@ import Testing
       logSumExp = vector(rows * shape.heads)
     }
 
-    func forward() { device.attention(shape, qkv: qkv, out: out, logSumExp: logSumExp) }
+    func forward() { device.attention(shape, qkv: Operand(qkv), out: Operand(out), logSumExp: logSumExp) }
     func backward() {
-      device.attentionBackward(shape, qkv: qkv, out: out, dOut: dOut, logSumExp: logSumExp, dQKV: dQKV)
+      device.attentionBackward(
+        shape, qkv: Operand(qkv), out: Operand(out), dOut: Operand(dOut), logSumExp: logSumExp,
+        dQKV: Operand(dQKV))
     }
   }
 

@@ -11,7 +11,8 @@ import Testing
     for (step, (gradient, expected)) in zip([0.5, 0, 0.5], [0.9990000006, 0.9983299428, 0.9975119402])
       .enumerated()
     {
-      device.adam(p, gradient: vector([gradient]), m: m, v: v, AdamStep(learningRate: 1e-3, step: step + 1))
+      device.adam(
+        p, nil, gradient: vector([gradient]), m: m, v: v, AdamStep(learningRate: 1e-3, step: step + 1))
       #expect(abs(p.array[0] - expected) < 1e-10)
     }
     let table = matrix(1, 1) { _ in 1.0 }, lazyM = matrix(1, 1) { _ in 0.0 },
@@ -40,7 +41,8 @@ import Testing
     for step in 1...4 {
       let gradient = table(UInt64(10 + step)),
         adam = AdamStep(learningRate: 1e-2, step: step, gradientScale: 0.7)
-      device.adam(dense.elements, gradient: gradient.elements, m: denseM.elements, v: denseV.elements, adam)
+      device.adam(
+        dense.elements, nil, gradient: gradient.elements, m: denseM.elements, v: denseV.elements, adam)
       all.withUnsafeBufferPointer {
         device.lazyAdam(lazy, gradient: TouchedRows(ids: $0, rows: gradient), m: lazyM, v: lazyV, adam)
       }
@@ -68,5 +70,24 @@ import Testing
     }
     #expect(norms[0] == norms[1] && norms[0] == norms[2])
     #expect(abs(norms[0] - expected) < 1e-9 * expected)
+  }
+
+  /// The rounded copy of a parameter follows it.
+  @Test func operandsFollowTheirParameters() throws {
+    let device = try CPUOperations<Float>(pool: Pools.two, arithmetic: Arithmetic(precision: .bf16))
+    let p: Matrix<Float> = randomMatrix(70, 1000, seed: 1), g: Matrix<Float> = randomMatrix(70, 1000, seed: 2)
+    let m: Vector<Float> = vector(p.count), v: Vector<Float> = vector(p.count)
+    let halves = UnsafeMutablePointer<UInt16>.allocate(capacity: p.count)
+    defer { halves.deallocate() }
+    let operand = Operand<Float>(halves, rows: 70, columns: 1000, isHalf: true)
+    device.adam(
+      p.elements, operand, gradient: g.elements, m: m, v: v, AdamStep(learningRate: 1e-2, step: 1))
+    let updated = (0..<p.count).map { halves[$0] }
+    device.round(p, into: operand)
+    #expect(updated == (0..<p.count).map { halves[$0] })
+    #expect(
+      zip(updated, p.array).allSatisfy {
+        abs(Float(bitPattern: UInt32($0) << 16) - $1) <= abs($1) / 256
+      })
   }
 }

@@ -47,8 +47,8 @@ import Testing
       device.weightedSumBackward(
         slots: slots, weights: weights, values: values, dy: dy, dWeights: dWeights, gradient: gradient)
       device.lookupBackward(
-        shape, queries: queries, subkeys: subkeys, slots: slots, weights: weights, dWeights: dWeights,
-        scoreGradients: dScores, dQueries: dQueries, dSubkeys: dSubkeys)
+        shape, queries: Operand(queries), subkeys: Operand(subkeys), slots: slots, weights: weights,
+        dWeights: dWeights, scoreGradients: Operand(dScores), dQueries: dQueries, dSubkeys: dSubkeys)
     }
 
     /// The gradient of the value table, spread out.
@@ -84,11 +84,11 @@ import Testing
     let expected = [0.7310585786, -0.3655292893, 0.2689414214, -0.1344707107]
     #expect(zip(gradient.touchedRows.rows.array, expected).allSatisfy { abs($0 - $1) < 1e-9 })
 
-    let first: Matrix<Double> = matrix(1, 3) { _ in 9 }, second: Matrix<Double> = matrix(1, 3) { _ in 9 }
+    let scores: Matrix<Double> = matrix(1, 6) { _ in 9 }, space: Matrix<Double> = matrix(1, 6)
     Double.kernels(INSTRUCTION_SET_V4).product_top_backward(
-      1, 3, 2, slots, weights.pointer, dWeights.pointer, 2, first.pointer, second.pointer, 3)
-    #expect(zip(first.array, [3.5390147983, 0, -3.5390147983]).allSatisfy { abs($0 - $1) < 1e-9 })
-    #expect(second.array.allSatisfy { abs($0) < 1e-15 })
+      1, 3, 2, slots, weights.pointer, dWeights.pointer, 2, scores.pointer, 6, space.pointer, false)
+    #expect(zip(scores.array, [3.5390147983, 0, -3.5390147983]).allSatisfy { abs($0 - $1) < 1e-9 })
+    #expect(scores.array[3...].allSatisfy { abs($0) < 1e-15 })
     withExtendedLifetime(arena) {}
   }
 

@@ -221,7 +221,9 @@ import Testing
         let adam = AdamStep(learningRate: 5e-3, beta2: 0.98, step: step)
         switch parameter.role {
         case .dense:
-          model.device.adam(Vector(parameter.value), gradient: Vector(parameter.gradient!), m: m, v: v, adam)
+          model.device.adam(
+            Vector(parameter.value), parameter.operand, gradient: Vector(parameter.gradient!), m: m, v: v,
+            adam)
         case .memoryValues(let index):
           func table(_ vector: Vector<Float>) -> Matrix<Float> {
             Matrix(vector.pointer, rows: parameter.shape[0], columns: parameter.shape[1])

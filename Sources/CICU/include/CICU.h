@@ -21,7 +21,13 @@ typedef struct {
   bool clean_controls;
   /// An ICU transliterator: its name or its rules; NULL for none.
   const char *transform;
-  /// Off, every word goes through ICU: the judge of the fast path.
+  /// Whose letters and sentences they are, as ICU names it: "tr", "en@ss=standard"; "" for the root.
+  const char *locale;
+  /// A line end between sentences.
+  bool split_sentences;
+  /// A space between words and punctuation.
+  bool tokenize;
+  /// Off, everything goes through ICU: the judge of the fast path.
   bool has_fast_path;
 } pkm_normalizer_options;
 
@@ -44,6 +50,8 @@ typedef struct {
   size_t length;
   /// Control characters and joiners dropped since the reset.
   size_t controls_removed;
+  /// Code points among the output that this version of Unicode does not assign.
+  size_t unassigned;
 } pkm_normalizer_output;
 
 /// Valid until the next call.
@@ -56,8 +64,44 @@ const char *pkm_unicode_version(void);
 /// Whether the character is assigned in this version of Unicode.
 bool pkm_unicode_is_assigned(uint32_t character);
 
+/// Sets `flag` for every code point of an ICU set such as `[:L:]` (ASCII, up to 255 characters) in `classes`, one byte
+/// for each of the 0x110000. False when ICU refuses the pattern.
+bool pkm_unicode_add_flag(const char *pattern, uint8_t flag, uint8_t *classes);
+
+/// The small letter of a capital by Unicode's simple mapping; any other character itself.
+uint32_t pkm_unicode_lower(uint32_t character);
+
 /// How often a byte occurs.
 size_t pkm_bytes_count(const uint8_t *bytes, size_t length, uint8_t byte);
+
+typedef struct {
+  size_t start, end;
+} pkm_byte_range;
+
+/// The lines, each without its LF and one CR before it; what follows the last LF is a line unless it is empty. Returns
+/// how many there are: at most one more than there are LF.
+size_t pkm_bytes_lines(const uint8_t *bytes, size_t length, pkm_byte_range *lines);
+
+// The comparison key, which decides whether two texts say the same: see ComparisonKey.swift for the rules.
+
+/// The most bytes that a byte of text becomes.
+#define PKM_COMPARISON_GROWTH 12
+/// Bytes behind a buffer of folded text that are written or read but do not count.
+#define PKM_COMPARISON_SLACK 64
+
+/// Folds valid UTF-8: words, and one or more spaces between them. Returns the length; `out` has room for `count` times
+/// the growth, and the slack.
+size_t pkm_comparison_fold(const uint8_t *text, size_t count, uint8_t *out);
+
+/// Hashes of the words in folded text, at most (count + 1) / 2, and where each ends, unless `ends` is NULL.
+size_t pkm_comparison_words(const uint8_t *folded, size_t count, uint64_t seed, uint64_t *hashes, uint32_t *ends);
+
+/// Hashes of the characters, the spaces between two words counting as one. `is_in_text` is 0 at the start of a document
+/// and carried from piece to piece.
+size_t pkm_comparison_characters(const uint8_t *folded, size_t count, uint64_t seed, int *is_in_text, uint64_t *hashes);
+
+/// Leaves one space between two words and none around them. Returns the new length.
+size_t pkm_comparison_collapse(uint8_t *folded, size_t count);
 
 #ifdef __cplusplus
 }

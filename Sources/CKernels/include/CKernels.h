@@ -2,10 +2,12 @@
 // gradient checks run the very same code in double.
 //
 // Conventions. `real` is float or double, passed as `void`; matrices are row-major, `stride` is the distance between
-// rows in elements. Kernels run on the calling thread over the rows or columns they are given; sharing out the work is
+// rows in elements. An operand is a matrix as products take it: bfloat16 in 16 bits with `half`, else reals. Where a
+// kernel makes an operand of reals, it replaces the matrix that it is made from: both pointers are the same. Kernels run on the calling thread over the rows or columns they are given; sharing out the work is
 // the caller's. No kernel allocates.
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 // Random zeroing of elements with a fixed mask: element `index` under `key` is kept where its hash is at least
@@ -39,25 +41,29 @@ typedef struct {
   double (*squared_norm)(long count, const void *x);
   // Applies the mask in place; `first` is the index of x[0].
   void (*dropout)(long count, uint64_t first, dropout_mask mask, void *x);
-  // x[r, c] += bias[c]
-  void (*add_bias)(long rows, long columns, const void *bias, void *x, long stride);
+  // operand out[r, c] = x[r, c] + bias[c]
+  void (*add_bias)(long rows, long columns, const void *bias, const void *x, long stride, void *out, long out_stride,
+                   bool half);
+  // half out = x, rounded to the nearest, ties to even; and back
+  void (*to_operand)(long rows, long columns, const void *x, long stride, void *out, long out_stride);
+  void (*from_operand)(long rows, long columns, const void *x, long stride, void *out, long out_stride);
   // out = residual + dropout(branch + bias); `bias` may be NULL; `first` is the mask index of element 0.
   void (*residual)(long rows, long columns, const void *residual, const void *branch, const void *bias,
                    uint64_t first, dropout_mask mask, void *out);
-  // h += bias, then out = GELU(h), exact form h * Phi(h)
-  void (*bias_gelu)(long rows, long columns, const void *bias, void *h, void *out);
-  // d *= GELU'(h)
-  void (*gelu_backward)(long count, const void *h, void *d);
-  // out[c] += factor * sum over rows of x[r, c]
-  void (*column_sum)(long rows, long columns, double factor, const void *x, long stride, void *out);
+  // operands kept = h + bias, out = GELU(h + bias), exact form x * Phi(x)
+  void (*bias_gelu)(long rows, long columns, const void *bias, const void *h, void *kept, void *out, bool half);
+  // operand out = d * GELU'(operand h)
+  void (*gelu_backward)(long count, const void *h, const void *d, void *out, bool half);
+  // out[c] += factor * sum over rows of operand x[r, c]
+  void (*column_sum)(long rows, long columns, double factor, const void *x, long stride, void *out, bool half);
 
-  // --- layer normalization, per row
+  // --- layer normalization, per row; `y` and `half`, the result as reals and as bfloat16, may be NULL
   void (*layer_norm)(long rows, long columns, const void *x, const void *gamma, const void *beta, double epsilon,
-                     void *y, void *mean, void *inverse_deviation);
-  // dx (= or, with `adds`, +=) and partial sums d_gamma, d_beta (=) over these rows
+                     void *y, void *half, void *mean, void *inverse_deviation);
+  // dx (= or, with `adds`, +=; `half` takes the same rounded or is NULL) and partial sums d_gamma, d_beta (=) over these rows
   void (*layer_norm_backward)(long rows, long columns, const void *x, const void *dy, const void *gamma,
-                              const void *mean, const void *inverse_deviation, int adds, void *dx, void *d_gamma,
-                              void *d_beta);
+                              const void *mean, const void *inverse_deviation, int adds, void *dx, void *half,
+                              void *d_gamma, void *d_beta);
 
   // --- batch normalization, per column
   // mean and biased variance of each column
@@ -72,15 +78,17 @@ typedef struct {
                               void *d_gamma, void *d_beta, void *sums);
 
   // --- attention, per block of query rows; row i attends to the columns 0...first_row + i of `columns`
-  // scores -> probabilities, zero behind the diagonal; log_sum_exp of each row of scale * scores
-  void (*causal_softmax)(long rows, long first_row, long columns, double scale, void *scores, long stride,
-                         void *log_sum_exp);
-  // scores -> probabilities again, from log_sum_exp
+  // scores -> operand p, probabilities, zero behind the diagonal; log_sum_exp of each row of scale * scores. The scores
+  // are overwritten.
+  void (*causal_softmax)(long rows, long first_row, long columns, double scale, void *scores, void *p, long stride,
+                         void *log_sum_exp, bool half);
+  // scores -> probabilities again, from log_sum_exp, in place and, with `half`, rounded in p
   void (*causal_probabilities)(long rows, long first_row, long columns, double scale, const void *log_sum_exp,
-                               void *scores, long stride);
-  // d_probabilities -> gradient of the scores: p * (dp - <dout, out>) * scale
+                               void *scores, void *p, long stride, bool half);
+  // operand ds, the gradient of the scores: p * (dp - <d_out, out>) * scale, with operands out and d_out
   void (*causal_softmax_backward)(long rows, long columns, long head_dimension, double scale, const void *p,
-                                  const void *out, const void *d_out, long out_stride, void *dp, long stride);
+                                  const void *out, const void *d_out, long out_stride, const void *dp, void *ds,
+                                  long stride, bool half);
 
   // --- embedding
   // out[r] = tokens[r] of table + row (r % length) of positions
@@ -89,10 +97,10 @@ typedef struct {
   // table[tokens[r]] += d[r], for a strip of columns
   void (*embed_backward)(long rows, long columns, const int32_t *tokens, const void *d, long stride, void *table);
 
-  // --- cross-entropy over logits + bias with uniform smoothing epsilon / V; the row becomes p - q when `gradient`,
-  // else it stays logits + bias. target < 0: zeros.
-  row_loss (*cross_entropy)(long columns, const void *bias, int32_t target, double smoothing, int gradient,
-                            void *logits);
+  // --- cross-entropy over logits + bias with uniform smoothing epsilon / V; operand `gradient` = p - q unless it is
+  // NULL. The logits are overwritten. target < 0: zeros.
+  row_loss (*cross_entropy)(long columns, const void *bias, int32_t target, double smoothing, void *logits,
+                            void *gradient, bool half);
 
   // --- product-key memory
   // The topk best of first[i] + second[j], i, j < n, for each row: scores per row are `first` and `second` at the
@@ -112,14 +120,17 @@ typedef struct {
                                 const int32_t *starts, const int32_t *order, const int32_t *rows_of,
                                 const uint8_t *is_new, const void *weights, const void *values, const void *dy,
                                 void *d_weights, void *gradient);
-  // Softmax backward over the topk and scatter to the dense score gradients (zeroed here) d_first, d_second.
+  // Softmax backward over the topk and scatter to the dense gradients (zeroed here) of the 2 * n scores of each row, an
+  // operand. `space` holds 2 * n reals.
   void (*product_top_backward)(long rows, long n, long topk, const int32_t *slots, const void *weights,
-                               const void *d_weights, long in_stride, void *d_first, void *d_second, long stride);
+                               const void *d_weights, long in_stride, void *d_scores, long stride, void *space,
+                               bool half);
   // mass[slot] += weight, in double
   void (*accumulate_mass)(long count, const int32_t *slots, const void *weights, double *mass);
 
   // --- optimizer
-  void (*adam)(long count, adam_step step, const void *gradient, void *parameter, void *m, void *v);
+  // `half` takes the new parameter, rounded, or is NULL
+  void (*adam)(long count, adam_step step, const void *gradient, void *parameter, void *m, void *v, void *half);
   // The same for the rows ids[0..<count] of three tables, with compact gradient rows.
   void (*adam_rows)(long count, long columns, adam_step step, const int32_t *ids, const void *gradient,
                     void *parameter, void *m, void *v);
@@ -128,9 +139,9 @@ typedef struct {
   // C = alpha * op(A) * op(B) + beta * C. op(A) is m x k, op(B) is k x n.
   void (*product)(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
                   const void *b, long ldb, double beta, void *c, long ldc);
-  // out[r, c] = x[r, c] rounded to bfloat16, ties to even, in 16 bits; and the same number again as a real.
-  void (*to_bfloat16)(long rows, long columns, const void *x, long stride, void *out, long out_stride);
-  void (*round)(long rows, long columns, const void *x, long stride, void *out, long out_stride);
+  // The same with A and B in bfloat16.
+  void (*product_half)(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a,
+                       long lda, const void *b, long ldb, double beta, void *c, long ldc);
 } kernel_table;
 
 // What the kernels are compiled for: any processor, AVX2 with FMA, AVX-512 (the levels of the x86-64 psABI).
@@ -147,6 +158,11 @@ const kernel_table *kernels_double(instruction_set wanted);
 // operands in registers; 0 where the processor has no such instructions. `sum` is added to, so that the work is not empty.
 double ceiling_multiply_add(long rounds, double *sum);
 double ceiling_bfloat16(long rounds, double *sum);
+
+// MinHash: minima[i] = min(minima[i], multipliers[i] * low + high) over the low and high halves of all shingles, modulo
+// 2^32. `hashes` is a multiple of 16.
+void pkm_minhash_update(const uint64_t *shingles, size_t count, const uint32_t *multipliers, uint32_t *minima,
+                        size_t hashes);
 
 // Counting sort of reads by slot, stable. counts: slots + 1 zeros in; out: touched slots ascending, the first read of
 // each in `starts` (touched + 1 entries), reads in `order`. Returns the number of touched slots. counts is zeroed again.

@@ -2,53 +2,174 @@ import Support
 
 /// A document that was removed, and why.
 package struct Removal: Sendable, Equatable {
+  /// Its number in the batch.
+  package let index: Int
   package let location: DocumentLocation
   /// nil: the document was empty.
   package let first: DocumentLocation?
 
-  package init(location: DocumentLocation, first: DocumentLocation?) {
+  package init(index: Int, location: DocumentLocation, first: DocumentLocation?) {
+    self.index = index
     self.location = location
     self.first = first
   }
 }
 
-/// Keeps the first of all documents with the same bytes, and no empty document (nothing but ASCII white space).
+/// What of a document has to be equal.
+package enum ExactKey: String, Sendable, CaseIterable {
+  /// Its bytes.
+  case text
+  /// Its ``ComparisonKey``; for a document without a letter or digit, its bytes.
+  case normalized
+}
+
+/// Keeps the first of all documents with the same key, and no empty document (nothing but ASCII white space).
 ///
-/// The hash of a document (XXH3 with 128 bits) stands for it: 60 million documents collide with probability 5e-24.
-package struct ExactDeduplicator {
+/// The hash of the key (XXH3 with 128 bits, seeded) stands for it: 60 million documents collide with probability 5e-24.
+///
+/// Documents stream through as long as the table of hashes fits in memory. From then on (``isFull``) the table stays as
+/// it is: documents that are not in it are postponed, their hashes sorted on disk, and what those repeat among themselves
+/// is known when all have come.
+package struct ExactDeduplicator: ~Copyable {
   private var seen: SeenDocuments
+  private let memory: Int
+  private var postponed: Postponed?
 
-  /// `remembersFirst`: whether removals can name the first occurrence, at 8 to 21 bytes a document.
-  package init(remembersFirst: Bool) { seen = SeenDocuments(remembersLocations: remembersFirst) }
+  /// What did not fit: hashes with locations while documents come, then the removals in the order of the input.
+  fileprivate struct Postponed {
+    let directory: String
+    let pool: WorkerPool
+    var hashes: RecordSorter?
+    var merger: RecordMerger?
+    var batch: [UInt64] = []
+    var next = 0
+    var clusters: [Int: Int] = [:]
+  }
 
-  /// Distinct documents so far.
-  package var documentCount: Int { seen.count }
+  /// `remembersFirst`: whether removals can name the first occurrence, at 10 to 22 bytes a document.
+  package init(remembersFirst: Bool, memory: Int = .max) {
+    seen = SeenDocuments(remembersLocations: remembersFirst, memory: memory / 4 * 3)
+    self.memory = memory
+  }
+
+  package var isFull: Bool { seen.isFull || postponed != nil }
 
   /// The hash of each document; nil for an empty one.
   ///
   /// This half can run on many threads.
-  package static func hashes(of batch: DocumentBatch) -> [UInt128?] {
+  package static func hashes(of batch: DocumentBatch, key: ExactKey = .text, seed: UInt64 = 0) -> [UInt128?] {
     var hashes: [UInt128?] = []
     hashes.reserveCapacity(batch.count)
-    batch.forEachDocument { _, text in hashes.append(Bytes.isBlank(text[...]) ? nil : Hashing.xxh3Wide(text))
+    let comparison = ComparisonKey()
+    var normalized: [UInt8] = []
+    batch.forEachDocument { _, text in
+      if Bytes.isBlank(text[...]) {
+        hashes.append(nil)
+        return
+      }
+      if key == .normalized {
+        normalized.removeAll(keepingCapacity: true)
+        comparison.append(keyOf: text, to: &normalized)
+        if !normalized.isEmpty {
+          hashes.append(normalized.withUnsafeBytes { Hashing.xxh3Wide($0, seed: seed) })
+          return
+        }
+      }
+      hashes.append(Hashing.xxh3Wide(text, seed: seed))
     }
     return hashes
   }
 
-  /// Removes from the batch what is empty or was seen before, in this batch or one given earlier.
-  package mutating func deduplicate(_ batch: inout DocumentBatch, hashes: [UInt128?]) -> [Removal] {
+  /// What of the batch is empty or was seen before, in this batch or one given earlier.
+  package mutating func removals(from batch: DocumentBatch, hashes: [UInt128?]) throws -> [Removal] {
     var removals: [Removal] = []
-    let (source, lines) = (batch.source.index, batch.lines)
-    batch.keep { index in
-      let location = DocumentLocation(source: source, line: lines[index])
-      guard let hash = hashes[index] else {
-        removals.append(Removal(location: location, first: nil))
-        return false
+    for index in 0..<batch.count {
+      let location = DocumentLocation(source: batch.source.index, line: batch.lines[index])
+      var first: DocumentLocation?
+      if let hash = hashes[index] {
+        if postponed == nil {
+          first = seen.insert(hash, at: location)
+        } else {
+          first = try seen.find(hash) ?? postponed!.first(of: location)
+        }
+        if first == nil { continue }
       }
-      guard let first = seen.insert(hash, at: location) else { return true }
-      removals.append(Removal(location: location, first: first))
-      return false
+      removals.append(Removal(index: index, location: location, first: first))
     }
     return removals
+  }
+
+  /// Notes the documents of a batch that comes when the table is full.
+  package mutating func postpone(
+    _ batch: DocumentBatch, hashes: [UInt128?], directory: String, pool: WorkerPool
+  )
+    throws
+  {
+    if postponed == nil {
+      let sorter = try RecordSorter(
+        directory: directory, name: "hashes", format: RecordFormat(words: 3), memory: memory / 4, pool: pool)
+      postponed = Postponed(directory: directory, pool: pool, hashes: sorter)
+    }
+    var records: [UInt64] = []
+    for (index, hash) in hashes.enumerated() {
+      guard let hash, !seen.contains(hash) else { continue }
+      let location = DocumentLocation(source: batch.source.index, line: batch.lines[index])
+      records += [UInt64(truncatingIfNeeded: hash >> 64), UInt64(truncatingIfNeeded: hash), location.packed]
+    }
+    try postponed!.hashes!.appendEndingRuns(records)
+  }
+
+  /// Ends the postponing: the same batches can now be given to ``removals(from:hashes:)``.
+  package mutating func resolvePostponed() throws { try postponed?.resolve(memory: memory / 4) }
+
+  /// How many documents have a number of copies, for each number above 1.
+  package func clusterSizes() -> [Int: Int] {
+    var sizes = postponed?.clusters ?? [:]
+    seen.forEachCluster { sizes[$0, default: 0] += 1 }
+    return sizes
+  }
+}
+
+extension ExactDeduplicator.Postponed {
+  /// Joins equal hashes: every location but the first, with the first, sorted by location.
+  fileprivate mutating func resolve(memory: Int) throws {
+    let runs = try hashes!.finish(memory: memory)
+    hashes = nil
+    let removals = try RecordSorter(
+      directory: directory, name: "removals", format: RecordFormat(words: 2), memory: memory / 2, pool: pool)
+    let merger = try RecordMerger(runs, memory: memory / 2)
+    var (high, low, first, copies): (UInt64, UInt64, UInt64, Int) = (0, 0, 0, 0)
+    while let batch = try merger.next() {
+      var found: [UInt64] = []
+      for index in stride(from: 0, to: batch.count, by: 3) {
+        if copies > 0 && batch[index] == high && batch[index + 1] == low {
+          copies += 1
+          found += [batch[index + 2], first]
+        } else {
+          if copies > 1 { clusters[copies, default: 0] += 1 }
+          (high, low, first, copies) = (batch[index], batch[index + 1], batch[index + 2], 1)
+        }
+      }
+      try removals.appendEndingRuns(found)
+    }
+    if copies > 1 { clusters[copies, default: 0] += 1 }
+    self.merger = try RecordMerger(removals.finish(memory: memory / 2), memory: memory / 2)
+  }
+
+  /// The first occurrence of a document that is to be removed; locations have to be asked for in ascending order.
+  fileprivate mutating func first(of location: DocumentLocation) throws -> DocumentLocation? {
+    while true {
+      if next == batch.count {
+        guard let records = try merger?.next() else { return nil }
+        batch = Array(records)
+        next = 0
+      }
+      if batch[next] == location.packed {
+        next += 2
+        return DocumentLocation(packed: batch[next - 1])
+      }
+      if batch[next] > location.packed { return nil }
+      next += 2
+    }
   }
 }

@@ -75,6 +75,11 @@ package struct DocumentBatch: Sendable {
   /// Bytes of text in all documents together.
   package var textBytes: Int { ranges.reduce(0) { $0 + $1.count } }
 
+  /// Whether a document is empty: nothing but ASCII white space.
+  package func isBlank(at index: Int) -> Bool {
+    bytes.withUnsafeBytes { Bytes.isBlank($0[ranges[index]]) }
+  }
+
   /// Calls `body(index, text)` for each document in order.
   ///
   /// The text must not leave the call.
@@ -123,7 +128,8 @@ package struct DocumentBatch: Sendable {
     let old = envelopes[index]
     let brace = bytes[old.after].lastIndex(of: UInt8(ascii: "}"))!
     let start = bytes.count
-    bytes += bytes[old.after.lowerBound..<brace]
+    // A copy: a slice would share the array, and appending to it would copy all of it.
+    bytes += Array(bytes[old.after.lowerBound..<brace])
     bytes += ",\(JSONText.quote(name)):\(value)}".utf8
     envelopes[index] = JSONEnvelope(before: old.before, after: start..<bytes.count, isVerbatim: false)
   }

@@ -11,9 +11,14 @@ package struct DocumentBlock: Sendable {
   /// News of the reader: damage, a byte order mark.
   let counts: Summary
   let warnings: [String]
+  /// Its number among all blocks of the input, from 0.
+  package let number: Int
 
   /// Bytes of uncompressed input in the block.
   package var inputBytes: Int { bytes.count }
+
+  /// A hash of the bytes as they were read: whoever reads the input a second time can tell whether it is the same.
+  package var digest: UInt64 { bytes.withUnsafeBytes { Hashing.xxh3($0, seed: UInt64(source.index)) } }
 
   /// The most warnings a block words; the counts are always complete.
   private static let warningLimit = 5

@@ -22,6 +22,7 @@ package final class DocumentReader {
   private var nextFile = 0
   private var current: OpenFile?
   private var offsetOfClosedFiles = 0
+  private var blocksRead = 0
 
   private struct OpenFile {
     let input: InputFile
@@ -71,8 +72,8 @@ package final class DocumentReader {
       let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<length])
       let block = DocumentBlock(
         bytes: [UInt8](bytes), firstLine: file.line, source: file.source, options: options,
-        counts: file.counts,
-        warnings: file.warnings)
+        counts: file.counts, warnings: file.warnings, number: blocksRead)
+      blocksRead += 1
       current!.line += Bytes.count(of: UInt8(ascii: "\n"), in: bytes)
       current!.counts = Summary()
       current!.warnings = []

@@ -18,6 +18,7 @@ package struct DocumentRenderer: Sendable {
   package init(format: DocumentFormat? = nil) { self.format = format }
 
   package func render(_ batch: DocumentBatch, counts: inout Summary) -> [UInt8] {
+    if (format ?? batch.source.format) == .text, batch.isItsOwnText { return batch.bytes }
     var out: [UInt8] = []
     out.reserveCapacity(batch.textBytes + batch.count * 16)
     switch format ?? batch.source.format {
@@ -90,6 +91,14 @@ package struct DocumentRenderer: Sendable {
         }
       }
     }
+  }
+}
+
+extension DocumentBatch {
+  /// Whether the bytes are lines of text and nothing else, each with its line end: then they need no copy.
+  fileprivate var isItsOwnText: Bool {
+    guard bytes.last == UInt8(ascii: "\n"), let lines = consecutiveLines else { return false }
+    return lines == 0..<(bytes.count - 1) && lines.count == textBytes + count - 1
   }
 }
 

@@ -38,8 +38,17 @@ package enum InputListing {
     }
   }
 
+  /// A hash of the files' names and sizes and of how they are read: what is noted down about documents by their number
+  /// holds for this listing only.
+  package static func identity(of files: [String], names: [String], options: ReaderOptions) -> String {
+    var text = "\(options.format?.rawValue ?? "auto") \(options.splitting.rawValue) \(options.textField)\n"
+    text += "\(options.batchBytes)\n"
+    for (file, name) in zip(files, names) { text += "\(size(of: [file]) ?? -1) \(name)\n" }
+    return Hashing.hexadecimal(Hashing.xxh3(text))
+  }
+
   /// Bytes on disk; nil when one of the files is a pipe.
-  static func size(of files: [String]) -> Int? {
+  package static func size(of files: [String]) -> Int? {
     var total = 0
     for file in files {
       var status = stat()

@@ -2,59 +2,6 @@ import CICU
 import Support
 import Synchronization
 
-/// What normalization does to text.
-///
-/// The steps, in their order:
-/// 1. ``transform``, if any;
-/// 2. controls (``cleansControls``): drops control characters other than white space, zero-width and bidirectional
-///    formatting characters, soft hyphens, byte order marks and noncharacters. The zero-width joiner and non-joiner stay
-///    where they shape the text: after letters of Arabic, Indic and related scripts, and in emoji;
-/// 3. the normalization ``form``;
-/// 4. ``letterCase``, and the form again;
-/// 5. accents (``stripsAccents``): nonspacing marks on Latin, Greek and Cyrillic letters go, other scripts keep theirs
-///    (without a form, the text becomes NFC);
-/// 6. punctuation (``plainsPunctuation``): typographic quotes, dashes and ellipses to ASCII;
-/// 7. white space (``cleansWhitespace``), last because the other steps make some: a run of it becomes one space, or a
-///    line end if it holds one, or two if it holds more; it goes at both ends. Line ends are LF, CR, CRLF, VT, FF,
-///    U+0085, U+2028 and U+2029; in documents of one line those inside the line become spaces.
-///
-/// Steps 2 to 7 applied twice are the same as once: where one step makes work for an earlier one, they are repeated.
-package struct NormalizationOptions: Sendable, Equatable {
-  package enum Form: String, Sendable, CaseIterable { case nfc, nfkc, nfd, nfkd, none }
-
-  package enum LetterCase: String, Sendable, CaseIterable {
-    case none
-    /// Small letters of the root locale: final sigma is seen, Turkish is not.
-    case lower
-    /// Unicode's full case folding, for comparing rather than reading.
-    case fold
-  }
-
-  package var form: Form
-  package var letterCase: LetterCase
-  package var stripsAccents: Bool
-  /// A transliterator of ICU: its name (`Latin-ASCII`) or its rules (`ä > ae;`).
-  package var transform: String?
-  package var plainsPunctuation: Bool
-  package var cleansWhitespace: Bool
-  package var cleansControls: Bool
-  /// Off, every word goes through ICU: slow, and the judge of the fast path.
-  package var usesFastPath = true
-
-  package init(
-    form: Form = .nfkc, letterCase: LetterCase = .none, stripsAccents: Bool = false, transform: String? = nil,
-    plainsPunctuation: Bool = false, cleansWhitespace: Bool = true, cleansControls: Bool = true
-  ) {
-    self.form = form
-    self.letterCase = letterCase
-    self.stripsAccents = stripsAccents
-    self.transform = transform
-    self.plainsPunctuation = plainsPunctuation
-    self.cleansWhitespace = cleansWhitespace
-    self.cleansControls = cleansControls
-  }
-}
-
 /// Normalizes documents, on any number of threads at once.
 ///
 /// Bytes go in and out, never a string: ASCII is copied by vectors, other characters are looked up in a table that ICU
@@ -86,15 +33,20 @@ package final class Normalizer: Sendable {
     }
   }
 
-  /// The batch with every document normalized: as many documents, in the same order.
+  /// The batch with every document normalized, in the same order.
   ///
-  /// What was dropped is added to the counts (`controls_removed`).
-  package func normalize(_ batch: DocumentBatch) throws -> DocumentBatch {
+  /// There are as many documents as before, but where the options split sentences and `sentencesAreDocuments`: then
+  /// each sentence is a document, without the other fields that its document may have. Added to the counts: characters dropped
+  /// (`controls_removed`) and unassigned code points in the result (`unassigned_characters`).
+  package func normalize(_ batch: DocumentBatch, sentencesAreDocuments: Bool = false) throws -> DocumentBatch
+  {
     try withEngine { engine in
       var result = DocumentBatch(
         source: batch.source, lines: batch.lines, counts: batch.counts, warnings: batch.warnings)
+      let lines = options.keepsLines ? batch.consecutiveLines : nil
+      let isSplit = options.splitsSentences && sentencesAreDocuments
       try batch.bytes.withUnsafeBytes { bytes in
-        if options.cleansWhitespace, options.transform == nil, let lines = batch.consecutiveLines {
+        if let lines {
           try append(UnsafeRawBufferPointer(rebasing: bytes[lines]), isLines: true, to: engine)
           (result.bytes, result.ranges) = Self.lines(pkm_normalizer_result(engine))
         } else {
@@ -109,12 +61,14 @@ package final class Normalizer: Sendable {
           }
           let output = pkm_normalizer_result(engine)
           result.bytes = [UInt8](UnsafeRawBufferPointer(start: output.bytes, count: output.length))
-          result.takeEnvelopes(of: batch)
+          if !isSplit { result.takeEnvelopes(of: batch) }
         }
       }
       precondition(result.count == batch.count)
-      let removed = pkm_normalizer_result(engine).controls_removed
-      if removed > 0 { result.counts.add("controls_removed", removed) }
+      if isSplit { result.splitLines() }
+      let output = pkm_normalizer_result(engine)
+      if output.controls_removed > 0 { result.counts.add("controls_removed", output.controls_removed) }
+      if output.unassigned > 0 { result.counts.add("unassigned_characters", output.unassigned) }
       return result
     }
   }
@@ -169,22 +123,47 @@ package final class Normalizer: Sendable {
       case .fold: PKM_CASE_FOLD
       }
     var message = [CChar](repeating: 0, count: 256)
-    func create(_ transform: UnsafePointer<CChar>?) -> OpaquePointer? {
+    func create(_ transform: UnsafePointer<CChar>?, _ locale: UnsafePointer<CChar>) -> OpaquePointer? {
       var settings = pkm_normalizer_options(
         form: form, letter_case: letterCase, strip_accents: options.stripsAccents,
         plain_punctuation: options.plainsPunctuation, clean_whitespace: options.cleansWhitespace,
-        clean_controls: options.cleansControls, transform: transform, has_fast_path: options.usesFastPath)
+        clean_controls: options.cleansControls, transform: transform, locale: locale,
+        split_sentences: options.splitsSentences, tokenize: options.tokenizes,
+        has_fast_path: options.usesFastPath)
       return pkm_normalizer_create(&settings, &message, message.count)
     }
-    guard let pointer = options.transform.map({ $0.withCString(create) }) ?? create(nil) else {
+    let pointer = options.locale.withCString { locale in
+      options.transform.map { $0.withCString { create($0, locale) } } ?? create(nil, locale)
+    }
+    guard let pointer else {
       let text = String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-      throw Failure(.usage, text, remedy: "Names such as Latin-ASCII and rules such as \"ä > ae;\" work")
+      throw Failure(
+        .usage, text,
+        remedy: "Locales are named like tr or en_GB, transforms like Latin-ASCII or \"ä > ae;\"")
     }
     return Engine(pointer: pointer)
   }
 }
 
+extension NormalizationOptions {
+  /// Whether lines of text may be normalized as one piece, in which every line end stays.
+  fileprivate var keepsLines: Bool { cleansWhitespace && transform == nil && !splitsSentences }
+}
+
 extension DocumentBatch {
+  /// Makes each line a document, numbered as the document that it was part of.
+  fileprivate mutating func splitLines() {
+    var (ranges, lines): ([Range<Int>], [Int]) = ([], [])
+    for (range, line) in zip(self.ranges, self.lines) {
+      let parts = bytes[range].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+      for part in parts {
+        ranges.append(part.startIndex..<part.endIndex)
+        lines.append(line)
+      }
+    }
+    (self.ranges, self.lines) = (ranges, lines)
+  }
+
   /// Copies the JSON around the texts from a batch of the same documents.
   mutating func takeEnvelopes(of batch: DocumentBatch) {
     envelopes.reserveCapacity(batch.envelopes.count)

@@ -14,7 +14,7 @@ struct PlannedStep {
   let options: [String]
   /// Names of the outputs it takes.
   let inputKeys: [String]
-  /// Hash of the program's version, the command, its options and the keys of its inputs.
+  /// Hash of the versions of the program and of Unicode, the command, its options and the keys of its inputs.
   let key: String
   /// Path of the output: a file or a dataset directory.
   let output: String
@@ -188,7 +188,7 @@ struct RunPlan {
     let inputKeys = inputs.map(\.key) + (other.map { [$0.key] } ?? [])
     let seed = isRandom(stage, draft.command) ? ["--seed=\(options.seed)"] : []
     let identity =
-      ["pkm-data \(PKMData.configuration.version)", stage.name, split ?? ""] + draft.arguments + seed
+      [PKMData.provenance, stage.name, split ?? ""] + draft.arguments + seed
       + draft.files + inputKeys
     let key = Hashing.hexadecimal(Hashing.xxh3(identity.joined(separator: "\n")))
     let output = Path.join(Path.join(workDirectory, draft.directory), "\(name).\(key)\(suffix)")

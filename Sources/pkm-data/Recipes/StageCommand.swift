@@ -30,11 +30,14 @@ struct StageCommand {
 
   /// Set by `run` for every stage.
   private static let reserved: Set<String> = [
-    "output", "output-format", "format", "threads", "quiet", "summary", "help", "version",
+    "output", "output-format", "format", "threads", "quiet", "summary", "help", "version", "rejected",
+    "list-rules", "dry-run", "stage", "clusters", "part", "work-dir",
   ]
 
   /// Options that name a file whose content decides the result.
-  private static let fileOptions: Set<String> = ["tokenizer", "codes", "vocab", "counts", "extend"]
+  private static let fileOptions: Set<String> = [
+    "tokenizer", "codes", "vocab", "counts", "extend", "blocklist", "url-blocklist", "language-model",
+  ]
 
   private struct OptionInfo {
     let isFlag: Bool
@@ -116,10 +119,12 @@ struct StageCommand {
         }
       case .scalar(let text, _):
         var value = text
-        if Self.fileOptions.contains(option.name) {
-          value = Path.join(recipe.directory, text)
-          guard Path.exists(value) else { throw recipe.failure("\(value) does not exist", line: option.line) }
-          files.append(value)
+        let at = option.name == "transform" && text.hasPrefix("@") ? "@" : ""
+        if Self.fileOptions.contains(option.name) || !at.isEmpty {
+          let path = Path.join(recipe.directory, String(text.dropFirst(at.count)))
+          guard Path.exists(path) else { throw recipe.failure("\(path) does not exist", line: option.line) }
+          files.append(path)
+          value = at + path
         }
         arguments.append("--\(option.name)=\(value)")
       case .list(let values):

@@ -1,0 +1,141 @@
+import CKernels
+import Support
+
+/// What near-duplicates are, and what is noted down about a document.
+package struct MinHashOptions: Sendable, Equatable, Codable {
+  package var shingles: ShingleOptions
+  package var parameters: BandParameters
+  package var keep: KeepRule
+  /// Whether eight bits of each hash are kept, from which the similarity of any two documents can be estimated.
+  package var hasSketches: Bool
+
+  package init(
+    shingles: ShingleOptions = ShingleOptions(),
+    parameters: BandParameters = .optimal(threshold: 0.7, hashes: 112), keep: KeepRule = .first,
+    hasSketches: Bool = false
+  ) {
+    self.shingles = shingles
+    self.parameters = parameters
+    self.keep = keep
+    self.hasSketches = hasSketches
+  }
+
+  package var hashes: Int { parameters.bands * parameters.rows }
+}
+
+/// MinHash signatures (Broder 1997), and of each signature one key a band.
+///
+/// A shingle is a hash of 64 bits, of which the low half x and the high half y give as many hashes of 32 bits as wanted:
+/// hᵢ = aᵢ x + y (mod 2³²) with random numbers aᵢ, one multiplication, addition and minimum each, 16 lanes to a vector.
+/// Two different shingles have the same hᵢ for about one in 2³² of the numbers aᵢ, for some i and not for others, because
+/// y takes part; a hash of 32 bits in place of x and y would make them the same for all i. So documents of n shingles each
+/// that share none agree in one minimum with probability about n / 2³³ (6e-8 for 500 words), and in the r rows of a band
+/// with that to the power of r; the bias only shows in documents of more than ten million words.
+///
+/// A band's key is a hash of 64 bits of its number and its r minima. For 60 million documents and 14 bands, 8.4e8 keys,
+/// the chance that any two different ones meet is 2 %, and then two documents of 60 million are wrongly a pair; `--verify`
+/// finds even those.
+package struct MinHasher: Sendable {
+  package let options: MinHashOptions
+  /// One to a hash, and zeros up to whole vectors.
+  private let multipliers: [UInt32]
+
+  package init(_ options: MinHashOptions) {
+    self.options = options
+    var random = RandomGenerator(seed: options.shingles.seed, stream: "minhash")
+    multipliers = (0..<((options.hashes + 15) / 16 * 16)).map { index in
+      index < options.hashes ? UInt32(truncatingIfNeeded: random.next() >> 32) : 0
+    }
+  }
+
+  /// The least hash of each kind over all shingles; UInt32.max where there is none.
+  package func signature(of shingles: [UInt64]) -> [UInt32] {
+    var minima = [UInt32](repeating: .max, count: multipliers.count)
+    shingles.withUnsafeBufferPointer { update(&minima, with: $0) }
+    return Array(minima[..<options.hashes])
+  }
+
+  private func update(_ minima: inout [UInt32], with shingles: UnsafeBufferPointer<UInt64>) {
+    guard let address = shingles.baseAddress else { return }
+    pkm_minhash_update(address, shingles.count, multipliers, &minima, multipliers.count)
+  }
+
+  /// A row of the table of documents: its location, 8 bytes; its weight, 16, unless the first stays; its sketch, a byte a
+  /// hash, where there are any.
+  struct RowFormat {
+    let weight: Int?
+    let sketch: Int?
+    let bytes: Int
+
+    init(_ options: MinHashOptions) {
+      weight = options.keep == .first ? nil : 8
+      let end = weight == nil ? 8 : 24
+      sketch = options.hasSketches ? end : nil
+      bytes = options.hasSketches ? end + options.hashes : end
+    }
+  }
+
+  /// What is noted down about the documents of a batch.
+  package struct BatchSignatures: Sendable {
+    /// A key for each band of each document that has shingles.
+    var keys: [UInt64] = []
+    /// The numbers in the batch of the documents that have.
+    var keyed: [Int] = []
+    /// Rows of all documents.
+    var rows: [UInt8] = []
+    package var documentCount: Int = 0
+    /// Documents without a letter or digit: near-duplicates of none.
+    package var wordless: Int { documentCount - keyed.count }
+  }
+
+  /// This can run on many threads.
+  package func signatures(of batch: DocumentBatch) throws -> BatchSignatures {
+    var result = BatchSignatures(documentCount: batch.count)
+    let format = RowFormat(options)
+    result.rows.reserveCapacity(batch.count * format.bytes)
+    let shingler = Shingler(options.shingles)
+    var minima = [UInt32](repeating: .max, count: multipliers.count)
+    func append(_ word: UInt64) { withUnsafeBytes(of: word.littleEndian) { result.rows += $0 } }
+    for index in 0..<batch.count {
+      for lane in minima.indices { minima[lane] = .max }
+      var hasShingle = false
+      batch.bytes.withUnsafeBytes { bytes in
+        shingler.forEach(in: UnsafeRawBufferPointer(rebasing: bytes[batch.ranges[index]])) { shingles in
+          hasShingle = true
+          update(&minima, with: shingles)
+        }
+      }
+      if hasShingle {
+        appendKeys(of: minima, to: &result.keys)
+        result.keyed.append(index)
+      }
+      append(DocumentLocation(source: batch.source.index, line: batch.lines[index]).packed)
+      if format.weight != nil {
+        let weight = try options.keep.weight(of: index, in: batch)
+        append(weight.high)
+        append(weight.low)
+      }
+      if format.sketch != nil {
+        for minimum in minima[..<options.hashes] { result.rows.append(UInt8(truncatingIfNeeded: minimum)) }
+      }
+    }
+    return result
+  }
+
+  private func appendKeys(of minima: [UInt32], to keys: inout [UInt64]) {
+    let rows = options.parameters.rows
+    minima.withUnsafeBytes { bytes in
+      for band in 0..<options.parameters.bands {
+        let part = UnsafeRawBufferPointer(rebasing: bytes[(4 * rows * band)..<(4 * rows * (band + 1))])
+        keys.append(Hashing.xxh3(part, seed: options.shingles.seed &+ UInt64(band) &* 0x9e37_79b9_7f4a_7c15))
+      }
+    }
+  }
+
+  /// The similarity of two documents after their sketches: b-bit minwise hashing (Li and König 2010) with b = 8.
+  static func similarity(_ a: Slice<UnsafeRawBufferPointer>, _ b: Slice<UnsafeRawBufferPointer>) -> Double {
+    let equal = zip(a, b).reduce(0) { $0 + ($1.0 == $1.1 ? 1 : 0) }
+    let chance = 1.0 / 256
+    return max(0, (Double(equal) / Double(max(a.count, 1)) - chance) / (1 - chance))
+  }
+}

@@ -1,0 +1,103 @@
+import CICU
+
+/// What a character is to the filters, as bits of a byte.
+///
+/// The sets are those of the ICU in use. A character with none of ``space``, ``symbol`` and ``ideograph`` is part of a
+/// word.
+enum CharacterFlags {
+  /// Unicode's White_Space.
+  static let space: UInt8 = 1
+  /// General category L.
+  static let letter: UInt8 = 2
+  /// General category N.
+  static let number: UInt8 = 4
+  /// General categories P, S and Cc without white space.
+  static let symbol: UInt8 = 8
+  /// General category P.
+  static let punctuation: UInt8 = 16
+  /// Ideographic or Hiragana: written without spaces, so that each is a word.
+  static let ideograph: UInt8 = 32
+  /// Ends a sentence: Sentence_Terminal, and the Khmer signs that Unicode 15.1 added to it.
+  static let terminal: UInt8 = 64
+  /// General categories Lu and Lt.
+  static let capital: UInt8 = 128
+
+  /// The flags that keep a character from being part of a longer word.
+  static let breaking = space | symbol | ideograph
+
+  private static let sets: [(pattern: String, flag: UInt8)] = [
+    ("[:White_Space:]", space), ("[:L:]", letter), ("[:N:]", number),
+    ("[[[:P:][:S:][:Cc:]]-[:White_Space:]]", symbol), ("[:P:]", punctuation),
+    ("[[:Ideographic:][:Hiragana:]]", ideograph),
+    ("[[:Sentence_Terminal:]\\u17D4-\\u17D6\\u17D9\\u17DA]", terminal), ("[[:Lu:][:Lt:]]", capital),
+  ]
+
+  /// One byte for each code point, made once and never changed.
+  nonisolated(unsafe) static let table: UnsafePointer<UInt8> = {
+    let table = UnsafeMutablePointer<UInt8>.allocate(capacity: 0x110000)
+    table.initialize(repeating: 0, count: 0x110000)
+    for (pattern, flag) in sets {
+      guard pkm_unicode_add_flag(pattern, flag, table) else {
+        preconditionFailure("ICU does not know the set \(pattern)")
+      }
+    }
+    return UnsafePointer(table)
+  }()
+}
+
+/// Valid UTF-8, a character at a time.
+enum UTF8Text {
+  /// The code point at `index` and its length in bytes.
+  @inline(__always)
+  static func character(_ text: UnsafePointer<UInt8>, at index: Int) -> (point: Int, length: Int) {
+    let lead = Int(text[index])
+    if lead < 0x80 { return (lead, 1) }
+    let second = Int(text[index &+ 1]) & 0x3f
+    if lead < 0xe0 { return ((lead & 0x1f) << 6 | second, 2) }
+    let third = Int(text[index &+ 2]) & 0x3f
+    if lead < 0xf0 { return ((lead & 0xf) << 12 | second << 6 | third, 3) }
+    return ((lead & 7) << 18 | second << 12 | third << 6 | Int(text[index &+ 3]) & 0x3f, 4)
+  }
+
+  /// Where the character before `index` begins.
+  @inline(__always)
+  static func start(before index: Int, in text: UnsafePointer<UInt8>) -> Int {
+    var start = index &- 1
+    while text[start] & 0xc0 == 0x80 { start &-= 1 }
+    return start
+  }
+
+  /// Code points: all bytes that continue none.
+  static func count(_ text: UnsafeRawBufferPointer) -> Int {
+    var total = 0
+    var index = 0
+    // Sums of a byte, at most 255 to one, let the loop become one over vectors.
+    while index < text.count {
+      let end = min(index + 240, text.count)
+      var starts: UInt8 = 0
+      while index < end {
+        starts &+= text[index] & 0xc0 == 0x80 ? 0 : 1
+        index &+= 1
+      }
+      total += Int(starts)
+    }
+    return total
+  }
+
+  /// The range without white space at both ends.
+  static func trim(_ range: Range<Int>, in text: UnsafePointer<UInt8>) -> Range<Int> {
+    let flags = CharacterFlags.table
+    var (start, end) = (range.lowerBound, range.upperBound)
+    while start < end {
+      let (point, length) = character(text, at: start)
+      if flags[point] & CharacterFlags.space == 0 { break }
+      start += length
+    }
+    while end > start {
+      let last = Self.start(before: end, in: text)
+      if flags[character(text, at: last).point] & CharacterFlags.space == 0 { break }
+      end = last
+    }
+    return start..<end
+  }
+}

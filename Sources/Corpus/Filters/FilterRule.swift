@@ -1,0 +1,201 @@
+/// What a rule looks at: a number measured on a document.
+enum FilterMeasure: Sendable, Equatable {
+  case isEmpty, words, characters, lines
+  case blockedPhrases, blockedURL, languageScore
+  case meanWordLength, hashRatio, ellipsisRatio, bulletLines, ellipsisLines, alphabeticWords, stopWords
+  case duplicateParagraphs, duplicateParagraphCharacters, duplicateLines, duplicateLineCharacters
+  case topNGram(Int), duplicateNGrams(Int)
+  case longLines
+  case loremIpsum, curlyBrackets, sentences
+  case terminalLines, shortLines, duplicateCharactersOfLines, newlineRatio
+}
+
+/// A rule that takes lines, or parts of them, out of a document.
+enum LineRule: Int, Sendable, CaseIterable {
+  case longWords, citations, terminalPunctuation, words, javascript, policy
+}
+
+/// One published or plain criterion: a name, what it means, whom it is from and its threshold.
+package struct FilterRule: Sendable {
+  package enum Bound: Sendable, Equatable {
+    /// The document stays where the measured value is not below the threshold; nil: the user has to give it.
+    case minimum(Double?)
+    /// Or not above it.
+    case maximum(Double?)
+    /// A line rule without a threshold.
+    case none
+  }
+  enum Subject: Sendable {
+    case document(FilterMeasure)
+    case line(LineRule)
+  }
+
+  package let name: String
+  /// What `--rules` calls the rules of one source.
+  package let group: String
+  package let bound: Bound
+  package let meaning: String
+  let subject: Subject
+
+  /// Whether it looks at lines, not at documents.
+  package var isLineRule: Bool {
+    if case .line = subject { return true }
+    return false
+  }
+
+  /// Whether it changes lines and removes none.
+  package var isEdit: Bool {
+    if case .line(.citations) = subject { return true }
+    return false
+  }
+
+  /// `dropped_gopher_min_words`, `lines_removed_c4_javascript`.
+  var countName: String {
+    let name = name.split(separator: "-").joined(separator: "_")
+    switch subject {
+    case .document: return "dropped_\(name)"
+    case .line(.citations): return "citations_removed"
+    case .line: return "lines_removed_\(name)"
+    }
+  }
+
+  package var threshold: Double? {
+    switch bound {
+    case .minimum(let value), .maximum(let value): value
+    case .none: nil
+    }
+  }
+}
+
+/// Where the groups are from.
+package struct FilterRuleGroup: Sendable {
+  package let name: String
+  package let source: String
+
+  package static let all = [
+    FilterRuleGroup(
+      name: "gopher-repetition", source: "Rae et al. 2021, arXiv 2112.11446, table A1 (MassiveText)"),
+    FilterRuleGroup(
+      name: "gopher-quality", source: "Rae et al. 2021, arXiv 2112.11446, section A.1.1 (MassiveText)"),
+    FilterRuleGroup(name: "mc4", source: "Xue et al. 2021, arXiv 2010.11934, section 3.1"),
+    FilterRuleGroup(name: "c4", source: "Raffel et al. 2020, arXiv 1910.10683, section 2.2, and its code"),
+    FilterRuleGroup(name: "fineweb", source: "Penedo et al. 2024, arXiv 2406.17557, section 3.6"),
+  ]
+}
+
+extension FilterRule {
+  /// All rules in the order in which they are asked: the first that a document fails is the one that counts.
+  package static let all: [FilterRule] = general + gopherRepetition + gopherQuality + mc4 + c4 + fineWeb
+
+  private static func document(
+    _ name: String, _ group: String, _ bound: Bound, _ measure: FilterMeasure, _ meaning: String
+  ) -> FilterRule {
+    FilterRule(name: name, group: group, bound: bound, meaning: meaning, subject: .document(measure))
+  }
+
+  private static func line(
+    _ name: String, _ bound: Bound, _ rule: LineRule, _ meaning: String
+  ) -> FilterRule {
+    FilterRule(name: name, group: "c4", bound: bound, meaning: meaning, subject: .line(rule))
+  }
+
+  private static let general: [FilterRule] = [
+    document("empty", "", .maximum(0), .isEmpty, "nothing but white space (always on)"),
+    document("url-blocklist", "", .maximum(0), .blockedURL, "the address is on --url-blocklist"),
+    document("min-words", "", .minimum(nil), .words, "words, punctuation not counted"),
+    document("max-words", "", .maximum(nil), .words, "words, punctuation not counted"),
+    document("min-chars", "", .minimum(nil), .characters, "characters (code points)"),
+    document("max-chars", "", .maximum(nil), .characters, "characters (code points)"),
+    document("min-lines", "", .minimum(nil), .lines, "lines, empty ones not counted"),
+    document("max-lines", "", .maximum(nil), .lines, "lines, empty ones not counted"),
+    document("blocklist", "", .maximum(0), .blockedPhrases, "phrases of --blocklist found"),
+    document("language", "", .minimum(0.65), .languageScore, "score of the best of the languages to keep"),
+    document("drop-language", "", .maximum(nil), .languageScore, "a language to drop reaches the threshold"),
+  ]
+
+  private static let gopherRepetition: [FilterRule] = {
+    let group = "gopher-repetition"
+    return [
+      document(
+        "gopher-duplicate-paragraphs", group, .maximum(0.3), .duplicateParagraphs,
+        "share of paragraphs that were there before"),
+      document(
+        "gopher-duplicate-paragraph-chars", group, .maximum(0.2), .duplicateParagraphCharacters,
+        "share of characters in such paragraphs"),
+      document(
+        "gopher-duplicate-lines", group, .maximum(0.3), .duplicateLines,
+        "share of lines that were there before"),
+      document(
+        "gopher-duplicate-line-chars", group, .maximum(0.2), .duplicateLineCharacters,
+        "share of characters in such lines"),
+    ]
+      + zip(2...4, [0.2, 0.18, 0.16]).map { n, threshold in
+        document(
+          "gopher-top-\(n)-gram", group, .maximum(threshold), .topNGram(n),
+          "share of characters in the most frequent sequence of \(n) words")
+      }
+      + zip(5...10, [0.15, 0.14, 0.13, 0.12, 0.11, 0.1]).map { n, threshold in
+        document(
+          "gopher-duplicate-\(n)-grams", group, .maximum(threshold), .duplicateNGrams(n),
+          "share of characters in sequences of \(n) words that were there before")
+      }
+  }()
+
+  private static let gopherQuality: [FilterRule] = {
+    let group = "gopher-quality"
+    return [
+      document("gopher-min-words", group, .minimum(50), .words, "words, punctuation not counted"),
+      document("gopher-max-words", group, .maximum(100_000), .words, "words, punctuation not counted"),
+      document(
+        "gopher-min-word-length", group, .minimum(3), .meanWordLength, "mean characters a word"),
+      document(
+        "gopher-max-word-length", group, .maximum(10), .meanWordLength, "mean characters a word"),
+      document("gopher-hash-ratio", group, .maximum(0.1), .hashRatio, "# signs a word"),
+      document("gopher-ellipsis-ratio", group, .maximum(0.1), .ellipsisRatio, "ellipses (... or …) a word"),
+      document(
+        "gopher-bullet-lines", group, .maximum(0.9), .bulletLines, "share of lines that start with • or -"),
+      document(
+        "gopher-ellipsis-lines", group, .maximum(0.3), .ellipsisLines,
+        "share of lines that end in an ellipsis"),
+      document(
+        "gopher-alphabetic-words", group, .minimum(0.8), .alphabeticWords,
+        "share of words with a letter, punctuation counted among the words"),
+      document(
+        "gopher-stop-words", group, .minimum(2), .stopWords,
+        "how many of: the be to of and that have with"),
+    ]
+  }()
+
+  private static let mc4: [FilterRule] = [
+    document("mc4-long-lines", "mc4", .minimum(3), .longLines, "lines of 200 characters or more")
+  ]
+
+  private static let c4: [FilterRule] = [
+    line("c4-long-words", .maximum(1000), .longWords, "characters of the line's longest word"),
+    line("c4-citations", .none, .citations, "[1], [edit] and [citation needed] are cut out of lines"),
+    line(
+      "c4-terminal-punctuation", .none, .terminalPunctuation,
+      "lines must end in . ? ! \" or ', and not in ..."),
+    line("c4-line-words", .minimum(3), .words, "words of a line, as white space separates them"),
+    line("c4-javascript", .none, .javascript, "lines must not mention javascript"),
+    line(
+      "c4-policy", .none, .policy,
+      "lines must not mention terms of use, privacy or cookie policy, use of cookies"),
+    document("c4-lorem-ipsum", "c4", .maximum(0), .loremIpsum, "lines with lorem ipsum"),
+    document("c4-curly-brackets", "c4", .maximum(0), .curlyBrackets, "lines with {"),
+    document("c4-sentences", "c4", .minimum(5), .sentences, "sentences in the lines that stay"),
+  ]
+
+  private static let fineWeb: [FilterRule] = [
+    document(
+      "fineweb-terminal-lines", "fineweb", .minimum(0.12), .terminalLines,
+      "share of lines that end in terminal punctuation of any script"),
+    document(
+      "fineweb-short-lines", "fineweb", .maximum(0.67), .shortLines,
+      "share of lines of 30 characters or less"),
+    document(
+      "fineweb-duplicate-line-chars", "fineweb", .maximum(0.01), .duplicateCharactersOfLines,
+      "share of characters in lines that were there before"),
+    document("fineweb-newline-ratio", "fineweb", .maximum(0.3), .newlineRatio, "line feeds a word"),
+  ]
+}

@@ -1,0 +1,136 @@
+import Support
+
+/// A rule that is on, with its threshold.
+package struct ActiveRule: Sendable {
+  package let rule: FilterRule
+  package let threshold: Double?
+
+  /// Whether a document of this value stays.
+  func keeps(_ value: Double) -> Bool {
+    switch rule.bound {
+    case .minimum: value >= threshold!
+    case .maximum: value <= threshold!
+    case .none: true
+    }
+  }
+}
+
+/// The rules of a run, by name: whole groups and single rules, some of them left out, some with thresholds of their own.
+package struct FilterSelection: Sendable {
+  /// In the order of ``FilterRule/all``.
+  package private(set) var rules: [ActiveRule] = []
+
+  /// Names that stand for more than one rule.
+  private static let groups: [String: [String]] = {
+    var groups = Dictionary(uniqueKeysWithValues: FilterRuleGroup.all.map { ($0.name, [$0.name]) })
+    groups["gopher"] = ["gopher-repetition", "gopher-quality"]
+    return groups
+  }()
+
+  /// Turns names into rules.
+  ///
+  /// `rules` and `without` are names of groups or rules, `thresholds` read `rule=value`; each may hold several, separated
+  /// by commas. `given` are rules that options of their own turn on.
+  package init(
+    rules: [String], without: [String] = [], thresholds: [String] = [], given: [String: Double] = [:]
+  ) throws {
+    var on: Set<String> = ["empty"]
+    for name in Self.items(rules) {
+      let found = try Self.rules(name)
+      if let rule = found.first(where: \.group.isEmpty), rule.name != "empty" {
+        throw Failure(
+          .usage, "the rule \(rule.name) has an option of its own", remedy: "Give it as --\(rule.name)")
+      }
+      on.formUnion(found.map(\.name))
+    }
+    on.formUnion(given.keys)
+    for name in Self.items(without) { on.subtract(try Self.rules(name).map(\.name)) }
+    var values = given
+    for item in Self.items(thresholds) {
+      let (name, value) = try Self.threshold(item)
+      guard on.contains(name) else {
+        throw Failure(
+          .usage, "a threshold is set for \(name), which is not among the rules",
+          remedy: "Add it to --rules, or leave the threshold out")
+      }
+      values[name] = value
+    }
+    self.rules = FilterRule.all.filter { on.contains($0.name) }.map {
+      ActiveRule(rule: $0, threshold: values[$0.name] ?? $0.threshold)
+    }
+  }
+
+  /// Whether anything but ``empty`` is on.
+  package var hasRules: Bool { rules.contains { $0.rule.name != "empty" } }
+
+  private static func items(_ lists: [String]) -> [String] {
+    lists.flatMap { $0.split(separator: ",") }.map {
+      String($0.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+    }.filter { !$0.isEmpty }
+  }
+
+  private static func rules(_ name: String) throws -> [FilterRule] {
+    let groups = Self.groups[name] ?? []
+    let found = FilterRule.all.filter { $0.name == name || groups.contains($0.group) }
+    if !found.isEmpty { return found }
+    throw Failure(.usage, "there is no rule or group \"\(name)\"", remedy: remedy(for: name))
+  }
+
+  private static func remedy(for name: String) -> String {
+    let names = FilterRule.all.map(\.name).filter { $0.contains(name) || name.contains($0) }
+    if !names.isEmpty { return "Did you mean \(names.prefix(3).joined(separator: ", "))?" }
+    return "The groups are \(groups.keys.sorted().joined(separator: ", ")); --list-rules shows every rule"
+  }
+
+  private static func threshold(_ item: String) throws -> (name: String, value: Double) {
+    let parts = item.split(separator: "=", maxSplits: 1).map(String.init)
+    guard parts.count == 2, let value = Double(parts[1]), value.isFinite else {
+      throw Failure(
+        .usage, "\"\(item)\" is no threshold", remedy: "Write rule=number, for example gopher-min-words=30")
+    }
+    let found = try rules(parts[0])
+    guard found.count == 1 else {
+      throw Failure(.usage, "\(parts[0]) is a group", remedy: "Set the thresholds of single rules")
+    }
+    if found[0].bound == .none { throw Failure(.usage, "the rule \(parts[0]) has no threshold") }
+    return (parts[0], value)
+  }
+
+  /// The settings of the line filter; nil when no rule of it is on.
+  var lineSettings: (settings: LineFilter.Settings, changesText: Bool)? {
+    var settings = LineFilter.Settings()
+    var changesText = false
+    var isOn = false
+    for active in rules {
+      switch active.rule.subject {
+      case .line(let rule):
+        changesText = true
+        switch rule {
+        case .longWords: settings.longestWord = active.threshold
+        case .citations: settings.cutsCitations = true
+        case .terminalPunctuation: settings.wantsTerminalPunctuation = true
+        case .words: settings.fewestWords = active.threshold
+        case .javascript: settings.dropsJavascript = true
+        case .policy: settings.dropsPolicy = true
+        }
+      case .document(.loremIpsum): settings.countsLoremIpsum = true
+      case .document(.curlyBrackets): settings.countsCurlyBrackets = true
+      case .document(.sentences):
+        settings.countsSentences = true
+        settings.enoughSentences = Int(min(active.threshold!.rounded(.up), 1e9))
+      default: continue
+      }
+      isOn = true
+    }
+    return isOn ? (settings, changesText) : nil
+  }
+
+  var wantsNGrams: Bool {
+    rules.contains {
+      switch $0.rule.subject {
+      case .document(.topNGram), .document(.duplicateNGrams): true
+      default: false
+      }
+    }
+  }
+}

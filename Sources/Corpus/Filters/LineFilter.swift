@@ -1,0 +1,184 @@
+import Foundation
+
+/// The line rules of C4: takes lines out of documents, and measures what decides about the document as the lines go by.
+///
+/// A line is looked at without white space at its ends and is written so. The rules come in the order of C4's code
+/// (tensorflow_datasets, `c4_utils.py`): a line is looked at for `lorem ipsum` and `{` only if the rules before have kept
+/// it.
+struct LineFilter {
+  /// Thresholds of the rules that are on.
+  struct Settings: Sendable, Equatable {
+    var longestWord: Double?
+    var fewestWords: Double?
+    var cutsCitations = false
+    var wantsTerminalPunctuation = false
+    var dropsJavascript = false
+    var dropsPolicy = false
+    var countsLoremIpsum = false
+    var countsCurlyBrackets = false
+    /// Counting may end at this many.
+    var enoughSentences: Int?
+    var countsSentences = false
+  }
+
+  private let settings: Settings
+  private let scanner = WordScanner()
+
+  /// The text of the lines that stay.
+  private(set) var kept: [UInt8] = []
+  /// Lines taken out by each line rule, and citations cut out.
+  private(set) var removed = [Int](repeating: 0, count: LineRule.allCases.count)
+  private(set) var loremIpsum = 0
+  private(set) var curlyBrackets = 0
+  private(set) var sentences = 0
+
+  private var hasPhrases = (javascript: false, loremIpsum: false, policy: false)
+  private var hasMarks = (bracket: false, brace: false)
+  private var edited: [UInt8] = []
+
+  init(_ settings: Settings) { self.settings = settings }
+
+  mutating func filter(_ text: UnsafeRawBufferPointer) {
+    kept.removeAll(keepingCapacity: true)
+    for rule in removed.indices { removed[rule] = 0 }
+    (loremIpsum, curlyBrackets, sentences) = (0, 0, 0)
+    guard let base = text.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+    // Most documents hold none of them in any line.
+    hasPhrases = (
+      settings.dropsJavascript && PhraseSearch.contains(PhraseSearch.javascript, text),
+      settings.countsLoremIpsum && PhraseSearch.contains(PhraseSearch.loremIpsum, text),
+      settings.dropsPolicy && PhraseSearch.contains(PhraseSearch.policy, text)
+    )
+    hasMarks = (
+      settings.cutsCitations && Self.contains(UInt8(ascii: "["), text),
+      settings.countsCurlyBrackets && Self.contains(UInt8(ascii: "{"), text)
+    )
+    kept.reserveCapacity(text.count + 1)
+    var start = 0
+    while start < text.count {
+      let line = Line(base, start, text.count)
+      let inner = UTF8Text.trim(start..<line.end, in: base)
+      if let rule = take(UnsafeRawBufferPointer(rebasing: text[inner])) { removed[rule.rawValue] += 1 }
+      start = line.next
+    }
+    if kept.last == UInt8(ascii: "\n") { kept.removeLast() }
+  }
+
+  /// The rule that takes the line out; nil if it was written.
+  private mutating func take(_ line: UnsafeRawBufferPointer) -> LineRule? {
+    let (words, longest) =
+      settings.longestWord == nil && settings.fewestWords == nil ? (0, 0) : countWords(line)
+    if let limit = settings.longestWord, Double(longest) > limit { return .longWords }
+    if hasMarks.bracket && cutCitations(line) {
+      return edited.withUnsafeBytes { takeEdited($0, words) }
+    }
+    return takeEdited(line, words)
+  }
+
+  private mutating func takeEdited(_ line: UnsafeRawBufferPointer, _ words: Int) -> LineRule? {
+    if settings.wantsTerminalPunctuation && !Self.endsSentence(line) { return .terminalPunctuation }
+    if let limit = settings.fewestWords, Double(words) < limit { return .words }
+    if hasPhrases.loremIpsum && PhraseSearch.contains(PhraseSearch.loremIpsum, line) { loremIpsum += 1 }
+    if hasPhrases.javascript && PhraseSearch.contains(PhraseSearch.javascript, line) { return .javascript }
+    if hasMarks.brace && Self.contains(UInt8(ascii: "{"), line) { curlyBrackets += 1 }
+    if hasPhrases.policy && PhraseSearch.contains(PhraseSearch.policy, line) { return .policy }
+    if settings.countsSentences && sentences < settings.enoughSentences ?? .max {
+      var counter = SentenceCounter(text: line)
+      scanner.scan(line, &counter)
+      sentences += counter.count
+    }
+    kept.append(contentsOf: line)
+    kept.append(UInt8(ascii: "\n"))
+    return nil
+  }
+
+  /// Words as white space separates them, and the characters of the longest where some may be too long.
+  private func countWords(_ line: UnsafeRawBufferPointer) -> (count: Int, longest: Int) {
+    guard let base = line.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return (0, 0) }
+    let table = CharacterFlags.table
+    let mayBeTooLong = settings.longestWord.map { Double(line.count) > $0 } ?? false
+    let enough = settings.fewestWords ?? 0
+    var (count, longest, characters) = (0, 0, 0)
+    var index = 0
+    while index < line.count {
+      let (point, length) = UTF8Text.character(base, at: index)
+      index += length
+      if table[point] & CharacterFlags.space != 0 {
+        characters = 0
+        continue
+      }
+      if characters == 0 {
+        count += 1
+        if !mayBeTooLong && Double(count) >= enough { break }
+      }
+      characters += 1
+      longest = max(longest, characters)
+    }
+    return (count, longest)
+  }
+
+  /// Puts the line without `[12]`, `[]`, `[edit]` and `[citation needed]` into `edited`; false if it holds none.
+  private mutating func cutCitations(_ line: UnsafeRawBufferPointer) -> Bool {
+    guard Self.contains(UInt8(ascii: "["), line) else { return false }
+    edited.removeAll(keepingCapacity: true)
+    var index = 0
+    var cuts = 0
+    while index < line.count {
+      if line[index] == UInt8(ascii: "["), let end = Self.citationEnd(line, index) {
+        index = end
+        cuts += 1
+      } else {
+        edited.append(line[index])
+        index += 1
+      }
+    }
+    removed[LineRule.citations.rawValue] += cuts
+    return cuts > 0
+  }
+
+  private static let marks = ["edit]", "citation needed]"].map { Array($0.utf8) }
+
+  private static func citationEnd(_ line: UnsafeRawBufferPointer, _ start: Int) -> Int? {
+    let rest = line[(start + 1)...]
+    let digits = rest.prefix { $0 &- 0x30 < 10 }
+    if digits.endIndex < line.count && line[digits.endIndex] == UInt8(ascii: "]") {
+      return digits.endIndex + 1
+    }
+    for mark in marks where rest.starts(with: mark) { return start + 1 + mark.count }
+    return nil
+  }
+
+  private static func contains(_ byte: UInt8, _ text: UnsafeRawBufferPointer) -> Bool {
+    text.baseAddress.map { memchr($0, Int32(byte), text.count) != nil } ?? false
+  }
+
+  private static func endsSentence(_ line: UnsafeRawBufferPointer) -> Bool {
+    switch line.last {
+    case UInt8(ascii: "?"), UInt8(ascii: "!"), UInt8(ascii: "\""), UInt8(ascii: "'"): true
+    case UInt8(ascii: "."): !(line.count >= 3 && line[line.count - 2] == 0x2e && line[line.count - 3] == 0x2e)
+    default: false
+    }
+  }
+}
+
+/// Counts sentences: one begins at the first word, and at every word but punctuation that follows a sentence terminal.
+private struct SentenceCounter: WordVisitor {
+  private(set) var count = 1
+  private var isAfterTerminal = false
+  private let text: UnsafePointer<UInt8>?
+
+  init(text: UnsafeRawBufferPointer) { self.text = text.baseAddress?.assumingMemoryBound(to: UInt8.self) }
+
+  @inline(__always)
+  mutating func visit(_ word: ScannedWord) -> Bool {
+    // A run of dots is no end of a sentence.
+    let isTerminal = word.characters == 1 && word.flags & CharacterFlags.terminal != 0
+    if isTerminal {
+      isAfterTerminal = true
+    } else if isAfterTerminal && word.flags & CharacterFlags.punctuation == 0 {
+      count += 1
+      isAfterTerminal = false
+    }
+    return true
+  }
+}

@@ -1,0 +1,139 @@
+import Foundation
+
+/// Sorts more records than fit in memory: full buffers become sorted runs in a directory, and ``RecordMerger`` joins
+/// them.
+///
+/// Memory: what was given, half for the records and half for sorting them. Disk: ``RecordFormat/storedBytes`` a record.
+///
+/// Work that was killed goes on: runs appear by rename, each with a note of what it was made from, and a new sorter on
+/// the same directory begins with ``runs`` as they are.
+package final class RecordSorter {
+  package let format: RecordFormat
+  /// The finished runs, in the order in which they were made.
+  package private(set) var runs: [SortedRun]
+
+  private let directory: String
+  private let name: String
+  private let pool: WorkerPool
+  private let records: UnsafeMutablePointer<UInt64>
+  private let scratch: UnsafeMutablePointer<UInt64>
+  private let dropsRepeats: Bool
+  private let capacity: Int
+  private var count = 0
+
+  /// More runs than this are merged before they are joined: each needs an open file and a buffer.
+  package static let mostRuns = 200
+
+  /// `name` starts the names of the run files in `directory`; with `dropsRepeats` a run holds equal records once.
+  package init(
+    directory: String, name: String, format: RecordFormat, memory: Int, pool: WorkerPool,
+    dropsRepeats: Bool = false
+  ) throws {
+    self.directory = directory
+    self.name = name
+    self.dropsRepeats = dropsRepeats
+    self.format = format
+    self.pool = pool
+    capacity = max(1024, memory / (16 * format.words))
+    records = .allocate(capacity: capacity * format.words)
+    scratch = .allocate(capacity: capacity * format.words)
+    runs = try Self.runs(name: name, in: directory)
+    for run in runs where run.format != format {
+      throw Failure(.badInput, "holds other records", file: run.path, remedy: "Remove it and run again")
+    }
+  }
+
+  /// The runs that sorters of a name have finished in a directory.
+  package static func runs(name: String, in directory: String) throws -> [SortedRun] {
+    var runs: [SortedRun] = []
+    while case let path = path(runs.count, name: name, in: directory), Path.exists(path) {
+      runs.append(try SortedRun(path))
+    }
+    return runs
+  }
+
+  package static func path(_ run: Int, name: String, in directory: String) -> String {
+    let digits = String(run)
+    return Path.join(directory, "\(name)-" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits)
+  }
+
+  /// Begins anew: what an earlier sorter has left is of no use.
+  package func removeRuns() {
+    // From the last, so that what is left after a kill still starts with the first.
+    for run in runs.reversed() { unlink(run.path) }
+    runs = []
+  }
+
+  deinit {
+    records.deallocate()
+    scratch.deallocate()
+  }
+
+  /// How many more records can be added before ``endRun(note:)``.
+  package var room: Int { capacity - count }
+
+  /// Whole records, at most ``room`` of them.
+  package func append(_ new: UnsafeBufferPointer<UInt64>) {
+    guard let address = new.baseAddress else { return }
+    precondition(new.count % format.words == 0 && new.count / format.words <= room)
+    (records + count * format.words).initialize(from: address, count: new.count)
+    count += new.count / format.words
+  }
+
+  package func append(_ new: [UInt64]) { new.withUnsafeBufferPointer { append($0) } }
+
+  /// Writes what was added since the last run, be it nothing, as one more run.
+  package func endRun(note: [UInt8] = []) throws {
+    try Interruption.check()
+    RecordSort.sort(records, scratch: scratch, count: count, format: format, pool: pool)
+    let writer = try SortedRun.Writer(
+      Self.path(runs.count, name: name, in: directory), format: format, dropsRepeats: dropsRepeats)
+    try writer.write(records, count: count)
+    runs.append(try writer.finish(note: note))
+    count = 0
+  }
+
+  /// Adds records without regard to ``room``: full buffers become runs without a note.
+  package func appendEndingRuns(_ new: UnsafeBufferPointer<UInt64>) throws {
+    var rest = new[...]
+    while !rest.isEmpty {
+      let piece = rest.prefix(room * format.words)
+      append(UnsafeBufferPointer(rebasing: piece))
+      rest = rest.dropFirst(piece.count)
+      if room == 0 { try endRun() }
+    }
+  }
+
+  package func appendEndingRuns(_ new: [UInt64]) throws {
+    try new.withUnsafeBufferPointer { try appendEndingRuns($0) }
+  }
+
+  /// Ends the last run and returns all, at most some two hundred of them.
+  package func finish(note: [UInt8] = [], memory: Int) throws -> [SortedRun] {
+    if count > 0 || runs.isEmpty { try endRun(note: note) }
+    return try Self.compacted(runs, directory: directory, name: name + "-merged", memory: memory)
+  }
+
+  /// The same records in few enough runs to be joined at once.
+  package static func compacted(
+    _ runs: [SortedRun], directory: String, name: String, most: Int = mostRuns, memory: Int
+  ) throws -> [SortedRun] {
+    var runs = runs
+    var made = 0
+    while runs.count > most {
+      let path = Path.join(directory, "\(name)-\(made)")
+      made += 1
+      if !Path.exists(path) {
+        let writer = try SortedRun.Writer(path, format: runs[0].format)
+        let merger = try RecordMerger(Array(runs[..<most]), memory: memory)
+        while let batch = try merger.next() {
+          try Interruption.check()
+          try writer.write(batch.baseAddress!, count: batch.count / runs[0].format.words)
+        }
+        _ = try writer.finish(note: [])
+      }
+      runs = try Array(runs[most...]) + [SortedRun(path)]
+    }
+    return runs
+  }
+}

@@ -1,0 +1,54 @@
+import Foundation
+
+/// A directory for the state of a job that may be killed at any moment: what has appeared in it by rename is whole, and
+/// the next run of the same job goes on from there.
+package final class ResumableDirectory {
+  package let path: String
+  private let lock: FileLock
+  private let isTemporary: Bool
+
+  /// `identity` is a hash of all that the state depends on.
+  ///
+  /// A directory that the user named keeps its state until he removes it, and that of another job is refused; a
+  /// temporary one is cleared of it, and removed by ``finish()``.
+  package init(_ path: String, identity: String, isTemporary: Bool) throws {
+    self.path = path
+    self.isTemporary = isTemporary
+    try SystemCall.makeDirectories(path)
+    lock = try FileLock(Path.join(path, "lock"), what: path)
+    let file = Path.join(path, "job")
+    let old = Path.exists(file) ? String(decoding: try MappedFile.read(file), as: UTF8.self) : nil
+    if old != identity {
+      let names = try FileManager.default.contentsOfDirectory(atPath: path).filter { $0 != "lock" }
+      if !names.isEmpty && !isTemporary {
+        throw Failure(
+          .usage, old == nil ? "holds other files" : "holds the state of another job, or of other input",
+          file: path, remedy: "Remove it, or name another directory")
+      }
+      for name in names { try FileManager.default.removeItem(atPath: Path.join(path, name)) }
+      let output = try OutputFile(file)
+      try output.write(identity)
+      try output.finish()
+    }
+    try sweep(path)
+  }
+
+  /// A directory inside, made where it does not exist.
+  package func subdirectory(_ name: String) throws -> String {
+    let path = Path.join(path, name)
+    try SystemCall.makeDirectories(path)
+    try sweep(path)
+    return path
+  }
+
+  /// Removes what killed runs have left half-written.
+  private func sweep(_ directory: String) throws {
+    for name in try FileManager.default.contentsOfDirectory(atPath: directory)
+    where name.hasPrefix(".") && name.contains(".tmp-") {
+      try FileManager.default.removeItem(atPath: Path.join(directory, name))
+    }
+  }
+
+  /// The job is done: a temporary directory goes.
+  package func finish() { if isTemporary { try? FileManager.default.removeItem(atPath: path) } }
+}

@@ -1,0 +1,346 @@
+import ArgumentParser
+import Commands
+import Corpus
+import Foundation
+import Support
+
+/// Options of near-duplicates.
+struct MinHashFlags: ParsableArguments {
+  enum Unit: String, ExpressibleByArgument, CaseIterable { case word, character }
+  enum Keep: String, ExpressibleByArgument, CaseIterable { case first, longest }
+  enum Stage: String, ExpressibleByArgument, CaseIterable { case signatures, bands, clusters, filter }
+
+  @Option(help: "minhash: what shingles are made of: \(Unit.list).")
+  var shingle = Unit.word
+
+  @Option(
+    help: ArgumentHelp(
+      "Words or characters to a shingle (minhash: 5 words or 24 characters).", valueName: "n"))
+  var ngram: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "minhash: the similarity from which documents are near-duplicates.", valueName: "share"))
+  var threshold = 0.7
+
+  @Option(
+    help: ArgumentHelp("minhash: hashes to a signature, of which bands and rows are made.", valueName: "n"))
+  var hashes = 112
+
+  @Option(help: ArgumentHelp("minhash: bands (default: derived from threshold and hashes).", valueName: "n"))
+  var bands: Int?
+
+  @Option(help: ArgumentHelp("minhash: rows to a band (default: derived).", valueName: "n"))
+  var rows: Int?
+
+  @Flag(
+    help: "minhash: check candidate pairs: the Jaccard index of their shingles has to reach the threshold.")
+  var verify = false
+
+  @Option(help: "minhash: which document of a cluster stays: \(Keep.list).")
+  var keep = Keep.first
+
+  @Option(
+    help: ArgumentHelp(
+      "minhash: the document with the greatest value of this JSON field stays; with the least after name:min.",
+      valueName: "name"))
+  var keepBy: String?
+
+  @Option(help: "minhash: do one stage only, for work that is shared by machines: \(Stage.list).")
+  var stage: Stage?
+
+  @Option(help: ArgumentHelp("--stage filter: what --stage clusters has made.", valueName: "directory"))
+  var clusters: String?
+
+  @Option(help: ArgumentHelp("--stage bands: a share of the work, such as 2/8.", valueName: "i/n"))
+  var part: String?
+
+  func validate() throws {
+    if !(0.01...1).contains(threshold) { throw ValidationError("--threshold must be between 0.01 and 1") }
+    if let ngram, !(1...1000).contains(ngram) { throw ValidationError("--ngram must be between 1 and 1000") }
+    for (name, value) in [("--hashes", hashes), ("--bands", bands), ("--rows", rows)] {
+      if let value, !(1...4096).contains(value) {
+        throw ValidationError("\(name) must be between 1 and 4096")
+      }
+    }
+    let parameters = parameters
+    if parameters.bands * parameters.rows > 4096 {
+      throw ValidationError("--bands times --rows must be at most 4096")
+    }
+    if (stage == .filter) != (clusters != nil) {
+      throw ValidationError("--stage filter and --clusters go together")
+    }
+    if verify && stage != nil {
+      throw ValidationError("--verify reads the texts again and works without --stage only")
+    }
+    if part != nil && (stage != .bands || share == nil) {
+      throw ValidationError("--part is the share of --stage bands, as 1/8 to 8/8")
+    }
+  }
+
+  var parameters: BandParameters {
+    switch (bands, rows) {
+    case (let bands?, let rows?): BandParameters(bands: bands, rows: rows)
+    case (let bands?, nil): BandParameters(bands: bands, rows: max(1, hashes / bands))
+    case (nil, let rows?): BandParameters(bands: max(1, hashes / rows), rows: rows)
+    case (nil, nil): .optimal(threshold: threshold, hashes: hashes)
+    }
+  }
+
+  /// The share from 0, and how many there are.
+  var share: (index: Int, count: Int)? {
+    guard let part else { return (0, 1) }
+    let numbers = part.split(separator: "/", omittingEmptySubsequences: false).compactMap { Int($0) }
+    guard numbers.count == 2, (1...64).contains(numbers[1]), (1...numbers[1]).contains(numbers[0]) else {
+      return nil
+    }
+    return (numbers[0] - 1, numbers[1])
+  }
+
+  func options(seed: UInt64, hasSketches: Bool) -> MinHashOptions {
+    var rule = keep == .longest ? KeepRule.longest : .first
+    if let keepBy {
+      let isLeast = keepBy.hasSuffix(":min")
+      rule = .field(isLeast ? String(keepBy.dropLast(4)) : keepBy, least: isLeast)
+    }
+    return MinHashOptions(
+      shingles: ShingleOptions(
+        unit: ShingleOptions.Unit(rawValue: shingle.rawValue)!, length: ngram ?? (shingle == .word ? 5 : 24),
+        seed: seed),
+      parameters: parameters, keep: rule, hasSketches: hasSketches)
+  }
+}
+
+extension Dedup {
+  /// Two passes over the input, signatures and filter, and between them the joining of bands and clusters on disk; or
+  /// one of these stages.
+  func runMinHash() throws {
+    let started = Progress.now()
+    var summary = Summary()
+    switch minhash.stage {
+    case nil: try runAllStages(&summary)
+    case .signatures:
+      let job = try job(workDirectory: outputDirectory(), settings: settings)
+      summary = try signatures(of: job, in: job.directory.path).manifest.summary
+      job.finish()
+    case .bands: try joinBands(&summary)
+    case .clusters: try findClusters(&summary)
+    case .filter:
+      let job = try job(workDirectory: nil, settings: "filter")
+      defer { job.finish() }
+      try filter(job, clusters: minhash.clusters!, counts: &summary)
+    }
+    try options.report(summary, since: started)
+  }
+
+  private var bytes: Int { DeduplicationJob.bytes(of: memory) }
+
+  private var signatureOptions: MinHashOptions {
+    // Estimates of the similarity are for the report; a single stage does not know whether there will be one.
+    let hasSketches = !minhash.verify && (report != nil || minhash.stage != nil)
+    return minhash.options(seed: options.seed, hasSketches: hasSketches)
+  }
+
+  /// All that the state of a job depends on, but for its input.
+  private var settings: String {
+    "minhash \(signatureOptions) \(minhash.verify) \(minhash.verify ? minhash.threshold : 0)"
+  }
+
+  private func job(workDirectory: String?, settings: String) throws -> DeduplicationJob {
+    try DeduplicationJob(
+      input: input, output: output.output, workDirectory: workDirectory, memory: memory, options: options,
+      settings: settings)
+  }
+
+  private func outputDirectory() throws -> String {
+    guard let directory = output.output, directory != "-" else {
+      throw ValidationError("--stage \(minhash.stage!.rawValue) writes a directory: give it as --output")
+    }
+    return directory
+  }
+
+  private func runAllStages(_ summary: inout Summary) throws {
+    let job = try job(workDirectory: workDir, settings: settings)
+    showCurve()
+    let set = try signatures(of: job, in: job.directory.subdirectory("signatures"))
+    summary = set.manifest.summary
+    let bands = try job.directory.subdirectory("bands")
+    let clusters = try job.directory.subdirectory("clusters")
+    if !ClusterStage.exists(clusters) {
+      if !BandJoin.exists(bands) {
+        try step("joining bands")
+        try BandJoin([set], hasChains: minhash.verify, memory: bytes, pool: job.pool).run(directory: bands)
+      }
+      var pairs = try CandidatePairs([bands])
+      var shingles: ShingleSets?
+      if minhash.verify {
+        let sets = try shingleSets(of: pairs, set, job, path: Path.join(clusters, "shingles"))
+        try step("verifying pairs")
+        pairs = try sets.verified(
+          pairs, threshold: minhash.threshold, directory: clusters, memory: bytes, pool: job.pool)
+        shingles = sets
+      }
+      try step("finding clusters")
+      try ClusterStage([set], memory: bytes, pool: job.pool).run(
+        pairs, shingles: shingles, directory: clusters)
+    }
+    try filter(job, clusters: clusters, counts: &summary)
+    job.finish()
+  }
+
+  private func step(_ name: String) throws {
+    try Interruption.check()
+    if !options.quiet { Log.line("dedup: \(name)") }
+  }
+
+  /// The bands and what they find.
+  private func showCurve() {
+    guard !options.quiet else { return }
+    let parameters = minhash.parameters
+    Log.line(
+      """
+      dedup: \(parameters.bands) bands of \(parameters.rows) rows, half of the pairs found at similarity \
+      \(String(format: "%.3f", parameters.halfPoint))
+      \(parameters.curve)
+      """)
+  }
+
+  private func signatures(of job: DeduplicationJob, in directory: String) throws -> SignatureSet {
+    if SignatureSet.exists(directory) { return try SignatureSet(directory) }
+    let writer = try SignatureWriter(
+      directory: directory, options: signatureOptions, memory: bytes / 8 * 5, pool: job.pool)
+    let hasher = writer.hasher
+    let pass = try job.pass("signatures")
+    _ = try pass.run(
+      next: {
+        while let block = try pass.reader.nextBlock() {
+          if try !writer.covers(block) { return block }
+        }
+        return nil
+      },
+      work: { block, batch, _ in
+        var counts = Summary()
+        counts.add("bytes_in", block.inputBytes)
+        counts.add("documents_in", batch.count)
+        counts.add("words_in", Self.words(of: batch).reduce(0, +))
+        counts.add("text_bytes_in", batch.textBytes)
+        counts.merge(batch.counts)
+        let signatures = try hasher.signatures(of: batch)
+        counts.add("documents_without_words", signatures.wordless)
+        return (signatures, block.digest, counts)
+      },
+      consume: { signatures, digest, counts in
+        try writer.add(signatures, blockDigest: digest, counts: counts)
+      })
+    return try writer.finish(listing: job.listing, names: job.names)
+  }
+
+  private func shingleSets(
+    of pairs: CandidatePairs, _ set: SignatureSet, _ job: DeduplicationJob, path: String
+  ) throws
+    -> ShingleSets
+  {
+    let members = try ShingleSets.Members(pairs, memory: bytes / 4, scratch: Path.directory(of: path))
+    var starts = [0]
+    for count in set.blocks { starts.append(starts.last! + count) }
+    let (firstDocuments, shingles) = (starts, signatureOptions.shingles)
+    let writer = try ShingleSets.Writer(path)
+    let pass = try job.pass("shingles")
+    var (digest, documents) = (UInt64(0), 0)
+    _ = try pass.run(
+      next: pass.reader.nextBlock,
+      work: { block, batch, _ in
+        let sets = ShingleSets.sets(
+          of: batch, firstDocument: firstDocuments[min(block.number, firstDocuments.count - 1)],
+          members: members, options: shingles)
+        return (sets, block.digest, batch.count)
+      },
+      consume: { sets, blockDigest, count in
+        digest = SignatureSet.chain(digest, blockDigest)
+        documents += count
+        try writer.append(sets)
+      })
+    try set.check(digest: digest, documents: documents)
+    return try writer.finish()
+  }
+
+  private func filter(_ job: DeduplicationJob, clusters: String, counts: inout Summary) throws {
+    let removals = try RemovalList(clusters, listing: job.listing, memory: bytes / 4)
+    var output = try DedupOutput(self, names: job.names)
+    var (document, digest) = (0, UInt64(0))
+    let pass = try job.pass("filter")
+    let read = try pass.run(
+      next: pass.reader.nextBlock,
+      work: { block, batch, counts in
+        let words = Self.words(of: batch)
+        counts.add("words_in", words.reduce(0, +))
+        counts.add("text_bytes_in", batch.textBytes)
+        return (batch, words, block.digest)
+      },
+      consume: { batch, words, blockDigest in
+        digest = SignatureSet.chain(digest, blockDigest)
+        var removed: [Int] = []
+        for index in 0..<batch.count {
+          let location = DocumentLocation(source: batch.source.index, line: batch.lines[index])
+          if batch.isBlank(at: index) {
+            try output.removeEmpty(at: location)
+          } else if let removal = try removals.removal(of: document + index) {
+            try output.remove(
+              at: location, duplicateOf: removal.kept, of: removal.names, similarity: removal.similarity)
+          } else {
+            continue
+          }
+          removed.append(index)
+        }
+        document += batch.count
+        try output.write(batch, words: words, without: removed)
+      })
+    try removals.check(digest: digest, documents: document)
+    if minhash.stage == nil {
+      output.addClusters(removals.manifest.clusterSizes)
+    } else {
+      counts = read
+    }
+    try output.finish(&counts)
+  }
+
+  private func joinBands(_ summary: inout Summary) throws {
+    let directory = try outputDirectory()
+    let sets = try signatureSets(input.inputs)
+    let share = minhash.share!
+    let state = try ResumableDirectory(
+      directory, identity: "bands \(sets.map(\.manifest.identity)) \(share)\n", isTemporary: false)
+    defer { state.finish() }
+    if !BandJoin.exists(directory) {
+      try BandJoin(sets, hasChains: false, memory: bytes, pool: WorkerPool(threads: options.threadCount)).run(
+        directory: directory, share: share.index, of: share.count)
+    }
+    summary.add("documents_in", sets.reduce(0) { $0 + $1.manifest.documents })
+  }
+
+  private func findClusters(_ summary: inout Summary) throws {
+    let directory = try outputDirectory()
+    let sets = try signatureSets(input.inputs.filter(SignatureSet.exists))
+    let bands = input.inputs.filter(BandJoin.exists)
+    if let other = input.inputs.first(where: { !SignatureSet.exists($0) && !BandJoin.exists($0) }) {
+      throw Failure(
+        .usage, "holds neither signatures nor pairs", file: other, remedy: "Give directories of both")
+    }
+    let pairs = try CandidatePairs(bands)
+    let state = try ResumableDirectory(
+      directory, identity: "clusters \(pairs.sets)\n", isTemporary: false)
+    defer { state.finish() }
+    if !ClusterStage.exists(directory) {
+      try ClusterStage(sets, memory: bytes, pool: WorkerPool(threads: options.threadCount)).run(
+        pairs, directory: directory)
+    }
+    let manifest = try ClusterStage.manifest(directory)
+    summary.add("documents_in", pairs.documentCount)
+    summary.add("duplicates_removed", manifest.removed)
+  }
+
+  private func signatureSets(_ directories: [String]) throws -> [SignatureSet] {
+    guard !directories.isEmpty else { throw ValidationError("give the directories of --stage signatures") }
+    return try directories.map { try SignatureSet($0) }
+  }
+}

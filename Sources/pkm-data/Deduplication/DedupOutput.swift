@@ -1,0 +1,100 @@
+import Commands
+import Corpus
+import Support
+
+/// Where deduplicated documents go, with the report and the counts that every method gives.
+struct DedupOutput {
+  private let writer: DocumentWriter?
+  private let report: OutputFile?
+  private let method: String
+  /// The inputs as the user named them.
+  private let names: [String]
+  private(set) var counts = Summary()
+
+  init(_ command: Dedup, names: [String]) throws {
+    writer =
+      try command.dryRun
+      ? nil
+      : DocumentWriter(
+        command.output.output, format: command.output.format, compressionThreads: command.options.threadCount)
+    report = try command.report.map { try OutputFile($0) }
+    method = command.method.rawValue
+    self.names = names
+    for name in ["documents_out", "duplicates_removed", "documents_empty", "words_out", "text_bytes_out"] {
+      counts.add(name, 0)
+    }
+  }
+
+  mutating func add(_ name: String, _ count: Int) { counts.add(name, count) }
+
+  /// The documents of a batch but for some, given in ascending order.
+  ///
+  /// `words` are those of each document of the batch.
+  mutating func write(_ batch: DocumentBatch, words: [Int], without removed: [Int]) throws {
+    var batch = batch
+    let kept = words.reduce(0, +) - removed.reduce(0) { $0 + words[$1] }
+    if !removed.isEmpty {
+      var next = removed[...]
+      batch.keep { index in
+        if next.first != index { return true }
+        next.removeFirst()
+        return false
+      }
+    }
+    counts.add("documents_out", batch.count)
+    counts.add("words_out", kept)
+    counts.add("text_bytes_out", batch.textBytes)
+    try writer?.write(batch)
+  }
+
+  mutating func removeEmpty(at location: DocumentLocation) throws {
+    counts.add("documents_empty")
+    try reportLine(location, "\"empty\"")
+  }
+
+  /// `similarity`: the Jaccard index of the two, exact or estimated; nil where it is not known.
+  ///
+  /// `inputs` are those that `kept` is one of, unless these are the same.
+  mutating func remove(
+    at location: DocumentLocation, duplicateOf kept: DocumentLocation, of inputs: [String]? = nil,
+    similarity: Double?
+  ) throws {
+    counts.add("duplicates_removed")
+    guard report != nil else { return }
+    let number = similarity.map { String(($0 * 1e4).rounded() / 1e4) } ?? "null"
+    try reportLine(
+      location,
+      "\"duplicate\",\"duplicate_of\":{\(place(kept, inputs ?? names))},\"similarity\":\(number)")
+  }
+
+  private func reportLine(_ location: DocumentLocation, _ reason: String) throws {
+    try report?.write("{\(place(location, names)),\"method\":\"\(method)\",\"reason\":\(reason)}\n")
+  }
+
+  private func place(_ location: DocumentLocation, _ inputs: [String]) -> String {
+    "\"file\":\(JSONText.quote(inputs[location.source])),\"line\":\(location.line)"
+  }
+
+  /// `clusters_of_2`, `clusters_of_3`, `clusters_of_4_to_7`, … and the size of the largest.
+  ///
+  /// `sizes`: the number of clusters of each size.
+  mutating func addClusters(_ sizes: [Int: Int]) {
+    counts.add("clusters", sizes.values.reduce(0, +))
+    counts.add("largest_cluster", sizes.keys.max() ?? 0)
+    for (size, count) in sizes.sorted(by: { $0.key < $1.key }) {
+      let lower = size < 4 ? size : 1 << (Int.bitWidth - 1 - size.leadingZeroBitCount)
+      counts.add(size < 4 ? "clusters_of_\(size)" : "clusters_of_\(lower)_to_\(2 * lower - 1)", count)
+    }
+  }
+
+  /// The files appear; the counts are added to those of the reading.
+  mutating func finish(_ summary: inout Summary) throws {
+    try writer?.finish()
+    try report?.finish()
+    summary.merge(counts)
+    if let writer {
+      summary.merge(writer.counts)
+      summary.add("bytes_out", writer.bytesWritten)
+    }
+  }
+}

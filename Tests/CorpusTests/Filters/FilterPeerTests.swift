@@ -1,0 +1,112 @@
+import Corpus
+import Foundation
+import Support
+import Testing
+
+/// Ours against datatrove's filters, run by the interpreter that `PKM_PEERS_PYTHON` names.
+@Suite(.enabled(if: FilterPeers.python != nil, "PKM_PEERS_PYTHON is not set")) struct FilterPeerTests {
+  private static let groups = ["gopher-repetition", "gopher-quality", "mc4", "c4", "fineweb"]
+
+  /// Pages made of real prose and of what web pages have around it, and prose as it is.
+  private static let documents: [String] = {
+    let lines = FilterFixture.sample
+    let prose = stride(from: 0, to: 4000, by: 40).map {
+      lines[$0..<($0 + 5 + $0 % 30)].joined(separator: "\n").trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+    return (FilterFixture.webDocuments(400, seed: 1) + prose).filter { !$0.allSatisfy(\.isWhitespace) }
+  }()
+
+  private struct Decision: Equatable {
+    var rule: String?
+    var text: String?
+  }
+
+  private func ours(_ group: String) throws -> [Decision] {
+    let (result, _) = try FilterFixture.run(Self.documents, [group], without: ["empty"]) {
+      $0.keepsRejected = true
+      $0.annotates = group != "c4"
+    }
+    guard group == "c4" else {
+      return try FilterFixture.annotations(result.documents).map { Decision(rule: $0["rule"]?.string) }
+    }
+    // Which documents stay, and with what text; the rules are told by the annotations of those that go.
+    var decisions = Self.documents.map { _ in Decision() }
+    for (line, text) in zip(result.documents.lines, FilterFixture.texts(result.documents)) {
+      decisions[line - 1].text = text
+    }
+    let rejected = try #require(result.rejected)
+    for (line, note) in zip(rejected.lines, try FilterFixture.annotations(rejected)) {
+      decisions[line - 1].rule = note["rule"]?.string
+    }
+    return decisions
+  }
+
+  private func theirs(_ command: String) throws -> [String: [Decision]] {
+    let lines = try FilterPeers.run([command], texts: Self.documents)
+    try #require(lines.count == Self.documents.count)
+    var decisions: [String: [Decision]] = [:]
+    for line in lines {
+      for group in Self.groups {
+        let text = group == "c4" ? line["c4-text"]?.string : nil
+        decisions[group, default: []].append(Decision(rule: line[group]?.string, text: text))
+      }
+    }
+    return decisions
+  }
+
+  /// With words and symbols as we define them, datatrove drops the same documents by the same rules, and its C4 leaves
+  /// the same text.
+  ///
+  /// datatrove names lorem ipsum or { by which comes first; we go by the order of the rules.
+  @Test func theSameWordsGiveTheSameDecisions() throws {
+    let theirs = try theirs("decide-ours")
+    for group in Self.groups {
+      let ours = try ours(group)
+      #expect(ours.contains { $0.rule != nil } && ours.contains { $0.rule == nil }, "\(group)")
+      for (index, (a, b)) in zip(ours, theirs[group]!).enumerated() where a != b {
+        let pair = Set([a.rule, b.rule].compactMap { $0 })
+        if group == "c4" && pair == ["c4-lorem-ipsum", "c4-curly-brackets"] { continue }
+        Issue.record(
+          "\(group): ours \(a), theirs \(b), document \(index): \(Self.documents[index].debugDescription)")
+      }
+    }
+  }
+
+  /// With words by spaCy and datatrove's own list of symbols, some documents near a threshold are judged differently.
+  ///
+  /// spaCy knows abbreviations, emoticons, units and several hundred exceptions more, and ours are one page of rules.
+  /// Most of the difference is in gopher-alphabetic-words, which counts punctuation marks among the words: 13 of these
+  /// 499 documents, made to lie near the thresholds, where this was written.
+  @Test func spaCysWordsGiveNearlyTheSame() throws {
+    let theirs = try theirs("decide-datatrove")
+    for group in Self.groups {
+      let differing = zip(try ours(group), theirs[group]!).count { ($0.rule == nil) != ($1.rule == nil) }
+      print(
+        "\(group): \(differing) of \(Self.documents.count) documents are judged differently with spaCy's words"
+      )
+      #expect(differing * 25 <= Self.documents.count, "\(group)")
+    }
+  }
+}
+
+enum FilterPeers {
+  static let python = ProcessInfo.processInfo.environment["PKM_PEERS_PYTHON"]
+  private static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .appendingPathComponent("../../Peers/filter_peers.py").standardized.path
+
+  /// Gives the texts as JSON lines and reads a JSON value a line.
+  static func run(_ arguments: [String], texts: [String]) throws -> [JSONValue] {
+    let scratch = try Scratch()
+    let input = try scratch.write("in", texts.map { JSONText.quote($0) + "\n" }.joined())
+    let output = try scratch.write("out", "")
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: try #require(python))
+    process.arguments = [script] + arguments
+    process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: input))
+    process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: output))
+    try process.run()
+    process.waitUntilExit()
+    try #require(process.terminationStatus == 0)
+    return try Fixture.bytes(at: output).split(separator: 0x0a).map { try JSONValue(parsing: Array($0)) }
+  }
+}

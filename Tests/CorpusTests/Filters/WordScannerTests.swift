@@ -1,0 +1,47 @@
+import Corpus
+import Testing
+
+@Suite struct WordScannerTests {
+  private func words(_ text: String) -> String {
+    WordSegmentation.words(of: Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) }.joined(
+      separator: "|")
+  }
+
+  @Test func theRules() {
+    let cases = [
+      "Hello, world!": "Hello|,|world|!",
+      "it's don’t we'll o'clock cats'": "it|'s|do|n’t|we|'ll|o'clock|cats|'",
+      "U.S.A. end.Start a.b": "U.S.A|.|end|.|Start|a.b",
+      "1,000.50 a,b 10:30 1/2 a/b": "1,000.50|a|,|b|10:30|1/2|a|/|b",
+      "COVID-19 well-known 1-2 -- a---b": "COVID-19|well|-|known|1|-|2|--|a|---|b",
+      "wait... …": "wait|...|…", "(see http://a.b/c?d=e).": "(|see|http://a.b/c?d=e|)|.",
+      "a_b a@b.c AT&T x&": "a_b|a@b.c|AT&T|x|&", "你好 ひらカタカナ한국어": "你|好|ひ|ら|カタカナ한국어",
+      "สวัสดีชาวโลก naïve e\u{301}a": "สวัสดีชาวโลก|naïve|e\u{301}a", "$5 50% #tag": "$|5|50|%|#|tag",
+      "can't 'twas rock'n'roll": "ca|n't|'|twas|rock'n'roll", "": "", " \u{3000}\n": "",
+    ]
+    for (text, expected) in cases { #expect(words(text) == expected) }
+  }
+
+  @Test func asTheJudgeSays() {
+    var random = RandomText(seed: 12)
+    var compared = 0
+    let pool = Array("ab N't’.,:/-@&_1 2é日ひ\u{301}wWhHtTpPsS".unicodeScalars)
+    for round in 0..<3000 {
+      var text = String(decoding: random.text(upTo: 30), as: UTF8.self)
+      if round % 2 == 0 {
+        let scalars = (0..<20).map { _ in pool[random.random.below(pool.count)] }
+        text = String(String.UnicodeScalarView(scalars))
+      }
+      // The Unicode version of the Swift library may be another one.
+      guard text.unicodeScalars.allSatisfy({ $0.properties.age.map { $0 <= (15, 0) } ?? false }) else {
+        continue
+      }
+      compared += 1
+      let expected = ReferenceFilter.words(Array(text.unicodeScalars)).map {
+        String(String.UnicodeScalarView($0.text))
+      }
+      #expect(words(text) == expected.joined(separator: "|"), "\(text.debugDescription)")
+    }
+    #expect(compared > 1500)
+  }
+}
