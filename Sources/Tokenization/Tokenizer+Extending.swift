@@ -28,6 +28,11 @@ extension Tokenizer {
         .usage, "codes of subword-nmt's format 0.1 cannot be extended", file: file,
         remedy: "Learn the codes again in format 0.2")
     }
+    if listedCount < vocabulary.count {
+      throw Failure(
+        .usage, "a dictionary that leaves steps of merging out cannot be extended", file: file,
+        remedy: "Extend the codes instead")
+    }
     if mode == .byteLevel, let byte = (UInt8(0)...255).first(where: { vocabulary.id(of: [$0]) == nil }) {
       throw Failure(
         .usage, "the vocabulary has no token for the byte 0x\(Hashing.hexadecimal([byte]))", file: file,
