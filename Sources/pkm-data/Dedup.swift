@@ -34,6 +34,26 @@ struct Dedup: ParsableCommand {
 
       All hashes are seeded by --seed: who distrusts the source of the text gives a number of his own.
 
+      paragraph: lines, or with --unit paragraph paragraphs, with the same words (as with --key normalized) anywhere \
+      before; the first occurrence stays, where CCNet, whose scheme this is, removes it, too. Lines without a letter or \
+      digit go with the line before them and are no duplicates. In JSON lines the share of the text that was removed \
+      is noted down as "dedup_removed". Documents that have lost something are dropped when less than --min-words or \
+      --min-characters is left. A 64-bit hash stands for a line: among a billion of them two different ones are taken \
+      for the same with probability 3 %. Memory: 16 to 32 bytes for each distinct line, 27 to 54 with --report; beyond \
+      --memory the rest is spooled and sorted on disk, 14 or 24 bytes a line.
+
+      substring: spans of at least --min-length words, or bytes, that occur before, anywhere in the corpus, exactly; \
+      they are cut out, all but their first occurrence, and documents of which nothing is left are dropped. \
+      --every-copy cuts the first, too, and counts overlapping occurrences, as the suffix array tools do. Two passes; \
+      memory is --memory, disk is the text once, 16 bytes a document and, for 50 words, some 0.4 bytes a byte of text \
+      (for 100 bytes 1.3), more where much is repeated.
+
+      --against FILE: documents that share --ngram (13) consecutive words with an evaluation set are dropped, or with \
+      --mark get a field "contamination". Every string of a JSON line is an evaluation text, or --against-field alone; \
+      plain text is split as --documents says. Texts of fewer words are not looked for, and counted. Memory: 8 bytes a \
+      word of the evaluation sets and 16 to 40 for each of their n-grams. With a --method it comes first, and always \
+      takes 13 words with minhash, where --ngram is that of the shingles.
+
       Empty documents (nothing but white space) are dropped and counted. JSON lines pass byte for byte.
 
       --report lists one JSON object for each removed document: its file and line, the reason, file and line of the \
@@ -46,18 +66,23 @@ struct Dedup: ParsableCommand {
         pkm-data dedup --key normalized pages.jsonl.zst -o unique.jsonl.zst
         pkm-data dedup --method minhash --threshold 0.8 pages/ -o unique.jsonl.zst
         pkm-data dedup --method minhash --threshold 0.7 --verify --keep-by date pages.jsonl -o unique.jsonl
+        pkm-data dedup --method paragraph --min-words 50 pages.jsonl -o clean.jsonl
+        pkm-data dedup --method substring --unit byte --min-length 100 pages.jsonl -o cut.jsonl
+        pkm-data dedup --against gsm8k.jsonl --against mmlu/ --report found.jsonl pages.jsonl -o clean.jsonl
       """)
 
-  enum Method: String, ExpressibleByArgument, CaseIterable { case exact, minhash }
+  enum Method: String, ExpressibleByArgument, CaseIterable { case exact, paragraph, minhash, substring, none }
   enum Key: String, ExpressibleByArgument, CaseIterable { case text, normalized }
 
   @OptionGroup var input: InputOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var options: RunOptions
   @OptionGroup var minhash: MinHashFlags
+  @OptionGroup var parts: PartFlags
+  @OptionGroup var evaluation: EvaluationFlags
 
-  @Option(help: "What counts as a duplicate: \(Method.list).")
-  var method = Method.exact
+  @Option(help: "What counts as a duplicate: \(Method.list) (default: exact, or none with --against).")
+  var method: Method?
 
   @Option(help: "exact: what has to be equal: \(Key.list).")
   var key = Key.text
@@ -83,9 +108,26 @@ struct Dedup: ParsableCommand {
   var workDir: String?
 
   func run() throws {
-    switch method {
+    switch chosenMethod {
     case .exact: try runExact()
+    case .paragraph: try runParagraph()
     case .minhash: try runMinHash()
+    case .substring: try runSubstring()
+    case .none: try runDecontamination()
+    }
+  }
+
+  var chosenMethod: Method { method ?? (evaluation.against.isEmpty ? .exact : .none) }
+
+  func validate() throws {
+    if let unit = parts.unit, !parts.units(of: chosenMethod).contains(unit) {
+      throw ValidationError("--unit \(unit.rawValue) is not one of --method \(chosenMethod.rawValue)")
+    }
+    if chosenMethod == .none && evaluation.against.isEmpty {
+      throw ValidationError("--method none needs --against")
+    }
+    if minhash.stage != nil && !evaluation.against.isEmpty {
+      throw ValidationError("--against comes before the stages: run it by itself first")
     }
   }
 }

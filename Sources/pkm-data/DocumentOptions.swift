@@ -124,6 +124,16 @@ struct DocumentPass {
   let options: RunOptions
   /// Names the progress bar.
   let label: String
+  /// What happens to every batch before the work, such as the dropping of some documents, counts and all.
+  var screen: Screen?
+
+  typealias Screen = @Sendable (_ batch: inout DocumentBatch, _ counts: inout Summary) throws -> [Found]
+
+  /// A document that the screen has found, and why, as a JSON string and further fields.
+  struct Found: Sendable {
+    let location: DocumentLocation
+    let reason: String
+  }
 
   /// The most warnings printed; the counts are always complete.
   private static let warningLimit = 20
@@ -133,83 +143,106 @@ struct DocumentPass {
     let documents: Int
     let counts: Summary
     let warnings: [String]
+    let found: [Found]
     let result: Result
+
+    /// Documents of one block, worked on.
+    init(
+      _ documents: consuming DocumentBatch, inputBytes: Int, screen: Screen?,
+      work: (DocumentBatch, _ counts: inout Summary) throws -> Result
+    ) throws {
+      var batch = documents
+      var counts = batch.counts
+      self.inputBytes = inputBytes
+      self.documents = batch.count
+      found = try screen?(&batch, &counts) ?? []
+      warnings = batch.warnings
+      result = try work(batch, &counts)
+      self.counts = counts
+    }
   }
 
   /// `work` runs on many threads, `consume` in the order of the input on this one.
   ///
-  /// Several files are read at once. Returns `bytes_in` (uncompressed), `documents_in` and the counts of what was
-  /// repaired or skipped, to which `work` may add.
+  /// Several files are read at once. `found` is told what the screen has found in a batch before the batch is consumed.
+  /// Returns `bytes_in` (uncompressed), `documents_in` and the counts of what was repaired or skipped, to which `work`
+  /// may add.
   func run<Result: Sendable>(
     work: @escaping @Sendable (DocumentBatch, _ counts: inout Summary) throws -> Result,
-    consume: (Result) throws -> Void
+    consume: (Result) throws -> Void, found: ([Found]) throws -> Void = { _ in }
   ) throws -> Summary {
     let inputs = reader.inputs
     let batchBytes = inputs.options.batchBytes
-    return try collect(consume) { take in
-      try OrderedPipeline.run(
-        threads: options.threadCount, sources: inputs.files.count,
-        open: { index in
-          let file = try inputs.open(index)
-          return { try file.next() }
-        },
-        weight: { 1 + $0.inputBytes / (2 * batchBytes) },
-        work: { block in
-          let inputBytes = block.inputBytes
-          let batch = try block.documents()
-          var counts = batch.counts
-          let result = try work(batch, &counts)
-          return Piece(
-            inputBytes: inputBytes, documents: batch.count, counts: counts, warnings: batch.warnings,
-            result: result)
-        },
-        consume: take)
-    }
-  }
-
-  /// The same over blocks that come from `next` one after the other, which may leave some out.
-  func run<Result: Sendable>(
-    next: () throws -> DocumentBlock?,
-    work: @escaping @Sendable (DocumentBlock, DocumentBatch, _ counts: inout Summary) throws -> Result,
-    consume: (Result) throws -> Void
-  ) throws -> Summary {
-    try collect(consume) { take in
-      try OrderedPipeline.run(
-        threads: options.threadCount, next: next,
-        work: { block in
-          let batch = try block.documents()
-          var counts = batch.counts
-          let result = try work(block, batch, &counts)
-          return Piece(
-            inputBytes: block.inputBytes, documents: batch.count, counts: counts, warnings: batch.warnings,
-            result: result)
-        },
-        consume: take)
-    }
-  }
-
-  /// Gathers the counts and warnings of the pieces that `pipeline` delivers, and hands their results on.
-  private func collect<Result: Sendable>(
-    _ consume: (Result) throws -> Void, _ pipeline: ((Piece<Result>) throws -> Void) throws -> Void
-  ) throws -> Summary {
-    var summary = Summary()
-    summary.add("bytes_in", 0)
-    summary.add("documents_in", 0)
     let progress = Progress(label, isQuiet: options.quiet)
     defer { progress.finish() }
-    var warnings = 0
-    try pipeline { piece in
+    var tally = Tally()
+    let screen = screen
+    try OrderedPipeline.run(
+      threads: options.threadCount, sources: inputs.files.count,
+      open: { index in
+        let file = try inputs.open(index)
+        return { try file.next() }
+      },
+      weight: { 1 + $0.inputBytes / (2 * batchBytes) },
+      work: { block in
+        let inputBytes = block.inputBytes
+        return try Piece(block.documents(), inputBytes: inputBytes, screen: screen, work: work)
+      },
+      consume: { piece in
+        tally.add(piece)
+        if !piece.found.isEmpty { try found(piece.found) }
+        try consume(piece.result)
+        progress.update(done: reader.bytesRead, of: reader.totalBytes)
+      })
+    return tally.summary
+  }
+
+  /// The same over blocks that come from `next` one after the other, which may leave some out and runs on a thread of
+  /// its own.
+  func run<Result: Sendable>(
+    next: @escaping () throws -> DocumentBlock?,
+    work: @escaping @Sendable (DocumentBlock, DocumentBatch, _ counts: inout Summary) throws -> Result,
+    consume: (Result) throws -> Void, found: ([Found]) throws -> Void = { _ in }
+  ) throws -> Summary {
+    let progress = Progress(label, isQuiet: options.quiet)
+    defer { progress.finish() }
+    var tally = Tally()
+    let screen = screen
+    try OrderedPipeline.run(
+      threads: options.threadCount, next: next,
+      work: { block in
+        try Piece(block.documents(), inputBytes: block.inputBytes, screen: screen) { batch, counts in
+          try work(block, batch, &counts)
+        }
+      },
+      consume: { piece in
+        tally.add(piece)
+        if !piece.found.isEmpty { try found(piece.found) }
+        try consume(piece.result)
+        progress.update(done: reader.bytesRead, of: reader.totalBytes)
+      })
+    return tally.summary
+  }
+
+  /// Counts and warnings of the pieces, as they are delivered.
+  private struct Tally {
+    private(set) var summary = Summary()
+    private var warnings = 0
+
+    init() {
+      summary.add("bytes_in", 0)
+      summary.add("documents_in", 0)
+    }
+
+    mutating func add<Result>(_ piece: Piece<Result>) {
       summary.add("bytes_in", piece.inputBytes)
       summary.add("documents_in", piece.documents)
       summary.merge(piece.counts)
       for warning in piece.warnings {
         warnings += 1
-        if warnings <= Self.warningLimit { Log.warn(warning) }
-        if warnings == Self.warningLimit { Log.warn("more of these are only counted") }
+        if warnings <= warningLimit { Log.warn(warning) }
+        if warnings == warningLimit { Log.warn("more of these are only counted") }
       }
-      try consume(piece.result)
-      progress.update(done: reader.bytesRead, of: reader.totalBytes)
     }
-    return summary
   }
 }

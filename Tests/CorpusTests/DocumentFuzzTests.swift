@@ -33,7 +33,8 @@ import Testing
     for start in stride(from: 0, to: bytes.count, by: size) {
       let part = Array(bytes[start..<min(bytes.count, start + size)])
       all +=
-        try suffix == ".gz" ? Gzip.compress(part) : part.withUnsafeBytes { try ZstdCompressor(level: 3).compress($0) }
+        try suffix == ".gz"
+        ? Gzip.compress(part) : part.withUnsafeBytes { try ZstdCompressor(level: 3).compress($0) }
     }
     return all
   }

@@ -134,6 +134,9 @@ size_t pkm_comparison_characters(const uint8_t *folded, size_t count, uint64_t s
 /// Leaves one space between two words and none around them. Returns the new length.
 size_t pkm_comparison_collapse(uint8_t *folded, size_t count);
 
+/// The same into another buffer, which has room for `count` and the slack.
+size_t pkm_comparison_collapse_into(const uint8_t *folded, size_t count, uint8_t *out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -47,6 +47,19 @@ package struct ComparisonKey: ~Copyable {
     return key
   }
 
+  /// A 64-bit hash of the key; nil where the key is empty.
+  package func hash(of text: UnsafeRawBufferPointer) -> UInt64? {
+    guard let base = text.baseAddress, text.count <= Self.pieceBytes else {
+      let key = key(of: text)
+      return key.isEmpty ? nil : key.withUnsafeBytes { Hashing.xxh3($0, seed: seed) }
+    }
+    let length = pkm_comparison_fold(base.assumingMemoryBound(to: UInt8.self), text.count, folded)
+    // The hashes of words are not needed here, and have room enough.
+    let key = UnsafeMutableRawPointer(hashes)
+    let count = pkm_comparison_collapse_into(folded, length, key.assumingMemoryBound(to: UInt8.self))
+    return count == 0 ? nil : Hashing.xxh3(UnsafeRawBufferPointer(start: key, count: count), seed: seed)
+  }
+
   /// Hashes of the words, some at a time.
   package func forEachWords(of text: UnsafeRawBufferPointer, _ body: (UnsafeBufferPointer<UInt64>) -> Void) {
     forEachPiece(of: text) { count in

@@ -37,7 +37,9 @@ package final class BlockSpool {
       self.output = nil
       input = try InputFile(path)
     }
-    guard let header = try numbers(6, isOptional: true), let records = try numbers(6 * header[4]) else { return nil }
+    guard let header = try numbers(6, isOptional: true), let records = try numbers(6 * header[4]) else {
+      return nil
+    }
     var bytes = [UInt8](repeating: 0, count: header[5])
     try fill(&bytes)
     defer { blocksRead += 1 }

@@ -69,7 +69,8 @@ package enum InputListing {
   /// holds for this listing only.
   package static func identity(of files: [String], names: [String], options: ReaderOptions) -> String {
     var text = "\(options.format?.rawValue ?? "auto") \(options.splitting.rawValue) \(options.textField)\n"
-    text += "\(options.batchBytes) \(options.encoding.name) \(options.invalid.rawValue) \(options.longestDocument)\n"
+    text += "\(options.encoding.name) \(options.invalid.rawValue)\n"
+    text += "\(options.batchBytes) \(options.longestDocument)\n"
     for (file, name) in zip(files, names) { text += "\(size(of: [file]) ?? -1) \(name)\n" }
     return Hashing.hexadecimal(Hashing.xxh3(text))
   }

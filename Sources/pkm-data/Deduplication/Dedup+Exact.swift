@@ -15,7 +15,8 @@ extension Dedup {
   func runExact() throws {
     let started = Progress.now()
     let reader = try input.reader()
-    var output = try DedupOutput(self, names: reader.files)
+    let screen = try screen()
+    var output = try DedupOutput(self, names: reader.files, screen: screen)
     var deduplicator = ExactDeduplicator(
       remembersFirst: report != nil, memory: DeduplicationJob.bytes(of: memory))
     var rest: (spool: BlockSpool, directory: String, pool: WorkerPool)?
@@ -30,7 +31,7 @@ extension Dedup {
         block: block, batch: batch, hashes: ExactDeduplicator.hashes(of: batch, key: key, seed: seed),
         words: words)
     }
-    let pass = DocumentPass(reader: reader, options: options, label: "dedup")
+    let pass = DocumentPass(reader: reader, options: options, label: "dedup", screen: screen?.body)
     var summary = try pass.run(next: reader.nextBlock, work: work) { hashed in
       if deduplicator.isFull {
         if rest == nil {
@@ -49,6 +50,8 @@ extension Dedup {
       } else {
         try Self.deduplicate(hashed, with: &deduplicator, into: &output)
       }
+    } found: {
+      try output.report($0)
     }
     if let rest {
       try deduplicator.resolvePostponed()

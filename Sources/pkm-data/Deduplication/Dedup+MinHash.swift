@@ -149,7 +149,7 @@ extension Dedup {
   private func job(workDirectory: String?, settings: String) throws -> DeduplicationJob {
     try DeduplicationJob(
       input: input, output: output.output, workDirectory: workDirectory, memory: memory, options: options,
-      settings: settings)
+      settings: settings, screen: try screen())
   }
 
   private func outputDirectory() throws -> String {
@@ -266,7 +266,7 @@ extension Dedup {
 
   private func filter(_ job: DeduplicationJob, clusters: String, counts: inout Summary) throws {
     let removals = try RemovalList(clusters, listing: job.listing, memory: bytes / 4)
-    var output = try DedupOutput(self, names: job.names)
+    var output = try DedupOutput(self, names: job.names, screen: job.screen)
     var (document, digest) = (0, UInt64(0))
     let pass = try job.pass("filter")
     let read = try pass.run(
@@ -294,13 +294,11 @@ extension Dedup {
         }
         document += batch.count
         try output.write(batch, words: words, without: removed)
-      })
+      }, found: { try output.report($0) })
     try removals.check(digest: digest, documents: document)
-    if minhash.stage == nil {
-      output.addClusters(removals.manifest.clusterSizes)
-    } else {
-      counts = read
-    }
+    if minhash.stage == nil { output.addClusters(removals.manifest.clusterSizes) }
+    // What the screen has dropped is not among the signatures.
+    if minhash.stage != nil || job.screen != nil { counts = read }
     try output.finish(&counts)
   }
 

@@ -11,18 +11,27 @@ struct DedupOutput {
   private let names: [String]
   private(set) var counts = Summary()
 
-  init(_ command: Dedup, names: [String]) throws {
+  /// `screen` is what documents go through before.
+  init(_ command: Dedup, names: [String], screen: DocumentScreen? = nil) throws {
+    // A mark needs somewhere to be.
+    let format = command.output.format ?? (command.evaluation.mark ? .jsonl : nil)
     writer =
       try command.dryRun
       ? nil
       : DocumentWriter(
-        command.output.output, format: command.output.format, compressionThreads: command.options.threadCount)
+        command.output.output, format: format, compressionThreads: command.options.threadCount)
     report = try command.report.map { try OutputFile($0) }
-    method = command.method.rawValue
+    method = command.chosenMethod.rawValue
     self.names = names
     for name in ["documents_out", "duplicates_removed", "documents_empty", "words_out", "text_bytes_out"] {
       counts.add(name, 0)
     }
+    if let screen { counts.merge(screen.counts) }
+  }
+
+  /// What the screen has found.
+  func report(_ found: [DocumentPass.Found]) throws {
+    for document in found { try reportLine(document.location, document.reason) }
   }
 
   mutating func add(_ name: String, _ count: Int) { counts.add(name, count) }
@@ -41,10 +50,26 @@ struct DedupOutput {
         return false
       }
     }
+    try write(batch, words: kept)
+  }
+
+  /// All documents of a batch, with the words in them.
+  mutating func write(_ batch: DocumentBatch, words: Int) throws {
     counts.add("documents_out", batch.count)
-    counts.add("words_out", kept)
+    counts.add("words_out", words)
     counts.add("text_bytes_out", batch.textBytes)
     try writer?.write(batch)
+  }
+
+  /// Adds a field to a document of JSON; one that has a field of that name already, from an earlier run, keeps it.
+  mutating func note(_ name: String, json value: String, at index: Int, of batch: inout DocumentBatch)
+    throws
+  {
+    if try batch.hasField(name, at: index) {
+      counts.add("fields_kept")
+    } else {
+      batch.addField(name, json: value, at: index)
+    }
   }
 
   mutating func removeEmpty(at location: DocumentLocation) throws {
@@ -67,12 +92,14 @@ struct DedupOutput {
       "\"duplicate\",\"duplicate_of\":{\(place(kept, inputs ?? names))},\"similarity\":\(number)")
   }
 
-  private func reportLine(_ location: DocumentLocation, _ reason: String) throws {
-    try report?.write("{\(place(location, names)),\"method\":\"\(method)\",\"reason\":\(reason)}\n")
+  /// `reason`: a JSON string, and further fields.
+  func reportLine(_ location: DocumentLocation, _ reason: @autoclosure () -> String) throws {
+    try report?.write("{\(place(location, names)),\"method\":\"\(method)\",\"reason\":\(reason())}\n")
   }
 
-  private func place(_ location: DocumentLocation, _ inputs: [String]) -> String {
-    "\"file\":\(JSONText.quote(inputs[location.source])),\"line\":\(location.line)"
+  /// A document as the fields of a JSON object; `inputs` where it is not one of these.
+  func place(_ location: DocumentLocation, _ inputs: [String]? = nil) -> String {
+    "\"file\":\(JSONText.quote((inputs ?? names)[location.source])),\"line\":\(location.line)"
   }
 
   /// `clusters_of_2`, `clusters_of_3`, `clusters_of_4_to_7`, … and the size of the largest.

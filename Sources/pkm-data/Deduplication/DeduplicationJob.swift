@@ -16,17 +16,20 @@ final class DeduplicationJob {
   let directory: ResumableDirectory
   /// Hash of the listing of the inputs: see ``InputListing/identity(of:names:options:)``.
   let listing: String
+  /// What documents go through first, in every pass.
+  let screen: DocumentScreen?
   let options: RunOptions
   /// Bytes of memory for what grows with the corpus.
   let memory: Int
   let pool: WorkerPool
 
-  /// `settings` are all options that the state depends on.
+  /// `settings` are all options that the state depends on, but for the screen.
   init(
     input: InputOptions, output: String?, workDirectory: String?, memory: ByteSize?, options: RunOptions,
-    settings: String
+    settings: String, screen: DocumentScreen? = nil
   ) throws {
     self.options = options
+    self.screen = screen
     self.memory = Self.bytes(of: memory)
     readerOptions = try input.readerOptions()
     pool = WorkerPool(threads: options.threadCount)
@@ -43,7 +46,8 @@ final class DeduplicationJob {
     (self.names, self.files, self.spools) = (names, files, spools)
     listing = InputListing.identity(of: files, names: names, options: readerOptions)
     directory = try ResumableDirectory(
-      path, identity: "\(listing) \(spooled) \(settings)\n", isTemporary: workDirectory == nil)
+      path, identity: "\(listing) \(spooled) \(settings) \(screen?.identity ?? "")\n",
+      isTemporary: workDirectory == nil)
   }
 
   /// A quarter of the machine's memory.
@@ -86,7 +90,7 @@ final class DeduplicationJob {
   func reader() throws -> DocumentReader { try DocumentReader(inputs: files, options: readerOptions) }
 
   func pass(_ label: String) throws -> DocumentPass {
-    DocumentPass(reader: try reader(), options: options, label: label)
+    DocumentPass(reader: try reader(), options: options, label: label, screen: screen?.body)
   }
 
   /// The job is done: what was temporary goes.

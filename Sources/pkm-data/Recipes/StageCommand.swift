@@ -37,6 +37,7 @@ struct StageCommand {
   /// Options that name a file whose content decides the result.
   private static let fileOptions: Set<String> = [
     "tokenizer", "codes", "vocab", "counts", "extend", "blocklist", "url-blocklist", "language-model",
+    "against",
   ]
 
   private struct OptionInfo {
@@ -118,23 +119,30 @@ struct StageCommand {
           arguments.append("--no-" + option.name)
         }
       case .scalar(let text, _):
-        var value = text
-        let at = option.name == "transform" && text.hasPrefix("@") ? "@" : ""
-        if Self.fileOptions.contains(option.name) || !at.isEmpty {
-          let path = Path.join(recipe.directory, String(text.dropFirst(at.count)))
-          guard Path.exists(path) else { throw recipe.failure("\(path) does not exist", line: option.line) }
-          files.append(path)
-          value = at + path
-        }
+        let value = try self.value(text, of: option, in: recipe, files: &files)
         arguments.append("--\(option.name)=\(value)")
       case .list(let values):
         guard info.isRepeating else {
           throw recipe.failure("\"\(option.name)\" of \(name) takes one value, not a list", line: option.line)
         }
-        arguments += values.map { "--\(option.name)=\($0)" }
+        for text in values {
+          arguments.append("--\(option.name)=\(try value(text, of: option, in: recipe, files: &files))")
+        }
       }
     }
     return (arguments, files)
+  }
+
+  /// A value as the command takes it: files lie beside the recipe, and are listed.
+  private func value(
+    _ text: String, of option: Recipe.Option, in recipe: Recipe, files: inout [String]
+  ) throws -> String {
+    let at = option.name == "transform" && text.hasPrefix("@") ? "@" : ""
+    guard Self.fileOptions.contains(option.name) || !at.isEmpty else { return text }
+    let path = Path.join(recipe.directory, String(text.dropFirst(at.count)))
+    guard Path.exists(path) else { throw recipe.failure("\(path) does not exist", line: option.line) }
+    files.append(path)
+    return at + path
   }
 
   /// The command as the command line would make it of these arguments.

@@ -1,0 +1,53 @@
+// The comparison key of a text in one buffer: folded, then collapsed a vector at a time.
+#include <cstring>
+
+#include "CICU.h"
+
+#if defined(__x86_64__)
+#define MULTIVERSIONED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define MULTIVERSIONED
+#endif
+
+namespace {
+
+typedef uint8_t Vector __attribute__((ext_vector_type(64)));
+typedef bool Flags __attribute__((ext_vector_type(64)));
+
+}  // namespace
+
+extern "C" MULTIVERSIONED
+size_t pkm_comparison_collapse_into(const uint8_t *folded, size_t count, uint8_t *out) {
+  uint8_t *start = out;
+  // Spaces before the first word go, too.
+  uint64_t wasSpace = 1;
+  for (size_t at = 0; at < count; at += 64) {
+    size_t left = count - at;
+    Vector bytes;
+    memcpy(&bytes, folded + at, sizeof bytes);
+    Flags flags = __builtin_convertvector(bytes == ' ', Flags);
+    uint64_t spaces;
+    memcpy(&spaces, &flags, sizeof spaces);
+    uint64_t keep = ~(spaces & (spaces << 1 | wasSpace));
+    wasSpace = spaces >> 63;
+    if (left < 64) {
+      keep &= (uint64_t(1) << left) - 1;
+    } else if (keep == ~uint64_t(0)) {
+      memcpy(out, &bytes, sizeof bytes);
+      out += 64;
+      continue;
+    }
+    // Runs of what is kept, each stored with whatever follows it.
+    while (keep) {
+      size_t from = size_t(__builtin_ctzll(keep));
+      uint64_t rest = ~(keep >> from);
+      size_t length = rest ? size_t(__builtin_ctzll(rest)) : 64;
+      memcpy(out, folded + at + from, 64);
+      out += length;
+      if (from + length >= 64) break;
+      keep &= ~uint64_t(0) << (from + length);
+    }
+  }
+  if (out > start && out[-1] == ' ') out--;
+  return size_t(out - start);
+}

@@ -1,0 +1,193 @@
+import Foundation
+import Support
+
+/// A part of the compared text that is to go.
+package struct SpanCut: Sendable, Equatable {
+  package let start: Int
+  package let end: Int
+  /// Where the text at `start` occurs first, or where else it does.
+  package let first: Int
+
+  static let byteCount = 24
+
+  var bytes: [UInt8] {
+    [start, end, first].flatMap { withUnsafeBytes(of: UInt64($0).littleEndian, Array.init) }
+  }
+
+  init(start: Int, end: Int, first: Int) { (self.start, self.end, self.first) = (start, end, first) }
+
+  fileprivate init(_ bytes: UnsafeRawBufferPointer, at index: Int) {
+    func word(_ number: Int) -> Int {
+      Int(
+        UInt64(
+          littleEndian: bytes.loadUnaligned(
+            fromByteOffset: index * Self.byteCount + 8 * number, as: UInt64.self)))
+    }
+    self.init(start: word(0), end: word(1), first: word(2))
+  }
+}
+
+/// A span that was cut from a document.
+package struct SpanRemoval: Sendable, Equatable {
+  /// Of the document in the batch as it was.
+  package let oldIndex: Int
+  package let location: DocumentLocation
+  /// Bytes of the document as it was read.
+  package let range: Range<Int>
+  /// A document that has it too: the first, or another one where none is kept.
+  package let first: DocumentLocation
+}
+
+/// Where each document of a compared text begins, for reports: 16 bytes a document on disk.
+struct PlaceTable {
+  private let file: MappedFile
+
+  init(_ path: String) throws { file = try MappedFile(path, access: .random) }
+
+  /// The records of a batch whose documents end at `ends`.
+  static func records(of batch: DocumentBatch, ends: [Int], base: Int) -> [UInt8] {
+    var records: [UInt8] = []
+    records.reserveCapacity(16 * batch.count)
+    var start = base
+    for (index, end) in ends.enumerated() {
+      let place = DocumentLocation(source: batch.source.index, line: batch.lines[index])
+      withUnsafeBytes(of: (UInt64(start).littleEndian, place.packed.littleEndian)) {
+        records.append(contentsOf: $0)
+      }
+      start = base + end
+    }
+    return records
+  }
+
+  /// The document that holds a position of the compared text.
+  func document(at position: Int) -> DocumentLocation {
+    func word(_ number: Int) -> UInt64 {
+      UInt64(littleEndian: file.bytes.loadUnaligned(fromByteOffset: 8 * number, as: UInt64.self))
+    }
+    var (low, high) = (0, file.bytes.count / 16)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if word(2 * middle) <= UInt64(position) { low = middle } else { high = middle }
+    }
+    return DocumentLocation(packed: word(2 * low + 1))
+  }
+}
+
+/// What ``RepeatedSpans`` found, to be taken from the same documents in the same order.
+package final class SpanCuts {
+  private let file: MappedFile
+  private let places: PlaceTable
+  /// Of the blocks that the cuts were found in, and of those taken so far.
+  private let expectedDigest: UInt64
+  private var digest: UInt64 = 0
+  private let options: SpanOptions
+  private var nextCut = 0
+  /// Where the next document starts in the compared text.
+  private var position = 0
+
+  init(_ path: String, places: PlaceTable, digest: UInt64, options: SpanOptions) throws {
+    file = try MappedFile(path)
+    self.places = places
+    expectedDigest = digest
+    self.options = options
+  }
+
+  /// Spans found in the whole corpus.
+  package var count: Int { file.bytes.count / SpanCut.byteCount }
+
+  /// Takes the next batch of the corpus: cuts its spans and drops documents of which nothing but white space is left,
+  /// whose numbers in the batch are returned.
+  ///
+  /// `lengths` are those of ``SpanText/length(of:unit:)``.
+  package func apply(to batch: inout DocumentBatch, lengths: [Int], blockDigest: UInt64) -> (
+    removals: [SpanRemoval], emptied: [Int]
+  ) {
+    digest = SignatureSet.chain(digest, blockDigest)
+    var removals: [SpanRemoval] = []
+    var isBlank = [Bool](repeating: false, count: batch.count)
+    for index in 0..<batch.count {
+      let end = position + lengths[index]
+      var cuts: [SpanCut] = []
+      while nextCut < count, case let cut = SpanCut(file.bytes, at: nextCut), cut.start < end {
+        cuts.append(cut)
+        nextCut += 1
+      }
+      let range = batch.ranges[index]
+      let (kept, gone) = batch.bytes.withUnsafeBytes { bytes in
+        let text = UnsafeRawBufferPointer(rebasing: bytes[range])
+        let gone = cuts.isEmpty ? [] : self.ranges(of: cuts, in: text, at: position)
+        var kept: [UInt8] = []
+        if !gone.isEmpty {
+          var from = 0
+          for range in gone {
+            kept += text[from..<range.lowerBound]
+            from = range.upperBound
+          }
+          kept += text[from...]
+        }
+        isBlank[index] =
+          gone.isEmpty ? Bytes.isBlank(text[...]) : kept.withUnsafeBytes { Bytes.isBlank($0[...]) }
+        return (kept, gone)
+      }
+      if !gone.isEmpty {
+        let location = DocumentLocation(source: batch.source.index, line: batch.lines[index])
+        for (range, cut) in zip(gone, cuts) where !range.isEmpty {
+          removals.append(
+            SpanRemoval(
+              oldIndex: index, location: location, range: range, first: places.document(at: cut.first)))
+        }
+        if removals.last?.location == location { batch.replaceText(at: index, by: kept) }
+      }
+      position = end
+    }
+    let emptied = isBlank.indices.filter { isBlank[$0] }
+    if !emptied.isEmpty { batch.keep { !isBlank[$0] } }
+    return (removals, emptied)
+  }
+
+  /// Throws unless the input was the same as before.
+  package func finish() throws {
+    guard digest == expectedDigest else {
+      throw Failure(
+        .badInput, "the input has changed while it was read",
+        remedy: "Remove the work directory and run again")
+    }
+  }
+
+  /// The cuts as ranges of the text of the document that starts at `base` of the compared text.
+  ///
+  /// In bytes, cut ends that fall inside a character move inward, so that the whole character stays. In words the white
+  /// space after the last word goes with it, or that before the first where nothing follows.
+  private func ranges(of cuts: [SpanCut], in text: UnsafeRawBufferPointer, at base: Int) -> [Range<Int>] {
+    switch options.unit {
+    case .byte:
+      return cuts.map { cut in
+        var (start, end) = (cut.start - base, cut.end - base)
+        while start < end && text[start] & 0xc0 == 0x80 { start += 1 }
+        while end > start && end < text.count && text[end] & 0xc0 == 0x80 { end -= 1 }
+        return start..<end
+      }
+    case .word:
+      var ranges: [Range<Int>] = []
+      var word = base
+      // The first position of the open cut, and where the last word seen ended.
+      var start: Int?
+      var lastEnd = 0
+      var lastKeptEnd = 0
+      SpanText.forEachWord(of: text) { range in
+        if let from = start, word >= cuts[ranges.count].end {
+          ranges.append(from..<range.lowerBound)
+          start = nil
+        }
+        if start == nil, ranges.count < cuts.count, word >= cuts[ranges.count].start {
+          start = range.lowerBound
+          lastKeptEnd = lastEnd
+        }
+        lastEnd = range.upperBound
+        word += range.count + 1
+      }
+      if start != nil { ranges.append(lastKeptEnd..<text.count) }
+      return ranges
+    }
+  }
+}

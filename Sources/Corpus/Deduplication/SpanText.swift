@@ -1,0 +1,170 @@
+import Foundation
+import Support
+
+/// What the length of a repeated span is counted in.
+package enum SpanUnit: String, Sendable, CaseIterable {
+  case byte
+  /// A maximal run of bytes other than ASCII white space, as in all word counts; white space itself is not compared.
+  /// A run of more than ``SpanText/longestWord`` bytes counts as several words.
+  case word
+}
+
+package struct SpanOptions: Sendable, Equatable {
+  package var unit: SpanUnit
+  /// Units in the shortest span that is cut.
+  package var length: Int
+  /// Whether the first of equal spans stays, or none.
+  package var keepsFirst: Bool
+  /// Seed of the hashes; the result does not depend on it.
+  package var seed: UInt64
+
+  package init(unit: SpanUnit = .word, length: Int = 50, keepsFirst: Bool = true, seed: UInt64 = 1) {
+    self.unit = unit
+    self.length = length
+    self.keepsFirst = keepsFirst
+    self.seed = seed
+  }
+}
+
+/// Documents in the form in which spans are compared, one after another, each ended by 0xff, which no UTF-8 contains.
+///
+/// In bytes that is the text itself, in words the words with one space between them. Equal spans are equal bytes of it,
+/// between boundaries of units.
+package struct SpanText: Sendable {
+  package private(set) var bytes: [UInt8] = []
+  /// Where each document ends in ``bytes``, its 0xff included.
+  package private(set) var ends: [Int] = []
+  /// Anchors of all windows: records of ``anchorFormat`` with positions in ``bytes``.
+  package private(set) var anchors: [UInt64] = []
+
+  static let separator: UInt8 = 0xff
+  /// Bytes.
+  package static let longestWord = 4096
+  /// Hash of the k-mer, hash of the context, position, bytes of context on the left (upper half) and right.
+  static let anchorFormat = RecordFormat(words: 4)
+
+  package init(_ batch: DocumentBatch, _ options: SpanOptions) {
+    bytes.reserveCapacity(batch.textBytes + batch.count + 16)
+    // Of each word, where it starts; of each document, where its words start.
+    var starts: [Int] = []
+    var firstWords = [0]
+    batch.forEachDocument { _, text in
+      switch options.unit {
+      case .byte: bytes.append(contentsOf: text)
+      case .word:
+        let first = bytes.count
+        Self.forEachWord(of: text) { word in
+          if bytes.count > first { bytes.append(0x20) }
+          starts.append(bytes.count)
+          bytes.append(contentsOf: text[word])
+        }
+        firstWords.append(starts.count)
+      }
+      bytes.append(Self.separator)
+      ends.append(bytes.count)
+    }
+    let minimizers = Minimizers(length: options.length)
+    anchors = bytes.withUnsafeBytes { bytes in
+      switch options.unit {
+      case .byte: Self.byteAnchors(bytes, ends, minimizers, seed: options.seed)
+      case .word: Self.wordAnchors(bytes, ends, starts, firstWords, minimizers, seed: options.seed)
+      }
+    }
+  }
+
+  private static func byteAnchors(
+    _ bytes: UnsafeRawBufferPointer, _ ends: [Int], _ minimizers: Minimizers, seed: UInt64
+  ) -> [UInt64] {
+    var anchors: [UInt64] = []
+    var start = 0
+    for end in ends {
+      let text = UnsafeRawBufferPointer(rebasing: bytes[start..<(end - 1)])
+      minimizers.forEachAnchor(
+        count: text.count, unit: { UInt64(text.load(fromByteOffset: $0, as: UInt8.self)) }
+      ) { position, hash in
+        let from = max(0, position - minimizers.w + 1)
+        let to = min(text.count, position + minimizers.length)
+        append(
+          hash, from: start + from, at: start + position, to: start + to, of: bytes, seed: seed, to: &anchors)
+      }
+      start = end
+    }
+    return anchors
+  }
+
+  private static func wordAnchors(
+    _ bytes: UnsafeRawBufferPointer, _ ends: [Int], _ starts: [Int], _ firstWords: [Int],
+    _ minimizers: Minimizers, seed: UInt64
+  ) -> [UInt64] {
+    var anchors: [UInt64] = []
+    var hashes: [UInt64] = []
+    for (document, end) in ends.enumerated() {
+      starts.withUnsafeBufferPointer { allStarts in
+        let starts = UnsafeBufferPointer(rebasing: allStarts[firstWords[document]..<firstWords[document + 1]])
+        let count = starts.count
+        guard count >= minimizers.length else { return }
+        // One byte lies between a word and the next, or the end.
+        func endOfWord(_ word: Int) -> Int { (word + 1 < count ? starts[word + 1] : end) - 1 }
+        hashes.removeAll(keepingCapacity: true)
+        for word in 0..<count {
+          hashes.append(
+            Hashing.xxh3(UnsafeRawBufferPointer(rebasing: bytes[starts[word]..<endOfWord(word)]), seed: seed))
+        }
+        hashes.withUnsafeBufferPointer { hashes in
+          minimizers.forEachAnchor(count: count, unit: { hashes[$0] }) { position, hash in
+            let from = max(0, position - minimizers.w + 1)
+            let to = min(count, position + minimizers.length)
+            append(
+              hash, from: starts[from], at: starts[position], to: endOfWord(to - 1), of: bytes, seed: seed,
+              to: &anchors)
+          }
+        }
+      }
+    }
+    return anchors
+  }
+
+  @inline(__always)
+  private static func append(
+    _ hash: UInt64, from: Int, at position: Int, to: Int, of bytes: UnsafeRawBufferPointer, seed: UInt64,
+    to anchors: inout [UInt64]
+  ) {
+    let extent = UInt64(position - from) << 32 | UInt64(to - position)
+    let context = Hashing.xxh3(UnsafeRawBufferPointer(rebasing: bytes[from..<to]), seed: seed &+ extent)
+    // The smallest of many hashes are small: mixed once more they spread over all values.
+    anchors.append(RandomGenerator.mix(hash))
+    anchors.append(context)
+    anchors.append(UInt64(position))
+    anchors.append(extent)
+  }
+
+  /// Bytes that a document takes in ``bytes``.
+  package static func length(of text: UnsafeRawBufferPointer, unit: SpanUnit) -> Int {
+    guard unit == .word else { return text.count + 1 }
+    var length = 0
+    forEachWord(of: text) { length += $0.count + 1 }
+    return max(length, 1)
+  }
+
+  /// The words of a text, as ranges of it.
+  @inline(__always)
+  package static func forEachWord(of text: UnsafeRawBufferPointer, _ body: (Range<Int>) -> Void) {
+    guard let base = text.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+    @inline(__always) func isWhite(_ byte: UInt8) -> Bool { byte == 0x20 || byte &- 9 < 5 }
+    var position = 0
+    let count = text.count
+    while true {
+      while position < count && isWhite(base[position]) { position &+= 1 }
+      if position == count { return }
+      var start = position
+      while position < count && !isWhite(base[position]) { position &+= 1 }
+      while position - start > longestWord {
+        var end = start + longestWord
+        while end > start + 1 && base[end] & 0xc0 == 0x80 { end -= 1 }
+        body(start..<end)
+        start = end
+      }
+      body(start..<position)
+    }
+  }
+}

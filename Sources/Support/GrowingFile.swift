@@ -1,0 +1,58 @@
+import Foundation
+
+/// A file that is appended to and, after its writer was killed, goes on from a length known to be good.
+///
+/// Unlike an ``OutputFile`` it stands under its name from the start: whoever reads it notes elsewhere, after
+/// ``sync()``, how much of it counts.
+package final class GrowingFile {
+  package let path: String
+  /// Bytes appended, those of earlier runs included.
+  package private(set) var length: Int
+  private let descriptor: Int32
+  private var buffer: [UInt8] = []
+
+  private static let bufferBytes = 1 << 18
+
+  /// Cuts the file to `length` bytes, which must be there.
+  package init(_ path: String, length: Int = 0) throws {
+    self.path = path
+    self.length = length
+    descriptor = try SystemCall.open(path, O_RDWR | O_CREAT)
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, Int(status.st_size) >= length else {
+      close(descriptor)
+      throw Failure(
+        .badInput, "is shorter than noted", file: path, remedy: "Remove the work directory and run again")
+    }
+    guard ftruncate(descriptor, off_t(length)) == 0, lseek(descriptor, off_t(length), SEEK_SET) >= 0 else {
+      close(descriptor)
+      throw SystemCall.failure("cut", path)
+    }
+  }
+
+  deinit { close(descriptor) }
+
+  package func append(_ bytes: UnsafeRawBufferPointer) throws {
+    length += bytes.count
+    if buffer.count + bytes.count > Self.bufferBytes { try flush() }
+    if bytes.count >= Self.bufferBytes {
+      try SystemCall.write(descriptor, bytes, path: path)
+    } else {
+      buffer.append(contentsOf: bytes)
+    }
+  }
+
+  package func append(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try append($0) } }
+
+  /// Makes everything appended visible to other openers.
+  package func flush() throws {
+    try buffer.withUnsafeBytes { try SystemCall.write(descriptor, $0, path: path) }
+    buffer.removeAll(keepingCapacity: true)
+  }
+
+  /// Makes everything appended durable.
+  package func sync() throws {
+    try flush()
+    try SystemCall.sync(descriptor, path: path)
+  }
+}

@@ -1,0 +1,81 @@
+import ArgumentParser
+import Corpus
+
+/// Options of the methods that take parts out of documents.
+struct PartFlags: ParsableArguments {
+  enum Unit: String, ExpressibleByArgument, CaseIterable { case line, paragraph, word, byte }
+
+  @Option(
+    help: """
+      paragraph: what is compared and removed: line (default) or paragraph (lines between blank lines). substring: what \
+      --min-length counts: word (default) or byte.
+      """)
+  var unit: Unit?
+
+  @Option(
+    help: ArgumentHelp(
+      "paragraph: drop documents that have lost something and hold fewer words.", valueName: "n"))
+  var minWords = 1
+
+  @Option(
+    help: ArgumentHelp(
+      "paragraph: drop documents that have lost something and hold fewer characters.", valueName: "n")
+  )
+  var minCharacters = 1
+
+  @Option(
+    help: ArgumentHelp(
+      "substring: the shortest span that is cut (default: 50 words or 100 bytes).", valueName: "n"))
+  var minLength: Int?
+
+  @Flag(help: "substring: cut the first occurrence, too.")
+  var everyCopy = false
+
+  func validate() throws {
+    if let minLength, !(1...1_000_000).contains(minLength) {
+      throw ValidationError("--min-length must be between 1 and 1000000, not \(minLength)")
+    }
+  }
+
+  /// What `--unit` can be.
+  func units(of method: Dedup.Method) -> [Unit] {
+    switch method {
+    case .paragraph: [.line, .paragraph]
+    case .substring: [.word, .byte]
+    case .exact, .minhash, .none: []
+    }
+  }
+
+  func spans(seed: UInt64) -> SpanOptions {
+    let unit: SpanUnit = unit == .byte ? .byte : .word
+    return SpanOptions(
+      unit: unit, length: minLength ?? (unit == .word ? 50 : 100), keepsFirst: !everyCopy, seed: seed)
+  }
+}
+
+/// Options of the decontamination.
+struct EvaluationFlags: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Drop documents that share words with this evaluation set, a file or directory; may be given again.",
+      valueName: "file"))
+  var against: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "The only field of JSON evaluation sets that counts (default: every string).", valueName: "name"))
+  var againstField: String?
+
+  @Flag(
+    help: "Note down what --against finds as a field \"contamination\" rather than dropping the document.")
+  var mark = false
+
+  func validate() throws {
+    if against.contains("-") {
+      throw ValidationError("--against needs files: standard input is for the corpus")
+    }
+    if against.isEmpty && (mark || againstField != nil) {
+      throw ValidationError("--mark and --against-field go with --against")
+    }
+  }
+}
