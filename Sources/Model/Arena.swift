@@ -53,6 +53,13 @@ package struct ArenaPlan {
     Vector(take(T.self, count), count: count)
   }
 
+  /// Bytes that `layout` takes.
+  package static func measure<Layout>(_ layout: (inout ArenaPlan) -> Layout) -> Int {
+    var plan = ArenaPlan()
+    _ = layout(&plan)
+    return plan.bytes
+  }
+
   /// Builds `layout` over one new arena, which the caller keeps.
   package static func build<Layout>(_ layout: (inout ArenaPlan) -> Layout) throws(Failure) -> (Layout, Arena)
   {

@@ -49,6 +49,33 @@ package final class Transformer<Device: Operations> {
     let branch, space: Matrix<Scalar>
     let gradient: Twin<Scalar>?
     let workspace: Block<Device>.Workspace?
+
+    /// - Parameter microBatches: of one step at most; nil without training.
+    init(
+      _ configuration: ModelConfiguration, _ store: ParameterStore<Scalar>, rows: Int, isHalf: Bool,
+      microBatches: Int?, _ plan: inout ArenaPlan
+    ) {
+      let d = configuration.dim, isTraining = microBatches != nil, isPre = configuration.norm == .pre
+      tokens = plan.take(Int32.self, rows)
+      embedding = Embedding(configuration, in: store, rows: rows, isHalf: isHalf, &plan)
+      blocks = Transformer.blocks(
+        configuration, store, rows: rows, microBatches: microBatches, isHalf: isHalf, &plan)
+      finalNorm = isPre ? LayerNorm("output.norm", in: store, rows: rows, &plan) : nil
+      final = isPre ? plan.operand(rows, d, isHalf: isHalf) : nil
+      head = OutputHead(embedding, in: store, rows: rows, training: isTraining, isHalf: isHalf, &plan)
+      branch = plan.matrix(rows, d)
+      space = plan.matrix(rows, 4 * d)
+      gradient = isTraining ? plan.twin(rows, d, isHalf: isHalf) : nil
+      workspace =
+        isTraining
+        ? Block.Workspace(
+          wide: plan.twin(space, isHalf: isHalf), branch: plan.twin(rows, d, isHalf: isHalf),
+          input: plan.matrix(rows, d),
+          memory: configuration.memory.map {
+            ProductKeyMemory.Workspace($0.shape, rows: rows, isHalf: isHalf, &plan)
+          })
+        : nil
+    }
   }
 
   /// - Parameters:
@@ -68,28 +95,9 @@ package final class Transformer<Device: Operations> {
     let isHalf = device.operandsAreHalf
     let store = try ParameterStore<Scalar>(configuration, training: training, isHalf: isHalf)
     self.store = store
-    (layout, arena) = try ArenaPlan.build { plan in
-      let d = configuration.dim
-      let embedding = Embedding<Device>(configuration, in: store, rows: rows, isHalf: isHalf, &plan)
-      let blocks = Self.blocks(
-        configuration, store, rows: rows, microBatches: training ? microBatches : nil, isHalf: isHalf, &plan)
-      let isPre = configuration.norm == .pre
-      let norm = isPre ? LayerNorm<Device>("output.norm", in: store, rows: rows, &plan) : nil
-      let head = OutputHead(
-        embedding, in: store, rows: rows, training: training, isHalf: isHalf, &plan)
-      let space: Matrix<Scalar> = plan.matrix(rows, 4 * d)
-      return Layout(
-        tokens: plan.take(Int32.self, rows), embedding: embedding, blocks: blocks, finalNorm: norm,
-        final: isPre ? plan.operand(rows, d, isHalf: isHalf) : nil, head: head, branch: plan.matrix(rows, d),
-        space: space, gradient: training ? plan.twin(rows, d, isHalf: isHalf) : nil,
-        workspace: training
-          ? Block.Workspace(
-            wide: plan.twin(space, isHalf: isHalf), branch: plan.twin(rows, d, isHalf: isHalf),
-            input: plan.matrix(rows, d),
-            memory: configuration.memory.map {
-              ProductKeyMemory.Workspace($0.shape, rows: rows, isHalf: isHalf, &plan)
-            })
-          : nil)
+    (layout, arena) = try ArenaPlan.build {
+      Layout(
+        configuration, store, rows: rows, isHalf: isHalf, microBatches: training ? microBatches : nil, &$0)
     }
     for (description, parameter) in zip(
       configuration.parameterDescriptions + configuration.bufferDescriptions, parameters + buffers)
@@ -106,6 +114,21 @@ package final class Transformer<Device: Operations> {
     guard device.operandsAreHalf else { return }
     for parameter in parameters {
       if let operand = parameter.operand { device.round(parameter.matrix, into: operand) }
+    }
+  }
+
+  /// Bytes of activations and scratch, gradient rows of value tables included, of a model like this, without making one.
+  package static func activationBytes(
+    _ configuration: ModelConfiguration, batch: (sequences: Int, length: Int), microBatches: Int?,
+    isHalf: Bool
+  ) throws(Failure) -> Int {
+    // Never touched, so it takes no memory.
+    let store = try ParameterStore<Scalar>(configuration, training: microBatches != nil, isHalf: isHalf)
+    return ArenaPlan.measure {
+      Layout(
+        configuration, store, rows: batch.sequences * batch.length, isHalf: isHalf,
+        microBatches: microBatches,
+        &$0)
     }
   }
 

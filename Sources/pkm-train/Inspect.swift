@@ -7,18 +7,66 @@ import Training
 
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show what a checkpoint holds.",
+    abstract: "Show what a checkpoint holds, or what training a recipe takes of memory.",
     discussion: """
-      EXAMPLE
+      EXAMPLES
         pkm-train inspect --checkpoint runs/quickstart/model
+        pkm-train inspect --checkpoint runs/quickstart/model --memory
+        pkm-train inspect --config pipelines/bench-l.yaml --memory --set train.precision=bf16 --set train.micro_batch=1
       """)
 
   @Option(
     help: ArgumentHelp("Run directory (its newest checkpoint) or checkpoint directory.", valueName: "dir"))
-  var checkpoint: String
+  var checkpoint: String?
+
+  @Flag(help: "Show what each part of training takes of memory, instead of the tensors.")
+  var memory = false
+
+  @Option(help: ArgumentHelp("With --memory: a recipe instead of a checkpoint.", valueName: "file"))
+  var config: String?
+
+  @Option(
+    name: .customLong("set"), parsing: .singleValue,
+    help: ArgumentHelp("Override one key of the recipe; may be repeated.", valueName: "key.path=value"))
+  var settings: [String] = []
+
+  @Option(help: ArgumentHelp("Size of the vocabulary of a recipe.", valueName: "n"))
+  var vocabulary = 16000
+
+  func validate() throws {
+    if (checkpoint == nil) == (config == nil) {
+      throw ValidationError("Name either a --checkpoint or, with --memory, a --config")
+    }
+    if config != nil && !memory {
+      throw ValidationError("--config needs --memory: a recipe has no tensors yet")
+    }
+    if checkpoint != nil && !settings.isEmpty { throw ValidationError("--set needs --config") }
+  }
 
   func run() throws {
-    let checkpoint = try Checkpoint(checkpoint)
+    if let checkpoint {
+      let checkpoint = try Checkpoint(checkpoint)
+      if memory { try printMemory(checkpoint.recipe) } else { try printTensors(checkpoint) }
+    } else {
+      var recipe = try RecipeFile.load(config, settings: settings)
+      recipe.model.vocabularySize = vocabulary
+      try printMemory(recipe)
+    }
+  }
+
+  private func printMemory(_ recipe: TrainingRecipe) throws {
+    let footprint = try Footprint(recipe)
+    func line(_ name: String, _ bytes: Int) -> String {
+      name + String(repeating: " ", count: max(1, 44 - name.count))
+        + String(format: "%10.1f MB", Double(bytes) / 1e6)
+    }
+    for part in footprint.parts {
+      print(line(part.name, part.bytes) + (part.growsWithReads ? "  at most, as slots are read" : ""))
+    }
+    print(line("all", footprint.bytes))
+  }
+
+  private func printTensors(_ checkpoint: Checkpoint) throws {
     let model = try checkpoint.makeModel(threads: 1, maximumSequences: 1)
     print("\(checkpoint.directory): step \(checkpoint.state.step), \(checkpoint.state.tokens) tokens seen")
     var dense = 0

@@ -136,6 +136,28 @@ import Testing
     #expect(try train("run", "--resume").status == 64)
   }
 
+  @Test func inspectAddsUpTheMemory() throws {
+    try scratch.write("recipe.yaml", recipe)
+    func total(_ settings: String...) throws -> Double {
+      let result = try Tool.train.run(
+        ["inspect", "--memory", "--config", "recipe.yaml", "--vocabulary", "5000"]
+          + settings.flatMap { ["--set", $0] }, in: scratch.url)
+      #expect(result.status == 0, "\(result.errors)")
+      let numbers = result.text.split(separator: "\n").map { line in
+        line.split(separator: " ").compactMap { Double($0) }.last ?? -1
+      }
+      #expect(abs(numbers.dropLast().reduce(0, +) - numbers.last!) < 0.1 * Double(numbers.count))
+      return numbers.last!
+    }
+    let whole = try total()
+    #expect(try total("train.micro_batch=1") < whole)
+    #expect(try total("model.memory.subkeys=64") > whole)
+    // Rounded copies of what products multiply: 5000 tokens of 32 and all the weights.
+    #expect(try total("train.precision=bf16") != whole)
+    #expect(try Tool.train("inspect", "--memory", in: scratch.url).status == 64)
+    #expect(try Tool.train("inspect", "--config", "recipe.yaml", in: scratch.url).status == 64)
+  }
+
   @Test func benchAccountsForTheStep() throws {
     try scratch.write("recipe.yaml", recipe)
     for precision in ["fp32", "bf16"] {

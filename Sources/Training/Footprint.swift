@@ -1,0 +1,55 @@
+import Model
+import Support
+
+/// What a training run takes of memory, part by part, without making the model.
+///
+/// Measured runs take this and some tens of megabytes for the program, its libraries and the data at hand.
+package struct Footprint {
+  package struct Part: Sendable {
+    package let name: String
+    package let bytes: Int
+    /// Whether pages are only taken as slots of a memory are read.
+    package var growsWithReads = false
+  }
+
+  package let parts: [Part]
+  package var bytes: Int { parts.reduce(0) { $0 + $1.bytes } }
+
+  /// The configuration's vocabulary size has to be set.
+  package init(_ recipe: TrainingRecipe) throws {
+    try recipe.model.validate()
+    try recipe.train.validate()
+    let described = recipe.model.parameterDescriptions
+    func count(_ isIncluded: (TensorDescription) -> Bool) -> Int {
+      described.reduce(0) { $0 + (isIncluded($1) ? $1.count : 0) }
+    }
+    let train = recipe.train, isHalf = train.precision == .bf16,
+      microBatches = train.batch / train.sequencesAtOnce
+    let dense = 4 * count { $0.memoryIndex == nil }, values = 4 * count { $0.memoryIndex != nil }
+    let tokens = train.sequencesAtOnce * recipe.model.context
+    var rows = 0
+    if let memory = recipe.model.memory {
+      let reads = tokens * memory.shape.reads
+      rows =
+        memory.layers.count
+        * ArenaPlan.measure {
+          ValueGradient<Float>(
+            slots: memory.shape.slots, dimension: recipe.model.dim, reads: reads,
+            rows: min(memory.shape.slots, reads * microBatches), in: &$0)
+        }
+    }
+    let activations = try LanguageModel.activationBytes(
+      recipe.model, batch: (train.sequencesAtOnce, recipe.model.context), microBatches: microBatches,
+      isHalf: isHalf)
+    parts = [
+      Part(name: "parameters, dense", bytes: dense),
+      Part(name: "parameters, values of memories", bytes: values),
+      Part(name: "copies in bfloat16", bytes: isHalf ? 2 * count(\.isOperand) : 0),
+      Part(name: "gradients, dense", bytes: dense),
+      Part(name: "gradient rows of values", bytes: rows, growsWithReads: true),
+      Part(name: "moments of Adam, dense", bytes: 2 * dense),
+      Part(name: "moments of Adam, values", bytes: 2 * values, growsWithReads: true),
+      Part(name: "activations and scratch of \(tokens) tokens", bytes: activations - rows),
+    ].filter { $0.bytes > 0 }
+  }
+}
