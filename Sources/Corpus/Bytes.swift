@@ -29,23 +29,6 @@ enum Bytes {
   static func isBlank(_ bytes: Slice<UnsafeRawBufferPointer>) -> Bool {
     bytes.allSatisfy { $0 == 0x20 || ($0 >= 0x09 && $0 <= 0x0d) }
   }
-
-  /// Whether the last character has the Unicode property White_Space.
-  static func endsInWhiteSpace(_ bytes: Slice<UnsafeRawBufferPointer>) -> Bool {
-    guard let last = bytes.last else { return true }
-    if last < 0x80 { return last == 0x20 || (last >= 0x09 && last <= 0x0d) }
-    let two = bytes.suffix(2), three = bytes.suffix(3)
-    if two.elementsEqual([0xc2, 0x85]) || two.elementsEqual([0xc2, 0xa0]) { return true }
-    guard three.count == 3 else { return false }
-    let middle = three[three.startIndex + 1]
-    switch three.first! {
-    case 0xe1: return middle == 0x9a && last == 0x80
-    case 0xe2 where middle == 0x80: return last <= 0x8a || last == 0xa8 || last == 0xa9 || last == 0xaf
-    case 0xe2: return middle == 0x81 && last == 0x9f
-    case 0xe3: return middle == 0x80 && last == 0x80
-    default: return false
-    }
-  }
 }
 
 /// Making bytes valid UTF-8.

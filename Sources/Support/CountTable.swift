@@ -3,8 +3,10 @@ import Foundation
 /// Counts of distinct byte strings, by open addressing with linear probing.
 ///
 /// Keys of up to 15 bytes, nearly all words of a language, lie in the slots themselves: 16 bytes of key and length are
-/// compared at once and nothing is followed. Longer keys lie in one arena. The order of ``forEachKey(_:)`` depends on the
-/// order of insertion; who needs another sorts.
+/// compared at once and nothing is followed. Longer keys lie in one arena. A slot's place is the top bits of its hash,
+/// so that two tables of any size hold their keys in about the same order: growing and merging walk through memory
+/// instead of jumping about in it. The order of ``forEachKey(_:)`` depends on the order of insertion; who needs another
+/// sorts, or drains.
 package struct CountTable: ~Copyable, @unchecked Sendable {
   private struct ShortSlot {
     var key = ShortKey.free
@@ -19,6 +21,8 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
   }
 
   private var short: UnsafeMutableBufferPointer<ShortSlot>
+  /// What leaves the top bits of a hash that name a slot.
+  private var shift: UInt64
   private var shortUsed = 0
   private var long: UnsafeMutableBufferPointer<LongSlot>
   private var longUsed = 0
@@ -27,8 +31,8 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
   private var arenaUsed = 0
 
   package init() {
-    short = .allocate(capacity: 1 << 10)
-    short.initialize(repeating: ShortSlot())
+    short = Self.freeSlots(1 << 10)
+    shift = 64 - 10
     long = .allocate(capacity: 1 << 6)
     long.initialize(repeating: LongSlot())
     arena = .allocate(capacity: arenaCapacity)
@@ -43,29 +47,76 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
   /// Distinct keys.
   package var distinct: Int { shortUsed + longUsed }
 
+  /// Bytes that the table occupies.
+  package var bytes: Int {
+    short.count * MemoryLayout<ShortSlot>.stride + long.count * MemoryLayout<LongSlot>.stride + arenaCapacity
+  }
+
+  /// Whether not many more keys fit before it grows.
+  package var isNearlyFull: Bool {
+    shortUsed * 8 > short.count * 5 || longUsed * 3 > long.count || arenaUsed * 4 > arenaCapacity * 3
+  }
+
+  /// Part of a text: a key that is not empty.
+  package struct Span {
+    package let start, end: Int
+
+    package init(start: Int, end: Int) {
+      self.start = start
+      self.end = end
+    }
+  }
+
+  /// Adds an occurrence of each of some keys, parts of `text`.
+  ///
+  /// All slots are asked for before the first is needed, so that the waits for memory overlap.
+  package mutating func add(_ spans: UnsafeBufferPointer<Span>, of text: UnsafeBufferPointer<UInt8>) {
+    guard let base = text.baseAddress else { return }
+    withUnsafeTemporaryAllocation(of: ShortKey.self, capacity: spans.count) { keys in
+      var found = 0
+      var touched = 0
+      for span in spans {
+        let length = span.end &- span.start
+        if length > ShortKey.maximumLength {
+          addLong(UnsafeRawBufferPointer(start: base + span.start, count: length), count: 1)
+          continue
+        }
+        let key = ShortKey(base + span.start, length: length, readable: text.count &- span.start)
+        touched &+= short[Int(truncatingIfNeeded: UInt64(truncatingIfNeeded: key.hash) &>> shift)].count
+        keys[found] = key
+        found &+= 1
+      }
+      withExtendedLifetime(touched) {}
+      for index in 0..<found { add(keys[index], count: 1) }
+    }
+  }
+
   /// Adds `count` occurrences of the key at `start`, which is not empty.
   ///
   /// `readable` bytes from `start` on may be read: 16 or more make it faster.
   package mutating func add(_ start: UnsafePointer<UInt8>, length: Int, readable: Int, count: Int = 1) {
-    guard length <= ShortKey.maximumLength else {
+    if length <= ShortKey.maximumLength {
+      add(ShortKey(start, length: length, readable: readable), count: count)
+    } else {
       addLong(UnsafeRawBufferPointer(start: start, count: length), count: count)
-      return
     }
-    let key = ShortKey(start, length: length, readable: readable)
-    var index = key.hash & (short.count - 1)
+  }
+
+  @inline(__always)
+  private mutating func add(_ key: ShortKey, count: Int) {
+    let base = short.baseAddress!
+    let mask = short.count &- 1
+    var index = Int(truncatingIfNeeded: UInt64(truncatingIfNeeded: key.hash) &>> shift)
     while true {
-      let slot = short.baseAddress! + index
-      if slot.pointee.key == key {
-        slot.pointee.count &+= count
+      if base[index].key == key {
+        base[index].count &+= count
         return
       }
-      if slot.pointee.key.high == 0 {
-        slot.pointee = ShortSlot(key: key, count: count)
-        shortUsed += 1
-        if shortUsed * 2 > short.count { growShort() }
+      if base[index].key.high == 0 {
+        insert(key, count: count, at: index)
         return
       }
-      index = (index + 1) & (short.count - 1)
+      index = (index &+ 1) & mask
     }
   }
 
@@ -77,34 +128,94 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
   }
 
   package mutating func merge(_ other: borrowing CountTable) {
-    other.forEachKey { add($0.baseAddress!, length: $0.count, readable: $0.count, count: $1) }
+    for slot in other.short where slot.key != .free { add(slot.key, count: slot.count) }
+    for slot in other.long where slot.length != 0 {
+      addLong(UnsafeRawBufferPointer(start: other.arena + slot.offset, count: slot.length), count: slot.count)
+    }
   }
 
   /// Each key with its count.
   ///
   /// The bytes are valid during the call only.
-  package borrowing func forEachKey(_ body: (UnsafeBufferPointer<UInt8>, Int) -> Void) {
-    for slot in short where slot.key != .free { slot.key.withBytes { body($0, slot.count) } }
-    for slot in long where slot.length != 0 {
-      body(UnsafeBufferPointer(start: arena + slot.offset, count: slot.length), slot.count)
+  package borrowing func forEachKey(_ body: (UnsafeBufferPointer<UInt8>, Int) throws -> Void) rethrows {
+    for slot in short where slot.key != .free { try slot.key.withBytes { try body($0, slot.count) } }
+    for slot in long where slot.length != 0 { try body(bytes(of: slot), slot.count) }
+  }
+
+  /// Each key with its count in the order of the bytes; the table is empty afterwards and keeps its size.
+  package mutating func drainSorted(_ body: (UnsafeBufferPointer<UInt8>, Int) throws -> Void) rethrows {
+    defer { removeAll() }
+    var shorts = Self.gather(short) { $0.key != .free }
+    var longs = Self.gather(long) { $0.length != 0 }
+    shorts.sort { $0.key.precedes($1.key) }
+    longs.sort { bytes(of: $0).precedes(bytes(of: $1)) }
+    var next = 0
+    for slot in longs {
+      let key = bytes(of: slot)
+      while next < shorts.count, shorts[next].key.withBytes({ $0.precedes(key) }) {
+        try shorts[next].key.withBytes { try body($0, shorts[next].count) }
+        next += 1
+      }
+      try body(key, slot.count)
     }
+    for slot in shorts[next...] { try slot.key.withBytes { try body($0, slot.count) } }
+  }
+
+  private func bytes(of slot: LongSlot) -> UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(start: arena + slot.offset, count: slot.length)
+  }
+
+  /// The used slots, moved to the front.
+  private static func gather<Slot>(_ slots: UnsafeMutableBufferPointer<Slot>, _ isUsed: (Slot) -> Bool)
+    -> UnsafeMutableBufferPointer<Slot>
+  {
+    var kept = 0
+    for index in slots.indices where isUsed(slots[index]) {
+      slots[kept] = slots[index]
+      kept += 1
+    }
+    return UnsafeMutableBufferPointer(rebasing: slots[..<kept])
+  }
+
+  private mutating func removeAll() {
+    short.update(repeating: ShortSlot())
+    long.update(repeating: LongSlot())
+    (shortUsed, longUsed, arenaUsed) = (0, 0, 0)
+  }
+
+  private static func freeSlots(_ capacity: Int) -> UnsafeMutableBufferPointer<ShortSlot> {
+    // Zero bytes are a free slot, and the system hands out zeroed pages.
+    let slots = calloc(capacity, MemoryLayout<ShortSlot>.stride)!
+    return UnsafeMutableBufferPointer(
+      start: slots.bindMemory(to: ShortSlot.self, capacity: capacity), count: capacity)
+  }
+
+  /// Puts a new key into the free slot `index`.
+  @inline(never) private mutating func insert(_ key: ShortKey, count: Int, at index: Int) {
+    short[index] = ShortSlot(key: key, count: count)
+    shortUsed += 1
+    // Keys that come in the order of their hashes crowd one part of the table long before it is full.
+    let home = Int(truncatingIfNeeded: UInt64(truncatingIfNeeded: key.hash) &>> shift)
+    let isCrowded = (index - home) & (short.count - 1) > 128 && shortUsed * 4 > short.count
+    if shortUsed * 4 > short.count * 3 || isCrowded { growShort() }
   }
 
   private mutating func growShort() {
-    let larger = UnsafeMutableBufferPointer<ShortSlot>.allocate(capacity: short.count * 2)
-    larger.initialize(repeating: ShortSlot())
-    for slot in short where slot.key != .free {
-      var index = slot.key.hash & (larger.count - 1)
-      while larger[index].key != .free { index = (index + 1) & (larger.count - 1) }
-      larger[index] = slot
+    let old = short
+    short = Self.freeSlots(old.count * 2)
+    shift -= 1
+    let (slots, mask, shift) = (short.baseAddress!, short.count - 1, shift)
+    for slot in old where slot.key != .free {
+      var index = Int(truncatingIfNeeded: UInt64(truncatingIfNeeded: slot.key.hash) &>> shift)
+      while slots[index].key != .free { index = (index + 1) & mask }
+      slots[index] = slot
     }
-    short.deallocate()
-    short = larger
+    old.deallocate()
   }
 
-  private mutating func addLong(_ key: UnsafeRawBufferPointer, count: Int) {
+  @inline(never) private mutating func addLong(_ key: UnsafeRawBufferPointer, count: Int) {
     let hash = Hashing.xxh3(key)
-    var index = Int(truncatingIfNeeded: hash) & (long.count - 1)
+    var index = longIndex(hash)
     while long[index].length != 0 {
       let slot = long[index]
       if slot.hash == hash && slot.length == key.count
@@ -129,15 +240,28 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
     if longUsed * 2 > long.count { growLong() }
   }
 
+  private func longIndex(_ hash: UInt64) -> Int {
+    Int(truncatingIfNeeded: hash &>> UInt64(truncatingIfNeeded: long.count.leadingZeroBitCount + 1))
+  }
+
   private mutating func growLong() {
-    let larger = UnsafeMutableBufferPointer<LongSlot>.allocate(capacity: long.count * 2)
-    larger.initialize(repeating: LongSlot())
-    for slot in long where slot.length != 0 {
-      var index = Int(truncatingIfNeeded: slot.hash) & (larger.count - 1)
-      while larger[index].length != 0 { index = (index + 1) & (larger.count - 1) }
-      larger[index] = slot
+    let old = long
+    long = .allocate(capacity: old.count * 2)
+    long.initialize(repeating: LongSlot())
+    for slot in old where slot.length != 0 {
+      var index = longIndex(slot.hash)
+      while long[index].length != 0 { index = (index + 1) & (long.count - 1) }
+      long[index] = slot
     }
-    long.deallocate()
-    long = larger
+    old.deallocate()
+  }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+  /// Whether these bytes come before others, shorter ones before their continuations.
+  package func precedes(_ other: UnsafeBufferPointer<UInt8>) -> Bool {
+    let order =
+      isEmpty || other.isEmpty ? 0 : memcmp(baseAddress!, other.baseAddress!, Swift.min(count, other.count))
+    return order != 0 ? order < 0 : count < other.count
   }
 }

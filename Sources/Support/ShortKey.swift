@@ -18,7 +18,7 @@ package struct ShortKey: Equatable, Sendable {
     self.high = high
   }
 
-  /// The key at `start`.
+  /// The key of 1 to 15 bytes at `start`.
   ///
   /// `readable` bytes from there on may be read: 16 or more make it faster.
   @inlinable @inline(__always)
@@ -26,14 +26,13 @@ package struct ShortKey: Equatable, Sendable {
     low = 0
     high = 0
     if readable >= 16 {
+      // Without branches on the length, which would be guessed wrong too often.
       let raw = UnsafeRawPointer(start)
-      low = UInt64(littleEndian: raw.loadUnaligned(as: UInt64.self))
-      if length < 8 {
-        low &= (1 << UInt64(truncatingIfNeeded: length &* 8)) &- 1
-      } else {
-        high = UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
-        high &= (1 << UInt64(truncatingIfNeeded: (length &- 8) &* 8)) &- 1
-      }
+      let inLow = UInt64(truncatingIfNeeded: min(length, 8)) &* 8
+      low = UInt64(littleEndian: raw.loadUnaligned(as: UInt64.self)) & (UInt64.max &>> (64 &- inLow))
+      let inHigh = UInt64(truncatingIfNeeded: max(length, 8) &- 8) &* 8
+      high = UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+      high &= (1 &<< inHigh) &- 1
     } else {
       for index in 0..<length {
         if index < 8 {
@@ -51,6 +50,12 @@ package struct ShortKey: Equatable, Sendable {
   @inlinable @inline(__always) package var hash: Int {
     let product = (low ^ 0x9e37_79b9_7f4a_7c15).multipliedFullWidth(by: high ^ 0xd6e8_feb8_6659_fd93)
     return Int(truncatingIfNeeded: product.high ^ product.low)
+  }
+
+  /// Whether the bytes come before those of another key, shorter ones before their continuations.
+  package func precedes(_ other: ShortKey) -> Bool {
+    // The length is the last byte of all, and padding is less than any byte.
+    low != other.low ? low.byteSwapped < other.low.byteSwapped : high.byteSwapped < other.high.byteSwapped
   }
 
   /// Calls `body` with the bytes.

@@ -29,7 +29,10 @@ package struct LearnedMerges: Sendable {
 /// the work of all merges together is at most proportional to the length of the words. A position stays on a list after
 /// its pair is gone and is passed over when the list is used. That needs no upkeep, because a pair of neighbors can
 /// only come about in the merge that makes the newer of the two, so its list is written once and its count only falls.
-/// For the same reason pairs that are born below the least count are forgotten at once.
+///
+/// For the same reason a pair can be left out of sight for as long as more frequent ones are merged: what is born below
+/// the ``threshold`` is forgotten, and only when no pair above it is left are all pairs counted anew, with a lower
+/// threshold. Most pairs are rare and never come up, so table and heap stay small.
 ///
 /// Counts are exact in 64 bits. Equal counts are decided by ``TieBreak`` alone, so the order of the words, and with it
 /// the number of threads that counted them, does not matter.
@@ -42,183 +45,364 @@ package struct BPETrainer: ~Copyable {
     case largestStrings
   }
 
-  static let separator = UInt32.max
-  /// Left where a symbol began that is now inside another.
-  static let interior = UInt32.max - 1
+  /// What is merged, and when to stop.
+  package struct Options: Sendable {
+    package var tieBreak: TieBreak
+    /// Merges to learn.
+    package var limit: Int
+    /// The least count of a pair that is merged, at least 1.
+    package var minimumCount: Int
+    /// The most bytes of a symbol that is made, in word mode characters.
+    package var maximumSize: Int
+    /// No symbol becomes equal to one of these texts.
+    package var reserved: [[UInt8]]
 
+    package init(
+      tieBreak: TieBreak, limit: Int, minimumCount: Int = 1, maximumSize: Int = .max, reserved: [[UInt8]] = []
+    ) {
+      self.tieBreak = tieBreak
+      self.limit = limit
+      self.minimumCount = max(1, minimumCount)
+      self.maximumSize = maximumSize
+      self.reserved = reserved
+    }
+  }
+
+  private let words: SymbolizedWords
+  private let options: Options
   private let texts: SymbolTexts
-  private let minimumCount: Int
-  private var symbols: UnsafeMutableBufferPointer<UInt32>
-  private let weights: PositionWeights
+  /// Every pair that can be merged and counts as much is in ``pairs`` and ``heap``.
+  private var threshold = 1
   private var pairs = PairTable()
   private var heap: PairHeap
-  private var postings: [UInt32] = []
-  private var neighbors: NeighborCounts
+  private var lists = PositionLists()
+  private var left = NeighborCounts()
+  private var right = NeighborCounts()
+  private var learned = 0
+  /// Pairs in sight when they were last counted.
+  private var collected = 0
 
-  /// `minimumCount` is the least count of a pair that is merged, at least 1.
-  init(_ words: SymbolizedWords, tieBreak: TieBreak, minimumCount: Int, reserved: [String]) {
+  private init(_ words: consuming SymbolizedWords, _ options: Options) {
     texts = SymbolTexts(
-      words.alphabet, marksEndOfWord: words.marksEndOfWord, reserved: reserved.map { Array($0.utf8) })
-    self.minimumCount = max(1, minimumCount)
-    symbols = .allocate(capacity: words.symbols.count)
-    _ = symbols.initialize(from: words.symbols)
-    weights = words.weights
-    heap = PairHeap(tieBreak, texts)
-    neighbors = NeighborCounts()
-    countPairs()
+      words.alphabet, marksEndOfWord: words.marksEndOfWord, maximumSize: options.maximumSize,
+      reserved: options.reserved)
+    heap = PairHeap(options.tieBreak, texts)
+    self.words = words
+    self.options = options
+    collectPairs()
   }
 
-  deinit { symbols.deallocate() }
-
-  /// Learns at most `limit` merges.
+  /// Learns at most `options.limit` merges.
   ///
-  /// No symbol becomes equal to one of the `reserved` texts. `progress` is told now and then how many there
-  /// are.
+  /// `report` is told of each as it is chosen, with its number from 1 and how many pairs wait.
   package static func learn(
-    _ words: SymbolizedWords, limit: Int, tieBreak: TieBreak, minimumCount: Int,
-    reserved: [String] = [],
-    progress: (_ merges: Int, _ pairs: Int) throws -> Void = { _, _ in }
+    _ words: consuming SymbolizedWords, _ options: Options,
+    report: (_ merge: LearnedMerges.Merge, _ number: Int, _ pairs: Int) throws -> Void = { _, _, _ in }
   ) throws -> LearnedMerges {
-    guard words.symbols.count < Int(UInt32.max) - 2 else {
-      throw Failure(
-        .failed, "the distinct words hold \(words.symbols.count) symbols, more than 4 billion",
-        remedy: "Learn from a part of the text, or with a pre-tokenizer that makes shorter words")
-    }
-    var trainer = BPETrainer(words, tieBreak: tieBreak, minimumCount: minimumCount, reserved: reserved)
+    let alphabet = words.alphabet
+    var trainer = BPETrainer(words, options)
     var merges: [LearnedMerges.Merge] = []
-    while merges.count < limit, let merge = trainer.mergeNext() {
+    while merges.count < options.limit, let merge = trainer.mergeNext() {
       merges.append(merge)
-      if merges.count & 63 == 0 { try progress(merges.count, trainer.heap.count) }
+      try report(merge, merges.count, trainer.heap.count)
     }
-    return LearnedMerges(alphabet: words.alphabet, merges: merges)
-  }
-
-  /// The first list of positions: every pair of neighbors in every word.
-  private mutating func countPairs() {
-    func forEachPair(_ body: (UInt64, _ position: Int, _ weight: Int) -> Void) {
-      var cursor = weights.start
-      for position in 1..<max(1, symbols.count - 1) {
-        let (left, right) = (symbols[position], symbols[position + 1])
-        if left == Self.separator || right == Self.separator { continue }
-        body(PairTable.key(left, right), position, weights.weight(at: position, &cursor))
-      }
-    }
-    forEachPair { key, _, weight in
-      let entry = pairs.insert(key)
-      entry.pointee.count += weight
-      entry.pointee.postings += 1
-    }
-    var next = 0
-    for index in pairs.entries.indices where pairs.entries[index].key != PairTable.free {
-      let entry = pairs.entries.baseAddress! + index
-      if entry.pointee.count < minimumCount || texts.isRefused(entry.pointee.key) {
-        entry.pointee.count = 0
-        entry.pointee.postings = 0
-        continue
-      }
-      heap.append(PairHeap.Item(count: entry.pointee.count, key: entry.pointee.key))
-      entry.pointee.firstPosting = next
-      next += entry.pointee.postings
-      entry.pointee.postings = 0
-    }
-    heap.arrange()
-    postings = [UInt32](repeating: 0, count: next)
-    postings.withUnsafeMutableBufferPointer { postings in
-      forEachPair { key, position, _ in
-        guard let entry = pairs.find(key), entry.pointee.count > 0 else { return }
-        postings[entry.pointee.firstPosting + entry.pointee.postings] = UInt32(position)
-        entry.pointee.postings += 1
-      }
-    }
+    return LearnedMerges(alphabet: alphabet, merges: merges)
   }
 
   /// Merges the best pair; nil when none is frequent enough.
   private mutating func mergeNext() -> LearnedMerges.Merge? {
-    while let top = heap.top {
-      let entry = pairs.find(top.key)!
-      let count = entry.pointee.count
-      if count != top.count {
-        // Outdated: counts fall without the heap being told.
-        if count >= minimumCount { heap.replaceTop(count: count) } else { heap.removeTop() }
-        continue
+    while true {
+      while let top = heap.top {
+        let entry = pairs.find(top.key)!
+        let count = entry.pointee.count
+        if count != top.count {
+          // Outdated: counts fall without the heap being told.
+          if count >= threshold { heap.replaceTop(count: count) } else { heap.removeTop() }
+          continue
+        }
+        heap.removeTop()
+        entry.pointee.count = 0
+        let (a, b) = (UInt32(top.key >> 32), UInt32(truncatingIfNeeded: top.key))
+        let list = entry.pointee.list..<(entry.pointee.list + entry.pointee.length)
+        let c = texts.append(a, b)
+        let positions = replace(a, b, by: c, list)
+        forget(a, b)
+        announce(a, b, c, positions)
+        lists.release(list)
+        learned += 1
+        if pairs.used > max(4 * pairLimit, 2 * collected) || lists.count > 2 * words.symbols.count + 1 << 20 {
+          collectPairs()
+        }
+        return LearnedMerges.Merge(left: a, right: b, count: count)
       }
-      heap.removeTop()
-      let range = entry.pointee.firstPosting..<(entry.pointee.firstPosting + entry.pointee.postings)
-      entry.pointee.count = 0
-      let (left, right) = (UInt32(top.key >> 32), UInt32(truncatingIfNeeded: top.key))
-      let result = texts.append(left, right)
-      replace(left, right, by: result, postings: range)
-      announce(left, right, result)
-      return LearnedMerges.Merge(left: left, right: right, count: count)
+      if threshold <= options.minimumCount { return nil }
+      collectPairs()
+      if heap.count == 0 { return nil }
     }
-    return nil
   }
+
+  // One merge.
 
   /// Puts the new symbol in place, left to right without overlap, and notes which neighbors were lost and found.
-  private mutating func replace(_ a: UInt32, _ b: UInt32, by c: UInt32, postings range: Range<Int>) {
-    neighbors.begin(symbolCount: Int(c) + 1)
+  ///
+  /// Returns the positions of the new symbol, a part of `list` that is overwritten with them.
+  private mutating func replace(_ a: UInt32, _ b: UInt32, by c: UInt32, _ list: Range<Int>) -> Range<Int> {
+    left.begin(symbolCount: Int(c) + 1)
+    right.begin(symbolCount: Int(c) + 1)
     let lengths = texts.lengths
     let lengthA = Int(lengths[Int(a)])
-    let lengthB = Int(lengths[Int(b)])
-    let symbols = self.symbols.baseAddress!
-    var cursor = weights.start
-    postings.withUnsafeBufferPointer { postings in
-      for index in range {
-        let position = Int(postings[index])
-        guard symbols[position] == a, symbols[position + lengthA] == b else { continue }
-        let weight = weights.weight(at: position, &cursor)
+    let lengthC = Int(lengths[Int(c)])
+    let symbols = words.symbols.baseAddress!
+    let positions = lists.base
+    var kept = list.lowerBound
+    var cursor = words.weights.start
+    for index in list {
+      let position = Int(positions[index])
+      guard symbols[position] == a, symbols[position + lengthA] == b else { continue }
+      let weight = words.weights.weight(at: position, &cursor)
 
-        let before = symbols[position - 1]
-        if before == c {
-          // The merge just before announced (c, a) here; the pair is (c, c) now.
-          neighbors.right.found(a, -weight)
-          neighbors.left.found(c, weight, at: position - lengthA - lengthB)
-        } else if before != Self.separator {
-          neighbors.left.lost(before, weight)
-          neighbors.left.found(before, weight, at: position - Int(lengths[Int(before)]))
-        }
+      let before = symbols[position - 1]
+      if before == c {
+        // The occurrence just before found (c, a) here; the pair is (c, c) now.
+        let old = right.touch(a)
+        old.pointee.found -= weight
+        old.pointee.positions -= 1
+        let new = right.touch(c)
+        new.pointee.found += weight
+        new.pointee.positions += 1
+      } else if before != SymbolizedWords.separator {
+        let tally = left.touch(before)
+        tally.pointee.lost += weight
+        tally.pointee.found += weight
+        tally.pointee.positions += 1
+      }
 
-        let after = symbols[position + lengthA + lengthB]
-        if after != Self.separator {
-          // In a run of one letter the pair behind is the merged pair itself, which is gone as a whole.
-          if a != b || after != a { neighbors.right.lost(after, weight) }
-          neighbors.right.found(after, weight, at: position)
-        }
+      let after = symbols[position + lengthC]
+      if after != SymbolizedWords.separator {
+        let tally = right.touch(after)
+        // In a run of one letter the pair behind is the merged pair itself, which is gone as a whole.
+        if a != b || after != a { tally.pointee.lost += weight }
+        tally.pointee.found += weight
+        tally.pointee.positions += 1
+      }
 
-        symbols[position + lengthA] = Self.interior
-        symbols[position] = c
-        symbols[position + lengthA + lengthB - 1] = c
+      symbols[position + lengthA] = SymbolizedWords.interior
+      symbols[position] = c
+      symbols[position + lengthC - 1] = c
+      positions[kept] = UInt32(position)
+      kept += 1
+    }
+    return list.lowerBound..<kept
+  }
+
+  /// Takes what the merge lost from the counts of the old pairs.
+  private func forget(_ a: UInt32, _ b: UInt32) {
+    for symbol in left.touched {
+      if let entry = pairs.find(PairTable.key(symbol, a)) {
+        entry.pointee.count -= left.tallies[Int(symbol)].lost
+      }
+    }
+    for symbol in right.touched {
+      if let entry = pairs.find(PairTable.key(b, symbol)) {
+        entry.pointee.count -= right.tallies[Int(symbol)].lost
       }
     }
   }
 
-  /// Brings counts, lists and heap up to date with what ``replace`` noted, one look-up for each distinct neighbor.
-  private mutating func announce(_ a: UInt32, _ b: UInt32, _ c: UInt32) {
-    neighbors.left.forEachTouched { symbol, lost, _ in
-      if lost > 0, let entry = pairs.find(PairTable.key(symbol, a)) { entry.pointee.count -= lost }
+  /// Enters the new pairs that are frequent enough, with their positions.
+  private mutating func announce(_ a: UInt32, _ b: UInt32, _ c: UInt32, _ positions: Range<Int>) {
+    let first = lists.count
+    for symbol in left.touched { enter(PairTable.key(symbol, c), left.tallies + Int(symbol)) }
+    for symbol in right.touched { enter(PairTable.key(c, symbol), right.tallies + Int(symbol)) }
+    if lists.count == first { return }
+    // Each list in the order of the positions: ascending.
+    let (symbols, lengths, lengthC) = (words.symbols.baseAddress!, texts.lengths, Int(texts.lengths[Int(c)]))
+    let (base, left, right) = (lists.base, left.tallies, right.tallies)
+    for index in positions {
+      let position = Int(base[index])
+      let before = symbols[position - 1]
+      if before != c && before != SymbolizedWords.separator {
+        let next = left[Int(before)].positions
+        if next >= 0 {
+          base[next] = UInt32(position - Int(lengths[Int(before)]))
+          left[Int(before)].positions = next + 1
+        }
+      }
+      let after = symbols[position + lengthC]
+      if after != SymbolizedWords.separator {
+        let next = right[Int(after)].positions
+        if next >= 0 {
+          base[next] = UInt32(position)
+          right[Int(after)].positions = next + 1
+        }
+      }
     }
-    neighbors.right.forEachTouched { symbol, lost, _ in
-      if lost > 0, let entry = pairs.find(PairTable.key(b, symbol)) { entry.pointee.count -= lost }
-    }
-    addPairs(neighbors.left) { PairTable.key($0, c) }
-    addPairs(neighbors.right) { PairTable.key(c, $0) }
   }
 
-  private mutating func addPairs(_ side: NeighborCounts.Side, key: (UInt32) -> UInt64) {
-    side.forEachTouched { symbol, _, found in
-      let key = key(symbol)
-      guard found >= minimumCount, !texts.isRefused(key) else {
-        side.setListStart(of: symbol, nil)
-        return
-      }
-      let entry = pairs.insert(key)
-      entry.pointee.count = found
-      entry.pointee.firstPosting = postings.count
-      entry.pointee.postings = side.positions(of: symbol)
-      side.setListStart(of: symbol, postings.count)
-      postings.append(contentsOf: repeatElement(0, count: entry.pointee.postings))
-      heap.push(PairHeap.Item(count: found, key: key))
-    }
-    postings.withUnsafeMutableBufferPointer { side.distribute(into: $0) }
+  private mutating func enter(_ key: UInt64, _ tally: UnsafeMutablePointer<NeighborCounts.Tally>) {
+    let (count, length) = (tally.pointee.found, tally.pointee.positions - NeighborCounts.Tally.touched)
+    tally.pointee.positions = -1
+    guard count >= threshold, !texts.isRefused(key) else { return }
+    tally.pointee.positions = lists.append(length)
+    let entry = pairs.insert(key)
+    entry.pointee = PairTable.Entry(key: key, count: count, list: tally.pointee.positions, length: length)
+    heap.push(PairHeap.Item(count: count, key: key))
   }
+
+  // All pairs.
+
+  /// How many pairs to keep in sight.
+  private var pairLimit: Int { 4 * (options.limit - learned) + 1 << 17 }
+
+  /// Calls `body` with each pair in each word, its position and the count of the word.
+  @inline(__always) private func forEachPair(_ body: (UInt64, _ position: Int, _ weight: Int) -> Void) {
+    let (symbols, lengths) = (words.symbols.baseAddress!, texts.lengths)
+    var cursor = words.weights.start
+    var position = 1
+    while position < words.symbols.count {
+      let symbol = symbols[position]
+      if symbol == SymbolizedWords.separator {
+        position += 1
+        continue
+      }
+      let next = position + Int(lengths[Int(symbol)])
+      let after = symbols[next]
+      if after != SymbolizedWords.separator {
+        body(PairTable.key(symbol, after), position, words.weights.weight(at: position, &cursor))
+      }
+      position = next
+    }
+  }
+
+  /// Counts all pairs, chooses the threshold, and lists the positions of the pairs that reach it.
+  private mutating func collectPairs() {
+    let counted = countPairs()
+    pairs = PairTable()
+    heap.removeAll()
+    var length = 0
+    for entry in counted.entries where entry.key != PairTable.free && entry.count >= threshold {
+      pairs.insert(entry.key).pointee = PairTable.Entry(
+        key: entry.key, count: entry.count, list: length, length: 0)
+      heap.append(PairHeap.Item(count: entry.count, key: entry.key))
+      length += entry.length
+    }
+    collected = pairs.used
+    heap.arrange()
+    lists.reset(length)
+    let base = lists.base
+    forEachPair { key, position, _ in
+      guard let entry = pairs.find(key) else { return }
+      base[entry.pointee.list + entry.pointee.length] = UInt32(position)
+      entry.pointee.length += 1
+    }
+  }
+
+  /// The count of every pair that reaches the threshold, which is chosen here, and the number of its positions.
+  private mutating func countPairs() -> PairTable {
+    var hashed = hashedCounts()
+    while true {
+      var counted = PairTable()
+      forEachPair { key, _, weight in
+        if hashed.isRare(key) { return }
+        let entry = counted.insert(key)
+        entry.pointee.count += weight
+        entry.pointee.length += 1
+      }
+      threshold = max(options.minimumCount, hashed.limit)
+      var levels = CountLevels()
+      for entry in counted.entries where entry.key != PairTable.free && entry.count >= threshold {
+        if texts.isRefused(entry.key) {
+          counted.find(entry.key)!.pointee.count = 0
+        } else {
+          levels.add(entry.count)
+        }
+      }
+      if levels.highest == 0 && hashed.limit > options.minimumCount {
+        // Several rare pairs looked like a frequent one.
+        hashed.limit = max(1, hashed.limit / 4)
+        continue
+      }
+      // Zipf's law: the n-th merge counts about an n-th of the first, so that nothing far below that will come up.
+      // Where it does, all this is done again.
+      let likely = levels.highest / (4 * max(1, options.limit - learned))
+      threshold = max(threshold, min(levels.floorOfHighest, max(likely, levels.floor(ofAtMost: pairLimit))))
+      return counted
+    }
+  }
+
+  /// Where a table of all pairs may outgrow the words, this tells most of the rare ones.
+  private func hashedCounts() -> HashedCounts {
+    let isNeeded = words.symbols.count > 1 << 23 && texts.count > 1 << 11
+    var counts = HashedCounts(bits: isNeeded ? 22 : 0)
+    if isNeeded {
+      forEachPair { key, _, weight in counts.add(key, weight) }
+      counts.chooseLimit(keeping: pairLimit)
+    }
+    return counts
+  }
+}
+
+/// How many numbers lie in each of the ranges that divide an octave in eight.
+private struct CountLevels {
+  private var levels = [Int](repeating: 0, count: 64 * 8)
+  private(set) var highest = 0
+
+  private static func level(_ count: Int) -> Int {
+    if count < 8 { return count }
+    let octave = Int.bitWidth - 1 - count.leadingZeroBitCount
+    return (octave - 2) * 8 + (count >> (octave - 3)) & 7
+  }
+
+  private static func floor(_ level: Int) -> Int {
+    level < 8 ? level : (8 + level % 8) << (level / 8 - 1)
+  }
+
+  mutating func add(_ count: Int) {
+    levels[Self.level(count)] += 1
+    highest = max(highest, count)
+  }
+
+  /// The floor of the level that ``highest`` lies in.
+  var floorOfHighest: Int { Self.floor(Self.level(highest)) }
+
+  /// The least floor of a level that at most `limit` numbers reach.
+  func floor(ofAtMost limit: Int) -> Int {
+    var reached = 0
+    var level = levels.count - 1
+    while level > 0, reached + levels[level] <= limit {
+      reached += levels[level]
+      level -= 1
+    }
+    return Self.floor(level + 1)
+  }
+}
+
+/// Counts of pairs by a hash of few bits: never too low, so what counts little is rare for certain.
+private struct HashedCounts: ~Copyable {
+  private let counts: UnsafeMutableBufferPointer<Int>
+  private let shift: UInt64
+  /// Pairs below it may be missed.
+  var limit = 1
+
+  init(bits: Int) {
+    counts = .allocate(capacity: 1 << bits)
+    counts.initialize(repeating: 0)
+    shift = UInt64(64 - bits)
+  }
+
+  deinit { counts.deallocate() }
+
+  @inline(__always) private func slot(_ key: UInt64) -> Int {
+    Int(truncatingIfNeeded: (key &* 0x9e37_79b9_7f4a_7c15) &>> shift)
+  }
+
+  @inline(__always) func add(_ key: UInt64, _ count: Int) { counts[slot(key)] += count }
+
+  mutating func chooseLimit(keeping pairs: Int) {
+    var levels = CountLevels()
+    for count in counts { levels.add(count) }
+    limit = max(1, min(levels.floorOfHighest, levels.floor(ofAtMost: pairs)))
+  }
+
+  @inline(__always) func isRare(_ key: UInt64) -> Bool { limit > 1 && counts[slot(key)] < limit }
 }

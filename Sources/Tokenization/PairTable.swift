@@ -5,9 +5,9 @@ struct PairTable: ~Copyable {
   struct Entry {
     var key = PairTable.free
     var count = 0
-    /// The part of the trainer's posting array that lists the pair's positions, ascending, outdated ones among them.
-    var firstPosting = 0
-    var postings = 0
+    /// Where the trainer's ``PositionLists`` list the pair's positions, ascending, outdated ones among them.
+    var list = 0
+    var length = 0
   }
 
   /// No pair has this key: ids end well below.

@@ -2,177 +2,183 @@ import Support
 
 /// Distinct words as symbols of an alphabet, laid out for ``BPETrainer``: a separator, then each word followed by
 /// a separator, the most frequent words first.
-package struct SymbolizedWords: Sendable {
+///
+/// Four bytes a symbol, and the one value that learning works on: it is handed over, not copied.
+package struct SymbolizedWords: ~Copyable, @unchecked Sendable {
+  /// Stands between words, and in place of characters that no merge may touch.
+  static let separator = UInt32.max
+  /// Left where a symbol began that is now inside another.
+  static let interior = UInt32.max - 1
+
   package let alphabet: [[UInt8]]
-  let symbols: [UInt32]
+  let symbols: UnsafeMutableBufferPointer<UInt32>
   let weights: PositionWeights
   /// Word mode: the last symbol of each word carries `</w>`.
   let marksEndOfWord: Bool
 
+  deinit { symbols.deallocate() }
+
   /// Words as bytes: symbol i is the i-th byte in printable-first order.
-  package init(bytesOf words: WordCounts) {
-    self.init(words, alphabet: ByteAlphabet.bytes.map { [$0] }, marksEndOfWord: false) { word, emit in
-      for byte in word { emit(UInt32(ByteAlphabet.ranks[Int(byte)])) }
+  package init(bytesOf words: WordCounts) throws {
+    let ranks = ByteAlphabet.ranks
+    try self.init(words, alphabet: ByteAlphabet.bytes.map { [$0] }, marksEndOfWord: false) { word, _, out in
+      ranks.withUnsafeBufferPointer { ranks in
+        for index in 0..<word.count { out[index] = UInt32(ranks[Int(word[index])]) }
+      }
+      return word.count
     }
   }
 
-  /// Words as characters, the last of each with `</w>` glued to it: a symbol begins at every byte that is not
-  /// 10xxxxxx (and at the first of a word), whether or not the text is well-formed.
+  /// Words as characters, the last of each with `</w>` glued to it (``Characters``).
   ///
-  /// The alphabet is what occurs, in byte order.
-  package init(charactersOf words: WordCounts) {
-    var seen = CountTable()
-    words.bytes.withUnsafeBufferPointer { bytes in
-      for word in 0..<words.distinct {
-        Characters.forEachCharacter(in: UnsafeBufferPointer(rebasing: bytes[words.range(of: word)])) {
-          character, isLast in
-          seen.add(isLast ? Array(character) + EndOfWord.mark : Array(character))
-        }
-      }
-    }
-    var alphabet: [[UInt8]] = []
-    seen.forEachKey { text, _ in alphabet.append(Array(text)) }
-    alphabet.sort { $0.lexicographicallyPrecedes($1) }
+  /// The alphabet is what occurs of the characters that `inventory` keeps, in byte order. The others end the symbols
+  /// around them, as they do in encoding.
+  package init(charactersOf words: WordCounts, _ inventory: CharacterInventory) throws {
+    let alphabet = inventory.symbols
     let index = Vocabulary(alphabet)
-    self.init(words, alphabet: alphabet, marksEndOfWord: true) { word, emit in
+    let ids = inventory.characters.map { character in
+      (
+        inside: index.id(of: character) ?? Self.separator,
+        final: index.id(of: character + EndOfWord.mark) ?? Self.separator
+      )
+    }
+    let characters = Vocabulary(inventory.characters)
+    let ascii = (0..<128).map { characters.id(of: [UInt8($0)]).map { ids[Int($0)] } }
+    let dropped = (inside: Self.separator, final: Self.separator)
+    try self.init(words, alphabet: alphabet, marksEndOfWord: true) { word, _, out in
+      var count = 0
       Characters.forEachCharacter(in: word) { character, isLast in
-        emit(index.id(of: isLast ? Array(character) + EndOfWord.mark : Array(character))!)
+        let id =
+          character.count == 1 && character[0] < 0x80
+          ? ascii[Int(character[0])] ?? dropped : characters.id(of: character).map { ids[Int($0)] } ?? dropped
+        out[count] = isLast ? id.final : id.inside
+        count += 1
+      }
+      return count
+    }
+  }
+
+  /// Words as the tokens that a tokenizer makes of them.
+  ///
+  /// Symbol i is the i-th id of ``Tokenizer/ordinaryIDs``.
+  package init(tokensOf words: WordCounts, _ tokenizer: Tokenizer) throws {
+    let ids = tokenizer.ordinaryIDs
+    var symbolOfID = [UInt32](repeating: Self.separator, count: tokenizer.vocabulary.count)
+    for (symbol, id) in ids.enumerated() { symbolOfID[Int(id)] = UInt32(symbol) }
+    // A word is a pre-token already.
+    let encoder = BPEEncoder(tokenizer.takingWholeTexts())
+    let encoded = words.bytes.withUnsafeBufferPointer { bytes in
+      encoder.encode(bytes, documents: (0..<words.distinct).map { words.range(of: $0) })
+    }
+    try self.init(
+      words, alphabet: ids.map { tokenizer.vocabulary[$0] }, marksEndOfWord: tokenizer.mode == .word
+    ) { _, word, out in
+      encoded.withDocument(word) { ids in
+        for (index, id) in ids.enumerated() { out[index] = symbolOfID[Int(id)] }
+        return ids.count
       }
     }
   }
 
+  /// `split` writes the symbols of a word, at most one a byte, and returns how many there are.
   private init(
     _ words: WordCounts, alphabet: [[UInt8]], marksEndOfWord: Bool,
-    split: (UnsafeBufferPointer<UInt8>, _ emit: (UInt32) -> Void) -> Void
-  ) {
-    self.alphabet = alphabet
-    self.marksEndOfWord = marksEndOfWord
-    var symbols: [UInt32] = [BPETrainer.separator]
-    symbols.reserveCapacity(words.bytes.count + words.distinct + 1)
-    var weights = PositionWeights()
-    let order = (0..<words.distinct).sorted { words.counts[$0] > words.counts[$1] }
+    split: (UnsafeBufferPointer<UInt8>, _ word: Int, _ out: UnsafeMutablePointer<UInt32>) -> Int
+  ) throws {
+    let capacity = words.bytes.count + words.distinct + 1
+    guard capacity < Int(UInt32.max) - 2 else {
+      throw Failure(
+        .failed, "the distinct words hold \(capacity) symbols, more than 4 billion",
+        remedy: "Learn from a part of the text, or with a pre-tokenizer that makes shorter words")
+    }
+    let symbols = UnsafeMutablePointer<UInt32>.allocate(capacity: capacity)
+    symbols[0] = Self.separator
+    var filled = 1
+    var weights = PositionWeights.Runs()
+    var occurrences = 0
+    var isTooMuch = false
     words.bytes.withUnsafeBufferPointer { bytes in
-      for word in order {
-        split(UnsafeBufferPointer(rebasing: bytes[words.range(of: word)])) { symbols.append($0) }
-        symbols.append(BPETrainer.separator)
-        weights.append(words.counts[word], until: symbols.count)
+      for word in words.byFallingCount() {
+        let length = split(
+          UnsafeBufferPointer(rebasing: bytes[words.range(of: word)]), word, symbols + filled)
+        filled += length
+        symbols[filled] = Self.separator
+        filled += 1
+        let count = words.counts[word]
+        weights.append(count, until: filled)
+        let (product, overflow) = count.multipliedReportingOverflow(by: length)
+        let (sum, overflowToo) = occurrences.addingReportingOverflow(product)
+        isTooMuch = isTooMuch || overflow || overflowToo
+        occurrences = sum
       }
     }
-    self.symbols = symbols
-    self.weights = weights
+    if isTooMuch {
+      symbols.deallocate()
+      throw Failure(
+        .failed, "the words hold more than \(Int.max) symbols, counted as often as they occur",
+        remedy: "Divide all counts by the same number")
+    }
+    self.alphabet = alphabet
+    self.marksEndOfWord = marksEndOfWord
+    self.symbols = UnsafeMutableBufferPointer(start: symbols, count: filled)
+    self.weights = PositionWeights(weights)
   }
 }
 
 /// The count of the word at each position.
 ///
 /// Words lie by falling count, so that few runs of positions share each.
-struct PositionWeights: Sendable {
-  private var ends: [Int] = []
-  private var weights: [Int] = []
+struct PositionWeights: ~Copyable {
+  /// Where each run ends, and the count of its words.
+  struct Runs {
+    fileprivate var ends: [Int] = []
+    fileprivate var weights: [Int] = []
+
+    mutating func append(_ weight: Int, until end: Int) {
+      if weights.last == weight {
+        ends[ends.count - 1] = end
+      } else {
+        ends.append(end)
+        weights.append(weight)
+      }
+    }
+  }
+
+  private let ends: UnsafeMutableBufferPointer<Int>
+  private let weights: UnsafeMutableBufferPointer<Int>
 
   let start = 0
 
-  mutating func append(_ weight: Int, until end: Int) {
-    if weights.last == weight {
-      ends[ends.count - 1] = end
-    } else {
-      ends.append(end)
-      weights.append(weight)
-    }
+  init(_ runs: Runs) {
+    ends = .allocate(capacity: runs.ends.count)
+    weights = .allocate(capacity: runs.weights.count)
+    _ = ends.initialize(from: runs.ends)
+    _ = weights.initialize(from: runs.weights)
+  }
+
+  deinit {
+    ends.deallocate()
+    weights.deallocate()
   }
 
   /// `cursor` belongs to one pass over ascending positions and begins as ``start``.
   @inline(__always) func weight(at position: Int, _ cursor: inout Int) -> Int {
-    if position >= ends[cursor] { advance(to: position, &cursor) }
-    return weights[cursor]
+    if position >= ends.baseAddress![cursor] { advance(to: position, &cursor) }
+    return weights.baseAddress![cursor]
   }
 
   /// Doubling steps, then halving ones: near runs are found fast and far ones not slowly.
   private func advance(to position: Int, _ cursor: inout Int) {
+    let (ends, count) = (ends.baseAddress!, ends.count)
     var step = 1
-    while cursor + step < ends.count && position >= ends[cursor + step] {
+    while cursor + step < count && position >= ends[cursor + step] {
       cursor += step
       step *= 2
     }
     while step > 0 {
-      if cursor + step < ends.count && position >= ends[cursor + step] { cursor += step }
+      if cursor + step < count && position >= ends[cursor + step] { cursor += step }
       step /= 2
     }
     cursor += 1
-  }
-}
-
-/// Characters as word mode sees them.
-enum Characters {
-  /// Each byte that is not 10xxxxxx begins a character, and so does the first.
-  @inline(__always)
-  static func forEachCharacter(
-    in word: UnsafeBufferPointer<UInt8>, _ body: (UnsafeBufferPointer<UInt8>, _ isLast: Bool) -> Void
-  ) {
-    var start = 0
-    while start < word.count {
-      var end = start + 1
-      while end < word.count && word[end] & 0xc0 == 0x80 { end += 1 }
-      body(UnsafeBufferPointer(rebasing: word[start..<end]), end == word.count)
-      start = end
-    }
-  }
-}
-
-/// The 256 bytes in GPT-2's order and its characters for them.
-package enum ByteAlphabet {
-  /// The 188 printable bytes of Latin-1 first, then the others, each part ascending.
-  package static let bytes: [UInt8] = {
-    let printable = Array(UInt8(0x21)...0x7e) + Array(0xa1...0xac) + Array(0xae...0xff)
-    return printable + (UInt8(0)...255).filter { !printable.contains($0) }
-  }()
-
-  /// The place of each byte in ``bytes``.
-  package static let ranks: [UInt8] = {
-    var ranks = [UInt8](repeating: 0, count: 256)
-    for (rank, byte) in bytes.enumerated() { ranks[Int(byte)] = UInt8(rank) }
-    return ranks
-  }()
-
-  /// The character that stands for each byte in vocab.json and tokenizer.json: itself, or U+0100 on in order.
-  static let characters: [Unicode.Scalar] = {
-    var characters = [Unicode.Scalar](repeating: " ", count: 256)
-    for (rank, byte) in bytes.enumerated() {
-      characters[Int(byte)] = rank < 188 ? Unicode.Scalar(byte) : Unicode.Scalar(UInt32(0x100 + rank - 188))!
-    }
-    return characters
-  }()
-
-  /// The same as UTF-8.
-  static let encoded: [[UInt8]] = characters.map { Array(String($0).utf8) }
-
-  /// A token's bytes as they are written in JSON.
-  package static func encode(_ token: [UInt8]) -> [UInt8] { token.flatMap { encoded[Int($0)] } }
-
-  /// The bytes that a written token stands for; nil if a character stands for none.
-  package static func decode(_ text: [UInt8]) -> [UInt8]? {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(text.count)
-    var index = 0
-    while index < text.count {
-      let first = text[index]
-      if first < 0x80 {
-        guard ranks[Int(first)] < 188 else { return nil }
-        bytes.append(first)
-        index += 1
-        continue
-      }
-      guard index + 1 < text.count, first >= 0xc2, first <= 0xc5 else { return nil }
-      let point = Int(first & 0x1f) << 6 | Int(text[index + 1] & 0x3f)
-      if point < 0x100 {
-        guard ranks[point] < 188 else { return nil }
-        bytes.append(UInt8(point))
-      } else {
-        guard 188 + point - 0x100 < 256 else { return nil }
-        bytes.append(self.bytes[188 + point - 0x100])
-      }
-      index += 2
-    }
-    return bytes
   }
 }

@@ -1,4 +1,3 @@
-import Foundation
 import Support
 
 /// Distinct pre-tokens with their counts: all that learning needs to know of a text.
@@ -33,76 +32,27 @@ package struct WordCounts: Sendable {
 
   /// Where a word lies in ``bytes``.
   package func range(of word: Int) -> Range<Int> { (word == 0 ? 0 : ends[word - 1])..<ends[word] }
-}
 
-/// Counts pre-tokens on many threads.
-///
-/// The counts do not depend on how many, nor on the pieces in which a text arrives: they are those of the
-/// whole text cut in one go.
-///
-/// Whole texts: ``countText(_:)`` from any thread. A text in pieces: ``countInside(_:)`` from any thread, its result to
-/// ``join(_:)`` in the order of the text, and ``endText()`` behind the last.
-package final class PreTokenCounter: @unchecked Sendable {
-  // `idle` is guarded by `lock`; a table that was taken out belongs to its taker. `seam` is touched by the joining
-  // thread only.
-  private let preTokenizer: PreTokenizer
-  private let lock = NSLock()
-  private var idle: [Table] = []
-  /// The text from the last safe cut on.
-  private var seam: [UInt8] = []
-
-  private final class Table { var counts = CountTable() }
-
-  /// What is left of a piece when the part between its first and last safe cut has been counted.
-  package struct Ends: Sendable {
-    let head: [UInt8]
-    /// nil: there was no safe cut, and `head` is the whole piece.
-    let tail: [UInt8]?
-  }
-
-  package init(_ preTokenizer: PreTokenizer) { self.preTokenizer = preTokenizer }
-
-  package func countText(_ text: UnsafeBufferPointer<UInt8>) {
-    let table = lock.withLock { idle.popLast() } ?? Table()
-    Self.count(text, preTokenizer, into: &table.counts)
-    lock.withLock { idle.append(table) }
-  }
-
-  package func countInside(_ piece: UnsafeBufferPointer<UInt8>) -> Ends {
-    guard let (first, last) = preTokenizer.safeCuts(in: piece) else {
-      return Ends(head: Array(piece), tail: nil)
+  /// The words, the most frequent first; which comes first of words with the same count does not matter to anyone.
+  func byFallingCount() -> [Int] {
+    // Nearly all counts are small: those words are sorted by counting, the others by comparing.
+    let limit = 1 << 12
+    var starts = [Int](repeating: 0, count: limit + 1)
+    for count in counts { starts[limit - min(count, limit)] += 1 }
+    var next = 0
+    for index in starts.indices {
+      let words = starts[index]
+      starts[index] = next
+      next += words
     }
-    countText(UnsafeBufferPointer(rebasing: piece[first..<last]))
-    return Ends(head: Array(piece[..<first]), tail: Array(piece[last...]))
-  }
-
-  package func join(_ ends: Ends) {
-    seam.append(contentsOf: ends.head)
-    guard let tail = ends.tail else { return }
-    endText()
-    seam = tail
-  }
-
-  package func endText() {
-    seam.withUnsafeBufferPointer { countText($0) }
-    seam = []
-  }
-
-  /// The counts, when every text has ended.
-  package func finish() -> WordCounts {
-    precondition(seam.isEmpty, "the text has not been ended")
-    guard let first = idle.first else { return WordCounts() }
-    for other in idle.dropFirst() { first.counts.merge(other.counts) }
-    idle = []
-    return WordCounts(first.counts)
-  }
-
-  private static func count(
-    _ text: UnsafeBufferPointer<UInt8>, _ preTokenizer: PreTokenizer, into table: inout CountTable
-  ) {
-    guard let base = text.baseAddress else { return }
-    preTokenizer.forEachPreToken(in: text) { start, end in
-      table.add(base + start, length: end - start, readable: text.count - start)
+    var order = [Int](repeating: 0, count: distinct)
+    for (word, count) in counts.enumerated() {
+      let bucket = limit - min(count, limit)
+      order[starts[bucket]] = word
+      starts[bucket] += 1
     }
+    // The first bucket holds the frequent words.
+    order[..<starts[0]].sort { counts[$0] > counts[$1] }
+    return order
   }
 }

@@ -72,6 +72,112 @@ import Testing
     #expect(try Tool.data("learn-bpe", input, "--vocab-size", "100").status == 64)
   }
 
+  /// A text of several megabytes with many words.
+  private static let long = (0..<60_000).map {
+    "word\($0 % 977) of line \($0 &* 7919 % 60077), it's\tthe \($0)th\n"
+  }
+  .joined()
+
+  @Test(arguments: [["--mode", "word"], [], ["--pre-tokenizer", "o200k"]]) func learningFromCounts(
+    mode: [String]
+  ) throws {
+    let scratch = try Scratch()
+    let text = try scratch.write("all.txt", Self.long)
+    let lines = Self.long.split(separator: "\n", omittingEmptySubsequences: false)
+    // Cut behind a line that ends in a letter, the parts hold the words of the whole.
+    try scratch.write("1.txt", lines[..<20_000].joined(separator: "\n"))
+    try scratch.write("2.txt", "\n" + lines[20_000...].joined(separator: "\n"))
+    let learn = ["learn-bpe", "--merges", "300", "--quiet"]
+    let expected = try Tool.data.run(learn + mode + [text])
+    #expect(expected.status == 0, "\(expected.errors)")
+    for part in ["1", "2"] {
+      let counted = try Tool.data.run(
+        ["count-words"] + mode + [scratch.path("\(part).txt"), "-o", scratch.path("\(part).counts.zst")])
+      #expect(counted.status == 0, "\(counted.errors)")
+    }
+    let parts = ["1", "2"].map { scratch.path("\($0).counts.zst") }
+    // The file says what it counts, but for plain words.
+    let plain = mode == ["--mode", "word"] ? mode : []
+    #expect(try Tool.data.run(learn + plain + ["--counts"] + parts).output == expected.output)
+    let merged = try Tool.data.run(["count-words", "--merge", "--quiet"] + plain + parts.reversed())
+    let whole = try Tool.data.run(["count-words", "--quiet"] + mode + [text])
+    #expect(merged.status == 0 && whole.output.count > 10_000 && merged.output == whole.output)
+    #expect(
+      try Tool.data.run(learn + mode + ["--counts", "-"], input: whole.output).output == expected.output)
+    // With memory for a fraction of the words.
+    for threads in ["1", "3"] {
+      let little = ["--memory", "100k", "--threads", threads, "--temporary-directory", scratch.path("")]
+      let spilled = try Tool.data.run(["count-words"] + mode + little + [text])
+      #expect(
+        spilled.output == whole.output && spilled.errors.contains("temporary_files"), "\(spilled.errors)")
+      #expect(try Tool.data.run(learn + mode + little + [text]).output == expected.output)
+    }
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: scratch.path("")).count == 5,
+      "nothing is left behind")
+  }
+
+  @Test func countsBeyondThirtyTwoBits() throws {
+    let counts = "low 4294967296\nlower 4294967297\nnewest 9000000000\n"
+    let result = try Tool.data(
+      "learn-bpe", "--mode", "word", "--codes-format", "fastbpe", "--merges", "2", "--counts", "-",
+      input: Data(counts.utf8))
+    #expect(result.text == "w e 13294967297\nwe s 9000000000\n", "\(result.text) \(result.errors)")
+    let bad = try Tool.data("learn-bpe", "--counts", "-", input: Data("a 5\nb x\n".utf8))
+    #expect(bad.status == 65 && bad.errors.contains(":2: "), "\(bad.errors)")
+  }
+
+  @Test func extendingATokenizer() throws {
+    let scratch = try Scratch()
+    let input = try scratch.write("in.txt", Self.text)
+    for (mode, name) in [("byte-level", "json"), ("word", "json"), ("word", "codes")] {
+      let (base, whole, more) = (
+        scratch.path("base.\(name)"), scratch.path("whole.\(name)"), scratch.path("more.\(name)")
+      )
+      for (merges, output) in [("5", base), ("12", whole)] {
+        let result = try Tool.data(
+          "learn-bpe", input, "--mode", mode, "--merges", merges, "-o", output, "--quiet")
+        #expect(result.status == 0, "\(result.errors)")
+      }
+      let result = try Tool.data("learn-bpe", input, "--extend", base, "--merges", "7", "-o", more)
+      #expect(result.status == 0, "\(result.errors)")
+      // The same merges; in a tokenizer.json the special token stays in the middle.
+      if name == "codes" {
+        #expect(try scratch.read("more.codes") == scratch.read("whole.codes"))
+      } else {
+        func merges(_ file: String) throws -> NSArray {
+          let json = try JSONSerialization.jsonObject(with: Data(scratch.read(file).utf8)) as! [String: Any]
+          return (json["model"] as! [String: Any])["merges"] as! NSArray
+        }
+        #expect(try merges("more.json") == merges("whole.json"))
+      }
+    }
+    #expect(
+      try Tool.data("learn-bpe", input, "--extend", scratch.path("base.codes"), "--mode", "byte-level").status
+        == 64)
+    #expect(
+      try Tool.data("learn-bpe", input, "--extend", scratch.path("base.json"), "--vocab-size", "10").status
+        == 64)
+  }
+
+  @Test func limitsOfTokensAndAlphabet() throws {
+    let scratch = try Scratch()
+    let input = try scratch.write("in.txt", Self.text)
+    let short = try Tool.data(
+      "learn-bpe", input, "--max-token-length", "3", "--verbose", "-o", scratch.path("a.json"))
+    #expect(short.status == 0 && short.errors.contains("merge 1: "), "\(short.errors)")
+    let json = try JSONSerialization.jsonObject(with: Data(scratch.read("a.json").utf8)) as! [String: Any]
+    let vocabulary = (json["model"] as! [String: Any])["vocab"] as! [String: Int]
+    #expect(vocabulary.keys.filter { $0 != "<|endoftext|>" }.map(\.unicodeScalars.count).max() == 3)
+    let few = try Tool.data("learn-bpe", input, "--mode", "word", "--limit-alphabet", "4")
+    #expect(few.status == 0 && few.errors.contains("characters_kept 4"), "\(few.errors)")
+    let covered = try Tool.data("learn-bpe", input, "--mode", "word", "--character-coverage", "0.9")
+    #expect(covered.errors.contains("characters_left_out "), "\(covered.errors)")
+    #expect(try Tool.data("learn-bpe", input, "--limit-alphabet", "4").status == 64)
+    #expect(try Tool.data("learn-bpe", input, "--mode", "word", "--character-coverage", "1.5").status == 64)
+    #expect(try Tool.data("learn-bpe", input, "--max-token-length", "0").status == 64)
+  }
+
   @Test func poorInput() throws {
     for text in ["", "\n", "\n\n\n", "a", "a b c"] {
       for mode in ["byte-level", "word"] {

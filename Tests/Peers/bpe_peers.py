@@ -42,6 +42,21 @@ def learn_tokenizers(merges, minimum, name_or_pattern):
         print(left, right)
 
 
+def learn_gigatoken(merges):
+    """Merges of gigatoken on the texts as one: `left right` lines in hexadecimal."""
+    import os
+
+    import gigatoken
+
+    # It talks on standard output.
+    output = os.dup(1)
+    os.dup2(2, 1)
+    _, pairs = gigatoken.train_bpe("".join(texts()).encode(), 256 + int(merges), [])
+    os.dup2(output, 1)
+    for left, right in pairs:
+        print(left.hex(), right.hex())
+
+
 def encode_tokenizers(file):
     """Ids of each text, without its special tokens being looked for."""
     from tokenizers import Tokenizer

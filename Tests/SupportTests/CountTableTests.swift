@@ -38,6 +38,51 @@ import Testing
     #expect(counts[Array("abcdefghijklmno".utf8)] == 1 && counts[Array("abcdefghijklmnop".utf8)] == 1)
   }
 
+  @Test func manyAtOnceAndInOrder() {
+    var random = RandomGenerator(seed: 2)
+    let text = (0..<50_000).map { _ in UInt8(random.below(4)) }
+    var table = CountTable()
+    var expected: [[UInt8]: Int] = [:]
+    text.withUnsafeBufferPointer { text in
+      for _ in 0..<1000 {
+        let spans = (0..<100).map { _ in
+          let start = random.below(text.count)
+          return CountTable.Span(start: start, end: min(text.count, start + 1 + random.below(20)))
+        }
+        for span in spans { expected[Array(text[span.start..<span.end]), default: 0] += 1 }
+        spans.withUnsafeBufferPointer { table.add($0, of: text) }
+      }
+    }
+    #expect(contents(table) == expected)
+    for _ in 0..<2 {
+      var keys: [[UInt8]] = []
+      var counts: [Int] = []
+      table.drainSorted {
+        keys.append(Array($0))
+        counts.append($1)
+      }
+      #expect(keys == expected.keys.sorted { $0.lexicographicallyPrecedes($1) })
+      #expect(counts == keys.map { expected[$0]! })
+      // It is empty, and counts on.
+      #expect(table.distinct == 0)
+      for (key, count) in expected { table.add(key, count: count) }
+    }
+  }
+
+  /// Keys in the order of their hashes, as one table gives them to another that is smaller.
+  @Test func mergingIntoASmallTable() {
+    var large = CountTable()
+    var expected: [[UInt8]: Int] = [:]
+    for number in 0..<200_000 {
+      let key = Array("\(number)".utf8)
+      large.add(key, count: number + 1)
+      expected[key] = number + 1
+    }
+    var small = CountTable()
+    small.merge(large)
+    #expect(contents(small) == expected)
+  }
+
   @Test func mergingAddsLargeCounts() {
     var a = CountTable()
     var b = CountTable()

@@ -41,6 +41,56 @@ import Tokenization
     }
   }
 
+  /// Counts of all sizes, so that most pairs are out of sight at first, and merges from few to all.
+  @Test(arguments: Tokenizer.Mode.allCases) func rarePairsComeUpInTheirTurn(mode: Tokenizer.Mode) throws {
+    for seed in 0..<300 {
+      var random = RandomGenerator(seed: UInt64(seed))
+      var words: [String: Int] = [:]
+      for _ in 0..<(4 + random.below(12)) {
+        words[Make.word(&random, letters: 5, maximumLength: 10)] = 1 + random.below(1 << random.below(24))
+      }
+      try check(
+        words.sorted { $0.key < $1.key }, mode: mode, limit: 1 + random.below(1 << random.below(7)),
+        minimum: 1 + random.below(100), "seed \(seed)")
+    }
+  }
+
+  @Test func symbolsStayBelowTheirLongestSize() throws {
+    let counts = try Make.counts([Fixture.prose], .gpt2)
+    for size in [1, 2, 5] {
+      let learned = try BPETrainer.learn(
+        SymbolizedWords(bytesOf: counts), .init(tieBreak: .smallestIDs, limit: 2000, maximumSize: size))
+      let longest = learned.symbolTexts().map(\.count).max()
+      #expect(longest == size && learned.merges.isEmpty == (size == 1))
+    }
+    // Characters, not bytes, and without the mark.
+    let words = Make.counts([("日本語", 5)])
+    let learned = try BPETrainer.learn(
+      Make.symbolized(words, .word), .init(tieBreak: .largestStrings, limit: 10, maximumSize: 2))
+    #expect(learned.merges.count == 1)
+  }
+
+  /// Where nothing is too long, the limit changes nothing; where something is, the rest is merged as if it were not there.
+  @Test func theSizeLimitIsAFilter() throws {
+    for seed in 0..<300 {
+      var random = RandomGenerator(seed: UInt64(seed))
+      var words: [String: Int] = [:]
+      for _ in 0..<8 { words[Make.word(&random, letters: 3, maximumLength: 12)] = 1 + random.below(9) }
+      let sorted = words.sorted { $0.key < $1.key }
+      let learned = try BPETrainer.learn(
+        Make.symbolized(Make.counts(sorted), .byteLevel),
+        .init(tieBreak: .smallestIDs, limit: 50, maximumSize: 3))
+      let texts = learned.symbolTexts()
+      let reference = ReferenceBPE.learn(
+        words: sorted.map { word, count in (word.utf8.map { [$0] }, count) }, alphabet: learned.alphabet,
+        limit: 50,
+        minimumCount: 1, tieBreak: .smallestIDs, maximumSize: 3)
+      #expect(
+        learned.merges.map { .init(left: texts[Int($0.left)], right: texts[Int($0.right)], count: $0.count) }
+          == reference)
+    }
+  }
+
   @Test(arguments: Tokenizer.Mode.allCases) func runsAndSelfPairs(mode: Tokenizer.Mode) throws {
     for word in [
       "aaa", "aaaa", "aaaaa", "aaaaaaaaaaaaaaaa", "abab", "ababa", "aabaabaab", "aaabaaab", "bababbaabb",
@@ -89,7 +139,7 @@ import Tokenization
 
   /// Inside a word a literal `</w>` is never completed to a symbol; at its end the mark is the one that counts.
   @Test func literalEndOfWord() throws {
-    let counts = Make.counts(["a</w>z a</w>z a</w> a</w> </w> </w> </w>x </w>x"], .words)
+    let counts = try Make.counts(["a</w>z a</w>z a</w> a</w> </w> </w> </w>x </w>x"], .words)
     let learned = try Make.learn(counts, mode: .word, limit: 1000)
     let texts = learned.symbolTexts()
     #expect(Set(texts).count == texts.count, "no two symbols with one text")
@@ -114,6 +164,11 @@ import Tokenization
     #expect(!texts.contains(Array("<|endoftext|>".utf8)) && !texts.contains(Array("<unk>".utf8)))
     // Of thirteen characters all but the last merge are made, so one part has at least seven.
     #expect(texts.contains { $0.count >= 7 })
+  }
+
+  @Test func tooManyForAnyCounter() throws {
+    let counts = Make.counts([("abcd", Int.max / 2)])
+    #expect(throws: Failure.self) { _ = try SymbolizedWords(bytesOf: counts) }
   }
 
   @Test func oneVeryLongWord() throws {

@@ -49,6 +49,15 @@ import Tokenization
     #expect(ours == Peers.lines(theirs))
   }
 
+  @Test func mergesOfGigatoken() throws {
+    let text = Self.realTexts.joined(separator: "\n")
+    let learned = try Make.learn(Make.counts([text], .gpt2), mode: .byteLevel, limit: 4000)
+    let symbols = learned.symbolTexts().map { Hashing.hexadecimal($0) }
+    let ours = learned.merges.map { "\(symbols[Int($0.left)]) \(symbols[Int($0.right)])" }
+    #expect(ours.count == 4000)
+    #expect(try ours == Peers.lines(Peers.run(["learn-gigatoken", "4000"], texts: [text])))
+  }
+
   @Test(arguments: byteLevel) func byteLevelIDs(preTokenizer: PreTokenizer) throws {
     let tokenizer = try Make.tokenizer(Self.realTexts, preTokenizer: preTokenizer, merges: 3000)
     try compareIDs(tokenizer, Self.encodeTexts)
@@ -247,7 +256,7 @@ enum Peers {
 }
 
 /// A directory for the files that travel to a peer.
-final class PeerScratch {
+final class PeerScratch: Sendable {
   private let url = FileManager.default.temporaryDirectory.appendingPathComponent("pkm-\(UUID().uuidString)")
 
   init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }

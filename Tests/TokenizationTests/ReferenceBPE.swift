@@ -16,7 +16,7 @@ enum ReferenceBPE {
   /// Symbols are texts; ids are places in `order`.
   static func learn(
     words: [(symbols: [[UInt8]], count: Int)], alphabet: [[UInt8]], limit: Int, minimumCount: Int,
-    tieBreak: BPETrainer.TieBreak
+    tieBreak: BPETrainer.TieBreak, maximumSize: Int = .max
   ) -> [Merge] {
     var words = words
     var ids: [[UInt8]: Int] = [:]
@@ -25,7 +25,8 @@ enum ReferenceBPE {
     while merges.count < limit {
       var counts: [Pair: Int] = [:]
       for word in words {
-        for (left, right) in zip(word.symbols, word.symbols.dropFirst()) {
+        for (left, right) in zip(word.symbols, word.symbols.dropFirst())
+        where left.count + right.count <= maximumSize {
           counts[Pair(left: left, right: right), default: 0] += word.count
         }
       }
@@ -106,19 +107,26 @@ enum Make {
   }
 
   /// The pre-tokens of texts, counted.
-  static func counts(_ texts: [String], _ preTokenizer: PreTokenizer) -> WordCounts {
+  static func counts(_ texts: [String], _ preTokenizer: PreTokenizer) throws -> WordCounts {
     let counter = PreTokenCounter(preTokenizer)
-    for text in texts { Array(text.utf8).withUnsafeBufferPointer { counter.countText($0) } }
-    return counter.finish()
+    for text in texts { try Array(text.utf8).withUnsafeBufferPointer { try counter.countText($0) } }
+    return try counter.finish()
   }
 
   static func learn(
     _ counts: WordCounts, mode: Tokenizer.Mode, limit: Int, minimumCount: Int = 1, reserved: [String] = []
   ) throws -> LearnedMerges {
     try BPETrainer.learn(
-      mode == .word ? SymbolizedWords(charactersOf: counts) : SymbolizedWords(bytesOf: counts), limit: limit,
-      tieBreak: mode == .word ? .largestStrings : .smallestIDs, minimumCount: minimumCount, reserved: reserved
-    )
+      symbolized(counts, mode),
+      BPETrainer.Options(
+        tieBreak: mode == .word ? .largestStrings : .smallestIDs, limit: limit, minimumCount: minimumCount,
+        reserved: reserved.map { Array($0.utf8) }))
+  }
+
+  static func symbolized(_ counts: WordCounts, _ mode: Tokenizer.Mode) throws -> SymbolizedWords {
+    mode == .word
+      ? try SymbolizedWords(charactersOf: counts, CharacterInventory(of: counts))
+      : try SymbolizedWords(bytesOf: counts)
   }
 
   static func tokenizer(

@@ -18,8 +18,7 @@ package enum DocumentSplitting: String, Sendable, CaseIterable {
   case paragraph
   /// The whole file.
   case file
-  /// No documents at all: the bytes in order, line ends included, in pieces cut where no pre-tokenizer is
-  /// disturbed. See ``DocumentBlock``.
+  /// No documents at all: the bytes in order, line ends included, in pieces cut between any two characters.
   case stream
 }
 

@@ -158,8 +158,7 @@ package struct DocumentBlock: Sendable {
 extension DocumentBlock {
   /// The length of the longest part of `bytes`, which is not the end of its file, that holds whole documents.
   ///
-  /// A ``DocumentSplitting/stream`` is cut before a space that follows a character other than white space: no
-  /// pre-tokenizer joins the two. Where 4 MB hold no such place (Chinese, say) it is cut before a line end instead.
+  /// A ``DocumentSplitting/stream`` is cut between any two characters.
   static func cut(_ bytes: UnsafeRawBufferPointer, source: DocumentSource) -> Int? {
     let lineFeed = UInt8(ascii: "\n")
     if source.format == .jsonl || source.splitting == .line {
@@ -176,16 +175,9 @@ extension DocumentBlock {
       }
       return nil
     case .stream:
-      for index in stride(from: bytes.count - 1, to: 0, by: -1)
-      where bytes[index] == 0x20 && !Bytes.endsInWhiteSpace(bytes[..<index]) {
-        return index
-      }
-      guard bytes.count >= 4 << 20 else { return nil }
-      for index in stride(from: bytes.count - 1, to: 0, by: -1) {
-        let isLineEnd = bytes[index] == lineFeed || bytes[index] == 0x0d
-        if isLineEnd && !Bytes.endsInWhiteSpace(bytes[..<index]) { return index }
-      }
-      return nil
+      // Before the last character, which may go on; of four bytes 10xxxxxx the last belongs to none.
+      let last = (max(0, bytes.count - 4)..<bytes.count).last { bytes[$0] & 0xc0 != 0x80 } ?? bytes.count
+      return last > 0 ? last : nil
     }
   }
 

@@ -111,11 +111,6 @@ package final class FileBlocks {
       if isAtEnd { return bytes.count }
       if let cut = bytes.withUnsafeBytes({ DocumentBlock.cut($0, source: source) }) { return cut }
       if bytes.count > options.longestDocument {
-        if source.splitting == .stream && source.format == .text {
-          // Between two characters at least.
-          counts.add("streams_cut")
-          return bytes.lastIndex { $0 & 0xc0 != 0x80 } ?? bytes.count
-        }
         try skipDocument(&bytes)
         continue
       }

@@ -36,7 +36,8 @@ struct StageCommand {
 
   /// Options that name a file whose content decides the result.
   private static let fileOptions: Set<String> = [
-    "tokenizer", "codes", "vocab", "counts", "blocklist", "url-blocklist", "language-model", "against",
+    "tokenizer", "codes", "vocab", "counts", "extend", "blocklist", "url-blocklist", "language-model",
+    "against",
   ]
 
   private struct OptionInfo {

@@ -1,0 +1,50 @@
+import Foundation
+
+/// Lists of positions, one behind the other in one block of memory that grows at its end.
+struct PositionLists: ~Copyable {
+  private(set) var base: UnsafeMutablePointer<UInt32>
+  private(set) var count = 0
+  private var capacity = 1 << 10
+
+  init() { base = Self.resize(nil, capacity) }
+
+  deinit { free(base) }
+
+  /// The system moves large blocks by their pages, without copying.
+  private static func resize(_ old: UnsafeMutablePointer<UInt32>?, _ capacity: Int)
+    -> UnsafeMutablePointer<UInt32>
+  {
+    guard let memory = realloc(old, capacity * MemoryLayout<UInt32>.stride) else {
+      fatalError("out of memory")
+    }
+    return memory.bindMemory(to: UInt32.self, capacity: capacity)
+  }
+
+  /// Makes room for `length` more positions and returns where they begin.
+  mutating func append(_ length: Int) -> Int {
+    let start = count
+    count += length
+    if count > capacity {
+      capacity = max(count, capacity + capacity / 2)
+      base = Self.resize(base, capacity)
+    }
+    return start
+  }
+
+  /// Forgets all lists and makes room for `length` positions.
+  mutating func reset(_ length: Int) {
+    free(base)
+    capacity = max(1 << 10, length)
+    base = Self.resize(nil, capacity)
+    count = length
+  }
+
+  /// Gives the pages of a list that nobody needs any more back to the system.
+  func release(_ list: Range<Int>) {
+    let page = 1 << 12
+    let start = (UInt(bitPattern: base + list.lowerBound) + UInt(page) - 1) & ~UInt(page - 1)
+    let end = UInt(bitPattern: base + list.upperBound) & ~UInt(page - 1)
+    guard end > start, end - start >= 1 << 20 else { return }
+    madvise(UnsafeMutableRawPointer(bitPattern: start), Int(end - start), MADV_DONTNEED)
+  }
+}

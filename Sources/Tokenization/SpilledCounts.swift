@@ -1,0 +1,126 @@
+import Foundation
+import Support
+
+/// Counts that did not fit in memory: files of sorted words, merged at the end.
+///
+/// The files lie in a directory of their own, which goes when this does.
+struct SpilledCounts: ~Copyable {
+  /// Files merged at once; more are merged in rounds.
+  static let mergeWidth = 64
+
+  /// Files written so far.
+  private(set) var written = 0
+  private let parent: String
+  private var directory: String?
+  private var runs: [Run] = []
+
+  struct Run: Sendable {
+    let path: String
+
+    /// Writes the words of a table in order and empties it.
+    func write(_ table: inout CountTable) throws {
+      let file = try RunWriter(path)
+      try table.drainSorted { try file.append($0, $1) }
+      try file.close()
+    }
+  }
+
+  init(in directory: String) { parent = directory }
+
+  deinit { if let directory { try? FileManager.default.removeItem(atPath: directory) } }
+
+  /// A name for the next file.
+  mutating func newRun() throws -> Run {
+    if directory == nil {
+      let path = Path.join(parent, "pkm-counts-\(getpid())-\(UUID().uuidString)")
+      try SystemCall.makeDirectories(path)
+      directory = path
+    }
+    written += 1
+    return Run(path: Path.join(directory!, "\(written)"))
+  }
+
+  /// Takes in a file that has been written.
+  mutating func add(_ run: Run) { runs.append(run) }
+
+  /// Each word with the sum of its counts, in the order of their bytes.
+  mutating func merge(_ body: (UnsafeBufferPointer<UInt8>, Int) throws -> Void) throws {
+    while runs.count > Self.mergeWidth {
+      let some = Array(runs.prefix(Self.mergeWidth))
+      runs.removeFirst(Self.mergeWidth)
+      let run = try newRun()
+      let file = try RunWriter(run.path)
+      try Self.merge(some) { try file.append($0, $1) }
+      try file.close()
+      runs.append(run)
+      for old in some { unlink(old.path) }
+    }
+    try Self.merge(runs, body)
+  }
+
+  private static func merge(_ runs: [Run], _ body: (UnsafeBufferPointer<UInt8>, Int) throws -> Void) throws {
+    // A heap of readers by their word, of equal words by their place.
+    var heap: [WordCountReader] = []
+    func isBefore(_ a: WordCountReader, _ b: WordCountReader) -> Bool {
+      a.word.withUnsafeBufferPointer { first in b.word.withUnsafeBufferPointer { first.precedes($0) } }
+    }
+    func sift(_ start: Int) {
+      var index = start
+      while true {
+        var child = 2 * index + 1
+        if child >= heap.count { return }
+        if child + 1 < heap.count && isBefore(heap[child + 1], heap[child]) { child += 1 }
+        if !isBefore(heap[child], heap[index]) { return }
+        heap.swapAt(index, child)
+        index = child
+      }
+    }
+    for run in runs {
+      let reader = try WordCountReader(run.path)
+      if try reader.advance() { heap.append(reader) }
+    }
+    for index in stride(from: heap.count / 2 - 1, through: 0, by: -1) { sift(index) }
+    var word: [UInt8] = []
+    while let first = heap.first {
+      try Interruption.check()
+      word.removeAll(keepingCapacity: true)
+      word.append(contentsOf: first.word)
+      var count = 0
+      while let top = heap.first, top.word == word {
+        count &+= top.count
+        if try !top.advance() {
+          heap.swapAt(0, heap.count - 1)
+          heap.removeLast()
+        }
+        sift(0)
+      }
+      try word.withUnsafeBufferPointer { try body($0, count) }
+    }
+  }
+}
+
+/// A temporary file of word counts: written once, read once, never synced.
+private final class RunWriter {
+  private let path: String
+  private let descriptor: Int32
+  private var buffer: [UInt8] = []
+
+  init(_ path: String) throws {
+    self.path = path
+    descriptor = try SystemCall.open(path, O_WRONLY | O_CREAT | O_EXCL)
+    buffer.reserveCapacity(1 << 17)
+  }
+
+  deinit { Foundation.close(descriptor) }
+
+  func append(_ word: UnsafeBufferPointer<UInt8>, _ count: Int) throws {
+    WordCountFile.append(word, count: count, isPlain: false, to: &buffer)
+    if buffer.count >= 1 << 16 { try close() }
+  }
+
+  /// Hands what is buffered to the system.
+  func close() throws {
+    try buffer.withUnsafeBytes { try SystemCall.write(descriptor, $0, path: path) }
+    buffer.removeAll(keepingCapacity: true)
+  }
+}

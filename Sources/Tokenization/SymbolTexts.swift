@@ -1,0 +1,110 @@
+import Foundation
+
+/// Texts and lengths of the symbols of a trainer.
+final class SymbolTexts {
+  /// Positions that each symbol takes: the symbols of the alphabet it was merged from.
+  private(set) var lengths: UnsafeMutablePointer<UInt32>
+  private var capacity: Int
+  private(set) var count = 0
+  private var bytes: [UInt8] = []
+  private var ends: [Int] = []
+  /// The first eight bytes of each text, big-endian: decides most comparisons.
+  private var prefixes: [UInt64] = []
+  private var isFinal: [Bool] = []
+  /// Bytes, in word mode characters without the mark.
+  private var sizes: [Int] = []
+  private let marksEndOfWord: Bool
+  private let maximumSize: Int
+  private let reserved: Vocabulary
+  /// Bit n: a reserved text has n bytes (63: or more).
+  private let reservedLengths: UInt64
+
+  /// No symbol may become larger than `maximumSize` bytes, in word mode characters, nor equal to one of the `reserved`
+  /// texts.
+  init(_ alphabet: [[UInt8]], marksEndOfWord: Bool, maximumSize: Int, reserved: [[UInt8]]) {
+    capacity = max(1024, alphabet.count * 2)
+    lengths = .allocate(capacity: capacity)
+    self.marksEndOfWord = marksEndOfWord
+    self.maximumSize = maximumSize
+    self.reserved = Vocabulary(reserved)
+    reservedLengths = reserved.reduce(0) { $0 | 1 << UInt64(min(63, $1.count)) }
+    for text in alphabet {
+      // A single character is shorter than the mark, so a text of the alphabet that ends in it is marked.
+      let isMarked = marksEndOfWord && text.count > 4 && text.suffix(4).elementsEqual(EndOfWord.mark)
+      isFinal.append(isMarked)
+      sizes.append(marksEndOfWord ? Characters.count(in: isMarked ? text.dropLast(4) : text) : text.count)
+      append(text, length: 1)
+    }
+  }
+
+  deinit { lengths.deallocate() }
+
+  /// The symbol that merges `left` and `right`.
+  func append(_ left: UInt32, _ right: UInt32) -> UInt32 {
+    let text = Array(bytes[range(Int(left))]) + bytes[range(Int(right))]
+    isFinal.append(isFinal[Int(right)])
+    sizes.append(sizes[Int(left)] + sizes[Int(right)])
+    append(text, length: lengths[Int(left)] + lengths[Int(right)])
+    return UInt32(count - 1)
+  }
+
+  private func append(_ text: [UInt8], length: UInt32) {
+    if count == capacity {
+      let larger = UnsafeMutablePointer<UInt32>.allocate(capacity: capacity * 2)
+      larger.update(from: lengths, count: count)
+      lengths.deallocate()
+      lengths = larger
+      capacity *= 2
+    }
+    lengths[count] = length
+    count += 1
+    bytes.append(contentsOf: text)
+    ends.append(bytes.count)
+    prefixes.append((0..<8).reduce(0) { $0 << 8 | UInt64($1 < text.count ? text[$1] : 0) })
+  }
+
+  private func range(_ symbol: Int) -> Range<Int> { (symbol == 0 ? 0 : ends[symbol - 1])..<ends[symbol] }
+
+  /// Pairs that are never merged: those that would be too large, and those whose result nobody could tell from
+  /// something else in codes or a vocabulary, a reserved text or a symbol inside a word whose text ends in the four
+  /// literal characters `</w>`.
+  func isRefused(_ key: UInt64) -> Bool {
+    let (first, second) = (Int(key >> 32), Int(UInt32(truncatingIfNeeded: key)))
+    if sizes[first] + sizes[second] > maximumSize { return true }
+    let (left, right) = (range(first), range(second))
+    if reservedLengths >> UInt64(min(63, left.count + right.count)) & 1 != 0,
+      reserved.id(of: Array(bytes[left]) + bytes[right]) != nil
+    {
+      return true
+    }
+    guard marksEndOfWord, bytes[right.upperBound - 1] == EndOfWord.mark.last else { return false }
+    if isFinal[second] { return false }
+    return (bytes[left].suffix(3) + bytes[right].suffix(4)).suffix(4).elementsEqual(EndOfWord.mark)
+  }
+
+  /// Whether pair `a` is larger than pair `b`, as (left, right) of strings.
+  ///
+  /// UTF-8 orders as its code points do.
+  func isLarger(_ a: UInt64, _ b: UInt64) -> Bool {
+    var order = compare(Int(a >> 32), Int(b >> 32))
+    if order == 0 { order = compare(Int(UInt32(truncatingIfNeeded: a)), Int(UInt32(truncatingIfNeeded: b))) }
+    return order != 0 ? order > 0 : a < b
+  }
+
+  private func compare(_ a: Int, _ b: Int) -> Int {
+    if a == b { return 0 }
+    if prefixes[a] != prefixes[b] { return prefixes[a] < prefixes[b] ? -1 : 1 }
+    let (first, second) = (range(a), range(b))
+    return bytes.withUnsafeBufferPointer {
+      let order = memcmp(
+        $0.baseAddress! + first.lowerBound, $0.baseAddress! + second.lowerBound,
+        min(first.count, second.count))
+      return order != 0 ? Int(order) : first.count - second.count
+    }
+  }
+}
+
+/// The mark of word mode behind the last character of a word.
+package enum EndOfWord {
+  package static let mark = Array("</w>".utf8)
+}

@@ -1,0 +1,85 @@
+import Support
+
+// Learning on from a tokenizer that exists.
+extension Tokenizer {
+  /// Ids of the tokens that text can become, ascending: all but special ones and those that stand for nothing.
+  var ordinaryIDs: [UInt32] {
+    let special = Set(specialTokens.map(\.id))
+    return (0..<UInt32(vocabulary.count)).filter {
+      !special.contains($0) && !vocabulary.range(of: $0).isEmpty
+    }
+  }
+
+  /// The same with every text as one pre-token; in word mode a text is a word anyway.
+  func takingWholeTexts() -> Tokenizer {
+    Tokenizer(
+      mode: mode, preTokenizer: mode == .word ? preTokenizer : .none, tokens: tokens, merges: merges,
+      specialTokens: specialTokens, unknown: unknown, ignoresMerges: ignoresMerges,
+      endOfWordIsSymbol: endOfWordIsSymbol)
+  }
+
+  /// The token bytes by id.
+  package var tokens: [[UInt8]] { (0..<UInt32(vocabulary.count)).map { vocabulary[$0] } }
+
+  /// Throws where learning cannot go on from this tokenizer, which was read from `file`.
+  package func checkExtensible(file: String) throws {
+    if endOfWordIsSymbol {
+      throw Failure(
+        .usage, "codes of subword-nmt's format 0.1 cannot be extended", file: file,
+        remedy: "Learn the codes again in format 0.2")
+    }
+    if listedCount < vocabulary.count {
+      throw Failure(
+        .usage, "a dictionary that leaves steps of merging out cannot be extended", file: file,
+        remedy: "Extend the codes instead")
+    }
+    if mode == .byteLevel, let byte = (UInt8(0)...255).first(where: { vocabulary.id(of: [$0]) == nil }) {
+      throw Failure(
+        .usage, "the vocabulary has no token for the byte 0x\(Hashing.hexadecimal([byte]))", file: file,
+        remedy: "Extend a byte-level tokenizer that has all 256")
+    }
+  }
+
+  /// The same with more tokens at the end: characters that it does not know.
+  package func adding(_ more: [[UInt8]]) -> Tokenizer {
+    Tokenizer(
+      mode: mode, preTokenizer: preTokenizer, tokens: tokens + more, merges: merges,
+      specialTokens: specialTokens,
+      unknown: unknown, ignoresMerges: ignoresMerges, endOfWordIsSymbol: endOfWordIsSymbol)
+  }
+
+  /// The same with what was learned on its own tokens (``SymbolizedWords/init(tokensOf:_:)``) behind its merges.
+  ///
+  /// All ids stay; the new tokens and then the special tokens that are new come behind them.
+  package func extended(by learned: LearnedMerges, specialTokens texts: [String]) -> Tokenizer {
+    var ids = ordinaryIDs
+    var tokens = tokens
+    var merges = merges
+    for (merge, text) in zip(learned.merges, learned.symbolTexts().dropFirst(learned.alphabet.count)) {
+      let result = UInt32(tokens.count)
+      merges.append(Merge(left: ids[Int(merge.left)], right: ids[Int(merge.right)], result: result))
+      ids.append(result)
+      tokens.append(text)
+    }
+    var specials = specialTokens
+    for text in texts where !specials.contains(where: { $0.text == text }) {
+      specials.append(SpecialToken(id: UInt32(tokens.count), text: text))
+      tokens.append(Array(text.utf8))
+    }
+    return Tokenizer(
+      mode: mode, preTokenizer: preTokenizer, tokens: tokens, merges: merges, specialTokens: specials,
+      unknown: unknown, ignoresMerges: ignoresMerges, endOfWordIsSymbol: endOfWordIsSymbol)
+  }
+
+  /// All merges in the form in which codes are written, with the counts of those that were learned last; nobody knows
+  /// those of the others.
+  package func merges(lastLearned learned: LearnedMerges) -> LearnedMerges {
+    let older = merges.count - learned.merges.count
+    return LearnedMerges(
+      alphabet: tokens,
+      merges: merges.enumerated().map { rank, merge in
+        LearnedMerges.Merge(
+          left: merge.left, right: merge.right, count: rank < older ? 0 : learned.merges[rank - older].count)
+      })
+  }
+}

@@ -1,0 +1,139 @@
+import ArgumentParser
+import Commands
+import Corpus
+import Foundation
+import Support
+import Tokenization
+
+/// How words are counted: what `learn-bpe` and `count-words` share.
+struct CountingOptions: ParsableArguments {
+  enum Splitter: String, ExpressibleByArgument, CaseIterable { case gpt2, cl100k, o200k, whitespace, none }
+  enum Mode: String, ExpressibleByArgument, CaseIterable {
+    case byteLevel = "byte-level"
+    case word
+  }
+
+  @Option(help: "What words are, pre-tokens or words between spaces: \(Mode.list) (default: byte-level).")
+  var mode: Mode?
+
+  @Option(help: "What merges stay inside of, byte-level: \(Splitter.list) (default: gpt2).")
+  var preTokenizer: Splitter?
+
+  @Option(
+    help: ArgumentHelp(
+      "Memory for counting; what is more goes to temporary files (default: a quarter of the machine's).",
+      valueName: "size"))
+  var memory: ByteSize?
+
+  @Option(
+    help: ArgumentHelp("Where temporary files go (default: $TMPDIR or /tmp).", valueName: "directory"))
+  var temporaryDirectory: String?
+
+  func validate() throws {
+    if mode == .word && preTokenizer != nil {
+      throw ValidationError("--mode word has a pre-tokenizer of its own; leave --pre-tokenizer out")
+    }
+  }
+
+  /// The pre-tokenizer that the options name; nil where they do not.
+  var givenPreTokenizer: PreTokenizer? {
+    mode == .word ? .words : preTokenizer.map { PreTokenizer(rawValue: $0.rawValue)! }
+  }
+
+  /// The pre-tokenizer that the options name or, where they do not, what files of counts say of theirs.
+  func preTokenizer(of files: [String]) throws -> PreTokenizer {
+    var found: (PreTokenizer, file: String)?
+    for path in files where path != "-" {
+      let reader = try WordCountReader(path)
+      _ = try reader.advance()
+      guard let preTokenizer = reader.preTokenizer else { continue }
+      if let given = givenPreTokenizer ?? found?.0, given != preTokenizer {
+        throw Failure(
+          .usage, "holds counts of the pre-tokenizer \(preTokenizer.rawValue), not \(given.rawValue)",
+          file: path,
+          remedy: "Count all parts alike")
+      }
+      found = (preTokenizer, path)
+    }
+    return givenPreTokenizer ?? found?.0 ?? (mode == .word ? .words : .gpt2)
+  }
+
+  func counter(_ preTokenizer: PreTokenizer, _ options: RunOptions) -> PreTokenCounter {
+    PreTokenCounter(
+      preTokenizer, memory: memory?.bytes ?? Int(ProcessInfo.processInfo.physicalMemory / 4),
+      threads: options.threadCount,
+      temporaryDirectory: temporaryDirectory ?? ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp")
+  }
+}
+
+extension PreTokenCounter {
+  /// Counts the words of documents, a plain text file as one text unless the options say otherwise.
+  func count(_ input: InputOptions, _ options: RunOptions) throws -> Summary {
+    let reader = try input.reader(splitting: .stream)
+    var currentSource: Int?
+    var texts = 0
+    var summary = try DocumentPass(reader: reader, options: options, label: "count").run(
+      work: { batch, _ in
+        try batch.bytes.withUnsafeBufferPointer { bytes in
+          let isStream = batch.source.format == .text && batch.source.splitting == .stream
+          let pieces = batch.ranges.map { UnsafeBufferPointer(rebasing: bytes[$0]) }
+          if isStream { return (batch.source.index, 0, try pieces.map(self.countInside)) }
+          for piece in pieces { try self.countText(piece) }
+          return (batch.source.index, pieces.count, [])
+        }
+      },
+      consume: { (source: Int, documents: Int, ends: [PreTokenCounter.Ends]) in
+        texts += documents
+        if ends.isEmpty { return }
+        if source != currentSource {
+          try endText()
+          currentSource = source
+          texts += 1
+        }
+        for end in ends { try join(end) }
+      })
+    try endText()
+    summary["documents_in"] = .count(texts)
+    return summary
+  }
+
+  /// Adds the words of files of counts.
+  func add(countsOf files: [String], _ preTokenizer: PreTokenizer, _ options: RunOptions) throws {
+    let progress = Progress("counts", unit: " words", isQuiet: options.quiet)
+    defer { progress.finish() }
+    var words = WordCounts()
+    var read = 0
+    var total = 0
+    for path in files {
+      let reader = try WordCountReader(path)
+      while try reader.advance() {
+        if reader.word.isEmpty
+          || preTokenizer == .words && reader.word.contains(where: { $0 == 0x20 || $0 == 0x0a })
+        {
+          throw Failure(
+            .badInput, "\"\(String(decoding: reader.word, as: UTF8.self))\" is not a word", file: path,
+            remedy: preTokenizer == .words
+              ? "Words hold no spaces; count with --mode word" : "Words have at least a byte")
+        }
+        let (sum, overflow) = total.addingReportingOverflow(reader.count)
+        if overflow { throw Failure(.badInput, "the counts add up to more than \(Int.max)", file: path) }
+        total = sum
+        words.append(reader.word, count: reader.count)
+        if words.distinct == 1 << 14 {
+          try Interruption.check()
+          try count(words)
+          words = WordCounts()
+        }
+        read += 1
+        if read & 0xffff == 0 { progress.update(done: read) }
+      }
+      if let found = reader.preTokenizer, found != preTokenizer {
+        throw Failure(
+          .usage, "holds counts of the pre-tokenizer \(found.rawValue), not \(preTokenizer.rawValue)",
+          file: path,
+          remedy: "Name it with --pre-tokenizer")
+      }
+    }
+    try count(words)
+  }
+}

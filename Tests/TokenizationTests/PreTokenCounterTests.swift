@@ -1,0 +1,77 @@
+import Foundation
+import Support
+import Testing
+import Tokenization
+
+@Suite struct PreTokenCounterTests {
+  /// Many distinct words, some of them long.
+  private static let texts: [[UInt8]] = {
+    var random = RandomGenerator(seed: 9)
+    return (0..<80).map { _ in
+      var text = ""
+      for _ in 0..<2000 {
+        text += " \(random.below(400))" + Make.word(&random, letters: 26, maximumLength: 5)
+        if random.below(50) == 0 { text += String(repeating: "long", count: 4 + random.below(3)) }
+      }
+      return Array(text.utf8)
+    }
+  }()
+
+  private func counter(memory: Int) throws -> PreTokenCounter {
+    let counter = PreTokenCounter(
+      .gpt2, memory: memory, threads: 1, temporaryDirectory: NSTemporaryDirectory())
+    for text in Self.texts { try text.withUnsafeBufferPointer { try counter.countText($0) } }
+    return counter
+  }
+
+  private func dictionary(_ words: WordCounts) -> [[UInt8]: Int] {
+    var counts: [[UInt8]: Int] = [:]
+    for word in 0..<words.distinct { counts[Array(words.bytes[words.range(of: word)])] = words.counts[word] }
+    return counts
+  }
+
+  @Test func countsOnDiskAreThoseInMemory() throws {
+    var expected: [[UInt8]: Int] = [:]
+    for text in Self.texts { for piece in PreTokenizer.gpt2.split(text) { expected[piece, default: 0] += 1 } }
+    let inMemory = try counter(memory: .max)
+    #expect(try dictionary(inMemory.finish()) == expected && inMemory.spilledRuns == 0)
+    // So little memory that the files are merged in rounds.
+    let onDisk = try counter(memory: 40_000)
+    #expect(try dictionary(onDisk.finish()) == expected)
+    #expect(onDisk.spilledRuns > 64, "\(onDisk.spilledRuns)")
+  }
+
+  @Test(arguments: [Int.max, 40_000]) func sortedByTheirBytes(memory: Int) throws {
+    let counter = try counter(memory: memory)
+    var words: [[UInt8]] = []
+    var total = 0
+    try counter.finishSorted { word, count in
+      words.append(Array(word))
+      total += count
+    }
+    #expect(total == Self.texts.reduce(0) { $0 + PreTokenizer.gpt2.split($1).count })
+    #expect(zip(words, words.dropFirst()).allSatisfy { $0.lexicographicallyPrecedes($1) })
+  }
+
+  @Test func largeCountsAddUp() throws {
+    let counter = PreTokenCounter(.gpt2)
+    let words = Make.counts([(" word", 1 << 40), ("a word of more than fifteen bytes", (1 << 32) - 1)])
+    try counter.count(words)
+    try counter.count(words)
+    try Array(" word word".utf8).withUnsafeBufferPointer { try counter.countText($0) }
+    #expect(
+      try dictionary(counter.finish()) == [
+        Array(" word".utf8): (1 << 41) + 2, Array("a word of more than fifteen bytes".utf8): (1 << 33) - 2,
+      ])
+  }
+
+  @Test func manyThreadsGiveTheCountsOfOne() throws {
+    let expected = try dictionary(counter(memory: .max).finish())
+    let counter = PreTokenCounter(.gpt2, threads: 5)
+    let pool = WorkerPool(threads: 5)
+    pool.forEach(Self.texts.count) { index, _ in
+      Self.texts[index].withUnsafeBufferPointer { try! counter.countText($0) }
+    }
+    #expect(try dictionary(counter.finish()) == expected)
+  }
+}
