@@ -160,8 +160,11 @@ import Testing
       let started = Date()
       do {
         let reader = try DocumentReader(inputs: [path], options: options)
+        var batches = 0
         while let batch = try reader.next() {
           documents += batch.count
+          batches += 1
+          try #require(batches < 1 << 17, "input \(run) does not end")
           batch.forEachDocument { _, text in
             #expect(UTF8Repair.isValid(text), "input \(run)")
             let limit = options.splitting == .stream ? .max : options.longestDocument
