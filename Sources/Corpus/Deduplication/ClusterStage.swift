@@ -104,7 +104,9 @@ package struct ClusterStage {
       if let shingles {
         similarity = UInt64(shingles.similarity(document, kept) * 1e6)
       } else if let sketch = format.sketch {
-        let estimate = MinHasher.similarity(row(document).dropFirst(sketch), keptRow.dropFirst(sketch))
+        let estimate = MinHasher.similarity(
+          UnsafeRawBufferPointer(rebasing: row(document).dropFirst(sketch)),
+          UnsafeRawBufferPointer(rebasing: keptRow.dropFirst(sketch)))
         similarity = UInt64(estimate * 1e6)
       }
       try removals.appendEndingRuns([
