@@ -84,18 +84,21 @@ static inline int NAME(decode)(const uint8_t *text, size_t left, const uint8_t *
 #undef TAIL
 }
 
-// The block at text[0], `left` bytes before the end of the text.
-INLINED block NAME(classify)(const uint8_t *text, size_t left, const uint8_t *classes, int *inside) {
-  bytes64 v;
-  uint64_t valid = ~0ull;
-  if (left >= 64) {
-    memcpy(&v, text, 64);
+INLINED void NAME(load)(bytes64 *v, const uint8_t *text, size_t left, size_t readable) {
+  if (readable >= 64) {
+    memcpy(v, text, 64);
   } else {
     uint8_t padded[64] = {0};
     memcpy(padded, text, left);
-    memcpy(&v, padded, 64);
-    valid = (1ull << left) - 1;
+    memcpy(v, padded, 64);
   }
+}
+
+// The block at text[0], `left` bytes before the end of the text.
+INLINED block NAME(classify)(const uint8_t *text, size_t left, size_t readable, const uint8_t *classes, int *inside) {
+  bytes64 v;
+  NAME(load)(&v, text, left, readable);
+  uint64_t valid = left >= 64 ? ~0ull : (1ull << left) - 1;
   block b = {0};
   bytes64 folded = (v | 0x20) - 'a';
   b.letter = MASK((bytes64)(folded < 26));
@@ -107,6 +110,17 @@ INLINED block NAME(classify)(const uint8_t *text, size_t left, const uint8_t *cl
   b.line_break = MASK((bytes64)((v == '\n') | (v == '\r')));
   b.apostrophe = MASK((bytes64)(v == '\''));
   b.slash = MASK((bytes64)(v == '/'));
+  if (left < 64) {
+    b.letter &= valid;
+    b.upper &= valid;
+    b.lower &= valid;
+    b.number &= valid;
+    b.blank &= valid;
+    b.space &= valid;
+    b.line_break &= valid;
+    b.apostrophe &= valid;
+    b.slash &= valid;
+  }
   uint64_t rest = MASK((bytes64)(v >= 0x80)) & valid;
   b.leads = valid;
   if (rest | (uint64_t)*inside) {
@@ -382,33 +396,27 @@ INLINED uint64_t NAME(cl100k)(block b, state *s, const uint8_t *text, size_t bas
   return (starts & ~clear) | set;
 }
 
-static inline void NAME(words)(const uint8_t *text, size_t count, uint64_t *starts) {
-  uint64_t last = 2;
+static inline void NAME(words)(const uint8_t *text, size_t count, size_t readable, uint64_t *starts) {
+  uint64_t before = 0;
   for (size_t base = 0; base < count; base += 64) {
-    bytes64 v;
     size_t left = count - base;
-    if (left >= 64) {
-      memcpy(&v, text + base, 64);
-    } else {
-      uint8_t padded[64] = {0};
-      memcpy(padded, text + base, left);
-      memcpy(&v, padded, 64);
-    }
+    bytes64 v;
+    NAME(load)(&v, text + base, left, readable - base);
     uint64_t separators = MASK((bytes64)((v == ' ') | (v == '\n')));
-    uint64_t changes = separators ^ (separators << 1 | (last & 1));
-    if (last == 2) changes |= 1;
-    last = separators >> 63;
+    uint64_t changes = separators ^ BEFORE(separators, before);
     starts[base / 64] = left >= 64 ? changes : changes & ((1ull << left) - 1);
+    before = separators >> 63;
   }
+  if (count) starts[0] |= 1;
 }
 
-INLINED void NAME(run)(int pattern, const uint8_t *text, size_t count, const uint8_t *classes,
+INLINED void NAME(run)(int pattern, const uint8_t *text, size_t count, size_t readable, const uint8_t *classes,
                        uint64_t *starts) {
   state s = {0};
   s.last = s.indent = s.capitals = NOWHERE;
   for (size_t base = 0; base < count; base += 64) {
     size_t left = count - base;
-    block b = NAME(classify)(text + base, left, classes, &s.inside);
+    block b = NAME(classify)(text + base, left, readable - base, classes, &s.inside);
     if (b.count == 0) continue;
     bool at_last = false;
     uint64_t bits;
@@ -426,16 +434,16 @@ INLINED void NAME(run)(int pattern, const uint8_t *text, size_t count, const uin
   if (s.capitals != NOWHERE) NAME(set)(starts, s.capitals);
 }
 
-static void NAME(pre_token_starts)(int pattern, const uint8_t *text, size_t count, const uint8_t *classes,
-                                   uint64_t *starts) {
+static void NAME(pre_token_starts)(int pattern, const uint8_t *text, size_t count, size_t readable,
+                                   const uint8_t *classes, uint64_t *starts) {
   memset(starts, 0, (count / 64 + 1) * 8);
   switch (pattern) {
-    case PKM_PATTERN_GPT2: NAME(run)(PKM_PATTERN_GPT2, text, count, classes, starts); break;
-    case PKM_PATTERN_CL100K: NAME(run)(PKM_PATTERN_CL100K, text, count, classes, starts); break;
-    case PKM_PATTERN_LLAMA3: NAME(run)(PKM_PATTERN_LLAMA3, text, count, classes, starts); break;
-    case PKM_PATTERN_O200K: NAME(run)(PKM_PATTERN_O200K, text, count, classes, starts); break;
-    case PKM_PATTERN_WHITESPACE: NAME(run)(PKM_PATTERN_WHITESPACE, text, count, classes, starts); break;
-    default: NAME(words)(text, count, starts);
+    case PKM_PATTERN_GPT2: NAME(run)(PKM_PATTERN_GPT2, text, count, readable, classes, starts); break;
+    case PKM_PATTERN_CL100K: NAME(run)(PKM_PATTERN_CL100K, text, count, readable, classes, starts); break;
+    case PKM_PATTERN_LLAMA3: NAME(run)(PKM_PATTERN_LLAMA3, text, count, readable, classes, starts); break;
+    case PKM_PATTERN_O200K: NAME(run)(PKM_PATTERN_O200K, text, count, readable, classes, starts); break;
+    case PKM_PATTERN_WHITESPACE: NAME(run)(PKM_PATTERN_WHITESPACE, text, count, readable, classes, starts); break;
+    default: NAME(words)(text, count, readable, starts);
   }
   NAME(set)(starts, count);
 }

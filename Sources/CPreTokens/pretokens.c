@@ -46,19 +46,19 @@ static inline uint64_t scatter(uint64_t bits, uint64_t mask) {
 #define SCATTER scatter
 #include "patterns.h"
 
-int pkm_pre_token_starts_on(int machine, int pattern, const uint8_t *text, size_t count, const uint8_t *classes,
+int pkm_pre_token_starts_on(int machine, int pattern, const uint8_t *text, size_t count, size_t readable, const uint8_t *classes,
                             uint64_t *starts) {
 #if defined(__x86_64__)
   if (machine == 2 && __builtin_cpu_supports("x86-64-v4"))
-    return pre_token_starts_v4(pattern, text, count, classes, starts), 1;
+    return pre_token_starts_v4(pattern, text, count, readable, classes, starts), 1;
   if (machine == 1 && __builtin_cpu_supports("x86-64-v3"))
-    return pre_token_starts_v3(pattern, text, count, classes, starts), 1;
+    return pre_token_starts_v3(pattern, text, count, readable, classes, starts), 1;
 #endif
-  if (machine == 0) return pre_token_starts_any(pattern, text, count, classes, starts), 1;
+  if (machine == 0) return pre_token_starts_any(pattern, text, count, readable, classes, starts), 1;
   return 0;
 }
 
-void pkm_pre_token_starts(int pattern, const uint8_t *text, size_t count, const uint8_t *classes, uint64_t *starts) {
-  for (int machine = 2; !pkm_pre_token_starts_on(machine, pattern, text, count, classes, starts); machine--) {
+void pkm_pre_token_starts(int pattern, const uint8_t *text, size_t count, size_t readable, const uint8_t *classes, uint64_t *starts) {
+  for (int machine = 2; !pkm_pre_token_starts_on(machine, pattern, text, count, readable, classes, starts); machine--) {
   }
 }

@@ -82,15 +82,15 @@ size_t replaceLoneSurrogates(std::string &line, size_t from, size_t to) {
   return replaced;
 }
 
-// Where the value at `path` stands. The line is known to be valid.
-bool locate(ondemand::parser &parser, const char *line, size_t length, std::string_view path, size_t &start,
-            size_t &end) {
+// Where the value at `path`, or with `isLiteral` of the field of that name, stands. The line is known to be valid.
+bool locate(ondemand::parser &parser, const char *line, size_t length, std::string_view path, bool isLiteral,
+            size_t &start, size_t &end) {
   ondemand::document document;
   if (parser.iterate(line, length, length + simdjson::SIMDJSON_PADDING).get(document)) return false;
   ondemand::object object;
   if (document.get_object().get(object)) return false;
   while (true) {
-    size_t dot = path.find('.');
+    size_t dot = isLiteral ? std::string_view::npos : path.find('.');
     ondemand::value value;
     if (object.find_field_unordered(path.substr(0, dot)).get(value)) return false;
     if (dot == std::string_view::npos) {
@@ -132,7 +132,10 @@ int pkm_json_find_text(const char *line, size_t length, const char *path, pkm_js
     return PKM_JSON_BROKEN;
   }
   std::string_view rest = path;
-  while (true) {
+  dom::element literal;
+  bool isLiteral = !element.at_key(rest).get(literal);
+  if (isLiteral) element = literal;
+  while (!isLiteral) {
     size_t dot = rest.find('.');
     if (!element.is_object()) return PKM_JSON_MISSING;
     if (element.at_key(rest.substr(0, dot)).get(element)) return PKM_JSON_MISSING;
@@ -141,7 +144,7 @@ int pkm_json_find_text(const char *line, size_t length, const char *path, pkm_js
   }
   std::string_view text;
   if (element.get_string().get(text)) return PKM_JSON_NOT_TEXT;
-  if (!locate(parsers.lazy, line, length, path, result->start, result->end)) return PKM_JSON_MISSING;
+  if (!locate(parsers.lazy, line, length, path, isLiteral, result->start, result->end)) return PKM_JSON_MISSING;
   result->text = text.data();
   result->length = text.size();
   result->lone_surrogates = 0;

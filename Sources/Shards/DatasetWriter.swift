@@ -18,7 +18,7 @@ package final class DatasetWriter {
   private let defaultSplit: String
   private let shardTokens: Int
   private let recipe: String?
-  private let pool: WorkerPool
+  private let compressor: FrameCompressor
   /// Token ids of the current document as they go to disk.
   private let scratch: UnsafeMutableRawBufferPointer
   private var splits: [String: SplitState] = [:]
@@ -55,7 +55,7 @@ package final class DatasetWriter {
     try tokenizer.write(tokenizerJSON)
     try tokenizer.finish()
     scratch = .allocate(byteCount: 1 << 16, alignment: 64)
-    pool = WorkerPool(threads: threads)
+    compressor = FrameCompressor(threads: threads)
     try declare(split: split)
   }
 
@@ -99,6 +99,27 @@ package final class DatasetWriter {
     }
   }
 
+  /// Appends documents as they lie on disk, one after another, their end-of-document ids included.
+  package func append(encoded bytes: UnsafeRawBufferPointer, rows: [DocumentRow], to split: String? = nil)
+    throws
+  {
+    var next = 0
+    var offset = 0
+    while next < rows.count {
+      let shard = try shard(of: split ?? defaultSplit, for: rows[next].tokens)
+      let first = next
+      var tokens = 0
+      repeat {
+        tokens += rows[next].tokens
+        next += 1
+      } while next < rows.count && shard.totals.tokens + tokens + rows[next].tokens <= shardTokens
+      let end = offset + tokens * tokenBytes
+      try shard.write(UnsafeRawBufferPointer(rebasing: bytes[offset..<end]))
+      try shard.endDocuments(rows[first..<next])
+      offset = end
+    }
+  }
+
   /// Completes the dataset and gives it its name.
   ///
   /// Nothing can be appended afterwards.
@@ -119,19 +140,23 @@ package final class DatasetWriter {
   private func append(
     tokenCount: Int, textBytes: Int, words: Int, to split: String?, write: (ShardWriter) throws -> Void
   ) throws {
-    let split = split ?? defaultSplit
+    let shard = try shard(of: split ?? defaultSplit, for: tokenCount)
+    try write(shard)
+    try shard.endDocuments([DocumentRow(tokens: tokenCount, textBytes: textBytes, words: words)])
+  }
+
+  /// The shard for a document of so many tokens.
+  private func shard(of split: String, for tokenCount: Int) throws -> ShardWriter {
     try declare(split: split)
     if let open = splits[split]!.open, open.totals.tokens + tokenCount > shardTokens {
       try closeShard(of: split)
     }
-    let shard = try splits[split]!.open ?? openShard(of: split)
-    try write(shard)
-    try shard.endDocument(DocumentRow(tokens: tokenCount, textBytes: textBytes, words: words))
+    return try splits[split]!.open ?? openShard(of: split)
   }
 
   private func openShard(of split: String) throws -> ShardWriter {
     let shard = try ShardWriter(
-      directory: output.temporary, split: split, number: splits[split]!.closed.count, pool: pool)
+      directory: output.temporary, split: split, number: splits[split]!.closed.count, compressor: compressor)
     splits[split]!.open = shard
     return shard
   }

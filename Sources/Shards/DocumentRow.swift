@@ -10,7 +10,7 @@ package struct DocumentRow: Equatable, Sendable {
   package let textBytes: Int
   package let words: Int
 
-  init(tokens: Int, textBytes: Int, words: Int) {
+  package init(tokens: Int, textBytes: Int, words: Int) {
     (self.tokens, self.textBytes, self.words) = (tokens, textBytes, words)
   }
 

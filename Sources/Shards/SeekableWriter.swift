@@ -4,49 +4,44 @@ import Synchronization
 
 /// Writes one zstd seekable file.
 ///
-/// Frames are compressed side by side on the threads of a pool and written in order, so the bytes do not
-/// depend on the number of threads.
+/// Frames are compressed on the threads of a ``FrameCompressor`` while the caller goes on, and written in order, so the
+/// bytes do not depend on the number of threads.
 ///
 /// The file is made for an ``OutputDirectory``, which syncs it and decides whether it ever appears.
 final class SeekableWriter {
-  static let level = 3
-
   let path: String
   /// Plain bytes accepted so far.
   private(set) var bytes = 0
 
   private let descriptor: Int32
   private let frameBytes: Int
-  private let pool: WorkerPool?
-  private let pending: UnsafeMutableRawBufferPointer
-  private var pendingCount = 0
+  private let compressor: FrameCompressor
+  private var pending: [UInt8] = []
+  /// Numbers of the frames that are being compressed, the oldest first.
+  private var submitted: [Int] = []
   private var entries: [SeekableFormat.Entry] = []
   private let hash = StreamingXXH64()
 
-  /// `frameBytes` plain bytes make a frame; `framesAtOnce` of them are collected before they are compressed.
-  init(_ path: String, frameBytes: Int, framesAtOnce: Int, pool: WorkerPool?) throws {
+  /// `frameBytes` plain bytes make a frame.
+  init(_ path: String, frameBytes: Int, compressor: FrameCompressor) throws {
     self.path = path
     self.frameBytes = frameBytes
-    self.pool = pool
+    self.compressor = compressor
     descriptor = try SystemCall.open(path, O_WRONLY | O_CREAT | O_TRUNC)
-    pending = .allocate(byteCount: frameBytes * framesAtOnce, alignment: 64)
+    pending.reserveCapacity(frameBytes)
   }
 
-  deinit {
-    close(descriptor)
-    pending.deallocate()
-  }
+  deinit { close(descriptor) }
 
   func write(_ bytes: UnsafeRawBufferPointer) throws {
     hash.update(bytes)
     self.bytes += bytes.count
     var rest = bytes
-    while let source = rest.baseAddress, !rest.isEmpty {
-      let count = min(rest.count, pending.count - pendingCount)
-      memcpy(pending.baseAddress! + pendingCount, source, count)
-      pendingCount += count
-      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-      if pendingCount == pending.count { try compressPending() }
+    while !rest.isEmpty {
+      let part = rest.prefix(frameBytes - pending.count)
+      pending.append(contentsOf: part)
+      rest = UnsafeRawBufferPointer(rebasing: rest[(rest.startIndex + part.count)...])
+      if pending.count == frameBytes { try submitPending() }
     }
   }
 
@@ -54,36 +49,68 @@ final class SeekableWriter {
   ///
   /// Returns the XXH64 of its plain bytes.
   func finish() throws -> UInt64 {
-    try compressPending()
+    try submitPending()
+    while !submitted.isEmpty { try writeOldest() }
     try SeekableFormat.table(entries).withUnsafeBytes { try SystemCall.write(descriptor, $0, path: path) }
     return hash.digest
   }
 
-  private func compressPending() throws {
-    let plain = UnsafeRawBufferPointer(rebasing: pending[..<pendingCount])
-    let count = (plain.count + frameBytes - 1) / frameBytes
-    func frame(_ index: Int) -> UnsafeRawBufferPointer {
-      UnsafeRawBufferPointer(
-        rebasing: plain[(index * frameBytes)..<min(plain.count, (index + 1) * frameBytes)])
+  private func submitPending() throws {
+    if pending.isEmpty { return }
+    submitted.append(compressor.submit(pending))
+    pending = []
+    pending.reserveCapacity(frameBytes)
+    while submitted.count > compressor.framesAtOnce { try writeOldest() }
+  }
+
+  private func writeOldest() throws {
+    let frame = try compressor.result(submitted.removeFirst())
+    entries.append(frame.entry)
+    try frame.bytes.withUnsafeBytes { try SystemCall.write(descriptor, $0, path: path) }
+  }
+}
+
+/// The threads that compress the frames of all files of a dataset.
+final class FrameCompressor: Sendable {
+  /// Token ids hardly repeat: higher levels gain two percent and take twice the time.
+  static let level = 1
+
+  struct Frame: Sendable {
+    let bytes: [UInt8]
+    let entry: SeekableFormat.Entry
+  }
+
+  /// Frames of one file that may wait or be worked on before the oldest is waited for.
+  let framesAtOnce: Int
+  private let queue: OrderedQueue<[UInt8], Frame>
+
+  init(threads: Int) {
+    framesAtOnce = threads > 1 ? 4 * threads : 0
+    let compressors = Compressors()
+    queue = OrderedQueue(threads: threads) { plain in
+      try plain.withUnsafeBytes { plain in
+        let compressed = try compressors.with { try $0.compress(plain) }
+        return Frame(
+          bytes: compressed,
+          entry: SeekableFormat.Entry(
+            compressedBytes: UInt32(compressed.count), plainBytes: UInt32(plain.count),
+            checksum: SeekableFormat.checksum(plain)))
+      }
     }
-    let frames = Mutex([[UInt8]](repeating: [], count: count))
-    let work = { (index: Int, _: Int) in
-      let compressed = try Zstd.compress(frame(index), level: Self.level)
-      frames.withLock { $0[index] = compressed }
+  }
+
+  func submit(_ plain: [UInt8]) -> Int { queue.submit(plain) }
+
+  func result(_ number: Int) throws -> Frame { try queue.result(number: number).get() }
+
+  /// One for each thread that is compressing.
+  private final class Compressors: Sendable {
+    private let idle = Mutex<[ZstdCompressor]>([])
+
+    func with<Result>(_ body: (ZstdCompressor) throws -> Result) rethrows -> Result {
+      let compressor = idle.withLock { $0.popLast() } ?? ZstdCompressor(level: FrameCompressor.level)
+      defer { idle.withLock { $0.append(compressor) } }
+      return try body(compressor)
     }
-    if let pool {
-      try pool.forEachThrowing(count, work)
-    } else {
-      for index in 0..<count { try work(index, 0) }
-    }
-    for (index, compressed) in frames.withLock({ $0 }).enumerated() {
-      let plain = frame(index)
-      entries.append(
-        SeekableFormat.Entry(
-          compressedBytes: UInt32(compressed.count), plainBytes: UInt32(plain.count),
-          checksum: SeekableFormat.checksum(plain)))
-      try compressed.withUnsafeBytes { try SystemCall.write(descriptor, $0, path: path) }
-    }
-    pendingCount = 0
   }
 }

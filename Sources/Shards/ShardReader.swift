@@ -2,7 +2,7 @@ import Foundation
 import Support
 
 /// One shard of a dataset: any range of its tokens, checked on the way against the checksums of the seek table.
-package final class ShardReader {
+package final class ShardReader: Sendable {
   package let entry: DatasetIndex.Shard
   let file: SeekableReader
   private let vocabularySize: Int

@@ -14,34 +14,39 @@ final class ShardWriter {
   private let rows: SeekableWriter
   private(set) var totals = DatasetIndex.Totals()
 
-  init(directory: String, split: String, number: Int, pool: WorkerPool) throws {
+  init(directory: String, split: String, number: Int, compressor: FrameCompressor) throws {
     let digits = String(number)
     name = split + "-" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits
     self.split = split
     tokens = try SeekableWriter(
-      Path.join(directory, name + ".tokens.zst"), frameBytes: Self.frameBytes, framesAtOnce: 4 * pool.threads,
-      pool: pool)
+      Path.join(directory, name + ".tokens.zst"), frameBytes: Self.frameBytes,
+      compressor: compressor)
     rows = try SeekableWriter(
-      Path.join(directory, name + ".documents.zst"), frameBytes: Self.rowFrameBytes, framesAtOnce: 1,
-      pool: nil)
+      Path.join(directory, name + ".documents.zst"), frameBytes: Self.rowFrameBytes,
+      compressor: compressor)
   }
 
   /// Token bytes as they lie on disk; documents may come in pieces.
   func write(_ bytes: UnsafeRawBufferPointer) throws { try tokens.write(bytes) }
 
-  /// Ends the document whose tokens have been written.
-  func endDocument(_ row: DocumentRow) throws {
-    guard try row.withBytes({ try rows.write($0) }) != nil else {
-      throw Failure(
-        .badInput,
-        "a document has \(row.tokens) tokens, \(row.textBytes) bytes and \(row.words) words; "
-          + "a dataset holds documents of less than 2³² of each",
-        file: name, remedy: "Split the text into smaller documents")
+  /// Ends the documents whose tokens have been written.
+  func endDocuments(_ documents: ArraySlice<DocumentRow>) throws {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(documents.count * DocumentRow.byteCount)
+    for row in documents {
+      guard row.withBytes({ bytes.append(contentsOf: $0) }) != nil else {
+        throw Failure(
+          .badInput,
+          "a document has \(row.tokens) tokens, \(row.textBytes) bytes and \(row.words) words; "
+            + "a dataset holds documents of less than 2³² of each",
+          file: name, remedy: "Split the text into smaller documents")
+      }
+      totals.tokens += row.tokens
+      totals.textBytes += row.textBytes
+      totals.words += row.words
     }
-    totals.tokens += row.tokens
-    totals.documents += 1
-    totals.textBytes += row.textBytes
-    totals.words += row.words
+    totals.documents += documents.count
+    try bytes.withUnsafeBytes { try rows.write($0) }
   }
 
   func finish() throws -> DatasetIndex.Shard {

@@ -6,6 +6,14 @@ import Foundation
 ///
 /// What came before it was.
 package struct Damage: Sendable, CustomStringConvertible {
+  package enum Kind: String, Sendable {
+    case gzipMember = "gzip_members_damaged"
+    case zstdFrame = "zstd_frames_damaged"
+    /// Something else follows a whole member or frame.
+    case foreignBytes = "foreign_bytes_ignored"
+  }
+
+  package let kind: Kind
   package let file: String
   /// Offset in the compressed file at which reading stopped.
   package let offset: Int
@@ -18,7 +26,8 @@ package struct Damage: Sendable, CustomStringConvertible {
 /// members) or zstd (any number of frames).
 ///
 /// A truncated or corrupt compressed input does not throw: the bytes before the break are delivered, the stream
-/// ends, and ``damage`` tells what was lost. The caller decides whether that is an error.
+/// ends, and ``damage`` tells what was lost. The caller decides whether that is an error, and may ``resume()`` behind
+/// it.
 package final class InputFile {
   package let path: String
   package private(set) var damage: Damage?
@@ -31,6 +40,7 @@ package final class InputFile {
 
   private let descriptor: Int32
   private let ownsDescriptor: Bool
+  private let statusAtOpening: stat
   private var coding = Coding.plain
   private var input: UnsafeMutableRawBufferPointer
   /// The undecoded part of `input`.
@@ -39,7 +49,12 @@ package final class InputFile {
   private var inflater = z_stream()
   private var inflaterIsOpen = false
   /// Inside a gzip member or zstd frame: an end of file here is a truncation.
-  private var isInsideUnit = false
+  package private(set) var isInsideUnit = false
+  /// Where that member or frame began.
+  private var unitStart = 0
+
+  /// Where the next byte to be decompressed lies in the file.
+  package var unitOffset: Int { offset - pending.count }
   private var zstd: OpaquePointer?
 
   package init(_ path: String) throws {
@@ -48,13 +63,18 @@ package final class InputFile {
     descriptor = ownsDescriptor ? try SystemCall.open(path, O_RDONLY) : STDIN_FILENO
     var status = stat()
     fstat(descriptor, &status)
+    statusAtOpening = status
     if status.st_mode & S_IFMT == S_IFDIR {
       if ownsDescriptor { close(descriptor) }
       throw Failure(.inputOutput, "is a directory", file: path)
     }
     size = status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) : nil
     input = .allocate(byteCount: 1 << 17, alignment: 64)
-    try fill(atLeast: 4)
+    try fill(atLeast: 1)
+    // No more than needed: whoever types waits for an answer to the first line.
+    if let first = input[pending].first, first == 0x1f || first == 0x28 || first & 0xf0 == 0x50 {
+      try fill(atLeast: 4)
+    }
     coding = Self.coding(of: input[pending])
     switch coding {
     case .plain: break
@@ -125,6 +145,27 @@ package final class InputFile {
     }
   }
 
+  /// Whether the file is another than when it was opened: its size or its time of modification differ.
+  package var hasChanged: Bool {
+    var status = stat()
+    guard size != nil, fstat(descriptor, &status) == 0 else { return false }
+    let then = statusAtOpening
+    return status.st_size != then.st_size || status.st_mtim.tv_sec != then.st_mtim.tv_sec
+      || status.st_mtim.tv_nsec != then.st_mtim.tv_nsec
+  }
+
+  /// Whether a pipe or terminal has nothing to read for some time: its producer is slow, or somebody types.
+  package func isSilent(forMilliseconds milliseconds: Int32) -> Bool {
+    guard size == nil, pending.isEmpty, !reachedEnd else { return false }
+    var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&wait, 1, milliseconds) == 0
+  }
+
+  /// Uncompressed bytes still to come, where that is known: a lower bound for a file that grows.
+  package var plainBytesLeft: Int? {
+    coding == .plain ? size.map { max(0, $0 - offset) + pending.count } : nil
+  }
+
   private func readPlain(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     if pending.isEmpty && !reachedEnd {
       let read = try SystemCall.read(descriptor, into: buffer, path: path)
@@ -149,13 +190,12 @@ package final class InputFile {
             pending = 0..<0
             continue
           }
-          return stop("bytes that are not gzip follow the last member, ignored")
+          return stop(.foreignBytes, "bytes that are not gzip follow the last member, ignored")
         }
-        inflateReset(&inflater)
-        isInsideUnit = true
+        beginUnit()
       }
       try fill(atLeast: 1)
-      if pending.isEmpty { return stop("the gzip member is truncated") }
+      if pending.isEmpty { return stop(.gzipMember, "the gzip member is truncated") }
       inflater.next_in = (input.baseAddress! + pending.lowerBound).assumingMemoryBound(to: UInt8.self)
       inflater.avail_in = UInt32(pending.count)
       inflater.next_out = buffer.baseAddress!.assumingMemoryBound(to: UInt8.self)
@@ -168,7 +208,7 @@ package final class InputFile {
         isInsideUnit = false
       } else if status != Z_OK && status != Z_BUF_ERROR {
         let reason = inflater.msg.map { String(cString: $0) } ?? "code \(status)"
-        _ = stop("the gzip member is corrupt (\(reason))")
+        _ = stop(.gzipMember, "the gzip member is corrupt (\(reason))")
         return produced
       }
       if produced > 0 { return produced }
@@ -177,8 +217,14 @@ package final class InputFile {
 
   private func readZstd(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     while true {
-      try fill(atLeast: 1)
-      if pending.isEmpty { return isInsideUnit ? stop("the zstd frame is truncated") : 0 }
+      try fill(atLeast: isInsideUnit ? 1 : 4)
+      if pending.isEmpty { return isInsideUnit ? stop(.zstdFrame, "the zstd frame is truncated") : 0 }
+      if !isInsideUnit {
+        guard Self.coding(of: input[pending]) == .zstd else {
+          return stop(.foreignBytes, "bytes that are not zstd follow the last frame, ignored")
+        }
+        beginUnit()
+      }
       var source = ZSTD_inBuffer(
         src: UnsafeRawPointer(input.baseAddress! + pending.lowerBound), size: pending.count, pos: 0)
       var target = ZSTD_outBuffer(dst: buffer.baseAddress, size: buffer.count, pos: 0)
@@ -186,7 +232,7 @@ package final class InputFile {
       pending = (pending.lowerBound + source.pos)..<pending.upperBound
       if ZSTD_isError(status) != 0 {
         let reason = String(cString: ZSTD_getErrorName(status))
-        _ = stop("the zstd frame is corrupt (\(reason))")
+        _ = stop(.zstdFrame, "the zstd frame is corrupt (\(reason))")
         return target.pos
       }
       isInsideUnit = status != 0
@@ -194,8 +240,83 @@ package final class InputFile {
     }
   }
 
-  private func stop(_ reason: String) -> Int {
-    damage = Damage(file: path, offset: offset - pending.count, reason: reason)
+  private func beginUnit() {
+    unitStart = offset - pending.count
+    isInsideUnit = true
+    if coding == .gzip { inflateReset(&inflater) }
+    if let zstd { ZSTD_DCtx_reset(zstd, ZSTD_reset_session_only) }
+  }
+
+  private func stop(_ kind: Damage.Kind, _ reason: String) -> Int {
+    damage = Damage(kind: kind, file: path, offset: offset - pending.count, reason: reason)
     return 0
+  }
+}
+
+// Going on behind a break.
+extension InputFile {
+  /// How far before the place where damage shows the search for the next member or frame begins: a decoder that lost its
+  /// way may have run over its beginning.
+  private static let stepBack = 1 << 20
+
+  /// Looks for the next gzip member or zstd frame behind a ``damage`` and goes on there.
+  ///
+  /// A header counts when what follows it decompresses. Returns false when there is none: the stream has ended.
+  package func resume() throws -> Bool {
+    guard let place = damage?.offset, coding != .plain else { return false }
+    if size != nil {
+      let start = max(isInsideUnit ? unitStart + 4 : place, place - Self.stepBack)
+      if lseek(descriptor, off_t(start - offset), SEEK_CUR) >= 0 {
+        offset = start
+        pending = 0..<0
+        reachedEnd = false
+      }
+    }
+    let magic: [UInt8] = coding == .gzip ? [0x1f, 0x8b, 0x08] : [0x28, 0xb5, 0x2f, 0xfd]
+    while true {
+      try fill(atLeast: 1 << 12)
+      let window = UnsafeRawBufferPointer(rebasing: input[pending])
+      guard let found = ByteSearch.first(magic, in: window) else {
+        if reachedEnd {
+          pending = 0..<0
+          return false
+        }
+        pending = (pending.upperBound - magic.count + 1)..<pending.upperBound
+        continue
+      }
+      pending = (pending.lowerBound + found)..<pending.upperBound
+      try fill(atLeast: 1 << 12)
+      if canDecode(UnsafeRawBufferPointer(rebasing: input[pending])) {
+        damage = nil
+        isInsideUnit = false
+        return true
+      }
+      pending = (pending.lowerBound + 1)..<pending.upperBound
+    }
+  }
+
+  /// Whether the bytes begin a member or frame that holds something and does not break at once.
+  private func canDecode(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    let bytes = UnsafeRawBufferPointer(rebasing: bytes.prefix(1 << 14))
+    return withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 64) { scratch in
+      if let zstd {
+        ZSTD_DCtx_reset(zstd, ZSTD_reset_session_only)
+        var source = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
+        var target = ZSTD_outBuffer(dst: scratch.baseAddress, size: scratch.count, pos: 0)
+        let status = ZSTD_decompressStream(zstd, &target, &source)
+        return ZSTD_isError(status) == 0 && (target.pos > 0 || status == 0 || bytes.count == 1 << 14)
+      }
+      // Flags that no writer sets.
+      guard bytes.count > 3, bytes[3] & 0xe0 == 0 else { return false }
+      inflateReset(&inflater)
+      inflater.next_in = UnsafeMutablePointer(
+        mutating: bytes.baseAddress!.assumingMemoryBound(to: UInt8.self))
+      inflater.avail_in = UInt32(bytes.count)
+      inflater.next_out = scratch.baseAddress!.assumingMemoryBound(to: UInt8.self)
+      inflater.avail_out = UInt32(scratch.count)
+      let status = inflate(&inflater, Z_NO_FLUSH)
+      let produced = scratch.count - Int(inflater.avail_out)
+      return status == Z_STREAM_END || (status == Z_OK && produced > 0)
+    }
   }
 }

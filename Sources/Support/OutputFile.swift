@@ -1,4 +1,3 @@
-import CZlib
 import CZstd
 import Foundation
 
@@ -7,7 +6,8 @@ import Foundation
 ///
 /// Dropped without that, it leaves nothing behind. Standard output (`-`) is written directly.
 ///
-/// `.gz` and `.zst` in the name choose the compression.
+/// `.gz` and `.zst` in the name choose the compression: gzip at level 6 in members of a megabyte (``GzipMembers``), zstd at
+/// level 3.
 package final class OutputFile {
   package let path: String
   /// Uncompressed bytes accepted so far.
@@ -22,8 +22,9 @@ package final class OutputFile {
   private var buffer: UnsafeMutableRawBufferPointer
   private var buffered = 0
   private var zstd: OpaquePointer?
-  private var deflater = z_stream()
-  private var deflaterIsOpen = false
+  private var gzip: GzipMembers?
+  /// When a stream was last flushed, in seconds.
+  private var lastFlush = 0.0
   private var compressed: UnsafeMutableRawBufferPointer
 
   /// nil or `-` is standard output.
@@ -56,18 +57,16 @@ package final class OutputFile {
       // One worker writes the same bytes as many; no worker, zstd's other way of working, does not.
       ZSTD_CCtx_setParameter(zstd, ZSTD_c_nbWorkers, Int32(max(1, compressionThreads)))
     } else if self.path.hasSuffix(".gz") {
-      let windowBitsForGzip: Int32 = 15 + 16
-      deflateInit2_(
-        &deflater, 6, Z_DEFLATED, windowBitsForGzip, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
-        Int32(MemoryLayout<z_stream>.size))
-      deflaterIsOpen = true
+      let (descriptor, path) = (descriptor, self.path)
+      gzip = GzipMembers(threads: max(1, compressionThreads)) { member in
+        try member.withUnsafeBytes { try SystemCall.write(descriptor, $0, path: path) }
+      }
     }
   }
 
   deinit {
     if isOpen { discard() }
     if let zstd { ZSTD_freeCCtx(zstd) }
-    if deflaterIsOpen { deflateEnd(&deflater) }
     buffer.deallocate()
     compressed.deallocate()
   }
@@ -84,6 +83,15 @@ package final class OutputFile {
       memcpy(buffer.baseAddress! + buffered, address, bytes.count)
       buffered += bytes.count
     }
+    if isStream { try flushNowAndThen() }
+  }
+
+  /// Who reads a pipe or looks at a terminal gets what comes slowly at once, and what comes fast in large pieces.
+  private func flushNowAndThen() throws {
+    let now = Progress.now()
+    if now - lastFlush < 0.04 { return }
+    lastFlush = now
+    try flush()
   }
 
   package func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
@@ -133,8 +141,9 @@ package final class OutputFile {
   private func emit(_ bytes: UnsafeRawBufferPointer, isLast: Bool) throws {
     if zstd != nil {
       try emitZstd(bytes, isLast: isLast)
-    } else if deflaterIsOpen {
-      try emitGzip(bytes, isLast: isLast)
+    } else if let gzip {
+      try gzip.add(bytes)
+      if isLast { try gzip.finish() }
     } else {
       try SystemCall.write(descriptor, bytes, path: path)
     }
@@ -152,25 +161,6 @@ package final class OutputFile {
         descriptor, UnsafeRawBufferPointer(rebasing: compressed[..<target.pos]), path: path)
       if isLast ? left == 0 : source.pos == source.size { return }
     }
-  }
-
-  private func emitGzip(_ bytes: UnsafeRawBufferPointer, isLast: Bool) throws {
-    var rest = bytes
-    repeat {
-      let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(1 << 30))
-      rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(piece.count))
-      deflater.next_in = UnsafeMutableRawPointer(mutating: piece.baseAddress)?
-        .assumingMemoryBound(to: UInt8.self)
-      deflater.avail_in = UInt32(piece.count)
-      repeat {
-        deflater.next_out = compressed.baseAddress!.assumingMemoryBound(to: UInt8.self)
-        deflater.avail_out = UInt32(compressed.count)
-        _ = deflate(&deflater, isLast && rest.isEmpty ? Z_FINISH : Z_NO_FLUSH)
-        let produced = compressed.count - Int(deflater.avail_out)
-        try SystemCall.write(
-          descriptor, UnsafeRawBufferPointer(rebasing: compressed[..<produced]), path: path)
-      } while deflater.avail_out == 0
-    } while !rest.isEmpty
   }
 }
 

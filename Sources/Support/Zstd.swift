@@ -3,18 +3,6 @@ import Foundation
 
 /// Single zstd frames in memory: the building blocks of a seekable file.
 package enum Zstd {
-  /// One frame with its content size in the header.
-  package static func compress(_ bytes: UnsafeRawBufferPointer, level: Int) throws -> [UInt8] {
-    let bound = ZSTD_compressBound(bytes.count)
-    return try [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
-      let size = ZSTD_compress(buffer.baseAddress, bound, bytes.baseAddress, bytes.count, Int32(level))
-      if ZSTD_isError(size) != 0 {
-        throw Failure(.failed, "zstd: \(String(cString: ZSTD_getErrorName(size)))")
-      }
-      count = size
-    }
-  }
-
   /// Decodes exactly one frame into a buffer of exactly its size.
   ///
   /// `file` and `offset` are for the message.
@@ -31,6 +19,29 @@ package enum Zstd {
       throw Failure(
         .badInput, "a zstd frame holds \(size) bytes where \(buffer.count) were expected", file: file,
         offset: offset)
+    }
+  }
+}
+
+/// Makes zstd frames, on one thread at a time; its tables are kept from one frame to the next.
+package final class ZstdCompressor: @unchecked Sendable {
+  private let context = ZSTD_createCCtx()
+  private let level: Int
+
+  package init(level: Int) { self.level = level }
+
+  deinit { ZSTD_freeCCtx(context) }
+
+  /// One frame with its content size in the header.
+  package func compress(_ bytes: UnsafeRawBufferPointer) throws -> [UInt8] {
+    let bound = ZSTD_compressBound(bytes.count)
+    return try [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+      let size = ZSTD_compressCCtx(
+        context, buffer.baseAddress, bound, bytes.baseAddress, bytes.count, Int32(level))
+      if ZSTD_isError(size) != 0 {
+        throw Failure(.failed, "zstd: \(String(cString: ZSTD_getErrorName(size)))")
+      }
+      count = size
     }
   }
 }

@@ -22,49 +22,175 @@ package struct EncodedBatch: Sendable {
 
 /// Turns text into the ids of a ``Tokenizer``, exactly as applying its merges one by one in order of rank would.
 ///
-/// The text of a special token is ordinary text here: it is encoded as what its bytes say, never as the special id.
-/// (`tokenizers` maps it to that id, and `tiktoken` does when told to.) What a document contains can thus not end it.
+/// The text of a special token is ordinary text here, unless the options say otherwise: it is encoded as what its bytes
+/// say, never as the special id. (`tokenizers` maps it to that id, and `tiktoken` does when told to.) What a document
+/// contains can thus not end it.
 ///
-/// Safe to use from many threads; each call borrows scratch space and a cache that stay with the encoder.
+/// Safe to use from many threads; each call borrows scratch space and a cache that stay with the encoder. Memory is 16 MB a
+/// thread, or 32 where both ids and pieces are asked for, beside the text and the ids of one call.
 package final class BPEEncoder: @unchecked Sendable {
   // `idle` is guarded by `lock`; a worker that was taken out belongs to its taker.
   package let tokenizer: Tokenizer
-  private let table: MergeTable
+  private let tables: EncodingTables
   private let lock = NSLock()
   private var idle: [EncoderWorker] = []
+  /// Each token in GPT-2's byte characters, one after another, and where they end.
+  private lazy var byteTokens: (bytes: [UInt8], ends: [Int]) = {
+    var bytes: [UInt8] = []
+    let ends = (0..<UInt32(tokenizer.vocabulary.count)).map { id in
+      bytes += ByteAlphabet.encode(tokenizer.vocabulary[id])
+      return bytes.count
+    }
+    return (bytes, ends)
+  }()
 
-  package init(_ tokenizer: Tokenizer) {
+  package init(_ tokenizer: Tokenizer, options: EncodingOptions = EncodingOptions()) {
     self.tokenizer = tokenizer
-    table = MergeTable(tokenizer.merges)
+    tables = EncodingTables(tokenizer, options)
+    if tokenizer.mode == .byteLevel { _ = byteTokens }
   }
 
   /// Encodes documents, each a range of `text`.
-  package func encode(_ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>]) -> EncodedBatch {
-    withWorker { $0.encode(text, documents: documents) }
+  ///
+  /// `terminator` follows each document. `seeds` gives the seed of each document's random choices, which dropout needs so
+  /// that they do not depend on how documents come in batches.
+  package func encode(
+    _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32? = nil,
+    seeds: ((Int) -> UInt64)? = nil
+  ) -> EncodedBatch {
+    withWorker { $0.encode(text, documents: documents, terminator: terminator, seeds: seeds) }
+  }
+
+  package var options: EncodingOptions { tables.options }
+
+  /// The parts of a document between the texts of one special token.
+  ///
+  /// A token that ends the document ends its last part, and no empty one follows.
+  package func parts(of text: UnsafeBufferPointer<UInt8>, in document: Range<Int>, at special: UInt32)
+    -> [Range<Int>]
+  {
+    var parts: [Range<Int>] = []
+    var start = document.lowerBound
+    tables.specialTokens.forEachPart(of: text, in: document) { part, found in
+      if found == special {
+        parts.append(start..<part.upperBound)
+        start = part.upperBound + tokenizer.vocabulary.range(of: special).count
+      }
+    }
+    if start < document.upperBound || parts.isEmpty { parts.append(start..<document.upperBound) }
+    return parts
   }
 
   /// Encodes one document.
-  package func encode(_ text: [UInt8]) -> [UInt32] {
-    text.withUnsafeBufferPointer { encode($0, documents: [0..<text.count]) }.ids
+  package func encode(_ text: [UInt8], seed: UInt64 = 1) -> [UInt32] {
+    text.withUnsafeBufferPointer { encode($0, documents: [0..<text.count], seeds: { _ in seed }) }.ids
   }
 
-  /// The document as pieces of text for people and for tools that read text.
+  /// Documents as pieces of text for people and for tools that read text, a line each.
+  package struct PieceLines: Sendable {
+    package var lines: [UInt8] = []
+    package var pieces = 0
+    /// Line feeds inside documents, which became spaces so that a document stays a line.
+    package var replacedLineFeeds = 0
+  }
+
+  /// Documents as pieces.
   ///
-  /// Word mode: fastBPE's form, every piece but the last of a word followed by `@@`, pieces of a word
-  /// separated by a space, the separators of the text as they are. Byte-level: tokens in GPT-2's byte
-  /// characters, separated by spaces. Returns how many pieces were written.
-  @discardableResult
-  package func appendPieces(of text: UnsafeBufferPointer<UInt8>, to output: inout [UInt8]) -> Int {
+  /// Word mode: fastBPE's form, every piece but the last of a word followed by `@@`, pieces of a word separated by a
+  /// space, the separators of the text as they are. Byte-level: tokens in GPT-2's byte characters, separated by spaces.
+  package func pieceLines(
+    of text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], seeds: ((Int) -> UInt64)? = nil
+  ) -> PieceLines {
+    tokenizer.mode == .word ? markedPieces(text, documents, seeds) : byteTokenLines(text, documents, seeds)
+  }
+
+  private func markedPieces(
+    _ text: UnsafeBufferPointer<UInt8>, _ documents: [Range<Int>], _ seeds: ((Int) -> UInt64)?
+  ) -> PieceLines {
+    var result = PieceLines()
+    var buffer = TextBuffer(capacity: text.count * 3 / 2 + 64)
     withWorker { worker in
-      switch tokenizer.mode {
-      case .word: worker.appendMarkedPieces(of: text, to: &output)
-      case .byteLevel: worker.appendByteTokens(of: text, to: &output)
+      for (index, document) in documents.enumerated() {
+        let start = buffer.count
+        result.pieces += worker.appendMarkedPieces(of: text, in: document, seed: seeds?(index), to: &buffer)
+        var next = memchr(buffer.bytes + start, 0x0a, buffer.count - start)
+        while let found = next {
+          found.storeBytes(of: 0x20, as: UInt8.self)
+          result.replacedLineFeeds += 1
+          next = memchr(found, 0x0a, UnsafeMutableRawPointer(buffer.bytes + buffer.count) - found)
+        }
+        buffer.reserve(1)
+        buffer.bytes[buffer.count] = 0x0a
+        buffer.count += 1
       }
+    }
+    result.lines = Array(UnsafeBufferPointer(start: buffer.bytes, count: buffer.count))
+    return result
+  }
+
+  private func byteTokenLines(
+    _ text: UnsafeBufferPointer<UInt8>, _ documents: [Range<Int>], _ seeds: ((Int) -> UInt64)?
+  ) -> PieceLines {
+    let batch = encode(text, documents: documents, seeds: seeds)
+    var lines: [UInt8] = []
+    lines.reserveCapacity(text.count * 3 / 2 + documents.count)
+    byteTokens.bytes.withUnsafeBufferPointer { bytes in
+      var index = 0
+      for end in batch.ends {
+        let first = index
+        while index < end {
+          if index > first { lines.append(0x20) }
+          let id = Int(batch.ids[index])
+          lines.append(contentsOf: bytes[(id == 0 ? 0 : byteTokens.ends[id - 1])..<byteTokens.ends[id]])
+          index += 1
+        }
+        lines.append(0x0a)
+      }
+    }
+    return PieceLines(lines: lines, pieces: batch.ids.count)
+  }
+
+  /// The pieces of one text, without the end of the line.
+  package func pieces(of text: [UInt8], seed: UInt64 = 1) -> [UInt8] {
+    text.withUnsafeBufferPointer { pieceLines(of: $0, documents: [0..<text.count], seeds: { _ in seed }) }
+      .lines
+      .dropLast()
+  }
+
+  /// Where in the text each token ends.
+  package func tokenEnds(of text: [UInt8]) -> [Int] {
+    if tokenizer.mode == .word {
+      // Pieces are the text with marks put in, and white space as it was but for line feeds.
+      var ends: [Int] = []
+      text.withUnsafeBufferPointer { text in
+        tokenizer.preTokenizer.forEachPreToken(in: text) { start, end in
+          let word = pieces(of: Array(text[start..<end]))
+          var position = start
+          var index = 0
+          while index < word.count {
+            let isMark = word.count - index > 3 && word[index..<(index + 3)].elementsEqual("@@ ".utf8)
+            if isMark {
+              ends.append(position)
+              index += 3
+            } else {
+              position += 1
+              index += 1
+            }
+          }
+          ends.append(end)
+        }
+      }
+      return ends
+    }
+    var position = 0
+    return encode(text).map { id in
+      position += tokenizer.vocabulary.range(of: id).count
+      return position
     }
   }
 
   private func withWorker<Result>(_ body: (EncoderWorker) -> Result) -> Result {
-    let worker = lock.withLock { idle.popLast() } ?? EncoderWorker(tokenizer, table)
+    let worker = lock.withLock { idle.popLast() } ?? EncoderWorker(tables)
     defer { lock.withLock { idle.append(worker) } }
     return body(worker)
   }

@@ -1,41 +1,65 @@
+import CPreTokens
+import Foundation
 import Support
 
 /// One thread's share of an encoder: scratch space, and a cache of the words seen.
 final class EncoderWorker {
+  private let tables: EncodingTables
   private let tokenizer: Tokenizer
-  private let table: MergeTable
-  private let byteSymbols: [UInt32]
-  private let endOfWordSymbol: UInt32
   private var state = State()
 
   /// What changes while encoding, in one value so that a whole text is one access.
   private struct State: ~Copyable {
-    var cache = WordCache()
-    var merger = WordMerger()
-    var character: [UInt8] = []
+    /// Ids of words: up to four, how many in the top byte of the first.
+    var ids = WordCache()
+    /// Pieces of words: where all but the last end, a byte each, and how many pieces in the last byte.
+    var cuts: WordCache?
+    var scratch = EncodingTables.Scratch()
+    /// The ids of one word on their way to pieces.
+    var word: UnsafeMutableBufferPointer<UInt32> = .allocate(capacity: 64)
+
+    /// Words between the two halves of a look into the cache.
+    var waiting: UnsafeMutablePointer<Waiting> = .allocate(capacity: Waiting.capacity)
+
+    deinit {
+      word.deallocate()
+      waiting.deallocate()
+    }
   }
 
-  init(_ tokenizer: Tokenizer, _ table: MergeTable) {
-    self.tokenizer = tokenizer
-    self.table = table
-    byteSymbols = (0...255).map { tokenizer.vocabulary.id(of: [UInt8($0)]) ?? WordMerger.unknown }
-    endOfWordSymbol = tokenizer.vocabulary.id(of: EndOfWord.mark) ?? WordMerger.unknown
+  init(_ tables: EncodingTables) {
+    self.tables = tables
+    tokenizer = tables.tokenizer
   }
 
-  func encode(_ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>]) -> EncodedBatch {
-    let unknown = tokenizer.unknown ?? WordMerger.unknown
+  /// `terminator` follows the ids of each document; `seeds` makes the random choices of each document its own.
+  func encode(
+    _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32?,
+    seeds: ((Int) -> UInt64)?
+  ) -> EncodedBatch {
     var batch = EncodedBatch()
     batch.ends.reserveCapacity(documents.count)
     // No word has more symbols than bytes, plus one for the end of a word that is a symbol; words are separated then.
-    let capacity = documents.reduce(1) { $0 + $1.count + 1 }
+    // Four ids are written at once.
+    let capacity = documents.reduce(8) { $0 + $1.count + 2 }
     batch.ids = [UInt32](unsafeUninitializedCapacity: capacity) { output, count in
       let base = output.baseAddress!
-      for document in documents {
-        forEachWord(in: UnsafeBufferPointer(rebasing: text[document])) { _, _, symbols, symbolCount in
-          for index in 0..<symbolCount {
-            base[count + index] = symbols[index] == WordMerger.unknown ? unknown : symbols[index]
+      for (index, document) in documents.enumerated() {
+        if let seeds { state.scratch.random = RandomGenerator(seed: seeds(index)) }
+        if tables.options.parsesSpecialTokens {
+          tables.specialTokens.forEachPart(of: text, in: document) { part, special in
+            Self.encode(tables, &state, text, part, base, &count)
+            if let special {
+              base[count] = special
+              count += 1
+            }
           }
-          count += symbolCount
+        } else {
+          Self.encode(tables, &state, text, document, base, &count)
+        }
+        if let terminator {
+          base[count] = terminator
+          count += 1
         }
         batch.ends.append(count)
       }
@@ -43,166 +67,205 @@ final class EncoderWorker {
     return batch
   }
 
-  func appendMarkedPieces(of text: UnsafeBufferPointer<UInt8>, to output: inout [UInt8]) -> Int {
-    var copied = 0
-    var pieces = 0
-    let continuation = Array("@@ ".utf8)
-    forEachWord(in: text) { start, end, symbols, count in
-      output.append(contentsOf: text[copied..<start])
-      copied = end
-      var position = start
-      for index in 0..<count where position < end {
-        var length = end - position
-        if symbols[index] == WordMerger.unknown {
-          length = 1
-          while position + length < end && text[position + length] & 0xc0 == 0x80 { length += 1 }
-        } else if index + 1 < count {
-          length = min(length, tokenizer.vocabulary.range(of: symbols[index]).count)
-        }
-        output.append(contentsOf: text[position..<(position + length)])
-        position += length
-        if position < end { output.append(contentsOf: continuation) }
-        pieces += 1
-      }
-    }
-    output.append(contentsOf: text[copied...])
-    return pieces
-  }
-
-  func appendByteTokens(of text: UnsafeBufferPointer<UInt8>, to output: inout [UInt8]) -> Int {
-    var pieces = 0
-    forEachWord(in: text) { _, _, symbols, count in
-      for index in 0..<count {
-        if pieces > 0 { output.append(0x20) }
-        pieces += 1
-        for byte in tokenizer.vocabulary[symbols[index]] {
-          output.append(contentsOf: ByteAlphabet.encoded[Int(byte)])
-        }
-      }
-    }
-    return pieces
-  }
-
-  /// Each word of the text with its symbols, unknown characters among them.
-  @inline(__always)
-  private func forEachWord(
-    in text: UnsafeBufferPointer<UInt8>,
-    _ body: (_ start: Int, _ end: Int, _ symbols: UnsafePointer<UInt32>, _ count: Int) -> Void
+  private static func encode(
+    _ tables: EncodingTables, _ state: inout State, _ text: UnsafeBufferPointer<UInt8>,
+    _ document: Range<Int>,
+    _ output: UnsafeMutablePointer<UInt32>, _ count: inout Int
   ) {
-    guard let base = text.baseAddress else { return }
-    table.withView { table in
-      Self.forEachWord(self, &state, base, text, table, body)
+    guard !document.isEmpty else { return }
+    let base = text.baseAddress! + document.lowerBound
+    let readable = text.count - document.lowerBound
+    let caches = tables.isRepeatable
+    var written = count
+    var waiting = 0
+    tables.tokenizer.preTokenizer.forEachPreToken(
+      in: UnsafeBufferPointer(start: base, count: document.count), readable: readable
+    ) { start, end in
+      let length = end &- start
+      if length <= WordKey.maximumLength && caches {
+        let key = WordKey(base + start, length: length, readable: readable &- start)
+        let places = state.ids.places(of: key)
+        pkm_prefetch(places)
+        state.waiting[waiting] = Waiting(key: key, places: places, start: start)
+        waiting &+= 1
+        if waiting == Waiting.capacity {
+          written &+= encodeWaiting(waiting, tables, &state, base, output + written)
+          waiting = 0
+        }
+        return
+      }
+      written &+= encodeWaiting(waiting, tables, &state, base, output + written)
+      waiting = 0
+      written &+= encodeWord(
+        tables, &state, UnsafeBufferPointer(start: base + start, count: length), output + written)
     }
+    count = written + encodeWaiting(waiting, tables, &state, base, output + written)
+  }
+
+  /// A word whose place in the cache is on its way from memory.
+  private struct Waiting {
+    static var capacity: Int { 32 }
+    let key: WordKey
+    let places: UnsafeMutablePointer<WordCache.Entry>
+    let start: Int
   }
 
   @inline(__always)
-  private static func forEachWord(
-    _ worker: EncoderWorker, _ state: inout State, _ base: UnsafePointer<UInt8>,
-    _ text: UnsafeBufferPointer<UInt8>, _ table: MergeTable.View,
-    _ body: (_ start: Int, _ end: Int, _ symbols: UnsafePointer<UInt32>, _ count: Int) -> Void
-  ) {
-    worker.tokenizer.preTokenizer.forEachPreToken(in: text) { start, end in
-      let length = end - start
-      guard length <= ShortKey.maximumLength else {
-        let count = worker.encodeWord(base + start, length, table, &state)
-        body(start, end, state.merger.symbols, count)
-        return
-      }
-      let key = ShortKey(base + start, length: length, readable: text.count - start)
-      let entry = state.cache.entry(key)
-      if entry.pointee.key == key {
-        WordCache.withSymbols(entry) { body(start, end, $0, $1) }
-        return
-      }
-      let count = worker.encodeWord(base + start, length, table, &state)
-      WordCache.store(state.merger.symbols, count, for: key, in: entry)
-      body(start, end, state.merger.symbols, count)
-    }
-  }
-
-  /// Leaves the symbols in the merger and returns how many there are.
-  private func encodeWord(
-    _ start: UnsafePointer<UInt8>, _ length: Int, _ table: MergeTable.View, _ state: inout State
+  private static func encodeWaiting(
+    _ count: Int, _ tables: EncodingTables, _ state: inout State, _ base: UnsafePointer<UInt8>,
+    _ output: UnsafeMutablePointer<UInt32>
   ) -> Int {
-    let word = UnsafeBufferPointer(start: start, count: length)
-    state.merger.reserve(length + 1)
-    if tokenizer.ignoresMerges, let id = tokenizer.vocabulary.id(of: word) {
-      state.merger.symbols[0] = id
-      return 1
-    }
-    var count = 0
-    switch tokenizer.mode {
-    case .byteLevel:
-      for byte in word {
-        state.merger.symbols[count] = byteSymbols[Int(byte)]
-        count += 1
+    var written = 0
+    for index in 0..<count {
+      let waiting = state.waiting[index]
+      let (key, places) = (waiting.key, waiting.places)
+      // Which of the two it is nobody can guess, so the place is computed.
+      let place = places + (places[0].key == key ? 0 : 1)
+      if place.pointee.key == key {
+        let value = place.pointee.value
+        UnsafeMutableRawPointer(output + written).storeBytes(
+          of: value & SIMD4(repeating: 0x00ff_ffff), as: SIMD4<UInt32>.self)
+        written &+= Int(value[0] >> 24)
+        continue
       }
-    case .word:
-      let gluesMark = !tokenizer.endOfWordIsSymbol
-      let symbols = state.merger.symbols
-      Characters.forEachCharacter(in: word) { character, isLast in
-        state.character.removeAll(keepingCapacity: true)
-        state.character.append(contentsOf: character)
-        if isLast && gluesMark { state.character.append(contentsOf: EndOfWord.mark) }
-        symbols[count] = tokenizer.vocabulary.id(of: state.character) ?? WordMerger.unknown
-        count += 1
-      }
-      if !gluesMark {
-        symbols[count] = endOfWordSymbol
-        count += 1
+      let ids = output + written
+      let word = UnsafeBufferPointer(start: base + waiting.start, count: Int(key.high >> 56))
+      let found = encodeWord(tables, &state, word, ids)
+      written &+= found
+      if (1...4).contains(found) {
+        var value = SIMD4(ids[0], ids[min(1, found - 1)], ids[min(2, found - 1)], ids[found - 1])
+        value[0] |= UInt32(found) << 24
+        WordCache.store(value, for: key, at: places)
       }
     }
-    return state.merger.merge(table, count: count)
-  }
-}
-
-/// Words of up to 15 bytes and four symbols, each in the one place that its hash gives it.
-///
-/// A word displaces the one that was there, so the size is fixed; what is cached never changes a result.
-struct WordCache: ~Copyable {
-  struct Entry {
-    var key = ShortKey.free
-    var symbols = (WordCache.end, WordCache.end, WordCache.end, WordCache.end)
+    return written
   }
 
-  /// Behind the last symbol of an entry.
-  private static let end = UInt32.max - 1
-  /// 2 MB a thread.
-  private static let capacity = 1 << 16
-
-  private let entries: UnsafeMutablePointer<Entry>
-
-  init() {
-    entries = .allocate(capacity: Self.capacity)
-    entries.initialize(repeating: Entry(), count: Self.capacity)
-  }
-
-  deinit { entries.deallocate() }
-
-  /// The place of a word, whatever is there.
-  @inline(__always) func entry(_ key: ShortKey) -> UnsafeMutablePointer<Entry> {
-    entries + (key.hash & (Self.capacity - 1))
-  }
-
-  @inline(__always)
-  static func withSymbols(_ entry: UnsafeMutablePointer<Entry>, _ body: (UnsafePointer<UInt32>, Int) -> Void)
-  {
-    let symbols = entry.pointee.symbols
-    let count =
-      symbols.1 == end ? 1 : symbols.2 == end ? 2 : symbols.3 == end ? 3 : 4
-    withUnsafePointer(to: symbols) {
-      $0.withMemoryRebound(to: UInt32.self, capacity: 4) { body($0, count) }
+  /// Not inlined: the loop around it stays small.
+  @inline(never)
+  private static func encodeWord(
+    _ tables: EncodingTables, _ state: inout State, _ word: UnsafeBufferPointer<UInt8>,
+    _ output: UnsafeMutablePointer<UInt32>
+  ) -> Int {
+    let count = tables.encode(word, &state.scratch, into: output)
+    if tables.tokenizer.mode == .word {
+      let unknown = tables.tokenizer.unknown ?? WordMerger.unknown
+      let listed = UInt32(tables.tokenizer.listedCount)
+      for index in 0..<count where output[index] >= listed { output[index] = unknown }
     }
+    return count
   }
 
-  @inline(__always)
-  static func store(
-    _ symbols: UnsafePointer<UInt32>, _ count: Int, for key: ShortKey, in entry: UnsafeMutablePointer<Entry>
-  ) {
-    guard (1...4).contains(count) else { return }
-    entry.pointee.key = key
-    entry.pointee.symbols = (
-      symbols[0], count > 1 ? symbols[1] : end, count > 2 ? symbols[2] : end, count > 3 ? symbols[3] : end
-    )
+  /// fastBPE's form; returns how many pieces.
+  func appendMarkedPieces(
+    of text: UnsafeBufferPointer<UInt8>, in document: Range<Int>, seed: UInt64?, to output: inout TextBuffer
+  ) -> Int {
+    guard !document.isEmpty else { return 0 }
+    if let seed { state.scratch.random = RandomGenerator(seed: seed) }
+    if state.cuts == nil { state.cuts = WordCache() }
+    let base = text.baseAddress! + document.lowerBound
+    let readable = text.count - document.lowerBound
+    // A piece of every byte: the byte and `@@ `.
+    output.reserve(4 * document.count + 32)
+    return Self.appendMarkedPieces(tables, &state, base, document.count, readable, &output)
+  }
+
+  private static func appendMarkedPieces(
+    _ tables: EncodingTables, _ state: inout State, _ base: UnsafePointer<UInt8>, _ length: Int,
+    _ readable: Int, _ buffer: inout TextBuffer
+  ) -> Int {
+    let output = buffer.bytes
+    var written = buffer.count
+    var pieces = 0
+    var copied = 0
+    let caches = tables.isRepeatable
+    tables.tokenizer.preTokenizer.forEachPreToken(
+      in: UnsafeBufferPointer(start: base, count: length), readable: readable
+    ) { start, end in
+      while copied < start {
+        output[written] = base[copied]
+        copied &+= 1
+        written &+= 1
+      }
+      copied = end
+      let word = base + start
+      let count = end &- start
+      var key = WordKey.free
+      if count <= WordKey.maximumLength && caches {
+        key = WordKey(word, length: count, readable: readable &- start)
+        let places = state.cuts!.places(of: key)
+        let place = places[0].key == key ? 0 : 1
+        if places[place].key == key {
+          let value = places[place].value
+          let found = Int(value[3] >> 24)
+          // The whole word first; a reserve of 32 bytes allows it.
+          UnsafeMutableRawPointer(output + written).storeBytes(of: key.low, as: UInt64.self)
+          UnsafeMutableRawPointer(output + written + 8).storeBytes(of: key.high, as: UInt64.self)
+          pieces &+= found
+          if found == 1 {
+            written &+= count
+            return
+          }
+          var from = 0
+          withUnsafeBytes(of: value) { cuts in
+            for index in 0..<(found - 1) {
+              let cut = Int(cuts[index])
+              memmove(output + written, word + from, cut - from)
+              written += cut - from
+              UnsafeMutableRawPointer(output + written).storeBytes(of: continuation, as: UInt32.self)
+              written += 3
+              from = cut
+            }
+          }
+          memmove(output + written, word + from, count - from)
+          written += count - from
+          return
+        }
+      }
+      let found = cutWord(tables, &state, UnsafeBufferPointer(start: word, count: count))
+      var from = 0
+      var value = SIMD4<UInt32>()
+      for index in 0..<found.count {
+        let cut = found[index]
+        memcpy(output + written, word + from, cut - from)
+        written += cut - from
+        from = cut
+        if index + 1 < found.count {
+          UnsafeMutableRawPointer(output + written).storeBytes(of: continuation, as: UInt32.self)
+          written += 3
+          if index < 15 { value[index / 4] |= UInt32(cut) << UInt32(index % 4 * 8) }
+        }
+      }
+      pieces += found.count
+      if key != .free {
+        value[3] = value[3] & 0x00ff_ffff | UInt32(found.count) << 24
+        WordCache.store(value, for: key, at: state.cuts!.places(of: key))
+      }
+    }
+    memcpy(output + written, base + copied, length - copied)
+    buffer.count = written + length - copied
+    return pieces
+  }
+
+  /// `@@ `, and a byte that is overwritten.
+  private static let continuation = UInt32(0x0020_4040)
+
+  /// Where the pieces of a word end.
+  @inline(never)
+  private static func cutWord(
+    _ tables: EncodingTables, _ state: inout State, _ word: UnsafeBufferPointer<UInt8>
+  ) -> [Int] {
+    if state.word.count < word.count + 8 {
+      state.word.deallocate()
+      state.word = .allocate(capacity: 2 * word.count + 8)
+    }
+    let count = tables.encode(word, &state.scratch, into: state.word.baseAddress!)
+    var lengths = state.scratch.lengths
+    if lengths.isEmpty {
+      tables.appendLengths(UnsafeBufferPointer(rebasing: state.word[..<count]), word, &lengths)
+    }
+    var ends: [Int] = []
+    for length in lengths where length > 0 { ends.append((ends.last ?? 0) + length) }
+    return ends
   }
 }

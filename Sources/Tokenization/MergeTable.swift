@@ -9,7 +9,7 @@ struct MergeTable: Sendable {
   }
   private var slots: [Slot]
 
-  init(_ merges: [Tokenizer.Merge]) {
+  init(_ merges: ArraySlice<Tokenizer.Merge>) {
     self.init(capacity: merges.count)
     for (rank, merge) in merges.enumerated() { insert(merge, rank: rank) }
   }
@@ -39,6 +39,13 @@ struct MergeTable: Sendable {
     try slots.withUnsafeBufferPointer { try body(View(slots: $0.baseAddress!, mask: slots.count - 1)) }
   }
 
+  /// A copy that lies in large pages, until it is deallocated.
+  func largePages() -> View {
+    let copy = LargePages.allocate(Slot.self, count: slots.count)
+    copy.initialize(from: slots, count: slots.count)
+    return View(slots: copy, mask: slots.count - 1)
+  }
+
   /// The table without its array's checks, for one scope.
   struct View {
     private let slots: UnsafePointer<Slot>
@@ -48,6 +55,9 @@ struct MergeTable: Sendable {
       self.slots = slots
       self.mask = mask
     }
+
+    /// Of a copy that ``MergeTable/largePages()`` made.
+    func deallocate() { slots.deallocate() }
 
     /// `rank << 32 | result`, ``MergeTable/none`` if the two do not merge.
     ///

@@ -42,24 +42,30 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
   }
 
   /// Calls `body(start, end)` for each pre-token in order; none is empty.
+  ///
+  /// `readable` bytes from the start of the text on may be read: 64 more than the text make short texts faster.
   @inline(__always)
-  func forEachPreToken(in text: UnsafeBufferPointer<UInt8>, _ body: (_ start: Int, _ end: Int) -> Void) {
+  func forEachPreToken(
+    in text: UnsafeBufferPointer<UInt8>, readable: Int? = nil, _ body: (_ start: Int, _ end: Int) -> Void
+  ) {
     guard let base = text.baseAddress, !text.isEmpty else { return }
     guard let kernel else { return body(0, text.count) }
-    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: text.count / 64 + 1) { starts in
-      pkm_pre_token_starts(kernel, base, text.count, CharacterClasses.table, starts.baseAddress!)
-      let skipsSeparators = self == .words
-      // The first bit begins the first pre-token, every other one ends one.
-      starts[0] &= ~1
-      var start = 0
-      for (index, word) in starts.enumerated() {
-        var bits = word
-        while bits != 0 {
-          let end = index << 6 | bits.trailingZeroBitCount
-          bits &= bits &- 1
-          if !(skipsSeparators && Self.isWordSeparator(base[start])) { body(start, end) }
-          start = end
-        }
+    // Not a temporary allocation, whose closure would keep `body` from being inlined.
+    let words = text.count / 64 + 1
+    let starts = UnsafeMutablePointer<UInt64>.allocate(capacity: words)
+    defer { starts.deallocate() }
+    pkm_pre_token_starts(kernel, base, text.count, readable ?? text.count, CharacterClasses.table, starts)
+    let skipsSeparators = self == .words
+    // The first bit begins the first pre-token, every other one ends one.
+    starts[0] &= ~1
+    var start = 0
+    for index in 0..<words {
+      var bits = starts[index]
+      while bits != 0 {
+        let end = index << 6 | bits.trailingZeroBitCount
+        bits &= bits &- 1
+        if !(skipsSeparators && Self.isWordSeparator(base[start])) { body(start, end) }
+        start = end
       }
     }
   }
@@ -88,6 +94,18 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
       forEachPreToken(in: buffer) { pieces.append(Array(buffer[$0..<$1])) }
     }
     return pieces
+  }
+
+  /// How many pre-tokens documents have, each a range of `bytes`.
+  package func count(in bytes: [UInt8], documents: [Range<Int>]) -> Int {
+    var count = 0
+    bytes.withUnsafeBufferPointer { bytes in
+      for range in documents {
+        let text = UnsafeBufferPointer(rebasing: bytes[range])
+        forEachPreToken(in: text, readable: bytes.count - range.lowerBound) { _, _ in count &+= 1 }
+      }
+    }
+    return count
   }
 
   /// The first and the last place inside the text where it can be cut without changing its pre-tokens.

@@ -2,20 +2,71 @@ import Support
 
 /// Tokens as text: lines of decimal ids, and lines of pieces.
 package enum TokenText {
-  /// Decimal ids with a space between them.
-  package static func append(ids: UnsafeBufferPointer<UInt32>, to line: inout [UInt8]) {
-    var digits: (UInt64, UInt64) = (0, 0)
-    withUnsafeMutableBytes(of: &digits) { digits in
-      for (index, id) in ids.enumerated() {
-        if index > 0 { line.append(0x20) }
-        var rest = id
-        var start = digits.count
-        repeat {
-          start -= 1
-          digits[start] = UInt8(truncatingIfNeeded: 0x30 + rest % 10)
-          rest /= 10
-        } while rest > 0
-        line.append(contentsOf: UnsafeRawBufferPointer(rebasing: digits[start...]))
+  /// Decimal ids with a space between them, a document a line.
+  package static func lines(_ batch: EncodedBatch) -> [UInt8] {
+    // Ten digits and a separator at most.
+    [UInt8](unsafeUninitializedCapacity: 11 * batch.ids.count + batch.ends.count + 8) { buffer, count in
+      let start = buffer.baseAddress!
+      var output = start
+      batch.ids.withUnsafeBufferPointer { ids in
+        var index = 0
+        for end in batch.ends {
+          while index < end {
+            output = append(ids[index], to: output)
+            index &+= 1
+            output.pointee = 0x20
+            output += index < end ? 1 : 0
+          }
+          output.pointee = 0x0a
+          output += 1
+        }
+      }
+      count = output - start
+    }
+  }
+
+  @inline(__always)
+  private static func append(_ id: UInt32, to output: UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<
+    UInt8
+  > {
+    // Digits are counted by comparing, so that nothing is written twice.
+    var length = 1
+    if id >= 10 { length = 2 }
+    if id >= 100 { length = 3 }
+    if id >= 1000 { length = 4 }
+    if id >= 10_000 { length = 5 }
+    if id >= 100_000 { length = 5 + decimalLength(id / 100_000) }
+    var rest = id
+    var place = length
+    while place > 0 {
+      place &-= 1
+      let quotient = rest / 10
+      output[place] = UInt8(truncatingIfNeeded: 0x30 &+ rest &- quotient &* 10)
+      rest = quotient
+    }
+    return output + length
+  }
+
+  private static func decimalLength(_ value: UInt32) -> Int {
+    var (length, rest) = (1, value / 10)
+    while rest > 0 { (length, rest) = (length + 1, rest / 10) }
+    return length
+  }
+
+  /// Ids as they lie in shards: little-endian, two or four bytes each.
+  package static func packed(_ ids: [UInt32], tokenBytes: Int) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: ids.count * tokenBytes) { buffer, count in
+      count = ids.count * tokenBytes
+      if tokenBytes == 2 {
+        let output = UnsafeMutableRawBufferPointer(buffer).bindMemory(to: UInt16.self)
+        ids.withUnsafeBufferPointer { ids in
+          for index in 0..<ids.count { output[index] = UInt16(truncatingIfNeeded: ids[index]).littleEndian }
+        }
+      } else {
+        let output = UnsafeMutableRawBufferPointer(buffer).bindMemory(to: UInt32.self)
+        ids.withUnsafeBufferPointer { ids in
+          for index in 0..<ids.count { output[index] = ids[index].littleEndian }
+        }
       }
     }
   }
@@ -24,24 +75,41 @@ package enum TokenText {
   ///
   /// Returns the byte offset of the first thing that is no id instead, if there is one.
   package static func parse(ids line: UnsafeRawBufferPointer, into ids: inout [UInt32]) -> Int? {
-    var index = 0
-    while index < line.count {
-      let byte = line[index]
-      if byte == 0x20 || byte == 0x09 || byte == 0x0d {
-        index += 1
-        continue
+    var mistake: Int?
+    ids = [UInt32](unsafeUninitializedCapacity: line.count / 2 + 1) { output, count in
+      guard let text = line.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+      let end = line.count
+      var index = 0
+      while index < end {
+        let first = text[index] &- 0x30
+        if first > 9 {
+          guard isSeparator(text[index]) else {
+            mistake = index
+            return
+          }
+          index &+= 1
+          continue
+        }
+        let start = index
+        var value = UInt64(first)
+        index &+= 1
+        while index < end, case let digit = text[index] &- 0x30, digit < 10 {
+          value = min(value &* 10 &+ UInt64(digit), 1 << 40)
+          index &+= 1
+        }
+        guard value <= UInt64(UInt32.max), index == end || isSeparator(text[index]) else {
+          mistake = start
+          return
+        }
+        output[count] = UInt32(truncatingIfNeeded: value)
+        count &+= 1
       }
-      let start = index
-      var value: UInt64 = 0
-      while index < line.count, case let digit = line[index] &- 0x30, digit < 10 {
-        value = min(value * 10 + UInt64(digit), 1 << 40)
-        index += 1
-      }
-      let isEnd = index == line.count || line[index] == 0x20 || line[index] == 0x09 || line[index] == 0x0d
-      guard index > start, isEnd, value <= UInt64(UInt32.max) else { return start }
-      ids.append(UInt32(value))
     }
-    return nil
+    return mistake
+  }
+
+  @inline(__always) private static func isSeparator(_ byte: UInt8) -> Bool {
+    byte == 0x20 || byte == 0x09 || byte == 0x0d
   }
 
   /// Joins the pieces of word mode: `@@ ` disappears, and so does `@@` at the end of the line.

@@ -50,14 +50,18 @@ package struct Tokenizer: Sendable {
   package let unknown: UInt32?
   /// A pre-token that is itself a token is not merged but taken whole (Llama 3).
   package let ignoresMerges: Bool
+  /// Tokens that text encodes to have ids below; those from here on are steps of merging and become ``unknown``.
+  ///
+  /// All, but for the dictionaries of ``XLMDictionary``.
+  package let listedCount: Int
   /// subword-nmt's format 0.1: the end of a word is a symbol of its own, not glued to the last character.
   package let endOfWordIsSymbol: Bool
-  private let isSpecial: [Bool]
 
   /// `tokens` by id, the special tokens among them.
   package init(
     mode: Mode, preTokenizer: PreTokenizer, tokens: [[UInt8]], merges: [Merge], specialTokens: [SpecialToken],
-    unknown: UInt32? = nil, ignoresMerges: Bool = false, endOfWordIsSymbol: Bool = false
+    unknown: UInt32? = nil, ignoresMerges: Bool = false, endOfWordIsSymbol: Bool = false,
+    listedCount: Int? = nil
   ) {
     self.mode = mode
     self.preTokenizer = preTokenizer
@@ -66,10 +70,8 @@ package struct Tokenizer: Sendable {
     self.specialTokens = specialTokens.sorted { $0.id < $1.id }
     self.unknown = unknown
     self.ignoresMerges = ignoresMerges
+    self.listedCount = listedCount ?? tokens.count
     self.endOfWordIsSymbol = endOfWordIsSymbol
-    var isSpecial = [Bool](repeating: false, count: tokens.count)
-    for token in specialTokens { isSpecial[Int(token.id)] = true }
-    self.isSpecial = isSpecial
   }
 
   /// The tokenizer of what was learned.
@@ -110,16 +112,36 @@ package struct Tokenizer: Sendable {
     return nil
   }
 
-  /// The text of ids.
-  ///
-  /// Byte-level: exactly the bytes that were encoded. Word mode: words with one space between them, as the
-  /// spacing of the text is not in the ids; an unknown character shows as ``unknownToken``. Special tokens
-  /// are left out unless `keepsSpecialTokens`; ids outside the vocabulary throw.
+  /// What an id adds to the text: in word mode a space behind what ends a word, and nothing for special tokens unless they
+  /// are kept.
+  func text(of id: UInt32, keepsSpecialTokens: Bool) -> [UInt8] {
+    let bytes = vocabulary[id]
+    if isSpecial(id) {
+      // Unknown characters leave a trace, whoever asks.
+      return keepsSpecialTokens || id == unknown ? bytes : []
+    }
+    guard mode == .word, bytes.suffix(4).elementsEqual(EndOfWord.mark) else { return bytes }
+    return bytes.dropLast(4) + [0x20]
+  }
+
+  private func isSpecial(_ id: UInt32) -> Bool {
+    var (low, high) = (0, specialTokens.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if specialTokens[middle].id < id { low = middle + 1 } else { high = middle }
+    }
+    return low < specialTokens.count && specialTokens[low].id == id
+  }
+
+  /// The text of a few ids; ``TokenDecoder`` says what it is, and is the fast way for many.
   package func decode(_ ids: UnsafeBufferPointer<UInt32>, keepsSpecialTokens: Bool = false) throws -> [UInt8]
   {
     var text: [UInt8] = []
-    text.reserveCapacity(ids.count * 5)
-    try append(ids, to: &text, keepsSpecialTokens: keepsSpecialTokens)
+    for (index, id) in ids.enumerated() {
+      guard id < vocabulary.count else { throw unknownID(UInt64(id), at: index) }
+      text += self.text(of: id, keepsSpecialTokens: keepsSpecialTokens)
+    }
+    if mode == .word && text.last == 0x20 { text.removeLast() }
     return text
   }
 
@@ -127,30 +149,9 @@ package struct Tokenizer: Sendable {
     try ids.withUnsafeBufferPointer { try decode($0, keepsSpecialTokens: keepsSpecialTokens) }
   }
 
-  private func append(
-    _ ids: UnsafeBufferPointer<UInt32>, to text: inout [UInt8], keepsSpecialTokens: Bool
-  ) throws {
-    try vocabulary.withBytes { bytes in
-      for (index, id) in ids.enumerated() {
-        guard id < vocabulary.count else {
-          throw Failure(
-            .badInput, "id \(id), the \(index + 1)th, is not in the vocabulary of \(vocabulary.count) tokens",
-            remedy: "Decode with the tokenizer that encoded")
-        }
-        if isSpecial[Int(id)] {
-          // Unknown characters leave a trace, whoever asks.
-          if keepsSpecialTokens || id == unknown { text.append(contentsOf: bytes[vocabulary.range(of: id)]) }
-          continue
-        }
-        let token = bytes[vocabulary.range(of: id)]
-        if mode == .word && token.count >= 4 && token.suffix(4).elementsEqual(EndOfWord.mark) {
-          text.append(contentsOf: token.dropLast(4))
-          text.append(0x20)
-        } else {
-          text.append(contentsOf: token)
-        }
-      }
-    }
-    if mode == .word && text.last == 0x20 { text.removeLast() }
+  func unknownID(_ id: UInt64, at index: Int) -> Failure {
+    Failure(
+      .badInput, "id \(id), the \(index + 1)th, is not in the vocabulary of \(vocabulary.count) tokens",
+      remedy: "Decode with the tokenizer that encoded")
   }
 }

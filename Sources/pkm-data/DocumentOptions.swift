@@ -5,16 +5,24 @@ import Support
 
 /// Which documents a command reads.
 struct InputOptions: ParsableArguments {
-  enum Format: String, ExpressibleByArgument, CaseIterable { case auto, text, jsonl }
+  enum Format: String, ExpressibleByArgument, CaseIterable { case auto, text, jsonl, warc }
+  enum Invalid: String, ExpressibleByArgument, CaseIterable { case replace, error, drop }
   enum Documents: String, ExpressibleByArgument, CaseIterable { case line, paragraph, file }
 
   @Argument(
     help: ArgumentHelp(
-      "Files, directories or - (default: standard input). gzip and zstd are recognized by content.",
+      """
+      Files, directories, quoted patterns ('crawl/**/*.wet.gz') or - (default: standard input). gzip and zstd are \
+      recognized by content.
+      """,
       valueName: "input"))
   var inputs: [String] = []
 
-  @Option(help: "How documents lie in the input: \(Format.list). auto looks at names and first lines.")
+  @Option(
+    help: """
+      How documents lie in the input: \(Format.list). auto looks at names and first lines. Of WARC and WET files the \
+      records of plain text are documents, with url, date, id and language; others are counted as skipped.
+      """)
   var inputFormat = Format.auto
 
   @Option(
@@ -24,23 +32,65 @@ struct InputOptions: ParsableArguments {
       """)
   var documents: Documents?
 
-  @Option(help: ArgumentHelp("Where a JSON line holds its text; a.b is field b of a.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(
+      "Where a JSON line holds its text; a.b is the field of that name, else field b of a.", valueName: "name"
+    ))
   var textField = "text"
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      The character set of the input: utf-8, auto, or a name (windows-1252, shift_jis, \u{2026}). auto decides for each \
+      file, or WARC record, by byte order mark, UTF-8 check, declared character set and detection. UTF-16 and UTF-32 \
+      with a mark are always recognized.
+      """, valueName: "name"))
+  var encoding = "utf-8"
+
+  @Option(
+    help: """
+      What happens to bytes that are no valid text: \(Invalid.list). replace makes U+FFFD of them, error ends the run \
+      (exit code 65), drop skips the document. All are counted.
+      """)
+  var invalid = Invalid.replace
+
+  @Option(
+    help: ArgumentHelp(
+      "Skip (and count) documents and JSON lines longer than this many bytes.", valueName: "size"))
+  var maxDocumentSize = ByteSize(argument: "1G")!
 
   @Flag(help: "Fail (exit code 65) at the first input that would be repaired or skipped.")
   var strict = false
 
   /// `splitting` is what plain text is split into without `--documents`.
-  func readerOptions(splitting: DocumentSplitting = .line) -> ReaderOptions {
-    ReaderOptions(
-      format: DocumentFormat(rawValue: inputFormat.rawValue),
-      splitting: documents.flatMap { DocumentSplitting(rawValue: $0.rawValue) } ?? splitting,
-      textField: textField,
-      isStrict: strict)
+  func readerOptions(splitting: DocumentSplitting = .line) throws -> ReaderOptions {
+    let splitting = documents.flatMap { DocumentSplitting(rawValue: $0.rawValue) } ?? splitting
+    if splitting == .stream && invalid == .drop {
+      throw ValidationError("--invalid drop needs documents to drop: add --documents line, paragraph or file")
+    }
+    return ReaderOptions(
+      format: DocumentFormat(rawValue: inputFormat.rawValue), splitting: splitting,
+      encoding: try Self.encoding(encoding), textField: textField,
+      invalid: InvalidTextPolicy(rawValue: invalid.rawValue)!, isStrict: strict,
+      longestDocument: maxDocumentSize.bytes)
   }
 
   func reader(splitting: DocumentSplitting = .line) throws -> DocumentReader {
     try DocumentReader(inputs: inputs, options: readerOptions(splitting: splitting))
+  }
+
+  private static func encoding(_ name: String) throws -> TextEncoding {
+    switch name.lowercased() {
+    case "auto": return .automatic
+    case "utf-8", "utf8": return .utf8
+    default:
+      guard let charset = Charset(name) else {
+        throw ValidationError(
+          "ICU knows no character set \"\(name)\". "
+            + Suggestion.remedy(for: name.lowercased(), among: ["auto"] + Charset.names))
+      }
+      return .named(charset)
+    }
   }
 }
 
@@ -54,7 +104,7 @@ struct OutputOptions: ParsableArguments {
       "Output file (default: standard output); .gz and .zst compress.", valueName: "file"))
   var output: String?
 
-  @Option(help: "How documents are written: \(Format.list) (default: as they were read).")
+  @Option(help: "How documents are written: \(Format.list) (default: as they were read; WARC as jsonl).")
   var outputFormat: Format?
 
   var format: DocumentFormat? { outputFormat.flatMap { DocumentFormat(rawValue: $0.rawValue) } }
@@ -88,20 +138,59 @@ struct DocumentPass {
 
   /// `work` runs on many threads, `consume` in the order of the input on this one.
   ///
-  /// Returns `bytes_in` (uncompressed), `documents_in` and the counts of what was repaired or skipped, to which `work`
-  /// may add.
+  /// Several files are read at once. Returns `bytes_in` (uncompressed), `documents_in` and the counts of what was
+  /// repaired or skipped, to which `work` may add.
   func run<Result: Sendable>(
     work: @escaping @Sendable (DocumentBatch, _ counts: inout Summary) throws -> Result,
     consume: (Result) throws -> Void
   ) throws -> Summary {
-    try run(next: reader.nextBlock, work: { _, batch, counts in try work(batch, &counts) }, consume: consume)
+    let inputs = reader.inputs
+    let batchBytes = inputs.options.batchBytes
+    return try collect(consume) { take in
+      try OrderedPipeline.run(
+        threads: options.threadCount, sources: inputs.files.count,
+        open: { index in
+          let file = try inputs.open(index)
+          return { try file.next() }
+        },
+        weight: { 1 + $0.inputBytes / (2 * batchBytes) },
+        work: { block in
+          let inputBytes = block.inputBytes
+          let batch = try block.documents()
+          var counts = batch.counts
+          let result = try work(batch, &counts)
+          return Piece(
+            inputBytes: inputBytes, documents: batch.count, counts: counts, warnings: batch.warnings,
+            result: result)
+        },
+        consume: take)
+    }
   }
 
-  /// The same over blocks that come from `next`, which may leave some out.
+  /// The same over blocks that come from `next` one after the other, which may leave some out.
   func run<Result: Sendable>(
     next: () throws -> DocumentBlock?,
     work: @escaping @Sendable (DocumentBlock, DocumentBatch, _ counts: inout Summary) throws -> Result,
     consume: (Result) throws -> Void
+  ) throws -> Summary {
+    try collect(consume) { take in
+      try OrderedPipeline.run(
+        threads: options.threadCount, next: next,
+        work: { block in
+          let batch = try block.documents()
+          var counts = batch.counts
+          let result = try work(block, batch, &counts)
+          return Piece(
+            inputBytes: block.inputBytes, documents: batch.count, counts: counts, warnings: batch.warnings,
+            result: result)
+        },
+        consume: take)
+    }
+  }
+
+  /// Gathers the counts and warnings of the pieces that `pipeline` delivers, and hands their results on.
+  private func collect<Result: Sendable>(
+    _ consume: (Result) throws -> Void, _ pipeline: ((Piece<Result>) throws -> Void) throws -> Void
   ) throws -> Summary {
     var summary = Summary()
     summary.add("bytes_in", 0)
@@ -109,28 +198,18 @@ struct DocumentPass {
     let progress = Progress(label, isQuiet: options.quiet)
     defer { progress.finish() }
     var warnings = 0
-    try OrderedPipeline.run(
-      threads: options.threadCount, next: next,
-      work: { block in
-        let batch = try block.documents()
-        var counts = batch.counts
-        let result = try work(block, batch, &counts)
-        return Piece(
-          inputBytes: block.inputBytes, documents: batch.count, counts: counts, warnings: batch.warnings,
-          result: result)
-      },
-      consume: { piece in
-        summary.add("bytes_in", piece.inputBytes)
-        summary.add("documents_in", piece.documents)
-        summary.merge(piece.counts)
-        for warning in piece.warnings {
-          warnings += 1
-          if warnings <= Self.warningLimit { Log.warn(warning) }
-          if warnings == Self.warningLimit { Log.warn("more of these are only counted") }
-        }
-        try consume(piece.result)
-        progress.update(done: reader.bytesRead, of: reader.totalBytes)
-      })
+    try pipeline { piece in
+      summary.add("bytes_in", piece.inputBytes)
+      summary.add("documents_in", piece.documents)
+      summary.merge(piece.counts)
+      for warning in piece.warnings {
+        warnings += 1
+        if warnings <= Self.warningLimit { Log.warn(warning) }
+        if warnings == Self.warningLimit { Log.warn("more of these are only counted") }
+      }
+      try consume(piece.result)
+      progress.update(done: reader.bytesRead, of: reader.totalBytes)
+    }
     return summary
   }
 }

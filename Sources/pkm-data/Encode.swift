@@ -14,8 +14,12 @@ struct Encode: ParsableCommand {
       @@ marks a piece that does not end its word and every space stays, in byte-level mode GPT-2's byte characters. \
       shards: a dataset directory, each document ended by the end-of-text id.
 
-      The text of a special token inside a document is encoded as ordinary text. In word mode a character that the \
-      vocabulary lacks becomes \(Tokenizer.unknownToken) (counted as unknown_tokens); pieces keep it.
+      The text of a special token inside a document is encoded as ordinary text, unless --parse-special is given. In word \
+      mode a character that the vocabulary lacks becomes \(Tokenizer.unknownToken) (counted as unknown_tokens); pieces keep it.
+
+      The summary has words (runs between white space), bytes_a_token and tokens_a_word (the fertility). With --dropout the \
+      random choices of a document depend on --seed and its place in the input alone; it is for short words, as its time is \
+      quadratic up to 4,096 characters.
 
       EXAMPLES:
         zcat raw.gz | pkm-data normalize | pkm-data encode --tokenizer bpe.json --format ids
@@ -49,6 +53,39 @@ struct Encode: ParsableCommand {
   @Option(help: ArgumentHelp("shards: uncompressed size of one (default: 256M).", valueName: "size"))
   var shardSize: ByteSize?
 
+  @Option(
+    help: ArgumentHelp(
+      "Word mode: number pieces as XLM does, by this file of pieces and counts; others are <unk>.",
+      valueName: "file"))
+  var dictionary: String?
+
+  @Option(help: ArgumentHelp("Apply only the first n merges.", valueName: "n"))
+  var merges: Int?
+
+  @Flag(help: "Encode the text of a special token as its id; shards: end-of-text ends a document.")
+  var parseSpecial = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Word mode: pieces and counts of fastBPE getvocab or subword-nmt get-vocab; others are taken apart.",
+      valueName: "file"))
+  var vocab: String?
+
+  @Option(help: ArgumentHelp("--vocab: the least count of a piece (default: 1).", valueName: "n"))
+  var vocabThreshold: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Pass over each possible merge with this probability (BPE-dropout, as subword-nmt does it).",
+      valueName: "p"))
+  var dropout = 0.0
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Word mode: regular expressions of parts of words that stay whole.", valueName: "pattern"))
+  var glossaries: [String] = []
+
   @OptionGroup var options: RunOptions
 
   private var chosenFormat: Format {
@@ -64,19 +101,49 @@ struct Encode: ParsableCommand {
     } else if split != nil || shardSize != nil {
       throw ValidationError("--split and --shard-size are for --format shards")
     }
+    if !(0...1).contains(dropout) { throw ValidationError("--dropout must be between 0 and 1") }
+    if let merges, merges < 0 { throw ValidationError("--merges must be 0 or more") }
+    if vocabThreshold != nil && vocab == nil { throw ValidationError("--vocab-threshold needs --vocab") }
   }
 
   func run() throws {
     let started = Progress.now()
-    let encoder = BPEEncoder(try TokenizerFile.load(tokenizer))
+    var tokenizer = try TokenizerFile.load(tokenizer)
+    if let dictionary {
+      tokenizer = try XLMDictionary.apply(MappedFile.read(dictionary), name: dictionary, to: tokenizer)
+    }
+    let encoder = BPEEncoder(tokenizer, options: try encodingOptions(tokenizer))
     let pass = DocumentPass(reader: try input.reader(), options: options, label: "encode")
-    let summary =
+    var summary =
       switch chosenFormat {
       case .ids: try writeLines(pass) { Self.idLines($0, encoder, &$1) }
-      case .tokens: try writeLines(pass) { Self.tokenLines($0, encoder, &$1) }
+      case .tokens: try writeLines(pass) { Self.pieceLines($0, encoder, &$1) }
       case .shards: try writeShards(pass, encoder)
       }
+    let ends = chosenFormat == .shards ? summary.count("documents_out") : 0
+    let tokens = Double(max(1, summary.count("tokens") - ends))
+    summary["bytes_a_token"] = .number(Double(summary.count("text_bytes")) / tokens)
+    summary["tokens_a_word"] = .number(tokens / Double(max(1, summary.count("words"))))
     try options.report(summary, since: started)
+  }
+
+  private func encodingOptions(_ tokenizer: Tokenizer) throws -> EncodingOptions {
+    var encoding = EncodingOptions()
+    encoding.merges = merges
+    encoding.dropout = dropout
+    encoding.seed = options.seed
+    if !glossaries.isEmpty {
+      guard tokenizer.mode == .word else {
+        throw Failure(.usage, "--glossaries is for word tokenizers", file: self.tokenizer)
+      }
+      encoding.glossary = try Glossary(glossaries)
+    }
+    encoding.parsesSpecialTokens = parseSpecial
+    if let vocab {
+      encoding.allowed = try PieceVocabulary(
+        MappedFile.read(vocab), threshold: vocabThreshold ?? 1, tokenizer: tokenizer, file: vocab)
+    }
+    return encoding
   }
 
   private func writeLines(
@@ -91,10 +158,12 @@ struct Encode: ParsableCommand {
     return summary
   }
 
-  private static func encode(_ batch: DocumentBatch, _ encoder: BPEEncoder, _ counts: inout Summary)
-    -> EncodedBatch
-  {
-    let encoded = batch.bytes.withUnsafeBufferPointer { encoder.encode($0, documents: batch.ranges) }
+  private static func encode(
+    _ batch: DocumentBatch, _ encoder: BPEEncoder, _ counts: inout Summary, terminator: UInt32? = nil
+  ) -> EncodedBatch {
+    let encoded = batch.bytes.withUnsafeBufferPointer {
+      encoder.encode($0, documents: batch.ranges, terminator: terminator, seeds: encoder.seeds(batch))
+    }
     counts.add("tokens", encoded.ids.count)
     if let unknown = encoder.tokenizer.unknown {
       counts.add("unknown_tokens", encoded.ids.reduce(0) { $0 + ($1 == unknown ? 1 : 0) })
@@ -102,44 +171,33 @@ struct Encode: ParsableCommand {
     return encoded
   }
 
+  /// Bytes and words of each document.
+  private static func measure(_ batch: DocumentBatch, _ counts: inout Summary) -> [Int] {
+    var words: [Int] = []
+    words.reserveCapacity(batch.count)
+    batch.forEachDocument { words.append(Words.count(in: $1)) }
+    counts.add("text_bytes", batch.textBytes)
+    counts.add("words", words.reduce(0, +))
+    return words
+  }
+
   private static func idLines(_ batch: DocumentBatch, _ encoder: BPEEncoder, _ counts: inout Summary)
     -> [UInt8]
   {
-    let encoded = encode(batch, encoder, &counts)
-    var lines: [UInt8] = []
-    lines.reserveCapacity(encoded.ids.count * 6)
-    for document in 0..<encoded.ends.count {
-      encoded.withDocument(document) { TokenText.append(ids: $0, to: &lines) }
-      lines.append(UInt8(ascii: "\n"))
-    }
-    return lines
+    _ = measure(batch, &counts)
+    return TokenText.lines(encode(batch, encoder, &counts))
   }
 
-  private static func tokenLines(_ batch: DocumentBatch, _ encoder: BPEEncoder, _ counts: inout Summary)
+  private static func pieceLines(_ batch: DocumentBatch, _ encoder: BPEEncoder, _ counts: inout Summary)
     -> [UInt8]
   {
-    var lines: [UInt8] = []
-    lines.reserveCapacity(batch.bytes.count * 3 / 2)
-    batch.bytes.withUnsafeBufferPointer { bytes in
-      for range in batch.ranges {
-        let start = lines.count
-        counts.add(
-          "tokens", encoder.appendPieces(of: UnsafeBufferPointer(rebasing: bytes[range]), to: &lines))
-        // A document stays a line.
-        for index in start..<lines.count where lines[index] == UInt8(ascii: "\n") {
-          lines[index] = UInt8(ascii: " ")
-          counts.add("line_ends_to_spaces")
-        }
-        lines.append(UInt8(ascii: "\n"))
-      }
+    _ = measure(batch, &counts)
+    let result = batch.bytes.withUnsafeBufferPointer {
+      encoder.pieceLines(of: $0, documents: batch.ranges, seeds: encoder.seeds(batch))
     }
-    return lines
-  }
-
-  private struct EncodedDocuments: Sendable {
-    let encoded: EncodedBatch
-    let textBytes: [Int]
-    let words: [Int]
+    counts.add("tokens", result.pieces)
+    if result.replacedLineFeeds > 0 { counts.add("line_ends_to_spaces", result.replacedLineFeeds) }
+    return result.lines
   }
 
   private func writeShards(_ pass: DocumentPass, _ encoder: BPEEncoder) throws -> Summary {
@@ -149,25 +207,33 @@ struct Encode: ParsableCommand {
         .badInput, "has no special token that could end a document", file: self.tokenizer,
         remedy: "Learn one with pkm-data learn-bpe, or add \(Tokenizer.endOfText) to its added_tokens")
     }
-    let tokenBytes = tokenizer.vocabulary.count <= 1 << 16 ? 2 : 4
+    let tokenBytes = tokenizer.listedCount <= 1 << 16 ? 2 : 4
     let writer = try DatasetWriter(
       directory: output!, tokenizerJSON: try TokenizerJSON.write(tokenizer),
-      vocabularySize: tokenizer.vocabulary.count, endOfDocument: Int(endOfDocument), split: split ?? "train",
+      vocabularySize: tokenizer.listedCount, endOfDocument: Int(endOfDocument), split: split ?? "train",
       shardTokens: shardSize.map { max(1, $0.bytes / tokenBytes) }, recipe: "# \(PKMData.provenance)\nencode",
       threads: options.threadCount)
+    let splitsDocuments = parseSpecial
     var summary = try pass.run(
       work: { batch, counts in
-        let encoded = Self.encode(batch, encoder, &counts)
-        var words: [Int] = []
-        batch.forEachDocument { words.append(Words.count(in: $1)) }
-        return EncodedDocuments(encoded: encoded, textBytes: batch.ranges.map(\.count), words: words)
-      },
-      consume: { documents in
-        for index in documents.words.indices {
-          try documents.encoded.withDocument(index) {
-            try writer.append($0, textBytes: documents.textBytes[index], words: documents.words[index])
-          }
+        var batch = batch
+        if splitsDocuments {
+          let before = batch.count
+          batch = encoder.splitting(batch, at: endOfDocument)
+          counts.add("documents_split", batch.count - before)
         }
+        let words = Self.measure(batch, &counts)
+        let encoded = Self.encode(batch, encoder, &counts, terminator: endOfDocument)
+        var start = 0
+        let rows = batch.ranges.indices.map { index in
+          defer { start = encoded.ends[index] }
+          return DocumentRow(
+            tokens: encoded.ends[index] - start, textBytes: batch.ranges[index].count, words: words[index])
+        }
+        return (TokenText.packed(encoded.ids, tokenBytes: tokenBytes), rows)
+      },
+      consume: { (bytes: [UInt8], rows: [DocumentRow]) in
+        try bytes.withUnsafeBytes { try writer.append(encoded: $0, rows: rows) }
       })
     let index = try writer.finish()
     summary.add("documents_out", index.shards.reduce(0) { $0 + $1.documents })
@@ -176,5 +242,28 @@ struct Encode: ParsableCommand {
     summary["tokens"] = .count(index.shards.reduce(0) { $0 + $1.tokens })
     summary.add("shards", index.shards.count)
     return summary
+  }
+}
+
+extension BPEEncoder {
+  /// The seed of each document: its file and line, which no batching changes.
+  fileprivate func seeds(_ batch: DocumentBatch) -> ((Int) -> UInt64)? {
+    guard options.dropout > 0 else { return nil }
+    let source = RandomGenerator.mix(options.seed &+ RandomGenerator.mix(UInt64(batch.source.index)))
+    return { RandomGenerator.mix(source &+ UInt64(batch.lines[$0])) }
+  }
+
+  /// The batch with documents ended by the text of a special token.
+  fileprivate func splitting(_ batch: DocumentBatch, at special: UInt32) -> DocumentBatch {
+    var split = DocumentBatch(source: batch.source, bytes: batch.bytes)
+    batch.bytes.withUnsafeBufferPointer { bytes in
+      for (index, range) in batch.ranges.enumerated() {
+        for part in parts(of: bytes, in: range, at: special) {
+          split.ranges.append(part)
+          split.lines.append(batch.lines[index])
+        }
+      }
+    }
+    return split
   }
 }

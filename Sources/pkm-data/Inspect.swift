@@ -14,9 +14,16 @@ struct Inspect: ParsableCommand {
         pkm-data inspect shards/
         pkm-data inspect bpe.json
         pkm-data inspect --documents paragraph books/
+        pkm-data inspect --tokenizer bpe.json books/
       """)
 
   @OptionGroup var input: InputOptions
+
+  @Option(
+    name: [.long, .customLong("codes")],
+    help: ArgumentHelp(
+      "Text: also tokens a word and bytes a token with this tokenizer, by script.", valueName: "file"))
+  var tokenizer: String?
 
   @Flag(help: "Print JSON.") var json = false
 
@@ -24,11 +31,13 @@ struct Inspect: ParsableCommand {
 
   func run() throws {
     let inspection: Inspection
-    if let path = input.inputs.first, input.inputs.count == 1,
+    if let path = input.inputs.first, input.inputs.count == 1, tokenizer == nil,
       Path.exists(Path.join(path, DatasetIndex.fileName))
     {
       inspection = try inspect(dataset: Dataset(path))
-    } else if let path = input.inputs.first, input.inputs.count == 1, Self.looksLikeTokenizer(path) {
+    } else if let path = input.inputs.first, input.inputs.count == 1, tokenizer == nil,
+      Self.looksLikeTokenizer(path)
+    {
       inspection = try inspect(tokenizer: path)
     } else {
       inspection = try inspectCorpus()
@@ -121,7 +130,10 @@ struct Inspect: ParsableCommand {
       let words: Int
       let lengths: [Int]
       let first: [UInt8]?
+      let fertility: Fertility
     }
+    let encoder = try tokenizer.map { BPEEncoder(try TokenizerFile.load($0)) }
+    var fertility = Fertility()
     var words = 0
     var lengths = LengthHistogram(unit: "bytes")
     let pass = DocumentPass(reader: try input.reader(), options: options, label: "inspect")
@@ -129,14 +141,17 @@ struct Inspect: ParsableCommand {
       work: { batch, _ in
         var words = 0
         var first: [UInt8]?
+        var fertility = Fertility()
         batch.forEachDocument { _, bytes in
+          if let encoder { fertility.add(bytes, encoder) }
           words += Words.count(in: bytes)
           if first == nil && !bytes.isEmpty { first = Array(bytes.prefix(1000)) }
         }
-        return Part(words: words, lengths: batch.ranges.map(\.count), first: first)
+        return Part(words: words, lengths: batch.ranges.map(\.count), first: first, fertility: fertility)
       },
       consume: { part in
         words += part.words
+        fertility.merge(part.fertility)
         for length in part.lengths { lengths.add(length) }
         if inspection.sample == nil, let first = part.first {
           inspection.sample = String(decoding: first, as: UTF8.self)
@@ -146,6 +161,14 @@ struct Inspect: ParsableCommand {
     inspection.counts.add("words", words)
     inspection.counts.add("text_bytes", lengths.total)
     for (name, value) in counts.entries where name != "documents_in" { inspection.counts[name] = value }
+    if tokenizer != nil {
+      inspection.partKind = "script"
+      inspection.parts = fertility.scripts.sorted { ($1.value.bytes, $0.key) < ($0.value.bytes, $1.key) }
+        .map { ($0.key, $0.value.summary) }
+      for name in ["tokens", "tokens_a_word", "bytes_a_token"] {
+        inspection.counts[name] = fertility.all.summary[name]
+      }
+    }
     inspection.lengths = lengths
     return inspection
   }

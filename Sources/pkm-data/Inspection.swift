@@ -8,6 +8,8 @@ struct Inspection {
   let path: String
   var counts = Summary()
   var parts: [(name: String, counts: Summary)] = []
+  /// What the parts are: `split` or `script`.
+  var partKind = "split"
   var lengths: LengthHistogram?
   var sample: String?
 
@@ -25,7 +27,7 @@ struct Inspection {
     var fields = ["\"counts\": " + indented(counts.json)]
     if !parts.isEmpty {
       let parts = self.parts.map { "\(JSONText.quote($0.name)): \(indented($0.counts.json))" }
-      fields.append("\"splits\": {\(parts.joined(separator: ", "))}")
+      fields.append("\"\(partKind)s\": {\(parts.joined(separator: ", "))}")
     }
     if let lengths { fields.append("\"lengths\": " + lengths.json) }
     if let sample { fields.append("\"sample\": " + JSONText.quote(sample)) }
@@ -41,7 +43,7 @@ struct Inspection {
       let columns = first.counts.entries.map(\.name)
       let width = max(10, parts.map(\.name.count).max() ?? 0)
       lines += [
-        "", "  " + Self.padded("split", width) + columns.map { Self.right(Self.label($0), 14) }.joined(),
+        "", "  " + Self.padded(partKind, width) + columns.map { Self.right(Self.label($0), 14) }.joined(),
       ]
       for part in parts {
         let cells = columns.map { Self.right(part.counts[$0].map(Self.shown) ?? "", 14) }

@@ -15,7 +15,7 @@ struct PKMData: ParsableCommand {
     version: "0.1.0 (ICU \(Normalizer.icuVersion), Unicode \(Normalizer.unicodeVersion))",
     subcommands: [
       Normalize.self, Filter.self, Dedup.self, LearnBPE.self, Encode.self, Decode.self, Shard.self,
-      Inspect.self, Verify.self, Export.self, Import.self, Run.self,
+      Inspect.self, Verify.self, Export.self, Import.self, ConvertTokenizer.self, Bench.self, Run.self,
     ])
 
   /// What made a dataset, for its index.

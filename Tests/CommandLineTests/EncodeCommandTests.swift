@@ -135,6 +135,126 @@ import Testing
     #expect(try Tool.data("encode", "--tokenizer", tokenizer, input, "--split", "valid").status == 64)
   }
 
+  @Test func specialTokensInText() throws {
+    let text = try scratch.write("special.txt", "one<|endoftext|>two\n<|endoftext|>three\n")
+    let ids = try Tool.data("encode", "--tokenizer", tokenizer, "--parse-special", text, "--quiet").text
+    let end = try Tool.data(
+      "encode", "--tokenizer", tokenizer, "--parse-special", input: Data("<|endoftext|>".utf8)
+    )
+    .text.trimmingCharacters(in: .newlines)
+    #expect(!end.contains(" "))
+    #expect(ids.split(separator: "\n").allSatisfy { $0.split(separator: " ").contains { $0 == end } })
+    let shards = scratch.path("special")
+    let result = try Tool.data("encode", "--tokenizer", tokenizer, "--parse-special", text, "-o", shards)
+    #expect(result.errors.contains("documents_split 2") && result.errors.contains("documents_out 4"))
+    #expect(try Tool.data("decode", shards).text == "one\ntwo\n\nthree\n")
+    #expect(try Tool.data("verify", shards).status == 0)
+  }
+
+  @Test func dropoutDependsOnSeedAndPlaceAlone() throws {
+    let long = try scratch.write("long.txt", String(repeating: Self.text + "\n", count: 20_000))
+    func run(_ arguments: String...) throws -> Data {
+      try Tool.data.run(
+        ["encode", "--codes", codes, "--format", "tokens", "--dropout", "0.3", "--quiet", long] + arguments
+      ).output
+    }
+    let one = try run("--threads", "1", "--seed", "7")
+    #expect(try run("--threads", "2", "--seed", "7") == one)
+    #expect(try run("--threads", "2", "--seed", "8") != one)
+    let lines = one.split(separator: 0x0a, omittingEmptySubsequences: false)
+    #expect(lines[0] != lines[6] || lines[0] != lines[12], "the same text is split anew in each document")
+    #expect(try Tool.data("encode", "--codes", codes, "--dropout", "1.5", long).status == 64)
+  }
+
+  @Test func vocabularyGlossariesAndFewerMerges() throws {
+    let codes = try scratch.write("few.codes", "#version: 0.2\nl o\nlo w</w>\nlo w\ne r</w>\nlow er</w>\n")
+    func pieces(_ text: String, _ arguments: String...) throws -> String {
+      try Tool.data.run(
+        ["encode", "--codes", codes, "--format", "tokens", "--quiet"] + arguments, input: Data(text.utf8)
+      ).text
+    }
+    #expect(try pieces("low lower") == "low lower\n")
+    let vocabulary = try scratch.write("vocab", "low@@ 9\ner 9\nlow 2\nlo@@ 9\n")
+    #expect(try pieces("low lower", "--vocab", vocabulary) == "low low@@ er\n")
+    #expect(try pieces("low lower", "--vocab", vocabulary, "--vocab-threshold", "3") == "lo@@ w low@@ er\n")
+    #expect(try pieces("low lower", "--merges", "1") == "lo@@ w lo@@ w@@ e@@ r\n")
+    #expect(try pieces("lowXYlow XY", "--glossaries", "XY") == "low@@ XY@@ low XY\n")
+    let broken = try scratch.write("broken", "low\n")
+    let result = try Tool.data("encode", "--codes", codes, "--vocab", broken, input: Data())
+    #expect(result.status == 65 && result.errors.contains("broken:1"))
+    #expect(
+      try Tool.data("encode", "--tokenizer", tokenizer, "--glossaries", "x", input: Data()).status == 64)
+  }
+
+  @Test func idsOfAnXLMDictionary() throws {
+    let codes = try scratch.write("few.codes", "#version: 0.2\nl o\nlo w</w>\n")
+    // A piece of NBSP, one with three fields and a repeated one are passed over, as XLM does.
+    let dictionary = try scratch.write("dict", "low 9\n\u{a0} 8\nlo@@ 7\na b 6\nlow 5\nx 4\n")
+    let ids = try Tool.data(
+      "encode", "--codes", codes, "--dictionary", dictionary, input: Data("low lox y".utf8))
+    #expect(ids.text == "14 15 16 3\n", "\(ids.errors)")
+    let shards = scratch.path("xlm")
+    #expect(
+      try Tool.data(
+        "encode", "--codes", codes, "--dictionary", dictionary, "-o", shards, input: Data("low lox".utf8)
+      ).status == 0)
+    #expect(try Tool.data("verify", shards).status == 0)
+    #expect(try Tool.data("decode", shards).text == "low lox\n")
+    #expect(try Tool.data("inspect", shards).text.contains("17"), "14 special tokens and 3 pieces")
+    let rising = try scratch.write("rising", "low 1\nlo@@ 2\n")
+    #expect(try Tool.data("encode", "--codes", codes, "--dictionary", rising, input: Data()).status == 65)
+  }
+
+  @Test func conversions() throws {
+    func ids(_ path: String) throws -> String {
+      try Tool.data("encode", "--tokenizer", path, "--quiet", input).text
+    }
+    func convert(_ from: String, _ name: String, _ arguments: String...) throws -> String {
+      let result = try Tool.data.run(["convert-tokenizer", from, "-o", scratch.path(name)] + arguments)
+      #expect(result.status == 0, "\(result.errors)")
+      return scratch.path(name)
+    }
+    let tiktoken = try convert(tokenizer, "a.gpt2.tiktoken")
+    let merges = try convert(tiktoken, "b-merges.txt")
+    let back = try convert(merges, "back.json")
+    #expect(
+      try ids(tiktoken) == ids(tokenizer) && ids(merges) == ids(tokenizer) && ids(back) == ids(tokenizer))
+    func pieces(_ path: String) throws -> String {
+      try Tool.data("encode", "--codes", path, "--format", "tokens", "--quiet", input).text
+    }
+    let json = try convert(codes, "w.json")
+    let fastBPE = try convert(json, "f.codes", "--codes-format", "fastbpe")
+    let again = try convert(fastBPE, "again.codes")
+    #expect(try pieces(json) == pieces(codes) && pieces(fastBPE) == pieces(codes))
+    #expect(try scratch.read("again.codes") == String(contentsOfFile: codes, encoding: .utf8))
+    #expect(try Tool.data("convert-tokenizer", tokenizer, "-o", scratch.path("x.codes")).status == 64)
+    #expect(try Tool.data("convert-tokenizer", codes, "-o", scratch.path("x.tiktoken")).status == 64)
+  }
+
+  @Test func fertilityByScript() throws {
+    let result = try Tool.data("inspect", "--tokenizer", tokenizer, "--json", input)
+    #expect(result.status == 0, "\(result.errors)")
+    let json = try JSONSerialization.jsonObject(with: result.output) as! [String: Any]
+    let counts = json["counts"] as! [String: Any]
+    let scripts = json["scripts"] as! [String: [String: Any]]
+    let summary = try Tool.data("encode", "--tokenizer", tokenizer, input).errors
+    #expect(summary.contains("tokens \(counts["tokens"] as! Int),"))
+    for name in ["tokens", "words", "text_bytes"] {
+      #expect(scripts.values.reduce(0) { $0 + ($1[name] as! Int) } == counts[name] as! Int, "\(name)")
+    }
+    #expect(scripts["Han"]?["words"] as? Int == 1 && scripts["Latin"] != nil)
+    let words = try Tool.data("inspect", "--codes", codes, "--json", input)
+    #expect(words.status == 0)
+  }
+
+  @Test func benchRuns() throws {
+    let summary = scratch.path("bench.json")
+    let result = try Tool.data(
+      "bench", "--tokenizer", tokenizer, "--runs", "1", input, "--summary", summary)
+    #expect(result.status == 0 && result.errors.contains("encode warm"), "\(result.errors)")
+    #expect(try scratch.read("bench.json").contains("mb_per_second_decode_shards"))
+  }
+
   /// Standard output on a full disk.
   @Test func fullDisk() throws {
     let command = "exec \"$0\" encode --tokenizer \"$1\" \"$2\" > /dev/full"

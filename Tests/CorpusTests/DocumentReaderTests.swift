@@ -137,6 +137,110 @@ import Testing
     #expect(throws: Failure.self) { try DocumentReader(inputs: [scratch.path("empty")]) }
   }
 
+  @Test func patternsAreExpandedAndSorted() throws {
+    for name in [
+      "p/b.wet.gz", "p/a.wet", "p/q/c.wet", "p/q/r/d.wet", "p/q/e.txt", "p/.h.wet", "p/.git/x.wet",
+      "p/[1].wet",
+    ] {
+      try scratch.write(name, name)
+    }
+    func found(_ pattern: String) throws -> [String] {
+      try DocumentReader(inputs: [scratch.path(pattern)]).files.map {
+        String($0.dropFirst(scratch.path("").count + 1))
+      }
+    }
+    #expect(try found("p/*.wet") == ["p/[1].wet", "p/a.wet"])
+    #expect(try found("p/**/*.wet") == ["p/[1].wet", "p/a.wet", "p/q/c.wet", "p/q/r/d.wet"])
+    #expect(try found("p/**/r") == ["p/q/r/d.wet"])
+    #expect(try found("p/q/**") == ["p/q/c.wet", "p/q/e.txt", "p/q/r/d.wet"])
+    #expect(try found("p/?.wet*") == ["p/a.wet", "p/b.wet.gz"])
+    #expect(try found("p/[ab].*") == ["p/a.wet", "p/b.wet.gz"])
+    // A file of that very name comes first.
+    #expect(try found("p/[1].wet") == ["p/[1].wet"])
+    let failure = #expect(throws: Failure.self) { try found("p/*.nothing") }
+    #expect(failure?.kind == .inputOutput)
+    // A link back up is no new directory.
+    try FileManager.default.createSymbolicLink(
+      atPath: scratch.path("p/q/up"), withDestinationPath: scratch.path("p"))
+    #expect(try found("p").count == 6 && found("p/**/*.wet").count == 4)
+  }
+
+  @Test func longDocumentsAreSkippedAndCounted() throws {
+    let long = String(repeating: "x", count: 5000)
+    let cases: [(String, String, DocumentSplitting)] = [
+      ("a.txt", "one\n\(long)\ntwo\n", .line), ("b.txt", "one\n\n\(long)\n\(long)\n \ntwo\n", .paragraph),
+      ("c.jsonl", "{\"text\":\"one\"}\n{\"text\":\"\(long)\"}\n{\"text\":\"two\"}\n", .line),
+    ]
+    for (name, text, splitting) in cases {
+      for batchBytes in [16, 1000, 1 << 20] {
+        let options = ReaderOptions(splitting: splitting, longestDocument: 3000, batchBytes: batchBytes)
+        let found = try read(text, name: name, options)
+        #expect(found.texts == ["one", "two"] && found.counts.count("documents_too_long") == 1, "\(name)")
+        #expect(found.lines == (splitting == .paragraph ? [1, 6] : [1, 3]))
+      }
+    }
+    let file = try read(long, ReaderOptions(splitting: .file, longestDocument: 3000, batchBytes: 64))
+    #expect(file.texts == [] && file.counts.count("documents_too_long") == 1)
+    let stream = try read(long, ReaderOptions(splitting: .stream, longestDocument: 3000, batchBytes: 64))
+    #expect(stream.texts.joined() == long && stream.counts.count("streams_cut") == 1)
+    let strict = ReaderOptions(isStrict: true, longestDocument: 3000, batchBytes: 64)
+    #expect(throws: Failure.self) { try read("one\n\(long)\n", strict) }
+  }
+
+  @Test func aFieldNamedWithDotsComesFirst() throws {
+    let text = #"""
+      {"a":{"b":"inner"},"a.b":"literal"}
+      {"a":{"b":"inner"}}
+      {"a.b":5,"a":{"b":"x"}}
+      """#
+    let found = try read(text, name: "a.jsonl", ReaderOptions(textField: "a.b"))
+    #expect(found.texts == ["literal", "inner"] && found.counts.count("json_texts_missing") == 1)
+  }
+
+  @Test func aFileThatChangesIsReported() throws {
+    let text = String(repeating: "line\n", count: 5000)
+    for isStrict in [false, true] {
+      let path = try scratch.write("grows", text)
+      let reader = try DocumentReader(
+        inputs: [path], options: ReaderOptions(isStrict: isStrict, batchBytes: 1000))
+      var counts = try #require(try reader.next()).counts
+      let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+      try file.seekToEnd()
+      try file.write(contentsOf: Data("more\n".utf8))
+      try file.close()
+      if isStrict {
+        #expect(throws: Failure.self) { while try reader.next() != nil {} }
+      } else {
+        while let batch = try reader.next() { counts.merge(batch.counts) }
+        #expect(counts.count("inputs_changed") == 1)
+      }
+    }
+  }
+
+  /// A program that writes a line now and then.
+  @Test func aSlowPipeIsReadAsItComes() throws {
+    let path = scratch.path("pipe")
+    try #require(mkfifo(path, 0o600) == 0)
+    let isRead = DispatchSemaphore(value: 0)
+    let producer = Thread {
+      let descriptor = open(path, O_WRONLY)
+      for line in ["a\n", "b\nhalf ", "c\n"] {
+        _ = line.utf8CString.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count - 1) }
+        _ = isRead.wait(timeout: .now() + 20)
+      }
+      close(descriptor)
+    }
+    producer.start()
+    let reader = try DocumentReader(inputs: [path])
+    var batches: [Int] = []
+    while let batch = try reader.next() {
+      guard batch.count > 0 else { continue }
+      batches.append(batch.count)
+      isRead.signal()
+    }
+    #expect(batches == [1, 1, 1])
+  }
+
   @Test func damagedFilesAreReadUpToTheBreak() throws {
     let text = (0..<20_000).map { "line \($0 &* 7919)\n" }.joined()
     for suffix in ["gz", "zst"] {

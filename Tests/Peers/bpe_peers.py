@@ -127,6 +127,67 @@ def apply_subword_nmt(codes):
         print(json.dumps(bpe.process_line(text)))
 
 
+def apply_fastbpe(codes):
+    import fastBPE
+
+    for line in fastBPE.fastBPE(codes).apply(texts()):
+        print(json.dumps(line))
+
+
+def has(module):
+    from importlib.util import find_spec
+
+    print(find_spec(module) is not None)
+
+
+class Xoshiro:
+    """xoshiro256** (Blackman and Vigna 2018) seeded through SplitMix64, in place of Python's generator."""
+
+    def __init__(self, seed):
+        self.state = []
+        for _ in range(4):
+            seed = (seed + 0x9E3779B97F4A7C15) % 2**64
+            z = seed
+            z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+            z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+            self.state.append(z ^ z >> 31)
+
+    def random(self):
+        a, b, c, d = self.state
+        product = b * 5 % 2**64
+        result = (product << 7 | product >> 57) * 9 % 2**64
+        shifted = b << 17 & 2**64 - 1
+        c ^= a
+        d ^= b
+        b ^= c
+        a ^= d
+        c ^= shifted
+        d = (d << 45 | d >> 19) & 2**64 - 1
+        self.state = [a, b, c, d]
+        return (result >> 11) * 2.0**-53
+
+
+def apply_subword_nmt_with(codes, option, value, threshold="1"):
+    """With dropout (each text seeded by its number), a vocabulary file, or glossaries separated by spaces."""
+    import random
+
+    from subword_nmt.apply_bpe import BPE, read_vocabulary
+
+    settings = {}
+    if option == "vocabulary":
+        settings["vocab"] = read_vocabulary(open(value, encoding="utf-8", newline="\n"), int(threshold))
+    if option == "glossaries":
+        settings["glossaries"] = value.split(" ")
+    with open(codes, encoding="utf-8", newline="\n") as file:
+        bpe = BPE(file, **settings)
+    for number, text in enumerate(texts()):
+        if option == "dropout":
+            random.random = Xoshiro(number).random
+            print(json.dumps(bpe.process_line(text, float(value))))
+        else:
+            print(json.dumps(bpe.process_line(text)))
+
+
 if __name__ == "__main__":
     sys.stdin.reconfigure(encoding="utf-8", newline="\n")
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")

@@ -83,6 +83,38 @@ import Testing
     #expect(found.bytes == Array("text".utf8) && found.damage != nil)
   }
 
+  /// The parts after a break are read, whether it is a cut, other bytes within, or other bytes between.
+  @Test(arguments: ["gz", "zst"], [0, 1, 2, 3]) func readingGoesOnBehindABreak(suffix: String, kind: Int)
+    throws
+  {
+    let parts = try (0..<4).map { _ in try scratch.compressed(text, as: "part.\(suffix)") }
+    var broken = parts
+    switch kind {
+    case 0: for index in 5000..<5050 { broken[1][index] ^= 0x33 }
+    case 1: broken[1].removeLast(7000)
+    case 2:
+      broken[1].insert(
+        contentsOf: Array("garbage ".utf8) + [0x1f, 0x8b, 8, 0, 0x28, 0xb5, 0x2f, 0xfd], at: 0)
+    default: broken[2].replaceSubrange(0..<2, with: [0, 0x7f])
+    }
+    let file = try InputFile(scratch.write("all", Array(broken.joined())))
+    var damages: [Damage] = []
+    var total = 0
+    var piece = [UInt8](repeating: 0, count: 30_000)
+    while true {
+      let count = try piece.withUnsafeMutableBytes { try file.readSome(into: $0) }
+      total += count
+      if count > 0 { continue }
+      guard let damage = file.damage else { break }
+      damages.append(damage)
+      if try !file.resume() { break }
+    }
+    #expect(damages.count == 1 && damages[0].offset >= parts[0].count)
+    let lost = kind == 2 ? 0 : 1
+    #expect(total >= (4 - lost) * text.count && total <= 4 * text.count)
+    #expect(damages[0].kind == (kind < 2 ? (suffix == "gz" ? .gzipMember : .zstdFrame) : .foreignBytes))
+  }
+
   @Test func gzipMayBePaddedWithZeros() throws {
     let whole = try scratch.compressed(Array("text".utf8), as: "a.gz")
     let found = try read(scratch.write("padded", whole + [UInt8](repeating: 0, count: 5000)))

@@ -55,4 +55,75 @@ import Testing
       #expect(found.consumed == before && found.error == Broken(at: 20))
     }
   }
+
+  @Test(arguments: [1, 2, 5]) func sourcesAreDeliveredInOrder(threads: Int) throws {
+    // Some sources are empty, some long.
+    let sizes = [3, 0, 40, 1, 0, 7, 100, 2]
+    var consumed: [Int] = []
+    let alive = Atomic<Int>(0), most = Atomic<Int>(0)
+    try OrderedPipeline.run(
+      threads: threads, sources: sizes.count,
+      open: { source in
+        var next = 0
+        return {
+          guard next < sizes[source] else { return nil }
+          next += 1
+          most.max(alive.add(1, ordering: .relaxed).newValue, ordering: .relaxed)
+          return 1000 * source + next
+        }
+      },
+      work: { (piece: consuming Int) in
+        if piece % 5 == 0 { usleep(300) }
+        return piece
+      },
+      consume: { (piece: Int) in
+        alive.subtract(1, ordering: .relaxed)
+        consumed.append(piece)
+      })
+    #expect(
+      consumed == sizes.enumerated().flatMap { source, size in (0..<size).map { 1000 * source + $0 + 1 } })
+    #expect(most.load(ordering: .relaxed) <= 2 * threads + 1 + 4 * threads)
+  }
+
+  @Test(arguments: [1, 3]) func anErrorOfALaterSourceWaitsForItsTurn(threads: Int) {
+    for failsInOpen in [true, false] {
+      var consumed: [Int] = []
+      let error = #expect(throws: Broken.self) {
+        try OrderedPipeline.run(
+          threads: threads, sources: 4,
+          open: { source in
+            if source == 2 && failsInOpen { throw Broken(at: 2) }
+            var left = 20
+            return {
+              if source == 2 { throw Broken(at: 2) }
+              left -= 1
+              return left < 0 ? nil : source
+            }
+          },
+          work: { (piece: consuming Int) in piece }, consume: { (piece: Int) in consumed.append(piece) })
+      }
+      #expect(
+        error == Broken(at: 2) && consumed == [Int](repeating: 0, count: 20) + [Int](repeating: 1, count: 20))
+    }
+  }
+
+  /// A reader that waits for a pipe does not keep a failed run from ending.
+  @Test func aWaitingReaderIsLeftBehind() {
+    let isBroken = DispatchSemaphore(value: 0)
+    let error = #expect(throws: Broken.self) {
+      try OrderedPipeline.run(
+        threads: 2, sources: 1,
+        open: { _ in
+          var left = 1
+          return {
+            if left == 0 { isBroken.wait() }
+            left -= 1
+            return left
+          }
+        },
+        work: { (piece: consuming Int) in piece }, consume: { (_: Int) in throw Broken(at: 0) })
+    }
+    isBroken.signal()
+    #expect(error == Broken(at: 0))
+  }
 }

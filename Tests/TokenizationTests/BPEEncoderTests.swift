@@ -58,6 +58,36 @@ import Tokenization
     }
   }
 
+  /// Learned merges, which are encoded without being applied, against their application; words of letters that the
+  /// vocabulary has and lacks, of marks and of bytes that are no UTF-8.
+  @Test(arguments: Tokenizer.Mode.allCases) func equalsTheDefinitionForLearnedMerges(mode: Tokenizer.Mode)
+    throws
+  {
+    var checked = 0
+    for seed in 0..<400 {
+      var random = RandomGenerator(seed: UInt64(seed))
+      let letters = 1 + random.below(3)
+      let texts = (0..<30).map { _ in Make.word(&random, letters: letters, maximumLength: 20) }
+      let tokenizer = try Make.tokenizer(texts, mode: mode, preTokenizer: .none, merges: 60)
+      let encoder = BPEEncoder(tokenizer)
+      for length in [3, 15, 16, 40, 200] {
+        var word = Array(Make.word(&random, letters: letters, maximumLength: length).utf8)
+        switch random.below(8) {
+        case 0: word.insert(contentsOf: Array("é</w>".utf8), at: random.below(word.count + 1))
+        case 1: word.insert(0xff, at: random.below(word.count + 1))
+        case 2: word.insert(0xa9, at: random.below(word.count + 1))
+        case 3: word.append(UInt8(ascii: "z"))
+        default: break
+        }
+        let expected = ReferenceBPE.encode(ReferenceBPE.symbols(of: word, tokenizer), tokenizer.merges)
+        #expect(encoder.encode(word) == expected, "seed \(seed): \(String(decoding: word, as: UTF8.self))")
+        #expect(encoder.encode(word) == expected, "seed \(seed), cached")
+        checked += 1
+      }
+    }
+    #expect(checked == 2000)
+  }
+
   @Test(arguments: [PreTokenizer.gpt2, .cl100k, .llama3, .o200k, .whitespace, .none])
   func decodingGivesTheBytesBack(preTokenizer: PreTokenizer) throws {
     let texts = Adversarial.texts + [String(Fixture.multilingual.prefix(20000))]
@@ -139,12 +169,13 @@ import Tokenization
     let tokenizer = try Make.tokenizer(["low low low lower lower newest newest"], mode: .word, merges: 12)
     let encoder = BPEEncoder(tokenizer)
     func pieces(_ text: String) -> String {
-      var out: [UInt8] = []
-      Array(text.utf8).withUnsafeBufferPointer { _ = encoder.appendPieces(of: $0, to: &out) }
+      let out = encoder.pieces(of: Array(text.utf8))
       return String(decoding: out, as: UTF8.self)
     }
     #expect(pieces("low lower") == "low lower")
-    #expect(pieces("  low   lower \n low ") == "  low   lower \n low ", "every separator stays")
+    #expect(
+      pieces("  low   lower \n low ") == "  low   lower   low ",
+      "every separator stays, but a document is a line")
     #expect(pieces("slow") == "s@@ low")
     #expect(pieces("zé") == "z@@ é", "unknown characters are pieces of their own")
     #expect(pieces("") == "" && pieces(" ") == " ")

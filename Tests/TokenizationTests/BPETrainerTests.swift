@@ -101,9 +101,8 @@ import Tokenization
     #expect(texts.contains(Array("</w></w>".utf8)), "the word </w> becomes one symbol with its mark")
     // Codes and encoder agree about all of it.
     let codes = try MergeCodes.read(MergeCodes.write(learned, format: .subwordNMT), file: "codes")
-    var pieces: [UInt8] = []
     let text = Array("</w> a</w>".utf8)
-    text.withUnsafeBufferPointer { _ = BPEEncoder(codes).appendPieces(of: $0, to: &pieces) }
+    let pieces = BPEEncoder(codes).pieces(of: text)
     #expect(String(decoding: pieces, as: UTF8.self) == "</w> a</w>")
   }
 

@@ -132,14 +132,73 @@ import Tokenization
     #expect(theirs.count == texts.count)
     let encoder = BPEEncoder(try TokenizerFile.load(file))
     for (text, line) in zip(texts, theirs) {
-      var pieces: [UInt8] = []
-      Array(text.utf8).withUnsafeBufferPointer { _ = encoder.appendPieces(of: $0, to: &pieces) }
+      let pieces = encoder.pieces(of: Array(text.utf8))
       // It joins runs of spaces, we keep them.
       func normalized(_ bytes: some Sequence<UInt8>) -> [String] {
         String(decoding: Array(bytes), as: UTF8.self).split(separator: " ").map(String.init)
       }
       let expected = try JSONDecoder().decode(String.self, from: Data(line.utf8))
       #expect(normalized(pieces) == normalized(expected.utf8), "\(text)")
+    }
+  }
+
+  /// Dropout with our random numbers in place of Python's, a vocabulary with a threshold, glossaries.
+  @Test(arguments: ["dropout", "vocabulary", "glossaries"]) func optionsOfSubwordNMT(option: String) throws {
+    let learned = try Make.learn(Make.counts(Self.realTexts, .words), mode: .word, limit: 1500)
+    let scratch = try PeerScratch()
+    let file = try scratch.write("codes", MergeCodes.write(learned, format: .subwordNMT))
+    let tokenizer = try TokenizerFile.load(file)
+    let texts = Self.plainTexts.flatMap { $0.split(separator: "\n").map(String.init) }.filter {
+      $0.utf8.count < 2000
+    }
+    var options = EncodingOptions()
+    var value = ""
+    switch option {
+    case "dropout":
+      options.dropout = 0.25
+      value = "0.25"
+    case "vocabulary":
+      var counts: [Substring: Int] = [:]
+      let all = BPEEncoder(tokenizer)
+      for text in texts {
+        let pieces = String(decoding: all.pieces(of: Array(text.utf8)), as: UTF8.self)
+        for piece in pieces.split(separator: " ") { counts[piece, default: 0] += 1 }
+      }
+      let lines = counts.map { "\($0.key) \($0.value)\n" }.joined()
+      value = try scratch.write("vocabulary", Array(lines.utf8))
+      options.allowed = try PieceVocabulary(
+        Array(lines.utf8), threshold: 20, tokenizer: tokenizer, file: "vocabulary")
+    default:
+      options.glossary = try Glossary(["ing", "[0-9]+", "the"])
+      value = "ing [0-9]+ the"
+    }
+    let encoder = BPEEncoder(tokenizer, options: options)
+    let theirs = Peers.lines(
+      try Peers.run(["apply-subword-nmt-with", file, option, value, "20"], texts: texts))
+    #expect(theirs.count == texts.count && texts.count > 300)
+    for (number, (text, line)) in zip(texts, theirs).enumerated() {
+      let pieces = encoder.pieces(of: Array(text.utf8), seed: UInt64(number))
+      let expected = try JSONDecoder().decode(String.self, from: Data(line.utf8))
+      func normalized(_ text: String) -> [String] { text.split(separator: " ").map(String.init) }
+      #expect(normalized(String(decoding: pieces, as: UTF8.self)) == normalized(expected), "\(text)")
+    }
+  }
+
+  /// fastBPE's library, whose codes are the same merges with counts; it builds with old tools only, so it may be missing.
+  @Test(.enabled { try Peers.run(["has", "fastBPE"]).hasPrefix("True") }) func piecesOfFastBPE() throws {
+    let learned = try Make.learn(Make.counts(Self.realTexts, .words), mode: .word, limit: 1500)
+    let scratch = try PeerScratch()
+    let file = try scratch.write("codes", MergeCodes.write(learned, format: .fastBPE))
+    let texts = Self.plainTexts.flatMap { $0.split(separator: "\n").map(String.init) }.filter {
+      !$0.contains("\0")
+    }
+    let theirs = Peers.lines(try Peers.run(["apply-fastbpe", file], texts: texts))
+    #expect(theirs.count == texts.count)
+    let encoder = BPEEncoder(try TokenizerFile.load(file))
+    for (text, line) in zip(texts, theirs) {
+      let expected = try JSONDecoder().decode(String.self, from: Data(line.utf8))
+      let ours = String(decoding: encoder.pieces(of: Array(text.utf8)), as: UTF8.self)
+      #expect(ours.split(separator: " ") == expected.split(separator: " "), "\(text)")
     }
   }
 }

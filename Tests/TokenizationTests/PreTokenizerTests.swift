@@ -99,7 +99,7 @@ import Tokenization
     for text in texts {
       let starts = (Int32(0)...2).compactMap { machine -> [UInt64]? in
         var starts = [UInt64](repeating: 0, count: text.count / 64 + 1)
-        return pkm_pre_token_starts_on(machine, pattern, text, text.count, classes, &starts) == 1
+        return pkm_pre_token_starts_on(machine, pattern, text, text.count, text.count, classes, &starts) == 1
           ? starts : nil
       }
       #expect(starts.allSatisfy { $0 == starts[0] })

@@ -67,6 +67,21 @@ enum ReferenceBPE {
     return result
   }
 
+  /// What a word begins as; characters without a token are the unknown one.
+  static func symbols(of word: [UInt8], _ tokenizer: Tokenizer) -> [UInt32] {
+    if tokenizer.mode == .byteLevel { return word.map { UInt32(ByteAlphabet.ranks[Int($0)]) } }
+    var characters: [[UInt8]] = []
+    for byte in word {
+      if byte & 0xc0 == 0x80 && !characters.isEmpty {
+        characters[characters.count - 1].append(byte)
+      } else {
+        characters.append([byte])
+      }
+    }
+    characters[characters.count - 1] += EndOfWord.mark
+    return characters.map { tokenizer.vocabulary.id(of: $0) ?? tokenizer.unknown! }
+  }
+
   /// Applies the merge of lowest rank at its leftmost place until there is none.
   static func encode(_ symbols: [UInt32], _ merges: [Tokenizer.Merge]) -> [UInt32] {
     var symbols = symbols

@@ -109,21 +109,14 @@ import Tokenization
     // The same pieces as the tokenizer that was learned.
     let ours = Tokenizer(learned, mode: .word, preTokenizer: .words)
     for text in texts {
-      var a: [UInt8] = []
-      var b: [UInt8] = []
-      Array(text.utf8).withUnsafeBufferPointer {
-        _ = BPEEncoder(ours).appendPieces(of: $0, to: &a)
-        _ = BPEEncoder(read).appendPieces(of: $0, to: &b)
-      }
-      #expect(a == b)
+      let bytes = Array(text.utf8)
+      #expect(BPEEncoder(ours).pieces(of: bytes) == BPEEncoder(read).pieces(of: bytes))
     }
   }
 
   private func pieces(_ codes: String, _ text: String) throws -> String {
-    var out: [UInt8] = []
     let encoder = BPEEncoder(try MergeCodes.read(Array(codes.utf8), file: "codes"))
-    Array(text.utf8).withUnsafeBufferPointer { _ = encoder.appendPieces(of: $0, to: &out) }
-    return String(decoding: out, as: UTF8.self)
+    return String(decoding: encoder.pieces(of: Array(text.utf8)), as: UTF8.self)
   }
 
   @Test func codesInAllTheirForms() throws {
@@ -197,9 +190,18 @@ import Tokenization
 @Suite struct TokenTextTests {
   @Test func idsRoundTrip() {
     let ids: [UInt32] = [0, 7, 10, 99, 12345, .max]
-    var line: [UInt8] = []
-    ids.withUnsafeBufferPointer { TokenText.append(ids: $0, to: &line) }
-    #expect(String(decoding: line, as: UTF8.self) == "0 7 10 99 12345 4294967295")
+    var batch = EncodedBatch()
+    (batch.ids, batch.ends) = (ids + ids, [0, ids.count, 2 * ids.count])
+    let lines = String(decoding: TokenText.lines(batch), as: UTF8.self)
+    let expected = "0 7 10 99 12345 4294967295"
+    #expect(lines == "\n\(expected)\n\(expected)\n")
+    let line = Array(expected.utf8)
+    for number in [1, 9, 10, 99, 100, 999, 1000, 9999, 10_000, 99_999, 100_000, 999_999, 1_000_000]
+      as [UInt32]
+    {
+      (batch.ids, batch.ends) = ([number], [1])
+      #expect(String(decoding: TokenText.lines(batch), as: UTF8.self) == "\(number)\n")
+    }
     var read: [UInt32] = []
     #expect(line.withUnsafeBytes { TokenText.parse(ids: $0, into: &read) } == nil)
     #expect(read == ids)

@@ -74,6 +74,37 @@ uint32_t pkm_unicode_lower(uint32_t character);
 /// How often a byte occurs.
 size_t pkm_bytes_count(const uint8_t *bytes, size_t length, uint8_t byte);
 
+// Character sets.
+
+/// A conversion to UTF-8 under way. Not thread-safe.
+typedef struct pkm_charset pkm_charset;
+
+/// NULL where ICU knows no character set of that name.
+pkm_charset *pkm_charset_open(const char *name);
+void pkm_charset_close(pkm_charset *charset);
+
+/// Converts from `*source`, which advances, as much as fits: room for less than 64 characters is left. Each sequence of
+/// bytes that means nothing becomes one byte 0xff, which is never part of UTF-8. Characters may be cut anywhere between
+/// two calls. Returns the bytes written.
+size_t pkm_charset_convert(pkm_charset *charset, const uint8_t **source, const uint8_t *end, bool is_last, uint8_t *out,
+                           size_t capacity);
+
+/// The name that MIME or IANA prefers, NULL for an unknown one.
+const char *pkm_charset_name(const char *name);
+
+/// The preferred names of all character sets.
+size_t pkm_charset_count(void);
+const char *pkm_charset_at(size_t index);
+
+typedef struct {
+  const char *name;
+  /// 0 to 100.
+  int confidence;
+} pkm_charset_guess;
+
+/// What the bytes may be, the most probable first. Returns the number of guesses.
+size_t pkm_charset_detect(const uint8_t *bytes, size_t length, pkm_charset_guess *guesses, size_t capacity);
+
 typedef struct {
   size_t start, end;
 } pkm_byte_range;

@@ -31,7 +31,8 @@ typedef struct {
 /// Bytes that must be readable behind every line given to the functions below.
 size_t pkm_json_padding(void);
 
-/// Finds the string at `path` (names joined by dots) in the object that is `line`. The whole line is validated.
+/// Finds the string at `path` in the object that is `line`: the field of that name or, where there is none, names joined
+/// by dots. The whole line is validated.
 /// `message` is set to a constant string when the line is broken.
 int pkm_json_find_text(
     const char *line, size_t length, const char *path, pkm_json_text *result, const char **message);

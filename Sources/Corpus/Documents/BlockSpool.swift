@@ -22,9 +22,11 @@ package final class BlockSpool {
 
   package func append(_ block: DocumentBlock) throws {
     if sources.last != block.source { sources.append(block.source) }
-    for value in [sources.count - 1, block.firstLine, block.bytes.count] {
-      try withUnsafeBytes(of: value) { try output!.write($0) }
-    }
+    let header = [
+      sources.count - 1, block.firstLine, block.inputBytes, block.isConverted ? 1 : 0, block.records.count,
+      block.bytes.count,
+    ]
+    try (header + block.records.flatMap(\.numbers)).withUnsafeBytes { try output!.write($0) }
     try output!.write(block.bytes)
   }
 
@@ -35,16 +37,52 @@ package final class BlockSpool {
       self.output = nil
       input = try InputFile(path)
     }
-    var header = [0, 0, 0]
-    let read = try header.withUnsafeMutableBytes { try input!.read(into: $0) }
-    guard read > 0 else { return nil }
-    var bytes = [UInt8](repeating: 0, count: header[2])
-    guard try bytes.withUnsafeMutableBytes({ try input!.read(into: $0) }) == header[2] else {
-      throw Failure(.inputOutput, "the spool has become shorter", file: path)
-    }
+    guard let header = try numbers(6, isOptional: true), let records = try numbers(6 * header[4]) else { return nil }
+    var bytes = [UInt8](repeating: 0, count: header[5])
+    try fill(&bytes)
     defer { blocksRead += 1 }
     return DocumentBlock(
-      bytes: bytes, firstLine: header[1], source: sources[header[0]], options: options, counts: Summary(),
-      warnings: [], number: blocksRead)
+      bytes: bytes, records: (0..<header[4]).map { WARCRecord(numbers: records[(6 * $0)..<(6 * $0 + 6)]) },
+      inputBytes: header[2], firstLine: header[1], source: sources[header[0]], isConverted: header[3] == 1,
+      options: options, counts: Summary(), warnings: [], number: blocksRead)
+  }
+
+  /// The next numbers; nil at the end, where that is allowed.
+  private func numbers(_ count: Int, isOptional: Bool = false) throws -> [Int]? {
+    var numbers = [Int](repeating: 0, count: count)
+    return try fill(&numbers, isOptional: isOptional) ? numbers : nil
+  }
+
+  @discardableResult
+  private func fill<Element>(_ array: inout [Element], isOptional: Bool = false) throws -> Bool {
+    let (wanted, read) = try array.withUnsafeMutableBytes { ($0.count, try input!.read(into: $0)) }
+    if read == 0 && isOptional { return false }
+    guard read == wanted else { throw Failure(.inputOutput, "the spool has become shorter", file: path) }
+    return true
+  }
+}
+
+extension WARCRecord {
+  fileprivate var numbers: [Int] {
+    let (kind, length) =
+      switch state {
+      case .whole: (0, 0)
+      case .measured: (1, 0)
+      case .truncated: (2, 0)
+      case .passedOver(let length): (3, length)
+      }
+    return [header.lowerBound, header.upperBound, content.lowerBound, content.upperBound, kind, length]
+  }
+
+  fileprivate init(numbers: ArraySlice<Int>) {
+    let numbers = Array(numbers)
+    let state: State =
+      switch numbers[4] {
+      case 0: .whole
+      case 1: .measured
+      case 2: .truncated
+      default: .passedOver(numbers[5])
+      }
+    self.init(header: numbers[0]..<numbers[1], content: numbers[2]..<numbers[3], state: state)
   }
 }

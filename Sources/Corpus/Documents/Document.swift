@@ -6,6 +6,8 @@ package enum DocumentFormat: String, Sendable, CaseIterable {
   case text
   /// One JSON object a line.
   case jsonl
+  /// Records of a web crawl, WARC or WET, of which those of plain text are documents.
+  case warc
 }
 
 /// What a document is in plain text.
@@ -49,7 +51,9 @@ package struct DocumentBatch: Sendable {
   package var ranges: [Range<Int>]
   /// The number of each document's first line in its file, from 1.
   package var lines: [Int]
-  /// What surrounds the text of each document in its JSON line; empty for plain text to which no field was added.
+  /// What surrounds the text of each document in its JSON line; for a WARC record, what its fields make of it.
+  ///
+  /// Empty for plain text to which no field was added.
   package var envelopes: [JSONEnvelope]
   package let source: DocumentSource
   /// Repairs and skips since the previous batch, by name.
@@ -174,32 +178,5 @@ package struct JSONEnvelope: Sendable, Equatable {
     self.before = before
     self.after = after
     self.isVerbatim = isVerbatim
-  }
-}
-
-/// What to read as documents, and how.
-package struct ReaderOptions: Sendable {
-  /// nil finds out: `.jsonl`, `.ndjson` and `.json` (before `.gz` or `.zst`) name JSON lines, and so does a first line
-  /// that is a JSON object; everything else is text.
-  package var format: DocumentFormat?
-  package var splitting: DocumentSplitting
-  /// Where a JSON line holds its text.
-  ///
-  /// `meta.body` is the field `body` of the object `meta`.
-  package var textField: String
-  /// Fail with exit code 65 at the first repair or skip.
-  package var isStrict: Bool
-  /// Bytes of input to a batch, not counting that a document is never cut.
-  package var batchBytes: Int
-
-  package init(
-    format: DocumentFormat? = nil, splitting: DocumentSplitting = .line, textField: String = "text",
-    isStrict: Bool = false, batchBytes: Int = 1 << 20
-  ) {
-    self.format = format
-    self.splitting = splitting
-    self.textField = textField
-    self.isStrict = isStrict
-    self.batchBytes = batchBytes
   }
 }

@@ -1,21 +1,23 @@
-import CSimdjson
 import Foundation
 import Support
 
 /// Part of one file as it was read, cut at document boundaries: the unit of parallel parsing.
 package struct DocumentBlock: Sendable {
-  let bytes: [UInt8]
+  var bytes: [UInt8]
+  /// Where the records of a WARC file lie in it.
+  let records: [WARCRecord]
+  /// Bytes of uncompressed input that the block stands for.
+  package let inputBytes: Int
   let firstLine: Int
   let source: DocumentSource
+  /// The bytes come from another character set: what is ill-formed meant nothing there.
+  let isConverted: Bool
   let options: ReaderOptions
   /// News of the reader: damage, a byte order mark.
   let counts: Summary
   let warnings: [String]
-  /// Its number among all blocks of the input, from 0.
-  package let number: Int
-
-  /// Bytes of uncompressed input in the block.
-  package var inputBytes: Int { bytes.count }
+  /// Its number among all blocks of the input, from 0, where they are read one after the other.
+  package internal(set) var number = 0
 
   /// A hash of the bytes as they were read: whoever reads the input a second time can tell whether it is the same.
   package var digest: UInt64 { bytes.withUnsafeBytes { Hashing.xxh3($0, seed: UInt64(source.index)) } }
@@ -25,43 +27,98 @@ package struct DocumentBlock: Sendable {
 
   /// Checks, repairs and parses.
   ///
-  /// Throws only when the options are strict.
-  package func documents() throws -> DocumentBatch {
+  /// Throws only when the options are strict or ask for an error. The block gives its bytes away, so that they are not
+  /// copied.
+  package consuming func documents() throws -> DocumentBatch {
     var batch = DocumentBatch(source: source, counts: counts, warnings: warnings)
-    batch.bytes = try repaired(&batch)
+    swap(&batch.bytes, &bytes)
+    if source.format == .warc {
+      try parseRecords(into: &batch)
+      return batch
+    }
+    let isValid = batch.bytes.withUnsafeBytes { UTF8Repair.isValid($0) }
+    let dropsInvalid = !isValid && options.invalid == .drop && !options.isStrict
+    if !isValid && !dropsInvalid { try repair(&batch) }
     switch (source.format, source.splitting) {
-    case (.jsonl, _): try parseJSON(into: &batch)
-    case (.text, .line): splitLines(of: &batch)
-    case (.text, .paragraph): splitParagraphs(of: &batch)
-    case (.text, .file), (.text, .stream):
+    case (.jsonl, _): try parseJSON(into: &batch, dropsInvalid: dropsInvalid)
+    case (_, .line): splitLines(of: &batch)
+    case (_, .paragraph): splitParagraphs(of: &batch)
+    case (_, .file), (_, .stream):
       if !batch.bytes.isEmpty {
         batch.ranges = [0..<batch.bytes.count]
         batch.lines = [firstLine]
       }
     }
+    if dropsInvalid && source.format == .text { try dropInvalid(from: &batch) }
+    if source.splitting != .stream || source.format != .text { try dropLong(from: &batch) }
     return batch
   }
 
-  /// Valid UTF-8 of the same lines.
-  private func repaired(_ batch: inout DocumentBatch) throws -> [UInt8] {
-    try bytes.withUnsafeBytes { bytes in
-      if UTF8Repair.isValid(bytes) { return self.bytes }
+  /// Makes the bytes valid UTF-8 of the same lines.
+  private func repair(_ batch: inout DocumentBatch) throws {
+    let (text, replaced, first, line) = batch.bytes.withUnsafeBytes { bytes in
       let (text, replaced, first) = UTF8Repair.repair(bytes)
-      let before = UnsafeRawBufferPointer(rebasing: bytes[..<first])
-      try note(
-        "invalid_utf8_replaced", replaced, line: firstLine + Bytes.count(of: UInt8(ascii: "\n"), in: before),
-        "bytes that are not UTF-8, replaced by U+FFFD", in: &batch)
-      return text
+      return (
+        text, replaced, first, Bytes.count(of: 0x0a, in: UnsafeRawBufferPointer(rebasing: bytes[..<first]))
+      )
     }
+    try noteInvalid(replaced, at: first, line: firstLine + line, isConverted: isConverted, in: &batch)
+    batch.bytes = text
   }
 
-  private func note(
+  /// `count` ill-formed parts are replaced, or the run ends.
+  func noteInvalid(_ count: Int, at offset: Int, line: Int, isConverted: Bool, in batch: inout DocumentBatch)
+    throws
+  {
+    let (name, what) =
+      isConverted
+      ? ("invalid_characters_replaced", "bytes that mean nothing in the character set of the input")
+      : ("invalid_utf8_replaced", "bytes that are not UTF-8")
+    if options.invalid == .error {
+      throw Failure(
+        .badInput, what, file: source.path, line: line,
+        remedy:
+          "--invalid replace makes U+FFFD of them, --invalid drop skips the document, --encoding names another "
+          + "character set")
+    }
+    try note(name, count, line: line, "\(what), replaced by U+FFFD", in: &batch)
+  }
+
+  private func dropInvalid(from batch: inout DocumentBatch) throws {
+    let isValid = batch.bytes.withUnsafeBytes { bytes in
+      batch.ranges.map { UTF8Repair.isValid(UnsafeRawBufferPointer(rebasing: bytes[$0])) }
+    }
+    for (index, isValid) in isValid.enumerated() where !isValid {
+      try noteDropped(line: batch.lines[index], in: &batch)
+    }
+    batch.keep { isValid[$0] }
+  }
+
+  func noteDropped(line: Int, in batch: inout DocumentBatch) throws {
+    try note("documents_invalid", line: line, "a document that is not valid text, dropped", in: &batch)
+  }
+
+  private func dropLong(from batch: inout DocumentBatch) throws {
+    guard batch.bytes.count > options.longestDocument else { return }
+    for index in 0..<batch.count where batch.ranges[index].count > options.longestDocument {
+      try noteTooLong(line: batch.lines[index], in: &batch)
+    }
+    let ranges = batch.ranges
+    batch.keep { ranges[$0].count <= options.longestDocument }
+  }
+
+  func noteTooLong(line: Int, in batch: inout DocumentBatch) throws {
+    try note(
+      "documents_too_long", line: line, "a document of more than \(options.longestDocument) bytes, skipped",
+      in: &batch)
+  }
+
+  func note(
     _ name: String, _ count: Int = 1, line: Int, _ message: @autoclosure () -> String,
     in batch: inout DocumentBatch
   ) throws {
     if options.isStrict {
-      throw Failure(
-        .badInput, message(), file: source.path, line: line, remedy: "Without --strict the run would go on")
+      throw Failure(.badInput, message(), file: source.path, line: line, remedy: Failure.strictRemedy)
     }
     batch.counts.add(name, count)
     if batch.warnings.count < Self.warningLimit {
@@ -95,67 +152,9 @@ package struct DocumentBlock: Sendable {
       }
     }
   }
-
-  private func parseJSON(into batch: inout DocumentBatch) throws {
-    let lines = batch.bytes.withUnsafeBytes { Bytes.lines(of: $0) }
-    batch.bytes.append(contentsOf: repeatElement(0x20, count: pkm_json_padding()))
-    for (number, line) in lines.enumerated() {
-      let lineNumber = firstLine + number
-      var found = pkm_json_text()
-      var reason: UnsafePointer<CChar>?
-      let isBlank = batch.bytes.withUnsafeBytes { Bytes.isBlank($0[line]) }
-      if isBlank {
-        batch.counts.add("blank_lines_skipped")
-        continue
-      }
-      let status = batch.bytes.withUnsafeBytes {
-        pkm_json_find_text(
-          ($0.baseAddress! + line.lowerBound).assumingMemoryBound(to: CChar.self), line.count,
-          options.textField,
-          &found, &reason)
-      }
-      switch Int(status) {
-      case PKM_JSON_OK: break
-      case PKM_JSON_BROKEN:
-        try note(
-          "json_lines_broken", line: lineNumber, "a broken JSON line, skipped (\(String(cString: reason!)))",
-          in: &batch)
-        continue
-      case PKM_JSON_NOT_TEXT:
-        try note(
-          "json_texts_missing", line: lineNumber, "\"\(options.textField)\" is not a string, skipped",
-          in: &batch)
-        continue
-      default:
-        try note(
-          "json_texts_missing", line: lineNumber, "no field \"\(options.textField)\", skipped", in: &batch)
-        continue
-      }
-      if found.lone_surrogates > 0 {
-        try note(
-          "lone_surrogates_replaced", found.lone_surrogates, line: lineNumber,
-          "half of an escaped surrogate pair, replaced by U+FFFD", in: &batch)
-      }
-      let value = (line.lowerBound + found.start)..<(line.lowerBound + found.end)
-      let isPlain = found.length == value.count - 2
-      if isPlain {
-        // Nothing was escaped: every escape is longer than what it stands for.
-        batch.ranges.append((value.lowerBound + 1)..<(value.upperBound - 1))
-      } else {
-        let start = batch.bytes.count
-        batch.bytes.append(contentsOf: UnsafeRawBufferPointer(start: found.text, count: found.length))
-        batch.ranges.append(start..<batch.bytes.count)
-      }
-      batch.lines.append(lineNumber)
-      batch.envelopes.append(
-        JSONEnvelope(
-          before: line.lowerBound..<value.lowerBound, after: value.upperBound..<line.upperBound,
-          isVerbatim: found.lone_surrogates == 0))
-    }
-  }
 }
 
-// Where a stream may be cut.
+// Where a file may be cut.
 extension DocumentBlock {
   /// The length of the longest part of `bytes`, which is not the end of its file, that holds whole documents.
   ///
@@ -188,5 +187,17 @@ extension DocumentBlock {
       }
       return nil
     }
+  }
+
+  /// The length of the first document that `bytes`, which begin inside it, hold whole.
+  static func firstCut(_ bytes: UnsafeRawBufferPointer, source: DocumentSource) -> Int? {
+    if source.format == .text && source.splitting == .file { return nil }
+    var start = 0
+    while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
+      let isEnd = source.format == .jsonl || source.splitting != .paragraph
+      if isEnd || (start > 0 && Bytes.isBlank(bytes[start..<end])) { return end + 1 }
+      start = end + 1
+    }
+    return nil
   }
 }

@@ -1,53 +1,45 @@
-import CSimdjson
 import Foundation
 import Support
+import Synchronization
 
 /// Documents of files, directories and standard input, in order, a batch at a time.
 ///
-/// Reading has two halves so that the costly one can run on many threads: ``nextBlock()`` cuts the stream at document
-/// boundaries, ``DocumentBlock/documents()`` checks, repairs and parses. ``next()`` is both.
+/// Reading has two halves so that the costly one can run on many threads: ``FileBlocks`` cuts a file at document
+/// boundaries, ``DocumentBlock/documents()`` checks, repairs and parses. ``next()`` is both, one file after the other.
 ///
 /// Bad input is repaired or skipped, counted by name in the batch and, with ``ReaderOptions/isStrict``, fatal:
-/// - `invalid_utf8_replaced`: each maximal ill-formed part of a sequence becomes U+FFFD (Unicode 15, section 3.9);
+/// - `invalid_utf8_replaced`: each maximal ill-formed part of a sequence becomes U+FFFD (Unicode 15, section 3.9), as does
+///   each sequence of a legacy character set that means nothing (`invalid_characters_replaced`); or the document is
+///   dropped (`documents_invalid`), or the run fails, as ``ReaderOptions/invalid`` says;
 /// - `json_lines_broken`, `json_texts_missing`: lines that are no JSON object or lack the text are skipped;
 /// - `lone_surrogates_replaced`: half of an escaped surrogate pair becomes U+FFFD;
-/// - `inputs_damaged`: a truncated or corrupt compressed file is read up to the break.
+/// - `documents_too_long`: documents longer than ``ReaderOptions/longestDocument`` are skipped;
+/// - `warc_lengths_wrong`, `warc_records_truncated`, `warc_bytes_skipped`: a record is read up to the next one, or as far
+///   as it goes; what belongs to no record is passed over;
+/// - `inputs_damaged`: files with truncated or corrupt gzip members (`gzip_members_damaged`) or zstd frames
+///   (`zstd_frames_damaged`), read up to each break and from the next member or frame on, or with something else behind
+///   them (`foreign_bytes_ignored`);
+/// - `inputs_changed`: files that were written to while they were read.
 ///
 /// Repaired in silence, strict or not: one CR before LF, a missing last line end, a byte order mark (`bom_removed`),
-/// blank lines between JSON lines (`blank_lines_skipped`).
+/// blank lines between JSON lines (`blank_lines_skipped`). WARC records that hold no plain text are counted by what they
+/// are: `warc_records_skipped_html`.
 package final class DocumentReader {
-  /// The files to read, directories resolved.
-  package let files: [String]
-  private let options: ReaderOptions
+  /// The files to read, directories and patterns resolved.
+  package let inputs: DocumentInputs
   private var nextFile = 0
-  private var current: OpenFile?
-  private var offsetOfClosedFiles = 0
+  private var current: FileBlocks?
   private var blocksRead = 0
-
-  private struct OpenFile {
-    let input: InputFile
-    let source: DocumentSource
-    var line = 1
-    var isAtEnd = false
-    var counts = Summary()
-    var warnings: [String] = []
-  }
-
-  // Bytes read and not yet handed out: the first `buffered` of `buffer`.
-  private var buffer: UnsafeMutableRawBufferPointer
-  private var buffered = 0
 
   /// No inputs means standard input.
   package init(inputs: [String], options: ReaderOptions = ReaderOptions()) throws {
-    files = try InputListing.files(inputs)
-    self.options = options
-    buffer = .allocate(byteCount: options.batchBytes + pkm_json_padding(), alignment: 64)
+    self.inputs = try DocumentInputs(inputs, options: options)
   }
 
-  deinit { buffer.deallocate() }
+  package var files: [String] { inputs.files }
 
   /// Bytes taken from the files so far, as they lie on disk.
-  package var bytesRead: Int { offsetOfClosedFiles + (current?.input.offset ?? 0) }
+  package var bytesRead: Int { inputs.bytesRead }
 
   /// Size of all files on disk; nil when one of them is a pipe.
   package private(set) lazy var totalBytes: Int? = InputListing.size(of: files)
@@ -58,112 +50,37 @@ package final class DocumentReader {
   /// The next part of the input that holds whole documents, nil after the last.
   package func nextBlock() throws -> DocumentBlock? {
     while true {
-      if current == nil {
-        guard nextFile < files.count else { return nil }
-        try open(files[nextFile], index: nextFile)
-        nextFile += 1
+      if var block = try current?.next() {
+        block.number = blocksRead
+        blocksRead += 1
+        return block
       }
-      let length = try fillToCut()
-      let file = current!
-      guard length > 0 || !file.counts.entries.isEmpty else {
-        close()
-        continue
-      }
-      let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<length])
-      let block = DocumentBlock(
-        bytes: [UInt8](bytes), firstLine: file.line, source: file.source, options: options,
-        counts: file.counts, warnings: file.warnings, number: blocksRead)
-      blocksRead += 1
-      current!.line += Bytes.count(of: UInt8(ascii: "\n"), in: bytes)
-      current!.counts = Summary()
-      current!.warnings = []
-      buffered -= length
-      memmove(buffer.baseAddress!, buffer.baseAddress! + length, buffered)
-      if file.isAtEnd && buffered == 0 { close() }
-      return block
+      guard nextFile < files.count else { return nil }
+      current = try inputs.open(nextFile)
+      nextFile += 1
     }
   }
+}
 
-  private func open(_ path: String, index: Int) throws {
-    let input = try InputFile(path)
-    current = OpenFile(
-      input: input,
-      source: DocumentSource(index: index, path: path, format: .text, splitting: options.splitting))
-    try fill(upTo: options.batchBytes)
-    let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
-    if buffer[..<buffered].starts(with: byteOrderMark) {
-      buffered -= 3
-      memmove(buffer.baseAddress!, buffer.baseAddress! + 3, buffered)
-      current!.counts.add("bom_removed")
-    }
-    let isJSON = try options.format.map { $0 == .jsonl } ?? looksLikeJSONLines(path)
-    if isJSON {
-      let opened = current!
-      current = OpenFile(
-        input: input,
-        source: DocumentSource(index: index, path: path, format: .jsonl, splitting: options.splitting),
-        isAtEnd: opened.isAtEnd, counts: opened.counts, warnings: opened.warnings)
-    }
+/// The files behind a reader, which any thread may open.
+package final class DocumentInputs: Sendable {
+  package let files: [String]
+  package let options: ReaderOptions
+  private let taken = Atomic<Int>(0)
+
+  init(_ inputs: [String], options: ReaderOptions) throws {
+    files = try InputListing.files(inputs)
+    self.options = options
+    // Before anything is written: hours later is a bad time to find a file that cannot be read.
+    for file in files { try InputListing.checkReadable(file) }
   }
 
-  private func close() {
-    offsetOfClosedFiles += current!.input.offset
-    current = nil
-  }
+  /// Bytes taken from all files so far, as they lie on disk.
+  package var bytesRead: Int { taken.load(ordering: .relaxed) }
 
-  private func looksLikeJSONLines(_ path: String) throws -> Bool {
-    var name = Path.name(of: path).lowercased()
-    for suffix in [".gz", ".zst"] where name.hasSuffix(suffix) { name.removeLast(suffix.count) }
-    if [".jsonl", ".ndjson", ".json"].contains(where: name.hasSuffix) { return true }
-    guard let start = buffer[..<buffered].firstIndex(where: { $0 != 0x20 && ($0 < 0x09 || $0 > 0x0d) }),
-      buffer[start] == UInt8(ascii: "{")
-    else { return false }
-    while true {
-      let line = buffer[start..<buffered].prefix { $0 != UInt8(ascii: "\n") }
-      if line.endIndex < buffered || current!.isAtEnd {
-        return pkm_json_is_object(
-          (buffer.baseAddress! + start).assumingMemoryBound(to: CChar.self), line.count)
-      }
-      try fill(upTo: 2 * buffered)
+  package func open(_ index: Int) throws -> FileBlocks {
+    try FileBlocks(path: files[index], index: index, options: options) { [self] count in
+      taken.add(count, ordering: .relaxed)
     }
-  }
-
-  /// Fills the buffer until it can be cut, and returns the length of the part that can go.
-  private func fillToCut() throws -> Int {
-    var wanted = options.batchBytes
-    while true {
-      try fill(upTo: wanted)
-      if current!.isAtEnd { return buffered }
-      let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<buffered])
-      if let cut = DocumentBlock.cut(bytes, source: current!.source) { return cut }
-      // Doubling keeps the search for a cut in one huge document linear.
-      wanted = 2 * buffered
-    }
-  }
-
-  private func fill(upTo count: Int) throws {
-    if buffer.count < count + pkm_json_padding() {
-      let larger = UnsafeMutableRawBufferPointer.allocate(
-        byteCount: count + pkm_json_padding(), alignment: 64)
-      memcpy(larger.baseAddress!, buffer.baseAddress!, buffered)
-      buffer.deallocate()
-      buffer = larger
-    }
-    while buffered < count && !current!.isAtEnd {
-      let free = UnsafeMutableRawBufferPointer(rebasing: buffer[buffered..<count])
-      let read = try current!.input.read(into: free)
-      buffered += read
-      if read < free.count { try noteEnd() }
-    }
-  }
-
-  private func noteEnd() throws {
-    current!.isAtEnd = true
-    guard let damage = current!.input.damage else { return }
-    if options.isStrict {
-      throw Failure(.badInput, damage.reason, file: damage.file, offset: damage.offset)
-    }
-    current!.counts.add("inputs_damaged")
-    current!.warnings.append("\(damage). What came before it was read")
   }
 }

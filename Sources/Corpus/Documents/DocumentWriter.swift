@@ -10,9 +10,9 @@ import Support
 /// - part of a stream: as it is.
 ///
 /// As JSON lines, a document read from JSON keeps its other fields byte for byte, and one read from text becomes
-/// `{"text":"…"}`.
+/// `{"text":"…"}`. Documents of WARC files are written as JSON lines unless text is asked for.
 package struct DocumentRenderer: Sendable {
-  /// nil is the format of the source.
+  /// nil is the format of the source, JSON lines for WARC.
   package let format: DocumentFormat?
 
   package init(format: DocumentFormat? = nil) { self.format = format }
@@ -22,7 +22,7 @@ package struct DocumentRenderer: Sendable {
     var out: [UInt8] = []
     out.reserveCapacity(batch.textBytes + batch.count * 16)
     switch format ?? batch.source.format {
-    case .jsonl: renderJSON(batch, into: &out)
+    case .jsonl, .warc: renderJSON(batch, into: &out)
     case .text: renderText(batch, into: &out, counts: &counts)
     }
     return out

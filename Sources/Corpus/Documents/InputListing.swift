@@ -6,43 +6,70 @@ package enum InputListing {
   /// Files stay in the order given.
   ///
   /// A directory stands for the files below it, in the order of their path's bytes, without those whose name,
-  /// or whose directory's name, starts with a dot. Nothing means standard input.
+  /// or whose directory's name, starts with a dot. A name that does not exist and holds `*`, `?` or `[` is a pattern for
+  /// files and directories, in the same order; `**` in it stands for any directories. Nothing means standard input.
   package static func files(_ inputs: [String]) throws -> [String] {
     var files: [String] = []
     for input in inputs.isEmpty ? ["-"] : inputs {
-      if input == "-" || !Path.isDirectory(input) {
-        if input != "-" && !Path.exists(input) {
-          throw Failure(
-            .inputOutput, "no such file or directory", file: input, remedy: "Check the spelling of the path")
-        }
+      if input == "-" {
         files.append(input)
-      } else {
-        let found = try filesBelow(input)
+      } else if Path.exists(input) {
+        files += try filesAt(input)
+      } else if input.contains(where: { "*?[".contains($0) }) {
+        let found = try PathPattern(input).matches().flatMap { try filesAt($0) }
         if found.isEmpty {
-          throw Failure(.inputOutput, "the directory holds no files", file: input)
+          throw Failure(.inputOutput, "no file matches the pattern", file: input, remedy: spelling)
         }
-        files += found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        // A pattern may find a directory and what lies in it.
+        files += Set(found).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+      } else {
+        throw Failure(.inputOutput, "no such file or directory", file: input, remedy: spelling)
       }
     }
     return files
   }
 
-  private static func filesBelow(_ directory: String) throws -> [String] {
-    let names: [String]
-    do { names = try FileManager.default.contentsOfDirectory(atPath: directory) } catch {
-      throw Failure(.inputOutput, "cannot list the directory", file: directory)
+  private static let spelling = "Check the spelling of the path"
+
+  private static func filesAt(_ path: String) throws -> [String] {
+    guard Path.isDirectory(path) else { return [path] }
+    let found = try filesBelow(path, parents: [])
+    if found.isEmpty {
+      throw Failure(.inputOutput, "the directory holds no files", file: path)
     }
-    return try names.filter { !$0.hasPrefix(".") }.flatMap { name in
+    return found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// `parents` are the directories on the way here: links may lead back to them.
+  private static func filesBelow(_ directory: String, parents: [stat]) throws -> [String] {
+    var status = stat()
+    guard stat(directory, &status) == 0,
+      !parents.contains(where: { $0.st_ino == status.st_ino && $0.st_dev == status.st_dev })
+    else { return [] }
+    return try names(in: directory).filter { !$0.hasPrefix(".") }.flatMap { name in
       let path = Path.join(directory, name)
-      return Path.isDirectory(path) ? try filesBelow(path) : [path]
+      return Path.isDirectory(path) ? try filesBelow(path, parents: parents + [status]) : [path]
     }
+  }
+
+  static func names(in directory: String) throws -> [String] {
+    do { return try FileManager.default.contentsOfDirectory(atPath: directory) } catch {
+      throw Failure(
+        .inputOutput, "cannot list the directory", file: directory, remedy: "Check the permissions of it")
+    }
+  }
+
+  /// Throws when a regular file cannot be opened.
+  static func checkReadable(_ file: String) throws {
+    guard Path.isRegularFile(file) else { return }
+    close(try SystemCall.open(file, O_RDONLY))
   }
 
   /// A hash of the files' names and sizes and of how they are read: what is noted down about documents by their number
   /// holds for this listing only.
   package static func identity(of files: [String], names: [String], options: ReaderOptions) -> String {
     var text = "\(options.format?.rawValue ?? "auto") \(options.splitting.rawValue) \(options.textField)\n"
-    text += "\(options.batchBytes)\n"
+    text += "\(options.batchBytes) \(options.encoding.name) \(options.invalid.rawValue) \(options.longestDocument)\n"
     for (file, name) in zip(files, names) { text += "\(size(of: [file]) ?? -1) \(name)\n" }
     return Hashing.hexadecimal(Hashing.xxh3(text))
   }
@@ -57,5 +84,56 @@ package enum InputListing {
       total += Int(status.st_size)
     }
     return total
+  }
+}
+
+/// A path with wildcards, as shells expand them: `*`, `?` and `[…]` within a name, `**` for any number of directories.
+///
+/// Names that start with a dot are matched only where the pattern says the dot.
+struct PathPattern {
+  private let start: String
+  private let parts: [String]
+
+  init(_ pattern: String) {
+    start = pattern.hasPrefix("/") ? "/" : ""
+    parts = pattern.split(separator: "/").map(String.init)
+  }
+
+  func matches() throws -> [String] { try matches(in: start, parts[...]) }
+
+  private func matches(in directory: String, _ parts: ArraySlice<String>) throws -> [String] {
+    guard let part = parts.first else { return [directory] }
+    let rest = parts.dropFirst()
+    let join = { (name: String) in directory.isEmpty ? name : Path.join(directory, name) }
+    if part == "**" {
+      // No directory at all, or one and the pattern again. Links are not followed: they may lead in circles.
+      let inner = try directories(in: directory).flatMap { try matches(in: join($0), parts) }
+      return try (rest.isEmpty ? [] : matches(in: directory, rest))
+        + (rest.isEmpty ? files(in: directory).map(join) : []) + inner
+    }
+    guard part.contains(where: { "*?[".contains($0) }) else {
+      return Path.exists(join(part)) ? try matches(in: join(part), rest) : []
+    }
+    return try names(in: directory).filter { fnmatch(part, $0, FNM_PERIOD) == 0 }
+      .filter { rest.isEmpty || Path.isDirectory(join($0)) }
+      .flatMap { try matches(in: join($0), rest) }
+  }
+
+  private func names(in directory: String) throws -> [String] {
+    try InputListing.names(in: directory.isEmpty ? "." : directory)
+  }
+
+  private func files(in directory: String) throws -> [String] {
+    try names(in: directory).filter {
+      !$0.hasPrefix(".") && !Path.isDirectory(Path.join(directory.isEmpty ? "." : directory, $0))
+    }
+  }
+
+  private func directories(in directory: String) throws -> [String] {
+    try names(in: directory).filter { name in
+      var status = stat()
+      let path = Path.join(directory.isEmpty ? "." : directory, name)
+      return !name.hasPrefix(".") && lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
   }
 }

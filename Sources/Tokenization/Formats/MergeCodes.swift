@@ -27,6 +27,20 @@ package enum MergeCodes {
     return out
   }
 
+  /// The merges of a word tokenizer; where the end of a word is a symbol in format 0.1.
+  ///
+  /// A tokenizer does not know the counts of fastBPE's form, which are 0 then; no program reads them.
+  package static func write(_ tokenizer: Tokenizer, format: Format) -> [UInt8] {
+    var out: [UInt8] = []
+    if format == .subwordNMT && !tokenizer.endOfWordIsSymbol { out += "#version: 0.2\n".utf8 }
+    for merge in tokenizer.merges {
+      out += tokenizer.vocabulary[merge.left] + [0x20] + tokenizer.vocabulary[merge.right]
+      if format == .fastBPE { out += " 0".utf8 }
+      out.append(0x0a)
+    }
+    return out
+  }
+
   /// The vocabulary is what the merges mention, since a codes file has no other: ``Tokenizer/unknownToken``, the symbols
   /// that no merge makes in byte order, the results in the order of the merges, ``Tokenizer/endOfText``.
   package static func read(_ bytes: [UInt8], file: String) throws -> Tokenizer {

@@ -26,4 +26,35 @@ package enum TokenizerFile {
     }
     return try TokenizerJSON.read(bytes, file: path)
   }
+
+  /// The files that hold a tokenizer in the format that the name of the first says.
+  ///
+  /// `.json` is tokenizer.json, `.tiktoken` tiktoken's form, `merges.txt` GPT-2's pair with `vocab.json` beside it; any
+  /// other name, or none, holds codes in word mode and tokenizer.json otherwise.
+  package static func write(
+    _ tokenizer: Tokenizer, to path: String?, codes: MergeCodes.Format = .subwordNMT
+  ) throws -> [(path: String?, bytes: [UInt8])] {
+    let name = path.map(Path.name(of:)) ?? ""
+    var plain = name
+    for suffix in [".gz", ".zst"] where plain.hasSuffix(suffix) { plain.removeLast(suffix.count) }
+    if plain.hasSuffix(".tiktoken") { return [(path, try TiktokenFile.write(tokenizer))] }
+    if name.hasSuffix("merges.txt") {
+      guard tokenizer.mode == .byteLevel else {
+        throw Failure(.usage, "a word tokenizer has no merges.txt", remedy: "Write codes or tokenizer.json")
+      }
+      let vocabulary = String(path!.dropLast("merges.txt".count)) + "vocab.json"
+      return [
+        (vocabulary, GPT2Files.writeVocabulary(tokenizer)), (path, GPT2Files.writeMerges(tokenizer)),
+      ]
+    }
+    if plain.hasSuffix(".json") || tokenizer.mode == .byteLevel && plain.isEmpty {
+      return [(path, try TokenizerJSON.write(tokenizer))]
+    }
+    guard tokenizer.mode == .word else {
+      throw Failure(
+        .usage, "a byte-level tokenizer has no codes", file: path,
+        remedy: "Name the output .json, .tiktoken or merges.txt")
+    }
+    return [(path, MergeCodes.write(tokenizer, format: codes))]
+  }
 }

@@ -39,7 +39,7 @@ extension Dedup {
             ?? DeduplicationJob.temporaryDirectory(beside: self.output.output)
           try? FileManager.default.removeItem(atPath: directory)
           try SystemCall.makeDirectories(directory)
-          let spool = try BlockSpool(Path.join(directory, "rest"), options: input.readerOptions())
+          let spool = try BlockSpool(Path.join(directory, "rest"), options: try input.readerOptions())
           rest = (spool, directory, WorkerPool(threads: options.threadCount))
           if !options.quiet { Log.line("dedup: the memory is full, the rest goes by way of \(directory)") }
         }

@@ -28,7 +28,7 @@ final class DeduplicationJob {
   ) throws {
     self.options = options
     self.memory = Self.bytes(of: memory)
-    readerOptions = input.readerOptions()
+    readerOptions = try input.readerOptions()
     pool = WorkerPool(threads: options.threadCount)
     let names = try InputListing.files(input.inputs)
     let path = workDirectory ?? Self.temporaryDirectory(beside: output)

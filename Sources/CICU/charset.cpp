@@ -1,0 +1,147 @@
+// Legacy character sets: conversion and detection through ICU.
+#if !__has_include(<unicode/ucnv.h>)
+#error "ICU's headers are missing. Install them with: sudo apt-get install libicu-dev"
+#endif
+#include <unicode/ucnv.h>
+#include <unicode/ucnv_cb.h>
+#include <unicode/ucsdet.h>
+#include <unicode/utf16.h>
+
+#include <cstring>
+#include <initializer_list>
+#include <new>
+
+#include "CICU.h"
+
+namespace {
+
+// Stands in UTF-16 for bytes that mean nothing: no converter yields a lone surrogate otherwise.
+constexpr UChar meaningless = 0xdc00;
+
+void markMeaningless(const void *, UConverterToUnicodeArgs *arguments, const char *, int32_t,
+                     UConverterCallbackReason reason, UErrorCode *error) {
+  if (reason > UCNV_IRREGULAR) return;
+  *error = U_ZERO_ERROR;
+  ucnv_cbToUWriteUChars(arguments, &meaningless, 1, 0, error);
+}
+
+}  // namespace
+
+struct pkm_charset {
+  ~pkm_charset() { ucnv_close(converter); }
+
+  UConverter *converter = nullptr;
+  UChar units[4096];
+  // Of a pair whose second half comes with the next bytes.
+  UChar highSurrogate = 0;
+
+  size_t encode(size_t count, bool isLast, uint8_t *out);
+};
+
+// Appends the first `count` units as UTF-8; 0xff, which is never part of UTF-8, stands for a lone surrogate.
+size_t pkm_charset::encode(size_t count, bool isLast, uint8_t *out) {
+  uint8_t *to = out;
+  for (size_t i = 0; i < count; i++) {
+    UChar32 c = units[i];
+    if (highSurrogate) {
+      if (U16_IS_TRAIL(c)) {
+        c = U16_GET_SUPPLEMENTARY(highSurrogate, c);
+      } else {
+        *to++ = 0xff;
+      }
+      highSurrogate = 0;
+    }
+    if (c < 0x80) {
+      *to++ = uint8_t(c);
+    } else if (c < 0x800) {
+      *to++ = uint8_t(0xc0 | c >> 6);
+      *to++ = uint8_t(0x80 | (c & 0x3f));
+    } else if (U16_IS_LEAD(c)) {
+      highSurrogate = UChar(c);
+    } else if (U16_IS_TRAIL(c)) {
+      *to++ = 0xff;
+    } else if (c < 0x10000) {
+      *to++ = uint8_t(0xe0 | c >> 12);
+      *to++ = uint8_t(0x80 | (c >> 6 & 0x3f));
+      *to++ = uint8_t(0x80 | (c & 0x3f));
+    } else {
+      *to++ = uint8_t(0xf0 | c >> 18);
+      *to++ = uint8_t(0x80 | (c >> 12 & 0x3f));
+      *to++ = uint8_t(0x80 | (c >> 6 & 0x3f));
+      *to++ = uint8_t(0x80 | (c & 0x3f));
+    }
+  }
+  if (isLast && highSurrogate) {
+    *to++ = 0xff;
+    highSurrogate = 0;
+  }
+  return size_t(to - out);
+}
+
+pkm_charset *pkm_charset_open(const char *name) {
+  UErrorCode error = U_ZERO_ERROR;
+  UConverter *converter = ucnv_open(name, &error);
+  if (U_FAILURE(error)) return nullptr;
+  ucnv_setToUCallBack(converter, markMeaningless, nullptr, nullptr, nullptr, &error);
+  pkm_charset *charset = U_SUCCESS(error) ? new (std::nothrow) pkm_charset : nullptr;
+  if (!charset) {
+    ucnv_close(converter);
+    return nullptr;
+  }
+  charset->converter = converter;
+  return charset;
+}
+
+void pkm_charset_close(pkm_charset *charset) { delete charset; }
+
+size_t pkm_charset_convert(pkm_charset *charset, const uint8_t **source, const uint8_t *end, bool is_last, uint8_t *out,
+                           size_t capacity) {
+  size_t written = 0;
+  auto from = reinterpret_cast<const char *>(*source);
+  while (true) {
+    size_t room = (capacity - written) / 3;
+    if (room < 64) break;
+    size_t unitCount = sizeof charset->units / sizeof(UChar);
+    if (room - 1 < unitCount) unitCount = room - 1;
+    UChar *to = charset->units;
+    UErrorCode error = U_ZERO_ERROR;
+    ucnv_toUnicode(charset->converter, &to, to + unitCount, &from, reinterpret_cast<const char *>(end), nullptr,
+                   is_last, &error);
+    bool isFull = error == U_BUFFER_OVERFLOW_ERROR;
+    written += charset->encode(size_t(to - charset->units), is_last && !isFull, out + written);
+    if (!isFull) break;
+  }
+  *source = reinterpret_cast<const uint8_t *>(from);
+  return written;
+}
+
+const char *pkm_charset_name(const char *name) {
+  for (const char *standard : {"MIME", "IANA"}) {
+    UErrorCode error = U_ZERO_ERROR;
+    const char *found = ucnv_getStandardName(name, standard, &error);
+    if (U_SUCCESS(error) && found) return found;
+  }
+  UErrorCode error = U_ZERO_ERROR;
+  return ucnv_getAlias(name, 0, &error);
+}
+
+size_t pkm_charset_count(void) { return size_t(ucnv_countAvailable()); }
+
+const char *pkm_charset_at(size_t index) { return pkm_charset_name(ucnv_getAvailableName(int32_t(index))); }
+
+size_t pkm_charset_detect(const uint8_t *bytes, size_t length, pkm_charset_guess *guesses, size_t capacity) {
+  UErrorCode error = U_ZERO_ERROR;
+  UCharsetDetector *detector = ucsdet_open(&error);
+  ucsdet_setText(detector, reinterpret_cast<const char *>(bytes), int32_t(length), &error);
+  int32_t found = 0;
+  const UCharsetMatch **matches = ucsdet_detectAll(detector, &found, &error);
+  size_t count = 0;
+  for (int32_t i = 0; U_SUCCESS(error) && i < found && count < capacity; i++) {
+    // The names are constants of ICU.
+    guesses[count].name = ucsdet_getName(matches[i], &error);
+    guesses[count].confidence = ucsdet_getConfidence(matches[i], &error);
+    if (U_SUCCESS(error)) count++;
+  }
+  ucsdet_close(detector);
+  return count;
+}

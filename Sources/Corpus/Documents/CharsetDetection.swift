@@ -1,0 +1,186 @@
+import CICU
+import Foundation
+
+/// Finding out what character set bytes are in.
+enum CharsetDetection {
+  /// Bytes of a file that a decision is based on.
+  static let sampleBytes = 1 << 16
+
+  /// The character set that a byte order mark names, and the mark's length.
+  static func byteOrderMark(_ bytes: UnsafeRawBufferPointer) -> (charset: Charset, length: Int)? {
+    let marks: [([UInt8], String)] = [
+      ([0xef, 0xbb, 0xbf], "utf-8"), ([0xff, 0xfe, 0, 0], "utf-32le"), ([0, 0, 0xfe, 0xff], "utf-32be"),
+      ([0xff, 0xfe], "utf-16le"), ([0xfe, 0xff], "utf-16be"),
+    ]
+    for (mark, name) in marks where bytes.starts(with: mark) {
+      return (name == "utf-8" ? .utf8 : Charset(name)!, mark.count)
+    }
+    return nil
+  }
+
+  /// Where ASCII ends: the first byte above it, an escape sequence of ISO 2022, or NUL, which UTF-16 is full of.
+  static func endOfASCII(_ bytes: UnsafeRawBufferPointer) -> Int {
+    bytes.firstIndex { $0 >= 0x80 || $0 == 0x1b || $0 == 0 } ?? bytes.count
+  }
+
+  /// The character set of a text, or of its beginning (then `isWhole` is false and the last character may be cut).
+  ///
+  /// In this order: a byte order mark; well-formed UTF-8; what was declared; ICU's detection.
+  static func detect(
+    _ bytes: UnsafeRawBufferPointer, isWhole: Bool, declared: Charset? = nil, mayBeWide: Bool = true
+  )
+    -> Charset
+  {
+    if let mark = byteOrderMark(bytes) { return mark.charset }
+    let hasEscapes = bytes.contains { $0 == 0x1b || $0 == 0 }
+    if !hasEscapes && isUTF8(bytes, isWhole: isWhole) { return .utf8 }
+    if let declared, declared != .utf8 { return declared.superset }
+    if mayBeWide, let wide = wideCharset(bytes) { return wide }
+    let sample = UnsafeRawBufferPointer(rebasing: bytes.prefix(4 * sampleBytes))
+    // ASCII words, and markup above all, say nothing about the others; in ISO 2022 all is ASCII.
+    let foreign = hasEscapes ? Array(sample.prefix(sampleBytes)) : foreignWords(sample)
+    return foreign.withUnsafeBytes { detect(foreign: $0) }
+      ?? (isUTF8(bytes, isWhole: isWhole) ? .utf8 : Charset("windows-1252")!)
+  }
+
+  /// Of words that are not ASCII: ICU's guess, but where it is no multi-byte set, Cyrillic and Thai first, of which ICU
+  /// lacks half the sets.
+  private static func detect(foreign: UnsafeRawBufferPointer) -> Charset? {
+    var guesses = [pkm_charset_guess](repeating: pkm_charset_guess(), count: 16)
+    let count = pkm_charset_detect(
+      foreign.baseAddress?.assumingMemoryBound(to: UInt8.self), foreign.count, &guesses, guesses.count)
+    // Of wide characters the test of zeros decides, and of UTF-8 the strict one.
+    let guess = guesses[..<count].first { guess in
+      guess.confidence >= 10 && !String(cString: guess.name).hasPrefix("UTF-")
+    }
+    let name = guess.map { String(cString: $0.name) } ?? ""
+    let multibyte = ["GB18030", "Big5", "EUC-JP", "EUC-KR", "Shift_JIS"]
+    let isMultibyte = name.hasPrefix("ISO-2022") || (multibyte.contains(name) && guess!.confidence >= 50)
+    if !isMultibyte, let charset = cyrillicOrThai(foreign) { return charset }
+    return Charset(name)?.superset
+  }
+
+  /// Words with bytes above ASCII, joined by spaces, up to the size of a sample.
+  ///
+  /// They end at characters that are no trail byte of a multi-byte set.
+  private static func foreignWords(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+    var words: [UInt8] = []
+    var start = 0
+    var isForeign = false
+    for (index, byte) in bytes.enumerated() {
+      if byte >= 0x80 {
+        isForeign = true
+      } else if byte <= 0x20 || byte == 0x22 || byte == 0x2f || (0x3c...0x3e).contains(byte) {
+        if isForeign {
+          words.append(contentsOf: bytes[start..<index])
+          words.append(0x20)
+          if words.count >= sampleBytes { break }
+        }
+        start = index + 1
+        isForeign = false
+      }
+    }
+    if isForeign && words.count < sampleBytes { words.append(contentsOf: bytes[start...]) }
+    return words
+  }
+
+  /// Natural logarithms of the frequency of each letter from U+0430 on in Russian text.
+  private static let cyrillic: [Double] = {
+    let letters = "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъ".unicodeScalars
+    let perMille = [
+      110, 85, 80, 74, 67, 63, 55, 47, 45, 44, 35, 32, 30, 28, 26, 20, 19, 17, 17, 16, 16, 15, 12, 10, 9, 7,
+      6, 5, 4, 3, 3, 1,
+    ]
+    var table = [Double](repeating: unlikely, count: 32)
+    for (letter, count) in zip(letters, perMille) {
+      table[Int(letter.value) - 0x430] = log(Double(count) / 1000)
+    }
+    return table
+  }()
+
+  /// Of a character that is no such letter.
+  private static let unlikely = -8.0
+
+  private static func cyrillicOrThai(_ foreign: UnsafeRawBufferPointer) -> Charset? {
+    // In Latin text the bytes above ASCII stand alone.
+    var runs = 0
+    var isInRun = false
+    var high = 0
+    for byte in foreign {
+      if byte >= 0x80 { high += 1 }
+      if byte >= 0x80 && !isInRun { runs += 1 }
+      isInRun = byte >= 0x80
+    }
+    guard runs > 0, high >= 3 * runs else { return nil }
+    let names = ["windows-1251", "koi8-r", "iso-8859-5", "ibm866", "ibm855", "x-mac-cyrillic"]
+    let best = names.compactMap { name in
+      Charset(name).map { (charset: $0, likelihood: cyrillicLikelihood($0.decode(foreign))) }
+    }.max { $0.likelihood < $1.likelihood }
+    // Russian and Bulgarian text reaches -3.1 to -3.4 in its own character set, other scripts' at most -3.6.
+    if let best, best.likelihood > -3.5 { return best.charset }
+    let thai = Charset("windows-874")!
+    let text = thai.decode(foreign)
+    guard !text.contains(0xff) else { return nil }
+    var (all, inBlock, consonants) = (0, 0, 0)
+    for scalar in String(decoding: text, as: UTF8.self).unicodeScalars where scalar.value >= 0x80 {
+      all += 1
+      if (0xe01...0xe5b).contains(scalar.value) { inBlock += 1 }
+      if (0xe01...0xe2e).contains(scalar.value) { consonants += 1 }
+    }
+    return inBlock * 100 > all * 97 && consonants * 2 > all ? thai : nil
+  }
+
+  /// The mean over all characters above ASCII.
+  ///
+  /// A capital within a word is a sign of another character set.
+  private static func cyrillicLikelihood(_ text: [UInt8]) -> Double {
+    var (sum, count, isAfterSmall) = (0.0, 0, false)
+    for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
+      let value = Int(scalar.value)
+      defer { isAfterSmall = (0x430..<0x460).contains(value) }
+      guard value >= 0x80 else { continue }
+      count += 1
+      switch value {
+      case 0x410..<0x430: sum += cyrillic[value - 0x410] - (isAfterSmall ? 6 : 1)
+      case 0x430..<0x450: sum += cyrillic[value - 0x430]
+      default: sum += unlikely
+      }
+    }
+    return count == 0 ? unlikely : sum / Double(count)
+  }
+
+  private static func isUTF8(_ bytes: UnsafeRawBufferPointer, isWhole: Bool) -> Bool {
+    var end = bytes.count
+    if !isWhole {
+      // Without the last character, if it may be cut.
+      while end > 0, bytes.count - end < 3, bytes[end - 1] & 0xc0 == 0x80 { end -= 1 }
+      if end > 0, bytes[end - 1] >= 0xc0 { end -= 1 } else { end = bytes.count }
+    }
+    return UTF8Repair.isValid(UnsafeRawBufferPointer(rebasing: bytes[..<end]))
+  }
+
+  /// UTF-16 or UTF-32 without a mark: of the four, that in which the sample has most spaces, line ends and ideographic
+  /// punctuation, if nearly nothing in it is a control character, unassigned or for private use.
+  private static func wideCharset(_ bytes: UnsafeRawBufferPointer) -> Charset? {
+    let sample = UnsafeRawBufferPointer(rebasing: bytes.prefix(min(sampleBytes, bytes.count) & ~3))
+    // Spaces and line ends have zeros, in text of any language.
+    guard sample.contains(0) else { return nil }
+    var best: (charset: Charset, common: Int)?
+    for name in ["utf-32le", "utf-32be", "utf-16le", "utf-16be"] {
+      let charset = Charset(name)!
+      let text = charset.decode(sample)
+      let invalid = text.count { $0 == 0xff }
+      var (common, strange, all) = (0, invalid, invalid)
+      for scalar in String(decoding: text.filter { $0 != 0xff }, as: UTF8.self).unicodeScalars {
+        all += 1
+        switch scalar.value {
+        case 0x09, 0x0a, 0x0d, 0x20, 0x3000...0x3002, 0xff0c: common += 1
+        case 0..<0x20, 0x7f..<0xa0, 0xe000..<0xf900: strange += 1
+        default: if !pkm_unicode_is_assigned(scalar.value) { strange += 1 }
+        }
+      }
+      if strange * 50 <= all, common > best?.common ?? 0 { best = (charset, common) }
+    }
+    return best?.charset
+  }
+}

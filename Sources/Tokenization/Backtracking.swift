@@ -1,0 +1,274 @@
+/// Encodes a word in time linear in its length, without applying merges: by the longest tokens, taken back where merging
+/// would have given others.
+///
+/// What the merges make of a text and of each prefix of it is unique, and any run of tokens is such a result exactly when
+/// each two neighbors are: another merge across a border would already happen between the two. So the word is walked from
+/// left to right, each time with the longest token that goes with the one before; where none does, the last token gives
+/// way to the next shorter one, and the place where it ended is never tried again. Every place is given up at most once.
+/// (The method is that of the crate `bpe` of rust-gems, GitHub 2024.)
+///
+/// It needs merges as learning makes them: each makes a token of its own from tokens made before, and what the merges
+/// make of the text of a token is that token. ``init(_:fallback:)`` checks it, and other tables are refused.
+///
+/// Tokens have numbers of their own here: the alphabet first, then the results of the merges in order, so that comparing
+/// two numbers compares ranks.
+final class Backtracking: @unchecked Sendable {
+  // Written by `init` only.
+
+  /// Behind the last character of a word, in word mode: no byte of UTF-8.
+  static let endOfWord: UInt8 = 0xff
+
+  private let trie: TokenTrie
+  private let pairs: MergeTable.View
+  private let isWord: Bool
+  /// The size of the alphabet: tokens below have no parts.
+  private let alphabet: UInt32
+  private let tokens: UnsafeMutableBufferPointer<Token>
+
+  private struct Token {
+    let id: UInt32
+    let length: UInt32
+    /// The longest token that this one begins with.
+    var prefix = TokenTrie.none
+    let left, right: UInt32
+  }
+
+  /// Nil where the table is not of the kind described.
+  ///
+  /// `fallback(text, isFinal)` applies the merges; in word mode `isFinal` says whether the text ends its word.
+  init?(_ tokenizer: Tokenizer, mergeCount: Int, fallback: (_ text: [UInt8], _ isFinal: Bool) -> [UInt32]) {
+    isWord = tokenizer.mode == .word
+    let merges = tokenizer.merges.prefix(mergeCount)
+    let vocabulary = tokenizer.vocabulary
+    var isMade = [Bool](repeating: false, count: vocabulary.count)
+    for merge in tokenizer.merges { isMade[Int(merge.result)] = true }
+    for token in tokenizer.specialTokens { isMade[Int(token.id)] = true }
+    let alphabet = (0..<UInt32(vocabulary.count)).filter {
+      !isMade[Int($0)] && Self.isSymbol(vocabulary.range(of: $0).isEmpty ? [] : vocabulary[$0], tokenizer)
+    }
+    self.alphabet = UInt32(alphabet.count)
+    var numbers = [UInt32](repeating: TokenTrie.none, count: vocabulary.count)
+    for (number, id) in alphabet.enumerated() { numbers[Int(id)] = UInt32(number) }
+    var pairs = MergeTable(capacity: merges.count)
+    var texts = alphabet.map { Self.text(vocabulary[$0], tokenizer) }
+    var tokens = alphabet.enumerated().map { number, id in
+      Token(
+        id: id, length: UInt32(texts[number].count), left: UInt32(number), right: UInt32(number))
+    }
+    for merge in merges {
+      let (left, right) = (numbers[Int(merge.left)], numbers[Int(merge.right)])
+      let number = UInt32(tokens.count)
+      let bytes = vocabulary[merge.result]
+      let text = Self.text(bytes, tokenizer)
+      let isFinal = text.last == Self.endOfWord
+      guard left != TokenTrie.none, right != TokenTrie.none, numbers[Int(merge.result)] == TokenTrie.none,
+        texts[Int(left)] + texts[Int(right)] == text, bytes != EndOfWord.mark || !isWord,
+        fallback(isWord && isFinal ? text.dropLast() : text, isFinal) == [merge.result]
+      else { return nil }
+      numbers[Int(merge.result)] = number
+      pairs.insert(.init(left: left, right: right, result: number), rank: Int(number))
+      texts.append(text)
+      tokens.append(Token(id: merge.result, length: UInt32(text.count), left: left, right: right))
+    }
+    guard !tokens.isEmpty, tokens.count < 1 << 24 else { return nil }
+    trie = TokenTrie(texts)
+    for (number, text) in texts.enumerated() {
+      var isUnique = true
+      trie.forEachPrefix(text) {
+        if Int($0) != number && tokens[Int($0)].length < text.count { tokens[number].prefix = $0 }
+        if tokens[Int($0)].length == text.count { isUnique = Int($0) == number }
+      }
+      guard isUnique else { return nil }
+    }
+    self.pairs = pairs.largePages()
+    self.tokens = UnsafeMutableBufferPointer(
+      start: LargePages.allocate(Token.self, count: tokens.count), count: tokens.count)
+    _ = self.tokens.initialize(from: tokens)
+  }
+
+  deinit {
+    tokens.deallocate()
+    pairs.deallocate()
+  }
+
+  /// Whether words begin as this: a byte; in word mode a character, with the mark if it ends the word, or the mark.
+  private static func isSymbol(_ token: [UInt8], _ tokenizer: Tokenizer) -> Bool {
+    if tokenizer.mode == .byteLevel { return token.count == 1 }
+    var text = text(token, tokenizer)
+    if text.last == endOfWord { text.removeLast() }
+    if text.isEmpty { return tokenizer.endOfWordIsSymbol && !token.isEmpty }
+    return text.dropFirst().allSatisfy { $0 & 0xc0 == 0x80 }
+  }
+
+  /// The bytes that the token stands for in the text of a word.
+  private static func text(_ token: [UInt8], _ tokenizer: Tokenizer) -> [UInt8] {
+    guard tokenizer.mode == .word, token.suffix(4).elementsEqual(EndOfWord.mark) else { return token }
+    return token.dropLast(4) + [endOfWord]
+  }
+
+  /// The number of the token that is exactly this text.
+  private func number(of text: UnsafePointer<UInt8>, _ count: Int) -> UInt32? {
+    let found = trie.longest(text, count, wholeCharacters: isWord)
+    return found != TokenTrie.none && Int(tokens[Int(found)].length) == count ? found : nil
+  }
+
+  /// Writes the ids of the word to `output`, which has room for one a byte, and returns how many.
+  ///
+  /// In word mode the text ends in ``endOfWord``, and a character without a token becomes ``WordMerger/unknown``.
+  func encode(
+    _ text: UnsafePointer<UInt8>, _ count: Int, _ scratch: inout Scratch,
+    into output: UnsafeMutablePointer<UInt32>
+  ) -> Int {
+    var end = count
+    var endsUnknown = false
+    if isWord && number(of: text + (count - 1), 1) == nil {
+      // The mark belongs to the last character, so that no token ends between the two.
+      var last = count - 2
+      while last > 0 && text[last] & 0xc0 == 0x80 { last -= 1 }
+      endsUnknown = number(of: text + last, count - last) == nil
+      if endsUnknown { end = last }
+      scratch.reset(end)
+      if !endsUnknown { scratch.giveUp(end - 1) }
+    } else {
+      scratch.reset(end)
+    }
+    var written = walk(text, end, &scratch, output)
+    for index in 0..<written where output[index] != WordMerger.unknown {
+      output[index] = tokens[Int(output[index])].id
+    }
+    if endsUnknown {
+      output[written] = WordMerger.unknown
+      written += 1
+    }
+    return written
+  }
+
+  private func walk(
+    _ text: UnsafePointer<UInt8>, _ end: Int, _ scratch: inout Scratch,
+    _ output: UnsafeMutablePointer<UInt32>
+  ) -> Int {
+    let tokens = tokens.baseAddress!
+    var count = 0
+    // Nothing merges across an unknown character: tokens before it are final.
+    var settled = 0
+    var position = 0
+    var candidate = TokenTrie.none
+    while position < end {
+      if candidate == TokenTrie.none {
+        candidate = trie.longest(text + position, end - position, wholeCharacters: isWord)
+        if candidate == TokenTrie.none {
+          output[count] = WordMerger.unknown
+          count += 1
+          settled = count
+          position += 1
+          while position < end && text[position] & 0xc0 == 0x80 { position += 1 }
+          continue
+        }
+      }
+      while candidate != TokenTrie.none {
+        let next = position + Int(tokens[Int(candidate)].length)
+        if !scratch.isGivenUp(next)
+          && (count == settled || areNeighbors(output[count - 1], candidate, &scratch))
+        {
+          output[count] = candidate
+          count += 1
+          position = next
+          break
+        }
+        candidate = tokens[Int(candidate)].prefix
+      }
+      if candidate == TokenTrie.none {
+        scratch.giveUp(position)
+        count -= 1
+        candidate = tokens[Int(output[count])].prefix
+        position -= Int(tokens[Int(output[count])].length)
+        // The token before may have no shorter one: then its own place is given up too.
+        while candidate == TokenTrie.none {
+          scratch.giveUp(position)
+          count -= 1
+          candidate = tokens[Int(output[count])].prefix
+          position -= Int(tokens[Int(output[count])].length)
+        }
+      } else {
+        candidate = TokenTrie.none
+      }
+    }
+    return count
+  }
+
+  /// Whether merging the texts of both tokens together gives the two.
+  @inline(__always)
+  private func areNeighbors(
+    _ left: UInt32, _ right: UInt32, _ scratch: inout Scratch
+  ) -> Bool {
+    let key = (UInt64(left) << 32 | UInt64(right)) << 1
+    let slot = scratch.verdict(of: key)
+    if slot.pointee & ~1 == key { return slot.pointee & 1 == 1 }
+    let answer = mergesKeepBorder(left, right)
+    slot.pointee = key | (answer ? 1 : 0)
+    return answer
+  }
+
+  /// Undoes the merges on both sides of the border, the last first, and looks whether a pair across it would have merged
+  /// before.
+  private func mergesKeepBorder(_ left: UInt32, _ right: UInt32) -> Bool {
+    var (left, right) = (left, right)
+    // Merges of this rank and later come too late.
+    var limit = UInt32.max
+    while true {
+      let merge = pairs.lookUp(left, right)
+      if merge != MergeTable.none && UInt32(truncatingIfNeeded: merge) < limit { return false }
+      // Of equal ranks the left one was merged first, so the right one is undone first.
+      if left > right {
+        if left < alphabet { return true }
+        limit = left
+        left = tokens[Int(left)].right
+      } else {
+        if right < alphabet { return true }
+        limit = right + 1
+        right = tokens[Int(right)].left
+      }
+    }
+  }
+
+  /// What one thread needs while encoding.
+  struct Scratch: ~Copyable {
+    /// A bit for each place of the word that no token may end at.
+    private var givenUp: UnsafeMutablePointer<UInt64>
+    private var capacity = 64
+    /// Pairs that were judged, and the verdict in the lowest bit.
+    private let verdicts: UnsafeMutablePointer<UInt64>
+    private static let verdictCount = 1 << 13
+
+    init() {
+      givenUp = .allocate(capacity: capacity)
+      verdicts = .allocate(capacity: Self.verdictCount)
+      verdicts.initialize(repeating: .max, count: Self.verdictCount)
+    }
+
+    deinit {
+      givenUp.deallocate()
+      verdicts.deallocate()
+    }
+
+    @inline(__always) fileprivate mutating func reset(_ count: Int) {
+      let words = count / 64 + 1
+      if words > capacity {
+        givenUp.deallocate()
+        capacity = words
+        givenUp = .allocate(capacity: words)
+      }
+      for index in 0..<words { givenUp[index] = 0 }
+    }
+
+    @inline(__always) fileprivate func isGivenUp(_ place: Int) -> Bool {
+      givenUp[place >> 6] >> UInt64(place & 63) & 1 == 1
+    }
+
+    @inline(__always) fileprivate func giveUp(_ place: Int) { givenUp[place >> 6] |= 1 << UInt64(place & 63) }
+
+    @inline(__always) fileprivate func verdict(of key: UInt64) -> UnsafeMutablePointer<UInt64> {
+      verdicts + Int(truncatingIfNeeded: (key &* 0x9e37_79b9_7f4a_7c15) >> 51)
+    }
+  }
+}

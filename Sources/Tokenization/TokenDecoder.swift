@@ -1,0 +1,119 @@
+import Foundation
+import Support
+
+/// The text of ids, by copying 16 bytes for each.
+///
+/// Byte-level: exactly the bytes that were encoded. Word mode: words with one space between them, as the spacing of the
+/// text is not in the ids; an unknown character shows as ``Tokenizer/unknownToken``. Special tokens are left out unless
+/// they are kept.
+package final class TokenDecoder: @unchecked Sendable {
+  // Written by `init` only.
+  private let tokenizer: Tokenizer
+  private let count: Int
+  /// What each id adds to the text: up to 15 bytes, and how many in the last byte, or ``elsewhere``.
+  private let slots: UnsafeMutablePointer<SIMD16<UInt8>>
+  /// Longer texts.
+  private let long: [UInt32: [UInt8]]
+  /// The id that ends documents, where text ends a line.
+  private let lineEnd: UInt32?
+
+  private static let elsewhere: UInt8 = 255
+
+  /// With `endOfDocument` a line feed stands for this id.
+  package init(_ tokenizer: Tokenizer, keepsSpecialTokens: Bool = false, endOfDocument: UInt32? = nil) {
+    self.tokenizer = tokenizer
+    count = tokenizer.vocabulary.count
+    lineEnd = endOfDocument
+    slots = .allocate(capacity: max(count, 1))
+    var long: [UInt32: [UInt8]] = [:]
+    for id in 0..<UInt32(count) {
+      var text = tokenizer.text(of: id, keepsSpecialTokens: keepsSpecialTokens)
+      if id == endOfDocument { text = [0x0a] }
+      var slot = SIMD16<UInt8>()
+      if text.count > 15 || id == endOfDocument && tokenizer.mode == .word {
+        long[id] = text
+        slot[15] = Self.elsewhere
+      } else {
+        for (index, byte) in text.enumerated() { slot[index] = byte }
+        slot[15] = UInt8(text.count)
+      }
+      (slots + Int(id)).initialize(to: slot)
+    }
+    self.long = long
+  }
+
+  deinit { slots.deallocate() }
+
+  /// Appends the text of ids as they come, without an end.
+  ///
+  /// An id outside the vocabulary throws.
+  package func append<ID: FixedWidthInteger & UnsignedInteger>(
+    _ ids: UnsafeBufferPointer<ID>, to text: inout TextBuffer
+  ) throws {
+    var next = 0
+    while next < ids.count {
+      let end = min(next + 4096, ids.count)
+      text.reserve(16 * (end - next))
+      let start = text.bytes + text.count
+      var output = UnsafeMutableRawPointer(start)
+      while next < end {
+        let id = Int(truncatingIfNeeded: ids[next])
+        guard id < count else { throw tokenizer.unknownID(UInt64(ids[next]), at: next) }
+        let slot = slots[id]
+        let length = slot[15]
+        if length == Self.elsewhere { break }
+        output.storeBytes(of: slot, as: SIMD16<UInt8>.self)
+        output += Int(length)
+        next &+= 1
+      }
+      text.count += output - UnsafeMutableRawPointer(start)
+      if next < end {
+        let id = UInt32(truncatingIfNeeded: ids[next])
+        if id == lineEnd { removeFinalSpace(&text) }
+        text.append(long[id]!)
+        next += 1
+      }
+    }
+  }
+
+  /// In word mode a space follows each word, the last one too until this is called.
+  ///
+  /// `start` is where the document begins in the text.
+  package func removeFinalSpace(_ text: inout TextBuffer, from start: Int = 0) {
+    if tokenizer.mode == .word && text.count > start && text.bytes[text.count - 1] == 0x20 { text.count -= 1 }
+  }
+}
+
+/// Growing bytes without an array's checks.
+package struct TextBuffer: ~Copyable {
+  package private(set) var bytes: UnsafeMutablePointer<UInt8>
+  package private(set) var capacity: Int
+  package var count = 0
+
+  package init(capacity: Int = 1 << 12) {
+    self.capacity = capacity
+    bytes = .allocate(capacity: capacity)
+  }
+
+  deinit { bytes.deallocate() }
+
+  /// Makes room for so many more.
+  package mutating func reserve(_ more: Int) {
+    guard count + more > capacity else { return }
+    let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: 2 * capacity + more)
+    larger.update(from: bytes, count: count)
+    bytes.deallocate()
+    bytes = larger
+    capacity = 2 * capacity + more
+  }
+
+  package mutating func append(_ more: [UInt8]) {
+    reserve(more.count)
+    more.withUnsafeBufferPointer { if let base = $0.baseAddress { memcpy(bytes + count, base, more.count) } }
+    count += more.count
+  }
+
+  package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    try body(UnsafeRawBufferPointer(start: bytes, count: count))
+  }
+}

@@ -1,0 +1,68 @@
+import Foundation
+import Testing
+
+/// Options that all commands share for what they read.
+@Suite struct ReadingCommandTests {
+  private let scratch: Scratch
+
+  init() throws { scratch = try Scratch() }
+
+  private static let plain = ["--form", "none", "--keep-whitespace", "--keep-controls"]
+
+  private func normalize(_ arguments: [String], input: Data? = nil) throws -> Tool.Result {
+    try Tool.data.run(["normalize"] + Self.plain + arguments, input: input, in: scratch.url)
+  }
+
+  @Test func crawlFilesBecomeJSONLines() throws {
+    let record = { (text: String) in
+      """
+      WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: http://a/\(text)\r\nContent-Type: text/plain\r
+      Content-Length: \(text.utf8.count)\r\n\r\n\(text)\r\n\r\n
+      """
+    }
+    for (name, text) in [("b.wet", "second"), ("a.wet", "first")] { try scratch.write(name, record(text)) }
+    let lines = ["first", "second"].map { #"{"text":"\#($0)","url":"http://a/\#($0)"}"# + "\n" }
+    for threads in ["1", "2", "5"] {
+      #expect(try normalize(["*.wet", "--threads", threads]).text == lines.joined())
+    }
+    #expect(try normalize(["*.wet", "--output-format", "text"]).text == "first\nsecond\n")
+    #expect(try normalize(["--input-format", "text", "a.wet"]).text.hasPrefix("WARC/1.0\n"))
+    let dedup = try Tool.data("dedup", "a.wet", "b.wet", "a.wet", in: scratch.url)
+    #expect(dedup.text == lines.joined())
+    #expect(try normalize(["c*.wet"]).status == 74)
+  }
+
+  @Test func characterSetsAreNamedOrFound() throws {
+    let cafe = Data([0x63, 0x61, 0x66, 0xe9, 0x0a])
+    #expect(try normalize(["--encoding", "latin1"], input: cafe).text == "café\n")
+    #expect(try normalize(["--encoding", "auto", "--summary", "s.json"], input: cafe).text == "café\n")
+    #expect(try readSummary(scratch.path("s.json"))["charset_windows_1252"] as? Int == 1)
+    let refused = try normalize(["--encoding", "windos-1252"], input: cafe)
+    #expect(refused.status == 64 && refused.errors.contains("Did you mean \"windows-1252\"?"))
+  }
+
+  @Test func invalidTextIsReplacedRefusedOrDropped() throws {
+    let input = Data("one\nt".utf8) + [0xff] + Data("o\nthree\n".utf8)
+    #expect(try normalize([], input: input).text == "one\nt\u{fffd}o\nthree\n")
+    #expect(try normalize(["--invalid", "drop"], input: input).text == "one\nthree\n")
+    let refused = try normalize(["--invalid", "error"], input: input)
+    #expect(refused.status == 65 && refused.errors.contains("standard stream:2"))
+    let long = try normalize(
+      ["--max-document-size", "4", "--summary", "s.json"], input: Data("one\nthree\n".utf8))
+    #expect(
+      try long.text == "one\n" && readSummary(scratch.path("s.json"))["documents_too_long"] as? Int == 1)
+    let learning = try Tool.data(
+      "learn-bpe", "--invalid", "drop", "-o", "b.json", input: input, in: scratch.url)
+    #expect(learning.status == 64 && learning.errors.contains("--documents"))
+  }
+
+  /// What a reader at the other end of a pipe sees when the producer pauses.
+  @Test func slowInputComesOutAsItGoesIn() throws {
+    let result = try runShell(
+      #"""
+      { echo first; sleep 1; touch late; echo second; } | pkm-data normalize --quiet \
+        | { read -r line; if test ! -e late; then echo "$line in time"; fi; cat; }
+      """#, in: scratch.url)
+    #expect(result.text == "first in time\nsecond\n")
+  }
+}

@@ -1,0 +1,253 @@
+import Corpus
+import Foundation
+import Support
+import Testing
+
+/// A WARC file as tests need it.
+struct WARCBuilder {
+  var bytes: [UInt8] = []
+
+  /// Appends a record.
+  ///
+  /// nil as a length is the true one; `fields` come before it.
+  mutating func record(
+    _ type: String, _ fields: [String] = [], _ content: [UInt8], length: String? = nil,
+    version: String = "1.0",
+    lineEnd: String = "\r\n"
+  ) {
+    let lines =
+      ["WARC/\(version)", "WARC-Type: \(type)"] + fields + ["Content-Length: \(length ?? "\(content.count)")"]
+    bytes += (lines.joined(separator: lineEnd) + lineEnd + lineEnd).utf8
+    bytes += content
+    bytes += (lineEnd + lineEnd).utf8
+  }
+
+  mutating func record(_ type: String, _ fields: [String] = [], _ content: String, length: String? = nil) {
+    record(type, fields, Array(content.utf8), length: length)
+  }
+
+  mutating func response(_ type: String, _ body: [UInt8], _ head: [String] = []) {
+    let lines = ["HTTP/1.1 200 OK", "Content-Type: \(type)"] + head
+    record(
+      "response", ["Content-Type: application/http; msgtype=response"],
+      Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + body)
+  }
+}
+
+@Suite struct DocumentWARCTests {
+  private let scratch: Scratch
+
+  init() throws { scratch = try Scratch() }
+
+  private func read(_ file: WARCBuilder, _ options: ReaderOptions = ReaderOptions(), name: String = "a")
+    throws
+    -> ReadDocuments
+  { try ReadDocuments([scratch.write(name, file.bytes)], options) }
+
+  private func lines(_ file: WARCBuilder, _ options: ReaderOptions = ReaderOptions()) throws -> [String] {
+    let reader = try DocumentReader(inputs: [scratch.write("a", file.bytes)], options: options)
+    var out: [UInt8] = []
+    var counts = Summary()
+    while let batch = try reader.next() { out += DocumentRenderer().render(batch, counts: &counts) }
+    return String(decoding: out, as: UTF8.self).split(separator: "\n").map(String.init)
+  }
+
+  @Test func conversionRecordsAreDocumentsWithTheirFields() throws {
+    var file = WARCBuilder()
+    file.record("warcinfo", ["Content-Type: application/warc-fields"], "isPartOf: nothing\r\n\r\n")
+    file.record(
+      "conversion",
+      [
+        "WARC-Target-URI: https://example.org/\"a\"", "WARC-Date: 2024-05-18T01:58:10Z",
+        "WARC-Record-ID: <urn:uuid:1>",
+        "WARC-Identified-Content-Language: spa,eng", "Content-Type: text/plain",
+      ], "Buenos días\nWARC/1.0\r\nnot a record\n")
+    file.record("conversion", ["warc-target-uri:  <http://b>", "Unknown: x", "WARC-DATE:"], "")
+    let found = try lines(file)
+    #expect(
+      found == [
+        #"{"text":"Buenos días\nWARC/1.0\r\nnot a record\n","url":"https://example.org/\"a\"","date":"2024-05-18T01:58:10Z","id":"<urn:uuid:1>","language":"spa,eng"}"#,
+        #"{"text":"","url":"http://b"}"#,
+      ])
+    let read = try read(file)
+    #expect(read.lines == [10, 24])
+    #expect(read.counts.count("warc_records") == 3 && read.counts.count("warc_records_skipped_warcinfo") == 1)
+    #expect(read.counts.count("warc_lengths_wrong") == 0)
+  }
+
+  @Test func onlyPlainTextIsTaken() throws {
+    var file = WARCBuilder()
+    file.response("text/html; charset=utf-8", Array("<p>".utf8))
+    file.response("application/xhtml+xml", Array("<p/>".utf8))
+    file.response("text/plain", Array("plain".utf8))
+    file.response("application/json", Array("{}".utf8))
+    file.record("resource", ["Content-Type: text/plain"], "resource")
+    file.record("resource", ["Content-Type: image/png"], "png")
+    file.record(
+      "response", ["Content-Type: application/http"],
+      "HTTP/1.1 404 No\r\nContent-Type: text/plain\r\n\r\ngone")
+    file.record("response", ["Content-Type: application/http"], "no head")
+    file.record("response", ["Content-Type: text/dns"], "dns")
+    for type in ["request", "metadata", "revisit", "continuation", "new"] { file.record(type, [], "x") }
+    let found = try read(file)
+    #expect(found.texts == ["plain", "resource"])
+    let skipped = found.counts.entries.filter { $0.name.hasPrefix("warc_records_skipped_") }
+    #expect(skipped.reduce(0) { $0 + found.counts.count($1.name) } == found.counts.count("warc_records") - 2)
+    for (name, count) in [
+      ("html", 2), ("json", 1), ("image", 1), ("http_errors", 1), ("broken_http", 1), ("other", 1),
+      ("request", 1),
+      ("metadata", 1), ("revisit", 1), ("continuation", 1), ("unknown", 1),
+    ] {
+      #expect(found.counts.count("warc_records_skipped_" + name) == count, "\(name)")
+    }
+  }
+
+  @Test func responsesAreUnwrapped() throws {
+    let chunked = Array("5\r\nfirst\r\n7;x=y\r\n second\r\n0\r\n\r\n".utf8)
+    var file = WARCBuilder()
+    file.response("text/plain", chunked, ["Transfer-Encoding: chunked"])
+    // Put together by the crawler, the field left.
+    file.response("text/plain", Array("stored whole".utf8), ["Transfer-Encoding: chunked"])
+    file.response("text/plain", Array("5\r\nfirst\r\nzz\r\nbroken".utf8), ["transfer-encoding: Chunked"])
+    let zipped = Gzip.compress(Array("zipped text".utf8))
+    file.response("text/plain", zipped, ["Content-Encoding: gzip"])
+    file.response("text/plain", Array("not zipped".utf8), ["Content-Encoding: gzip"])
+    file.response("text/plain", [1, 2, 3], ["Content-Encoding: br"])
+    // Windows-1252, declared.
+    file.response("text/plain; charset=\"ISO-8859-1\"", [0x63, 0x61, 0x66, 0xe9, 0x20, 0x93])
+    file.response("text/plain; charset=nonsense", [0x63, 0xe9])
+    let found = try read(file)
+    #expect(
+      found.texts == [
+        "first second", "stored whole", "first", "zipped text", "not zipped", "café “", "c\u{fffd}",
+      ])
+    #expect(found.counts.count("warc_records_skipped_unknown_coding") == 1)
+    #expect(
+      found.counts.count("charset_windows_1252") == 1 && found.counts.count("invalid_utf8_replaced") == 1)
+  }
+
+  @Test func headersMayBeFoldedAndOldAndWithBareLineFeeds() throws {
+    var file = WARCBuilder()
+    file.record(
+      "conversion", ["WARC-Target-URI: http://a", "\t/b", "no colon here", "CONTENT-TYPE: text/plain"],
+      Array("one\n".utf8), version: "1.1", lineEnd: "\n")
+    file.record("conversion", [], Array("two".utf8), version: "0.18", lineEnd: "\n")
+    file.record("conversion", [], Array("three".utf8))
+    let old = WARCBuilder(
+      bytes: Array(String(decoding: file.bytes, as: UTF8.self).replacing("0.18", with: "0.9").utf8))
+    #expect(try lines(old).first == #"{"text":"one\n","url":"http://a /b"}"#)
+    #expect(try read(old).texts == ["one\n", "two", "three"])
+  }
+
+  @Test(arguments: ["3", "400", "99999999999", "x", "-1", "", "18446744073709551616"])
+  func lengthsThatLieAreMeasured(length: String) throws {
+    var file = WARCBuilder()
+    file.record("conversion", [], "before")
+    file.record("conversion", [], "some text\r\n\r\nand more", length: length)
+    for number in 0..<20 { file.record("conversion", [], "after \(number)") }
+    for batchBytes in [64, 300, 1 << 20] {
+      let found = try read(file, ReaderOptions(batchBytes: batchBytes))
+      #expect(found.texts == ["before", "some text\r\n\r\nand more"] + (0..<20).map { "after \($0)" })
+      #expect(found.counts.count("warc_lengths_wrong") == 1)
+    }
+    let failure = #expect(throws: Failure.self) { try read(file, ReaderOptions(isStrict: true)) }
+    #expect(failure?.kind == .badInput && failure?.line == 7)
+  }
+
+  @Test func offByTwoAndExtraLineEndsAreNothing() throws {
+    var file = WARCBuilder()
+    file.record("conversion", [], "one", length: "5")
+    file.bytes += [0x0d, 0x0a]
+    file.record("conversion", [], "two")
+    let found = try read(file)
+    #expect(found.texts == ["one\r\n", "two"] && found.counts.count("warc_lengths_wrong") == 0)
+  }
+
+  @Test func garbageIsPassedOver() throws {
+    var file = WARCBuilder(bytes: Array("junk\nWARC/1.0\nis no record\n".utf8))
+    file.record("conversion", [], "one")
+    file.bytes += Array(repeating: 0x5a, count: 3000)
+    file.bytes.append(0x0a)
+    file.record("conversion", [], "two")
+    for batchBytes in [50, 1 << 20] {
+      let found = try read(file, ReaderOptions(format: .warc, batchBytes: batchBytes))
+      // What follows a record without a word of its own belongs to it: nobody can tell where it ends.
+      #expect(found.texts.count == 2 && found.texts[0].hasPrefix("one") && found.texts[1] == "two")
+      #expect(found.counts.count("warc_bytes_skipped") > 0)
+    }
+  }
+
+  @Test func truncatedRecordsAreReadAsFarAsTheyGo() throws {
+    var file = WARCBuilder()
+    file.record("conversion", ["WARC-Truncated: length"], "one")
+    file.record("conversion", [], "two and a half")
+    file.bytes.removeLast(9)
+    // Compressed, so that the length of the file does not tell.
+    let path = scratch.path("a.warc.zst")
+    let output = try OutputFile(path)
+    try output.write(file.bytes)
+    try output.finish()
+    let found = try ReadDocuments([path])
+    #expect(found.texts == ["one", "two and a"])
+    #expect(found.counts.count("warc_records_truncated") == 1)
+    #expect(found.counts.count("warc_records_marked_truncated") == 1)
+    #expect(try read(file).texts == ["one", "two and a"])
+  }
+
+  @Test func longRecordsAreNotKept() throws {
+    var file = WARCBuilder()
+    file.record("conversion", [], "one")
+    file.record("conversion", [], String(repeating: "long line\n", count: 1000))
+    file.record("conversion", [], "two")
+    for batchBytes in [128, 1 << 20] {
+      let found = try read(file, ReaderOptions(longestDocument: 5000, batchBytes: batchBytes))
+      #expect(found.texts == ["one", "two"] && found.counts.count("documents_too_long") == 1)
+      #expect(found.lines == [1, 1013])
+    }
+  }
+
+  @Test func batchSizeDoesNotMatter() throws {
+    var random = RandomGenerator(seed: 5)
+    for round in 0..<60 {
+      var file = WARCBuilder()
+      for number in 0..<random.below(12) {
+        let type = ["conversion", "request", "resource", "response"][random.below(4)]
+        let length = random.below(9) == 0 ? "\(random.below(200))" : nil
+        let text = (0..<random.below(40)).map { _ in
+          ["a", "\n", "\r\n", "WARC/1.0\r\n", "é"][random.below(5)]
+        }
+        file.record(
+          type, ["Content-Type: text/plain", "WARC-Record-ID: \(number)"], text.joined(), length: length)
+        if random.below(9) == 0 { file.bytes.removeLast(random.below(8)) }
+      }
+      let whole = try read(file, ReaderOptions(format: .warc))
+      for _ in 0..<4 {
+        let small = try read(file, ReaderOptions(format: .warc, batchBytes: 1 + random.below(300)))
+        #expect(small.texts == whole.texts && small.lines == whole.lines, "round \(round)")
+        for name in ["warc_records", "warc_lengths_wrong", "warc_bytes_skipped"] {
+          #expect(small.counts.count(name) == whole.counts.count(name), "\(name), round \(round)")
+        }
+      }
+    }
+  }
+
+  @Test func aDamagedMemberLosesOnlyItself() throws {
+    var members: [[UInt8]] = []
+    for number in 0..<6 {
+      var file = WARCBuilder()
+      var random = RandomGenerator(seed: UInt64(number))
+      let text = (0..<20_000).map { _ in UInt8(97 + random.below(26)) }
+      file.record("conversion", ["WARC-Record-ID: \(number)"], text)
+      members.append(Gzip.compress(file.bytes))
+    }
+    for index in 3000..<3040 { members[2][index] ^= 0x55 }
+    members[4].removeLast(5000)
+    let path = try scratch.write("a.warc.gz", Array(members.joined()))
+    let found = try ReadDocuments([path])
+    #expect(found.texts.count == 6 && found.texts.map(\.count).filter { $0 == 20_000 }.count == 4)
+    #expect(found.counts.count("gzip_members_damaged") == 2 && found.counts.count("inputs_damaged") == 1)
+    #expect(found.counts.count("warc_records_truncated") == 2)
+    let failure = #expect(throws: Failure.self) { try ReadDocuments([path], ReaderOptions(isStrict: true)) }
+    #expect(failure?.kind == .badInput && failure!.offset! >= members[0].count + members[1].count)
+  }
+}
