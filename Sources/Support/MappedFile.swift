@@ -36,6 +36,15 @@ package final class MappedFile: @unchecked Sendable {
     return withExtendedLifetime(file) { Array(file.bytes) }
   }
 
+  /// Gives the pages that were touched back to the system, which has them in its cache for as long as it likes.
+  ///
+  /// A file larger than the memory of the process is read this way.
+  package func releasePages() {
+    if let address = bytes.baseAddress {
+      madvise(UnsafeMutableRawPointer(mutating: address), bytes.count, MADV_DONTNEED)
+    }
+  }
+
   deinit {
     if let address = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: address), bytes.count) }
   }

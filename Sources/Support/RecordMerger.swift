@@ -4,12 +4,12 @@ import Foundation
 /// buffer of its own.
 package final class RecordMerger {
   private let format: RecordFormat
-  private var cursors: [Cursor]
+  private let cursors: [Cursor]
   /// The next record of each run, `words` words each.
   private let heads: UnsafeMutablePointer<UInt64>
-  private var isExhausted: [Bool]
+  private let isExhausted: UnsafeMutablePointer<Bool>
   /// A complete binary tree: the run that lost at each inner node, the overall winner at 0.
-  private var losers: [Int]
+  private let losers: UnsafeMutablePointer<Int>
   private let batch: UnsafeMutablePointer<UInt64>
 
   package static let parts = SortedRun.parts
@@ -24,22 +24,26 @@ package final class RecordMerger {
     format = runs.first?.format ?? RecordFormat(words: 1)
     precondition(runs.allSatisfy { [format] in $0.format == format }, "runs of different records")
     let bufferBytes = max(16 << 10, min(1 << 20, memory / max(runs.count, 1)))
-    cursors = []
+    var cursors: [Cursor] = []
     heads = .allocate(capacity: max(runs.count, 1) * format.words)
     batch = .allocate(capacity: Self.batchRecords * format.words)
-    isExhausted = []
-    losers = [Int](repeating: -1, count: max(runs.count, 1))
+    isExhausted = .allocate(capacity: max(runs.count, 1))
+    losers = .allocate(capacity: max(runs.count, 1))
+    losers.initialize(repeating: -1, count: max(runs.count, 1))
     for (index, run) in runs.enumerated() {
       let cursor = try Cursor(
         run, parts: parts, offset: offsets.isEmpty ? 0 : offsets[index], bufferBytes: bufferBytes)
-      isExhausted.append(!(try cursor.next(into: heads + index * format.words)))
+      isExhausted[index] = !(try cursor.next(into: heads + index * format.words))
       cursors.append(cursor)
     }
+    self.cursors = cursors
     for run in 0..<runs.count { enter(run) }
   }
 
   deinit {
     heads.deallocate()
+    isExhausted.deallocate()
+    losers.deallocate()
     batch.deallocate()
   }
 
@@ -101,7 +105,7 @@ private final class Cursor {
   private let descriptor: Int32
   private let buffer: UnsafeMutableRawBufferPointer
   /// The unread part of the buffer.
-  private var unread = 0..<0
+  @exclusivity(unchecked) private var unread = 0..<0
   private var part: Int
   private let endPart: Int
   /// Records of the current part that are not yet in the buffer.

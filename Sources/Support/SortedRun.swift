@@ -95,6 +95,12 @@ package struct SortedRun: Sendable {
     func write(_ records: UnsafePointer<UInt64>, count: Int) throws {
       let (words, stored) = (format.words, format.storedBytes)
       var record = records
+      // Members are looked after once a call, not once a record.
+      var (filled, inPart) = (self.filled, 0)
+      defer {
+        self.filled = filled
+        counts[part] += inPart
+      }
       for _ in 0..<count {
         if dropsRepeats {
           if last.elementsEqual(UnsafeBufferPointer(start: record, count: words)) {
@@ -105,14 +111,23 @@ package struct SortedRun: Sendable {
           last.append(contentsOf: UnsafeBufferPointer(start: record, count: words))
         }
         let next = Int(truncatingIfNeeded: record[0] >> 56)
-        if next != part { try endPart(next) }
+        if next != part {
+          self.filled = filled
+          counts[part] += inPart
+          (filled, inPart) = (0, 0)
+          try endPart(next)
+        }
         // A word past the end of the record is overwritten by the next one.
         for word in 0..<words {
           buffer.storeBytes(of: record[word].littleEndian, toByteOffset: filled + 8 * word, as: UInt64.self)
         }
         filled += stored
-        counts[part] += 1
-        if filled >= 4096 * stored { try flush() }
+        inPart += 1
+        if filled >= 4096 * stored {
+          self.filled = filled
+          filled = 0
+          try flush()
+        }
         record += words
       }
     }

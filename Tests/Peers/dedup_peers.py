@@ -83,7 +83,7 @@ def kernel(table, megabytes, shingle_count):
             check=True,
         )
         update = ctypes.CDLL(library).pkm_minhash_update
-    ready = numpy.random.default_rng(1).integers(0, 2**63, 512, dtype=numpy.uint64)
+    ready = numpy.random.default_rng(1).integers(0, 2**63, 16384, dtype=numpy.uint64)
     for hashes in (112, 128):
         multipliers = numpy.random.default_rng(2).integers(0, 2**32, hashes, dtype=numpy.uint64).astype(numpy.uint32)
         minima = numpy.full(hashes, 2**32 - 1, numpy.uint32)

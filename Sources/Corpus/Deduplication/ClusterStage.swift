@@ -79,6 +79,7 @@ package struct ClusterStage {
     if format.weight != nil {
       representatives = (0..<count).map { UInt32($0) }
       for document in 0..<count {
+        if document & 0x7fff == 0 { for set in sets { set.releasePages() } }
         let root = clusters.root(of: document)
         if root != document, weight(Int(representatives[root])) < weight(document) {
           representatives[root] = UInt32(document)
@@ -91,7 +92,10 @@ package struct ClusterStage {
     removals.removeRuns()
     var manifest = ClusterManifest(sets: pairs.sets, removed: 0, clusterSizes: [:])
     for document in 0..<count {
-      if document & 0xf_ffff == 0 { try Interruption.check() }
+      if document & 0x7fff == 0 {
+        try Interruption.check()
+        for set in sets { set.releasePages() }
+      }
       let root = clusters.root(of: document)
       if root == document && clusters.size(ofRoot: root) > 1 {
         manifest.clusterSizes[clusters.size(ofRoot: root), default: 0] += 1
@@ -104,7 +108,9 @@ package struct ClusterStage {
       if let shingles {
         similarity = UInt64(shingles.similarity(document, kept) * 1e6)
       } else if let sketch = format.sketch {
-        let estimate = MinHasher.similarity(row(document).dropFirst(sketch), keptRow.dropFirst(sketch))
+        let estimate = MinHasher.similarity(
+          UnsafeRawBufferPointer(rebasing: row(document).dropFirst(sketch)),
+          UnsafeRawBufferPointer(rebasing: keptRow.dropFirst(sketch)))
         similarity = UInt64(estimate * 1e6)
       }
       try removals.appendEndingRuns([

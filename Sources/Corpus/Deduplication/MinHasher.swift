@@ -51,13 +51,15 @@ package struct MinHasher: Sendable {
   /// The least hash of each kind over all shingles; UInt32.max where there is none.
   package func signature(of shingles: [UInt64]) -> [UInt32] {
     var minima = [UInt32](repeating: .max, count: multipliers.count)
-    shingles.withUnsafeBufferPointer { update(&minima, with: $0) }
+    shingles.withUnsafeBufferPointer { shingles in
+      minima.withUnsafeMutableBufferPointer { update($0.baseAddress!, with: shingles) }
+    }
     return Array(minima[..<options.hashes])
   }
 
-  private func update(_ minima: inout [UInt32], with shingles: UnsafeBufferPointer<UInt64>) {
+  private func update(_ minima: UnsafeMutablePointer<UInt32>, with shingles: UnsafeBufferPointer<UInt64>) {
     guard let address = shingles.baseAddress else { return }
-    pkm_minhash_update(address, shingles.count, multipliers, &minima, multipliers.count)
+    pkm_minhash_update(address, shingles.count, multipliers, minima, multipliers.count)
   }
 
   /// A row of the table of documents: its location, 8 bytes; its weight, 16, unless the first stays; its sketch, a byte a
@@ -90,51 +92,55 @@ package struct MinHasher: Sendable {
 
   /// This can run on many threads.
   package func signatures(of batch: DocumentBatch) throws -> BatchSignatures {
-    var result = BatchSignatures(documentCount: batch.count)
     let format = RowFormat(options)
-    result.rows.reserveCapacity(batch.count * format.bytes)
     let shingler = Shingler(options.shingles)
-    var minima = [UInt32](repeating: .max, count: multipliers.count)
-    func append(_ word: UInt64) { withUnsafeBytes(of: word.littleEndian) { result.rows += $0 } }
+    let minima = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: multipliers.count)
+    defer { minima.deallocate() }
+    var (keys, keyed, rows) = ([UInt64](), [Int](), [UInt8]())
+    keys.reserveCapacity(batch.count * options.parameters.bands)
+    rows.reserveCapacity(batch.count * format.bytes)
     for index in 0..<batch.count {
-      for lane in minima.indices { minima[lane] = .max }
+      minima.update(repeating: .max)
       var hasShingle = false
       batch.bytes.withUnsafeBytes { bytes in
         shingler.forEach(in: UnsafeRawBufferPointer(rebasing: bytes[batch.ranges[index]])) { shingles in
           hasShingle = true
-          update(&minima, with: shingles)
+          update(minima.baseAddress!, with: shingles)
         }
       }
       if hasShingle {
-        appendKeys(of: minima, to: &result.keys)
-        result.keyed.append(index)
+        appendKeys(of: UnsafeRawBufferPointer(minima), to: &keys)
+        keyed.append(index)
       }
-      append(DocumentLocation(source: batch.source.index, line: batch.lines[index]).packed)
+      Self.append(DocumentLocation(source: batch.source.index, line: batch.lines[index]).packed, to: &rows)
       if format.weight != nil {
         let weight = try options.keep.weight(of: index, in: batch)
-        append(weight.high)
-        append(weight.low)
+        Self.append(weight.high, to: &rows)
+        Self.append(weight.low, to: &rows)
       }
       if format.sketch != nil {
-        for minimum in minima[..<options.hashes] { result.rows.append(UInt8(truncatingIfNeeded: minimum)) }
+        rows.append(contentsOf: minima[..<options.hashes].lazy.map { UInt8(truncatingIfNeeded: $0) })
       }
     }
-    return result
+    return BatchSignatures(keys: keys, keyed: keyed, rows: rows, documentCount: batch.count)
   }
 
-  private func appendKeys(of minima: [UInt32], to keys: inout [UInt64]) {
-    let rows = options.parameters.rows
-    minima.withUnsafeBytes { bytes in
-      for band in 0..<options.parameters.bands {
-        let part = UnsafeRawBufferPointer(rebasing: bytes[(4 * rows * band)..<(4 * rows * (band + 1))])
-        keys.append(Hashing.xxh3(part, seed: options.shingles.seed &+ UInt64(band) &* 0x9e37_79b9_7f4a_7c15))
-      }
+  private static func append(_ word: UInt64, to rows: inout [UInt8]) {
+    withUnsafeBytes(of: word.littleEndian) { rows.append(contentsOf: $0) }
+  }
+
+  private func appendKeys(of minima: UnsafeRawBufferPointer, to keys: inout [UInt64]) {
+    let bytes = 4 * options.parameters.rows
+    for band in 0..<options.parameters.bands {
+      let part = UnsafeRawBufferPointer(rebasing: minima[(bytes * band)..<(bytes * (band + 1))])
+      keys.append(Hashing.xxh3(part, seed: options.shingles.seed &+ UInt64(band) &* 0x9e37_79b9_7f4a_7c15))
     }
   }
 
   /// The similarity of two documents after their sketches: b-bit minwise hashing (Li and König 2010) with b = 8.
-  static func similarity(_ a: Slice<UnsafeRawBufferPointer>, _ b: Slice<UnsafeRawBufferPointer>) -> Double {
-    let equal = zip(a, b).reduce(0) { $0 + ($1.0 == $1.1 ? 1 : 0) }
+  static func similarity(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Double {
+    var equal = 0
+    for index in 0..<a.count where a[index] == b[index] { equal += 1 }
     let chance = 1.0 / 256
     return max(0, (Double(equal) / Double(max(a.count, 1)) - chance) / (1 - chance))
   }

@@ -25,8 +25,8 @@ package struct Shingler: ~Copyable {
 
   private final class Buffers {
     /// Units that wait for the rest of their shingle, then those of a piece.
-    var units: [UInt64] = []
-    var shingles: [UInt64] = []
+    @exclusivity(unchecked) var units: [UInt64] = []
+    @exclusivity(unchecked) var shingles: [UInt64] = []
   }
 
   package init(_ options: ShingleOptions) {

@@ -224,6 +224,9 @@ package final class SignatureSet: Sendable {
     return tables[low].row(document)
   }
 
+  /// Gives memory back that rows have taken.
+  func releasePages() { for table in tables { table.releasePages() } }
+
   static func write(_ value: some Encodable, to path: String) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -258,14 +261,21 @@ private final class SignatureTable: Sendable {
     self.rowBytes = rowBytes
     self.firstDocument = firstDocument
     let bytes = file.bytes.count - 8
+    let hash = StreamingXXH64()
+    for start in stride(from: 0, to: bytes, by: 16 << 20) {
+      hash.update(UnsafeRawBufferPointer(rebasing: file.bytes[start..<min(bytes, start + 16 << 20)]))
+      file.releasePages()
+    }
     guard bytes >= 0, bytes % rowBytes == 0,
-      Hashing.xxh64(UnsafeRawBufferPointer(rebasing: file.bytes[..<bytes]))
+      hash.digest
         == UInt64(littleEndian: file.bytes.loadUnaligned(fromByteOffset: bytes, as: UInt64.self))
     else {
       throw Failure(.badInput, "is damaged", file: path, remedy: "Remove the directory and run again")
     }
     count = bytes / rowBytes
   }
+
+  func releasePages() { file.releasePages() }
 
   func row(_ document: Int) -> UnsafeRawBufferPointer {
     let start = (document - firstDocument) * rowBytes

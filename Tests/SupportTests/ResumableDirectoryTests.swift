@@ -1,0 +1,45 @@
+import Foundation
+import Support
+import Testing
+
+@Suite struct ResumableDirectoryTests {
+  private let scratch: Scratch
+
+  init() throws { scratch = try Scratch() }
+
+  @Test func theSameJobFindsItsStateAndAnotherDoesNot() throws {
+    let path = scratch.path("state")
+    do {
+      let directory = try ResumableDirectory(path, identity: "a", isTemporary: true)
+      _ = try directory.subdirectory("inner")
+      try scratch.write("state/inner/kept", [1])
+      try scratch.write("state/inner/.kept.tmp-123", [1])
+      #expect(throws: Failure.self) { try ResumableDirectory(path, identity: "a", isTemporary: true) }
+    }
+    do {
+      let directory = try ResumableDirectory(path, identity: "a", isTemporary: true)
+      #expect(try directory.subdirectory("inner") == path + "/inner")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: path + "/inner") == ["kept"])
+    }
+    // A named directory is not cleared, a temporary one is.
+    #expect { try ResumableDirectory(path, identity: "b", isTemporary: false) } throws: {
+      ($0 as? Failure)?.kind == .usage
+    }
+    let other = try ResumableDirectory(path, identity: "b", isTemporary: true)
+    #expect(!Path.exists(path + "/inner"))
+    other.finish()
+    #expect(!Path.exists(path))
+  }
+
+  @Test func aDirectoryOfOtherFilesIsLeftAlone() throws {
+    try FileManager.default.createDirectory(atPath: scratch.path("d"), withIntermediateDirectories: true)
+    try scratch.write("d/precious", [1])
+    #expect(throws: Failure.self) {
+      try ResumableDirectory(scratch.path("d"), identity: "a", isTemporary: false)
+    }
+    #expect(try scratch.read("d/precious") == [1])
+    let named = try ResumableDirectory(scratch.path("e"), identity: "a", isTemporary: false)
+    named.finish()
+    #expect(Path.exists(scratch.path("e/job")))
+  }
+}
