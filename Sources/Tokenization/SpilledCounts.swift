@@ -29,6 +29,12 @@ struct SpilledCounts: ~Copyable {
 
   deinit { if let directory { try? FileManager.default.removeItem(atPath: directory) } }
 
+  /// Removes the files: a thread that is still on its way out may keep this alive until the process has ended.
+  private mutating func removeFiles() {
+    if let directory { try? FileManager.default.removeItem(atPath: directory) }
+    (directory, runs) = (nil, [])
+  }
+
   /// A name for the next file.
   mutating func newRun() throws -> Run {
     if directory == nil {
@@ -44,6 +50,8 @@ struct SpilledCounts: ~Copyable {
   mutating func add(_ run: Run) { runs.append(run) }
 
   /// Each word with the sum of its counts, in the order of their bytes.
+  ///
+  /// Nothing is left afterwards.
   mutating func merge(_ body: (UnsafeBufferPointer<UInt8>, Int) throws -> Void) throws {
     while runs.count > Self.mergeWidth {
       let some = Array(runs.prefix(Self.mergeWidth))
@@ -55,6 +63,7 @@ struct SpilledCounts: ~Copyable {
       runs.append(run)
       for old in some { unlink(old.path) }
     }
+    defer { removeFiles() }
     try Self.merge(runs, body)
   }
 
