@@ -41,28 +41,15 @@ package enum OrderedPipeline {
     try flow.deliver(to: consume)
   }
 
-  /// The same for one source that does not wait for anybody: `next` is not called after the return.
+  /// The same for one source.
   package static func run<Piece: Sendable, Result: Sendable>(
     threads: Int, next: @escaping () throws -> Piece?, work: @escaping @Sendable (Piece) throws -> Result,
     consume: (Result) throws -> Void
   ) throws {
-    // One thread calls it, and has ended when this returns.
+    // One thread calls it. It has ended when all pieces are delivered; after an error it may wait for a pipe, and nobody
+    // waits for it.
     nonisolated(unsafe) let next = next
-    if threads <= 1 {
-      return try run(threads: 1, sources: 1, open: { _ in next }, work: { try work($0) }, consume: consume)
-    }
-    let flow = Flow(threads: threads, sources: 1, aheadLimit: 0, weight: { _ in 1 }, work: { try work($0) })
-    let readerEnded = DispatchSemaphore(value: 0)
-    defer {
-      flow.close()
-      readerEnded.wait()
-    }
-    start {
-      flow.read { _ in next }
-      readerEnded.signal()
-    }
-    for _ in 0..<threads { start { flow.work() } }
-    try flow.deliver(to: consume)
+    try run(threads: threads, sources: 1, open: { _ in next }, work: { try work($0) }, consume: consume)
   }
 
   private static func start(_ body: @escaping @Sendable () -> Void) {

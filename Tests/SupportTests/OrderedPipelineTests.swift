@@ -109,21 +109,28 @@ import Testing
 
   /// A reader that waits for a pipe does not keep a failed run from ending.
   @Test func aWaitingReaderIsLeftBehind() {
-    let isBroken = DispatchSemaphore(value: 0)
-    let error = #expect(throws: Broken.self) {
-      try OrderedPipeline.run(
-        threads: 2, sources: 1,
-        open: { _ in
-          var left = 1
-          return {
-            if left == 0 { isBroken.wait() }
-            left -= 1
-            return left
-          }
-        },
-        work: { (piece: consuming Int) in piece }, consume: { (_: Int) in throw Broken(at: 0) })
+    for isOneOfMany in [true, false] {
+      let isBroken = DispatchSemaphore(value: 0)
+      var left = 1
+      let next = {
+        if left == 0 { isBroken.wait() }
+        left -= 1
+        return left < 0 ? nil : left
+      }
+      let error = #expect(throws: Broken.self) {
+        if isOneOfMany {
+          nonisolated(unsafe) let next = next
+          try OrderedPipeline.run(
+            threads: 2, sources: 1, open: { _ in next }, work: { (piece: consuming Int) in piece },
+            consume: { (_: Int) in throw Broken(at: 0) })
+        } else {
+          try OrderedPipeline.run(
+            threads: 2, next: next, work: { (piece: Int) in piece },
+            consume: { (_: Int) in throw Broken(at: 0) })
+        }
+      }
+      isBroken.signal()
+      #expect(error == Broken(at: 0))
     }
-    isBroken.signal()
-    #expect(error == Broken(at: 0))
   }
 }
