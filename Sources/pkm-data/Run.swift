@@ -10,7 +10,9 @@ struct Run: ParsableCommand {
     discussion: """
       A recipe is a YAML file with inputs, output and stages; the options of a stage are the long flags of the \
       subcommand of its name. What the stages make is kept in OUTPUT.work beside the dataset: run again, finished \
-      stages are skipped, an interrupted run goes on, changed options redo what depends on them.
+      stages are skipped, an interrupted run goes on, changed options redo what depends on them. There is also \
+      report.html, a page for people: what went through each stage, what was removed by which rule with samples, lengths, \
+      duplicates, the vocabulary, shards and times.
 
       EXAMPLE: pkm-data run pipelines/quickstart.yaml
 
@@ -28,6 +30,8 @@ struct Run: ParsableCommand {
 
   @Flag(help: "Show what would run and why, and do nothing.") var dryRun = false
 
+  @Flag(help: "Run nothing: write the report of what earlier runs have done.") var report = false
+
   @OptionGroup var options: RunOptions
 
   func run() throws {
@@ -42,6 +46,7 @@ struct Run: ParsableCommand {
     if dryRun { return describe(plan, work) }
     try work.acquire()
     defer { withExtendedLifetime(work) {} }
+    if report { return try writeReport(of: plan, work) }
 
     var records: [(step: PlannedStep, record: WorkDirectory.Record, isSkipped: Bool)] = []
     for (number, step) in plan.steps.enumerated() {
@@ -67,6 +72,9 @@ struct Run: ParsableCommand {
       Log.line("\(plan.output) is up to date: nothing in the recipe or its inputs has changed")
     }
     try write(records, plan)
+    if skipped < records.count || !isCurrent || !Path.exists(RunReport.path(of: plan)) {
+      try RunReport(plan, records: records.map { ($0.step, $0.record) }).write(to: RunReport.path(of: plan))
+    }
     var summary = Summary()
     summary.add("steps_run", records.count - skipped)
     summary.add("steps_skipped", skipped)
@@ -93,6 +101,18 @@ struct Run: ParsableCommand {
     throw Failure(
       .badInput, problem.message, file: problem.file, offset: problem.offset,
       remedy: "Run the recipe again: the damaged dataset has been set aside and is made anew")
+  }
+
+  /// The report of the steps that are done; the others are missing from it.
+  private func writeReport(of plan: RunPlan, _ work: WorkDirectory) throws {
+    let records = plan.steps.compactMap { step in work.record(of: step).map { (step: step, record: $0) } }
+    guard !records.isEmpty else {
+      throw Failure(
+        .usage, "nothing has been done yet", file: plan.workDirectory,
+        remedy: "Run the recipe without --report")
+    }
+    try RunReport(plan, records: records).write(to: RunReport.path(of: plan))
+    if !options.quiet { Log.line(RunReport.path(of: plan)) }
   }
 
   private func describe(_ plan: RunPlan, _ work: WorkDirectory) {

@@ -44,6 +44,12 @@ package struct ParagraphUnits: Sendable {
     }
   }
 
+  /// The bytes of a unit of a document that lies there.
+  package func range(of unit: Int, in document: Range<Int>) -> Range<Int> {
+    let end = unit + 1 < starts.count ? min(starts[unit + 1], document.upperBound) : document.upperBound
+    return starts[unit]..<end
+  }
+
   /// The units of a document, as a range of ``hashes``.
   package func units(of document: Int) -> Range<Int> {
     (document == 0 ? 0 : ends[document - 1])..<ends[document]

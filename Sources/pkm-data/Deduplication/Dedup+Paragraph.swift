@@ -75,6 +75,14 @@ extension Dedup {
     output.add("units_in", parsed.units.hashes.count)
     var words = parsed.words.reduce(0, +)
     let isJSON = (self.output.format ?? batch.source.format) == .jsonl
+    parsed.batch.bytes.withUnsafeBytes { bytes in
+      for change in changes {
+        let unit = parsed.units.units(of: change.oldIndex).first { repeats.isRepeat[$0] }
+        guard let unit else { continue }
+        let range = parsed.units.range(of: unit, in: parsed.batch.ranges[change.oldIndex])
+        output.addSample(of: "units_removed", UnsafeRawBufferPointer(rebasing: bytes[range]))
+      }
+    }
     for change in changes {
       output.add("units_removed", change.removedUnits)
       words -= parsed.words[change.oldIndex]

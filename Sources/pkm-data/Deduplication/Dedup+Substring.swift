@@ -68,6 +68,10 @@ extension Dedup {
         for removal in removals {
           output.add("spans_removed", 1)
           output.add("span_bytes_removed", removal.range.count)
+          old.bytes.withUnsafeBytes {
+            let text = UnsafeRawBufferPointer(rebasing: $0[old.ranges[removal.oldIndex]])
+            output.addSample(of: "spans_removed", UnsafeRawBufferPointer(rebasing: text[removal.range]))
+          }
           try output.reportLine(
             removal.location,
             """

@@ -36,6 +36,10 @@ struct DedupOutput {
 
   mutating func add(_ name: String, _ count: Int) { counts.add(name, count) }
 
+  mutating func addSample(of name: String, _ text: UnsafeRawBufferPointer) {
+    counts.addSample(of: name, text)
+  }
+
   /// The documents of a batch but for some, given in ascending order.
   ///
   /// `words` are those of each document of the batch.
@@ -43,6 +47,11 @@ struct DedupOutput {
     var batch = batch
     let kept = words.reduce(0, +) - removed.reduce(0) { $0 + words[$1] }
     if !removed.isEmpty {
+      batch.bytes.withUnsafeBytes { bytes in
+        for index in removed where !batch.isBlank(at: index) {
+          addSample(of: "duplicates_removed", UnsafeRawBufferPointer(rebasing: bytes[batch.ranges[index]]))
+        }
+      }
       var next = removed[...]
       batch.keep { index in
         if next.first != index { return true }
