@@ -17,12 +17,12 @@ typedef bool Flags __attribute__((ext_vector_type(64)));
 
 // Where a comparison of vectors holds: one bit a lane, the first lane lowest. A macro, because a function would not be
 // compiled for the processor of its caller.
-#define BITS(lanes)                                             \
-  ({                                                            \
+#define BITS(lanes)                                                  \
+  ({                                                                 \
     pkm::Flags flags = __builtin_convertvector((lanes), pkm::Flags); \
-    uint64_t bits;                                              \
-    memcpy(&bits, &flags, sizeof bits);                         \
-    bits;                                                       \
+    uint64_t bits;                                                   \
+    memcpy(&bits, &flags, sizeof bits);                              \
+    bits;                                                            \
   })
 
 }  // namespace pkm

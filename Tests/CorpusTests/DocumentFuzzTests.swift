@@ -206,7 +206,7 @@ private final class Watchdog: @unchecked Sendable {
         _ = condition.wait(until: Date(timeIntervalSinceNow: limit / 10))
         let isLate = Date().timeIntervalSince(started) > limit
         if isLate && !isStopped {
-          fatalError("the input of seed \(seed) takes more than \(limit) s: PKM_FUZZ_SEED=\(seed) PKM_FUZZ_RUNS=1")
+          fatalError("an input takes more than \(limit) s; again: PKM_FUZZ_SEED=\(seed) PKM_FUZZ_RUNS=1")
         }
       }
       condition.unlock()
