@@ -126,12 +126,12 @@ struct RunReport {
               name: step.step.name, documents: step.count("documents_out"), words: step.count("words_out"),
               bytes: step.count("text_bytes_out")))
       }
-      func cell(_ value: Int?, _ whole: Int?) -> ReportTable.Cell {
+      func cell(_ value: Int?, _ whole: Int?) -> ReportPage.Cell {
         guard let value else { return .number("") }
         return .bar(Self.grouped(value), share: Double(value) / Double(max(1, whole ?? value)))
       }
       tables.append(
-        ReportTable(
+        ReportPage.table(
           ["stage", "documents", "words", "bytes of text", "of the words read", "tokens"],
           rows.map { row in
             [
@@ -140,8 +140,7 @@ struct RunReport {
               .number(row.words.map { Self.percent($0, of: rows[0].words ?? 0) } ?? ""),
               .number(row.tokens.map(Self.grouped) ?? ""),
             ]
-          }, caption: split
-        ).html)
+          }, caption: split))
     }
     guard !tables.isEmpty else { return "" }
     return ReportPage.section(
@@ -167,27 +166,26 @@ struct RunReport {
             samples.count == 1 ? "a sample" : "\(samples.count) samples", ReportPage.quotes(samples))
         }
         parts.append(
-          ReportTable(
+          ReportPage.table(
             [isWhole ? "documents removed" : "parts removed", unit] + (isWhole ? ["of those read"] : []),
             removals.map { removal in
               [
                 .explained(removal.name, removal.meaning),
                 .bar(Self.grouped(removal.removed), share: Double(removal.removed) / Double(most)),
               ] + (isWhole ? [.number(Self.percent(removal.removed, of: read))] : [])
-            }, caption: step.step.label, below: below
-          ).html)
+            }, caption: step.step.label, below: below))
       }
     }
     let remarks = steps.flatMap { step in
       step.remarks.map { name, count in
         [
-          ReportTable.Cell.text(step.step.label),
+          ReportPage.Cell.text(step.step.label),
           .text(name.split(separator: "_").joined(separator: " ")), .number(Self.grouped(count)),
         ]
       }
     }
     parts.append(
-      ReportTable(["stage", "what", "times"], remarks, caption: "Repaired, skipped, noticed").html)
+      ReportPage.table(["stage", "what", "times"], remarks, caption: "Repaired, skipped, noticed"))
     parts.removeAll(where: \.isEmpty)
     guard !parts.isEmpty else { return "" }
     return ReportPage.section(
@@ -200,14 +198,13 @@ struct RunReport {
       let clusters = step.clusters
       guard !clusters.isEmpty else { return nil }
       let most = clusters.map(\.count).max() ?? 1
-      return ReportTable(
+      return ReportPage.table(
         ["documents in a cluster", "clusters"],
         clusters.map {
           [.text($0.size), .bar(Self.grouped($0.count), share: Double($0.count) / Double(most))]
         },
         caption: "\(step.step.label): \(Self.grouped(step.count("clusters") ?? 0)) clusters, the largest of "
-          + "\(Self.grouped(step.count("largest_cluster") ?? 0))"
-      ).html
+          + "\(Self.grouped(step.count("largest_cluster") ?? 0))")
     }
     guard !tables.isEmpty else { return "" }
     return ReportPage.section(
@@ -223,7 +220,7 @@ struct RunReport {
       words.add(split.words)
       tokens.add(split.tokens)
     }
-    func row(_ name: String, _ lengths: LengthClasses) -> [ReportTable.Cell] {
+    func row(_ name: String, _ lengths: LengthClasses) -> [ReportPage.Cell] {
       [.text(name)]
         + ([0.05, 0.5, 0.95].map { lengths.quantile($0) } + [lengths.mean, Double(lengths.longest)]).map {
           .number(Self.grouped(Int($0.rounded())))
@@ -234,12 +231,11 @@ struct RunReport {
       "<div class=\"two\">"
         + Self.chart(words, in: "words").html
         + Self.chart(tokens, in: "tokens").html + "</div>"
-        + ReportTable(
+        + ReportPage.table(
           ["split", "5 % have at most", "half", "95 %", "mean", "longest"],
           measures.splits.filter { $0.words.count > 0 }.flatMap {
             [row("\($0.name), words", $0.words), row("\($0.name), tokens", $0.tokens)]
-          }
-        ).html)
+          }))
   }
 
   /// Documents by length, an octave to every fourth column.
@@ -251,12 +247,12 @@ struct RunReport {
       let (least, beyond) = (Int(from.rounded(.up)), Int(to.rounded(.up)))
       let isLabelled = number % 4 == 1 && (classes.count <= 40 || number % 8 == 1)
       return ColumnChart.Column(
-        Double(count),
+        value: Double(count),
         title: "\(grouped(least)) to \(grouped(max(least, beyond - 1))) \(unit): \(grouped(count)) documents",
         label: isLabelled ? shortened(least) : nil)
     }
     return ColumnChart(
-      columns, name: "documents by \(unit)",
+      columns: columns, name: "documents by \(unit)",
       caption: "documents by \(unit), four columns an octave; the highest is \(grouped(classes.max() ?? 0))")
   }
 
@@ -270,12 +266,12 @@ struct RunReport {
     let size = dataset.index.vocabularySize
     let counts = [10, 100, 1000, 10_000, 100_000].filter { $0 < size }
     let coverage = zip(counts, measures.coverage(ofMostFrequent: counts)).map { count, share in
-      [ReportTable.Cell.text(Self.grouped(count)), .bar(Self.percent(share), share: share)]
+      [ReportPage.Cell.text(Self.grouped(count)), .bar(Self.percent(share), share: share)]
     }
     let looked = measures.idCounts.reduce(0, +)
     let all = measures.fertility.all
     let scripts = measures.fertility.scripts.sorted { ($1.value.bytes, $0.key) < ($0.value.bytes, $1.key) }
-    func cells(_ name: String, _ totals: Fertility.Totals) -> [ReportTable.Cell] {
+    func cells(_ name: String, _ totals: Fertility.Totals) -> [ReportPage.Cell] {
       let tokensAWord = Double(totals.tokens) / Double(max(1, totals.words))
       return [
         .text(name == "-" ? "none (digits, signs)" : name),
@@ -292,15 +288,13 @@ struct RunReport {
       "\(Self.grouped(measures.usedIDs)) of \(Self.grouped(size)) ids occur in the first \(Self.grouped(looked)) tokens of "
         + "\(measures.countedSplit). How texts fare is measured on \(Self.scaled(all.bytes, "B")) of "
         + "\(measures.heldOut.joined(separator: " and ")).\(unknown)",
-      ReportTable(
+      ReportPage.table(
         ["script", "words", "tokens", "tokens a word", "bytes a token", "words of one token"],
         scripts.map { cells($0.key, $0.value) } + (scripts.count > 1 ? [cells("all", all)] : []),
-        caption: "Fertility by script"
-      ).html
-        + ReportTable(
+        caption: "Fertility by script")
+        + ReportPage.table(
           ["most frequent ids", "share of the tokens"], coverage,
-          caption: "How much a part of the vocabulary covers"
-        ).html)
+          caption: "How much a part of the vocabulary covers"))
   }
 
   private var shards: String {
@@ -308,7 +302,7 @@ struct RunReport {
     let rows = dataset.index.shards.map { shard in
       let size = (try? MappedFile(Path.join(dataset.path, shard.file)).bytes.count) ?? 0
       return [
-        ReportTable.Cell.text(shard.file), .number(Self.grouped(shard.documents)),
+        ReportPage.Cell.text(shard.file), .number(Self.grouped(shard.documents)),
         .number(Self.grouped(shard.words)), .number(Self.grouped(shard.tokens)),
         .number(Self.scaled(shard.bytes, "B")),
         .bar(Self.scaled(size, "B"), share: Double(size) / Double(max(1, shard.bytes))),
@@ -320,14 +314,13 @@ struct RunReport {
       "Shards",
       "zstd seekable files of little-endian ids, \(dataset.index.tokenBytes) bytes each."
         + (rows.count > shown.count ? " The first \(shown.count) of \(rows.count)." : ""),
-      ReportTable(
-        ["file", "documents", "words", "tokens", "plain", "on disk", "XXH64 of the plain bytes"], shown
-      ).html)
+      ReportPage.table(
+        ["file", "documents", "words", "tokens", "plain", "on disk", "XXH64 of the plain bytes"], shown))
   }
 
   private var times: String {
     let longest = steps.map(\.seconds).max() ?? 1
-    let rows = steps.map { step -> [ReportTable.Cell] in
+    let rows = steps.map { step -> [ReportPage.Cell] in
       let bytes = step.count("bytes_in") ?? 0
       return [
         .text(step.step.label), .bar(String(format: "%.2f s", step.seconds), share: step.seconds / longest),
@@ -337,7 +330,7 @@ struct RunReport {
     }
     return ReportPage.section(
       "Time", "By the clock, when each step was last run; MB/s of what it read, uncompressed.",
-      ReportTable(["step", "time", "read", "MB/s"], rows).html)
+      ReportPage.table(["step", "time", "read", "MB/s"], rows))
   }
 
   private var recipe: String {

@@ -1,30 +1,23 @@
+import Commands
 import Foundation
 
 /// Columns side by side as SVG, such as a histogram.
-package struct ColumnChart {
-  package struct Column {
-    package let value: Double
+struct ColumnChart {
+  struct Column {
+    let value: Double
     /// Shown to who points at the column.
-    package let title: String
+    let title: String
     /// Below the axis at the column's left edge; nil for none.
-    package let label: String?
-
-    package init(_ value: Double, title: String, label: String? = nil) {
-      (self.value, self.title, self.label) = (value, title, label)
-    }
+    let label: String?
   }
 
-  package var columns: [Column]
+  var columns: [Column]
   /// What the picture shows, for who cannot see it.
-  package var name: String
-  package var caption: String
-
-  package init(_ columns: [Column], name: String, caption: String) {
-    (self.columns, self.name, self.caption) = (columns, name, caption)
-  }
+  var name: String
+  var caption: String
 
   /// Nothing where all columns are 0.
-  package var html: String {
+  var html: String {
     guard let most = columns.map(\.value).max(), most > 0 else { return "" }
     let (width, base) = (520.0, 140.0)
     // A few columns do not become walls.
