@@ -117,6 +117,9 @@ struct Dedup: ParsableCommand {
     }
   }
 
+  /// Whether the documents are read once, from the first to the last.
+  var readsOnce: Bool { chosenMethod != .minhash && chosenMethod != .substring }
+
   var chosenMethod: Method { method ?? (evaluation.against.isEmpty ? .exact : .none) }
 
   func validate() throws {

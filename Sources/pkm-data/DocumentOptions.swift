@@ -202,7 +202,9 @@ struct DocumentPass {
         tally.add(piece)
         if !piece.found.isEmpty { try found(piece.found) }
         try consume(piece.result)
-        progress.update(done: reader.bytesRead, of: reader.totalBytes)
+        progress.update(
+          done: reader.bytesRead, of: reader.totalBytes, documents: tally.summary.count("documents_in"),
+          words: max(tally.summary.count("words_in"), tally.summary.count("words")))
       })
     return tally.summary
   }
@@ -229,7 +231,9 @@ struct DocumentPass {
         tally.add(piece)
         if !piece.found.isEmpty { try found(piece.found) }
         try consume(piece.result)
-        progress.update(done: reader.bytesRead, of: reader.totalBytes)
+        progress.update(
+          done: reader.bytesRead, of: reader.totalBytes, documents: tally.summary.count("documents_in"),
+          words: max(tally.summary.count("words_in"), tally.summary.count("words")))
       })
     return tally.summary
   }

@@ -19,6 +19,14 @@ struct PlannedStep {
   /// Path of the output: a file or a dataset directory.
   let output: String
   let command: any ParsableCommand
+  /// Steps, by their numbers, whose outputs it takes.
+  let producers: [Int]
+  /// Whether it reads its documents once, from the first to the last, and so can take them as they are made.
+  let readsAStream: Bool
+  /// Whether it gives documents as it reads them.
+  let writesAStream: Bool
+  /// Whether the next step takes its output as it is made; then no file of it is kept.
+  var isStreamed = false
 
   var label: String { split.map { "\(name) \($0)" } ?? name }
 }
@@ -32,6 +40,10 @@ struct RunPlan {
   let output: String
   let workDirectory: String
   private(set) var steps: [PlannedStep] = []
+  /// Steps that run together, by their numbers: each streams into the next, and the output of the last is kept.
+  ///
+  /// In the order in which they run.
+  private(set) var chains: [[Int]] = []
   /// The step whose output is the dataset.
   var last: PlannedStep { steps[steps.count - 1] }
   private(set) var inputs: [InputFingerprint] = []
@@ -40,6 +52,8 @@ struct RunPlan {
   private struct Artifact {
     let paths: [String]
     let key: String
+    /// The number of the step that makes it; nil for what was given.
+    var producer: Int?
   }
 
   private let options: StageRunOptions
@@ -52,6 +66,8 @@ struct RunPlan {
     let threads: Int?
     let seed: UInt64
     let isQuiet: Bool
+    /// Whether the output of every step is kept as a file.
+    let keepsAll: Bool
   }
 
   init(_ recipe: Recipe, options: StageRunOptions) throws {
@@ -98,6 +114,27 @@ struct RunPlan {
         options: [Recipe.Option(name: "no-shuffle", value: .scalar("true", flag: true), line: line)],
         line: line)
       try add(merge, StageCommand("shard")!)
+    }
+    connect()
+  }
+
+  /// Finds the steps that stream into the next one: those of one consumer, in the next stage, where both go through the
+  /// documents once.
+  ///
+  /// What a learner has read is kept: a changed vocabulary is to cost no more than learning and encoding. What a method of
+  /// several passes has made is kept as well, for it was dear.
+  private mutating func connect() {
+    for (number, step) in steps.enumerated() where step.writesAStream && !options.keepsAll {
+      let consumers = steps.filter { $0.producers.contains(number) }
+      guard consumers.count == 1, consumers[0].readsAStream else { continue }
+      steps[number].isStreamed = Int(consumers[0].stage.prefix(2)) == Int(step.stage.prefix(2))! + 1
+    }
+    chains = steps.indices.filter { !steps[$0].isStreamed }.map { last in
+      var chain = [last]
+      while let producer = steps[chain[0]].producers.first(where: { steps[$0].isStreamed }) {
+        chain.insert(producer, at: 0)
+      }
+      return chain
     }
   }
 
@@ -196,12 +233,17 @@ struct RunPlan {
     arguments += ["--output=\(output)", "--summary=\(output).summary"]
     if let threads = options.threads { arguments.append("--threads=\(threads)") }
     if options.isQuiet { arguments.append("--quiet") }
+    let command = try draft.command.parse(arguments, for: stage, in: recipe)
+    let readsOnce = (command as? Dedup)?.readsOnce ?? true
+    let role = draft.command.role
     steps.append(
       PlannedStep(
         stage: draft.directory, name: stage.name, split: split, options: draft.arguments,
-        inputKeys: inputKeys,
-        key: key, output: output, command: try draft.command.parse(arguments, for: stage, in: recipe)))
-    return Artifact(paths: [output], key: key)
+        inputKeys: inputKeys, key: key, output: output, command: command,
+        producers: (inputs + (other.map { [$0] } ?? [])).compactMap(\.producer),
+        readsAStream: readsOnce && (role == .text || role == .encoder),
+        writesAStream: readsOnce && role == .text))
+    return Artifact(paths: [output], key: key, producer: steps.count - 1)
   }
 
   /// Whether the seed of the run decides the output.
