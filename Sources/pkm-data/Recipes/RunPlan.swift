@@ -151,10 +151,11 @@ struct RunPlan {
         remedy: "Put it before encode")
     }
     let number = (steps.last.map { Int($0.stage.prefix(2))! } ?? 0) + 1
-    let (arguments, files) = try command.arguments(for: stage, in: recipe)
+    let (own, seen) = try takeSeenSplits(from: stage)
+    let (arguments, files) = try command.arguments(for: own, in: recipe)
     let draft = StepDraft(
       stage: stage, command: command, directory: (number < 10 ? "0" : "") + "\(number)-\(stage.name)",
-      arguments: arguments, files: try files.map { try InputFingerprint.contentHash($0) })
+      arguments: arguments, files: try files.map { try InputFingerprint.contentHash($0) }, seen: seen)
     switch command.role {
     case .text: try addText(draft)
     case .learner: try addLearner(draft)
@@ -164,12 +165,41 @@ struct RunPlan {
   }
 
   private mutating func addText(_ draft: StepDraft) throws {
-    for (index, (split, text)) in texts.enumerated() {
+    let before = texts
+    for (index, (split, text)) in before.enumerated() {
+      // What a held-out split holds is not to stay in training; itself it is judged alone.
+      let seen = draft.seen.contains(split) ? [] : before.filter { draft.seen.contains($0.split) }
       // Whatever the inputs are, stages hand each other JSON lines: a document keeps its line ends and its fields.
       texts[index].artifact = try addStep(
-        draft, of: split, named: split, ".jsonl.zst", taking: [text],
-        with: draft.command.has("output-format") ? ["--output-format=jsonl"] : [])
+        draft, of: split, named: split, ".jsonl.zst", taking: [text], and: seen.map(\.artifact),
+        with: (draft.command.has("output-format") ? ["--output-format=jsonl"] : [])
+          + seen.flatMap { $0.artifact.paths.map { "--seen=\($0)" } },
+        told: seen.map { "--seen=\($0.split)" })
     }
+  }
+
+  /// The stage without the splits among the values of `seen`, and these.
+  private func takeSeenSplits(from stage: Recipe.Stage) throws -> (Recipe.Stage, splits: [String]) {
+    guard stage.name == "dedup", let option = stage.options.first(where: { $0.name == "seen" }) else {
+      return (stage, [])
+    }
+    let values =
+      switch option.value {
+      case .scalar(let text, _): [text]
+      case .list(let values): values
+      }
+    let names = texts.map(\.split)
+    let files = values.filter { !names.contains($0) }
+    for file in files where !Path.exists(Path.join(recipe.directory, file)) {
+      throw recipe.failure(
+        "\"\(file)\" is neither a split of the inputs nor a file", line: option.line,
+        remedy: Suggestion.remedy(for: file, among: names))
+    }
+    var options = stage.options.filter { $0.name != "seen" }
+    if !files.isEmpty { options.append(Recipe.Option(name: "seen", value: .list(files), line: option.line)) }
+    return (
+      Recipe.Stage(name: stage.name, options: options, line: stage.line), values.filter(names.contains)
+    )
   }
 
   private mutating func addLearner(_ draft: StepDraft) throws {
@@ -196,7 +226,7 @@ struct RunPlan {
     for (split, text) in texts {
       datasets.append(
         try addStep(
-          draft, of: split, named: split, taking: [text], and: tokenizer,
+          draft, of: split, named: split, taking: [text], and: tokenizer.map { [$0] } ?? [],
           with: (tokenizer.map { ["--tokenizer=\($0.paths[0])"] } ?? []) + [
             "--format=shards", "--split=\(split)",
           ]))
@@ -211,18 +241,20 @@ struct RunPlan {
     let arguments: [String]
     /// Hashes of the files among the values of the options.
     let files: [String]
+    /// Splits whose documents count as seen before in the others.
+    let seen: [String]
   }
 
   /// Adds one command.
   ///
-  /// `inputs` are its arguments, `other` is an input that `more` names.
+  /// `inputs` are its arguments, `others` inputs that `more` names; `told` is what people are told of these.
   private mutating func addStep(
     _ draft: StepDraft, of split: String?, named name: String, _ suffix: String = "",
     taking inputs: [Artifact],
-    and other: Artifact? = nil, with more: [String] = []
+    and others: [Artifact] = [], with more: [String] = [], told: [String] = []
   ) throws -> Artifact {
     let stage = draft.stage
-    let inputKeys = inputs.map(\.key) + (other.map { [$0.key] } ?? [])
+    let inputKeys = (inputs + others).map(\.key)
     let seed = isRandom(stage, draft.command) ? ["--seed=\(options.seed)"] : []
     let identity =
       [PKMData.provenance, stage.name, split ?? ""] + draft.arguments + seed
@@ -238,9 +270,9 @@ struct RunPlan {
     let role = draft.command.role
     steps.append(
       PlannedStep(
-        stage: draft.directory, name: stage.name, split: split, options: draft.arguments,
+        stage: draft.directory, name: stage.name, split: split, options: draft.arguments + told,
         inputKeys: inputKeys, key: key, output: output, command: command,
-        producers: (inputs + (other.map { [$0] } ?? [])).compactMap(\.producer),
+        producers: (inputs + others).compactMap(\.producer),
         readsAStream: readsOnce && (role == .text || role == .encoder),
         writesAStream: readsOnce && role == .text))
     return Artifact(paths: [output], key: key, producer: steps.count - 1)
