@@ -16,6 +16,7 @@ package final class OutputFile {
   private let target: String
   private let temporary: String
   private let descriptor: Int32
+  private let disk: WriteBehind
   /// Standard output, a device or a named pipe: there is nothing to rename, bytes go straight to it.
   private let isStream: Bool
   private var isOpen = true
@@ -48,6 +49,7 @@ package final class OutputFile {
       if !Path.isDirectory(directory) { try SystemCall.makeDirectories(directory) }
       descriptor = try SystemCall.open(temporary, O_WRONLY | O_CREAT | O_TRUNC)
     }
+    disk = WriteBehind(descriptor, path: self.path)
     buffer = .allocate(byteCount: 1 << 18, alignment: 64)
     compressed = .allocate(byteCount: 1 << 18, alignment: 64)
     if self.path.hasSuffix(".zst") {
@@ -57,9 +59,9 @@ package final class OutputFile {
       // One worker writes the same bytes as many; no worker, zstd's other way of working, does not.
       ZSTD_CCtx_setParameter(zstd, ZSTD_c_nbWorkers, Int32(max(1, compressionThreads)))
     } else if self.path.hasSuffix(".gz") {
-      let (descriptor, path) = (descriptor, self.path)
+      let disk = disk
       gzip = GzipMembers(threads: max(1, compressionThreads)) { member in
-        try member.withUnsafeBytes { try SystemCall.write(descriptor, $0, path: path) }
+        try member.withUnsafeBytes { try disk.write($0) }
       }
     }
   }
@@ -145,7 +147,7 @@ package final class OutputFile {
       try gzip.add(bytes)
       if isLast { try gzip.finish() }
     } else {
-      try SystemCall.write(descriptor, bytes, path: path)
+      try disk.write(bytes)
     }
   }
 
@@ -157,8 +159,7 @@ package final class OutputFile {
       if ZSTD_isError(left) != 0 {
         throw Failure(.failed, "zstd: \(String(cString: ZSTD_getErrorName(left)))", file: path)
       }
-      try SystemCall.write(
-        descriptor, UnsafeRawBufferPointer(rebasing: compressed[..<target.pos]), path: path)
+      try disk.write(UnsafeRawBufferPointer(rebasing: compressed[..<target.pos]))
       if isLast ? left == 0 : source.pos == source.size { return }
     }
   }
