@@ -43,7 +43,7 @@ import Testing
     let summary = try readSummary(scratch.path("summary.json"))
     #expect(summary["documents_in"] as? Int == 4)
     #expect(summary["documents_out"] as? Int == 1)
-    #expect(summary["words_out"] as? Int == 21)
+    #expect(summary["words_out"] as? Int == 22)
     if method != "substring" {
       #expect(summary["documents_seen"] as? Int == 4)
       #expect(summary["duplicates_removed"] as? Int == 3)

@@ -126,7 +126,9 @@ import Testing
     try recipe(scratch, Self.stages)
     let shown = try runShell("COLUMNS=100 script -qec 'pkm-data run recipe.yaml' /dev/null", in: scratch.url)
     #expect(shown.status == 0, "\(shown.text)")
-    for text in ["✓ normalize train", "→ 18.", "✓ learn-bpe", "\u{1b}[J"] {
+    for text in [
+      "✓ normalize train", "✓ filter train", " documents, ", " words, ", "✓ learn-bpe", "\u{1b}[J",
+    ] {
       #expect(shown.text.contains(text), "\(text) in \(shown.text)")
     }
     // In a log there is nothing to erase.

@@ -44,10 +44,9 @@ package struct ParagraphUnits: Sendable {
     }
   }
 
-  /// The bytes of a unit of a document that lies there.
-  package func range(of unit: Int, in document: Range<Int>) -> Range<Int> {
-    let end = unit + 1 < starts.count ? min(starts[unit + 1], document.upperBound) : document.upperBound
-    return starts[unit]..<end
+  /// The bytes of a unit of a document, which lies in `range`.
+  package func range(of unit: Int, of document: Int, in range: Range<Int>) -> Range<Int> {
+    starts[unit]..<(unit + 1 < ends[document] ? starts[unit + 1] : range.upperBound)
   }
 
   /// The units of a document, as a range of ``hashes``.

@@ -81,7 +81,8 @@ extension Dedup {
       for change in changes {
         let unit = parsed.units.units(of: change.oldIndex).first { repeats.isRepeat[$0] }
         guard let unit else { continue }
-        let range = parsed.units.range(of: unit, in: parsed.batch.ranges[change.oldIndex])
+        let range = parsed.units.range(
+          of: unit, of: change.oldIndex, in: parsed.batch.ranges[change.oldIndex])
         output.addSample(of: "units_removed", UnsafeRawBufferPointer(rebasing: bytes[range]))
       }
     }
