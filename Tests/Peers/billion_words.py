@@ -113,7 +113,7 @@ def run(tool, corpus, words, work, threads, memory, learn_memory):
     total = busy = 0
     peak = [0, 0, 0]
     print(f"\n{words / 1e6:.0f} M words, {len(parts)} files, {text / 1e6:.0f} MB, {threads} threads, --memory {memory}")
-    print("| stage | seconds | MB/s | threads busy | peak RSS (without files) | disk | documents |\n|---|---|---|---|---|---|---|")
+    print("| stage | seconds | MB/s | CPU seconds | threads busy | peak RSS (without files) | disk | documents |\n|---|---|---|---|---|---|---|---|")
     for name, command, done in stages(work, parts, threads, memory):
         if not learn_memory and name == "learn-bpe":
             at = command.index("--memory")
@@ -133,17 +133,17 @@ def run(tool, corpus, words, work, threads, memory, learn_memory):
         peak = [max(a, b) for a, b in zip(peak, (watch.memory, watch.anonymous, watch.disk))]
         documents = counts.get("documents_out", counts.get("documents_in", ""))
         print(
-            f"| {name} | {seconds:.1f} | {text / 1e6 / seconds:.0f} | {used / seconds / threads:.0%} "
+            f"| {name} | {seconds:.1f} | {text / 1e6 / seconds:.0f} | {used:.1f} | {used / seconds / threads:.0%} "
             f"| {watch.memory / 1e6:.0f} MB ({watch.anonymous / 1e6:.0f}) | {watch.disk / 1e9:.2f} GB | {documents} |",
             flush=True,
         )
         for file in done:
             shutil.rmtree(work / file) if (work / file).is_dir() else (work / file).unlink()
     print(
-        f"| all | {total:.1f} | {text / 1e6 / total:.0f} | {busy / total / threads:.0%} | {peak[0] / 1e6:.0f} MB "
+        f"| all | {total:.1f} | {text / 1e6 / total:.0f} | {busy:.1f} | {busy / total / threads:.0%} | {peak[0] / 1e6:.0f} MB "
         f"({peak[1] / 1e6:.0f}) | {peak[2] / 1e9:.2f} GB | {total / words * 1e6:.4f} s a million words |"
     )
-    return total / words
+    return total / words, busy / words
 
 
 def main():
@@ -162,8 +162,10 @@ def main():
             "--memory" in help_text)
         for words in sizes
     ]
-    print("\ntime a word, against the smallest: " + ", ".join(f"{cost / costs[0]:.2f}" for cost in costs))
-    print(f"30 billion words at the last rate: {costs[-1] * 30e9 / 3600:.1f} hours")
+    for kind, name in enumerate(("time", "CPU time")):
+        ratios = ", ".join(f"{cost[kind] / costs[0][kind]:.2f}" for cost in costs)
+        print(f"{name} a word, against the smallest: {ratios}")
+    print(f"30 billion words at the last rate: {costs[-1][0] * 30e9 / 3600:.1f} hours")
 
 
 if __name__ == "__main__":
