@@ -126,6 +126,8 @@ struct DocumentPass {
   let label: String
   /// What happens to every batch before the work, such as the dropping of some documents, counts and all.
   var screen: Screen?
+  /// Whether warnings are printed: what is read a second time was warned of before.
+  var warns = true
 
   typealias Screen = @Sendable (_ batch: inout DocumentBatch, _ counts: inout Summary) throws -> [Found]
 
@@ -175,7 +177,7 @@ struct DocumentPass {
     let batchBytes = inputs.options.batchBytes
     let progress = Progress(label, isQuiet: options.quiet)
     defer { progress.finish() }
-    var tally = Tally()
+    var tally = Tally(warns: warns)
     let screen = screen
     try OrderedPipeline.run(
       threads: options.threadCount, sources: inputs.files.count,
@@ -206,7 +208,7 @@ struct DocumentPass {
   ) throws -> Summary {
     let progress = Progress(label, isQuiet: options.quiet)
     defer { progress.finish() }
-    var tally = Tally()
+    var tally = Tally(warns: warns)
     let screen = screen
     try OrderedPipeline.run(
       threads: options.threadCount, next: next,
@@ -227,9 +229,11 @@ struct DocumentPass {
   /// Counts and warnings of the pieces, as they are delivered.
   private struct Tally {
     private(set) var summary = Summary()
+    private let warns: Bool
     private var warnings = 0
 
-    init() {
+    init(warns: Bool) {
+      self.warns = warns
       summary.add("bytes_in", 0)
       summary.add("documents_in", 0)
     }
@@ -238,7 +242,7 @@ struct DocumentPass {
       summary.add("bytes_in", piece.inputBytes)
       summary.add("documents_in", piece.documents)
       summary.merge(piece.counts)
-      for warning in piece.warnings {
+      for warning in piece.warnings where warns {
         warnings += 1
         if warnings <= warningLimit { Log.warn(warning) }
         if warnings == warningLimit { Log.warn("more of these are only counted") }
