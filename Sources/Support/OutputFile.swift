@@ -167,11 +167,14 @@ package final class OutputFile {
 
 /// A directory that appears under its name only when it is complete.
 ///
-/// Dropped before ``finish()`` it leaves nothing.
+/// Dropped before ``finish()`` it leaves nothing; what a killed run left is cleared by the next one. While it is being
+/// written it is locked: a second process that wants the same name is refused at once, not after hours of work.
 package final class OutputDirectory {
   package let path: String
   /// Where to write meanwhile: beside `path`, so that the rename is atomic.
   package let temporary: String
+  /// Open and locked until the directory is finished or dropped.
+  private let descriptor: Int32
   private var isOpen = true
 
   /// Refuses a name that is taken, unless what stands there is an empty directory.
@@ -179,21 +182,46 @@ package final class OutputDirectory {
     var path = path
     while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
     self.path = path
+    temporary = Path.join(Path.directory(of: path), ".\(Path.name(of: path)).tmp-directory")
+    descriptor = try Self.claim(temporary, for: path)
+    // Looked at when the lock is held: the one who had it may just have finished.
     if Path.exists(path) {
       let content = Path.isDirectory(path) ? try? FileManager.default.contentsOfDirectory(atPath: path) : nil
       guard content?.isEmpty == true else {
-        isOpen = false
-        temporary = path
+        discard()
         throw Failure(
           .inputOutput, "exists already", file: path, remedy: "Choose another output or remove it first")
       }
     }
-    temporary = Path.join(Path.directory(of: path), ".\(Path.name(of: path)).tmp-\(getpid())")
-    try? FileManager.default.removeItem(atPath: temporary)
-    try SystemCall.makeDirectories(temporary)
   }
 
-  deinit { if isOpen { discard() } }
+  deinit { discard() }
+
+  /// Makes the directory, or takes over and empties the one that a killed process left, and locks it.
+  private static func claim(_ temporary: String, for path: String) throws -> Int32 {
+    while true {
+      try SystemCall.makeDirectories(temporary)
+      let descriptor = open(temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      // Another process may have renamed or removed it meanwhile.
+      if descriptor < 0 && errno == ENOENT { continue }
+      guard descriptor >= 0 else { throw SystemCall.failure("open", temporary) }
+      guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        close(descriptor)
+        throw Failure(
+          .failed, "another process is writing this directory", file: path,
+          remedy: "Wait until it has ended, or choose another output")
+      }
+      var opened = stat()
+      var named = stat()
+      if fstat(descriptor, &opened) == 0, stat(temporary, &named) == 0, opened.st_ino == named.st_ino {
+        for name in try FileManager.default.contentsOfDirectory(atPath: temporary) {
+          try FileManager.default.removeItem(atPath: Path.join(temporary, name))
+        }
+        return descriptor
+      }
+      close(descriptor)
+    }
+  }
 
   /// Syncs every file and renames the directory into place.
   package func finish() throws {
@@ -206,11 +234,13 @@ package final class OutputDirectory {
     try SystemCall.syncDirectory(temporary)
     try SystemCall.rename(temporary, to: path)
     isOpen = false
+    close(descriptor)
   }
 
   package func discard() {
     guard isOpen else { return }
     isOpen = false
     try? FileManager.default.removeItem(atPath: temporary)
+    close(descriptor)
   }
 }
