@@ -133,19 +133,37 @@ package enum JSONText {
   package static func quote(_ text: UnsafeRawBufferPointer, into out: inout [UInt8]) {
     out.append(UInt8(ascii: "\""))
     var plain = 0
-    for (index, byte) in text.enumerated() where byte < 0x20 || byte == 0x22 || byte == 0x5c {
-      out.append(contentsOf: text[plain..<index])
+    while case let index = nextEscaped(text, from: plain), index < text.count {
+      out.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[plain..<index]))
       plain = index + 1
       out.append(UInt8(ascii: "\\"))
-      switch byte {
-      case 0x22, 0x5c: out.append(byte)
+      switch text[index] {
+      case 0x22, 0x5c: out.append(text[index])
       case 0x0a: out.append(UInt8(ascii: "n"))
       case 0x0d: out.append(UInt8(ascii: "r"))
       case 0x09: out.append(UInt8(ascii: "t"))
-      default: out.append(contentsOf: Array("u00\(Hashing.hexadecimal([byte]))".utf8))
+      default: out.append(contentsOf: Array("u00\(Hashing.hexadecimal([text[index]]))".utf8))
       }
     }
-    out.append(contentsOf: text[plain...])
+    out.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[plain...]))
     out.append(UInt8(ascii: "\""))
+  }
+
+  /// Where the next byte that is escaped stands, eight looked at together; the length of the text where there is none.
+  private static func nextEscaped(_ text: UnsafeRawBufferPointer, from start: Int) -> Int {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    var index = start
+    while index &+ 8 <= text.count {
+      let bytes = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+      let (quotes, slashes) = (bytes ^ ones &* 0x22, bytes ^ ones &* 0x5c)
+      // The top bits of bytes less than 0x20, or than 1: above the first of them some may be set by a borrow.
+      let found =
+        (bytes &- ones &* 0x20) & ~bytes | (quotes &- ones) & ~quotes | (slashes &- ones) & ~slashes
+      let first = (found & ones &* 0x80).trailingZeroBitCount
+      if first < 64 { return index &+ first >> 3 }
+      index &+= 8
+    }
+    while index < text.count, text[index] >= 0x20, text[index] != 0x22, text[index] != 0x5c { index &+= 1 }
+    return index
   }
 }
