@@ -28,7 +28,7 @@ extension CPUOperations {
   /// At most so many rows, those of generation, are multiplied without packing: their products take as long as reading b.
   private static var fewRows: Int { 32 }
 
-  /// c = a bᵀ
+  // c = a bᵀ
   private func multiplyFew(_ a: Operand<Scalar>, _ b: Operand<Scalar>, into c: Matrix<Scalar>) {
     let kernels = kernels
     // 256 KiB of floats a task.

@@ -143,6 +143,7 @@ package final class Transformer<Device: Operations> {
   }
 
   /// Without a backward pass nothing outlives a block but its result, so all blocks share one set of activations.
+  ///
   /// With a backward pass that makes activations again, those without a memory do.
   private static func blocks(
     _ configuration: ModelConfiguration, _ store: ParameterStore<Scalar>, rows: Int, microBatches: Int?,
