@@ -127,7 +127,7 @@ INLINE void product_few_in(long m, long n, long k, const void *a, long lda, cons
   }
 }
 
-__attribute__((min_vector_width(512))) KERNEL void product_few(long m, long n, long k, const void *a, long lda, const void *b, long ldb, void *c, long ldc,
+KERNEL void product_few(long m, long n, long k, const void *a, long lda, const void *b, long ldb, void *c, long ldc,
                         bool half) {
   BY_FORM(half, product_few_in, m, n, k, a, lda, b, ldb, c, ldc);
 }
