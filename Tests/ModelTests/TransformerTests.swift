@@ -168,7 +168,7 @@ import Testing
     #expect(many.loss(.evaluation) == few.loss(.evaluation))
   }
 
-  /// Sequences of different lengths side by side, to the same bits as each alone.
+  /// Sequences of different lengths side by side: the same as each alone, up to rounding.
   @Test func batchedGenerationEqualsSingle() throws {
     var configuration = smallConfiguration(.pre)
     configuration.layers = 3
@@ -193,7 +193,9 @@ import Testing
     next.withUnsafeBufferPointer { model.extend(caches, tokens: $0) }
     let together: Matrix<Float> = matrix(5, 29)
     model.logits(into: together)
-    for row in 0..<5 { #expect(together.rows(row..<row + 1).array == alone[row]) }
+    for row in 0..<5 {
+      #expect(zip(together.rows(row..<row + 1).array, alone[row]).allSatisfy { abs($0 - $1) < 1e-6 })
+    }
     #expect(caches.map(\.count) == texts.map { $0.count + 1 })
   }
 
