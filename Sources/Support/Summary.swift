@@ -133,7 +133,7 @@ package enum JSONText {
   package static func quote(_ text: UnsafeRawBufferPointer, into out: inout [UInt8]) {
     out.append(UInt8(ascii: "\""))
     var plain = 0
-    while case let index = nextEscaped(text, from: plain), index < text.count {
+    while case let index = firstToEscape(text, from: plain), index < text.count {
       out.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[plain..<index]))
       plain = index + 1
       out.append(UInt8(ascii: "\\"))
@@ -149,21 +149,21 @@ package enum JSONText {
     out.append(UInt8(ascii: "\""))
   }
 
-  /// Where the next byte that is escaped stands, eight looked at together; the length of the text where there is none.
-  private static func nextEscaped(_ text: UnsafeRawBufferPointer, from start: Int) -> Int {
-    let ones: UInt64 = 0x0101_0101_0101_0101
-    var index = start
-    while index &+ 8 <= text.count {
-      let bytes = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: index, as: UInt64.self))
-      let (quotes, slashes) = (bytes ^ ones &* 0x22, bytes ^ ones &* 0x5c)
-      // The top bits of bytes less than 0x20, or than 1: above the first of them some may be set by a borrow.
-      let found =
-        (bytes &- ones &* 0x20) & ~bytes | (quotes &- ones) & ~quotes | (slashes &- ones) & ~slashes
-      let first = (found & ones &* 0x80).trailingZeroBitCount
-      if first < 64 { return index &+ first >> 3 }
-      index &+= 8
+  /// The next byte that cannot stand in a JSON string, or the end; eight at a time.
+  private static func firstToEscape(_ text: UnsafeRawBufferPointer, from start: Int) -> Int {
+    let (ones, tops) = (0x0101_0101_0101_0101 as UInt64, 0x8080_8080_8080_8080 as UInt64)
+    /// The top bit of the first byte below a limit, and perhaps of some after it.
+    @inline(__always) func below(_ limit: UInt64, _ word: UInt64) -> UInt64 {
+      (word &- limit &* ones) & ~word & tops
     }
-    while index < text.count, text[index] >= 0x20, text[index] != 0x22, text[index] != 0x5c { index &+= 1 }
+    var index = start
+    while index + 8 <= text.count {
+      let word = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+      let found = below(0x20, word) | below(1, word ^ 0x22 &* ones) | below(1, word ^ 0x5c &* ones)
+      if found != 0 { return index + found.trailingZeroBitCount / 8 }
+      index += 8
+    }
+    while index < text.count, text[index] >= 0x20, text[index] != 0x22, text[index] != 0x5c { index += 1 }
     return index
   }
 }
