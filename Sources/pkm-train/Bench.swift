@@ -17,6 +17,9 @@ struct Bench: ParsableCommand {
       EXAMPLES
         pkm-train bench --config pipelines/bench-s.yaml
         pkm-train bench --config pipelines/bench-l.yaml --set train.precision=bf16 --blas onednn --steps 3
+        pkm-train bench --generate --config pipelines/bench-m.yaml
+        pkm-train bench --memory --set model.dim=1024 --set model.memory.query_dim=512
+        pkm-train bench --memory --subkeys 1024 --forward-only --set model.dim=1024 --set model.memory.values=bf16
       """)
 
   @Option(
@@ -35,10 +38,117 @@ struct Bench: ParsableCommand {
   @Option(help: ArgumentHelp("Steps measured, after two that are not.", valueName: "n"))
   var steps = 5
 
+  @Flag(
+    help:
+      "One memory of the recipe alone instead, of each size in --subkeys: tokens a second forward, and forward, backward and update."
+  )
+  var memory = false
+
+  @Option(
+    help: ArgumentHelp(
+      "With --memory: sub-keys a half, whose square is the number of slots.", valueName: "n,n,...",
+      visibility: .default))
+  var subkeys = "128,256,512,1024"
+
+  @Flag(help: "With --memory: no training, which takes up to four times the memory of the values.")
+  var forwardOnly = false
+
+  @Flag(help: "Generation instead, with as many sequences side by side as --batches says.")
+  var generate = false
+
+  @Option(help: ArgumentHelp("With --generate: sequences side by side.", valueName: "n,n,..."))
+  var batches = "1,32"
+
   @OptionGroup var engine: EngineOptions
   @OptionGroup var options: RunOptions
 
+  func validate() throws {
+    if steps < 1 { throw ValidationError("--steps must be at least 1") }
+    for (name, text) in [("--subkeys", subkeys), ("--batches", batches)] where Self.numbers(text) == nil {
+      throw ValidationError("\(name) wants positive numbers such as 128,256, not '\(text)'")
+    }
+    if memory && generate { throw ValidationError("--memory and --generate exclude each other") }
+    if forwardOnly && !memory { throw ValidationError("--forward-only needs --memory") }
+  }
+
+  private static func numbers(_ text: String) -> [Int]? {
+    let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+    return numbers.allSatisfy { $0 > 0 } ? numbers : nil
+  }
+
   func run() throws {
+    if memory {
+      try measureMemories()
+    } else if generate {
+      try measureGeneration()
+    } else {
+      try measureSteps()
+    }
+  }
+
+  private func measureGeneration() throws {
+    let started = Progress.now()
+    var recipe = try RecipeFile.load(config, settings: settings)
+    recipe.model.vocabularySize = vocabulary
+    try recipe.model.validate()
+    let pool = WorkerPool(threads: options.threadCount)
+    let ceilings = try MachineCeilings(pool)
+    let arithmetic = recipe.train.precision == .bf16 ? ceilings.bfloat16 : ceilings.float32
+    print(
+      String(
+        format: "ceilings of %d threads: products %.0f GFLOP/s, memory in order %.1f GB/s",
+        options.threadCount,
+        arithmetic / 1e9, ceilings.stream / 1e9))
+    print("  sequences   tokens/s   ms a step   read MB   ms at best: memory   products   share")
+    var summary = Summary()
+    for batch in Self.numbers(batches) ?? [] {
+      let result = try GenerationBenchmark(recipe, pool: pool, library: engine.library, batch: batch)
+      let memory = result.bytes / ceilings.stream, products = arithmetic > 0 ? result.flops / arithmetic : 0
+      let share = max(memory, products) / result.seconds
+      print(
+        String(
+          format: "%11d %10.0f %11.2f %9.1f %20.2f %10.2f %5.0f %%", batch, result.tokensPerSecond,
+          1e3 * result.seconds, result.bytes / 1e6, 1e3 * memory, 1e3 * products, 100 * share))
+      summary["tokens_per_second_\(batch)"] = .number(result.tokensPerSecond)
+      summary["share_\(batch)"] = .number(share)
+    }
+    try options.report(summary, since: started)
+  }
+
+  private func measureMemories() throws {
+    let started = Progress.now()
+    let recipe = try RecipeFile.load(config, settings: settings)
+    let pool = WorkerPool(threads: options.threadCount)
+    let ceilings = try MachineCeilings(pool)
+    var memory = recipe.model.memory ?? ModelConfiguration.Memory()
+    let tokens = 2048
+    print(
+      String(
+        format:
+          "one memory, d = %d, %d heads, top %d, query_dim %d, values %@, %d tokens at once, %d threads; random rows of 4 KiB: %.1f GB/s at best",
+        recipe.model.dim, memory.heads, memory.topk, memory.queryDim, memory.values.rawValue, tokens,
+        options.threadCount, ceilings.randomRows / 1e9))
+    print("     slots   forward tokens/s   value rows GB/s   training tokens/s")
+    var summary = Summary()
+    for size in Self.numbers(subkeys) ?? [] {
+      memory.subkeys = size
+      let result = try MemoryBenchmark(
+        memory, dim: recipe.model.dim, tokens: tokens, isTraining: !forwardOnly, pool: pool,
+        arithmetic: Arithmetic(precision: recipe.train.precision, library: engine.library))
+      print(
+        String(
+          format: "%10d %18.0f %17.1f", result.slots, result.forward,
+          result.forward * Double(result.bytesPerToken) / 1e9)
+          + (result.training.map { String(format: " %19.0f", $0) } ?? ""))
+      summary["forward_tokens_per_second_\(size)"] = .number(result.forward)
+      if let training = result.training { summary["training_tokens_per_second_\(size)"] = .number(training) }
+    }
+    print(String(format: "memory at most: %.0f MB", Double(Self.peakBytes) / 1e6))
+    summary["peak_bytes"] = .count(Self.peakBytes)
+    try options.report(summary, since: started)
+  }
+
+  private func measureSteps() throws {
     let started = Progress.now()
     var recipe = try RecipeFile.load(config, settings: settings)
     recipe.model.vocabularySize = vocabulary
