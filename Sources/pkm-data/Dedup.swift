@@ -42,7 +42,7 @@ struct Dedup: ParsableCommand {
       for the same with probability 3 %. Memory: 16 to 32 bytes for each distinct line, 27 to 54 with --report; beyond \
       --memory the rest is spooled and sorted on disk, 14 or 24 bytes a line.
 
-      substring: spans of at least --min-length words, or bytes, that occur before, anywhere in the corpus, exactly; \
+      substring: spans of at least --min-length words, bytes, or tokens of a --tokenizer, that occur before, anywhere in the corpus, exactly; \
       they are cut out, all but their first occurrence, and documents of which nothing is left are dropped. \
       --every-copy cuts the first, too, and counts overlapping occurrences, as the suffix array tools do. Two passes; \
       memory is --memory, disk is the text once, 16 bytes a document and, for 50 words, some 0.4 bytes a byte of text \
@@ -68,6 +68,7 @@ struct Dedup: ParsableCommand {
         pkm-data dedup --method minhash --threshold 0.7 --verify --keep-by date pages.jsonl -o unique.jsonl
         pkm-data dedup --method paragraph --min-words 50 pages.jsonl -o clean.jsonl
         pkm-data dedup --method substring --unit byte --min-length 100 pages.jsonl -o cut.jsonl
+        pkm-data dedup --method substring --tokenizer bpe.json --min-length 50 pages.jsonl -o cut.jsonl
         pkm-data dedup --against gsm8k.jsonl --against mmlu/ --report found.jsonl pages.jsonl -o clean.jsonl
       """)
 
@@ -122,6 +123,9 @@ struct Dedup: ParsableCommand {
   func validate() throws {
     if let unit = parts.unit, !parts.units(of: chosenMethod).contains(unit) {
       throw ValidationError("--unit \(unit.rawValue) is not one of --method \(chosenMethod.rawValue)")
+    }
+    if parts.tokenizer != nil && chosenMethod != .substring {
+      throw ValidationError("--tokenizer is for --method substring")
     }
     if chosenMethod == .none && evaluation.against.isEmpty {
       throw ValidationError("--method none needs --against")

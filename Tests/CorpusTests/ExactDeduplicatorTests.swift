@@ -32,7 +32,7 @@ import Testing
 
   @Test func agreesWithADictionary() throws {
     let (batches, removals, sizes) = files(40)
-    var deduplicator = ExactDeduplicator(remembersFirst: true)
+    var deduplicator = try ExactDeduplicator(remembersFirst: true)
     for (batch, removals) in zip(batches, removals) {
       let found = try deduplicator.removals(from: batch, hashes: ExactDeduplicator.hashes(of: batch))
       #expect(found == removals)
@@ -45,7 +45,7 @@ import Testing
     let (batches, removals, sizes) = files(40)
     let scratch = try Scratch()
     // The smallest table holds 3,072 documents of the 6,000.
-    var deduplicator = ExactDeduplicator(remembersFirst: true, memory: 1 << 17)
+    var deduplicator = try ExactDeduplicator(remembersFirst: true, memory: 1 << 17)
     var found: [[Removal]] = []
     let pool = WorkerPool(threads: 2)
     for batch in batches {
@@ -75,11 +75,32 @@ import Testing
     #expect(ExactDeduplicator.hashes(of: batch, seed: 7)[2] != ExactDeduplicator.hashes(of: batch)[2])
   }
 
-  @Test func zeroIsAHashLikeAnyOther() {
-    var seen = SeenDocuments(remembersLocations: false)
-    #expect(seen.insert(0, at: DocumentLocation(source: 0, line: 1)) == nil)
-    #expect(seen.insert(0, at: DocumentLocation(source: 0, line: 2)) != nil)
-    #expect(seen.count == 1)
+  /// Small hashes, zero among them, and ones that differ in one half alone, through several sizes of the table.
+  @Test(arguments: [(true, true), (true, false), (false, true), (false, false)])
+  func theTableAgreesWithADictionary(isWide: Bool, remembersLocations: Bool) throws {
+    var random = RandomGenerator(seed: 5)
+    var table = try SeenTable(isWide: isWide, remembersLocations: remembersLocations)
+    var seen: [UInt128: (repeats: Int, first: DocumentLocation)] = [:]
+    for line in 1...60_000 {
+      let low =
+        random.below(2) == 0
+        ? UInt64(random.below(20)) &* 2 : RandomGenerator.mix(UInt64(random.below(20_000)))
+      let high = isWide ? UInt64(random.below(3)) : 0
+      let place = DocumentLocation(source: 3, line: line)
+      let entry = try table.insert(low, high, at: place)
+      if let old = seen[UInt128(high) << 64 | UInt128(low)] {
+        let first = remembersLocations ? old.first : DocumentLocation(packed: 0)
+        #expect(entry?.repeats == old.repeats + 1 && entry?.first == first)
+      } else {
+        #expect(entry == nil)
+      }
+      seen[UInt128(high) << 64 | UInt128(low), default: (-1, place)].repeats += 1
+    }
+    #expect(table.count == seen.count)
+    var repeats: [Int] = []
+    table.forEachRepeated { repeats.append($0) }
+    #expect(repeats.sorted() == seen.values.map(\.repeats).filter { $0 > 0 }.sorted())
+    #expect(!table.contains(1 << 40) && table.find(1 << 40) == nil)
   }
 
   @Test func locationsHoldManyFilesAndLines() {

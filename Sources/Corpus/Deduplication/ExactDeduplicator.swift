@@ -31,7 +31,7 @@ package enum ExactKey: String, Sendable, CaseIterable {
 /// it is: documents that are not in it are postponed, their hashes sorted on disk, and what those repeat among themselves
 /// is known when all have come.
 package struct ExactDeduplicator: ~Copyable {
-  private var seen: SeenDocuments
+  private var seen: SeenTable
   private let memory: Int
   private var postponed: Postponed?
 
@@ -46,9 +46,12 @@ package struct ExactDeduplicator: ~Copyable {
     var clusters: [Int: Int] = [:]
   }
 
+  /// How many documents ahead the table is told what it will be asked for.
+  private static let lookahead = 16
+
   /// `remembersFirst`: whether removals can name the first occurrence, at 10 to 22 bytes a document.
-  package init(remembersFirst: Bool, memory: Int = .max) {
-    seen = SeenDocuments(remembersLocations: remembersFirst, memory: memory / 4 * 3)
+  package init(remembersFirst: Bool, memory: Int = .max) throws {
+    seen = try SeenTable(isWide: true, remembersLocations: remembersFirst, memory: memory / 4 * 3)
     self.memory = memory
   }
 
@@ -84,13 +87,16 @@ package struct ExactDeduplicator: ~Copyable {
   package mutating func removals(from batch: DocumentBatch, hashes: [UInt128?]) throws -> [Removal] {
     var removals: [Removal] = []
     for index in 0..<batch.count {
+      if index + Self.lookahead < batch.count, let next = hashes[index + Self.lookahead] {
+        seen.prefetch(next.low)
+      }
       let location = DocumentLocation(source: batch.source.index, line: batch.lines[index])
       var first: DocumentLocation?
       if let hash = hashes[index] {
         if postponed == nil {
-          first = seen.insert(hash, at: location)
+          first = try seen.insert(hash.low, hash.high, at: location)?.first
         } else {
-          first = try seen.find(hash) ?? postponed!.first(of: location)
+          first = try seen.find(hash.low, hash.high)?.first ?? postponed!.first(of: location)
         }
         if first == nil { continue }
       }
@@ -112,9 +118,9 @@ package struct ExactDeduplicator: ~Copyable {
     }
     var records: [UInt64] = []
     for (index, hash) in hashes.enumerated() {
-      guard let hash, !seen.contains(hash) else { continue }
+      guard let hash, !seen.contains(hash.low, hash.high) else { continue }
       let location = DocumentLocation(source: batch.source.index, line: batch.lines[index])
-      records += [UInt64(truncatingIfNeeded: hash >> 64), UInt64(truncatingIfNeeded: hash), location.packed]
+      records += [hash.high, hash.low, location.packed]
     }
     try postponed!.hashes!.appendEndingRuns(records)
   }
@@ -125,7 +131,7 @@ package struct ExactDeduplicator: ~Copyable {
   /// How many documents have a number of copies, for each number above 1.
   package func clusterSizes() -> [Int: Int] {
     var sizes = postponed?.clusters ?? [:]
-    seen.forEachCluster { sizes[$0, default: 0] += 1 }
+    seen.forEachRepeated { sizes[$0 + 1, default: 0] += 1 }
     return sizes
   }
 }
@@ -172,4 +178,9 @@ extension ExactDeduplicator.Postponed {
       next += 2
     }
   }
+}
+
+extension UInt128 {
+  fileprivate var low: UInt64 { UInt64(truncatingIfNeeded: self) }
+  fileprivate var high: UInt64 { UInt64(truncatingIfNeeded: self >> 64) }
 }

@@ -38,10 +38,10 @@ struct DedupOutput {
 
   /// The documents of a batch but for some, given in ascending order.
   ///
-  /// `words` are those of each document of the batch.
-  mutating func write(_ batch: DocumentBatch, words: [Int], without removed: [Int]) throws {
+  /// `words` are those of all.
+  mutating func write(_ batch: DocumentBatch, words: Int, without removed: [Int]) throws {
     var batch = batch
-    let kept = words.reduce(0, +) - removed.reduce(0) { $0 + words[$1] }
+    let kept = words - removed.reduce(0) { $0 + batch.words(at: $1) }
     if !removed.isEmpty {
       var next = removed[...]
       batch.keep { index in
