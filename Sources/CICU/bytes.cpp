@@ -1,67 +1,42 @@
 #include "bytes.h"
 
 #include "CICU.h"
-
-#if defined(__x86_64__)
-#define MULTIVERSIONED __attribute__((target_clones("arch=x86-64-v3", "default")))
-#else
-#define MULTIVERSIONED
-#endif
+#include "vectors.h"
 
 namespace pkm {
 
-namespace {
-
-typedef uint8_t Vector __attribute__((ext_vector_type(32)));
-typedef bool Flags __attribute__((ext_vector_type(32)));
-
-inline __attribute__((always_inline)) void load(const uint8_t *bytes, Vector &vector) {
-  memcpy(&vector, bytes, sizeof(Vector));
-}
-
-// One bit a lane, the first lane lowest.
-#define BITS(lanes)                                          \
-  ({                                                         \
-    Flags flags = __builtin_convertvector((lanes), Flags);   \
-    uint32_t bits;                                           \
-    memcpy(&bits, &flags, sizeof bits);                      \
-    bits;                                                    \
-  })
-
-}  // namespace
-
 MULTIVERSIONED
 size_t copyPlain(const uint8_t *in, size_t count, uint8_t *out, CopyRules rules) {
-  for (size_t i = 0; i < count; i += 32) {
+  for (size_t i = 0; i < count; i += sizeof(Vector)) {
     const uint8_t *from = in + i;
-    uint8_t tail[32];
-    if (count - i < 32) {
+    uint8_t tail[sizeof(Vector)];
+    if (count - i < sizeof tail) {
       memset(tail, ' ', sizeof tail);
       memcpy(tail, from, count - i);
       from = tail;
     }
     Vector bytes;
-    load(from, bytes);
+    memcpy(&bytes, from, sizeof bytes);
     auto isControl = ((bytes < 0x20) & (bytes - 9 > 4)) | (bytes == 0x7f);
     auto stop = (bytes > 0x7f) | (isControl & (Vector(0) != rules.stopAtControls)) |
                 ((Vector)(bytes - 'I') < Vector(rules.capitals));
-    uint32_t stops = BITS(stop);
+    uint64_t stops = BITS(stop);
     Vector isCapital = (Vector)(bytes - 'A' < 26);
     bytes |= isCapital & (uint8_t)(rules.lower & 0x20);
     memcpy(out + i, &bytes, sizeof bytes);
-    if (stops) return i + size_t(__builtin_ctz(stops));
+    if (stops) return i + size_t(__builtin_ctzll(stops));
   }
   return count;
 }
 
 MULTIVERSIONED
 size_t afterLastWhite(const uint8_t *bytes, size_t from, size_t to) {
-  while (to >= from + 32) {
+  while (to >= from + sizeof(Vector)) {
     Vector block;
-    load(bytes + to - 32, block);
-    uint32_t whites = BITS((block == 0x20) | (block - 9 < 5));
-    if (whites) return to - size_t(__builtin_clz(whites));
-    to -= 32;
+    memcpy(&block, bytes + to - sizeof block, sizeof block);
+    uint64_t whites = BITS((block == 0x20) | (block - 9 < 5));
+    if (whites) return to - size_t(__builtin_clzll(whites));
+    to -= sizeof block;
   }
   for (; to > from; to--) {
     if (isWhite(bytes[to - 1])) return to;
@@ -94,44 +69,34 @@ size_t collapse(uint8_t *text, size_t count, bool isLines) {
       if (lineEnds > 1) text[to++] = '\n';
     }
     isAtStart = false;
-    // Copy until white space follows white space, or is none of the two plain kinds.
+    // Copy until white space follows white space, or is none of the two plain kinds. Here is none.
     bool hasRun = false;
+    uint64_t wasWhite = 0, wasLineEnd = 0;
     while (from < count) {
-      uint32_t stops;
-      if (from > 0 && count - from >= 32) {
-        Vector bytes, before;
-        load(text + from, bytes);
-        load(text + from - 1, before);
-        auto isWhite = (bytes == 0x20) | (bytes - 9 < 5);
-        auto wasWhite = (before == 0x20) | (before - 9 < 5);
-        auto isLineEnd = bytes == 0x0a;
-        auto isOther = isWhite & (bytes != 0x20) & ~isLineEnd;
-        auto lines = isLineEnd & (before == 0x0a) & (Vector(0) != uint8_t(isLines));
-        stops = BITS(isOther | (isWhite & wasWhite & ~lines));
-        if (!stops) {
-          memmove(text + to, &bytes, 32);
-          from += 32;
-          to += 32;
-          continue;
-        }
-      } else {
-        uint8_t byte = text[from];
-        bool isOther = isWhite(byte) && byte != ' ' && byte != '\n';
-        bool isDouble = from > 0 && isWhite(byte) && isWhite(text[from - 1]) &&
-                        !(isLines && byte == '\n' && text[from - 1] == '\n');
-        stops = isOther || isDouble;
-        if (!stops) {
-          text[to++] = byte;
-          from++;
-          continue;
-        }
+      Vector bytes;
+      memcpy(&bytes, text + from, sizeof bytes);
+      uint64_t lineEnds = BITS(bytes == 0x0a);
+      uint64_t plain = lineEnds | BITS(bytes == 0x20);
+      uint64_t whites = plain | BITS(bytes - 9 < 5);
+      uint64_t doubles = whites & (whites << 1 | wasWhite);
+      if (isLines) doubles &= ~(lineEnds & (lineEnds << 1 | wasLineEnd));
+      uint64_t stops = doubles | (whites & ~plain);
+      size_t left = count - from;
+      if (left < 64) stops |= ~uint64_t(0) << left;
+      if (!stops) {
+        if (to < from) memcpy(text + to, &bytes, sizeof bytes);
+        from += 64;
+        to += 64;
+        wasWhite = whites >> 63;
+        wasLineEnd = lineEnds >> 63;
+        continue;
       }
-      size_t plain = size_t(__builtin_ctz(stops));
-      memmove(text + to, text + from, plain);
-      from += plain;
-      to += plain;
-      // The run may have begun one byte earlier, with a byte already copied.
-      hasRun = true;
+      size_t length = size_t(__builtin_ctzll(stops));
+      if (to < from) memmove(text + to, text + from, length);
+      from += length;
+      to += length;
+      // The run may have begun earlier, with bytes already copied.
+      hasRun = from < count;
       break;
     }
     if (!hasRun) break;
@@ -152,7 +117,6 @@ size_t collapse(uint8_t *text, size_t count, bool isLines) {
 
 }  // namespace pkm
 
-using pkm::Flags;
 using pkm::Vector;
 
 MULTIVERSIONED
@@ -165,7 +129,7 @@ size_t pkm_bytes_count(const uint8_t *bytes, size_t length, uint8_t byte) {
     Vector counts = 0;
     for (; vectors > 0; vectors--, from += sizeof(Vector)) {
       Vector block;
-      pkm::load(bytes + from, block);
+      memcpy(&block, bytes + from, sizeof block);
       counts -= (Vector)(block == byte);
     }
     for (size_t lane = 0; lane < sizeof(Vector); lane++) total += counts[lane];
@@ -179,9 +143,9 @@ size_t pkm_bytes_lines(const uint8_t *bytes, size_t length, pkm_byte_range *line
   size_t start = 0, count = 0, at = 0;
   for (; length - at >= sizeof(Vector); at += sizeof(Vector)) {
     Vector block;
-    pkm::load(bytes + at, block);
-    for (uint32_t ends = BITS(block == '\n'); ends; ends &= ends - 1) {
-      size_t end = at + size_t(__builtin_ctz(ends));
+    memcpy(&block, bytes + at, sizeof block);
+    for (uint64_t ends = BITS(block == '\n'); ends; ends &= ends - 1) {
+      size_t end = at + size_t(__builtin_ctzll(ends));
       lines[count++] = {start, end - (end > start && bytes[end - 1] == '\r')};
       start = end + 1;
     }

@@ -50,7 +50,7 @@ struct CopyRules {
   uint8_t capitals;
 };
 
-// Copies ASCII up to the first byte that needs attention and returns how many bytes that were. Writes up to 32 bytes
+// Copies ASCII up to the first byte that needs attention and returns how many bytes that were. Writes up to 64 bytes
 // more than it returns.
 size_t copyPlain(const uint8_t *in, size_t count, uint8_t *out, CopyRules rules);
 
@@ -60,7 +60,7 @@ size_t afterLastWhite(const uint8_t *bytes, size_t from, size_t to);
 
 // Collapses white space in place and returns the new length. A run of white space becomes a space, a line end where it
 // holds one, two line ends where it holds more; at both ends of the text it goes. With `isLines` every LF stays,
-// other line ends are spaces, and each line is trimmed.
+// other line ends are spaces, and each line is trimmed. Up to 64 bytes behind the text are read.
 size_t collapse(uint8_t *text, size_t count, bool isLines);
 
 }  // namespace pkm

@@ -2,19 +2,9 @@
 #include <cstring>
 
 #include "CICU.h"
+#include "vectors.h"
 
-#if defined(__x86_64__)
-#define MULTIVERSIONED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define MULTIVERSIONED
-#endif
-
-namespace {
-
-typedef uint8_t Vector __attribute__((ext_vector_type(64)));
-typedef bool Flags __attribute__((ext_vector_type(64)));
-
-}  // namespace
+using pkm::Vector;
 
 extern "C" MULTIVERSIONED
 size_t pkm_comparison_collapse_into(const uint8_t *folded, size_t count, uint8_t *out) {
@@ -25,9 +15,7 @@ size_t pkm_comparison_collapse_into(const uint8_t *folded, size_t count, uint8_t
     size_t left = count - at;
     Vector bytes;
     memcpy(&bytes, folded + at, sizeof bytes);
-    Flags flags = __builtin_convertvector(bytes == ' ', Flags);
-    uint64_t spaces;
-    memcpy(&spaces, &flags, sizeof spaces);
+    uint64_t spaces = BITS(bytes == ' ');
     uint64_t keep = ~(spaces & (spaces << 1 | wasSpace));
     wasSpace = spaces >> 63;
     if (left < 64) {

@@ -14,26 +14,11 @@
 #include <string>
 
 #include "CICU.h"
-
-#if defined(__x86_64__)
-#define MULTIVERSIONED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define MULTIVERSIONED
-#endif
+#include "vectors.h"
 
 namespace {
 
-typedef uint8_t Vector __attribute__((ext_vector_type(64)));
-typedef bool Flags __attribute__((ext_vector_type(64)));
-
-// One bit a lane, the first lane lowest.
-#define BITS(lanes)                                          \
-  ({                                                         \
-    Flags flags = __builtin_convertvector((lanes), Flags);   \
-    uint64_t bits;                                           \
-    memcpy(&bits, &flags, sizeof bits);                      \
-    bits;                                                    \
-  })
+using pkm::Vector;
 
 // What becomes of a code point, filled when it is first seen, the same by whichever thread: up to seven bytes of UTF-8,
 // the first lowest, and above them `known` with their number. Pages of characters that never come are never touched.

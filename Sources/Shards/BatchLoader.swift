@@ -1,11 +1,11 @@
 import Support
 
-/// Where a loader stands: the next window in the order of an epoch.
+/// Where a loader stands: the next sequence in the order of an epoch.
 ///
-/// Saved with a checkpoint; the same for all ranks.
+/// Saved with a checkpoint; the same for all ranks, and for any number of them.
 package struct LoaderCursor: Codable, Equatable, Sendable {
   package var epoch: Int
-  /// Position in the epoch's order, not the window's place in the text.
+  /// Position in the epoch's order, not the sequence's place in the text.
   package var window: Int
 
   package init(epoch: Int = 0, window: Int = 0) {
@@ -14,24 +14,29 @@ package struct LoaderCursor: Codable, Equatable, Sendable {
   }
 }
 
-/// Batches for training: windows of `sequenceLength + 1` tokens, each window once an epoch, in an order that depends on the
-/// seed and the epoch alone (``WindowPermutation``), epoch after epoch without end.
+/// Batches for training: sequences of a split, each once an epoch, in an order that depends on the seed and the epoch alone
+/// (``WindowPermutation``), epoch after epoch without end.
 ///
-/// Window `w` holds the tokens from `w × sequenceLength` on, so neighbors share one token and each token but the first is
-/// a target once; the last partial window is left out. Of each global batch of `batch × rankCount` windows rank `r` takes
-/// the `r`-th run of `batch`, so the same windows are seen in a step whatever the number of ranks.
+/// What a sequence is, ``Packing`` says; with `stream` sequence `w` holds the tokens from `w × sequenceLength` on, so
+/// neighbors share one token and each token but the first is a target once. Of each global batch of `batch × rankCount`
+/// sequences rank `r` takes the `r`-th run of `batch`, so the same sequences are seen in a step whatever the number of
+/// ranks, and a run that goes on with another number of them neither repeats nor misses one.
 package struct BatchLoader {
   package let sequenceLength: Int
-  /// Windows of one rank in one batch.
+  /// Sequences of one rank in one batch.
   package let batch: Int
-  /// Windows of an epoch.
-  package let windowCount: Int
+  /// Sequences of an epoch.
+  package var windowCount: Int { plan.count }
+  /// Share of the positions of an epoch that are padding.
+  package var paddingShare: Double { 1 - Double(plan.targetCount) / Double(plan.count * sequenceLength) }
   /// Where the next batch begins.
   ///
   /// A loader made with it delivers that batch.
   package private(set) var cursor: LoaderCursor
 
   private let reader: SplitReader
+  private let plan: SequencePlan
+  private let endOfDocument: Int32
   private let seed: UInt64
   private let rank: Int
   private let rankCount: Int
@@ -41,24 +46,29 @@ package struct BatchLoader {
   ///
   /// `cacheBytes` bounds the memory for decompressed tokens.
   package init(
-    dataset: Dataset, split: String, sequenceLength: Int, batch: Int, seed: UInt64,
-    cursor: LoaderCursor? = nil,
-    rank: Int = 0, rankCount: Int = 1, cacheBytes: Int = 256 << 20
+    dataset: Dataset, split: String, packing: Packing = .stream, sequenceLength: Int, batch: Int,
+    seed: UInt64, cursor: LoaderCursor? = nil, rank: Int = 0, rankCount: Int = 1, cacheBytes: Int = 256 << 20
   ) throws {
     precondition(sequenceLength >= 1 && batch >= 1 && (0..<rankCount).contains(rank))
     reader = try SplitReader(dataset, split: split, cacheBytes: cacheBytes)
-    windowCount = max(0, reader.tokenCount - 1) / sequenceLength
-    guard windowCount > 0 else {
+    plan = try SequencePlan(packing, of: dataset, split: split, sequenceLength: sequenceLength)
+    guard plan.count > 0 else {
       throw Failure(
-        .badInput, "split \"\(split)\" has \(reader.tokenCount) tokens, a window needs \(sequenceLength + 1)",
+        .badInput,
+        "split \"\(split)\" has \(reader.tokenCount) tokens, a window needs \(sequenceLength + 1)",
         file: dataset.path, remedy: "Use a shorter context or more text")
     }
+    guard plan.targetCount <= reader.tokenCount else {
+      throw Failure(
+        .badInput, "the documents of split \"\(split)\" have more tokens than its shards", file: dataset.path,
+        remedy: "Run `pkm-data verify`, then copy the dataset again or make it again")
+    }
     let cursor = cursor ?? LoaderCursor()
-    guard cursor.epoch >= 0, (0..<windowCount).contains(cursor.window) else {
+    guard cursor.epoch >= 0, (0..<plan.count).contains(cursor.window) else {
       throw Failure(
         .badInput,
         "cannot resume at window \(cursor.window) of epoch \(cursor.epoch): split \"\(split)\" has "
-          + "\(windowCount) windows",
+          + "\(plan.count) windows",
         file: dataset.path, remedy: "Resume with the dataset and the context that the run was started with")
     }
     self.cursor = cursor
@@ -67,42 +77,46 @@ package struct BatchLoader {
     self.seed = seed
     self.rank = rank
     self.rankCount = rankCount
-    order = (cursor.epoch, WindowPermutation(count: windowCount, seed: seed, epoch: cursor.epoch))
+    endOfDocument = Int32(dataset.index.endOfDocument)
+    order = (cursor.epoch, WindowPermutation(count: plan.count, seed: seed, epoch: cursor.epoch))
   }
 
-  /// Fills `[batch][sequenceLength]` inputs and the targets, which are the inputs one token later.
+  /// Fills `[batch][sequenceLength]` inputs and the targets, which are the inputs one token later; the target of a padded
+  /// place is -1, which the loss leaves out.
   package mutating func next(
     into inputs: UnsafeMutableBufferPointer<Int32>, targets: UnsafeMutableBufferPointer<Int32>
   ) throws {
     precondition(inputs.count == batch * sequenceLength && targets.count == inputs.count)
     for row in 0..<batch {
       let place = cursor.window + rank * batch + row
-      let window = window(at: place % windowCount, epoch: cursor.epoch + place / windowCount)
+      let window = window(at: place % plan.count, epoch: cursor.epoch + place / plan.count)
       let span = (row * sequenceLength)..<((row + 1) * sequenceLength)
-      try reader.read(
-        window * sequenceLength, UnsafeMutableBufferPointer(rebasing: inputs[span]),
+      try read(
+        plan[window], UnsafeMutableBufferPointer(rebasing: inputs[span]),
         UnsafeMutableBufferPointer(rebasing: targets[span]))
     }
     let end = cursor.window + batch * rankCount
-    cursor = LoaderCursor(epoch: cursor.epoch + end / windowCount, window: end % windowCount)
+    cursor = LoaderCursor(epoch: cursor.epoch + end / plan.count, window: end % plan.count)
   }
 
   private mutating func window(at position: Int, epoch: Int) -> Int {
     if order.epoch != epoch {
-      order = (epoch, WindowPermutation(count: windowCount, seed: seed, epoch: epoch))
+      order = (epoch, WindowPermutation(count: plan.count, seed: seed, epoch: epoch))
     }
     return order.permutation[position]
   }
-}
 
-extension SplitReader {
-  /// The tokens from `start` on as inputs, the same one later as targets.
-  fileprivate func read(
-    _ start: Int, _ inputs: UnsafeMutableBufferPointer<Int32>, _ targets: UnsafeMutableBufferPointer<Int32>
+  private func read(
+    _ range: Range<Int>, _ inputs: UnsafeMutableBufferPointer<Int32>,
+    _ targets: UnsafeMutableBufferPointer<Int32>
   ) throws {
-    let count = inputs.count
-    try read(at: start, into: inputs)
-    for index in 1..<max(count, 1) { targets[index - 1] = inputs[index] }
-    try read(at: start + count, into: UnsafeMutableBufferPointer(rebasing: targets[(count - 1)...]))
+    let count = range.count
+    try reader.read(at: range.lowerBound, into: UnsafeMutableBufferPointer(rebasing: targets[..<count]))
+    inputs[0] = endOfDocument
+    if range.lowerBound > 0 {
+      try reader.read(at: range.lowerBound - 1, into: UnsafeMutableBufferPointer(rebasing: inputs[..<1]))
+    }
+    for index in 1..<max(count, 1) { inputs[index] = targets[index - 1] }
+    for index in count..<sequenceLength { (inputs[index], targets[index]) = (endOfDocument, -1) }
   }
 }

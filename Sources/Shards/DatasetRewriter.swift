@@ -68,7 +68,7 @@ package struct DatasetRewriter {
       isShuffled
       ? DocumentShuffler(
         totalBytes: zip(inputs, passes).reduce(documents * 64) { $0 + $1.0.plainBytes * $1.1.count },
-        memory: memory, seed: seed, directory: writer.temporaryPath + ".shuffle")
+        memory: memory, seed: seed, directory: Path.join(writer.temporaryPath, "shuffle"))
       : nil
     for (input, passes) in zip(inputs, passes) {
       for var pass in passes {

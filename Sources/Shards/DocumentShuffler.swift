@@ -34,7 +34,7 @@ final class DocumentShuffler {
     self.seed = RandomGenerator.mix(seed)
   }
 
-  deinit { if hasDirectory { try? FileManager.default.removeItem(atPath: directory) } }
+  deinit { removeDirectory() }
 
   func add(_ encoded: UnsafeRawBufferPointer, row: DocumentRow, split: Int) throws {
     let key = RandomGenerator.mix(seed &+ ordinal &* 0x9e37_79b9_7f4a_7c15)
@@ -52,7 +52,7 @@ final class DocumentShuffler {
 
   /// Hands out every document in the order of the keys.
   ///
-  /// Called once.
+  /// Called once; afterwards the files are gone.
   func drain(_ body: (_ encoded: UnsafeRawBufferPointer, _ row: DocumentRow, _ split: Int) throws -> Void)
     throws
   {
@@ -60,6 +60,12 @@ final class DocumentShuffler {
       try Interruption.check()
       try bucket.drain(body)
     }
+    removeDirectory()
+  }
+
+  private func removeDirectory() {
+    if hasDirectory { try? FileManager.default.removeItem(atPath: directory) }
+    hasDirectory = false
   }
 
   /// Documents of one range of keys: header, encoded tokens, header and so on.

@@ -14,6 +14,7 @@ final class SeekableWriter {
   private(set) var bytes = 0
 
   private let descriptor: Int32
+  private let disk: WriteBehind
   private let frameBytes: Int
   private let compressor: FrameCompressor
   private var pending: [UInt8] = []
@@ -28,6 +29,7 @@ final class SeekableWriter {
     self.frameBytes = frameBytes
     self.compressor = compressor
     descriptor = try SystemCall.open(path, O_WRONLY | O_CREAT | O_TRUNC)
+    disk = WriteBehind(descriptor, path: path)
     pending.reserveCapacity(frameBytes)
   }
 
@@ -51,7 +53,7 @@ final class SeekableWriter {
   func finish() throws -> UInt64 {
     try submitPending()
     while !submitted.isEmpty { try writeOldest() }
-    try SeekableFormat.table(entries).withUnsafeBytes { try SystemCall.write(descriptor, $0, path: path) }
+    try SeekableFormat.table(entries).withUnsafeBytes { try disk.write($0) }
     return hash.digest
   }
 
@@ -66,7 +68,7 @@ final class SeekableWriter {
   private func writeOldest() throws {
     let frame = try compressor.result(submitted.removeFirst())
     entries.append(frame.entry)
-    try frame.bytes.withUnsafeBytes { try SystemCall.write(descriptor, $0, path: path) }
+    try frame.bytes.withUnsafeBytes { try disk.write($0) }
   }
 }
 

@@ -9,19 +9,18 @@ final class GzipMembers {
   private static let memberBytes = 1 << 20
 
   private let write: ([UInt8]) throws -> Void
-  private let crew: Crew?
   private let threads: Int
+  private let queue: OrderedQueue<[UInt8], [UInt8]>
+  /// Numbers of the members that are being compressed, the oldest first.
+  private var submitted: [Int] = []
   private var plain: [UInt8] = []
   private var isEmpty = true
 
   /// `write` is called on the caller's thread, with whole members in order.
   init(threads: Int, write: @escaping ([UInt8]) throws -> Void) {
-    self.write = write
-    self.threads = threads
-    crew = threads > 1 ? Crew(threads: threads) : nil
+    (self.threads, self.write) = (threads, write)
+    queue = OrderedQueue(threads: threads) { Gzip.compress($0) }
   }
-
-  deinit { crew?.close() }
 
   func add(_ bytes: UnsafeRawBufferPointer) throws {
     var rest = bytes[...]
@@ -35,19 +34,20 @@ final class GzipMembers {
 
   func finish() throws {
     if !plain.isEmpty || isEmpty { try compress() }
-    while let member = crew?.next(isPatient: true) { try write(member) }
+    while !submitted.isEmpty { try writeOldest() }
   }
 
   private func compress() throws {
-    let bytes = plain
+    submitted.append(queue.submit(plain))
     plain = []
     plain.reserveCapacity(Self.memberBytes)
     isEmpty = false
-    guard let crew else { return try write(Gzip.compress(bytes)) }
-    crew.submit(bytes)
-    while let member = crew.next(isPatient: crew.outstanding > 2 * threads) { try write(member) }
+    while submitted.count > (threads > 1 ? 2 * threads : 0) { try writeOldest() }
   }
 
+  private func writeOldest() throws {
+    try write(queue.result(number: submitted.removeFirst()).get())
+  }
 }
 
 /// Single gzip members in memory.
@@ -70,74 +70,6 @@ package enum Gzip {
         let status = deflate(&stream, Z_FINISH)
         precondition(status == Z_STREAM_END, "deflateBound is no bound")
         count = bound - Int(stream.avail_out)
-      }
-    }
-  }
-
-}
-
-extension GzipMembers {
-  /// Threads that compress, and their work in order.
-  private final class Crew: @unchecked Sendable {
-    // All variables are guarded by `condition`.
-    private let condition = NSCondition()
-    private var waiting: [(number: Int, bytes: [UInt8])] = []
-    private var done: [Int: [UInt8]] = [:]
-    private var submitted = 0
-    private var delivered = 0
-    private var isClosed = false
-
-    init(threads: Int) {
-      for _ in 0..<threads {
-        let thread = Thread { [self] in work() }
-        thread.stackSize = 1 << 20
-        thread.start()
-      }
-    }
-
-    func close() {
-      condition.withLock {
-        isClosed = true
-        condition.broadcast()
-      }
-    }
-
-    var outstanding: Int { condition.withLock { submitted - delivered } }
-
-    func submit(_ bytes: [UInt8]) {
-      condition.withLock {
-        waiting.append((submitted, bytes))
-        submitted += 1
-        condition.broadcast()
-      }
-    }
-
-    /// The next member in order; nil when there is none or, without patience, when it is not done yet.
-    func next(isPatient: Bool) -> [UInt8]? {
-      condition.withLock {
-        while true {
-          if let member = done.removeValue(forKey: delivered) {
-            delivered += 1
-            return member
-          }
-          if !isPatient || delivered == submitted { return nil }
-          condition.wait()
-        }
-      }
-    }
-
-    private func work() {
-      while true {
-        condition.lock()
-        while waiting.isEmpty && !isClosed { condition.wait() }
-        if isClosed { return condition.unlock() }
-        let (number, bytes) = waiting.removeFirst()
-        condition.unlock()
-        let member = Gzip.compress(bytes)
-        condition.withLock {
-          done[number] = member
-          condition.broadcast()
-        }
       }
     }
   }

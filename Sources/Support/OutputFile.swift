@@ -16,6 +16,7 @@ package final class OutputFile {
   private let target: String
   private let temporary: String
   private let descriptor: Int32
+  private let disk: WriteBehind
   /// Standard output, a device or a named pipe: there is nothing to rename, bytes go straight to it.
   private let isStream: Bool
   private var isOpen = true
@@ -48,6 +49,7 @@ package final class OutputFile {
       if !Path.isDirectory(directory) { try SystemCall.makeDirectories(directory) }
       descriptor = try SystemCall.open(temporary, O_WRONLY | O_CREAT | O_TRUNC)
     }
+    disk = WriteBehind(descriptor, path: self.path)
     buffer = .allocate(byteCount: 1 << 18, alignment: 64)
     compressed = .allocate(byteCount: 1 << 18, alignment: 64)
     if self.path.hasSuffix(".zst") {
@@ -57,9 +59,9 @@ package final class OutputFile {
       // One worker writes the same bytes as many; no worker, zstd's other way of working, does not.
       ZSTD_CCtx_setParameter(zstd, ZSTD_c_nbWorkers, Int32(max(1, compressionThreads)))
     } else if self.path.hasSuffix(".gz") {
-      let (descriptor, path) = (descriptor, self.path)
+      let disk = disk
       gzip = GzipMembers(threads: max(1, compressionThreads)) { member in
-        try member.withUnsafeBytes { try SystemCall.write(descriptor, $0, path: path) }
+        try member.withUnsafeBytes { try disk.write($0) }
       }
     }
   }
@@ -145,7 +147,7 @@ package final class OutputFile {
       try gzip.add(bytes)
       if isLast { try gzip.finish() }
     } else {
-      try SystemCall.write(descriptor, bytes, path: path)
+      try disk.write(bytes)
     }
   }
 
@@ -157,8 +159,7 @@ package final class OutputFile {
       if ZSTD_isError(left) != 0 {
         throw Failure(.failed, "zstd: \(String(cString: ZSTD_getErrorName(left)))", file: path)
       }
-      try SystemCall.write(
-        descriptor, UnsafeRawBufferPointer(rebasing: compressed[..<target.pos]), path: path)
+      try disk.write(UnsafeRawBufferPointer(rebasing: compressed[..<target.pos]))
       if isLast ? left == 0 : source.pos == source.size { return }
     }
   }
@@ -166,11 +167,14 @@ package final class OutputFile {
 
 /// A directory that appears under its name only when it is complete.
 ///
-/// Dropped before ``finish()`` it leaves nothing.
+/// Dropped before ``finish()`` it leaves nothing; what a killed run left is cleared by the next one. While it is being
+/// written it is locked: a second process that wants the same name is refused at once, not after hours of work.
 package final class OutputDirectory {
   package let path: String
   /// Where to write meanwhile: beside `path`, so that the rename is atomic.
   package let temporary: String
+  /// Open and locked until the directory is finished or dropped.
+  private let descriptor: Int32
   private var isOpen = true
 
   /// Refuses a name that is taken, unless what stands there is an empty directory.
@@ -178,21 +182,46 @@ package final class OutputDirectory {
     var path = path
     while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
     self.path = path
+    temporary = Path.join(Path.directory(of: path), ".\(Path.name(of: path)).tmp-directory")
+    descriptor = try Self.claim(temporary, for: path)
+    // Looked at when the lock is held: the one who had it may just have finished.
     if Path.exists(path) {
       let content = Path.isDirectory(path) ? try? FileManager.default.contentsOfDirectory(atPath: path) : nil
       guard content?.isEmpty == true else {
-        isOpen = false
-        temporary = path
+        discard()
         throw Failure(
           .inputOutput, "exists already", file: path, remedy: "Choose another output or remove it first")
       }
     }
-    temporary = Path.join(Path.directory(of: path), ".\(Path.name(of: path)).tmp-\(getpid())")
-    try? FileManager.default.removeItem(atPath: temporary)
-    try SystemCall.makeDirectories(temporary)
   }
 
-  deinit { if isOpen { discard() } }
+  deinit { discard() }
+
+  /// Makes the directory, or takes over and empties the one that a killed process left, and locks it.
+  private static func claim(_ temporary: String, for path: String) throws -> Int32 {
+    while true {
+      try SystemCall.makeDirectories(temporary)
+      let descriptor = open(temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      // Another process may have renamed or removed it meanwhile.
+      if descriptor < 0 && errno == ENOENT { continue }
+      guard descriptor >= 0 else { throw SystemCall.failure("open", temporary) }
+      guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        close(descriptor)
+        throw Failure(
+          .failed, "another process is writing this directory", file: path,
+          remedy: "Wait until it has ended, or choose another output")
+      }
+      var opened = stat()
+      var named = stat()
+      if fstat(descriptor, &opened) == 0, stat(temporary, &named) == 0, opened.st_ino == named.st_ino {
+        for name in try FileManager.default.contentsOfDirectory(atPath: temporary) {
+          try FileManager.default.removeItem(atPath: Path.join(temporary, name))
+        }
+        return descriptor
+      }
+      close(descriptor)
+    }
+  }
 
   /// Syncs every file and renames the directory into place.
   package func finish() throws {
@@ -205,11 +234,13 @@ package final class OutputDirectory {
     try SystemCall.syncDirectory(temporary)
     try SystemCall.rename(temporary, to: path)
     isOpen = false
+    close(descriptor)
   }
 
   package func discard() {
     guard isOpen else { return }
     isOpen = false
     try? FileManager.default.removeItem(atPath: temporary)
+    close(descriptor)
   }
 }

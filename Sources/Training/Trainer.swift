@@ -19,7 +19,10 @@ package final class Trainer {
 
   private let model: LanguageModel
   private let optimizer: LanguageModelOptimizer
-  private var loader: BatchLoader
+  private let batches: BatchPrefetcher
+  /// Where the batch after the last finished update begins.
+  private var cursor: LoaderCursor
+  private let paddingShare: Double
   private let metrics: MetricsLog
   private let lock: FileLock
   private var tokens = 0
@@ -73,10 +76,11 @@ package final class Trainer {
       try optimizer.restore(from: .init(checkpoint.optimizerPath), updates: checkpoint.state.step)
       tokens = checkpoint.state.tokens
     }
-    loader = try BatchLoader(
-      dataset: dataset, split: split, sequenceLength: recipe.model.context, batch: train.batch,
-      seed: train.seed,
-      cursor: checkpoint?.state.cursor)
+    let loader = try BatchLoader(
+      dataset: dataset, split: split, packing: train.packing, sequenceLength: recipe.model.context,
+      batch: train.batch, seed: train.seed, cursor: checkpoint?.state.cursor)
+    (cursor, paddingShare) = (loader.cursor, loader.paddingShare)
+    batches = BatchPrefetcher(loader)
     metrics = try MetricsLog(directory: directory, keepingThrough: checkpoint?.state.step ?? -1)
     if let checkpoint, !isQuiet { Log.line("resuming after step \(checkpoint.state.step)") }
   }
@@ -134,27 +138,26 @@ package final class Trainer {
   /// Returns the counts of the run.
   package func run() throws -> Summary {
     let train = recipe.train
-    let batchTokens = train.batch * recipe.model.context
-    var inputs = [Int32](repeating: 0, count: batchTokens)
-    var targets = inputs
     if !isQuiet { Log.line(startLine) }
     if optimizer.updates == 0 { try evaluate(tokenLimit: train.evalTokens) }
 
     let firstUpdate = optimizer.updates
+    let firstTokens = tokens
     var trainingSeconds = 0.0
     let progress = Progress("training", unit: " tokens", isQuiet: isQuiet)
     var pending = LossWindow()
     while optimizer.updates < train.steps {
       if Interruption.isRaised { try stopEarly() }
       let began = Progress.now()
-      try inputs.withUnsafeMutableBufferPointer { inputs in
-        try targets.withUnsafeMutableBufferPointer { try loader.next(into: inputs, targets: $0) }
-      }
-      let loss = accumulateGradients(inputs, targets)
+      let waited = batches.waitSeconds
+      let batch = try batches.next()
+      let loss = accumulateGradients(batch.inputs, batch.targets)
       let norm = optimizer.step(train)
-      trainingSeconds += Progress.now() - began
-      tokens += batchTokens
-      pending.add(loss, tokens: batchTokens)
+      let seconds = Progress.now() - began
+      trainingSeconds += seconds
+      tokens += loss.count
+      cursor = batch.cursor
+      pending.add(loss, seconds: seconds, waited: batches.waitSeconds - waited)
       guard loss.smoothed.isFinite && norm.isFinite else {
         throw Failure(
           .failed, "the loss is no longer a number at step \(optimizer.updates)", file: directory,
@@ -165,7 +168,8 @@ package final class Trainer {
         try log(&pending, norm: norm)
       }
       progress.update(
-        done: (step - firstUpdate) * batchTokens, of: (train.steps - firstUpdate) * batchTokens,
+        done: tokens - firstTokens,
+        of: (tokens - firstTokens) * (train.steps - firstUpdate) / (step - firstUpdate),
         note: String(
           format: "step %d of %d, loss %.3f", step, train.steps, loss.smoothed / Double(loss.count)))
       let isLast = step == train.steps
@@ -173,24 +177,23 @@ package final class Trainer {
         do { try evaluate(tokenLimit: train.evalTokens) } catch let failure as Failure
           where failure.kind == .interrupted
         { try stopEarly() }
-        pending.restartClock()
       }
       if isLast { try evaluate(tokenLimit: 0) }
       if isLast || (train.checkpointEvery > 0 && step % train.checkpointEvery == 0) {
         try save()
-        pending.restartClock()
       }
     }
     progress.finish()
-    return summary(seconds: trainingSeconds, trained: (optimizer.updates - firstUpdate) * batchTokens)
+    return summary(seconds: trainingSeconds, trained: tokens - firstTokens)
   }
 
   /// Forward and backward over the batch, in micro-batches.
   ///
-  /// The gradients are those of the mean loss of the batch.
+  /// The gradients are those of the mean loss of the batch's scored tokens; a target below 0 is padding.
   private func accumulateGradients(_ inputs: [Int32], _ targets: [Int32]) -> Loss {
     let train = recipe.train
     let size = train.sequencesAtOnce * recipe.model.context
+    let scale = 1 / Double(targets.count { $0 >= 0 })
     var total = Loss()
     model.zeroGradients()
     inputs.withUnsafeBufferPointer { inputs in
@@ -203,7 +206,7 @@ package final class Trainer {
             mode: .training(step: UInt64(optimizer.updates), microBatch: microBatch))
           let loss = model.loss(
             targets: UnsafeBufferPointer(rebasing: targets[range]), labelSmoothing: train.labelSmoothing)
-          model.backward(scale: 1 / Double(inputs.count))
+          model.backward(scale: scale)
           total += loss
         }
       }
@@ -221,7 +224,7 @@ package final class Trainer {
 
   private func save() throws {
     let state = Checkpoint.State(
-      step: optimizer.updates, tokens: tokens, seed: recipe.train.seed, cursor: loader.cursor, split: split,
+      step: optimizer.updates, tokens: tokens, seed: recipe.train.seed, cursor: cursor, split: split,
       dataset: datasetDigest, datasetPath: dataset.path, codeVersion: Checkpoint.codeVersion)
     try Checkpoint.write(
       run: directory, model: model, optimizer: optimizer, recipe: recipe, state: state,
@@ -235,7 +238,10 @@ package final class Trainer {
     let values = model.parameters.map(\.value.count).reduce(0, +) - dense
     let available = (try? dataset.totals(of: split).tokens) ?? 0
     return "model: \(Self.scaled(dense)) dense parameters, \(Self.scaled(values)) in memory values; "
-      + "data: \(Self.scaled(available)) tokens in split \(split); products: \(model.device.description)"
+      + "data: \(Self.scaled(available)) tokens in split \(split)"
+      + (recipe.train.packing == .document
+        ? String(format: ", %.1f %% padding beside them", 100 * paddingShare) : "")
+      + "; products: \(model.device.description)"
   }
 
   private static func scaled(_ count: Int) -> String {
@@ -269,7 +275,7 @@ package final class Trainer {
         ("nll", window.loss.nll / Double(window.loss.count)),
         ("tokens_per_second", window.tokensPerSecond),
         ("learning_rate", recipe.train.learningRate.rate(afterUpdates: optimizer.updates - 1)),
-        ("gradient_norm", norm),
+        ("gradient_norm", norm), ("data_wait", window.waitShare),
       ])
     window = LossWindow()
   }
@@ -278,7 +284,11 @@ package final class Trainer {
     var summary = Summary()
     summary["steps"] = .count(optimizer.updates)
     summary["tokens"] = .count(tokens)
-    if trained > 0 { summary["tokens_per_second"] = .number(Double(trained) / seconds) }
+    if trained > 0 {
+      summary["tokens_per_second"] = .number(Double(trained) / seconds)
+      // Share of the time of the steps in which the next batch was not ready.
+      summary["data_wait"] = .number(batches.waitSeconds / seconds)
+    }
     if let result = lastEvaluation {
       summary["perplexity"] = .number(result.perplexity)
       summary["word_perplexity"] = .number(result.wordPerplexity)
@@ -288,22 +298,19 @@ package final class Trainer {
   }
 }
 
-/// Loss and speed since the last logged step.
+/// Loss and speed since the last logged step; evaluations and checkpoints are not training time.
 private struct LossWindow {
-  var loss = Loss()
-  private var clock = Progress.now()
-  private var clockedTokens = 0
+  private(set) var loss = Loss()
+  private var seconds = 0.0
+  private var waited = 0.0
 
-  mutating func add(_ other: Loss, tokens: Int) {
+  mutating func add(_ other: Loss, seconds: Double, waited: Double) {
     loss += other
-    clockedTokens += tokens
+    self.seconds += seconds
+    self.waited += waited
   }
 
-  /// Evaluations and checkpoints are not training time.
-  mutating func restartClock() {
-    clock = Progress.now()
-    clockedTokens = 0
-  }
-
-  var tokensPerSecond: Double { Double(clockedTokens) / max(Progress.now() - clock, 1e-9) }
+  var tokensPerSecond: Double { Double(loss.count) / max(seconds, 1e-9) }
+  /// Share of the time in which the next batch was not ready.
+  var waitShare: Double { waited / max(seconds, 1e-9) }
 }

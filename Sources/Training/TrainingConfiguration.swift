@@ -1,5 +1,6 @@
 import Foundation
 import Model
+import Shards
 import Support
 
 /// The `train` section of a recipe.
@@ -10,6 +11,8 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
   package var batch = 8
   /// Sequences computed at once, nil for the whole batch; a step accumulates `batch / microBatch` of them.
   package var microBatch: Int?
+  /// How documents are cut into sequences of the model's context: `stream` or `document`.
+  package var packing = Packing.stream
   /// Optimizer steps in all.
   package var steps = 1000
   /// Of the products of forward and backward.
@@ -39,7 +42,7 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
   package var logEvery = 10
 
   package enum CodingKeys: String, CodingKey, CaseIterable {
-    case batch, steps, precision, lr, warmup, schedule, betas, eps, clip, seed
+    case batch, packing, steps, precision, lr, warmup, schedule, betas, eps, clip, seed
     case microBatch = "micro_batch"
     case labelSmoothing = "label_smoothing"
     case valueLR = "value_lr"
@@ -59,6 +62,7 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
     }
     try read(.batch, into: &batch)
     microBatch = try keys.decodeIfPresent(Int.self, forKey: .microBatch)
+    try read(.packing, into: &packing)
     try read(.steps, into: &steps)
     try read(.precision, into: &precision)
     try read(.lr, into: &lr)

@@ -10,12 +10,13 @@ struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "The speed of each stage on a file of yours.",
     discussion: """
-      Each stage runs --runs times on one thread over the documents in memory, the last two as whole commands do, with \
-      --threads and files. Printed: median MB/s of text and the range, and tokens/s. Cold: an encoder that has seen \
-      nothing; warm: one that has encoded this very text.
+      Each stage runs --runs times: first the inner parts, on one thread over the documents in memory, then whole \
+      commands, file to file with --threads. Printed: median MB/s of text and the range, and tokens/s. Cold: an encoder \
+      that has seen nothing; warm: one that has encoded this very text.
 
       EXAMPLES:
-        pkm-data bench --tokenizer bpe.json corpus.txt
+        pkm-data bench corpus.txt
+        pkm-data bench --tokenizer bpe.json --runs 3 'crawl/*.jsonl.zst'
         pkm-data bench --tokenizer bpe.json --documents file --threads 1 --runs 7 corpus.txt
       """)
 
@@ -23,8 +24,12 @@ struct Bench: ParsableCommand {
 
   @Option(
     name: [.long, .customLong("codes")],
-    help: ArgumentHelp("A tokenizer in any format of encode.", valueName: "file"))
-  var tokenizer: String
+    help: ArgumentHelp(
+      "A tokenizer in any format of encode (default: one learned from the input).", valueName: "file"))
+  var tokenizer: String?
+
+  @Option(help: ArgumentHelp("Merges to learn from the input.", valueName: "n"))
+  var merges = 8000
 
   @Option(help: ArgumentHelp("Runs of each stage.", valueName: "n"))
   var runs = 5
@@ -33,6 +38,7 @@ struct Bench: ParsableCommand {
 
   func validate() throws {
     if runs < 1 { throw ValidationError("--runs must be at least 1") }
+    if merges < 1 { throw ValidationError("--merges must be at least 1") }
     if input.inputs.isEmpty || input.inputs.contains("-") {
       throw ValidationError("bench reads files, several times")
     }
@@ -40,7 +46,14 @@ struct Bench: ParsableCommand {
 
   func run() throws {
     let started = Progress.now()
-    let tokenizer = try TokenizerFile.load(tokenizer)
+    // The commands write here, beside the system's other scratch files.
+    let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("pkm-bench-\(getpid())").path
+    try SystemCall.makeDirectories(scratch)
+    defer { try? FileManager.default.removeItem(atPath: scratch) }
+    let commands = StageCommands(
+      input: input, threads: options.threadCount, merges: merges, tokenizer: tokenizer, scratch: scratch)
+    if tokenizer == nil { try commands.learn() }
+    let tokenizer = try TokenizerFile.load(commands.tokenizerPath)
     let batches = try readAll()
     let bytes = batches.reduce(0) { $0 + $1.textBytes }
     let encoder = BPEEncoder(tokenizer)
@@ -96,7 +109,15 @@ struct Bench: ParsableCommand {
       }
     }
     try measure("id lines") { for batch in encoded { _ = TokenText.lines(batch) } }
-    if tokenizer.endOfDocument != nil { try measureCommands(measure) }
+    try measure("normalize to file", commands.normalize)
+    try measure("filter to file", commands.filter)
+    try measure("dedup exact to file", commands.deduplicate)
+    try measure("dedup minhash to file", commands.deduplicateNear)
+    try measure("learn-bpe to file", commands.learn)
+    if tokenizer.endOfDocument != nil {
+      try measure("encode to shards", commands.encode)
+      try measure("decode shards", commands.decode)
+    }
     try options.report(summary, since: started)
   }
 
@@ -110,26 +131,51 @@ struct Bench: ParsableCommand {
   private static func encode(_ batch: DocumentBatch, _ encoder: BPEEncoder) -> EncodedBatch {
     batch.bytes.withUnsafeBufferPointer { encoder.encode($0, documents: batch.ranges) }
   }
+}
 
-  /// encode to shards and decode from them, file to file, in a scratch directory beside the system's others.
-  private func measureCommands(_ measure: (String, () throws -> Void) throws -> Void) throws {
-    let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("pkm-bench-\(getpid())").path
-    try SystemCall.makeDirectories(scratch)
-    defer { try? FileManager.default.removeItem(atPath: scratch) }
-    let shards = Path.join(scratch, "shards")
-    let quiet = ["--quiet", "--threads", "\(options.threadCount)"]
-    let documents = input.documents.map { ["--documents", $0.rawValue] } ?? []
-    try measure("encode to shards") {
-      try? FileManager.default.removeItem(atPath: shards)
-      let command = try Encode.parse(
-        input.inputs + documents
-          + ["--tokenizer", tokenizer, "-o", shards, "--format", "shards", "--text-field", input.textField]
-          + quiet)
-      try command.run()
-    }
-    try measure("decode shards") {
-      let command = try Decode.parse([shards, "-o", Path.join(scratch, "text")] + quiet)
-      try command.run()
-    }
+/// Whole commands, each from the input files to a file in a scratch directory.
+private struct StageCommands {
+  let input: InputOptions
+  let threads: Int
+  let merges: Int
+  let tokenizer: String?
+  let scratch: String
+
+  /// The tokenizer named by the user, or the one that ``learn()`` writes.
+  var tokenizerPath: String { tokenizer ?? Path.join(scratch, "learned.json") }
+
+  func normalize() throws { try Normalize.parse(reading + writing("normalized")).run() }
+
+  func filter() throws {
+    try Filter.parse(reading + ["--rules", "gopher,mc4,c4,fineweb"] + writing("filtered")).run()
+  }
+
+  func deduplicate() throws { try Dedup.parse(reading + writing("unique")).run() }
+
+  func deduplicateNear() throws {
+    try Dedup.parse(reading + ["--method", "minhash"] + writing("distinct")).run()
+  }
+
+  func learn() throws {
+    try LearnBPE.parse(reading + ["--merges", "\(merges)"] + writing("learned.json")).run()
+  }
+
+  func encode() throws {
+    try? FileManager.default.removeItem(atPath: Path.join(scratch, "shards"))
+    try Encode.parse(
+      reading + ["--tokenizer", tokenizerPath, "--format", "shards"] + writing("shards")
+    ).run()
+  }
+
+  /// The shards that ``encode()`` wrote.
+  func decode() throws { try Decode.parse([Path.join(scratch, "shards")] + writing("text")).run() }
+
+  private var reading: [String] {
+    input.inputs + (input.documents.map { ["--documents", $0.rawValue] } ?? [])
+      + ["--text-field", input.textField]
+  }
+
+  private func writing(_ name: String) -> [String] {
+    ["-o", Path.join(scratch, name), "--quiet", "--threads", "\(threads)"]
   }
 }

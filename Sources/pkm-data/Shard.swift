@@ -18,6 +18,9 @@ struct Shard: ParsableCommand {
       makes the largest result in which nothing is repeated. A document that is taken twice is in train twice and in no \
       other split.
 
+      Sequences are not cut here: a dataset keeps whole documents, and pkm-train cuts them for the context of its model, as \
+      one stream or aligned to documents (train.packing: stream or document).
+
       EXAMPLES:
         pkm-data shard encoded/ -o shards/ --split valid=0.01,test=0.01
         pkm-data shard web/ books/ -o mixed/ --weights 0.7,0.3 --tokens 10B

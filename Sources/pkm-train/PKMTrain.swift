@@ -12,7 +12,7 @@ struct PKMTrain: ParsableCommand {
         pkm-train generate --checkpoint runs/quickstart/model "The old man looked at"
       """,
     version: "0.1.0",
-    subcommands: [Train.self, Eval.self, Generate.self, Inspect.self, Bench.self],
+    subcommands: [Train.self, Eval.self, Generate.self, Inspect.self, Report.self, Bench.self],
     defaultSubcommand: Train.self)
 
   static func main() { runAsTool() }

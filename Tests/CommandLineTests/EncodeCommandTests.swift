@@ -253,6 +253,9 @@ import Testing
       "bench", "--tokenizer", tokenizer, "--runs", "1", input, "--summary", summary)
     #expect(result.status == 0 && result.errors.contains("encode warm"), "\(result.errors)")
     #expect(try scratch.read("bench.json").contains("mb_per_second_decode_shards"))
+    // Without a tokenizer one is learned from the input.
+    let learned = try Tool.data("bench", "--merges", "50", "--runs", "1", input, "--summary", summary)
+    #expect(learned.status == 0 && learned.errors.contains("dedup minhash to file"), "\(learned.errors)")
   }
 
   /// Standard output on a full disk.

@@ -136,6 +136,33 @@ import Testing
     #expect(try train("run", "--resume").status == 64)
   }
 
+  /// Two runs on one page: every logged number is drawn, and the key in which they differ is named.
+  @Test func reportShowsTheRuns() throws {
+    _ = try makeDataset()
+    let shard = try Tool.data("shard", "all", "--split", "valid=0.1", "-o", "held", in: scratch.url)
+    #expect(shard.status == 0, "\(shard.errors)")
+    #expect(try train("a&b", "--data", "held").status == 0)
+    #expect(try train("dense", "--data", "held", "--set", "model.memory=null").status == 0)
+    let result = try Tool.train("report", "a&b", "dense", "-o", "page.html", in: scratch.url)
+    #expect(result.status == 0, "\(result.errors)")
+    let page = try scratch.read("page.html")
+    #expect(page.contains("a&amp;b") && !page.contains("a&b"))
+    // Nine charts; the memory's two have one curve only, the others one for each run.
+    #expect(page.components(separatedBy: "<svg").count - 1 == 9)
+    #expect(page.components(separatedBy: "<polyline").count - 1 == 16)
+    #expect(page.contains("model.memory.topk"))
+    for reference in ["<script", "http:", "https:", "src=", "url("] { #expect(!page.contains(reference)) }
+
+    // A run without a checkpoint, its last line cut off, is one under way.
+    for name in ["latest", "step-00000040", "step-00000035"] {
+      try FileManager.default.removeItem(atPath: scratch.path("dense/\(name)"))
+    }
+    try scratch.write("dense/metrics.jsonl", scratch.read("dense/metrics.jsonl") + "{\"step\":")
+    #expect(try Tool.train("report", "dense", in: scratch.url).status == 0)
+    #expect(try scratch.read("dense/report.html").contains("<polyline"))
+    #expect(try Tool.train("report", "data", in: scratch.url).status == 74)
+  }
+
   @Test func inspectAddsUpTheMemory() throws {
     try scratch.write("recipe.yaml", recipe)
     func total(_ settings: String...) throws -> Double {

@@ -96,6 +96,113 @@ import Testing
     }
   }
 
+  /// Each part of a run has ranks of its own number; all see, without gap or overlap, what one rank would have seen.
+  @Test func theNumberOfRanksMayChangeOnResume() throws {
+    let scratch = try Scratch()
+    try writeDataset(scratch.path("d"), randomDocuments(40, vocabulary: 500))
+    let dataset = try Dataset(scratch.path("d"))
+    var cursor: LoaderCursor?
+    var seen: [Int32] = []
+    // The batch of a rank need not stay the same either.
+    for (ranks, batch, steps) in [(2, 3, 5), (3, 2, 4), (1, 5, 3), (4, 1, 7)] {
+      var loaders = try (0..<ranks).map {
+        try BatchLoader(
+          dataset: dataset, split: "train", sequenceLength: 50, batch: batch, seed: 3, cursor: cursor,
+          rank: $0,
+          rankCount: ranks)
+      }
+      for _ in 0..<steps { for rank in loaders.indices { seen += try self.batch(&loaders[rank]).inputs } }
+      cursor = loaders[0].cursor
+      #expect(loaders.allSatisfy { $0.cursor == cursor })
+    }
+    var alone = try BatchLoader(
+      dataset: dataset, split: "train", sequenceLength: 50, batch: seen.count / 50, seed: 3)
+    #expect(try batch(&alone).inputs == seen)
+    #expect(alone.cursor == cursor)
+  }
+
+  /// Against the rule written out for a list of documents.
+  @Test(arguments: [7, 64, 1000]) func documentPackingCutsAtDocuments(length: Int) throws {
+    let scratch = try Scratch()
+    let documents = randomDocuments(120, vocabulary: 1000)
+    try writeDataset(scratch.path("d"), documents, shardTokens: 5000)
+    var expected: [[Int32]] = [[]]
+    for document in documents {
+      var rest = document.tokens.map(Int32.init) + [0]
+      if expected.last!.count + rest.count > length { expected.append([]) }
+      while rest.count > length {
+        expected[expected.count - 1] = Array(rest.prefix(length))
+        expected.append([])
+        rest.removeFirst(length)
+      }
+      expected[expected.count - 1] += rest
+    }
+    expected.removeAll { $0.isEmpty }
+    var loader = try BatchLoader(
+      dataset: Dataset(scratch.path("d")), split: "train", packing: .document, sequenceLength: length,
+      batch: 1,
+      seed: 9)
+    #expect(loader.windowCount == expected.count)
+    let tokens = flatten(documents).count
+    #expect(abs(loader.paddingShare - (1 - Double(tokens) / Double(expected.count * length))) < 1e-12)
+    var seen: [[Int32]] = []
+    for _ in 0..<loader.windowCount {
+      let (inputs, targets) = try batch(&loader)
+      let scored = targets.prefix { $0 >= 0 }
+      // The input is the token before the target: at the beginning of a document the end of the one before it.
+      #expect(inputs.prefix(scored.count).dropFirst() == scored.dropLast())
+      #expect(inputs.dropFirst(scored.count).allSatisfy { $0 == 0 })
+      #expect(targets.dropFirst(scored.count).allSatisfy { $0 == -1 })
+      seen.append(Array(scored))
+    }
+    func sorted(_ sequences: [[Int32]]) -> [[Int32]] { sequences.sorted { $0.lexicographicallyPrecedes($1) } }
+    #expect(sorted(seen) == sorted(expected))
+  }
+
+  @Test func prefetchingChangesNothing() throws {
+    let scratch = try Scratch()
+    try writeDataset(scratch.path("d"), randomDocuments(60, vocabulary: 500), shardTokens: 4000)
+    let dataset = try Dataset(scratch.path("d"))
+    func makeLoader() throws -> BatchLoader {
+      try BatchLoader(dataset: dataset, split: "train", sequenceLength: 64, batch: 5, seed: 3)
+    }
+    var loader = try makeLoader()
+    let prefetcher = BatchPrefetcher(try makeLoader())
+    for _ in 0..<100 {
+      let expected = try batch(&loader)
+      let ahead = try prefetcher.next()
+      #expect(ahead.inputs == expected.inputs && ahead.targets == expected.targets)
+      // The place behind the batch that was taken, however far the thread is.
+      #expect(ahead.cursor == loader.cursor)
+    }
+    #expect(prefetcher.waitSeconds > 0)
+  }
+
+  @Test func prefetchingReportsDamageInItsPlace() throws {
+    let scratch = try Scratch()
+    try writeDataset(scratch.path("d"), randomDocuments(3000, vocabulary: 1000), shardTokens: 100_000)
+    let dataset = try Dataset(scratch.path("d"))
+    let shard = URL(fileURLWithPath: scratch.path("d/train-00003.tokens.zst"))
+    var bytes = try Data(contentsOf: shard)
+    bytes[bytes.count / 3] ^= 16
+    try bytes.write(to: shard)
+    func loader() throws -> BatchLoader {
+      try BatchLoader(dataset: dataset, split: "train", sequenceLength: 100, batch: 1, seed: 5)
+    }
+    var plain = try loader()
+    let prefetcher = BatchPrefetcher(try loader())
+    var batches = 0
+    while failure(of: { _ = try batch(&plain) }) == nil {
+      _ = try prefetcher.next()
+      batches += 1
+    }
+    #expect(batches > 0)
+    for _ in 0..<2 {
+      let damage = failure { _ = try prefetcher.next() }
+      #expect(damage?.kind == .badInput && damage?.file == shard.path && damage?.remedy != nil)
+    }
+  }
+
   private func batch(_ loader: inout BatchLoader) throws -> (inputs: [Int32], targets: [Int32]) {
     var inputs = [Int32](repeating: -1, count: loader.batch * loader.sequenceLength)
     var targets = inputs

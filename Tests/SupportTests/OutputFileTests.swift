@@ -123,6 +123,34 @@ import Testing
     #expect(throws: Failure.self) { try OutputDirectory(scratch.path("d")) }
   }
 
+  @Test func aDirectoryHasOneWriterAtATime() throws {
+    let first = try OutputDirectory(scratch.path("d"))
+    func refusal(of name: String) -> Failure? {
+      do {
+        _ = try OutputDirectory(scratch.path(name))
+        return nil
+      } catch { return error as? Failure }
+    }
+    let busy = refusal(of: "d/")
+    #expect(busy?.kind == .failed && busy?.message.contains("another process") == true && busy?.remedy != nil)
+    #expect(refusal(of: "e") == nil)
+    // The refused one has taken nothing away.
+    try Data("x".utf8).write(to: URL(fileURLWithPath: first.temporary + "/f"))
+    try first.finish()
+    #expect(try scratch.names == ["d"] && scratch.read("d/f") == Array("x".utf8))
+    #expect(refusal(of: "d")?.message == "exists already")
+    #expect(scratch.names == ["d"])
+  }
+
+  @Test func aDirectoryLeftByAKilledProcessIsTakenOver() throws {
+    let temporary = try OutputDirectory(scratch.path("d")).temporary
+    try FileManager.default.createDirectory(atPath: temporary + "/inner", withIntermediateDirectories: true)
+    try Data("old".utf8).write(to: URL(fileURLWithPath: temporary + "/inner/f"))
+    try OutputDirectory(scratch.path("d")).finish()
+    #expect(scratch.names == ["d"])
+    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path("d")) == [])
+  }
+
   /// zstd with workers and without writes different frames; ours must not depend on the number of threads.
   @Test(arguments: ["zst", "gz"]) func compressionThreadsDoNotChangeABit(suffix: String) throws {
     var generator = RandomGenerator(seed: 1)

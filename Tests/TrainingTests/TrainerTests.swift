@@ -11,14 +11,15 @@ private final class Laboratory {
   static let vocabularySize = 61
 
   /// A structure that a model can learn: each token follows from the one before it, most of the time.
-  init(trainTokens: Int = 3000, validTokens: Int = 400) throws {
+  init(trainTokens: Int = 3000, validTokens: Int = 400, documentLengths: [Int] = []) throws {
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     let writer = try DatasetWriter(
       directory: data, tokenizerJSON: Array("{}".utf8), vocabularySize: Self.vocabularySize, endOfDocument: 60
     )
     var random = RandomGenerator(seed: 5)
-    for (split, count) in [("train", trainTokens), ("valid", validTokens)] {
-      var tokens: [UInt32] = [1]
+    let train = documentLengths.isEmpty ? [trainTokens - 1] : documentLengths
+    for (split, count) in train.map({ ("train", $0 + 1) }) + [("valid", validTokens)] {
+      var tokens: [UInt32] = count > 1 ? [1] : []
       while tokens.count < count - 1 {
         let next = (tokens[tokens.count - 1] * 7 + 1) % 60
         tokens.append(random.uniform() < 0.9 ? next : UInt32(random.below(60)))
@@ -175,6 +176,48 @@ private final class Laboratory {
       #expect(abs(evaluation["word_perplexity"] as! Double / exp(nll * 2) - 1) < 1e-9)
       #expect(usage > 0 && usage <= 1)
     }
+  }
+
+  /// Documents of many lengths, some longer than the context: every token is learned from once an epoch, padding never.
+  @Test func documentPackingLeavesPaddingOut() throws {
+    let laboratory = try Laboratory(documentLengths: [40, 3, 9, 15, 16, 17, 1, 0, 5, 33])
+    var recipe = Laboratory.recipe()
+    recipe.train.packing = .document
+    recipe.train.batch = 3
+    try laboratory.train(recipe, into: "whole")
+    let tokens = try laboratory.metrics("whole").filter { $0["split"] == nil }.compactMap {
+      $0["tokens"] as? Int
+    }
+    var loader = try BatchLoader(
+      dataset: Dataset(laboratory.data), split: "train", packing: .document, sequenceLength: 16, batch: 3,
+      seed: 1)
+    var expected = 0
+    for count in tokens {
+      var targets = [Int32](repeating: 0, count: 48)
+      var inputs = targets
+      try inputs.withUnsafeMutableBufferPointer { inputs in
+        try targets.withUnsafeMutableBufferPointer { try loader.next(into: inputs, targets: $0) }
+      }
+      expected += targets.count { $0 >= 0 }
+      #expect(count == expected)
+    }
+    #expect(tokens.count == 12 && expected < 12 * 48)
+    recipe.train.steps = 7
+    try laboratory.train(recipe, into: "stopped")
+    recipe.train.steps = 12
+    try laboratory.train(recipe, into: "stopped", resume: true)
+    #expect(try laboratory.bytes("stopped") == laboratory.bytes("whole"))
+    recipe.train.packing = .stream
+    #expect(throws: Failure.self) { try laboratory.train(recipe, into: "whole", resume: true) }
+  }
+
+  @Test func theWaitForDataIsLogged() throws {
+    let laboratory = try Laboratory()
+    try laboratory.train(Laboratory.recipe(), into: "run")
+    let waits = try laboratory.metrics("run").filter { $0["split"] == nil }.compactMap {
+      $0["data_wait"] as? Double
+    }
+    #expect(waits.count == 12 && waits.allSatisfy { (0...1).contains($0) })
   }
 
   @Test func checkpointsAreKeptAsTold() throws {

@@ -1,0 +1,88 @@
+import Foundation
+import Support
+import Training
+
+/// The logged numbers of one run over the tokens it has seen, from `metrics.jsonl` in the run directory.
+struct RunCurves {
+  /// One number of the log over tokens.
+  typealias Curve = [(x: Double, y: Double)]
+
+  let name: String
+  /// nil as long as the run has saved no checkpoint.
+  let recipe: TrainingRecipe?
+  /// By the name of the number.
+  private(set) var training: [String: Curve] = [:]
+  private(set) var evaluations: [String: Curve] = [:]
+  private(set) var evaluatedSplit = ""
+  private(set) var step = 0
+  private(set) var tokens = 0
+
+  /// Lines that are cut off, as a kill leaves them, are passed over.
+  init(_ directory: String) throws {
+    let path = Path.join(directory, MetricsLog.name)
+    guard Path.exists(path) else {
+      throw Failure(
+        .inputOutput, "holds no \(MetricsLog.name)", file: directory,
+        remedy: "Name run directories, the -o of pkm-train train")
+    }
+    name = Self.shortName(directory)
+    recipe = try? Checkpoint(directory).recipe
+    for line in try MappedFile.read(path).split(separator: UInt8(ascii: "\n")) {
+      guard let object = try? JSONValue(parsing: Array(line)), case .object(let members) = object,
+        let step = object["step"]?.number, let tokens = object["tokens"]?.number
+      else { continue }
+      (self.step, self.tokens) = (Int(step), Int(tokens))
+      let split = object["split"]?.string
+      if let split { evaluatedSplit = split }
+      for member in members {
+        guard let value = member.value.number else { continue }
+        let name = String(decoding: member.key, as: UTF8.self)
+        if split == nil {
+          training[name, default: []].append((tokens, value))
+        } else {
+          evaluations[name, default: []].append((tokens, value))
+        }
+      }
+    }
+  }
+
+  /// The last two parts of the path: `novels/memory`.
+  private static func shortName(_ directory: String) -> String {
+    URL(fileURLWithPath: directory).standardizedFileURL.pathComponents.filter { $0 != "/" }.suffix(2)
+      .joined(separator: "/")
+  }
+
+  func last(_ evaluation: String) -> Double? { evaluations[evaluation]?.last?.y }
+
+  /// The middle one of the logged speeds.
+  var tokensPerSecond: Double? {
+    guard let speeds = training["tokens_per_second"]?.map(\.y).sorted(), !speeds.isEmpty else { return nil }
+    return speeds[speeds.count / 2]
+  }
+
+  /// Parameters outside and inside the values of memories.
+  var parameters: (dense: Int, values: Int)? {
+    recipe.map { recipe in
+      recipe.model.parameterDescriptions.reduce(into: (0, 0)) { sum, tensor in
+        if tensor.memoryIndex == nil { sum.0 += tensor.count } else { sum.1 += tensor.count }
+      }
+    }
+  }
+
+  /// The recipe as flat keys: `train.lr` → `0.00025`.
+  var settings: [String: String] {
+    guard let recipe, let data = try? JSONEncoder().encode(recipe),
+      let object = try? JSONSerialization.jsonObject(with: data)
+    else { return [:] }
+    var flat: [String: String] = [:]
+    func add(_ value: Any, _ path: String) {
+      if let members = value as? [String: Any] {
+        for (key, value) in members { add(value, path.isEmpty ? key : "\(path).\(key)") }
+      } else {
+        flat[path] = (value as? [Any]).map { $0.map { "\($0)" }.joined(separator: ", ") } ?? "\(value)"
+      }
+    }
+    add(object, "")
+    return flat
+  }
+}

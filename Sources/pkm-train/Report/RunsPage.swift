@@ -1,0 +1,97 @@
+import Commands
+import Foundation
+import Support
+
+/// The page of ``Report``: what the runs are and what came of them, then curve by curve.
+struct RunsPage {
+  let runs: [RunCurves]
+
+  var html: String {
+    let names = runs.map(\.name).joined(separator: ", ")
+    return ReportPage.page(
+      title: runs.count == 1 ? "Training run \(names)" : "\(runs.count) training runs",
+      """
+      <h1>\(ReportPage.escape(names))</h1>
+      <p class="lead">Perplexities are of the unsmoothed loss. Tokens are those of each run's own tokenizer.</p>
+      \(results)
+      \(ReportPage.section("Curves", "Over the tokens seen.", legend + "<div class=\"two\">\(charts)</div>"))
+      \(recipes)
+      """)
+  }
+
+  private var results: String {
+    func number(_ value: Double?, _ format: String) -> ReportPage.Cell {
+      .number(value.map { String(format: format, $0) } ?? "")
+    }
+    func scaled(_ count: Int?) -> ReportPage.Cell {
+      .number(
+        count.map { Progress.scaled(Double($0), "").trimmingCharacters(in: .whitespaces) } ?? "")
+    }
+    let split = Set(runs.map(\.evaluatedSplit)).subtracting([""]).sorted().joined(separator: ", ")
+    return ReportPage.section(
+      "Results", split.isEmpty ? "Not evaluated yet." : "At the last evaluation, on \(split).",
+      ReportPage.table(
+        [
+          "run", "parameters", "in values", "steps", "tokens", "perplexity", "a word", "bits a byte",
+          "slots in use", "KL", "tokens/s",
+        ],
+        runs.map { run in
+          [
+            .text(run.name), scaled(run.parameters?.dense), scaled(run.parameters?.values),
+            .number("\(run.step)"), scaled(run.tokens), number(run.last("perplexity"), "%.2f"),
+            number(run.last("word_perplexity"), "%.1f"), number(run.last("bits_per_byte"), "%.4f"),
+            number(run.last("memory_usage").map { 100 * $0 }, "%.1f %%"),
+            number(run.last("memory_kl"), "%.3f"), number(run.tokensPerSecond, "%.0f"),
+          ]
+        }))
+  }
+
+  /// The names in the colors of their curves.
+  private var legend: String {
+    guard runs.count > 1 else { return "" }
+    let items = runs.enumerated().map { number, run in
+      "<span><i style=\"background:\(LineChart.color(number))\"></i>\(ReportPage.escape(run.name))</span>"
+    }
+    return "<p class=\"legend\">\(items.joined())</p>"
+  }
+
+  private var charts: String {
+    let evaluations: [(String, String, Bool)] = [
+      ("perplexity", "Perplexity, held out", true), ("bits_per_byte", "Bits a byte, held out", false),
+      ("memory_usage", "Share of memory slots in use", false),
+      ("memory_kl", "KL of the slots' weights from uniform, nats", false),
+    ]
+    let training: [(String, String, Bool)] = [
+      ("nll", "Training loss without smoothing, nats a token", false),
+      ("loss", "Training loss as minimized, nats a token", false),
+      ("gradient_norm", "Norm of the gradient before clipping", true),
+      ("learning_rate", "Learning rate", false), ("tokens_per_second", "Training tokens a second", false),
+    ]
+    let held = evaluations.map { name, title, isLogarithmic in
+      LineChart(title: title, curves: runs.map { $0.evaluations[name] ?? [] }, isLogarithmic: isLogarithmic)
+    }
+    let trained = training.map { name, title, isLogarithmic in
+      LineChart(title: title, curves: runs.map { $0.training[name] ?? [] }, isLogarithmic: isLogarithmic)
+    }
+    return (held.prefix(1) + trained.prefix(1) + held.dropFirst() + trained.dropFirst()).map(\.html)
+      .joined(separator: "\n")
+  }
+
+  /// The keys in which the recipes differ come first.
+  private var recipes: String {
+    let settings = runs.map(\.settings)
+    let keys = Set(settings.flatMap(\.keys)).sorted()
+    guard !keys.isEmpty else { return "" }
+    func rows(_ keys: [String]) -> [[ReportPage.Cell]] {
+      keys.map { key in [.text(key)] + settings.map { .text($0[key] ?? "") } }
+    }
+    let differing = keys.filter { key in Set(settings.map { $0[key] ?? "" }).count > 1 }
+    let common = keys.filter { !differing.contains($0) }
+    let all = ReportPage.table(["key"] + runs.map(\.name), rows(common))
+    return ReportPage.section(
+      "Recipes",
+      runs.count == 1 ? "" : differing.isEmpty ? "All the same." : "They differ in these keys.",
+      ReportPage.table(["key"] + runs.map(\.name), rows(differing))
+        + (runs.count == 1 ? all : ReportPage.details("the keys they share", all)))
+  }
+}
