@@ -10,7 +10,8 @@ struct Dedup: ParsableCommand {
       exact: documents with the same bytes (a 128-bit hash stands for them), or with --key normalized the same words: \
       case, accents, width, punctuation and the values of digits do not count. The first occurrence stays. Documents \
       stream through; memory is 27 to 53 bytes for each distinct document, 37 to 75 with --report. What goes beyond \
-      --memory is sorted on disk, 24 bytes a document and the text that is left.
+      --memory is sorted on disk, 24 bytes a document and the text that is left. With --work-dir all hashes are, the \
+      input is read twice, and a killed run goes on.
 
       minhash: near-duplicates. A document is the set of the shingles of its normalized words (five in a row, or \
       characters in a row); the similarity of two is the Jaccard index of their sets; those that agree in one band of \

@@ -51,7 +51,8 @@ import Testing
     for batch in batches {
       let hashes = ExactDeduplicator.hashes(of: batch)
       if deduplicator.isFull {
-        try deduplicator.postpone(batch, hashes: hashes, directory: scratch.url.path, pool: pool)
+        try deduplicator.postpone(
+          batch, hashes: hashes, blockDigest: 0, directory: scratch.url.path, pool: pool)
       } else {
         found.append(try deduplicator.removals(from: batch, hashes: hashes))
       }
@@ -64,6 +65,39 @@ import Testing
     #expect(found == removals)
     let sizesFound = deduplicator.clusterSizes()
     #expect(sizesFound == sizes)
+  }
+
+  @Test func goesOnWhereItWasKilled() throws {
+    let (batches, removals, sizes) = files(60)
+    let scratch = try Scratch()
+    let (directory, pool) = (scratch.url.path, WorkerPool(threads: 1))
+    func deduplicator() throws -> ExactDeduplicator {
+      try ExactDeduplicator(directory: directory, memory: 1 << 18, pool: pool)
+    }
+    // Each run takes some batches and is forgotten; then all is joined, and asked for twice.
+    var starts: [Int] = []
+    for stop in [9, 30, 60, 60] {
+      var deduplicator = try deduplicator()
+      starts.append(deduplicator.finished.blocks)
+      #expect(!deduplicator.isResolved)
+      for number in deduplicator.finished.blocks..<stop {
+        try deduplicator.postpone(
+          batches[number], hashes: ExactDeduplicator.hashes(of: batches[number]), blockDigest: UInt64(number),
+          directory: directory, pool: pool)
+      }
+      if starts.count == 4 { try deduplicator.resolvePostponed() }
+    }
+    #expect(starts[0] == 0 && starts[1] > 0 && starts[1] < 9 && starts[2] > starts[1] && starts[3] < 60)
+    for _ in 0..<2 {
+      var deduplicator = try deduplicator()
+      #expect(deduplicator.isResolved && deduplicator.finished.blocks == 60)
+      var found: [[Removal]] = []
+      for batch in batches {
+        found.append(try deduplicator.removals(from: batch, hashes: ExactDeduplicator.hashes(of: batch)))
+      }
+      #expect(found == removals)
+      #expect(deduplicator.clusterSizes() == sizes)
+    }
   }
 
   @Test func theNormalizedKeyIsThatOfTheWords() {

@@ -21,7 +21,7 @@ extension Dedup {
       take: { batch, units, words in
         try cut(batch, units, repeats: repeated.take(units, of: batch), words: words, into: &output)
       },
-      postpone: { batch, units, rest in
+      postpone: { batch, _, units, rest in
         try repeated.postpone(units, of: batch, directory: rest.directory, pool: rest.pool)
       },
       resolve: { try repeated.resolvePostponed() },

@@ -26,20 +26,9 @@ extension Dedup {
     _ spans: RepeatedSpans, _ spanOptions: SpanOptions, _ tokens: SpanTokenizer?, _ job: DeduplicationJob
   ) throws {
     let pass = try job.pass("reading")
-    var digest: UInt64 = 0
     _ = try pass.run(
-      next: {
-        while let block = try pass.reader.nextBlock() {
-          if block.number >= spans.finishedBatches { return block }
-          digest = SignatureSet.chain(digest, block.digest)
-          if block.number + 1 == spans.finishedBatches && digest != spans.finishedDigest {
-            throw Failure(
-              .badInput, "the input has changed since the work directory was made",
-              remedy: "Remove the work directory and run again")
-          }
-        }
-        return nil
-      },
+      next: DeduplicationJob.blocks(
+        of: pass.reader, after: spans.finishedBatches, digest: spans.finishedDigest),
       work: { block, batch, _ in
         (SpanText(batch, spanOptions, tokens: try tokens?.tokens(of: batch)), batch, block.digest)
       },

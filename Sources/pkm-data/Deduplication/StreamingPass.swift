@@ -30,7 +30,7 @@ struct StreamingPass {
   func run<Worked: Sendable>(
     work: @escaping @Sendable (DocumentBatch) -> Worked, isFull: () -> Bool,
     take: (DocumentBatch, Worked, _ words: Int) throws -> Void,
-    postpone: (DocumentBatch, Worked, Rest) throws -> Void, resolve: () throws -> Void,
+    postpone: (DocumentBatch, _ blockDigest: UInt64, Worked, Rest) throws -> Void, resolve: () throws -> Void,
     found: ([DocumentPass.Found]) throws -> Void
   ) throws -> Summary {
     let whole = {
@@ -46,7 +46,7 @@ struct StreamingPass {
         if isFull() {
           if rest == nil { rest = try makeRest() }
           try rest!.spool.append(piece.block)
-          try postpone(piece.batch, piece.worked, rest!)
+          try postpone(piece.batch, piece.block.digest, piece.worked, rest!)
         } else {
           try take(piece.batch, piece.worked, piece.words)
         }
