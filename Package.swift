@@ -45,7 +45,8 @@ let package = Package(
     .target(name: "CPreTokens", cSettings: kernels),
 
     .target(
-      name: "Support", dependencies: ["CZstd", "CZlib", "CXXHash", "CCrypto"], swiftSettings: swift),
+      name: "Support", dependencies: ["CZstd", "CZlib", "CXXHash", "CCrypto", "CKernels"],
+      swiftSettings: swift),
     .target(
       name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson", "CFastText", "CKernels"],
       swiftSettings: swift),

@@ -52,7 +52,9 @@ package struct SeenTable: ~Copyable {
   package var isFull: Bool { 1 << slotBits >= slotLimit && count > (1 << slotBits) / 8 * 5 }
 
   @inline(__always)
-  package func prefetch(_ low: UInt64) { pkm_prefetch(slots + firstSlot(Self.nonzero(low)) * stride) }
+  package func prefetch(_ low: UInt64) {
+    pkm_prefetch_for_writing(slots + firstSlot(Self.nonzero(low)) * stride)
+  }
 
   /// Counts one more occurrence of a hash, of which `high` is left out unless it is wide; nil where it was new.
   @inline(__always)
