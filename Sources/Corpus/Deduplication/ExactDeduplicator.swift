@@ -66,9 +66,10 @@ package struct ExactDeduplicator: ~Copyable {
 
   /// Postpones all documents; a directory in which an earlier run was killed is taken up where it stood.
   package init(directory: String, memory: Int, pool: WorkerPool) throws {
+    let postponed = try Postponed(directory: directory, memory: memory / 2, pool: pool)
     seen = try SeenTable(isWide: true, remembersLocations: false, memory: 0)
     self.memory = memory
-    postponed = try Postponed(directory: directory, memory: memory / 2, pool: pool)
+    self.postponed = postponed
   }
 
   /// Blocks of input that need not be postponed again, and a hash of them, chained with ``DocumentBlock/digest``.

@@ -185,6 +185,8 @@ extension Dedup {
         pairs, shingles: shingles, directory: clusters)
     }
     try filter(job, clusters: clusters, counts: &summary)
+    summary.add("bands", minhash.parameters.bands)
+    summary.add("rows", minhash.parameters.rows)
     job.finish()
   }
 
