@@ -103,8 +103,35 @@ package final class DatasetWriter {
   package func append(encoded bytes: UnsafeRawBufferPointer, rows: [DocumentRow], to split: String? = nil)
     throws
   {
-    var next = 0
     var offset = 0
+    try append(rows, to: split) { shard, count in
+      try shard.write(UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + count)]))
+      offset += count
+    }
+  }
+
+  /// The same of documents whose bytes lie in several parts, cut anywhere.
+  package func append(encoded parts: [[UInt8]], rows: [DocumentRow], to split: String? = nil) throws {
+    var (part, offset) = (0, 0)
+    try append(rows, to: split) { shard, count in
+      var missing = count
+      while missing > 0 {
+        let length = min(missing, parts[part].count - offset)
+        try parts[part].withUnsafeBytes {
+          try shard.write(UnsafeRawBufferPointer(rebasing: $0[offset..<(offset + length)]))
+        }
+        missing -= length
+        offset += length
+        if offset == parts[part].count { (part, offset) = (part + 1, 0) }
+      }
+    }
+  }
+
+  /// `write` is asked for the next bytes, of as many documents as go to one shard.
+  private func append(
+    _ rows: [DocumentRow], to split: String?, write: (ShardWriter, _ bytes: Int) throws -> Void
+  ) throws {
+    var next = 0
     while next < rows.count {
       let shard = try shard(of: split ?? defaultSplit, for: rows[next].tokens)
       let first = next
@@ -113,10 +140,8 @@ package final class DatasetWriter {
         tokens += rows[next].tokens
         next += 1
       } while next < rows.count && shard.totals.tokens + tokens + rows[next].tokens <= shardTokens
-      let end = offset + tokens * tokenBytes
-      try shard.write(UnsafeRawBufferPointer(rebasing: bytes[offset..<end]))
+      try write(shard, tokens * tokenBytes)
       try shard.endDocuments(rows[first..<next])
-      offset = end
     }
   }
 

@@ -4,8 +4,9 @@ import Support
 /// Puts documents in a random order with bounded memory: each gets a random key, goes to the bucket of its key's range,
 /// and the buckets are sorted by key one after the other (two-level shuffle).
 ///
-/// The order is that of the keys alone, so it does not depend on the number of buckets and thereby on the memory. A
-/// bucket lies in memory until that is full, then in a file of a temporary directory.
+/// The order is that of the keys alone, so it does not depend on the number of buckets and thereby on the memory. What fits
+/// in half of the memory stays there, in one bucket; else buckets of a quarter of a gigabyte, or less where the memory is
+/// small, go to files of a temporary directory.
 final class DocumentShuffler {
   struct Header {
     let key: UInt64
@@ -15,6 +16,8 @@ final class DocumentShuffler {
 
     static let byteCount = 32
   }
+
+  private static let bucketBytes = 256 << 20
 
   private let directory: String
   private let buckets: [Bucket]
@@ -26,10 +29,14 @@ final class DocumentShuffler {
 
   /// `totalBytes` is what the encoded documents and their headers take; `directory` is made if it is needed.
   init(totalBytes: Int, memory: Int, seed: UInt64, directory: String) {
-    // Half for the bucket that is sorted, with a margin because buckets differ by chance; half for the buffers.
-    let count = totalBytes <= memory / 2 ? 1 : min(512, 1 + totalBytes * 5 / (memory * 2))
-    spillBytes = count == 1 ? .max : max(1 << 12, memory / (2 * count))
+    let isInMemory = totalBytes <= memory / 2
+    // Buckets differ by chance, so one may be larger than meant.
+    let bucketBytes = min(Self.bucketBytes, max(memory * 2 / 5, 1))
+    let count = isInMemory ? 1 : min(512, 1 + totalBytes / bucketBytes)
+    spillBytes = isInMemory ? .max : min(1 << 20, max(1 << 12, memory / (2 * count)))
     buckets = (0..<count).map { Bucket(path: Path.join(directory, "bucket-\($0)")) }
+    // Growing it would copy everything, and hold both at that moment.
+    if isInMemory { buckets[0].reserve(totalBytes) }
     self.directory = directory
     self.seed = RandomGenerator.mix(seed)
   }
@@ -84,6 +91,8 @@ final class DocumentShuffler {
     }
 
     var buffered: Int { buffer.count }
+
+    func reserve(_ bytes: Int) { buffer.reserveCapacity(bytes) }
 
     func append(_ header: Header, _ encoded: UnsafeRawBufferPointer) {
       let words: (UInt64, UInt32, UInt32, UInt32, UInt32, UInt64) = (

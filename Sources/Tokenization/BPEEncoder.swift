@@ -7,7 +7,10 @@ package struct EncodedBatch: Sendable {
   /// Where each document ends in ``ids``.
   package var ends: [Int] = []
 
-  package init() {}
+  package init(ids: [UInt32] = [], ends: [Int] = []) {
+    self.ids = ids
+    self.ends = ends
+  }
 
   /// The ids of one document.
   package func withDocument<Result>(
@@ -20,14 +23,23 @@ package struct EncodedBatch: Sendable {
   }
 }
 
+/// Ids of documents, or of a part of one, as they lie in shards: little-endian, two or four bytes each.
+package struct PackedBatch: Sendable {
+  package var bytes: [UInt8] = []
+  /// Ids of each document.
+  package var counts: [Int] = []
+  /// How many ids are ``Tokenizer/unknown``.
+  package var unknown = 0
+}
+
 /// Turns text into the ids of a ``Tokenizer``, exactly as applying its merges one by one in order of rank would.
 ///
 /// The text of a special token is ordinary text here, unless the options say otherwise: it is encoded as what its bytes
 /// say, never as the special id. (`tokenizers` maps it to that id, and `tiktoken` does when told to.) What a document
 /// contains can thus not end it.
 ///
-/// Safe to use from many threads; each call borrows scratch space and a cache that stay with the encoder. Memory is 16 MB a
-/// thread, or 32 where both ids and pieces are asked for, beside the text and the ids of one call.
+/// Safe to use from many threads; each call borrows scratch space and a cache that stay with the encoder. Memory is 18 MB a
+/// thread, or 34 where both ids and pieces are asked for, beside the text and the ids of one call.
 package final class BPEEncoder: @unchecked Sendable {
   // `idle` is guarded by `lock`; a worker that was taken out belongs to its taker.
   package let tokenizer: Tokenizer
@@ -58,7 +70,48 @@ package final class BPEEncoder: @unchecked Sendable {
     _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32? = nil,
     seeds: ((Int) -> UInt64)? = nil
   ) -> EncodedBatch {
-    withWorker { $0.encode(text, documents: documents, terminator: terminator, seeds: seeds) }
+    withWorker {
+      $0.encode(text, documents: documents, terminator: terminator, seeds: seeds) {
+        EncodedBatch(ids: Array($0), ends: $1)
+      }
+    }
+  }
+
+  /// The same as they lie in shards.
+  package func encodePacked(
+    _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32?, tokenBytes: Int,
+    seeds: ((Int) -> UInt64)? = nil
+  ) -> PackedBatch {
+    withWorker {
+      $0.encode(text, documents: documents, terminator: terminator, seeds: seeds) { ids, ends in
+        var start = 0
+        let counts = ends.map { end in
+          defer { start = end }
+          return end - start
+        }
+        return PackedBatch(
+          bytes: TokenText.packed(ids, tokenBytes: tokenBytes), counts: counts,
+          unknown: tokenizer.unknown.map { unknown in ids.reduce(0) { $0 + ($1 == unknown ? 1 : 0) } } ?? 0)
+      }
+    }
+  }
+
+  /// Cuts a document into parts of about `bytes` bytes whose ids, one after another, are those of the document.
+  ///
+  /// One part where there is no such cut, or where ids depend on more than words.
+  package func parts(of text: UnsafeBufferPointer<UInt8>, in document: Range<Int>, bytes: Int) -> [Range<Int>]
+  {
+    guard tables.isRepeatable && !options.parsesSpecialTokens else { return [document] }
+    var parts: [Range<Int>] = []
+    var start = document.lowerBound
+    while document.upperBound - start > bytes,
+      let cut = tokenizer.preTokenizer.safeCut(
+        in: UnsafeBufferPointer(rebasing: text[start..<document.upperBound]), from: bytes)
+    {
+      parts.append(start..<(start + cut))
+      start += cut
+    }
+    return parts + [start..<document.upperBound]
   }
 
   package var options: EncodingOptions { tables.options }

@@ -1,3 +1,6 @@
+import CPreTokens
+import Support
+
 /// Encodes a word in time linear in its length, without applying merges: by the longest tokens, taken back where merging
 /// would have given others.
 ///
@@ -11,7 +14,7 @@
 /// make of the text of a token is that token. ``init(_:fallback:)`` checks it, and other tables are refused.
 ///
 /// Tokens have numbers of their own here: the alphabet first, then the results of the merges in order, so that comparing
-/// two numbers compares ranks.
+/// two numbers compares ranks. Short words are merged after all, as all their pairs go into a vector or two.
 final class Backtracking: @unchecked Sendable {
   // Written by `init` only.
 
@@ -19,7 +22,9 @@ final class Backtracking: @unchecked Sendable {
   static let endOfWord: UInt8 = 0xff
 
   private let trie: TokenTrie
-  private let pairs: MergeTable.View
+  private let pairs: pkm_pairs
+  /// For short words of bytes: the number of each byte, then what each two bytes make; nil where a byte has none.
+  private let byteNumbers: UnsafeMutablePointer<UInt32>?
   private let isWord: Bool
   /// The size of the alphabet: tokens below have no parts.
   private let alphabet: UInt32
@@ -49,7 +54,10 @@ final class Backtracking: @unchecked Sendable {
     self.alphabet = UInt32(alphabet.count)
     var numbers = [UInt32](repeating: TokenTrie.none, count: vocabulary.count)
     for (number, id) in alphabet.enumerated() { numbers[Int(id)] = UInt32(number) }
-    var pairs = MergeTable(capacity: merges.count)
+    guard alphabet.count + merges.count < 1 << PKM_PAIR_BITS else { return nil }
+    let pairs = PairNumbers.make(capacity: merges.count)
+    var isComplete = false
+    defer { if !isComplete { pairs.slots.deallocate() } }
     var texts = alphabet.map { Self.text(vocabulary[$0], tokenizer) }
     var tokens = alphabet.enumerated().map { number, id in
       Token(
@@ -66,11 +74,11 @@ final class Backtracking: @unchecked Sendable {
         fallback(isWord && isFinal ? text.dropLast() : text, isFinal) == [merge.result]
       else { return nil }
       numbers[Int(merge.result)] = number
-      pairs.insert(.init(left: left, right: right, result: number), rank: Int(number))
+      PairNumbers.insert(number, for: left, right, into: pairs)
       texts.append(text)
       tokens.append(Token(id: merge.result, length: UInt32(text.count), left: left, right: right))
     }
-    guard !tokens.isEmpty, tokens.count < 1 << 24 else { return nil }
+    guard !tokens.isEmpty else { return nil }
     trie = TokenTrie(texts)
     for (number, text) in texts.enumerated() {
       var isUnique = true
@@ -80,7 +88,18 @@ final class Backtracking: @unchecked Sendable {
       }
       guard isUnique else { return nil }
     }
-    self.pairs = pairs.largePages()
+    self.pairs = pairs
+    isComplete = true
+    let bytes = (0...255).map { byte in
+      vocabulary.id(of: [UInt8(byte)]).map { numbers[Int($0)] } ?? TokenTrie.none
+    }
+    if !isWord && !bytes.contains(TokenTrie.none) {
+      let made = bytes.flatMap { left in bytes.map { pkm_pair_result(pairs, left, $0) } }
+      byteNumbers = LargePages.allocate(UInt32.self, count: 256 + made.count)
+      byteNumbers!.initialize(from: bytes + made, count: 256 + made.count)
+    } else {
+      byteNumbers = nil
+    }
     self.tokens = UnsafeMutableBufferPointer(
       start: LargePages.allocate(Token.self, count: tokens.count), count: tokens.count)
     _ = self.tokens.initialize(from: tokens)
@@ -88,7 +107,8 @@ final class Backtracking: @unchecked Sendable {
 
   deinit {
     tokens.deallocate()
-    pairs.deallocate()
+    byteNumbers?.deallocate()
+    pairs.slots.deallocate()
   }
 
   /// Whether words begin as this: a byte; in word mode a character, with the mark if it ends the word, or the mark.
@@ -112,13 +132,18 @@ final class Backtracking: @unchecked Sendable {
     return found != TokenTrie.none && Int(tokens[Int(found)].length) == count ? found : nil
   }
 
-  /// Writes the ids of the word to `output`, which has room for one a byte, and returns how many.
+  /// Writes the ids of the word to `output`, which has room for one a byte and 16 more, and returns how many.
   ///
   /// In word mode the text ends in ``endOfWord``, and a character without a token becomes ``WordMerger/unknown``.
   func encode(
     _ text: UnsafePointer<UInt8>, _ count: Int, _ scratch: inout Scratch,
     into output: UnsafeMutablePointer<UInt32>
   ) -> Int {
+    if count <= Int(PKM_SHORT_WORD), let byteNumbers {
+      let written = Int(pkm_merge_short(pairs, byteNumbers, byteNumbers + 256, text, Int32(count), output))
+      for index in 0..<written { output[index] = tokens[Int(output[index])].id }
+      return written
+    }
     var end = count
     var endsUnknown = false
     if isWord && number(of: text + (count - 1), 1) == nil {
@@ -214,10 +239,9 @@ final class Backtracking: @unchecked Sendable {
   private func mergesKeepBorder(_ left: UInt32, _ right: UInt32) -> Bool {
     var (left, right) = (left, right)
     // Merges of this rank and later come too late.
-    var limit = UInt32.max
+    var limit = PKM_NO_MERGE
     while true {
-      let merge = pairs.lookUp(left, right)
-      if merge != MergeTable.none && UInt32(truncatingIfNeeded: merge) < limit { return false }
+      if pkm_pair_result(pairs, left, right) < limit { return false }
       // Of equal ranks the left one was merged first, so the right one is undone first.
       if left > right {
         if left < alphabet { return true }
@@ -270,5 +294,24 @@ final class Backtracking: @unchecked Sendable {
     @inline(__always) fileprivate func verdict(of key: UInt64) -> UnsafeMutablePointer<UInt64> {
       verdicts + Int(truncatingIfNeeded: (key &* 0x9e37_79b9_7f4a_7c15) >> 51)
     }
+  }
+}
+
+/// The making of the table of pairs that the kernels read, at most half full.
+private enum PairNumbers {
+  static func make(capacity: Int) -> pkm_pairs {
+    var bits = 6
+    while 1 << bits < 2 * capacity { bits += 1 }
+    let slots = LargePages.allocate(UInt64.self, count: 1 << bits)
+    slots.initialize(repeating: UInt64(PKM_NO_PAIR), count: 1 << bits)
+    return pkm_pairs(slots: slots, shift: Int32(64 - bits))
+  }
+
+  /// A pair that is there already keeps its first number.
+  static func insert(_ number: UInt32, for left: UInt32, _ right: UInt32, into pairs: pkm_pairs) {
+    if pkm_pair_result(pairs, left, right) != PKM_NO_MERGE { return }
+    var place = pkm_pair_place(pairs, left, right)
+    while pairs.slots[place] != PKM_NO_PAIR { place = (place + 1) & (1 << (64 - Int(pairs.shift)) - 1) }
+    pairs.slots[place] = (UInt64(left) << PKM_PAIR_BITS | UInt64(right)) << PKM_PAIR_BITS | UInt64(number)
   }
 }

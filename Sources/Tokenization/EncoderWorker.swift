@@ -2,147 +2,233 @@ import CPreTokens
 import Foundation
 import Support
 
-/// One thread's share of an encoder: scratch space, and a cache of the words seen.
+/// One thread's share of an encoder: scratch space, and caches of the words seen.
 final class EncoderWorker {
-  private let tables: EncodingTables
-  private let tokenizer: Tokenizer
-  private var state = State()
+  let tables: EncodingTables
+  var state = State()
 
   /// What changes while encoding, in one value so that a whole text is one access.
-  private struct State: ~Copyable {
-    /// Ids of words: up to four, how many in the top byte of the first.
-    var ids = WordCache()
+  struct State: ~Copyable {
+    /// Ids of words: up to four, how many in the top byte of the first, or 0 there where ``longWords`` has them.
+    var words = WordCache()
+    var longWords = LongWordCache()
     /// Pieces of words: where all but the last end, a byte each, and how many pieces in the last byte.
     var cuts: WordCache?
     var scratch = EncodingTables.Scratch()
     /// The ids of one word on their way to pieces.
-    var word: UnsafeMutableBufferPointer<UInt32> = .allocate(capacity: 64)
+    var word = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: 64)
 
-    /// Words between the two halves of a look into the cache.
-    var waiting: UnsafeMutablePointer<Waiting> = .allocate(capacity: Waiting.capacity)
+    /// Words between the two halves of a look into the cache, in a ring.
+    fileprivate let queue = UnsafeMutablePointer<Waiting>.allocate(capacity: Waiting.capacity)
+    /// Two places in which no word is found.
+    fileprivate let nowhere = UnsafeMutablePointer<WordCache.Entry>.allocate(capacity: 2)
+    fileprivate var ids = Room<UInt32>()
+    fileprivate var starts = Room<UInt64>()
+    /// Where each document ends in `ids`.
+    fileprivate var ends: [Int] = []
+
+    init() {
+      nowhere.initialize(
+        repeating: WordCache.Entry(key: WordKey(low: 0, high: .max), value: SIMD4()), count: 2)
+    }
 
     deinit {
       word.deallocate()
-      waiting.deallocate()
+      queue.deallocate()
+      nowhere.deallocate()
     }
   }
 
-  init(_ tables: EncodingTables) {
-    self.tables = tables
-    tokenizer = tables.tokenizer
+  /// Memory that is kept from one text to the next.
+  fileprivate struct Room<Element>: ~Copyable {
+    private(set) var start = UnsafeMutablePointer<Element>.allocate(capacity: 64)
+    private var capacity = 64
+
+    deinit { start.deallocate() }
+
+    /// Makes room for so many; what was there is lost.
+    mutating func reserve(_ count: Int) {
+      if count <= capacity { return }
+      start.deallocate()
+      start = .allocate(capacity: count)
+      capacity = count
+    }
+
+    /// Gives back what only one huge text needed.
+    mutating func shrink() {
+      if capacity * MemoryLayout<Element>.stride <= 1 << 23 { return }
+      start.deallocate()
+      capacity = 64
+      start = .allocate(capacity: capacity)
+    }
   }
 
+  init(_ tables: EncodingTables) { self.tables = tables }
+
+  /// Calls `body` with the ids of documents and where each of them ends.
+  ///
   /// `terminator` follows the ids of each document; `seeds` makes the random choices of each document its own.
-  func encode(
+  func encode<Result>(
     _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32?,
-    seeds: ((Int) -> UInt64)?
-  ) -> EncodedBatch {
-    var batch = EncodedBatch()
-    batch.ends.reserveCapacity(documents.count)
+    seeds: ((Int) -> UInt64)?, _ body: (_ ids: UnsafeBufferPointer<UInt32>, _ ends: [Int]) -> Result
+  ) -> Result {
     // No word has more symbols than bytes, plus one for the end of a word that is a symbol; words are separated then.
-    // Four ids are written at once.
-    let capacity = documents.reduce(8) { $0 + $1.count + 2 }
-    batch.ids = [UInt32](unsafeUninitializedCapacity: capacity) { output, count in
-      let base = output.baseAddress!
-      for (index, document) in documents.enumerated() {
-        if let seeds { state.scratch.random = RandomGenerator(seed: seeds(index)) }
-        if tables.options.parsesSpecialTokens {
-          tables.specialTokens.forEachPart(of: text, in: document) { part, special in
-            Self.encode(tables, &state, text, part, base, &count)
-            if let special {
-              base[count] = special
-              count += 1
-            }
-          }
-        } else {
-          Self.encode(tables, &state, text, document, base, &count)
-        }
-        if let terminator {
-          base[count] = terminator
-          count += 1
-        }
-        batch.ends.append(count)
-      }
+    // Some ids more are written than a word has.
+    state.ids.reserve(documents.reduce(32) { $0 + $1.count + 2 })
+    state.starts.reserve((documents.lazy.map(\.count).max() ?? 0) / 64 + 1)
+    state.ends.removeAll(keepingCapacity: true)
+    let count = Self.encode(tables, &state, text, documents, terminator, seeds)
+    defer {
+      state.ids.shrink()
+      state.starts.shrink()
     }
-    return batch
+    return body(UnsafeBufferPointer(start: state.ids.start, count: count), state.ends)
   }
 
-  private static func encode(
-    _ tables: EncodingTables, _ state: inout State, _ text: UnsafeBufferPointer<UInt8>,
-    _ document: Range<Int>,
-    _ output: UnsafeMutablePointer<UInt32>, _ count: inout Int
-  ) {
-    guard !document.isEmpty else { return }
-    let base = text.baseAddress! + document.lowerBound
-    let readable = text.count - document.lowerBound
-    let caches = tables.isRepeatable
-    var written = count
-    var waiting = 0
-    tables.tokenizer.preTokenizer.forEachPreToken(
-      in: UnsafeBufferPointer(start: base, count: document.count), readable: readable
-    ) { start, end in
-      let length = end &- start
-      if length <= WordKey.maximumLength && caches {
-        let key = WordKey(base + start, length: length, readable: readable &- start)
-        let places = state.ids.places(of: key)
-        pkm_prefetch(places)
-        state.waiting[waiting] = Waiting(key: key, places: places, start: start)
-        waiting &+= 1
-        if waiting == Waiting.capacity {
-          written &+= encodeWaiting(waiting, tables, &state, base, output + written)
-          waiting = 0
-        }
-        return
-      }
-      written &+= encodeWaiting(waiting, tables, &state, base, output + written)
-      waiting = 0
-      written &+= encodeWord(
-        tables, &state, UnsafeBufferPointer(start: base + start, count: length), output + written)
-    }
-    count = written + encodeWaiting(waiting, tables, &state, base, output + written)
-  }
+  /// A word whose place in the cache is on its way from memory, or what comes between words.
+  fileprivate struct Waiting {
+    static var capacity: Int { 128 }
+    /// Taken at once, when the ring is full: so many words lie between asking for a place and reading it.
+    static var share: Int { 64 }
 
-  /// A word whose place in the cache is on its way from memory.
-  private struct Waiting {
-    static var capacity: Int { 32 }
+    /// A word of the cache, or with ``nowhere`` as places: in the top byte 0 and in the low half the length of another
+    /// word, ``literal`` and an id, ``end``.
     let key: WordKey
     let places: UnsafeMutablePointer<WordCache.Entry>
     let start: Int
+
+    static var literal: UInt64 { 0x10 << 56 }
+    static var end: UInt64 { 0x11 << 56 }
   }
 
-  @inline(__always)
-  private static func encodeWaiting(
-    _ count: Int, _ tables: EncodingTables, _ state: inout State, _ base: UnsafePointer<UInt8>,
-    _ output: UnsafeMutablePointer<UInt32>
+  /// Returns how many ids there are.
+  private static func encode(
+    _ tables: EncodingTables, _ state: inout State, _ text: UnsafeBufferPointer<UInt8>,
+    _ documents: [Range<Int>], _ terminator: UInt32?, _ seeds: ((Int) -> UInt64)?
   ) -> Int {
-    var written = 0
-    for index in 0..<count {
-      let waiting = state.waiting[index]
-      let (key, places) = (waiting.key, waiting.places)
-      // Which of the two it is nobody can guess, so the place is computed.
-      let place = places + (places[0].key == key ? 0 : 1)
-      if place.pointee.key == key {
-        let value = place.pointee.value
-        UnsafeMutableRawPointer(output + written).storeBytes(
-          of: value & SIMD4(repeating: 0x00ff_ffff), as: SIMD4<UInt32>.self)
-        written &+= Int(value[0] >> 24)
-        continue
-      }
-      let ids = output + written
-      let word = UnsafeBufferPointer(start: base + waiting.start, count: Int(key.high >> 56))
-      let found = encodeWord(tables, &state, word, ids)
-      written &+= found
-      if (1...4).contains(found) {
-        var value = SIMD4(ids[0], ids[min(1, found - 1)], ids[min(2, found - 1)], ids[found - 1])
-        value[0] |= UInt32(found) << 24
-        WordCache.store(value, for: key, at: places)
+    let (queue, nowhere) = (state.queue, state.nowhere)
+    // An empty text may have no address; the pointer is never read then.
+    let base = text.baseAddress ?? CharacterClasses.table
+    let caches = tables.isRepeatable
+    var (added, taken) = (0, 0)
+    var output = state.ids.start
+
+    @inline(__always)
+    func add(_ key: WordKey, _ places: UnsafeMutablePointer<WordCache.Entry>, _ start: Int) {
+      queue[added & (Waiting.capacity - 1)] = Waiting(key: key, places: places, start: start)
+      added &+= 1
+      if added &- taken == Waiting.capacity {
+        output = take(taken..<(taken &+ Waiting.share), tables, &state, base, output)
+        taken &+= Waiting.share
       }
     }
-    return written
+    func addWords(of part: Range<Int>) {
+      tables.tokenizer.preTokenizer.forEachPreToken(
+        in: UnsafeBufferPointer(start: base + part.lowerBound, count: part.count),
+        readable: text.count - part.lowerBound, starts: state.starts.start
+      ) { start, end in
+        let length = end &- start
+        let place = part.lowerBound &+ start
+        if length <= WordKey.maximumLength && caches {
+          let key = WordKey(base + place, length: length, readable: text.count &- place)
+          let places = state.words.places(of: key)
+          pkm_prefetch(places)
+          add(key, places, place)
+        } else {
+          add(WordKey(low: UInt64(truncatingIfNeeded: length), high: 0), nowhere, place)
+        }
+      }
+    }
+    for (index, document) in documents.enumerated() {
+      if let seeds {
+        output = take(taken..<added, tables, &state, base, output)
+        taken = added
+        state.scratch.random = RandomGenerator(seed: seeds(index))
+      }
+      if tables.options.parsesSpecialTokens {
+        tables.specialTokens.forEachPart(of: text, in: document) { part, special in
+          addWords(of: part)
+          if let special { add(WordKey(low: UInt64(special), high: Waiting.literal), nowhere, 0) }
+        }
+      } else {
+        addWords(of: document)
+      }
+      if let terminator { add(WordKey(low: UInt64(terminator), high: Waiting.literal), nowhere, 0) }
+      add(WordKey(low: 0, high: Waiting.end), nowhere, 0)
+    }
+    return take(taken..<added, tables, &state, base, output) - state.ids.start
   }
 
-  /// Not inlined: the loop around it stays small.
+  /// Writes the ids of words of the queue and returns where the next ones go.
   @inline(never)
+  private static func take(
+    _ range: Range<Int>, _ tables: EncodingTables, _ state: inout State, _ base: UnsafePointer<UInt8>,
+    _ start: UnsafeMutablePointer<UInt32>
+  ) -> UnsafeMutablePointer<UInt32> {
+    let queue = state.queue
+    var output = start
+    for index in range {
+      let waiting = queue + (index & (Waiting.capacity - 1))
+      let (key, places) = (waiting.pointee.key, waiting.pointee.places)
+      // Which of the two it is nobody can guess, so the place is computed.
+      let place = places + (places[0].key == key ? 0 : 1)
+      let value = place.pointee.value
+      let count = Int(value[0] >> 24)
+      if place.pointee.key == key && count != 0 {
+        UnsafeMutableRawPointer(output).storeBytes(
+          of: value & SIMD4(repeating: 0x00ff_ffff), as: SIMD4<UInt32>.self)
+        output += count
+      } else {
+        output += encode(waiting.pointee, place.pointee.key == key, tables, &state, base, output)
+      }
+    }
+    return output
+  }
+
+  /// What the cache of words does not tell; returns how many ids.
+  @inline(never)
+  private static func encode(
+    _ waiting: Waiting, _ isLong: Bool, _ tables: EncodingTables, _ state: inout State,
+    _ base: UnsafePointer<UInt8>, _ output: UnsafeMutablePointer<UInt32>
+  ) -> Int {
+    var length = Int(waiting.key.high >> 56)
+    switch waiting.key.high {
+    case Waiting.literal:
+      output[0] = UInt32(truncatingIfNeeded: waiting.key.low)
+      return 1
+    case Waiting.end:
+      state.ends.append(output - state.ids.start)
+      return 0
+    case 0: length = Int(waiting.key.low)
+    default: break
+    }
+    let word = UnsafeBufferPointer(start: base + waiting.start, count: length)
+    guard tables.isRepeatable && length <= LongWordCache.maximumLength else {
+      return encodeWord(tables, &state, word, output)
+    }
+    let isShort = length <= WordKey.maximumLength
+    let longKey = LongWordCache.key(of: word)
+    let longPlace = state.longWords.place(of: longKey)
+    if isLong || !isShort, longPlace.pointee.key == longKey {
+      UnsafeMutableRawPointer(output).storeBytes(of: longPlace.pointee.value, as: SIMD8<UInt32>.self)
+      return Int(longPlace.pointee.value[7])
+    }
+    let count = encodeWord(tables, &state, word, output)
+    if isShort && count <= 4 {
+      var value = SIMD4(
+        output[0], output[min(1, count - 1)], output[min(2, count - 1)], output[count - 1])
+      value[0] |= UInt32(count) << 24
+      WordCache.store(value, for: waiting.key, at: waiting.places)
+    } else if count <= LongWordCache.maximumIDs {
+      if isShort && !isLong { WordCache.store(SIMD4(), for: waiting.key, at: waiting.places) }
+      var value = SIMD8<UInt32>()
+      for index in 0..<count { value[index] = output[index] }
+      value[7] = UInt32(count)
+      longPlace.pointee = LongWordCache.Entry(key: longKey, value: value)
+    }
+    return count
+  }
+
   private static func encodeWord(
     _ tables: EncodingTables, _ state: inout State, _ word: UnsafeBufferPointer<UInt8>,
     _ output: UnsafeMutablePointer<UInt32>
@@ -154,118 +240,5 @@ final class EncoderWorker {
       for index in 0..<count where output[index] >= listed { output[index] = unknown }
     }
     return count
-  }
-
-  /// fastBPE's form; returns how many pieces.
-  func appendMarkedPieces(
-    of text: UnsafeBufferPointer<UInt8>, in document: Range<Int>, seed: UInt64?, to output: inout TextBuffer
-  ) -> Int {
-    guard !document.isEmpty else { return 0 }
-    if let seed { state.scratch.random = RandomGenerator(seed: seed) }
-    if state.cuts == nil { state.cuts = WordCache() }
-    let base = text.baseAddress! + document.lowerBound
-    let readable = text.count - document.lowerBound
-    // A piece of every byte: the byte and `@@ `.
-    output.reserve(4 * document.count + 32)
-    return Self.appendMarkedPieces(tables, &state, base, document.count, readable, &output)
-  }
-
-  private static func appendMarkedPieces(
-    _ tables: EncodingTables, _ state: inout State, _ base: UnsafePointer<UInt8>, _ length: Int,
-    _ readable: Int, _ buffer: inout TextBuffer
-  ) -> Int {
-    let output = buffer.bytes
-    var written = buffer.count
-    var pieces = 0
-    var copied = 0
-    let caches = tables.isRepeatable
-    tables.tokenizer.preTokenizer.forEachPreToken(
-      in: UnsafeBufferPointer(start: base, count: length), readable: readable
-    ) { start, end in
-      while copied < start {
-        output[written] = base[copied]
-        copied &+= 1
-        written &+= 1
-      }
-      copied = end
-      let word = base + start
-      let count = end &- start
-      var key = WordKey.free
-      if count <= WordKey.maximumLength && caches {
-        key = WordKey(word, length: count, readable: readable &- start)
-        let places = state.cuts!.places(of: key)
-        let place = places[0].key == key ? 0 : 1
-        if places[place].key == key {
-          let value = places[place].value
-          let found = Int(value[3] >> 24)
-          // The whole word first; a reserve of 32 bytes allows it.
-          UnsafeMutableRawPointer(output + written).storeBytes(of: key.low, as: UInt64.self)
-          UnsafeMutableRawPointer(output + written + 8).storeBytes(of: key.high, as: UInt64.self)
-          pieces &+= found
-          if found == 1 {
-            written &+= count
-            return
-          }
-          var from = 0
-          withUnsafeBytes(of: value) { cuts in
-            for index in 0..<(found - 1) {
-              let cut = Int(cuts[index])
-              memmove(output + written, word + from, cut - from)
-              written += cut - from
-              UnsafeMutableRawPointer(output + written).storeBytes(of: continuation, as: UInt32.self)
-              written += 3
-              from = cut
-            }
-          }
-          memmove(output + written, word + from, count - from)
-          written += count - from
-          return
-        }
-      }
-      let found = cutWord(tables, &state, UnsafeBufferPointer(start: word, count: count))
-      var from = 0
-      var value = SIMD4<UInt32>()
-      for index in 0..<found.count {
-        let cut = found[index]
-        memcpy(output + written, word + from, cut - from)
-        written += cut - from
-        from = cut
-        if index + 1 < found.count {
-          UnsafeMutableRawPointer(output + written).storeBytes(of: continuation, as: UInt32.self)
-          written += 3
-          if index < 15 { value[index / 4] |= UInt32(cut) << UInt32(index % 4 * 8) }
-        }
-      }
-      pieces += found.count
-      if key != .free {
-        value[3] = value[3] & 0x00ff_ffff | UInt32(found.count) << 24
-        WordCache.store(value, for: key, at: state.cuts!.places(of: key))
-      }
-    }
-    memcpy(output + written, base + copied, length - copied)
-    buffer.count = written + length - copied
-    return pieces
-  }
-
-  /// `@@ `, and a byte that is overwritten.
-  private static let continuation = UInt32(0x0020_4040)
-
-  /// Where the pieces of a word end.
-  @inline(never)
-  private static func cutWord(
-    _ tables: EncodingTables, _ state: inout State, _ word: UnsafeBufferPointer<UInt8>
-  ) -> [Int] {
-    if state.word.count < word.count + 8 {
-      state.word.deallocate()
-      state.word = .allocate(capacity: 2 * word.count + 8)
-    }
-    let count = tables.encode(word, &state.scratch, into: state.word.baseAddress!)
-    var lengths = state.scratch.lengths
-    if lengths.isEmpty {
-      tables.appendLengths(UnsafeBufferPointer(rebasing: state.word[..<count]), word, &lengths)
-    }
-    var ends: [Int] = []
-    for length in lengths where length > 0 { ends.append((ends.last ?? 0) + length) }
-    return ends
   }
 }

@@ -39,13 +39,6 @@ struct MergeTable: Sendable {
     try slots.withUnsafeBufferPointer { try body(View(slots: $0.baseAddress!, mask: slots.count - 1)) }
   }
 
-  /// A copy that lies in large pages, until it is deallocated.
-  func largePages() -> View {
-    let copy = LargePages.allocate(Slot.self, count: slots.count)
-    copy.initialize(from: slots, count: slots.count)
-    return View(slots: copy, mask: slots.count - 1)
-  }
-
   /// The table without its array's checks, for one scope.
   struct View {
     private let slots: UnsafePointer<Slot>
@@ -55,9 +48,6 @@ struct MergeTable: Sendable {
       self.slots = slots
       self.mask = mask
     }
-
-    /// Of a copy that ``MergeTable/largePages()`` made.
-    func deallocate() { slots.deallocate() }
 
     /// `rank << 32 | result`, ``MergeTable/none`` if the two do not merge.
     ///

@@ -43,17 +43,20 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
 
   /// Calls `body(start, end)` for each pre-token in order; none is empty.
   ///
-  /// `readable` bytes from the start of the text on may be read: 64 more than the text make short texts faster.
+  /// `readable` bytes from the start of the text on may be read: 64 more than the text make short texts faster, and so
+  /// does scratch space for a word every 64 bytes and one more.
   @inline(__always)
   func forEachPreToken(
-    in text: UnsafeBufferPointer<UInt8>, readable: Int? = nil, _ body: (_ start: Int, _ end: Int) -> Void
+    in text: UnsafeBufferPointer<UInt8>, readable: Int? = nil,
+    starts scratch: UnsafeMutablePointer<UInt64>? = nil,
+    _ body: (_ start: Int, _ end: Int) -> Void
   ) {
     guard let base = text.baseAddress, !text.isEmpty else { return }
     guard let kernel else { return body(0, text.count) }
     // Not a temporary allocation, whose closure would keep `body` from being inlined.
     let words = text.count / 64 + 1
-    let starts = UnsafeMutablePointer<UInt64>.allocate(capacity: words)
-    defer { starts.deallocate() }
+    let starts = scratch ?? .allocate(capacity: words)
+    defer { if scratch == nil { starts.deallocate() } }
     pkm_pre_token_starts(kernel, base, text.count, readable ?? text.count, CharacterClasses.table, starts)
     let skipsSeparators = self == .words
     // The first bit begins the first pre-token, every other one ends one.
@@ -117,6 +120,13 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
     let classified = ClassifiedText(text)
     guard let last = (1..<text.count).last(where: { isSafeCut($0, in: classified) }) else { return nil }
     return ((1..<text.count).first { isSafeCut($0, in: classified) }!, last)
+  }
+
+  /// The first such place from a place inside the text on.
+  package func safeCut(in text: UnsafeBufferPointer<UInt8>, from place: Int) -> Int? {
+    if self == .none { return nil }
+    let classified = ClassifiedText(text)
+    return (place..<text.count).first { isSafeCut($0, in: classified) }
   }
 
   /// No pattern looks back, so a cut is safe where a pre-token ends for certain: before a space that follows anything

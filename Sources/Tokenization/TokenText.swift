@@ -54,19 +54,15 @@ package enum TokenText {
   }
 
   /// Ids as they lie in shards: little-endian, two or four bytes each.
-  package static func packed(_ ids: [UInt32], tokenBytes: Int) -> [UInt8] {
+  package static func packed(_ ids: UnsafeBufferPointer<UInt32>, tokenBytes: Int) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: ids.count * tokenBytes) { buffer, count in
       count = ids.count * tokenBytes
       if tokenBytes == 2 {
         let output = UnsafeMutableRawBufferPointer(buffer).bindMemory(to: UInt16.self)
-        ids.withUnsafeBufferPointer { ids in
-          for index in 0..<ids.count { output[index] = UInt16(truncatingIfNeeded: ids[index]).littleEndian }
-        }
+        for index in 0..<ids.count { output[index] = UInt16(truncatingIfNeeded: ids[index]).littleEndian }
       } else {
         let output = UnsafeMutableRawBufferPointer(buffer).bindMemory(to: UInt32.self)
-        ids.withUnsafeBufferPointer { ids in
-          for index in 0..<ids.count { output[index] = ids[index].littleEndian }
-        }
+        for index in 0..<ids.count { output[index] = ids[index].littleEndian }
       }
     }
   }

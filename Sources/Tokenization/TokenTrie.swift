@@ -1,3 +1,5 @@
+import Support
+
 /// Tokens by their first bytes: a double array, in which one look leads from a prefix to the next longer one.
 ///
 /// Node n has its child for byte b at `base(n) ^ b`, if that place names n as its parent.

@@ -1,4 +1,4 @@
-import Foundation
+import Support
 
 /// Words of up to 15 bytes with what was found for them, in one of the two places that their hash gives them.
 ///
@@ -34,18 +34,42 @@ struct WordCache: ~Copyable {
   }
 }
 
-/// Memory for tables that are read at random places: where the system has pages of 2 MB, these, as finding a small page
-/// takes longer than reading it.
-enum LargePages {
-  static func allocate<Value>(_ type: Value.Type, count: Int) -> UnsafeMutablePointer<Value> {
-    let pageBytes = 1 << 21
-    let bytes = max(1, count * MemoryLayout<Value>.stride)
-    let isLarge = bytes >= pageBytes / 2
-    let size = isLarge ? (bytes + pageBytes - 1) / pageBytes * pageBytes : bytes
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: isLarge ? pageBytes : 64)
-    // Only advice: whether it is taken does not matter.
-    if isLarge { _ = madvise(memory, size, MADV_HUGEPAGE) }
-    return memory.bindMemory(to: type, capacity: count)
+/// Words of up to 31 bytes with up to 7 ids, each in the one place that its hash gives it: what is too long for a
+/// ``WordCache``.
+struct LongWordCache: ~Copyable {
+  static var maximumLength: Int { 31 }
+  static var maximumIDs: Int { 7 }
+
+  /// A cache line: the word with its length in the last byte, the ids with their number in the last lane.
+  struct Entry {
+    var key = SIMD4<UInt64>()
+    var value = SIMD8<UInt32>()
+  }
+
+  /// 2 MB a thread.
+  private static let count = 1 << 15
+
+  private let entries: UnsafeMutablePointer<Entry>
+
+  init() {
+    entries = LargePages.allocate(Entry.self, count: Self.count)
+    entries.initialize(repeating: Entry(), count: Self.count)
+  }
+
+  deinit { entries.deallocate() }
+
+  static func key(of word: UnsafeBufferPointer<UInt8>) -> SIMD4<UInt64> {
+    var key = SIMD4<UInt64>()
+    withUnsafeMutableBytes(of: &key) { $0.copyMemory(from: UnsafeRawBufferPointer(word)) }
+    key[3] |= UInt64(word.count) << 56
+    return key
+  }
+
+  /// The place of a word, which holds its ids if it holds its key.
+  func place(of key: SIMD4<UInt64>) -> UnsafeMutablePointer<Entry> {
+    let a = WordKey(low: key[0], high: key[1]).hash
+    let b = WordKey(low: key[2] ^ UInt64(truncatingIfNeeded: a), high: key[3]).hash
+    return entries + (b & (Self.count - 1))
   }
 }
 
@@ -62,7 +86,7 @@ struct WordKey {
   /// Bytes 8..<15, the length in the top byte.
   let high: UInt64
 
-  private init(low: UInt64, high: UInt64) { (self.low, self.high) = (low, high) }
+  init(low: UInt64, high: UInt64) { (self.low, self.high) = (low, high) }
 
   /// The word at `start`, of which `readable` bytes may be read: 16 or more make it faster.
   @inline(__always)

@@ -158,11 +158,11 @@ struct Encode: ParsableCommand {
     return summary
   }
 
-  private static func encode(
-    _ batch: DocumentBatch, _ encoder: BPEEncoder, _ counts: inout Summary, terminator: UInt32? = nil
-  ) -> EncodedBatch {
+  private static func encode(_ batch: DocumentBatch, _ encoder: BPEEncoder, _ counts: inout Summary)
+    -> EncodedBatch
+  {
     let encoded = batch.bytes.withUnsafeBufferPointer {
-      encoder.encode($0, documents: batch.ranges, terminator: terminator, seeds: encoder.seeds(batch))
+      encoder.encode($0, documents: batch.ranges, seeds: encoder.seeds(batch))
     }
     counts.add("tokens", encoded.ids.count)
     if let unknown = encoder.tokenizer.unknown {
@@ -214,6 +214,7 @@ struct Encode: ParsableCommand {
       shardTokens: shardSize.map { max(1, $0.bytes / tokenBytes) }, recipe: "# \(PKMData.provenance)\nencode",
       threads: options.threadCount)
     let splitsDocuments = parseSpecial
+    let pool = WorkerPool(threads: options.threadCount)
     var summary = try pass.run(
       work: { batch, counts in
         var batch = batch
@@ -222,19 +223,11 @@ struct Encode: ParsableCommand {
           batch = encoder.splitting(batch, at: endOfDocument)
           counts.add("documents_split", batch.count - before)
         }
-        let words = Self.measure(batch, &counts)
-        let encoded = Self.encode(batch, encoder, &counts, terminator: endOfDocument)
-        var start = 0
-        let rows = batch.ranges.indices.map { index in
-          defer { start = encoded.ends[index] }
-          return DocumentRow(
-            tokens: encoded.ends[index] - start, textBytes: batch.ranges[index].count, words: words[index])
-        }
-        return (TokenText.packed(encoded.ids, tokenBytes: tokenBytes), rows)
+        let encoded = ShardBatch(batch, encoder, terminator: endOfDocument, tokenBytes: tokenBytes, pool)
+        counts.merge(encoded.counts)
+        return encoded
       },
-      consume: { (bytes: [UInt8], rows: [DocumentRow]) in
-        try bytes.withUnsafeBytes { try writer.append(encoded: $0, rows: rows) }
-      })
+      consume: { try writer.append(encoded: $0.parts, rows: $0.rows) })
     let index = try writer.finish()
     summary.add("documents_out", index.shards.reduce(0) { $0 + $1.documents })
     summary.add("bytes_out", index.shards.reduce(0) { $0 + $1.bytes })
@@ -247,7 +240,7 @@ struct Encode: ParsableCommand {
 
 extension BPEEncoder {
   /// The seed of each document: its file and line, which no batching changes.
-  fileprivate func seeds(_ batch: DocumentBatch) -> ((Int) -> UInt64)? {
+  func seeds(_ batch: DocumentBatch) -> ((Int) -> UInt64)? {
     guard options.dropout > 0 else { return nil }
     let source = RandomGenerator.mix(options.seed &+ RandomGenerator.mix(UInt64(batch.source.index)))
     return { RandomGenerator.mix(source &+ UInt64(batch.lines[$0])) }

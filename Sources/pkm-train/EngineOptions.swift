@@ -5,7 +5,7 @@ import Model
 struct EngineOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Library that multiplies matrices: onednn, openblas, generic (our own, slower), or auto: openblas for fp32, onednn for bf16.",
+      "Library that multiplies matrices: onednn, openblas, generic (our own, slower), or auto: the first of these that is installed.",
       valueName: "name"))
   var blas: Library = .auto
 

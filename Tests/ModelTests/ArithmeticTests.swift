@@ -154,6 +154,22 @@ import Testing
     }
   }
 
+  #if os(Linux) && arch(x86_64)
+    /// A handler's frame is written below the stack pointer, wherever a library's product has put that: in the heap, it
+    /// would damage what lies there.
+    @Test(arguments: choices) func signalsFindAStack(arithmetic: Arithmetic) throws {
+      let device = try CPUOperations<Float>(pool: Pools.one, arithmetic: arithmetic)
+      let (m, n, k) = (128, 32, 310)
+      let a = operand(randomMatrix(m, k, seed: 1), on: device),
+        b = operand(randomMatrix(k, n, seed: 2), on: device)
+      let c: Matrix<Float> = matrix(m, n)
+      let found = SignalProbe.count(signals: 200) {
+        device.multiply(a, transposed: false, b, transposed: false, factor: 1, into: c, adding: false)
+      }
+      #expect(found.seen >= 200 && found.astray == 0)
+    }
+  #endif
+
   @Test func fewerThreadsOfTheMachineStillMeasureCeilings() throws {
     let ceilings = try MachineCeilings(Pools.one)
     #expect(ceilings.float32 >= 0 && ceilings.stream > 0 && ceilings.randomRows > 0)

@@ -115,7 +115,7 @@ def junk(sentences, kind):
         return sentences[:1] * 40
     if kind == 1:
         return ["\\n".join(sentence.split(" ")[0] for sentence in sentences)]
-    return ["# @ {} %% == //".format(sentence[:3]) for sentence in sentences for _ in range(4)]
+    return ["# @ %d == //" % (len(sentence) * 7 + k) for sentence in sentences for k in range(4)]
 
 
 def line(identity, sentences):

@@ -12,7 +12,8 @@ const char *onednn_description(void);
 // Whether products of bfloat16 run at the speed of the processor's own instructions.
 bool onednn_has_bfloat16(void);
 
-// C = alpha * op(A) * op(B) + beta * C in float, row-major, on the calling thread. op(A) is m x k, op(B) is k x n.
+// C = alpha * op(A) * op(B) + beta * C in float, row-major, on the calling thread, where signals are
+// held back meanwhile. op(A) is m x k, op(B) is k x n.
 void onednn_sgemm(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
                   const void *b, long ldb, double beta, void *c, long ldc);
 // The same with A and B in bfloat16, summed in float.

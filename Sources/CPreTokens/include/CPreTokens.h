@@ -23,5 +23,39 @@ void pkm_pre_token_starts(int pattern, const uint8_t *text, size_t count, size_t
 int pkm_pre_token_starts_on(int machine, int pattern, const uint8_t *text, size_t count, size_t readable, const uint8_t *classes,
                             uint64_t *starts);
 
+// Pairs of tokens that merge, in open addressing: a slot is left << 42 | right << 21 | result, or PKM_NO_PAIR. Tokens have
+// numbers below 2²¹ that are ranks: of two results the one with the smaller number is made first. 2^(64 - shift) slots.
+#define PKM_PAIR_BITS 21
+#define PKM_NO_PAIR 0xffffffffffffffffu
+// Larger than any number: no merge.
+#define PKM_NO_MERGE 0xffffffffu
+
+typedef struct {
+  uint64_t *slots;
+  int shift;
+} pkm_pairs;
+
+static inline size_t pkm_pair_place(pkm_pairs pairs, uint32_t left, uint32_t right) {
+  uint64_t key = (uint64_t)left << PKM_PAIR_BITS | right;
+  return key * 0x9e3779b97f4a7c15u >> pairs.shift;
+}
+
+// What two tokens make, or PKM_NO_MERGE.
+static inline uint32_t pkm_pair_result(pkm_pairs pairs, uint32_t left, uint32_t right) {
+  uint64_t key = (uint64_t)left << PKM_PAIR_BITS | right;
+  for (size_t place = pkm_pair_place(pairs, left, right);; place = (place + 1) & (~0ull >> pairs.shift)) {
+    uint64_t slot = pairs.slots[place];
+    if (slot >> PKM_PAIR_BITS == key) return slot & ((1u << PKM_PAIR_BITS) - 1);
+    if (slot == PKM_NO_PAIR) return PKM_NO_MERGE;
+  }
+}
+
+// Applies merges, the lowest number first and of equal ones the leftmost, to a word of at most PKM_SHORT_WORD bytes.
+// `symbols` has the number of each byte, `byte_pairs` what each two bytes (the first one times 256) make. Writes the numbers of
+// the tokens, and up to 16 words behind them, to `output`; returns how many there are.
+#define PKM_SHORT_WORD 32
+int pkm_merge_short(pkm_pairs pairs, const uint32_t *symbols, const uint32_t *byte_pairs, const uint8_t *word, int count,
+                    uint32_t *output);
+
 // Asks for the memory at an address, which is needed soon.
 static inline void pkm_prefetch(const void *address) { __builtin_prefetch(address); }

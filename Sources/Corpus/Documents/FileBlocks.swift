@@ -114,9 +114,11 @@ package final class FileBlocks {
         try skipDocument(&bytes)
         continue
       }
-      // Doubling keeps the search for a cut in one huge document linear.
+      // Doubling keeps the search for a cut in one huge document linear; of a whole file the size may be known.
+      let isWhole = source.format == .text && source.splitting == .file
+      let wanted = isWhole ? input.bytesLeft.map { bytes.count + $0 + 1 } : nil
       bytes = try extended(
-        bytes, to: min(max(2 * bytes.count, options.batchBytes), options.longestDocument + 1))
+        bytes, to: min(wanted ?? max(2 * bytes.count, options.batchBytes), options.longestDocument + 1))
     }
   }
 
@@ -205,6 +207,7 @@ package final class FileBlocks {
     let capacity = count + pkm_json_padding()
     return try [UInt8](unsafeUninitializedCapacity: capacity) { buffer, filled in
       let buffer = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count])
+      LargePages.advise(buffer)
       bytes.withUnsafeBytes { buffer.copyMemory(from: $0) }
       filled = bytes.count
       while filled < count && !isAtEnd {
