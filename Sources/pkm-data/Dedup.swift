@@ -55,7 +55,7 @@ struct Dedup: ParsableCommand {
       word of the evaluation sets and 16 to 40 for each of their n-grams. With a --method it comes first, and always \
       takes 13 words with minhash, where --ngram is that of the shingles.
 
-      Empty documents (nothing but white space) are dropped and counted. JSON lines pass byte for byte.
+      With a method, empty documents (nothing but white space) are dropped and counted. JSON lines pass byte for byte.
 
       --report lists one JSON object for each removed document: its file and line, the reason, file and line of the \
       document that it duplicates, and how similar the two are (an estimate from the signatures unless --verify). \

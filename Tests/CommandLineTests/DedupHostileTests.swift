@@ -63,7 +63,9 @@ import Testing
     #expect(result.status == 0, "\(result.errors)")
     let lines = result.output.split(separator: 0x0a)
     let counts = try readSummary(scratch.path("s.json"))
-    #expect(counts["documents_in"] as? Int == copies + 9 && counts["documents_empty"] as? Int ?? 2 == 2)
+    #expect(counts["documents_in"] as? Int == copies + 9)
+    // Decontamination alone drops what is contaminated and nothing else.
+    #expect(counts["documents_empty"] as? Int == (method == "none" ? 0 : 2))
     func count(_ line: Data) -> Int { lines.count { $0.elementsEqual(line) } }
     let isKept = count(long) == 1
     #expect(isKept, "the long document is like no other")
