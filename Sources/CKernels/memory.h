@@ -103,41 +103,47 @@ KERNEL void product_top(long rows, long n, long k, const void *pfirst, const voi
   }
 }
 
-KERNEL void weighted_sum(long rows, long reads, long columns, const int32_t *slots, const void *pweights,
-                         const void *pvalues, void *py) {
+INLINE void weighted_sum_in(long rows, long reads, long columns, const int32_t *slots, const real *weights,
+                            const void *values, real *y, const bool half) {
   FUSED
-  const real *weights = pweights, *values = pvalues;
-  real *y = py;
   for (long row = 0; row < rows; row++, slots += reads, weights += reads, y += columns) {
     for (long c = 0; c < columns; c++) y[c] = 0;
     long m = 0;
     for (; m + 4 <= reads; m += 4) {
-      const real *v0 = values + slots[m] * columns, *v1 = values + slots[m + 1] * columns;
-      const real *v2 = values + slots[m + 2] * columns, *v3 = values + slots[m + 3] * columns;
+      const void *v0 = operand_at(values, slots[m] * columns, half);
+      const void *v1 = operand_at(values, slots[m + 1] * columns, half);
+      const void *v2 = operand_at(values, slots[m + 2] * columns, half);
+      const void *v3 = operand_at(values, slots[m + 3] * columns, half);
       real w0 = weights[m], w1 = weights[m + 1], w2 = weights[m + 2], w3 = weights[m + 3];
       for (long ahead = m + 4; ahead < m + 8 && ahead < reads; ahead++) {
-        const char *next = (const char *)(values + slots[ahead] * columns);
+        const char *next = operand_at(values, slots[ahead] * columns, half);
         for (int line = 0; line < 4; line++) __builtin_prefetch(next + 64 * line);
       }
-      for (long c = 0; c < columns; c++) y[c] += (w0 * v0[c] + w1 * v1[c]) + (w2 * v2[c] + w3 * v3[c]);
+      for (long c = 0; c < columns; c++) {
+        y[c] += (w0 * load_operand(v0, c, half) + w1 * load_operand(v1, c, half)) +
+                (w2 * load_operand(v2, c, half) + w3 * load_operand(v3, c, half));
+      }
     }
     for (; m < reads; m++) {
-      const real *v = values + slots[m] * columns;
-      for (long c = 0; c < columns; c++) y[c] += weights[m] * v[c];
+      const void *v = operand_at(values, slots[m] * columns, half);
+      for (long c = 0; c < columns; c++) y[c] += weights[m] * load_operand(v, c, half);
     }
   }
 }
 
+KERNEL void weighted_sum(long rows, long reads, long columns, const int32_t *slots, const void *weights,
+                         const void *values, void *y, bool half) {
+  BY_FORM(half, weighted_sum_in, rows, reads, columns, slots, weights, values, y);
+}
+
 // Slot by slot, so that each value row is fetched once and each gradient row stays in the nearest cache.
-KERNEL void weighted_sum_backward(long count, long reads, long columns, const int32_t *slot_ids,
-                                  const int32_t *starts, const int32_t *order, const int32_t *rows_of,
-                                  const uint8_t *is_new, const void *pweights, const void *pvalues, const void *pdy,
-                                  void *pd_weights, void *pgradient) {
+INLINE void weighted_sum_backward_in(long count, long reads, long columns, const int32_t *slot_ids,
+                                     const int32_t *starts, const int32_t *order, const int32_t *rows_of,
+                                     const uint8_t *is_new, const real *weights, const void *values, const real *dy,
+                                     real *d_weights, real *gradient, const bool half) {
   VECTOR_SUMS
-  const real *weights = pweights, *values = pvalues, *dy = pdy;
-  real *d_weights = pd_weights, *gradient = pgradient;
   for (long s = 0; s < count; s++) {
-    const real *value = values + slot_ids[s] * columns;
+    const void *value = operand_at(values, slot_ids[s] * columns, half);
     real *into = gradient + rows_of[s] * columns;
     if (is_new[s]) {
       for (long c = 0; c < columns; c++) into[c] = 0;
@@ -147,12 +153,20 @@ KERNEL void weighted_sum_backward(long count, long reads, long columns, const in
       const real *d = dy + read / reads * columns;
       real weight = weights[read], sum = 0;
       for (long c = 0; c < columns; c++) {
-        sum += d[c] * value[c];
+        sum += d[c] * load_operand(value, c, half);
         into[c] += weight * d[c];
       }
       d_weights[read] = sum;
     }
   }
+}
+
+KERNEL void weighted_sum_backward(long count, long reads, long columns, const int32_t *slot_ids,
+                                  const int32_t *starts, const int32_t *order, const int32_t *rows_of,
+                                  const uint8_t *is_new, const void *weights, const void *values, const void *dy,
+                                  void *d_weights, void *gradient, bool half) {
+  BY_FORM(half, weighted_sum_backward_in, count, reads, columns, slot_ids, starts, order, rows_of, is_new, weights,
+          values, dy, d_weights, gradient);
 }
 
 INLINE void product_top_backward_in(long rows, long n, long k, const int32_t *slots, const real *weights,

@@ -25,12 +25,31 @@ KERNEL void adam(long count, adam_step step, const void *gradient, void *pparame
   }
 }
 
+// A piece of a row in bfloat16: the update in reals, then up to the next number or down by a hash of step, row and column.
+INLINE void adam_half(long width, adam_step step, uint64_t key, long column, const real *g, uint16_t *p, real *m,
+                      real *v) {
+  real wide[512];
+  for (long c = 0; c < width; c++) wide[c] = from_bfloat16(p[c]);
+  adam_elements(width, step, g, wide, m, v);
+  for (long c = 0; c < width; c++) {
+    p[c] = to_bfloat16_by_chance(wide[c], hash_element(key, (uint32_t)(column + c)));
+  }
+}
+
 KERNEL void adam_rows(long count, long columns, adam_step step, const int32_t *ids, const void *pgradient,
-                      void *pparameter, void *pm, void *pv) {
+                      void *pparameter, void *pm, void *pv, bool half) {
   const real *gradient = pgradient;
   real *parameter = pparameter, *m = pm, *v = pv;
-  for (long row = 0; row < count; row++) {
+  for (long row = 0; row < count; row++, gradient += columns) {
     long at = ids[row] * columns;
-    adam_elements(columns, step, gradient + row * columns, parameter + at, m + at, v + at);
+    if (!half) {
+      adam_elements(columns, step, gradient, parameter + at, m + at, v + at);
+      continue;
+    }
+    uint64_t key = step.rounding_key ^ (uint64_t)ids[row] * 0x9e3779b97f4a7c15u;
+    for (long c = 0; c < columns; c += 512) {
+      long width = columns - c < 512 ? columns - c : 512;
+      adam_half(width, step, key, c, gradient + c, (uint16_t *)pparameter + at + c, m + at + c, v + at + c);
+    }
   }
 }

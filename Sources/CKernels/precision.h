@@ -94,6 +94,15 @@ INLINE uint16_t to_bfloat16(real x) {
   return (uint16_t)(value != value ? (bits >> 16) | 0x40 : rounded);
 }
 
+// Away from zero with the probability that the part cut off is of the step to the next number; `chance` is random bits.
+INLINE uint16_t to_bfloat16_by_chance(real x, uint32_t chance) {
+  float value = (float)x;
+  uint32_t bits;
+  memcpy(&bits, &value, 4);
+  uint32_t rounded = (bits + (chance & 0xffff)) >> 16;
+  return (uint16_t)(value != value ? (bits >> 16) | 0x40 : rounded);
+}
+
 INLINE real from_bfloat16(uint16_t x) {
   uint32_t bits = (uint32_t)x << 16;
   float value;

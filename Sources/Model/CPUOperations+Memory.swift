@@ -61,7 +61,7 @@ extension CPUOperations {
   }
 
   package func weightedSum(
-    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Matrix<Scalar>, into y: Matrix<Scalar>
+    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, into y: Matrix<Scalar>
   ) {
     precondition(y.isDense && values.isDense && weights.isDense && values.columns == y.columns)
     let kernels = kernels
@@ -69,12 +69,12 @@ extension CPUOperations {
     forRows(y.rows, width: y.columns * reads / 8) {
       kernels.weighted_sum(
         $0.count, reads, y.columns, slots + $0.lowerBound * reads, weights.rows($0).pointer, values.pointer,
-        y.rows($0).pointer)
+        y.rows($0).pointer, values.isHalf)
     }
   }
 
   package func weightedSumBackward(
-    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Matrix<Scalar>, dy: Matrix<Scalar>,
+    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, dy: Matrix<Scalar>,
     dWeights: Matrix<Scalar>, gradient: ValueGradient<Scalar>
   ) {
     precondition(dy.isDense && dWeights.isDense && weights.isDense)
@@ -87,7 +87,7 @@ extension CPUOperations {
       kernels.weighted_sum_backward(
         count, reads, dy.columns, gradient.touched + first, gradient.starts + first, gradient.order,
         gradient.rowOfTouched + first, gradient.isNew + first, weights.pointer, values.pointer, dy.pointer,
-        dWeights.pointer, gradient.rows.pointer)
+        dWeights.pointer, gradient.rows.pointer, values.isHalf)
     }
   }
 

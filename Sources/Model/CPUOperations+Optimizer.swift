@@ -18,7 +18,7 @@ extension CPUOperations {
   }
 
   package func lazyAdam(
-    _ values: Matrix<Scalar>, gradient: TouchedRows<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
+    _ values: Operand<Scalar>, gradient: TouchedRows<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
     _ step: AdamStep
   ) {
     precondition(values.isDense && gradient.rows.isDense && gradient.rows.columns == values.columns)
@@ -27,7 +27,7 @@ extension CPUOperations {
     forRows(gradient.ids.count, width: values.columns) {
       kernels.adam_rows(
         $0.count, values.columns, step.kernelStep, gradient.ids.baseAddress! + $0.lowerBound,
-        gradient.rows.rows($0).pointer, values.pointer, m.pointer, v.pointer)
+        gradient.rows.rows($0).pointer, values.pointer, m.pointer, v.pointer, values.isHalf)
     }
   }
 }
@@ -37,6 +37,6 @@ extension AdamStep {
     let t = Double(step)
     return adam_step(
       rate: learningRate * (1 - pow(beta2, t)).squareRoot() / (1 - pow(beta1, t)), beta1: beta1, beta2: beta2,
-      epsilon: epsilon, gradient_scale: gradientScale)
+      epsilon: epsilon, gradient_scale: gradientScale, rounding_key: roundingKey)
   }
 }

@@ -53,7 +53,7 @@ package struct MeasuredOperations<Base: Operations>: Operations {
 
   /// `elements` are reals moved, `operands` those in the form of operands.
   private func measure<Result>(
-    _ name: String, _ detail: String, flops: Double = 0, elements: Int = 0, operands: Int = 0,
+    _ name: String, _ detail: String, flops: Double = 0, elements: Int = 0, operands: Int = 0, bytes: Int = 0,
     _ body: () -> Result
   ) -> Result {
     let began = Progress.now()
@@ -61,7 +61,7 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     let size = MemoryLayout<Scalar>.stride
     log.add(
       name, detail, Progress.now() - began, flops: flops,
-      bytes: Double(elements * size + operands * (operandsAreHalf ? 2 : size)))
+      bytes: Double(elements * size + operands * (operandsAreHalf ? 2 : size) + bytes))
     return result
   }
 
@@ -80,7 +80,7 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     measure("copy", "", elements: 2 * x.count) { base.copy(x, to: y) }
   }
 
-  package func initialize(_ x: Vector<Scalar>, _ distribution: Distribution, seed: UInt64) {
+  package func initialize(_ x: Operand<Scalar>, _ distribution: Distribution, seed: UInt64) {
     measure("initialize", "", elements: x.count) { base.initialize(x, distribution, seed: seed) }
   }
 
@@ -329,18 +329,18 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   }
 
   package func weightedSum(
-    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Matrix<Scalar>, into y: Matrix<Scalar>
+    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, into y: Matrix<Scalar>
   ) {
     measure(
       "memory: weighted sum", "\(weights.count) reads of \(values.columns)",
-      elements: weights.count * values.columns
+      bytes: weights.count * values.columns * values.elementBytes
     ) {
       base.weightedSum(slots: slots, weights: weights, values: values, into: y)
     }
   }
 
   package func weightedSumBackward(
-    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Matrix<Scalar>, dy: Matrix<Scalar>,
+    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, dy: Matrix<Scalar>,
     dWeights: Matrix<Scalar>, gradient: ValueGradient<Scalar>
   ) {
     measure(
@@ -373,11 +373,12 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   }
 
   package func lazyAdam(
-    _ values: Matrix<Scalar>, gradient: TouchedRows<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
+    _ values: Operand<Scalar>, gradient: TouchedRows<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
     _ step: AdamStep
   ) {
     measure(
-      "memory: lazy Adam", "\(values.columns) wide", elements: 7 * gradient.ids.count * values.columns
+      "memory: lazy Adam", "\(values.columns) wide", elements: 5 * gradient.ids.count * values.columns,
+      bytes: 2 * gradient.ids.count * values.columns * values.elementBytes
     ) {
       base.lazyAdam(values, gradient: gradient, m: m, v: v, step)
     }

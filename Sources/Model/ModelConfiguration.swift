@@ -32,23 +32,26 @@ package struct ModelConfiguration: Codable, Sendable, Equatable {
     package var queryDim = 512
     /// Batch normalization of the queries.
     package var batchNorm = true
+    /// How values are kept: bf16 halves the bytes that are read, and updates are rounded up or down by chance.
+    package var values = Arithmetic.Precision.fp32
 
     package init() {}
 
     package enum CodingKeys: String, CodingKey, CaseIterable {
-      case layers, subkeys, heads, topk
+      case layers, subkeys, heads, topk, values
       case queryDim = "query_dim"
       case batchNorm = "batch_norm"
     }
 
     package init(from decoder: any Decoder) throws {
-      let values = try decoder.container(keyedBy: CodingKeys.self)
-      layers = try values.decodeIfPresent([Int].self, forKey: .layers) ?? layers
-      subkeys = try values.decodeIfPresent(Int.self, forKey: .subkeys) ?? subkeys
-      heads = try values.decodeIfPresent(Int.self, forKey: .heads) ?? heads
-      topk = try values.decodeIfPresent(Int.self, forKey: .topk) ?? topk
-      queryDim = try values.decodeIfPresent(Int.self, forKey: .queryDim) ?? queryDim
-      batchNorm = try values.decodeIfPresent(Bool.self, forKey: .batchNorm) ?? batchNorm
+      let keys = try decoder.container(keyedBy: CodingKeys.self)
+      layers = try keys.decodeIfPresent([Int].self, forKey: .layers) ?? layers
+      subkeys = try keys.decodeIfPresent(Int.self, forKey: .subkeys) ?? subkeys
+      heads = try keys.decodeIfPresent(Int.self, forKey: .heads) ?? heads
+      topk = try keys.decodeIfPresent(Int.self, forKey: .topk) ?? topk
+      queryDim = try keys.decodeIfPresent(Int.self, forKey: .queryDim) ?? queryDim
+      batchNorm = try keys.decodeIfPresent(Bool.self, forKey: .batchNorm) ?? batchNorm
+      values = try keys.decodeIfPresent(Arithmetic.Precision.self, forKey: .values) ?? values
     }
 
     /// The keys a recipe may use; others are mistakes.

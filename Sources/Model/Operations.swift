@@ -12,8 +12,8 @@ package protocol Operations {
 
   func fill(_ x: Vector<Scalar>, _ value: Double)
   func copy(_ x: Vector<Scalar>, to y: Vector<Scalar>)
-  /// Draws every element; element i depends on the seed and i alone.
-  func initialize(_ x: Vector<Scalar>, _ distribution: Distribution, seed: UInt64)
+  /// Draws every element; element i depends on the seed and i alone, and is rounded where x is bfloat16.
+  func initialize(_ x: Operand<Scalar>, _ distribution: Distribution, seed: UInt64)
   /// y += x
   func add(_ x: Vector<Scalar>, to y: Vector<Scalar>)
   /// x *= factor
@@ -117,10 +117,10 @@ package protocol Operations {
     dQueries: Matrix<Scalar>, dSubkeys: Matrix<Scalar>)
   /// y[r] = Σ weights[r, m] · values[slots[r, m]]
   func weightedSum(
-    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Matrix<Scalar>, into y: Matrix<Scalar>)
+    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, into y: Matrix<Scalar>)
   /// d_weights =, and the gradients of the value rows that were read are added to `gradient`.
   func weightedSumBackward(
-    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Matrix<Scalar>, dy: Matrix<Scalar>,
+    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, dy: Matrix<Scalar>,
     dWeights: Matrix<Scalar>, gradient: ValueGradient<Scalar>)
   /// mass[slot] += weight for every read.
   func accumulateMass(
@@ -132,9 +132,10 @@ package protocol Operations {
   func adam(
     _ parameter: Vector<Scalar>, _ operand: Operand<Scalar>?, gradient: Vector<Scalar>, m: Vector<Scalar>,
     v: Vector<Scalar>, _ step: AdamStep)
-  /// Lazy Adam: only the rows present move, and only their moments decay; `step` counts globally.
+  /// Lazy Adam: only the rows present move, and only their moments decay; `step` counts globally. Values in bfloat16 are
+  /// rounded up or down by chance, as the rounding key decides.
   func lazyAdam(
-    _ values: Matrix<Scalar>, gradient: TouchedRows<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
+    _ values: Operand<Scalar>, gradient: TouchedRows<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
     _ step: AdamStep)
 }
 
@@ -231,10 +232,12 @@ package struct AdamStep: Sendable, Equatable {
   package var step: Int
   /// Multiplies the gradient first: the clipping factor.
   package var gradientScale: Double
+  /// Decides how values in bfloat16 are rounded.
+  package var roundingKey: UInt64
 
   package init(
     learningRate: Double, beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, step: Int,
-    gradientScale: Double = 1
+    gradientScale: Double = 1, roundingKey: UInt64 = 0
   ) {
     self.learningRate = learningRate
     self.beta1 = beta1
@@ -242,6 +245,7 @@ package struct AdamStep: Sendable, Equatable {
     self.epsilon = epsilon
     self.step = step
     self.gradientScale = gradientScale
+    self.roundingKey = roundingKey
   }
 }
 

@@ -14,13 +14,22 @@ package struct Parameter<Scalar: Real> {
   package let name: String
   package let shape: [Int]
   package let role: Role
+  /// Its numbers; empty where they are kept in bfloat16 alone.
   package let value: UnsafeMutableBufferPointer<Scalar>
+  /// Its numbers in the form that they are kept in.
+  package let stored: Operand<Scalar>
   /// Nil for value tables and in models made without training.
   package let gradient: UnsafeMutableBufferPointer<Scalar>?
   /// What products multiply, nil for tensors that enter none.
   ///
   /// In half precision it is a copy, to be kept up to date.
   package let operand: Operand<Scalar>?
+
+  package var count: Int { shape.reduce(1, *) }
+  /// As a checkpoint keeps it.
+  package var bytes: UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(start: stored.pointer, count: count * stored.elementBytes)
+  }
 
   /// The last dimension is the columns, all before it are rows.
   package var matrix: Matrix<Scalar> { Parameter.matrix(value, shape) }
@@ -42,14 +51,17 @@ package struct TensorDescription: Sendable, Equatable {
   package var memoryIndex: Int?
   /// Whether the large products multiply with it.
   package var isOperand = false
+  /// Kept in bfloat16 alone.
+  package var isHalf = false
 
   package var count: Int { shape.reduce(1, *) }
 
   init(
     _ name: String, _ shape: [Int], _ distribution: Distribution, memoryIndex: Int? = nil,
-    isOperand: Bool = false
+    isOperand: Bool = false, isHalf: Bool = false
   ) {
     self.isOperand = isOperand
+    self.isHalf = isHalf
     self.name = name
     self.shape = shape
     self.distribution = distribution
@@ -97,7 +109,8 @@ extension ModelConfiguration {
         all.append(
           TensorDescription(
             block + "memory.values", [memory.subkeys * memory.subkeys, d],
-            .normal(deviation: 1 / Double(d).squareRoot()), memoryIndex: memories))
+            .normal(deviation: 1 / Double(d).squareRoot()), memoryIndex: memories,
+            isHalf: memory.values == .bf16))
         memories += 1
       } else {
         linear(block + "feed_forward.input", 4 * d, d, small)
@@ -136,7 +149,8 @@ struct ParameterStore<Scalar: Real> {
       Scalar
     >] {
       descriptions.map {
-        UnsafeMutableBufferPointer(start: plan.take(Scalar.self, $0.count), count: $0.count)
+        let count = $0.isHalf ? 0 : $0.count
+        return UnsafeMutableBufferPointer(start: plan.take(Scalar.self, count), count: count)
       }
     }
     let described = configuration.parameterDescriptions, state = configuration.bufferDescriptions
@@ -145,7 +159,7 @@ struct ParameterStore<Scalar: Real> {
     let (gradients, gradientArena) = try ArenaPlan.build { slice(dense, &$0) }
     let gradientOf = Dictionary(uniqueKeysWithValues: zip(dense.map(\.name), gradients))
     let (halves, halfArena) = try ArenaPlan.build { plan in
-      described.map { $0.isOperand && isHalf ? plan.take(UInt16.self, $0.count) : nil }
+      described.map { $0.isHalf || $0.isOperand && isHalf ? plan.take(UInt16.self, $0.count) : nil }
     }
     func parameter(
       _ description: TensorDescription, _ value: UnsafeMutableBufferPointer<Scalar>,
@@ -159,7 +173,8 @@ struct ParameterStore<Scalar: Real> {
       return Parameter(
         name: description.name, shape: description.shape,
         role: description.memoryIndex.map { .memoryValues($0) } ?? .dense, value: value,
-        gradient: gradientOf[description.name], operand: description.isOperand ? operand : nil)
+        stored: description.isHalf ? operand : Operand(matrix), gradient: gradientOf[description.name],
+        operand: description.isOperand ? operand : nil)
     }
     parameters = zip(zip(described, values), halves).map { parameter($0.0, $0.1, $1) }
     buffers = zip(state, values.dropFirst(described.count)).map { parameter($0, $1, nil) }
@@ -168,6 +183,7 @@ struct ParameterStore<Scalar: Real> {
   }
 
   func matrix(_ name: String) -> Matrix<Scalar> { byName[name]!.matrix }
+  func stored(_ name: String) -> Operand<Scalar> { byName[name]!.stored }
   func operand(_ name: String) -> Operand<Scalar> { byName[name]!.operand! }
   func vector(_ name: String) -> Vector<Scalar> { Vector(byName[name]!.value) }
   func matrixGradient(_ name: String) -> Matrix<Scalar>? { byName[name]!.gradientMatrix }

@@ -10,7 +10,7 @@ struct ProductKeyMemory<Device: Operations> {
   private let subkeys: Matrix<Scalar>
   private let subkeyOperand: Operand<Scalar>
   private let subkeyGradient: Matrix<Scalar>?
-  private let values: Matrix<Scalar>
+  private let values: Operand<Scalar>
   let valueGradient: ValueGradient<Scalar>?
 
   /// Queries before and after batch norm, tokens × heads · queryDimension (the same memory without it).
@@ -32,7 +32,7 @@ struct ProductKeyMemory<Device: Operations> {
     subkeys = store.matrix(name + ".subkeys")
     subkeyOperand = store.operand(name + ".subkeys")
     subkeyGradient = store.matrixGradient(name + ".subkeys")
-    values = store.matrix(name + ".values")
+    values = store.stored(name + ".values")
     raw = plan.matrix(rows, shape.heads * shape.queryDimension)
     let normed = configuration.batchNorm ? plan.matrix(rows, shape.heads * shape.queryDimension) : raw
     queries = plan.twin(normed, isHalf: isHalf)

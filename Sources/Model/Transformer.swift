@@ -41,6 +41,8 @@ package final class Transformer<Device: Operations> {
     let tokens: UnsafeMutablePointer<Int32>
     let embedding: Embedding<Device>
     let blocks: [Block<Device>]
+    /// Results of the blocks whose activations are made again for the backward pass; nil for the others.
+    let kept: [Twin<Scalar>?]
     let finalNorm: LayerNorm<Device>?
     /// The final hidden states of a pre-norm model.
     let final: Operand<Scalar>?
@@ -53,13 +55,19 @@ package final class Transformer<Device: Operations> {
     /// - Parameter microBatches: of one step at most; nil without training.
     init(
       _ configuration: ModelConfiguration, _ store: ParameterStore<Scalar>, rows: Int, isHalf: Bool,
-      microBatches: Int?, _ plan: inout ArenaPlan
+      microBatches: Int?, recomputes: Bool, _ plan: inout ArenaPlan
     ) {
       let d = configuration.dim, isTraining = microBatches != nil, isPre = configuration.norm == .pre
       tokens = plan.take(Int32.self, rows)
       embedding = Embedding(configuration, in: store, rows: rows, isHalf: isHalf, &plan)
       blocks = Transformer.blocks(
-        configuration, store, rows: rows, microBatches: microBatches, isHalf: isHalf, &plan)
+        configuration, store, rows: rows, microBatches: microBatches, recomputes: recomputes, isHalf: isHalf,
+        &plan)
+      kept = (0..<configuration.layers).map { layer in
+        guard isTraining && recomputes && !configuration.hasMemory(at: layer) else { return nil }
+        let result: Matrix<Scalar> = plan.matrix(rows, d)
+        return isPre ? Twin(real: result, operand: Operand(result)) : plan.twin(result, isHalf: isHalf)
+      }
       finalNorm = isPre ? LayerNorm("output.norm", in: store, rows: rows, &plan) : nil
       final = isPre ? plan.operand(rows, d, isHalf: isHalf) : nil
       head = OutputHead(embedding, in: store, rows: rows, training: isTraining, isHalf: isHalf, &plan)
@@ -81,9 +89,11 @@ package final class Transformer<Device: Operations> {
   /// - Parameters:
   ///   - batch: the largest micro-batch; any other may be used that has no more tokens.
   ///   - microBatches: of one step at most, for the room that touched value rows need.
+  ///   - recomputes: keeps only the results of blocks without a memory and makes their activations again, to the same
+  ///     bits, when the backward pass needs them.
   package init(
     _ configuration: ModelConfiguration, device: Device, batch: (sequences: Int, length: Int), training: Bool,
-    microBatches: Int = 1, seed: UInt64
+    microBatches: Int = 1, recomputes: Bool = false, seed: UInt64
   ) throws(Failure) {
     try configuration.validate()
     self.configuration = configuration
@@ -97,13 +107,14 @@ package final class Transformer<Device: Operations> {
     self.store = store
     (layout, arena) = try ArenaPlan.build {
       Layout(
-        configuration, store, rows: rows, isHalf: isHalf, microBatches: training ? microBatches : nil, &$0)
+        configuration, store, rows: rows, isHalf: isHalf, microBatches: training ? microBatches : nil,
+        recomputes: recomputes, &$0)
     }
     for (description, parameter) in zip(
       configuration.parameterDescriptions + configuration.bufferDescriptions, parameters + buffers)
     {
       device.initialize(
-        Vector(parameter.value), description.distribution, seed: Hashing.xxh3(parameter.name, seed: seed))
+        parameter.stored, description.distribution, seed: Hashing.xxh3(parameter.name, seed: seed))
     }
     parametersChanged()
   }
@@ -120,33 +131,40 @@ package final class Transformer<Device: Operations> {
   /// Bytes of activations and scratch, gradient rows of value tables included, of a model like this, without making one.
   package static func activationBytes(
     _ configuration: ModelConfiguration, batch: (sequences: Int, length: Int), microBatches: Int?,
-    isHalf: Bool
+    recomputes: Bool = false, isHalf: Bool
   ) throws(Failure) -> Int {
     // Never touched, so it takes no memory.
     let store = try ParameterStore<Scalar>(configuration, training: microBatches != nil, isHalf: isHalf)
     return ArenaPlan.measure {
       Layout(
         configuration, store, rows: batch.sequences * batch.length, isHalf: isHalf,
-        microBatches: microBatches,
-        &$0)
+        microBatches: microBatches, recomputes: recomputes, &$0)
     }
   }
 
   /// Without a backward pass nothing outlives a block but its result, so all blocks share one set of activations.
+  /// With a backward pass that makes activations again, those without a memory do.
   private static func blocks(
     _ configuration: ModelConfiguration, _ store: ParameterStore<Scalar>, rows: Int, microBatches: Int?,
-    isHalf: Bool, _ plan: inout ArenaPlan
+    recomputes: Bool, isHalf: Bool, _ plan: inout ArenaPlan
   ) -> [Block<Device>] {
+    func block(_ layer: Int, _ plan: inout ArenaPlan) -> Block<Device> {
+      Block(layer, configuration, in: store, rows: rows, microBatches: microBatches, isHalf: isHalf, &plan)
+    }
+    func isShared(_ layer: Int) -> Bool {
+      microBatches == nil || recomputes && !configuration.hasMemory(at: layer)
+    }
     let start = plan.position
     var end = start
-    let blocks = (0..<configuration.layers).map { layer in
-      if microBatches == nil { plan.position = start }
+    var blocks: [Block<Device>?] = (0..<configuration.layers).map { layer in
+      guard isShared(layer) else { return nil }
+      plan.position = start
       defer { end = max(end, plan.position) }
-      return Block<Device>(
-        layer, configuration, in: store, rows: rows, microBatches: microBatches, isHalf: isHalf, &plan)
+      return block(layer, &plan)
     }
     plan.position = end
-    return blocks
+    for layer in 0..<configuration.layers where !isShared(layer) { blocks[layer] = block(layer, &plan) }
+    return blocks.map { $0! }
   }
 
   // MARK: Forward
@@ -198,6 +216,11 @@ package final class Transformer<Device: Operations> {
         statistic.add(slots, weights, on: device)
       }
       x = view(block.result)
+      if mode != .evaluation, let kept = layout.kept[index].map(view) {
+        device.copy(x.real.elements, to: kept.real.elements)
+        device.round(kept.real, into: kept.operand)
+        x = kept
+      }
     }
     layout.finalNorm?.forward(x.real, into: hidden, on: device)
   }
@@ -233,8 +256,14 @@ package final class Transformer<Device: Operations> {
     if let norm = layout.finalNorm {
       norm.backward(view(layout.blocks.last!.result).real, dy: d.real, into: d, on: device)
     }
+    // What the forward pass computed last still stands where it was written.
+    let standing = layout.kept.lastIndex { $0 != nil }
     for (index, block) in layout.blocks.enumerated().reversed() {
-      let x = view(index == 0 ? layout.embedding.result : layout.blocks[index - 1].result)
+      let x = view(
+        index == 0 ? layout.embedding.result : layout.kept[index - 1] ?? layout.blocks[index - 1].result)
+      if layout.kept[index] != nil && index != standing {
+        block.forward(x, batch(at: index), branch: view(layout.branch), space: layout.space, on: device)
+      }
       block.backward(x, d: d, batch(at: index), layout.workspace!, on: device)
     }
     layout.embedding.backward(savedTokens, d: d, length: length, mask: mask(site: 0), on: device)

@@ -79,9 +79,10 @@ package struct Checkpoint {
   package func restore(_ model: LanguageModel) throws {
     let contents = try SafeTensors.Contents(modelPath)
     for parameter in model.parameters {
-      try contents.read(parameter.name, shape: parameter.shape, into: parameter.value)
+      try contents.read(
+        parameter.name, shape: parameter.shape, into: parameter.bytes, isHalf: parameter.stored.isHalf)
     }
-    for buffer in model.buffers { try contents.read(buffer.name, shape: buffer.shape, into: buffer.value) }
+    for buffer in model.buffers { try contents.read(buffer.name, shape: buffer.shape, into: buffer.bytes) }
     model.parametersChanged()
   }
 
@@ -102,10 +103,10 @@ package struct Checkpoint {
     func file(_ name: String) -> String { Path.join(directory.temporary, name) }
 
     var tensors = model.parameters.map {
-      SafeTensors.Tensor($0.name, shape: $0.shape, UnsafeBufferPointer($0.value))
+      SafeTensors.Tensor($0.name, shape: $0.shape, UnsafeRawBufferPointer($0.bytes), isHalf: $0.stored.isHalf)
     }
     tensors += model.buffers.map {
-      SafeTensors.Tensor($0.name, shape: $0.shape, UnsafeBufferPointer($0.value))
+      SafeTensors.Tensor($0.name, shape: $0.shape, UnsafeRawBufferPointer($0.bytes), isHalf: $0.stored.isHalf)
     }
     try SafeTensors.write(tensors, to: file("model.safetensors"))
     try SafeTensors.write(optimizer.tensors, to: file("optimizer.safetensors"))

@@ -25,7 +25,7 @@ package struct Footprint {
     }
     let train = recipe.train, isHalf = train.precision == .bf16,
       microBatches = train.batch / train.sequencesAtOnce
-    let dense = 4 * count { $0.memoryIndex == nil }, values = 4 * count { $0.memoryIndex != nil }
+    let dense = 4 * count { $0.memoryIndex == nil }, values = count { $0.memoryIndex != nil }
     let tokens = train.sequencesAtOnce * recipe.model.context
     var rows = 0
     if let memory = recipe.model.memory {
@@ -40,15 +40,17 @@ package struct Footprint {
     }
     let activations = try LanguageModel.activationBytes(
       recipe.model, batch: (train.sequencesAtOnce, recipe.model.context), microBatches: microBatches,
-      isHalf: isHalf)
+      recomputes: train.recompute, isHalf: isHalf)
     parts = [
       Part(name: "parameters, dense", bytes: dense),
-      Part(name: "parameters, values of memories", bytes: values),
+      Part(
+        name: "parameters, values of memories", bytes: (recipe.model.memory?.values == .bf16 ? 2 : 4) * values
+      ),
       Part(name: "copies in bfloat16", bytes: isHalf ? 2 * count(\.isOperand) : 0),
       Part(name: "gradients, dense", bytes: dense),
       Part(name: "gradient rows of values", bytes: rows, growsWithReads: true),
       Part(name: "moments of Adam, dense", bytes: 2 * dense),
-      Part(name: "moments of Adam, values", bytes: 2 * values, growsWithReads: true),
+      Part(name: "moments of Adam, values", bytes: 8 * values, growsWithReads: true),
       Part(name: "activations and scratch of \(tokens) tokens", bytes: activations - rows),
     ].filter { $0.bytes > 0 }
   }

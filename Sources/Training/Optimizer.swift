@@ -25,7 +25,7 @@ package final class Optimizer<Device: Operations> where Device.Scalar == Float {
   package init(_ model: Transformer<Device>) {
     self.model = model
     moments = model.parameters.map {
-      Moments(first: Self.zeros($0.value.count), second: Self.zeros($0.value.count))
+      Moments(first: Self.zeros($0.count), second: Self.zeros($0.count))
     }
   }
 
@@ -62,7 +62,7 @@ package final class Optimizer<Device: Operations> where Device.Scalar == Float {
       learningRate: rate, beta1: configuration.betas[0], beta2: configuration.betas[1],
       epsilon: configuration.eps,
       step: updates, gradientScale: scale)
-    let valueStep = AdamStep(learningRate: configuration.valueLR, step: updates, gradientScale: scale)
+    var valueStep = AdamStep(learningRate: configuration.valueLR, step: updates, gradientScale: scale)
     for (parameter, moment) in zip(model.parameters, moments) {
       switch parameter.role {
       case .dense:
@@ -71,10 +71,11 @@ package final class Optimizer<Device: Operations> where Device.Scalar == Float {
           m: Vector(moment.first),
           v: Vector(moment.second), step)
       case .memoryValues(let index):
-        let values = parameter.matrix
+        let values = parameter.stored
         func table(_ moment: UnsafeMutableBufferPointer<Float>) -> Matrix<Float> {
           Matrix(moment.baseAddress!, rows: values.rows, columns: values.columns)
         }
+        valueStep.roundingKey = RandomGenerator.mix(UInt64(updates) << 8 | UInt64(index))
         device.lazyAdam(
           values, gradient: touched[index], m: table(moment.first), v: table(moment.second), valueStep)
       }

@@ -6,16 +6,26 @@ import Support
 ///
 /// Any Python with `safetensors` reads it.
 package enum SafeTensors {
+  enum ElementType: String {
+    case float32 = "F32"
+    case bfloat16 = "BF16"
+
+    var bytes: Int { self == .float32 ? 4 : 2 }
+  }
+
   package struct Tensor {
     package let name: String
     package let shape: [Int]
     package let bytes: UnsafeRawBufferPointer
+    let type: ElementType
 
-    package init<Scalar>(_ name: String, shape: [Int], _ elements: UnsafeBufferPointer<Scalar>) {
-      precondition(Scalar.self == Float.self, "checkpoints hold float32")
-      self.name = name
-      self.shape = shape
-      bytes = UnsafeRawBufferPointer(elements)
+    /// float32 or, with `isHalf`, bfloat16.
+    package init(_ name: String, shape: [Int], _ bytes: UnsafeRawBufferPointer, isHalf: Bool) {
+      (self.name, self.shape, self.bytes, type) = (name, shape, bytes, isHalf ? .bfloat16 : .float32)
+    }
+
+    package init(_ name: String, shape: [Int], _ elements: UnsafeBufferPointer<Float>) {
+      self.init(name, shape: shape, UnsafeRawBufferPointer(elements), isHalf: false)
     }
   }
 
@@ -28,7 +38,7 @@ package enum SafeTensors {
       let begin = offset
       offset += tensor.bytes.count
       return
-        "\(JSONText.quote(tensor.name)):{\"dtype\":\"F32\",\"shape\":\(tensor.shape),\"data_offsets\":[\(begin),\(offset)]}"
+        "\(JSONText.quote(tensor.name)):{\"dtype\":\"\(tensor.type.rawValue)\",\"shape\":\(tensor.shape),\"data_offsets\":[\(begin),\(offset)]}"
     }
     var header = "{\"__metadata__\":{\"format\":\"pkm\"}" + entries.map { "," + $0 }.joined() + "}"
     // The data start at a multiple of eight bytes.
@@ -44,7 +54,7 @@ package enum SafeTensors {
   package struct Contents {
     package let path: String
     private let file: MappedFile
-    private let entries: [String: (shape: [Int], range: Range<Int>)]
+    private let entries: [String: (type: ElementType, shape: [Int], range: Range<Int>)]
 
     /// Throws `badInput` for a file that is truncated or not safetensors at all.
     package init(_ path: String) throws {
@@ -62,22 +72,23 @@ package enum SafeTensors {
       guard let object = try? JSONSerialization.jsonObject(with: header) as? [String: Any] else {
         throw damaged("its header is no JSON object")
       }
-      var entries: [String: (shape: [Int], range: Range<Int>)] = [:]
+      var entries: [String: (type: ElementType, shape: [Int], range: Range<Int>)] = [:]
       for (name, value) in object where name != "__metadata__" {
-        guard let entry = value as? [String: Any], entry["dtype"] as? String == "F32",
+        guard let entry = value as? [String: Any],
+          let type = (entry["dtype"] as? String).flatMap(ElementType.init),
           let shape = entry["shape"] as? [Int], let offsets = entry["data_offsets"] as? [Int],
           offsets.count == 2, 0 <= offsets[0], offsets[0] <= offsets[1],
-          offsets[1] - offsets[0] == Self.byteCount(shape)
+          offsets[1] - offsets[0] == Self.byteCount(type, shape)
         else { throw damaged("the entry of \(name) makes no sense") }
         guard offsets[1] <= file.bytes.count - 8 - length else { throw damaged("\(name) is cut off") }
-        entries[name] = (shape, (8 + length + offsets[0])..<(8 + length + offsets[1]))
+        entries[name] = (type, shape, (8 + length + offsets[0])..<(8 + length + offsets[1]))
       }
       self.entries = entries
     }
 
     /// nil for a shape that no file can hold.
-    private static func byteCount(_ shape: [Int]) -> Int? {
-      shape.reduce(4) { product, side in
+    private static func byteCount(_ type: ElementType, _ shape: [Int]) -> Int? {
+      shape.reduce(type.bytes) { product, side in
         guard let product, side >= 0 else { return nil }
         let (result, overflows) = product.multipliedReportingOverflow(by: side)
         return overflows ? nil : result
@@ -89,18 +100,25 @@ package enum SafeTensors {
     /// Copies a tensor.
     ///
     /// Throws if it is absent or its shape differs.
-    package func read<Scalar>(_ name: String, shape: [Int], into target: UnsafeMutableBufferPointer<Scalar>)
-      throws
-    {
+    package func read(_ name: String, shape: [Int], into target: UnsafeMutableBufferPointer<Float>) throws {
+      try read(name, shape: shape, into: UnsafeMutableRawBufferPointer(target))
+    }
+
+    /// The same of float32 or, with `isHalf`, bfloat16.
+    package func read(
+      _ name: String, shape: [Int], into target: UnsafeMutableRawBufferPointer, isHalf: Bool = false
+    ) throws {
       guard let entry = entries[name] else {
         throw Failure(.badInput, "the tensor \(name) is missing", file: path)
       }
-      guard entry.shape == shape else {
+      guard entry.shape == shape, entry.type == (isHalf ? .bfloat16 : .float32) else {
         throw Failure(
-          .badInput, "the tensor \(name) has shape \(entry.shape), the model wants \(shape)", file: path,
+          .badInput,
+          "the tensor \(name) is \(entry.type.rawValue) of shape \(entry.shape), the model wants \(shape)",
+          file: path,
           remedy: "Use the configuration that the checkpoint was made with")
       }
-      UnsafeMutableRawBufferPointer(target).copyMemory(
+      target.copyMemory(
         from: UnsafeRawBufferPointer(rebasing: file.bytes[entry.range]))
     }
   }

@@ -28,7 +28,7 @@ package struct StepBenchmark {
         pool: pool, arithmetic: Arithmetic(precision: train.precision, library: library)), log: log)
     let model = try Transformer(
       recipe.model, device: device, batch: (train.sequencesAtOnce, length), training: true,
-      microBatches: train.batch / train.sequencesAtOnce, seed: train.seed)
+      microBatches: train.batch / train.sequencesAtOnce, recomputes: train.recompute, seed: train.seed)
     let optimizer = Optimizer(model)
     let count = train.batch * length, part = train.sequencesAtOnce * length
     let batches = Self.text(count: 8 * count + 1, vocabulary: recipe.model.vocabularySize, seed: train.seed)

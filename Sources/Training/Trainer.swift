@@ -68,7 +68,7 @@ package final class Trainer {
         pool: WorkerPool(threads: threads),
         arithmetic: Arithmetic(precision: train.precision, library: library)),
       batch: (train.sequencesAtOnce, recipe.model.context), training: true,
-      microBatches: train.batch / train.sequencesAtOnce, seed: train.seed)
+      microBatches: train.batch / train.sequencesAtOnce, recomputes: train.recompute, seed: train.seed)
     optimizer = Optimizer(model)
     if let checkpoint {
       try Self.check(checkpoint, recipe: recipe, split: split, datasetDigest: datasetDigest)
@@ -119,6 +119,7 @@ package final class Trainer {
     old.train.checkpointEvery = recipe.train.checkpointEvery
     old.train.keepCheckpoints = recipe.train.keepCheckpoints
     old.train.logEvery = recipe.train.logEvery
+    old.train.recompute = recipe.train.recompute
     guard old == recipe else {
       throw Failure(
         .usage, "the recipe differs from the one that this run was started with", file: checkpoint.directory,
@@ -234,8 +235,8 @@ package final class Trainer {
   // MARK: Reporting
 
   private var startLine: String {
-    let dense = model.parameters.filter { $0.role == .dense }.map(\.value.count).reduce(0, +)
-    let values = model.parameters.map(\.value.count).reduce(0, +) - dense
+    let dense = model.parameters.filter { $0.role == .dense }.map(\.count).reduce(0, +)
+    let values = model.parameters.map(\.count).reduce(0, +) - dense
     let available = (try? dataset.totals(of: split).tokens) ?? 0
     return "model: \(Self.scaled(dense)) dense parameters, \(Self.scaled(values)) in memory values; "
       + "data: \(Self.scaled(available)) tokens in split \(split)"

@@ -15,6 +15,8 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
   package var packing = Packing.stream
   /// Optimizer steps in all.
   package var steps = 1000
+  /// Keeps fewer activations and computes them twice: less memory for a third more time, to the same bits.
+  package var recompute = false
   /// Of the products of forward and backward.
   package var precision = Arithmetic.Precision.fp32
   /// Peak learning rate of everything but the values.
@@ -42,7 +44,7 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
   package var logEvery = 10
 
   package enum CodingKeys: String, CodingKey, CaseIterable {
-    case batch, packing, steps, precision, lr, warmup, schedule, betas, eps, clip, seed
+    case batch, packing, steps, precision, lr, warmup, schedule, recompute, betas, eps, clip, seed
     case microBatch = "micro_batch"
     case labelSmoothing = "label_smoothing"
     case valueLR = "value_lr"
@@ -64,6 +66,7 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
     microBatch = try keys.decodeIfPresent(Int.self, forKey: .microBatch)
     try read(.packing, into: &packing)
     try read(.steps, into: &steps)
+    try read(.recompute, into: &recompute)
     try read(.precision, into: &precision)
     try read(.lr, into: &lr)
     try read(.warmup, into: &warmup)

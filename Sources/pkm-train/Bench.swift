@@ -17,6 +17,8 @@ struct Bench: ParsableCommand {
       EXAMPLES
         pkm-train bench --config pipelines/bench-s.yaml
         pkm-train bench --config pipelines/bench-l.yaml --set train.precision=bf16 --blas onednn --steps 3
+        pkm-train bench --memory --set model.dim=1024 --set model.memory.query_dim=512
+        pkm-train bench --memory --subkeys 1024 --forward-only --set model.dim=1024 --set model.memory.values=bf16
       """)
 
   @Option(
@@ -35,10 +37,74 @@ struct Bench: ParsableCommand {
   @Option(help: ArgumentHelp("Steps measured, after two that are not.", valueName: "n"))
   var steps = 5
 
+  @Flag(
+    help:
+      "One memory of the recipe alone instead, of each size in --subkeys: tokens a second forward, and forward, backward and update."
+  )
+  var memory = false
+
+  @Option(
+    help: ArgumentHelp(
+      "With --memory: sub-keys a half, whose square is the number of slots.", valueName: "n,n,...",
+      visibility: .default))
+  var subkeys = "128,256,512,1024"
+
+  @Flag(help: "With --memory: no training, which takes up to four times the memory of the values.")
+  var forwardOnly = false
+
   @OptionGroup var engine: EngineOptions
   @OptionGroup var options: RunOptions
 
+  func validate() throws {
+    if steps < 1 { throw ValidationError("--steps must be at least 1") }
+    if sizes.contains(where: { $0 == nil }) {
+      throw ValidationError("--subkeys wants numbers such as 128,256, not '\(subkeys)'")
+    }
+    if forwardOnly && !memory { throw ValidationError("--forward-only needs --memory") }
+  }
+
+  private var sizes: [Int?] {
+    subkeys.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+  }
+
   func run() throws {
+    if memory { try measureMemories() } else { try measureSteps() }
+  }
+
+  private func measureMemories() throws {
+    let started = Progress.now()
+    let recipe = try RecipeFile.load(config, settings: settings)
+    let pool = WorkerPool(threads: options.threadCount)
+    let ceilings = try MachineCeilings(pool)
+    var memory = recipe.model.memory ?? ModelConfiguration.Memory()
+    let tokens = 2048
+    print(
+      String(
+        format:
+          "one memory, d = %d, %d heads, top %d, query_dim %d, values %@, %d tokens at once, %d threads; random rows of 4 KiB: %.1f GB/s at best",
+        recipe.model.dim, memory.heads, memory.topk, memory.queryDim, memory.values.rawValue, tokens,
+        options.threadCount, ceilings.randomRows / 1e9))
+    print("     slots   forward tokens/s   value rows GB/s   training tokens/s")
+    var summary = Summary()
+    for size in sizes.compactMap({ $0 }) {
+      memory.subkeys = size
+      let result = try MemoryBenchmark(
+        memory, dim: recipe.model.dim, tokens: tokens, isTraining: !forwardOnly, pool: pool,
+        arithmetic: Arithmetic(precision: recipe.train.precision, library: engine.library))
+      print(
+        String(
+          format: "%10d %18.0f %17.1f", result.slots, result.forward,
+          result.forward * Double(result.bytesPerToken) / 1e9)
+          + (result.training.map { String(format: " %19.0f", $0) } ?? ""))
+      summary["forward_tokens_per_second_\(size)"] = .number(result.forward)
+      if let training = result.training { summary["training_tokens_per_second_\(size)"] = .number(training) }
+    }
+    print(String(format: "memory at most: %.0f MB", Double(Self.peakBytes) / 1e6))
+    summary["peak_bytes"] = .count(Self.peakBytes)
+    try options.report(summary, since: started)
+  }
+
+  private func measureSteps() throws {
     let started = Progress.now()
     var recipe = try RecipeFile.load(config, settings: settings)
     recipe.model.vocabularySize = vocabulary

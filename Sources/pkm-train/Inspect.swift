@@ -72,7 +72,7 @@ struct Inspect: ParsableCommand {
     var dense = 0
     var values = 0
     for parameter in model.parameters {
-      if parameter.role == .dense { dense += parameter.value.count } else { values += parameter.value.count }
+      if parameter.role == .dense { dense += parameter.count } else { values += parameter.count }
       let shape = parameter.shape.map(String.init).joined(separator: " × ")
       print("  \(parameter.name): \(shape)")
     }

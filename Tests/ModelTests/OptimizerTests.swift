@@ -23,7 +23,7 @@ import Testing
     {
       ids.withUnsafeBufferPointer {
         device.lazyAdam(
-          table, gradient: TouchedRows(ids: $0, rows: row.rows(0..<$0.count)), m: lazyM, v: lazyV,
+          Operand(table), gradient: TouchedRows(ids: $0, rows: row.rows(0..<$0.count)), m: lazyM, v: lazyV,
           AdamStep(learningRate: 1e-3, step: step + 1))
       }
       #expect(abs(table.array[0] - expected) < 1e-10)
@@ -44,7 +44,8 @@ import Testing
       device.adam(
         dense.elements, nil, gradient: gradient.elements, m: denseM.elements, v: denseV.elements, adam)
       all.withUnsafeBufferPointer {
-        device.lazyAdam(lazy, gradient: TouchedRows(ids: $0, rows: gradient), m: lazyM, v: lazyV, adam)
+        device.lazyAdam(
+          Operand(lazy), gradient: TouchedRows(ids: $0, rows: gradient), m: lazyM, v: lazyV, adam)
       }
       #expect(dense.array == lazy.array && denseM.array == lazyM.array && denseV.array == lazyV.array)
     }
@@ -52,7 +53,7 @@ import Testing
     let ids: [Int32] = [41, 3]
     ids.withUnsafeBufferPointer {
       device.lazyAdam(
-        lazy, gradient: TouchedRows(ids: $0, rows: table(9).rows(0..<2)), m: lazyM, v: lazyV,
+        Operand(lazy), gradient: TouchedRows(ids: $0, rows: table(9).rows(0..<2)), m: lazyM, v: lazyV,
         AdamStep(learningRate: 1e-2, step: 5))
     }
     for i in 0..<350 {
@@ -70,6 +71,36 @@ import Testing
     }
     #expect(norms[0] == norms[1] && norms[0] == norms[2])
     #expect(abs(norms[0] - expected) < 1e-9 * expected)
+  }
+
+  /// Of values in bfloat16, rows not read keep every bit; rows read are rounded to one of the two neighbors, on average
+  /// to where they belong, and the same way each time.
+  @Test func valuesAreRoundedByChance() throws {
+    let device = try CPUOperations<Float>(pool: Pools.two)
+    let rows = 40, columns = 700
+    let halves = UnsafeMutablePointer<UInt16>.allocate(capacity: 2 * rows * columns)
+    defer { halves.deallocate() }
+    func update(_ part: Int, key: UInt64) -> [Float] {
+      let values = Operand<Float>(halves + part * rows * columns, rows: rows, columns: columns, isHalf: true)
+      device.round(matrix(rows, columns) { _ in 1 }, into: values)
+      let (m, v): (Matrix<Float>, Matrix<Float>) = (matrix(rows, columns), matrix(rows, columns))
+      let ids = (0..<rows - 1).map(Int32.init)
+      ids.withUnsafeBufferPointer {
+        device.lazyAdam(
+          values, gradient: TouchedRows(ids: $0, rows: matrix(rows - 1, columns) { _ in -1 }), m: m, v: v,
+          AdamStep(learningRate: 1e-3, step: 1, roundingKey: key))
+      }
+      return (0..<rows * columns).map {
+        Float(bitPattern: UInt32(halves[part * rows * columns + $0]) << 16)
+      }
+    }
+    let first = update(0, key: 1)
+    #expect(first == update(1, key: 1) && first != update(1, key: 2))
+    #expect(first.suffix(columns).allSatisfy { $0 == 1 })
+    // The next number above 1 is 1 + 1/128, so one in eight goes up by a step of 0.001.
+    let read = first.dropLast(columns)
+    #expect(read.allSatisfy { $0 == 1 || $0 == 1 + 1 / 128 })
+    #expect(abs(Double(read.reduce(0) { $0 + ($1 - 1) }) / Double(read.count) - 1e-3) < 1e-4)
   }
 
   /// The rounded copy of a parameter follows it.

@@ -40,12 +40,13 @@ import Testing
 
     func forward() {
       device.lookup(shape, queries: queries, subkeys: subkeys, slots: slots, weights: weights)
-      device.weightedSum(slots: slots, weights: weights, values: values, into: y)
+      device.weightedSum(slots: slots, weights: weights, values: Operand(values), into: y)
     }
 
     func backward() {
       device.weightedSumBackward(
-        slots: slots, weights: weights, values: values, dy: dy, dWeights: dWeights, gradient: gradient)
+        slots: slots, weights: weights, values: Operand(values), dy: dy, dWeights: dWeights,
+        gradient: gradient)
       device.lookupBackward(
         shape, queries: Operand(queries), subkeys: Operand(subkeys), slots: slots, weights: weights,
         dWeights: dWeights, scoreGradients: Operand(dScores), dQueries: dQueries, dSubkeys: dSubkeys)
@@ -70,7 +71,7 @@ import Testing
     let slots: [Int32] = [1, 7], weights = matrix(1, 2) { [0.7310585786300049, 0.2689414213699951][$0] }
     let values = matrix(9, 2) { $0 % 2 == 0 ? Double($0 / 2) : Double($0 / 2 * ($0 / 2)) }
     let y: Matrix<Double> = matrix(1, 2), dy = matrix(1, 2) { [1, -0.5][$0] }
-    device.weightedSum(slots: slots, weights: weights, values: values, into: y)
+    device.weightedSum(slots: slots, weights: weights, values: Operand(values), into: y)
     #expect(zip(y.array, [2.6136485282, 13.9091882258]).allSatisfy { abs($0 - $1) < 1e-9 })
 
     let (gradient, arena) = try ArenaPlan.build {
@@ -78,7 +79,7 @@ import Testing
     }
     let dWeights: Matrix<Double> = matrix(1, 2)
     device.weightedSumBackward(
-      slots: slots, weights: weights, values: values, dy: dy, dWeights: dWeights, gradient: gradient)
+      slots: slots, weights: weights, values: Operand(values), dy: dy, dWeights: dWeights, gradient: gradient)
     #expect(dWeights.array == [0.5, -17.5])
     #expect(Array(gradient.touchedRows.ids) == [1, 7])
     let expected = [0.7310585786, -0.3655292893, 0.2689414214, -0.1344707107]
@@ -107,6 +108,37 @@ import Testing
     #expect(gradientError(of: c.values.elements, gradient: c.denseGradient, loss: loss) < 1e-7)
     #expect(c.chosen == before)
     withExtendedLifetime(c.arena) {}
+  }
+
+  /// Values in bfloat16 are read as the numbers that they are, forward and backward, by every instruction set.
+  @Test(arguments: Arithmetic.Instructions.allCases)
+  func valuesInHalfPrecisionAreReadAsTheyAre(instructions: Arithmetic.Instructions) throws {
+    let device = try CPUOperations<Float>(pool: Pools.two, arithmetic: Arithmetic(instructions: instructions))
+    let tokens = 50, reads = 9, slots = 64, d = 37
+    let bits = UnsafeMutablePointer<UInt16>.allocate(capacity: slots * d)
+    defer { bits.deallocate() }
+    let half = Operand<Float>(bits, rows: slots, columns: d, isHalf: true)
+    device.initialize(half, .normal(deviation: 1), seed: 1)
+    let wide = matrix(slots, d) { Float(bitPattern: UInt32(bits[$0]) << 16) }
+    let exact: Matrix<Float> = matrix(slots, d)
+    device.initialize(Operand(exact), .normal(deviation: 1), seed: 1)
+    #expect(zip(wide.array, exact.array).allSatisfy { abs($0 - $1) <= abs($1) / 256 })
+    let chosen = (0..<tokens * reads).map { Int32($0 * 7 % slots) }
+    let weights: Matrix<Float> = randomMatrix(tokens, reads, seed: 2)
+    let dy: Matrix<Float> = randomMatrix(tokens, d, seed: 3)
+    func results(_ values: Operand<Float>) throws -> [Float] {
+      let y: Matrix<Float> = matrix(tokens, d), dWeights: Matrix<Float> = matrix(tokens, reads)
+      device.weightedSum(slots: chosen, weights: weights, values: values, into: y)
+      let (gradient, arena) = try ArenaPlan.build {
+        ValueGradient<Float>(slots: slots, dimension: d, reads: tokens * reads, rows: slots, in: &$0)
+      }
+      device.weightedSumBackward(
+        slots: chosen, weights: weights, values: values, dy: dy, dWeights: dWeights, gradient: gradient)
+      defer { withExtendedLifetime(arena) {} }
+      return y.array + dWeights.array + gradient.touchedRows.rows.array
+    }
+    let (a, b) = (try results(half), try results(Operand(wide)))
+    #expect(zip(a, b).allSatisfy { abs($0 - $1) < 1e-5 })
   }
 
   /// Many tokens and slots, in float, against the definition written out in double.
@@ -154,8 +186,8 @@ import Testing
   @Test func outputAtTheStartIsSilent() throws {
     let d = 64, half = 32
     let c = try Case<Float>(rows: 256, n: 64, heads: 4, k: 32, half: half, d: d, pool: Pools.two)
-    c.device.initialize(c.subkeys.elements, .uniform(bound: 1 / Double(half).squareRoot()), seed: 1)
-    c.device.initialize(c.values.elements, .normal(deviation: 1 / Double(d).squareRoot()), seed: 2)
+    c.device.initialize(Operand(c.subkeys), .uniform(bound: 1 / Double(half).squareRoot()), seed: 1)
+    c.device.initialize(Operand(c.values), .normal(deviation: 1 / Double(d).squareRoot()), seed: 2)
     c.forward()
     let norm = (c.device.squaredNorm(c.y.elements) / 256).squareRoot()
     #expect(norm > 0.28 && norm < 0.45, "\(norm)")

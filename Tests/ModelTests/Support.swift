@@ -73,12 +73,14 @@ struct Sample<Scalar: Real> {
 
   init(
     _ configuration: ModelConfiguration, sequences: Int = 2, length: Int = 7, pool: WorkerPool = Pools.one,
-    training: Bool = true, microBatches: Int = 1, arithmetic: Arithmetic = Arithmetic(), seed: UInt64 = 1
+    training: Bool = true, microBatches: Int = 1, arithmetic: Arithmetic = Arithmetic(),
+    recomputes: Bool = false,
+    seed: UInt64 = 1
   ) throws {
     model = try Transformer(
       configuration, device: CPUOperations(pool: pool, arithmetic: arithmetic), batch: (sequences, length),
       training: training,
-      microBatches: microBatches, seed: seed)
+      microBatches: microBatches, recomputes: recomputes, seed: seed)
     var random = RandomGenerator(seed: seed &+ 100)
     tokens = (0..<sequences * length).map { _ in Int32(random.below(configuration.vocabularySize)) }
     // One token in five is not scored.

@@ -22,6 +22,8 @@ typedef struct {
 // multiplied by gradient_scale first.
 typedef struct {
   double rate, beta1, beta2, epsilon, gradient_scale;
+  // Decides the rounding of parameters that are kept in bfloat16 alone.
+  uint64_t rounding_key;
 } adam_step;
 
 // Per row: log-sum-exp based losses in nats.
@@ -110,16 +112,16 @@ typedef struct {
                       int32_t *slots, void *weights, void *scores, long out_stride, void *scratch);
   // Bytes of scratch that product_top needs.
   long (*product_top_scratch)(long n, long topk);
-  // y[r] = sum over reads m of weights[r, m] * values[slots[r, m]]
+  // y[r] = sum over reads m of weights[r, m] * operand values[slots[r, m]]
   void (*weighted_sum)(long rows, long reads, long columns, const int32_t *slots, const void *weights,
-                       const void *values, void *y);
+                       const void *values, void *y, bool half);
   // For the slots slot_ids[0..<count] and the reads order[starts[s]..<starts[s + 1]] of each (a read r belongs to row
-  // r / reads): d_weights[r] = <dy[row], value>, and gradient row rows_of[s] of `gradient` += weight * dy[row], or = where
+  // r / reads): d_weights[r] = <dy[row], operand value>, and gradient row rows_of[s] of `gradient` += weight * dy[row], or = where
   // is_new[s].
   void (*weighted_sum_backward)(long count, long reads, long columns, const int32_t *slot_ids,
                                 const int32_t *starts, const int32_t *order, const int32_t *rows_of,
                                 const uint8_t *is_new, const void *weights, const void *values, const void *dy,
-                                void *d_weights, void *gradient);
+                                void *d_weights, void *gradient, bool half);
   // Softmax backward over the topk and scatter to the dense gradients (zeroed here) of the 2 * n scores of each row, an
   // operand. `space` holds 2 * n reals.
   void (*product_top_backward)(long rows, long n, long topk, const int32_t *slots, const void *weights,
@@ -131,9 +133,10 @@ typedef struct {
   // --- optimizer
   // `half` takes the new parameter, rounded, or is NULL
   void (*adam)(long count, adam_step step, const void *gradient, void *parameter, void *m, void *v, void *half);
-  // The same for the rows ids[0..<count] of three tables, with compact gradient rows.
+  // The same for the rows ids[0..<count] of three tables, with compact gradient rows. A parameter in bfloat16 is rounded
+  // up or down by chance, in proportion to what is cut off, so that small updates count on average.
   void (*adam_rows)(long count, long columns, adam_step step, const int32_t *ids, const void *gradient,
-                    void *parameter, void *m, void *v);
+                    void *parameter, void *m, void *v, bool half);
 
   // --- products
   // C = alpha * op(A) * op(B) + beta * C. op(A) is m x k, op(B) is k x n.

@@ -1,0 +1,82 @@
+import Support
+
+/// The speed of one product-key memory alone, without a model around it.
+package struct MemoryBenchmark {
+  package let slots: Int
+  /// Tokens a second: queries, choice of slots and weighted sum.
+  package let forward: Double
+  /// The same and the backward pass and the update of the values; nil where it was not asked for.
+  package let training: Double?
+  /// Bytes of value rows that one token reads.
+  package let bytesPerToken: Int
+
+  /// - Parameters:
+  ///   - tokens: at once. Eight such batches of random inputs go round, so that no cache keeps what the next one reads.
+  ///   - isTraining: takes room for gradient rows and moments, up to three times that of the values.
+  package init(
+    _ memory: ModelConfiguration.Memory, dim: Int, tokens: Int, isTraining: Bool, pool: WorkerPool,
+    arithmetic: Arithmetic
+  ) throws(Failure) {
+    let device = try CPUOperations<Float>(pool: pool, arithmetic: arithmetic)
+    var configuration = ModelConfiguration()
+    (configuration.layers, configuration.dim, configuration.heads) = (1, dim, 1)
+    (configuration.context, configuration.vocabularySize) = (1, 1)
+    configuration.memory = memory
+    configuration.memory?.layers = [1]
+    try configuration.validate()
+    let isHalf = device.operandsAreHalf, shape = memory.shape, batches = 8
+    let store = try ParameterStore<Float>(configuration, training: isTraining, isHalf: isHalf)
+    for (description, parameter) in zip(configuration.parameterDescriptions, store.parameters) {
+      device.initialize(
+        parameter.stored, description.distribution, seed: Hashing.xxh3(parameter.name, seed: 1))
+      if let operand = parameter.operand { device.round(parameter.matrix, into: operand) }
+    }
+    let (layout, arena) = try ArenaPlan.build { plan in
+      (
+        inputs: plan.twin(batches * tokens, dim, isHalf: isHalf) as Twin<Float>,
+        result: plan.matrix(tokens, dim) as Matrix<Float>,
+        gradient: plan.matrix(tokens, dim) as Matrix<Float>,
+        layer: ProductKeyMemory<CPUOperations<Float>>(
+          "blocks.0.memory", memory, in: store, rows: tokens, microBatches: isTraining ? 1 : nil,
+          isHalf: isHalf,
+          &plan),
+        workspace: ProductKeyMemory<CPUOperations<Float>>.Workspace(
+          shape, rows: tokens, isHalf: isHalf, &plan),
+        moments: (0..<2).map { _ in plan.matrix(isTraining ? shape.slots : 0, dim) as Matrix<Float> }
+      )
+    }
+    device.initialize(Operand(layout.inputs.real), .normal(deviation: 1), seed: 2)
+    device.round(layout.inputs.real, into: layout.inputs.operand)
+    device.initialize(Operand(layout.gradient), .normal(deviation: 1e-3), seed: 3)
+
+    func forward(_ batch: Int) -> Operand<Float> {
+      let x = layout.inputs.operand.rows(batch * tokens..<(batch + 1) * tokens)
+      layout.layer.forward(x, training: isTraining, into: layout.result, on: device)
+      return x
+    }
+    func train(_ batch: Int, step: Int) {
+      let x = forward(batch)
+      layout.layer.backward(
+        x, dy: layout.gradient, training: true, workspace: layout.workspace, into: layout.result,
+        adding: false,
+        on: device)
+      let gradient = layout.layer.valueGradient!
+      device.lazyAdam(
+        store.stored("blocks.0.memory.values"), gradient: gradient.touchedRows, m: layout.moments[0],
+        v: layout.moments[1], AdamStep(learningRate: 1e-3, step: step, roundingKey: UInt64(step)))
+      gradient.clear()
+    }
+    /// Once around to touch every page, then timed.
+    func rate(_ body: (Int) -> Void) -> Double {
+      for batch in 0..<batches { body(batch) }
+      let began = Progress.now()
+      for batch in 0..<batches { body(batch) }
+      return Double(batches * tokens) / (Progress.now() - began)
+    }
+    slots = shape.slots
+    bytesPerToken = shape.reads * dim * store.stored("blocks.0.memory.values").elementBytes
+    self.forward = rate { _ = forward($0) }
+    training = isTraining ? rate { train($0, step: $0 + 1) } : nil
+    withExtendedLifetime(arena) {}
+  }
+}
