@@ -4,7 +4,7 @@ import Support
 
 /// The set of all hashes met so far, with how often each came again and, where that is asked for, where it came first.
 ///
-/// Open addressing in one array, mapped in huge pages, at most three quarters full. A hash of 64 bits takes 16 to 32
+/// Open addressing in one array, mapped in large pages, at most three quarters full. A hash of 64 bits takes 16 to 32
 /// bytes, 27 to 54 with its place; one of 128 bits 27 to 53, or 37 to 75. A lookup is one line of the cache; who knows
 /// what he will ask for next says so with ``prefetch(_:)``, and does not wait for memory.
 ///
@@ -152,7 +152,7 @@ package struct SeenTable: ~Copyable {
       throw Failure(
         .failed, "no memory for a table of \(bytes >> 20) MB", remedy: "Run again with less --memory")
     }
-    if bytes >= 4 << 20 { madvise(address, bytes, MADV_HUGEPAGE) }
+    LargePages.advise(UnsafeMutableRawBufferPointer(start: address, count: bytes))
     return address
   }
 }
