@@ -15,7 +15,7 @@ extension Dedup {
   }
 
   private func exactInOnePass() throws -> Summary {
-    let reader = try input.reader()
+    let reader = try allInput.reader()
     let screen = try screen()
     var output = try DedupOutput(self, names: reader.files, screen: screen)
     var deduplicator = try ExactDeduplicator(
@@ -37,8 +37,9 @@ extension Dedup {
   /// In a named directory: the hashes of all documents, sorted on disk, and then a second pass over the input.
   private func exactInDirectory() throws -> Summary {
     let job = try DeduplicationJob(
-      input: input, output: output.output, workDirectory: workDir, memory: memory, options: options,
-      settings: "exact \(key.rawValue) \(options.givenSeed ?? 0)", screen: try screen())
+      input: allInput, output: output.output, workDirectory: workDir, memory: memory, options: options,
+      settings: "exact \(key.rawValue) \(options.givenSeed ?? 0)", screen: try screen(),
+      seenFiles: try seenFiles())
     defer { job.finish() }
     let (directory, hashes) = (try job.directory.subdirectory("hashes"), hashes)
     var deduplicator = try ExactDeduplicator(directory: directory, memory: job.memory, pool: job.pool)

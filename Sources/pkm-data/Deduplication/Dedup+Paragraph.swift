@@ -5,7 +5,7 @@ import Support
 extension Dedup {
   func runParagraph() throws {
     let started = Progress.now()
-    let reader = try input.reader()
+    let reader = try allInput.reader()
     let screen = try screen()
     var output = try DedupOutput(self, names: reader.files, screen: screen)
     for name in ["documents_changed", "documents_too_short", "units_in", "units_removed"] {
@@ -38,9 +38,18 @@ extension Dedup {
     _ old: DocumentBatch, _ units: ParagraphUnits, repeats: UnitRepeats, words: Int,
     into output: inout DedupOutput
   ) throws {
+    if output.hasSeen(old) { return }
     let cutter = ParagraphCutter(minimumWords: parts.minWords, minimumCharacters: parts.minCharacters)
     var (batch, changes, blank) = cutter.cut(old, units, repeats)
     let isJSON = (self.output.format ?? batch.source.format) == .jsonl
+    old.bytes.withUnsafeBytes { bytes in
+      for change in changes.prefix(Summary.sampleLimit) {
+        let unit = units.units(of: change.oldIndex).first { repeats.isRepeat[$0] }
+        guard let unit else { continue }
+        let range = units.range(of: unit, of: change.oldIndex, in: old.ranges[change.oldIndex])
+        output.addSample(of: "units_removed", UnsafeRawBufferPointer(rebasing: bytes[range]))
+      }
+    }
     var (changed, duplicates, tooShort, removedUnits, removedWords) = (0, 0, 0, 0, 0)
     for change in changes {
       removedUnits += change.removedUnits

@@ -11,8 +11,9 @@ extension Dedup {
     let spanOptions = parts.spans(seed: options.seed)
     let tokens = try parts.tokenizer.map { try SpanTokenizer($0) }
     let job = try DeduplicationJob(
-      input: input, output: output.output, workDirectory: workDir, memory: memory, options: options,
-      settings: "substring \(spanOptions) \(tokens?.identity ?? "")", screen: try screen())
+      input: allInput, output: output.output, workDirectory: workDir, memory: memory, options: options,
+      settings: "substring \(spanOptions) \(tokens?.identity ?? "")", screen: try screen(),
+      seenFiles: try seenFiles())
     let spans = try RepeatedSpans(
       spanOptions, directory: job.directory.subdirectory("spans"), memory: job.memory, pool: job.pool)
     try collect(spans, spanOptions, tokens, job)
@@ -55,6 +56,7 @@ extension Dedup {
         var batch = old
         let (removals, emptied) = cuts.apply(
           to: &batch, lengths: lengths, tokens: tokens, blockDigest: digest)
+        if output.hasSeen(old) { return }
         let isChanged = !removals.isEmpty || !emptied.isEmpty
         let words = isChanged ? batch.words : oldWords
         let changed = Set(removals.map(\.oldIndex))
@@ -62,6 +64,10 @@ extension Dedup {
         for removal in removals {
           output.add("spans_removed", 1)
           output.add("span_bytes_removed", removal.range.count)
+          old.bytes.withUnsafeBytes {
+            let text = UnsafeRawBufferPointer(rebasing: $0[old.ranges[removal.oldIndex]])
+            output.addSample(of: "spans_removed", UnsafeRawBufferPointer(rebasing: text[removal.range]))
+          }
           try output.reportLine(
             removal.location,
             """

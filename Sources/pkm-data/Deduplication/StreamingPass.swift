@@ -20,7 +20,9 @@ struct StreamingPass {
   init(_ command: Dedup, reader: DocumentReader, screen: DocumentScreen?) throws {
     self.command = command
     readerOptions = try command.input.readerOptions()
-    pass = DocumentPass(reader: reader, options: command.options, label: "dedup", screen: screen?.body)
+    pass = DocumentPass(
+      reader: reader, options: command.options, label: "dedup", screen: screen?.body,
+      countsFrom: try command.seenFiles())
   }
 
   /// Takes the batches in order, or postpones them from when `isFull` says so.
@@ -72,16 +74,5 @@ struct StreamingPass {
     return Rest(
       spool: try BlockSpool(Path.join(directory, "rest"), options: readerOptions), directory: directory,
       pool: WorkerPool(threads: command.options.threadCount))
-  }
-}
-
-extension Summary {
-  /// Counts the words and the bytes of text that come in, and returns the words.
-  @discardableResult
-  mutating func addText(of batch: DocumentBatch) -> Int {
-    let words = batch.words
-    add("words_in", words)
-    add("text_bytes_in", batch.textBytes)
-    return words
   }
 }
