@@ -55,7 +55,9 @@ struct StreamingPass {
       }, found: found)
     if let rest {
       try resolve()
-      _ = try pass.run(
+      var again = pass
+      again.warns = false
+      _ = try again.run(
         next: rest.spool.nextBlock, work: whole,
         consume: { try take($0.batch, $0.worked, $0.words) })
     }
