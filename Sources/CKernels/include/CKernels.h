@@ -165,6 +165,12 @@ const kernel_table *kernels_double(instruction_set wanted);
 double ceiling_multiply_add(long rounds, double *sum);
 double ceiling_bfloat16(long rounds, double *sum);
 
+// Maximal runs of bytes other than ASCII white space.
+size_t pkm_words_count(const uint8_t *bytes, size_t count);
+
+// Tells the processor that the line of memory at an address will be read and written soon.
+static inline void pkm_prefetch_for_writing(const void *address) { __builtin_prefetch(address, 1); }
+
 // MinHash: minima[i] = min(minima[i], multipliers[i] * low + high) over the low and high halves of all shingles, modulo
 // 2^32. `hashes` is a multiple of 16.
 void pkm_minhash_update(const uint64_t *shingles, size_t count, const uint32_t *multipliers, uint32_t *minima,
