@@ -41,6 +41,7 @@ static const kernel_table table = {
     .adam_rows = adam_rows,
     .product = product,
     .product_half = product_half,
+    .product_few = product_few,
     .to_operand = to_operand,
     .from_operand = from_operand,
 };

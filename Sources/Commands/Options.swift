@@ -34,7 +34,7 @@ package struct RunOptions: ParsableArguments {
   package func report(_ summary: Summary, since started: Double) throws {
     var summary = summary
     summary["seconds"] = .number(Progress.now() - started)
-    if !quiet { Log.line(summary.line) }
+    if let display = Progress.display { display.ended(summary) } else if !quiet { Log.line(summary.line) }
     if let path = self.summary {
       let file = try OutputFile(path)
       try file.write(summary.json)

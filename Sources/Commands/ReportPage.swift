@@ -148,7 +148,8 @@ package enum ReportPage {
     .tiles b { font-size: 1.5rem; font-weight: 650; font-variant-numeric: tabular-nums; letter-spacing: -.01em; }
     .tiles small { min-height: 1.2em; }
     .scroll { overflow-x: auto; }
-    .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 0 2rem; }
+    .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 0 2rem;
+      margin-bottom: 1rem; }
     table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
     caption { text-align: left; padding: .9rem 0 .3rem; font-weight: 600; color: var(--ink); }
     th { text-align: left; font-weight: 500; color: var(--soft); font-size: .85rem; border-bottom: 1px solid var(--line);
@@ -156,7 +157,7 @@ package enum ReportPage {
     td { padding: .32rem .6rem .32rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
     td small { display: block; font-size: .8rem; line-height: 1.35; }
     .n { text-align: right; padding-left: .6rem; white-space: nowrap; }
-    .bar { background: linear-gradient(90deg, var(--tint) var(--w), transparent 0) no-repeat 0 50% / 100% 62%; }
+    .bar { background: linear-gradient(90deg, var(--tint) var(--w), transparent 0) no-repeat 0 .4rem / 100% 1.15rem; }
     tr.below td { padding: 0 0 .5rem; }
     tr:has(+ .below) td { border-bottom: 0; }
     details { margin: .2rem 0; }

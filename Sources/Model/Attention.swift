@@ -44,11 +44,11 @@ struct Attention<Device: Operations> {
     output.forwardWithoutBias(mixed.rows(rows), into: y, on: device)
   }
 
-  /// The same for new tokens of one sequence at `position`..., with the keys and values before them in `cache`.
+  /// The same for new tokens of sequences whose keys and values before them are cached.
   ///
   /// These few rows stay reals, as the cache is.
   func extend(
-    _ x: Operand<Scalar>, cache: Matrix<Scalar>, at position: Int, space: Matrix<Scalar>,
+    _ x: Operand<Scalar>, pieces: [CachedPiece<Scalar>], space: Matrix<Scalar>,
     into y: Matrix<Scalar>, on device: Device
   ) {
     let d = mixed.columns
@@ -56,7 +56,7 @@ struct Attention<Device: Operations> {
     let result = Matrix(space.pointer + x.rows * 3 * d, rows: x.rows, columns: d)
     input.forward(x, into: Operand(inputs), space: space, on: device)
     let mixed = mixed.rows(0..<x.rows), target = mixed.source(result)
-    device.attention(heads: heads, appending: inputs, to: cache, at: position, out: target)
+    device.attention(heads: heads, appending: inputs, to: pieces, out: target)
     device.round(target, into: mixed)
     output.forwardWithoutBias(mixed, into: y, on: device)
   }

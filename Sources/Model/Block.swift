@@ -49,8 +49,8 @@ struct Block<Device: Operations> {
     let sequences, length: Int
     let training: Bool
     let masks: (DropoutMask, DropoutMask)
-    /// Keys and values of the tokens before this piece of one sequence, and how many they are.
-    var cache: (rows: Matrix<Scalar>, position: Int)?
+    /// While generating: what is cached of the sequences that the tokens belong to.
+    var pieces: [CachedPiece<Scalar>]?
   }
 
   init(
@@ -99,9 +99,8 @@ struct Block<Device: Operations> {
 
     if !isPostNorm { norm1.forward(x.real, into: normed1.operand.rows(rows), on: device) }
     let attended = isPostNorm ? x.operand : normed1.operand.rows(rows)
-    if let cache = batch.cache {
-      attention.extend(
-        attended, cache: cache.rows, at: cache.position, space: space, into: branch, on: device)
+    if let pieces = batch.pieces {
+      attention.extend(attended, pieces: pieces, space: space, into: branch, on: device)
     } else {
       attention.forward(
         attended, sequences: batch.sequences, length: batch.length, space: space, into: branch, on: device)

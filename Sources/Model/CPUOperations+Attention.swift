@@ -33,27 +33,37 @@ extension CPUOperations {
   }
 
   package func attention(
-    heads: Int, appending qkv: Matrix<Scalar>, to cache: Matrix<Scalar>, at position: Int, out: Matrix<Scalar>
+    heads: Int, appending qkv: Matrix<Scalar>, to pieces: [CachedPiece<Scalar>], out: Matrix<Scalar>
   ) {
     let kernels = kernels, gemm = products.exact
-    let d = out.columns, width = d / heads, new = qkv.rows, seen = position + new
-    precondition(qkv.columns == 3 * d && cache.columns == 2 * d && seen <= cache.rows)
-    for row in 0..<new {
-      (cache.pointer + (position + row) * cache.stride).update(
-        from: qkv.pointer + row * qkv.stride + d, count: 2 * d)
+    let d = out.columns, width = d / heads
+    var most = 0
+    for piece in pieces {
+      let cache = piece.cache, seen = piece.position + piece.rows.count
+      precondition(qkv.columns == 3 * d && cache.columns == 2 * d && seen <= cache.rows)
+      most = max(most, piece.rows.count * (seen + 1))
+      for row in piece.rows {
+        (cache.pointer + (piece.position + row - piece.rows.lowerBound) * cache.stride).update(
+          from: qkv.pointer + row * qkv.stride + d, count: 2 * d)
+      }
     }
-    let spaces = scratch.perWorker(Scalar.self, new * seen + new, workers: pool.threads)
-    pool.forEach(heads) { head, worker in
+    let spaces = scratch.perWorker(Scalar.self, most, workers: pool.threads)
+    pool.forEach(pieces.count * heads) { task, worker in
+      let piece = pieces[task / heads], head = task % heads, first = piece.rows.lowerBound
+      let new = piece.rows.count, seen = piece.position + new, cache = piece.cache
       let s = spaces.base + worker * spaces.stride
       let keys = cache.pointer + head * width, values = keys + d
-      gemm(
-        false, true, new, seen, width, 1, qkv.pointer + head * width, qkv.stride, keys, cache.stride, 0, s,
-        seen)
+      let queries = qkv.pointer + first * qkv.stride + head * width
+      if new == 1 {
+        kernels.product_few(1, seen, width, queries, qkv.stride, keys, cache.stride, s, seen, false)
+      } else {
+        gemm(false, true, new, seen, width, 1, queries, qkv.stride, keys, cache.stride, 0, s, seen)
+      }
       kernels.causal_softmax(
-        new, position, seen, 1 / Double(width).squareRoot(), s, s, seen, s + new * seen, false)
+        new, piece.position, seen, 1 / Double(width).squareRoot(), s, s, seen, s + new * seen, false)
       gemm(
-        false, false, new, width, seen, 1, s, seen, values, cache.stride, 0, out.pointer + head * width,
-        out.stride)
+        false, false, new, width, seen, 1, s, seen, values, cache.stride, 0,
+        out.pointer + first * out.stride + head * width, out.stride)
     }
   }
 

@@ -7,6 +7,9 @@ extension CPUOperations {
     precondition(
       (transposesA ? a.columns : a.rows) == c.rows && (transposesB ? b.rows : b.columns) == c.columns)
     precondition((transposesB ? b.columns : b.rows) == inner && a.isHalf == b.isHalf)
+    if c.rows <= Self.fewRows && !transposesA && transposesB && factor == 1 && !adding {
+      return multiplyFew(a, b, into: c)
+    }
     let (a, b) = a.isHalf && !products.isHalfNative ? widened(a, b) : (a, b)
     let gemm = products.gemm(isHalf: a.isHalf), bytes = a.elementBytes
     let tile = ProductTile(rows: c.rows, columns: c.columns, inner: inner)
@@ -19,6 +22,22 @@ extension CPUOperations {
         factor, a.pointer + (transposesA ? row : row * a.stride) * bytes, a.stride,
         b.pointer + (transposesB ? column * b.stride : column) * bytes, b.stride, adding ? 1 : 0,
         c.pointer + row * c.stride + column, c.stride)
+    }
+  }
+
+  /// At most so many rows, those of generation, are multiplied without packing: their products take as long as reading b.
+  private static var fewRows: Int { 32 }
+
+  // c = a bᵀ
+  private func multiplyFew(_ a: Operand<Scalar>, _ b: Operand<Scalar>, into c: Matrix<Scalar>) {
+    let kernels = kernels
+    // 256 KiB of floats a task.
+    let block = max(4, (1 << 16) / max(b.columns, 1) / 4 * 4)
+    pool.forEach((b.rows + block - 1) / block) { index, _ in
+      let part = index * block..<min((index + 1) * block, b.rows)
+      kernels.product_few(
+        a.rows, part.count, a.columns, a.pointer, a.stride, b.rows(part).pointer, b.stride,
+        c.pointer + part.lowerBound, c.stride, a.isHalf)
     }
   }
 

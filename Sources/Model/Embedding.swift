@@ -32,13 +32,20 @@ struct Embedding<Device: Operations> {
   }
 
   func forward(
-    _ ids: UnsafeBufferPointer<Int32>, length: Int, firstPosition: Int = 0, mask: DropoutMask,
+    _ ids: UnsafeBufferPointer<Int32>, length: Int, pieces: [CachedPiece<Scalar>]?, mask: DropoutMask,
     on device: Device
   ) {
     let rows = 0..<ids.count
-    device.embed(
-      ids, table: tokens, positions: positions, length: length, firstPosition: firstPosition,
-      into: sum.rows(rows))
+    if let pieces {
+      for piece in pieces {
+        device.embed(
+          UnsafeBufferPointer(rebasing: ids[piece.rows]), table: tokens, positions: positions,
+          length: piece.rows.count, firstPosition: piece.position, into: sum.rows(piece.rows))
+      }
+    } else {
+      device.embed(
+        ids, table: tokens, positions: positions, length: length, firstPosition: 0, into: sum.rows(rows))
+    }
     norm?.forward(sum.rows(rows), into: result.rows(rows), on: device)
     guard mask.probability > 0 else { return }
     device.dropout(result.real.rows(rows), mask)

@@ -19,3 +19,17 @@ package final class KeyValueCache<Scalar: Real> {
 
   package func clear() { count = 0 }
 }
+
+/// New tokens of one sequence among those that are computed at once.
+package struct CachedPiece<Scalar: Real> {
+  /// Keys beside values of one block, positions × 2d.
+  package let cache: Matrix<Scalar>
+  /// Of the first new token in its sequence.
+  package let position: Int
+  /// The new tokens among all.
+  package let rows: Range<Int>
+
+  package init(cache: Matrix<Scalar>, position: Int, rows: Range<Int>) {
+    (self.cache, self.position, self.rows) = (cache, position, rows)
+  }
+}

@@ -248,12 +248,11 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   }
 
   package func attention(
-    heads: Int, appending qkv: Matrix<Scalar>, to cache: Matrix<Scalar>, at position: Int, out: Matrix<Scalar>
+    heads: Int, appending qkv: Matrix<Scalar>, to pieces: [CachedPiece<Scalar>], out: Matrix<Scalar>
   ) {
-    measure(
-      "attention over a cache", "\(heads) heads", elements: qkv.count + (position + qkv.rows) * cache.columns
-    ) {
-      base.attention(heads: heads, appending: qkv, to: cache, at: position, out: out)
+    let read = pieces.reduce(0) { $0 + ($1.position + $1.rows.count) * $1.cache.columns }
+    measure("attention over a cache", "\(heads) heads", elements: qkv.count + read) {
+      base.attention(heads: heads, appending: qkv, to: pieces, out: out)
     }
   }
 

@@ -79,11 +79,10 @@ package protocol Operations {
   func attentionBackward(
     _ shape: AttentionShape, qkv: Operand<Scalar>, out: Operand<Scalar>, dOut: Operand<Scalar>,
     logSumExp: Vector<Scalar>, dQKV: Operand<Scalar>)
-  /// The same for new tokens of one sequence at `position`...: their keys and values are written into the cache
-  /// (positions × 2d), and they attend to all before them. Nothing is kept for a backward pass.
+  /// The same for new tokens of sequences whose keys and values are cached: theirs are written into the caches, and they
+  /// attend to all before them. Nothing is kept for a backward pass.
   func attention(
-    heads: Int, appending qkv: Matrix<Scalar>, to cache: Matrix<Scalar>, at position: Int, out: Matrix<Scalar>
-  )
+    heads: Int, appending qkv: Matrix<Scalar>, to pieces: [CachedPiece<Scalar>], out: Matrix<Scalar>)
 
   // MARK: Embedding and loss
 

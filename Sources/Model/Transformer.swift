@@ -143,6 +143,7 @@ package final class Transformer<Device: Operations> {
   }
 
   /// Without a backward pass nothing outlives a block but its result, so all blocks share one set of activations.
+  ///
   /// With a backward pass that makes activations again, those without a memory do.
   private static func blocks(
     _ configuration: ModelConfiguration, _ store: ParameterStore<Scalar>, rows: Int, microBatches: Int?,
@@ -178,7 +179,7 @@ package final class Transformer<Device: Operations> {
     precondition(sequences >= 1 && length >= 1 && tokens.count == sequences * length)
     precondition(tokens.count <= maximumTokens && length <= configuration.context)
     precondition(tokens.allSatisfy { $0 >= 0 && $0 < configuration.vocabularySize }, "token id out of range")
-    run(tokens, sequences: sequences, length: length, mode: mode, cache: nil)
+    run(tokens, sequences: sequences, length: length, mode: mode, caches: [])
   }
 
   /// Room for one sequence to generate.
@@ -191,24 +192,39 @@ package final class Transformer<Device: Operations> {
   package func extend(_ cache: KeyValueCache<Scalar>, tokens: UnsafeBufferPointer<Int32>) {
     precondition(!tokens.isEmpty && tokens.count <= min(maximumTokens, cache.room))
     precondition(tokens.allSatisfy { $0 >= 0 && $0 < configuration.vocabularySize }, "token id out of range")
-    run(tokens, sequences: 1, length: tokens.count, mode: .evaluation, cache: cache)
+    run(tokens, sequences: 1, length: tokens.count, mode: .evaluation, caches: [cache])
     cache.count += tokens.count
+  }
+
+  /// The same for one next token of each of several sequences: row i of the results belongs to cache i.
+  package func extend(_ caches: [KeyValueCache<Scalar>], tokens: UnsafeBufferPointer<Int32>) {
+    precondition(!tokens.isEmpty && tokens.count == caches.count && tokens.count <= maximumTokens)
+    precondition(caches.allSatisfy { $0.room > 0 })
+    precondition(tokens.allSatisfy { $0 >= 0 && $0 < configuration.vocabularySize }, "token id out of range")
+    run(tokens, sequences: tokens.count, length: 1, mode: .evaluation, caches: caches)
+    for cache in caches { cache.count += 1 }
   }
 
   private func run(
     _ tokens: UnsafeBufferPointer<Int32>, sequences: Int, length: Int, mode: Mode,
-    cache: KeyValueCache<Scalar>?
+    caches: [KeyValueCache<Scalar>]
   ) {
     (self.mode, self.sequences, self.length, hasGradient) = (mode, sequences, length, false)
     layout.tokens.update(from: tokens.baseAddress!, count: tokens.count)
-    let position = cache?.count ?? 0
+    func pieces(of block: Int) -> [CachedPiece<Scalar>]? {
+      guard !caches.isEmpty else { return nil }
+      return caches.enumerated().map { index, cache in
+        CachedPiece(
+          cache: cache.blocks[block], position: cache.count, rows: index * length..<(index + 1) * length)
+      }
+    }
     layout.embedding.forward(
-      savedTokens, length: length, firstPosition: position, mask: mask(site: 0), on: device)
+      savedTokens, length: length, pieces: pieces(of: 0), mask: mask(site: 0), on: device)
     var x = view(layout.embedding.result)
-    var collected = (mode == .evaluation && cache == nil ? statistics : nil)?.makeIterator()
+    var collected = (mode == .evaluation && caches.isEmpty ? statistics : nil)?.makeIterator()
     for (index, block) in layout.blocks.enumerated() {
       var batch = batch(at: index)
-      batch.cache = cache.map { ($0.blocks[index], position) }
+      batch.pieces = pieces(of: index)
       block.forward(x, batch, branch: view(layout.branch), space: layout.space, on: device)
       // At once: without a backward pass the next block writes over the reads.
       if let memory = block.memory, let statistic = collected?.next() {
@@ -235,6 +251,12 @@ package final class Transformer<Device: Operations> {
     hasGradient = isTrainable && mode != .evaluation
     return layout.head.loss(
       hidden, targets: targets, smoothing: labelSmoothing, gradient: hasGradient, on: device)
+  }
+
+  /// Logits of the first tokens of the last forward pass, one row each of `logits`.
+  package func logits(into logits: Matrix<Scalar>) {
+    precondition(logits.columns == configuration.vocabularySize && logits.rows <= sequences * length)
+    layout.head.logits(hidden.rows(0..<logits.rows), into: logits, on: device)
   }
 
   /// Logits of one token of the last forward pass, rows counted sequence by sequence.

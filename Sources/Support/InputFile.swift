@@ -22,7 +22,7 @@ package struct Damage: Sendable, CustomStringConvertible {
   package var description: String { Failure(.badInput, reason, file: file, offset: offset).description }
 }
 
-/// A stream of bytes from a file or standard input (`-`), decompressed where its content says gzip (any number of
+/// A stream of bytes from a file, standard input (`-`) or an ``InnerPipe``, decompressed where its content says gzip (any number of
 /// members) or zstd (any number of frames).
 ///
 /// A truncated or corrupt compressed input does not throw: the bytes before the break are delivered, the stream
@@ -38,6 +38,7 @@ package final class InputFile {
 
   private enum Coding { case plain, gzip, zstd }
 
+  private let pipe: InnerPipe?
   private let descriptor: Int32
   private let ownsDescriptor: Bool
   private let statusAtOpening: stat
@@ -59,10 +60,11 @@ package final class InputFile {
 
   package init(_ path: String) throws {
     self.path = path
-    ownsDescriptor = path != "-"
+    pipe = InnerPipe.at(path)
+    ownsDescriptor = path != "-" && pipe == nil
     descriptor = ownsDescriptor ? try SystemCall.open(path, O_RDONLY) : STDIN_FILENO
     var status = stat()
-    fstat(descriptor, &status)
+    if pipe == nil { fstat(descriptor, &status) }
     statusAtOpening = status
     if status.st_mode & S_IFMT == S_IFDIR {
       if ownsDescriptor { close(descriptor) }
@@ -115,11 +117,16 @@ package final class InputFile {
         pending = 0..<pending.count
       }
       let free = UnsafeMutableRawBufferPointer(rebasing: input[pending.upperBound...])
-      let read = try SystemCall.read(descriptor, into: free, path: path)
+      let read = try readBytes(into: free)
       if read == 0 { reachedEnd = true }
       offset += read
       pending = pending.lowerBound..<(pending.upperBound + read)
     }
+  }
+
+  /// Bytes as they come; 0 at the end.
+  private func readBytes(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    try pipe?.read(into: buffer) ?? SystemCall.read(descriptor, into: buffer, path: path)
   }
 
   /// Fills the buffer as far as the stream reaches.
@@ -156,7 +163,7 @@ package final class InputFile {
 
   /// Whether a pipe or terminal has nothing to read for some time: its producer is slow, or somebody types.
   package func isSilent(forMilliseconds milliseconds: Int32) -> Bool {
-    guard size == nil, pending.isEmpty, !reachedEnd else { return false }
+    guard size == nil, pipe == nil, pending.isEmpty, !reachedEnd else { return false }
     var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     return poll(&wait, 1, milliseconds) == 0
   }
@@ -168,7 +175,7 @@ package final class InputFile {
 
   private func readPlain(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     if pending.isEmpty && !reachedEnd {
-      let read = try SystemCall.read(descriptor, into: buffer, path: path)
+      let read = try readBytes(into: buffer)
       if read == 0 { reachedEnd = true }
       offset += read
       return read

@@ -4,7 +4,7 @@ import Foundation
 /// A file that appears under its name only when it is complete: written beside it under a temporary name,
 /// synced, renamed by ``finish()``.
 ///
-/// Dropped without that, it leaves nothing behind. Standard output (`-`) is written directly.
+/// Dropped without that, it leaves nothing behind. Standard output (`-`) and an ``InnerPipe`` are written directly.
 ///
 /// `.gz` and `.zst` in the name choose the compression: gzip at level 6 in members of a megabyte (``GzipMembers``), zstd at
 /// level 3.
@@ -16,6 +16,7 @@ package final class OutputFile {
   private let target: String
   private let temporary: String
   private let descriptor: Int32
+  private let pipe: InnerPipe?
   private let disk: WriteBehind
   /// Standard output, a device or a named pipe: there is nothing to rename, bytes go straight to it.
   private let isStream: Bool
@@ -36,7 +37,8 @@ package final class OutputFile {
     let directory = Path.directory(of: target)
     let temporary = Path.join(directory, ".\(Path.name(of: target)).tmp-\(getpid())")
     (self.target, self.temporary) = (target, temporary)
-    if self.path == "-" {
+    pipe = InnerPipe.at(self.path)
+    if self.path == "-" || pipe != nil {
       isStream = true
       descriptor = STDOUT_FILENO
     } else if Path.isDirectory(target) {
@@ -52,6 +54,7 @@ package final class OutputFile {
     disk = WriteBehind(descriptor, path: self.path)
     buffer = .allocate(byteCount: 1 << 18, alignment: 64)
     compressed = .allocate(byteCount: 1 << 18, alignment: 64)
+    if pipe != nil { return }
     if self.path.hasSuffix(".zst") {
       zstd = ZSTD_createCCtx()
       ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, 3)
@@ -120,6 +123,7 @@ package final class OutputFile {
     try emit(UnsafeRawBufferPointer(start: nil, count: 0), isLast: true)
     if isStream {
       isOpen = false
+      pipe?.end()
       if descriptor != STDOUT_FILENO { close(descriptor) }
       return
     }
@@ -136,12 +140,15 @@ package final class OutputFile {
   package func discard() {
     guard isOpen else { return }
     isOpen = false
+    pipe?.writerLeaves()
     if descriptor != STDOUT_FILENO { close(descriptor) }
     if !isStream { unlink(temporary) }
   }
 
   private func emit(_ bytes: UnsafeRawBufferPointer, isLast: Bool) throws {
-    if zstd != nil {
+    if let pipe {
+      try pipe.write(bytes)
+    } else if zstd != nil {
       try emitZstd(bytes, isLast: isLast)
     } else if let gzip {
       try gzip.add(bytes)

@@ -1,10 +1,15 @@
 import Foundation
+import Synchronization
 
 /// What a person waiting sees: a line that redraws itself on a terminal, a line now and then in a log,
 /// nothing with `--quiet`.
 ///
 /// Everything goes to standard error.
 package final class Progress {
+  /// Who shows the progress of what runs on this thread, if not the work itself.
+  @TaskLocal package static var display: (any ProgressDisplay)?
+
+  private let display = Progress.display
   private let label: String
   private let unit: String
   private let isQuiet: Bool
@@ -30,11 +35,20 @@ package final class Progress {
   package var seconds: Double { Progress.now() - started }
 
   /// Cheap to call often: it draws ten times a second on a terminal, twice a minute otherwise.
-  package func update(done: Int, of total: Int? = nil, note: @autoclosure () -> String = "") {
+  package func update(
+    done: Int, of total: Int? = nil, documents: Int = 0, words: Int = 0,
+    note: @autoclosure () -> String = ""
+  ) {
     guard !isQuiet else { return }
     let time = Progress.now()
-    guard time - lastDrawn >= (isTerminal ? 0.1 : 30) else { return }
+    guard time - lastDrawn >= (isTerminal || display != nil ? 0.1 : 30) else { return }
     lastDrawn = time
+    if let display {
+      return display.show(
+        ProgressState(
+          label: label, unit: unit, done: done, total: total, seconds: time - started, documents: documents,
+          words: words, note: note()))
+    }
     hasDrawn = true
     let rate = Double(done) / max(time - started, 1e-9)
     var text = "\(label): "
@@ -76,11 +90,37 @@ package final class Progress {
   }
 }
 
+/// How far the work is.
+package struct ProgressState: Sendable {
+  package var label: String
+  package var unit: String
+  package var done: Int
+  package var total: Int?
+  /// Since the beginning.
+  package var seconds: Double
+  /// Read so far.
+  package var documents: Int
+  package var words: Int
+  package var note: String
+}
+
+/// Shows the progress of a command that runs as a part of something larger.
+package protocol ProgressDisplay: AnyObject, Sendable {
+  func show(_ state: ProgressState)
+  func ended(_ summary: Summary)
+}
+
 /// Lines on standard error that are not progress.
 package enum Log {
+  private static let diversion = Mutex<(@Sendable (String) -> Void)?>(nil)
+
+  /// Hands all lines over to who draws on the terminal; nil takes them back.
+  package static func divert(_ taker: (@Sendable (String) -> Void)?) { diversion.withLock { $0 = taker } }
+
   package static func warn(_ message: String) { line("warning: " + message) }
 
   package static func line(_ message: String) {
+    if let taker = diversion.withLock({ $0 }) { return taker(message) }
     FileHandle.standardError.write(Data((message + "\n").utf8))
   }
 }

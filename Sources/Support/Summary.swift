@@ -1,8 +1,9 @@
 import Foundation
 
-/// The counts and timings of one run, in the order they were first named.
+/// The counts and timings of one run, in the order they were first named, and what the first few of the things counted
+/// look like.
 ///
-/// Written as JSON by `--summary` and as a few lines on standard error.
+/// Written as JSON by `--summary` and, but for the samples, as a few lines on standard error.
 package struct Summary: Sendable {
   package enum Value: Sendable, Equatable {
     case count(Int)
@@ -10,7 +11,20 @@ package struct Summary: Sendable {
     case text(String)
   }
 
+  /// One of the things that a count stands for.
+  package struct Sample: Sendable, Equatable {
+    /// The beginning of its text.
+    package let text: String
+    /// What made it count, such as "7, at least 50".
+    package let note: String
+  }
+
   package private(set) var entries: [(name: String, value: Value)] = []
+  package private(set) var samples: [(name: String, samples: [Sample])] = []
+
+  private static let sampleLimit = 4
+  /// Bytes of text that a sample shows at most.
+  private static let sampleBytes = 400
 
   package init() {}
 
@@ -41,16 +55,37 @@ package struct Summary: Sendable {
     return 0
   }
 
-  /// Adds the counts of another run's part; numbers and texts of the other replace ours.
+  /// Keeps what one of the things counted under the name looks like, if there are not enough yet: the first ones stay.
+  package mutating func addSample(
+    of name: String, _ text: UnsafeRawBufferPointer, note: @autoclosure () -> String = ""
+  ) {
+    if samples.first(where: { $0.name == name })?.samples.count == Self.sampleLimit { return }
+    // No character is cut in two.
+    var end = min(text.count, Self.sampleBytes)
+    while end < text.count && end > 0 && text[end] & 0xc0 == 0x80 { end -= 1 }
+    let shown = String(decoding: UnsafeRawBufferPointer(rebasing: text[..<end]), as: UTF8.self)
+    add([Sample(text: end < text.count ? shown + "…" : shown, note: note())], of: name)
+  }
+
+  private mutating func add(_ more: [Sample], of name: String) {
+    if let index = samples.firstIndex(where: { $0.name == name }) {
+      samples[index].samples += more.prefix(Self.sampleLimit - samples[index].samples.count)
+    } else {
+      samples.append((name, more))
+    }
+  }
+
+  /// Adds the counts and samples of another run's part; numbers and texts of the other replace ours.
   package mutating func merge(_ other: Summary) {
     for (name, value) in other.entries {
       if case .count(let count) = value { add(name, count) } else { self[name] = value }
     }
+    for (name, samples) in other.samples { add(samples, of: name) }
   }
 
-  /// One JSON object, keys in the order of first use.
+  /// One JSON object, keys in the order of first use; samples, where there are any, under `samples`.
   package var json: String {
-    let fields = entries.map { name, value in
+    var fields = entries.map { name, value in
       let text =
         switch value {
         case .count(let count): String(count)
@@ -58,6 +93,15 @@ package struct Summary: Sendable {
         case .text(let text): JSONText.quote(text)
         }
       return "  \(JSONText.quote(name)): \(text)"
+    }
+    if !samples.isEmpty {
+      let lists = samples.map { name, samples in
+        let items = samples.map {
+          "{\"text\": \(JSONText.quote($0.text)), \"note\": \(JSONText.quote($0.note))}"
+        }
+        return "    \(JSONText.quote(name)): [\(items.joined(separator: ", "))]"
+      }
+      fields.append("  \"samples\": {\n" + lists.joined(separator: ",\n") + "\n  }")
     }
     return "{\n" + fields.joined(separator: ",\n") + "\n}\n"
   }

@@ -23,69 +23,162 @@ package struct Sampling: Sendable {
   /// Draws from logits.
   ///
   /// Ties are broken towards the smaller id, so that a seed gives one text.
-  package func draw(from logits: [Float], using random: inout RandomGenerator) -> Int32 {
-    var order = Array(logits.indices)
-    order.sort { logits[$0] != logits[$1] ? logits[$0] > logits[$1] : $0 < $1 }
-    if temperature <= 0 { return Int32(order[0]) }
-    if let topK { order = Array(order.prefix(max(1, topK))) }
-    let largest = Double(logits[order[0]])
-    var weights = order.map { exp((Double(logits[$0]) - largest) / temperature) }
-    let total = weights.reduce(0, +)
-    var kept = 0.0
-    var count = 0
-    while count < weights.count && (count == 0 || kept < topP * total) {
-      kept += weights[count]
-      count += 1
+  package func draw(from logits: UnsafeBufferPointer<Float>, using random: inout RandomGenerator) -> Int32 {
+    let largest = logits.max() ?? 0
+    if temperature <= 0 { return Int32(logits.firstIndex(of: largest) ?? 0) }
+    func weight(_ logit: Float) -> Double { exp(Double(logit - largest) / temperature) }
+    var ids: [Int32]? = topK.map { Self.best($0, of: logits) }
+    var weights = ids?.map { weight(logits[Int($0)]) } ?? logits.map(weight)
+    var total = weights.reduce(0, +)
+    if topP < 1 {
+      // Tokens below this hold less than 1 - p together, so none of the nucleus is among them.
+      let floor = (1 - topP) * total / Double(weights.count)
+      var nucleus = weights.indices.filter { weights[$0] >= floor }
+      nucleus.sort { weights[$0] != weights[$1] ? weights[$0] > weights[$1] : $0 < $1 }
+      var (kept, count) = (0.0, 0)
+      while count < nucleus.count && (count == 0 || kept < topP * total) {
+        kept += weights[nucleus[count]]
+        count += 1
+      }
+      nucleus.removeLast(nucleus.count - count)
+      ids = nucleus.map { ids?[$0] ?? Int32($0) }
+      weights = nucleus.map { weights[$0] }
+      total = weights.reduce(0, +)
     }
-    weights.removeLast(weights.count - count)
-    var point = random.uniform() * kept
+    var point = random.uniform() * total
     for (index, weight) in weights.enumerated() {
       point -= weight
-      if point < 0 { return Int32(order[index]) }
+      if point < 0 { return ids?[index] ?? Int32(index) }
     }
-    return Int32(order[count - 1])
+    return ids?.last ?? Int32(weights.count - 1)
+  }
+
+  /// The k largest, largest first: a threshold that few more reach is found by bisection, and only those are sorted.
+  private static func best(_ k: Int, of logits: UnsafeBufferPointer<Float>) -> [Int32] {
+    var low = logits.min() ?? 0, high = logits.max() ?? 0
+    for _ in 0..<24 {
+      let middle = low + (high - low) / 2
+      var reached = 0
+      for logit in logits { reached += logit >= middle ? 1 : 0 }
+      if reached >= k { low = middle } else { high = middle }
+      if reached >= k && reached <= 2 * k { break }
+    }
+    let threshold = low
+    var ids = logits.indices.filter { logits[$0] >= threshold }.map { Int32($0) }
+    ids.sort {
+      let (a, b) = (logits[Int($0)], logits[Int($1)])
+      return a != b ? a > b : $0 < $1
+    }
+    return Array(ids.prefix(k))
   }
 }
 
-/// Continues prompts token by token, with the keys and values of the text so far kept.
-package struct Generator {
-  private let model: LanguageModel
-  private let cache: KeyValueCache<Float>
-  private let endOfDocument: Int32
-  private let sampling: Sampling
-  private var random: RandomGenerator
-
-  package init(_ model: LanguageModel, endOfDocument: UInt32, sampling: Sampling, seed: UInt64) throws {
-    self.model = model
-    cache = try model.makeCache()
-    self.endOfDocument = Int32(endOfDocument)
-    self.sampling = sampling
-    random = RandomGenerator(seed: seed, stream: "generation")
+/// Continues prompts token by token, several side by side, with the keys and values of the texts so far kept.
+package final class Generator {
+  private struct Text {
+    var tokens: [Int32]
+    /// Not yet in the cache.
+    var fresh: [Int32]
+    var random: RandomGenerator
+    let cache: KeyValueCache<Float>
   }
 
-  /// Hands on up to `count` tokens one by one; stops early at the end of the document.
+  private let model: LanguageModel
+  private let caches: [KeyValueCache<Float>]
+  private let logits: Matrix<Float>
+  private let endOfDocument: Int32
+  private let sampling: Sampling
+  private let seed: UInt64
+  private var texts = 0
+
+  /// - Parameter batch: prompts side by side at most; the model has to be made for as many tokens.
+  package init(
+    _ model: LanguageModel, endOfDocument: UInt32, sampling: Sampling, seed: UInt64, batch: Int = 1
+  ) throws {
+    self.model = model
+    (self.sampling, self.seed, self.endOfDocument) = (sampling, seed, Int32(endOfDocument))
+    caches = try (0..<batch).map { _ in try model.makeCache() }
+    let width = model.configuration.vocabularySize
+    logits = Matrix(.allocate(capacity: batch * width), rows: batch, columns: width)
+  }
+
+  deinit { logits.pointer.deallocate() }
+
+  /// Hands on up to `count` tokens of each prompt, one by one; each stops early at the end of its document.
   ///
   /// A document starts after an end-of-document token, as in training. Text that outgrows the model's context is
-  /// forgotten but for its last half context.
-  package mutating func generate(prompt: [Int32], count: Int, emit: (Int32) throws -> Void) throws {
+  /// forgotten but for its last half context. The n-th prompt has the n-th stream of random numbers, whatever stands beside it.
+  package func generate(
+    prompts: [[Int32]], count: Int, emit: (_ prompt: Int, _ token: Int32) throws -> Void
+  ) throws {
+    precondition(prompts.count <= caches.count)
     let context = model.configuration.context
-    var text = [endOfDocument] + prompt
-    var fresh = Array(text.suffix(context))
-    var logits = [Float](repeating: 0, count: model.configuration.vocabularySize)
-    cache.clear()
-    for _ in 0..<count {
+    var running = zip(prompts, caches).enumerated().map { index, pair in
+      let tokens = [endOfDocument] + pair.0
+      pair.1.clear()
+      return Text(
+        tokens: tokens, fresh: tokens.suffix(context),
+        random: RandomGenerator(seed: seed, stream: "generation \(texts + index)"), cache: pair.1)
+    }
+    texts += prompts.count
+    var active = Array(running.indices)
+    for _ in 0..<count where !active.isEmpty {
       try Interruption.check()
-      if cache.room < fresh.count {
+      advance(&running, active)
+      let drawn = draw(&running, active)
+      for (index, token) in zip(active, drawn) where token != endOfDocument {
+        running[index].tokens.append(token)
+        running[index].fresh = [token]
+        try emit(index, token)
+      }
+      active = zip(active, drawn).filter { $1 != endOfDocument }.map(\.0)
+    }
+  }
+
+  /// Takes the fresh tokens of the texts; row i of the logits is of the i-th active text.
+  private func advance(_ running: inout [Text], _ active: [Int]) {
+    var together: [Int] = []
+    for (row, index) in active.enumerated() {
+      let cache = running[index].cache
+      if cache.room < running[index].fresh.count {
         cache.clear()
-        fresh = Array(text.suffix(max(1, context / 2)))
+        running[index].fresh = running[index].tokens.suffix(max(1, model.configuration.context / 2))
+      }
+      let fresh = running[index].fresh
+      if fresh.count == 1 {
+        together.append(row)
+        continue
       }
       fresh.withUnsafeBufferPointer { model.extend(cache, tokens: $0) }
-      logits.withUnsafeMutableBufferPointer { model.logits(row: fresh.count - 1, into: $0) }
-      let token = sampling.draw(from: logits, using: &random)
-      if token == endOfDocument { return }
-      text.append(token)
-      fresh = [token]
-      try emit(token)
+      model.logits(
+        row: fresh.count - 1,
+        into: UnsafeMutableBufferPointer(start: logits.rows(row..<row + 1).pointer, count: logits.columns))
     }
+    guard !together.isEmpty else { return }
+    let tokens = together.map { running[active[$0]].fresh[0] }
+    tokens.withUnsafeBufferPointer { tokens in
+      model.extend(together.map { running[active[$0]].cache }, tokens: tokens)
+    }
+    if together.count == active.count { return model.logits(into: logits.rows(0..<active.count)) }
+    for (position, row) in together.enumerated() {
+      model.logits(
+        row: position,
+        into: UnsafeMutableBufferPointer(start: logits.rows(row..<row + 1).pointer, count: logits.columns))
+    }
+  }
+
+  private func draw(_ running: inout [Text], _ active: [Int]) -> [Int32] {
+    var drawn = [Int32](repeating: 0, count: active.count)
+    let logits = logits, sampling = sampling
+    running.withUnsafeMutableBufferPointer { running in
+      drawn.withUnsafeMutableBufferPointer { drawn in
+        model.device.pool.forEach(active.count) { row, _ in
+          drawn[row] = sampling.draw(
+            from: UnsafeBufferPointer(start: logits.rows(row..<row + 1).pointer, count: logits.columns),
+            using: &running[active[row]].random)
+        }
+      }
+    }
+    return drawn
   }
 }

@@ -54,6 +54,10 @@ struct Dedup: ParsableCommand {
       word of the evaluation sets and 16 to 40 for each of their n-grams. With a --method it comes first, and always \
       takes 13 words with minhash, where --ngram is that of the shingles.
 
+      --seen FILE: documents that count as read before the input, such as those of held-out splits or of an earlier corpus. \
+      What duplicates them goes; they themselves are neither written nor counted. With minhash the first document of a \
+      cluster stays.
+
       Empty documents (nothing but white space) are dropped and counted. JSON lines pass byte for byte.
 
       --report lists one JSON object for each removed document: its file and line, the reason, file and line of the \
@@ -68,6 +72,7 @@ struct Dedup: ParsableCommand {
         pkm-data dedup --method minhash --threshold 0.7 --verify --keep-by date pages.jsonl -o unique.jsonl
         pkm-data dedup --method paragraph --min-words 50 pages.jsonl -o clean.jsonl
         pkm-data dedup --method substring --unit byte --min-length 100 pages.jsonl -o cut.jsonl
+        pkm-data dedup --seen valid.jsonl --seen test.jsonl train.jsonl -o train.unique.jsonl
         pkm-data dedup --against gsm8k.jsonl --against mmlu/ --report found.jsonl pages.jsonl -o clean.jsonl
       """)
 
@@ -86,6 +91,12 @@ struct Dedup: ParsableCommand {
 
   @Option(help: "exact: what has to be equal: \(Key.list).")
   var key = Key.text
+
+  @Option(
+    help: ArgumentHelp(
+      "Documents of this file or directory count as read before the input; may be given again.",
+      valueName: "file"))
+  var seen: [String] = []
 
   @Option(help: ArgumentHelp("Write what was removed, and why, as JSON lines.", valueName: "file"))
   var report: String?
@@ -117,6 +128,19 @@ struct Dedup: ParsableCommand {
     }
   }
 
+  /// What is read: the files of `--seen`, then the input.
+  var allInput: InputOptions {
+    var all = input
+    if !seen.isEmpty { all.inputs = seen + (input.inputs.isEmpty ? ["-"] : input.inputs) }
+    return all
+  }
+
+  /// How many of the files read are those of `--seen`.
+  func seenFiles() throws -> Int { seen.isEmpty ? 0 : try InputListing.files(seen).count }
+
+  /// Whether the documents are read once, from the first to the last.
+  var readsOnce: Bool { chosenMethod != .minhash && chosenMethod != .substring }
+
   var chosenMethod: Method { method ?? (evaluation.against.isEmpty ? .exact : .none) }
 
   func validate() throws {
@@ -125,6 +149,16 @@ struct Dedup: ParsableCommand {
     }
     if chosenMethod == .none && evaluation.against.isEmpty {
       throw ValidationError("--method none needs --against")
+    }
+    if !seen.isEmpty {
+      if seen.contains("-") { throw ValidationError("--seen needs files: standard input is for the corpus") }
+      if chosenMethod == .none { throw ValidationError("--seen needs a method of finding duplicates") }
+      if minhash.stage != nil {
+        throw ValidationError("--seen works without --stage; among stages, give its signatures first")
+      }
+      if minhash.keep != .first || minhash.keepBy != nil {
+        throw ValidationError("--seen goes with --keep first: what was seen before stays")
+      }
     }
     if minhash.stage != nil && !evaluation.against.isEmpty {
       throw ValidationError("--against comes before the stages: run it by itself first")

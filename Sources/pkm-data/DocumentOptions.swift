@@ -118,6 +118,16 @@ extension CaseIterable where Self: RawRepresentable, RawValue == String {
   }
 }
 
+extension Summary {
+  /// Counts the words and bytes of documents: `words_in` and `text_bytes_in`, or those `out`.
+  mutating func addText(of batch: DocumentBatch, _ side: String) {
+    var words = 0
+    batch.forEachDocument { _, text in words += Words.count(in: text) }
+    add("words_" + side, words)
+    add("text_bytes_" + side, batch.textBytes)
+  }
+}
+
 /// The walk over all documents that every command takes: read, work on many threads, consume in order.
 struct DocumentPass {
   let reader: DocumentReader
@@ -126,6 +136,8 @@ struct DocumentPass {
   let label: String
   /// What happens to every batch before the work, such as the dropping of some documents, counts and all.
   var screen: Screen?
+  /// Files before this one are read and worked on, but no part of what is counted.
+  var countsFrom = 0
 
   typealias Screen = @Sendable (_ batch: inout DocumentBatch, _ counts: inout Summary) throws -> [Found]
 
@@ -139,6 +151,7 @@ struct DocumentPass {
   private static let warningLimit = 20
 
   private struct Piece<Result: Sendable>: Sendable {
+    let source: Int
     let inputBytes: Int
     let documents: Int
     let counts: Summary
@@ -153,6 +166,7 @@ struct DocumentPass {
     ) throws {
       var batch = documents
       var counts = batch.counts
+      source = batch.source.index
       self.inputBytes = inputBytes
       self.documents = batch.count
       found = try screen?(&batch, &counts) ?? []
@@ -175,7 +189,7 @@ struct DocumentPass {
     let batchBytes = inputs.options.batchBytes
     let progress = Progress(label, isQuiet: options.quiet)
     defer { progress.finish() }
-    var tally = Tally()
+    var tally = Tally(countsFrom: countsFrom)
     let screen = screen
     try OrderedPipeline.run(
       threads: options.threadCount, sources: inputs.files.count,
@@ -192,7 +206,9 @@ struct DocumentPass {
         tally.add(piece)
         if !piece.found.isEmpty { try found(piece.found) }
         try consume(piece.result)
-        progress.update(done: reader.bytesRead, of: reader.totalBytes)
+        progress.update(
+          done: reader.bytesRead, of: reader.totalBytes, documents: tally.summary.count("documents_in"),
+          words: max(tally.summary.count("words_in"), tally.summary.count("words")))
       })
     return tally.summary
   }
@@ -206,7 +222,7 @@ struct DocumentPass {
   ) throws -> Summary {
     let progress = Progress(label, isQuiet: options.quiet)
     defer { progress.finish() }
-    var tally = Tally()
+    var tally = Tally(countsFrom: countsFrom)
     let screen = screen
     try OrderedPipeline.run(
       threads: options.threadCount, next: next,
@@ -219,7 +235,9 @@ struct DocumentPass {
         tally.add(piece)
         if !piece.found.isEmpty { try found(piece.found) }
         try consume(piece.result)
-        progress.update(done: reader.bytesRead, of: reader.totalBytes)
+        progress.update(
+          done: reader.bytesRead, of: reader.totalBytes, documents: tally.summary.count("documents_in"),
+          words: max(tally.summary.count("words_in"), tally.summary.count("words")))
       })
     return tally.summary
   }
@@ -228,13 +246,16 @@ struct DocumentPass {
   private struct Tally {
     private(set) var summary = Summary()
     private var warnings = 0
+    private let countsFrom: Int
 
-    init() {
+    init(countsFrom: Int) {
+      self.countsFrom = countsFrom
       summary.add("bytes_in", 0)
       summary.add("documents_in", 0)
     }
 
     mutating func add<Result>(_ piece: Piece<Result>) {
+      if piece.source < countsFrom { return summary.add("documents_seen", piece.documents) }
       summary.add("bytes_in", piece.inputBytes)
       summary.add("documents_in", piece.documents)
       summary.merge(piece.counts)

@@ -11,6 +11,8 @@ struct Fertility: Sendable {
     var words = 0
     var bytes = 0
     var tokens = 0
+    /// Words that are one token.
+    var wholeWords = 0
 
     var summary: Summary {
       var summary = Summary()
@@ -19,6 +21,7 @@ struct Fertility: Sendable {
       summary["tokens"] = .count(tokens)
       summary["tokens_a_word"] = .number(Double(tokens) / Double(max(1, words)))
       summary["bytes_a_token"] = .number(Double(bytes) / Double(max(1, tokens)))
+      summary["one_token_words"] = .number(Double(wholeWords) / Double(max(1, words)))
       return summary
     }
   }
@@ -30,6 +33,7 @@ struct Fertility: Sendable {
       $0.words += $1.words
       $0.bytes += $1.bytes
       $0.tokens += $1.tokens
+      $0.wholeWords += $1.wholeWords
     }
   }
 
@@ -38,6 +42,7 @@ struct Fertility: Sendable {
       scripts[script, default: Totals()].words += totals.words
       scripts[script, default: Totals()].bytes += totals.bytes
       scripts[script, default: Totals()].tokens += totals.tokens
+      scripts[script, default: Totals()].wholeWords += totals.wholeWords
     }
   }
 
@@ -62,6 +67,7 @@ struct Fertility: Sendable {
       scripts[script, default: Totals()].words += word < bytes.count ? 1 : 0
       scripts[script, default: Totals()].bytes += end - start
       scripts[script, default: Totals()].tokens += token - first
+      scripts[script, default: Totals()].wholeWords += word < bytes.count && token - first == 1 ? 1 : 0
       start = end
     }
   }

@@ -151,6 +151,8 @@ struct Filter: ParsableCommand {
     var summary = try pass.run(
       work: { batch, counts in
         let result = try filter.filter(batch, counts: &counts)
+        counts.addText(of: batch, "in")
+        counts.addText(of: result.documents, "out")
         let kept = renderer.render(result.documents, counts: &counts)
         let rejected = result.rejected.map { rejectRenderer.render($0, counts: &counts) }
         return (kept, rejected)

@@ -132,6 +132,8 @@ struct Normalize: ParsableCommand {
         let isLines = (format ?? batch.source.format) == .text && batch.source.splitting == .line
         let normalized = try normalizer.normalize(batch, sentencesAreDocuments: isLines)
         counts = normalized.counts
+        counts.addText(of: batch, "in")
+        counts.addText(of: normalized, "out")
         counts.add("documents_out", normalized.count)
         return renderer.render(normalized, counts: &counts)
       },

@@ -17,6 +17,7 @@ struct Bench: ParsableCommand {
       EXAMPLES
         pkm-train bench --config pipelines/bench-s.yaml
         pkm-train bench --config pipelines/bench-l.yaml --set train.precision=bf16 --blas onednn --steps 3
+        pkm-train bench --generate --config pipelines/bench-m.yaml
         pkm-train bench --memory --set model.dim=1024 --set model.memory.query_dim=512
         pkm-train bench --memory --subkeys 1024 --forward-only --set model.dim=1024 --set model.memory.values=bf16
       """)
@@ -52,23 +53,66 @@ struct Bench: ParsableCommand {
   @Flag(help: "With --memory: no training, which takes up to four times the memory of the values.")
   var forwardOnly = false
 
+  @Flag(help: "Generation instead, with as many sequences side by side as --batches says.")
+  var generate = false
+
+  @Option(help: ArgumentHelp("With --generate: sequences side by side.", valueName: "n,n,..."))
+  var batches = "1,32"
+
   @OptionGroup var engine: EngineOptions
   @OptionGroup var options: RunOptions
 
   func validate() throws {
     if steps < 1 { throw ValidationError("--steps must be at least 1") }
-    if sizes.contains(where: { $0 == nil }) {
-      throw ValidationError("--subkeys wants numbers such as 128,256, not '\(subkeys)'")
+    for (name, text) in [("--subkeys", subkeys), ("--batches", batches)] where Self.numbers(text) == nil {
+      throw ValidationError("\(name) wants positive numbers such as 128,256, not '\(text)'")
     }
+    if memory && generate { throw ValidationError("--memory and --generate exclude each other") }
     if forwardOnly && !memory { throw ValidationError("--forward-only needs --memory") }
   }
 
-  private var sizes: [Int?] {
-    subkeys.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+  private static func numbers(_ text: String) -> [Int]? {
+    let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+    return numbers.allSatisfy { $0 > 0 } ? numbers : nil
   }
 
   func run() throws {
-    if memory { try measureMemories() } else { try measureSteps() }
+    if memory {
+      try measureMemories()
+    } else if generate {
+      try measureGeneration()
+    } else {
+      try measureSteps()
+    }
+  }
+
+  private func measureGeneration() throws {
+    let started = Progress.now()
+    var recipe = try RecipeFile.load(config, settings: settings)
+    recipe.model.vocabularySize = vocabulary
+    try recipe.model.validate()
+    let pool = WorkerPool(threads: options.threadCount)
+    let ceilings = try MachineCeilings(pool)
+    let arithmetic = recipe.train.precision == .bf16 ? ceilings.bfloat16 : ceilings.float32
+    print(
+      String(
+        format: "ceilings of %d threads: products %.0f GFLOP/s, memory in order %.1f GB/s",
+        options.threadCount,
+        arithmetic / 1e9, ceilings.stream / 1e9))
+    print("  sequences   tokens/s   ms a step   read MB   ms at best: memory   products   share")
+    var summary = Summary()
+    for batch in Self.numbers(batches) ?? [] {
+      let result = try GenerationBenchmark(recipe, pool: pool, library: engine.library, batch: batch)
+      let memory = result.bytes / ceilings.stream, products = arithmetic > 0 ? result.flops / arithmetic : 0
+      let share = max(memory, products) / result.seconds
+      print(
+        String(
+          format: "%11d %10.0f %11.2f %9.1f %20.2f %10.2f %5.0f %%", batch, result.tokensPerSecond,
+          1e3 * result.seconds, result.bytes / 1e6, 1e3 * memory, 1e3 * products, 100 * share))
+      summary["tokens_per_second_\(batch)"] = .number(result.tokensPerSecond)
+      summary["share_\(batch)"] = .number(share)
+    }
+    try options.report(summary, since: started)
   }
 
   private func measureMemories() throws {
@@ -86,7 +130,7 @@ struct Bench: ParsableCommand {
         options.threadCount, ceilings.randomRows / 1e9))
     print("     slots   forward tokens/s   value rows GB/s   training tokens/s")
     var summary = Summary()
-    for size in sizes.compactMap({ $0 }) {
+    for size in Self.numbers(subkeys) ?? [] {
       memory.subkeys = size
       let result = try MemoryBenchmark(
         memory, dim: recipe.model.dim, tokens: tokens, isTraining: !forwardOnly, pool: pool,

@@ -11,11 +11,13 @@ struct Generate: ParsableCommand {
     abstract: "Continue prompts with a trained model.",
     discussion: """
       Prompts are the arguments, or the lines of standard input where there are none; an empty line starts from nothing. \
-      Each continuation ends at the end of a document or after --tokens tokens.
+      Each continuation ends at the end of a document or after --tokens tokens. With --batch n, n prompts are continued side by \
+      side, which takes little longer than one; each text is written when all of its batch are done.
 
       EXAMPLES
         pkm-train generate --checkpoint runs/quickstart/model "The old man looked at"
         printf 'It was\\nShe said\\n' | pkm-train generate --checkpoint runs/quickstart/model --temperature 0.7 --top-k 40
+        pkm-train generate --checkpoint runs/quickstart/model --batch 32 < prompts.txt > texts.txt
       """)
 
   @Argument(help: ArgumentHelp("Texts to continue.", valueName: "prompt"))
@@ -39,10 +41,14 @@ struct Generate: ParsableCommand {
   @Option(help: ArgumentHelp("Draw among the fewest tokens that hold this probability.", valueName: "p"))
   var topP = 1.0
 
+  @Option(help: ArgumentHelp("Prompts continued side by side.", valueName: "n"))
+  var batch = 1
+
   @OptionGroup var engine: EngineOptions
   @OptionGroup var options: RunOptions
 
   func validate() throws {
+    if !(1...4096).contains(batch) { throw ValidationError("--batch must be from 1 to 4096") }
     if tokens < 1 { throw ValidationError("--tokens must be at least 1") }
     if temperature < 0 { throw ValidationError("--temperature must not be negative") }
     if let topK, topK < 1 { throw ValidationError("--top-k must be at least 1") }
@@ -55,32 +61,47 @@ struct Generate: ParsableCommand {
     let encoder = BPEEncoder(try TokenizerFile.load(checkpoint.tokenizerPath))
     let tokenizer = encoder.tokenizer
     let model = try checkpoint.makeModel(
-      threads: options.threadCount, library: engine.library, maximumSequences: 1)
+      threads: options.threadCount, library: engine.library,
+      maximumSequences: (batch - 1) / checkpoint.recipe.model.context + 1)
     try checkpoint.restore(model)
     guard let endOfDocument = tokenizer.endOfDocument else {
       throw Failure(.badInput, "has no end-of-document token", file: checkpoint.tokenizerPath)
     }
-    var generator = try Generator(
+    let generator = try Generator(
       model, endOfDocument: endOfDocument,
-      sampling: Sampling(temperature: temperature, topK: topK, topP: topP), seed: options.seed)
+      sampling: Sampling(temperature: temperature, topK: topK, topP: topP), seed: options.seed, batch: batch)
     let output = try OutputFile(nil)
     var summary = Summary()
-    func answer(_ prompt: String) throws {
-      try output.write(prompt)
-      try generator.generate(prompt: encoder.encode(Array(prompt.utf8)).map { Int32($0) }, count: tokens) {
-        token in
-        try output.write(tokenizer.decode([UInt32(token)]))
-        try output.flush()
+    func answer(_ prompts: [String]) throws {
+      var texts = prompts.map { Array($0.utf8) }
+      // One text is written as it grows, several when all are done.
+      if batch == 1 { try output.write(texts[0]) }
+      try generator.generate(
+        prompts: texts.map { encoder.encode($0).map { Int32($0) } }, count: tokens
+      ) { index, token in
+        let piece = try tokenizer.decode([UInt32(token)])
+        if batch == 1 {
+          try output.write(piece)
+          try output.flush()
+        } else {
+          texts[index] += piece
+        }
         summary.add("tokens")
       }
-      try output.write("\n")
-      summary.add("documents_out")
+      for text in texts { try output.write((batch == 1 ? [] : text) + [UInt8(ascii: "\n")]) }
+      try output.flush()
+      summary.add("documents_out", texts.count)
     }
-    if prompts.isEmpty {
-      while let line = readLine() { try answer(line) }
-    } else {
-      for prompt in prompts { try answer(prompt) }
+    var waiting: [String] = []
+    var given = prompts.makeIterator()
+    while let prompt = prompts.isEmpty ? readLine() : given.next() {
+      waiting.append(prompt)
+      if waiting.count == batch {
+        try answer(waiting)
+        waiting = []
+      }
     }
+    if !waiting.isEmpty { try answer(waiting) }
     try output.finish()
     try options.report(summary, since: started)
   }

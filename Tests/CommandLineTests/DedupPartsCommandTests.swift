@@ -53,6 +53,23 @@ import Testing
     #expect(try run("--method", "paragraph", input: result.text).text == result.text)
   }
 
+  @Test func samplesAreWhatWasRemoved() throws {
+    let scratch = try Scratch()
+    // Texts with escapes lie elsewhere in memory than their lines.
+    let lines = ["same line of words", #"other words\nsame line of words"#, "third one"].map {
+      "{\"text\":\"\($0)\"}\n"
+    }
+    let file = try scratch.write("a.jsonl", lines.joined())
+    for (method, name) in [("paragraph", "units_removed"), ("substring", "spans_removed")] {
+      let result = try Tool.data(
+        "dedup", "--method", method, "--min-length", "3", "--summary", scratch.path("s.json"), file)
+      #expect(result.status == 0, "\(result.errors)")
+      let samples = try readSummary(scratch.path("s.json"))["samples"] as? [String: [[String: String]]]
+      let texts = samples?[name]?.map { $0["text"]?.trimmingCharacters(in: .whitespacesAndNewlines) }
+      #expect(texts == ["same line of words"], "\(method)")
+    }
+  }
+
   @Test func paragraphsBeyondTheMemoryGiveTheSame() throws {
     func line(_ number: Int) -> String {
       String(String(number).unicodeScalars.map { Character(UnicodeScalar($0.value + 49)!) })

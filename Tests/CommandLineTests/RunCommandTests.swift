@@ -115,40 +115,6 @@ import Testing
     return files
   }
 
-  @Test func killedAnywhereItGoesOnToTheSameBytes() throws {
-    let reference = try Workplace(documents: 3000)
-    let started = Progress.now()
-    #expect(try reference.stepsRun() == 8)
-    let seconds = Progress.now() - started
-    let expected = try withoutRecipe(reference.output())
-
-    let place = try Workplace(documents: 3000)
-    try place.scratch.write("recipe.yaml", place.recipe())
-    var generator = RandomGenerator(seed: 5)
-    var kills = 0
-    for attempt in 0..<12 {
-      let process = Process()
-      process.executableURL = Tool.directory.appendingPathComponent("pkm-data")
-      process.arguments = ["run", place.scratch.path("recipe.yaml"), "--quiet"]
-      try process.run()
-      // Later attempts have less left to do.
-      usleep(UInt32(seconds * 1e6 * (0.05 + 0.6 * generator.uniform()) / Double(1 + attempt / 3)))
-      kill(process.processIdentifier, SIGKILL)
-      process.waitUntilExit()
-      if process.terminationReason == .uncaughtSignal { kills += 1 }
-      // Whatever has its final name is whole.
-      if FileManager.default.fileExists(atPath: place.scratch.path("out")) {
-        #expect(try Tool.data("verify", place.scratch.path("out")).status == 0)
-      }
-    }
-    #expect(kills > 0)
-    _ = try place.stepsRun()
-    #expect(try withoutRecipe(place.output()) == expected)
-    // No remains of the killed runs, neither in the work directory nor beside the output.
-    let remains = try FileManager.default.subpathsOfDirectory(atPath: place.scratch.url.path)
-    #expect(remains.filter { $0.contains(".tmp-") || $0.contains("dataset.new") } == [])
-  }
-
   @Test func dryRunTellsWhy() throws {
     var place = try Workplace()
     let fresh = try place.run("--dry-run")
@@ -160,8 +126,8 @@ import Testing
     #expect(
       changed.text == """
         normalize train: done
-        normalize valid: done
         dedup train: done
+        normalize valid: done
         dedup valid: done
         learn-bpe: would run, its options were --merges=150
         encode train: would run, its input is made anew
@@ -296,7 +262,13 @@ import Testing
     let scratch = try Scratch()
     let recipe = try scratch.write("recipe.yaml", "inputs: '*.txt'\noutput: x\nstages: [normalize]\n")
     let result = try Tool.data("run", recipe)
-    #expect(result.status == 74 && result.errors.contains("the input does not exist"))
+    #expect(result.status == 74 && result.errors.contains("recipe.yaml:1: the input"), "\(result.errors)")
+    try scratch.write("texts.txt", "a\n")
+    try scratch.write(
+      "recipe.yaml", "inputs: {valid: texts.txt,\n  train: text.txt}\noutput: x\nstages: [encode]\n")
+    let near = try Tool.data("run", recipe)
+    #expect(near.errors.contains("recipe.yaml:2: the input"), "\(near.errors)")
+    #expect(near.errors.contains("does not exist. Did you mean \"texts.txt\"?"), "\(near.errors)")
     #expect(try Tool.data("run", scratch.path("none.yaml")).status == 74)
   }
 }

@@ -68,6 +68,15 @@ import Testing
       "generate", "--checkpoint", "run", "--tokens", "5", "--quiet", input: Data("a\nb\n".utf8),
       in: scratch.url)
     #expect(piped.status == 0 && piped.text.split(separator: "\n").count >= 2)
+    // Side by side, in the order of the prompts, and the same texts.
+    func many(_ batch: String) throws -> Tool.Result {
+      try Tool.train(
+        "generate", "--checkpoint", "run", "--tokens", "9", "--quiet", "--batch", batch,
+        input: Data("the cat\na dog\nmy uncle sees\n".utf8), in: scratch.url)
+    }
+    let (single, batched) = (try many("1"), try many("2"))
+    #expect(single.status == 0 && batched.status == 0, "\(batched.errors)")
+    #expect(single.output == batched.output)
   }
 
   @Test func killedRunResumesToTheSameBytes() throws {
@@ -198,6 +207,26 @@ import Testing
       let accounted = try #require(summary["accounted"] as? Double)
       #expect(accounted > 0.5 && accounted <= 1)
     }
+  }
+
+  @Test func benchMeasuresOneMemoryAndGeneration() throws {
+    try scratch.write("recipe.yaml", recipe)
+    for values in ["fp32", "bf16"] {
+      let memory = try Tool.train(
+        "bench", "--memory", "--config", "recipe.yaml", "--subkeys", "8,16", "--summary", "bench.json",
+        "--quiet",
+        "--set", "model.memory.values=\(values)", in: scratch.url)
+      #expect(memory.status == 0, "\(memory.errors)")
+      #expect(try scratch.read("bench.json").contains("training_tokens_per_second_16"))
+    }
+    let generation = try Tool.train(
+      "bench", "--generate", "--config", "recipe.yaml", "--batches", "1,3", "--summary", "bench.json",
+      "--quiet",
+      in: scratch.url)
+    #expect(generation.status == 0, "\(generation.errors)")
+    #expect(try scratch.read("bench.json").contains("tokens_per_second_3"))
+    #expect(try Tool.train("bench", "--generate", "--batches", "0", in: scratch.url).status == 64)
+    #expect(try Tool.train("bench", "--generate", "--memory", in: scratch.url).status == 64)
   }
 
   @Test func wrongInputIsExplained() throws {

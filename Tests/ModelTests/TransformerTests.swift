@@ -168,6 +168,37 @@ import Testing
     #expect(many.loss(.evaluation) == few.loss(.evaluation))
   }
 
+  /// Sequences of different lengths side by side: the same as each alone, up to rounding.
+  @Test func batchedGenerationEqualsSingle() throws {
+    var configuration = smallConfiguration(.pre)
+    configuration.layers = 3
+    let model = try Transformer(
+      configuration, device: CPUOperations<Float>(pool: Pools.two), batch: (1, 9), training: false, seed: 3)
+    let texts: [[Int32]] = [[3], [7, 1, 28, 4], [0, 9], [5, 5, 5], [11, 12, 13, 14, 15]]
+    let next: [Int32] = [8, 2, 27, 9, 1]
+    func fill(_ text: [Int32]) throws -> KeyValueCache<Float> {
+      let cache = try model.makeCache()
+      text.withUnsafeBufferPointer { model.extend(cache, tokens: $0) }
+      return cache
+    }
+    var alone: [[Float]] = []
+    for (text, token) in zip(texts, next) {
+      let cache = try fill(text)
+      [token].withUnsafeBufferPointer { model.extend(cache, tokens: $0) }
+      var logits = [Float](repeating: 0, count: 29)
+      logits.withUnsafeMutableBufferPointer { model.logits(row: 0, into: $0) }
+      alone.append(logits)
+    }
+    let caches = try texts.map(fill)
+    next.withUnsafeBufferPointer { model.extend(caches, tokens: $0) }
+    let together: Matrix<Float> = matrix(5, 29)
+    model.logits(into: together)
+    for row in 0..<5 {
+      #expect(zip(together.rows(row..<row + 1).array, alone[row]).allSatisfy { abs($0 - $1) < 1e-6 })
+    }
+    #expect(caches.map(\.count) == texts.map { $0.count + 1 })
+  }
+
   /// Token by token, in pieces and all at once: the same logits up to rounding.
   @Test(arguments: [ModelConfiguration.Norm.post, .pre])
   func cachedGenerationEqualsTheWholePass(norm: ModelConfiguration.Norm) throws {

@@ -1,3 +1,4 @@
+import Foundation
 import Support
 import Testing
 import Training
@@ -8,7 +9,10 @@ import Training
   private func frequencies(_ sampling: Sampling, draws: Int = 40_000) -> [Double] {
     var random = RandomGenerator(seed: 7)
     var counts = [Double](repeating: 0, count: logits.count)
-    for _ in 0..<draws { counts[Int(sampling.draw(from: logits, using: &random))] += 1 / Double(draws) }
+    for _ in 0..<draws {
+      let token = logits.withUnsafeBufferPointer { sampling.draw(from: $0, using: &random) }
+      counts[Int(token)] += 1 / Double(draws)
+    }
     return counts
   }
 
@@ -22,6 +26,35 @@ import Training
     for (frequency, weight) in zip(frequencies(Sampling(temperature: 1)), weights) {
       // Five standard deviations at most.
       #expect(abs(frequency - weight / total) < 0.0125)
+    }
+  }
+
+  /// Against a whole sort, with many ties.
+  @Test func topKAndTopPAreExact() {
+    var random = RandomGenerator(seed: 3)
+    let logits = (0..<2000).map { _ in Float(random.below(60)) / 10 }
+    let order = logits.indices.sorted { logits[$0] != logits[$1] ? logits[$0] > logits[$1] : $0 < $1 }
+    for k in [1, 2, 17, 400, 1999, 5000] {
+      let allowed = Set(order.prefix(k))
+      let sampling = Sampling(temperature: 5, topK: k)
+      for _ in 0..<300 {
+        let token = logits.withUnsafeBufferPointer { sampling.draw(from: $0, using: &random) }
+        #expect(allowed.contains(Int(token)))
+      }
+    }
+    let weights = order.map { Double(logits[$0]) }.map { Foundation.exp($0) }
+    let half = weights.reduce(0, +) / 2
+    var kept = 0.0
+    var nucleus: Set<Int> = []
+    for (id, weight) in zip(order, weights) where kept < half {
+      nucleus.insert(id)
+      kept += weight
+    }
+    for _ in 0..<1000 {
+      let token = logits.withUnsafeBufferPointer {
+        Sampling(temperature: 1, topP: 0.5).draw(from: $0, using: &random)
+      }
+      #expect(nucleus.contains(Int(token)))
     }
   }
 

@@ -99,6 +99,8 @@ private final class Laboratory {
     let laboratory = try Laboratory()
     var recipe = Laboratory.recipe()
     recipe.train.precision = precision
+    // The values, too: they are rounded by chance, the same way after a resumption.
+    recipe.model.memory?.values = precision
     try laboratory.train(recipe, into: "whole")
     for stop in [1, 5, 7, 11] {
       recipe.train.steps = stop

@@ -145,6 +145,9 @@ typedef struct {
   // The same with A and B in bfloat16.
   void (*product_half)(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a,
                        long lda, const void *b, long ldb, double beta, void *c, long ldc);
+  // C = A * B^T for the few rows of A, which is m x k: operands; B, n x k, is read once and not packed.
+  void (*product_few)(long m, long n, long k, const void *a, long lda, const void *b, long ldb, void *c, long ldc,
+                      bool half);
 } kernel_table;
 
 // What the kernels are compiled for: any processor, AVX2 with FMA, AVX-512 (the levels of the x86-64 psABI).

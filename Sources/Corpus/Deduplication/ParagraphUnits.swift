@@ -44,6 +44,11 @@ package struct ParagraphUnits: Sendable {
     }
   }
 
+  /// The bytes of a unit of a document, which lies in `range`.
+  package func range(of unit: Int, of document: Int, in range: Range<Int>) -> Range<Int> {
+    starts[unit]..<(unit + 1 < ends[document] ? starts[unit + 1] : range.upperBound)
+  }
+
   /// The units of a document, as a range of ``hashes``.
   package func units(of document: Int) -> Range<Int> {
     (document == 0 ? 0 : ends[document - 1])..<ends[document]

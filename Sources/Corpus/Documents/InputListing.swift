@@ -11,7 +11,7 @@ package enum InputListing {
   package static func files(_ inputs: [String]) throws -> [String] {
     var files: [String] = []
     for input in inputs.isEmpty ? ["-"] : inputs {
-      if input == "-" {
+      if input == "-" || InnerPipe.at(input) != nil {
         files.append(input)
       } else if Path.exists(input) {
         files += try filesAt(input)

@@ -106,8 +106,9 @@ package struct DocumentFilter: Sendable {
       // Lines of documents that are dropped anyway are not counted.
       guard annotates || verdict.failed == nil else { continue }
       if verdict.text != nil || annotates && !verdict.removed.isEmpty { changed += 1 }
-      for (rule, count) in verdict.removed { removed[rule.rawValue] += count }
+      for (rule, count, _) in verdict.removed { removed[rule.rawValue] += count }
     }
+    addSamples(of: batch, verdicts, to: &counts)
     for (index, active) in selection.rules.enumerated() {
       if case .line(let rule) = active.rule.subject {
         counts.add(countName(active.rule), removed[rule.rawValue])
@@ -139,6 +140,25 @@ package struct DocumentFilter: Sendable {
     }
     counts.add("documents_out", result.documents.count)
     return result
+  }
+
+  /// What a few of the documents and lines look like that each rule has taken out.
+  private func addSamples(of batch: DocumentBatch, _ verdicts: [Verdict], to counts: inout Summary) {
+    batch.forEachDocument { index, text in
+      let verdict = verdicts[index]
+      if let failed = verdict.failed {
+        let active = selection.rules[failed.rule]
+        guard active.rule.name != "empty" else { return }
+        counts.addSample(of: countName(active.rule), text, note: active.verdict(on: failed.value))
+      }
+      guard annotates || verdict.failed == nil else { return }
+      for (rule, _, first) in verdict.removed {
+        guard let first, let active = selection.rules.first(where: { $0.rule.isAbout(rule) }) else {
+          continue
+        }
+        counts.addSample(of: countName(active.rule), UnsafeRawBufferPointer(rebasing: text[first]))
+      }
+    }
   }
 
   private func annotate(_ batch: inout DocumentBatch, _ verdict: Verdict, at index: Int) throws {
@@ -181,7 +201,7 @@ package struct DocumentFilter: Sendable {
   }
 
   /// Six decimals at most.
-  private static func json(_ value: Double) -> String {
+  static func json(_ value: Double) -> String {
     let rounded = (value * 1e6).rounded() / 1e6
     return rounded == rounded.rounded() && abs(rounded) < 1e15 ? String(Int(rounded)) : String(rounded)
   }
@@ -194,8 +214,8 @@ struct Verdict {
   /// The value of every rule, where all are asked.
   var values: [(rule: Int, value: Double)] = []
   var language: LanguageIdentifier.Guess?
-  /// Lines taken out, and citations cut.
-  var removed: [(rule: LineRule, count: Int)] = []
+  /// Lines taken out, and citations cut; the first of the lines, as a range of the text.
+  var removed: [(rule: LineRule, count: Int, first: Range<Int>?)] = []
   /// The text that stays, where it is another one.
   var text: [UInt8]?
 }
@@ -239,7 +259,8 @@ struct DocumentJudge {
     }
     lineFilter!.filter(text)
     for rule in LineRule.allCases where lineFilter!.removed[rule.rawValue] > 0 {
-      verdict.removed.append((rule, lineFilter!.removed[rule.rawValue]))
+      verdict.removed.append(
+        (rule, lineFilter!.removed[rule.rawValue], first: lineFilter!.firstRemoved[rule.rawValue]))
     }
     ask(lineRules..<textRules, text, address, &verdict)
     guard changesText else {

@@ -43,6 +43,11 @@ package struct FilterRule: Sendable {
     return false
   }
 
+  func isAbout(_ line: LineRule) -> Bool {
+    if case .line(line) = subject { return true }
+    return false
+  }
+
   /// Whether it changes lines and removes none.
   package var isEdit: Bool {
     if case .line(.citations) = subject { return true }
@@ -50,7 +55,7 @@ package struct FilterRule: Sendable {
   }
 
   /// `dropped_gopher_min_words`, `lines_removed_c4_javascript`.
-  var countName: String {
+  package var countName: String {
     let name = name.split(separator: "-").joined(separator: "_")
     switch subject {
     case .document: return "dropped_\(name)"

@@ -13,6 +13,13 @@ package struct ActiveRule: Sendable {
     case .none: true
     }
   }
+
+  /// "7, at least 50": a value that failed, for people.
+  func verdict(on value: Double) -> String {
+    guard let threshold else { return "" }
+    let bound = if case .minimum = rule.bound { "at least" } else { "at most" }
+    return "\(DocumentFilter.json(value)), \(bound) \(DocumentFilter.json(threshold))"
+  }
 }
 
 /// The rules of a run, by name: whole groups and single rules, some of them left out, some with thresholds of their own.

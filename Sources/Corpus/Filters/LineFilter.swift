@@ -28,6 +28,8 @@ struct LineFilter {
   private(set) var kept: [UInt8] = []
   /// Lines taken out by each line rule, and citations cut out.
   private(set) var removed = [Int](repeating: 0, count: LineRule.allCases.count)
+  /// The first line that each rule has taken out, as a range of the text.
+  private(set) var firstRemoved = [Range<Int>?](repeating: nil, count: LineRule.allCases.count)
   private(set) var loremIpsum = 0
   private(set) var curlyBrackets = 0
   private(set) var sentences = 0
@@ -40,7 +42,7 @@ struct LineFilter {
 
   mutating func filter(_ text: UnsafeRawBufferPointer) {
     kept.removeAll(keepingCapacity: true)
-    for rule in removed.indices { removed[rule] = 0 }
+    for rule in removed.indices { (removed[rule], firstRemoved[rule]) = (0, nil) }
     (loremIpsum, curlyBrackets, sentences) = (0, 0, 0)
     guard let base = text.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
     // Most documents hold none of them in any line.
@@ -58,7 +60,10 @@ struct LineFilter {
     while start < text.count {
       let line = Line(base, start, text.count)
       let inner = UTF8Text.trim(start..<line.end, in: base)
-      if let rule = take(UnsafeRawBufferPointer(rebasing: text[inner])) { removed[rule.rawValue] += 1 }
+      if let rule = take(UnsafeRawBufferPointer(rebasing: text[inner])) {
+        removed[rule.rawValue] += 1
+        if firstRemoved[rule.rawValue] == nil { firstRemoved[rule.rawValue] = inner }
+      }
       start = line.next
     }
     if kept.last == UInt8(ascii: "\n") { kept.removeLast() }

@@ -84,6 +84,9 @@ struct DocumentScreen: Sendable {
       guard let overlap = worker.overlap(of: text) else { return }
       let fields = fields(of: overlap)
       let location = DocumentLocation(source: batch.source.index, line: batch.lines[index])
+      counts.addSample(
+        of: isMarking ? "documents_marked" : "documents_contaminated", text,
+        note: decontaminator.ngram(of: overlap))
       found.append(DocumentPass.Found(location: location, reason: "\"contaminated\",\(fields)"))
       if isMarking {
         marks.append((index, fields))

@@ -14,7 +14,7 @@ extension Dedup {
   /// One pass, documents streaming through; what comes when the memory is full is spooled and read again.
   func runExact() throws {
     let started = Progress.now()
-    let reader = try input.reader()
+    let reader = try allInput.reader()
     let screen = try screen()
     var output = try DedupOutput(self, names: reader.files, screen: screen)
     var deduplicator = ExactDeduplicator(
@@ -31,7 +31,8 @@ extension Dedup {
         block: block, batch: batch, hashes: ExactDeduplicator.hashes(of: batch, key: key, seed: seed),
         words: words)
     }
-    let pass = DocumentPass(reader: reader, options: options, label: "dedup", screen: screen?.body)
+    let pass = DocumentPass(
+      reader: reader, options: options, label: "dedup", screen: screen?.body, countsFrom: try seenFiles())
     var summary = try pass.run(next: reader.nextBlock, work: work) { hashed in
       if deduplicator.isFull {
         if rest == nil {

@@ -148,8 +148,8 @@ extension Dedup {
 
   private func job(workDirectory: String?, settings: String) throws -> DeduplicationJob {
     try DeduplicationJob(
-      input: input, output: output.output, workDirectory: workDirectory, memory: memory, options: options,
-      settings: settings, screen: try screen())
+      input: allInput, output: output.output, workDirectory: workDirectory, memory: memory, options: options,
+      settings: settings, screen: try screen(), seenFiles: try seenFiles())
   }
 
   private func outputDirectory() throws -> String {
@@ -210,6 +210,7 @@ extension Dedup {
     let writer = try SignatureWriter(
       directory: directory, options: signatureOptions, memory: bytes / 8 * 5, pool: job.pool)
     let hasher = writer.hasher
+    let seenFiles = job.seenFiles
     let pass = try job.pass("signatures")
     _ = try pass.run(
       next: {
@@ -220,6 +221,11 @@ extension Dedup {
       },
       work: { block, batch, _ in
         var counts = Summary()
+        if batch.source.index < seenFiles {
+          counts.add("documents_seen", batch.count)
+          let signatures = try hasher.signatures(of: batch)
+          return (signatures, block.digest, counts)
+        }
         counts.add("bytes_in", block.inputBytes)
         counts.add("documents_in", batch.count)
         counts.add("words_in", Self.words(of: batch).reduce(0, +))

@@ -14,7 +14,7 @@ extension Dedup {
   /// One pass, documents streaming through; what comes when the memory is full is spooled and read again.
   func runParagraph() throws {
     let started = Progress.now()
-    let reader = try input.reader()
+    let reader = try allInput.reader()
     let screen = try screen()
     var output = try DedupOutput(self, names: reader.files, screen: screen)
     for name in ["documents_changed", "documents_too_short", "units_in", "units_removed"] {
@@ -33,7 +33,8 @@ extension Dedup {
       return Parsed(
         block: block, batch: batch, units: ParagraphUnits(batch, unit: unit), words: words)
     }
-    let pass = DocumentPass(reader: reader, options: options, label: "dedup", screen: screen?.body)
+    let pass = DocumentPass(
+      reader: reader, options: options, label: "dedup", screen: screen?.body, countsFrom: try seenFiles())
     var summary = try pass.run(next: reader.nextBlock, work: work) { parsed in
       if repeated.isFull {
         if rest == nil {
@@ -69,12 +70,22 @@ extension Dedup {
   }
 
   private func cut(_ parsed: Parsed, repeats: UnitRepeats, into output: inout DedupOutput) throws {
+    if output.hasSeen(parsed.batch) { return }
     var batch = parsed.batch
     let cutter = ParagraphCutter(minimumWords: parts.minWords, minimumCharacters: parts.minCharacters)
     let (changes, blank) = cutter.cut(&batch, parsed.units, repeats)
     output.add("units_in", parsed.units.hashes.count)
     var words = parsed.words.reduce(0, +)
     let isJSON = (self.output.format ?? batch.source.format) == .jsonl
+    parsed.batch.bytes.withUnsafeBytes { bytes in
+      for change in changes {
+        let unit = parsed.units.units(of: change.oldIndex).first { repeats.isRepeat[$0] }
+        guard let unit else { continue }
+        let range = parsed.units.range(
+          of: unit, of: change.oldIndex, in: parsed.batch.ranges[change.oldIndex])
+        output.addSample(of: "units_removed", UnsafeRawBufferPointer(rebasing: bytes[range]))
+      }
+    }
     for change in changes {
       output.add("units_removed", change.removedUnits)
       words -= parsed.words[change.oldIndex]

@@ -9,8 +9,8 @@ extension Dedup {
     let started = Progress.now()
     let spanOptions = parts.spans(seed: options.seed)
     let job = try DeduplicationJob(
-      input: input, output: output.output, workDirectory: workDir, memory: memory, options: options,
-      settings: "substring \(spanOptions)", screen: try screen())
+      input: allInput, output: output.output, workDirectory: workDir, memory: memory, options: options,
+      settings: "substring \(spanOptions)", screen: try screen(), seenFiles: try seenFiles())
     let spans = try RepeatedSpans(
       spanOptions, directory: job.directory.subdirectory("spans"), memory: job.memory, pool: job.pool)
     try collect(spans, spanOptions, job)
@@ -61,6 +61,7 @@ extension Dedup {
       consume: { old, oldWords, lengths, digest in
         var batch = old
         let (removals, emptied) = cuts.apply(to: &batch, lengths: lengths, blockDigest: digest)
+        if output.hasSeen(old) { return }
         let isChanged = !removals.isEmpty || !emptied.isEmpty
         let words = isChanged ? Self.words(of: batch).reduce(0, +) : oldWords.reduce(0, +)
         let changed = Set(removals.map(\.oldIndex))
@@ -68,6 +69,10 @@ extension Dedup {
         for removal in removals {
           output.add("spans_removed", 1)
           output.add("span_bytes_removed", removal.range.count)
+          old.bytes.withUnsafeBytes {
+            let text = UnsafeRawBufferPointer(rebasing: $0[old.ranges[removal.oldIndex]])
+            output.addSample(of: "spans_removed", UnsafeRawBufferPointer(rebasing: text[removal.range]))
+          }
           try output.reportLine(
             removal.location,
             """

@@ -9,6 +9,8 @@ struct DedupOutput {
   private let method: String
   /// The inputs as the user named them.
   private let names: [String]
+  /// How many of the inputs are known already, and no part of the output.
+  private let seenFiles: Int
   private(set) var counts = Summary()
 
   /// `screen` is what documents go through before.
@@ -23,6 +25,7 @@ struct DedupOutput {
     report = try command.report.map { try OutputFile($0) }
     method = command.chosenMethod.rawValue
     self.names = names
+    seenFiles = try command.seenFiles()
     for name in ["documents_out", "duplicates_removed", "documents_empty", "words_out", "text_bytes_out"] {
       counts.add(name, 0)
     }
@@ -34,15 +37,28 @@ struct DedupOutput {
     for document in found { try reportLine(document.location, document.reason) }
   }
 
+  /// Whether the documents are known already: nothing about them is written or counted.
+  func hasSeen(_ batch: DocumentBatch) -> Bool { batch.source.index < seenFiles }
+
   mutating func add(_ name: String, _ count: Int) { counts.add(name, count) }
+
+  mutating func addSample(of name: String, _ text: UnsafeRawBufferPointer) {
+    counts.addSample(of: name, text)
+  }
 
   /// The documents of a batch but for some, given in ascending order.
   ///
   /// `words` are those of each document of the batch.
   mutating func write(_ batch: DocumentBatch, words: [Int], without removed: [Int]) throws {
+    if hasSeen(batch) { return }
     var batch = batch
     let kept = words.reduce(0, +) - removed.reduce(0) { $0 + words[$1] }
     if !removed.isEmpty {
+      batch.bytes.withUnsafeBytes { bytes in
+        for index in removed where !batch.isBlank(at: index) {
+          addSample(of: "duplicates_removed", UnsafeRawBufferPointer(rebasing: bytes[batch.ranges[index]]))
+        }
+      }
       var next = removed[...]
       batch.keep { index in
         if next.first != index { return true }
@@ -55,6 +71,7 @@ struct DedupOutput {
 
   /// All documents of a batch, with the words in them.
   mutating func write(_ batch: DocumentBatch, words: Int) throws {
+    if hasSeen(batch) { return }
     counts.add("documents_out", batch.count)
     counts.add("words_out", words)
     counts.add("text_bytes_out", batch.textBytes)
@@ -73,6 +90,7 @@ struct DedupOutput {
   }
 
   mutating func removeEmpty(at location: DocumentLocation) throws {
+    if location.source < seenFiles { return }
     counts.add("documents_empty")
     try reportLine(location, "\"empty\"")
   }
@@ -84,6 +102,7 @@ struct DedupOutput {
     at location: DocumentLocation, duplicateOf kept: DocumentLocation, of inputs: [String]? = nil,
     similarity: Double?
   ) throws {
+    if location.source < seenFiles { return }
     counts.add("duplicates_removed")
     guard report != nil else { return }
     let number = similarity.map { String(($0 * 1e4).rounded() / 1e4) } ?? "null"

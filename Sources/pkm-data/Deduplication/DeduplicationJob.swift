@@ -18,6 +18,8 @@ final class DeduplicationJob {
   let listing: String
   /// What documents go through first, in every pass.
   let screen: DocumentScreen?
+  /// How many of the files are read only to be known.
+  let seenFiles: Int
   let options: RunOptions
   /// Bytes of memory for what grows with the corpus.
   let memory: Int
@@ -26,9 +28,10 @@ final class DeduplicationJob {
   /// `settings` are all options that the state depends on, but for the screen.
   init(
     input: InputOptions, output: String?, workDirectory: String?, memory: ByteSize?, options: RunOptions,
-    settings: String, screen: DocumentScreen? = nil
+    settings: String, screen: DocumentScreen? = nil, seenFiles: Int = 0
   ) throws {
     self.options = options
+    self.seenFiles = seenFiles
     self.screen = screen
     self.memory = Self.bytes(of: memory)
     readerOptions = try input.readerOptions()
@@ -46,7 +49,7 @@ final class DeduplicationJob {
     (self.names, self.files, self.spools) = (names, files, spools)
     listing = InputListing.identity(of: files, names: names, options: readerOptions)
     directory = try ResumableDirectory(
-      path, identity: "\(listing) \(spooled) \(settings) \(screen?.identity ?? "")\n",
+      path, identity: "\(listing) \(spooled) \(settings) \(seenFiles) \(screen?.identity ?? "")\n",
       isTemporary: workDirectory == nil)
   }
 
@@ -90,7 +93,8 @@ final class DeduplicationJob {
   func reader() throws -> DocumentReader { try DocumentReader(inputs: files, options: readerOptions) }
 
   func pass(_ label: String) throws -> DocumentPass {
-    DocumentPass(reader: try reader(), options: options, label: label, screen: screen?.body)
+    DocumentPass(
+      reader: try reader(), options: options, label: label, screen: screen?.body, countsFrom: seenFiles)
   }
 
   /// The job is done: what was temporary goes.

@@ -6,11 +6,16 @@ struct InputFingerprint {
   /// As given to the commands: files and directories.
   let paths: [String]
   let key: String
-  private let files: [(path: String, state: FileState)]
+  private let files: [(path: String, state: FileState, digest: String)]
 
+  /// What shows, without reading a file, that nobody has written to it.
+  ///
+  /// Clocks may jump and times can be set: where it differs the content decides.
   private struct FileState: Equatable {
     let size: Int
     let modified: Int
+    /// Also changes when the other time is set.
+    let changed: Int
     let inode: UInt64
 
     init(_ path: String) throws {
@@ -18,6 +23,7 @@ struct InputFingerprint {
       guard stat(path, &status) == 0 else { throw SystemCall.failure("look at", path) }
       size = Int(status.st_size)
       modified = status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec
+      changed = status.st_ctim.tv_sec * 1_000_000_000 + status.st_ctim.tv_nsec
       inode = UInt64(status.st_ino)
     }
   }
@@ -27,21 +33,19 @@ struct InputFingerprint {
   /// Directories stand for all files below them.
   init(of paths: [String]) throws {
     self.paths = paths
-    var digests = ""
-    var files: [(path: String, state: FileState)] = []
-    for path in paths {
-      for file in try Self.files(at: path) {
-        files.append((file, try FileState(file)))
-        digests += "\(Path.name(of: file)) \(try Self.contentHash(file))\n"
-      }
+    files = try paths.flatMap { try Self.files(at: $0) }.map { path in
+      // The state comes first: who writes while the file is read is found out later.
+      let state = try FileState(path)
+      return (path, state, try Self.contentHash(path))
     }
-    self.files = files
-    key = Hashing.hexadecimal(Hashing.xxh3(digests))
+    key = Hashing.hexadecimal(
+      Hashing.xxh3(files.map { "\(Path.name(of: $0.path)) \($0.digest)\n" }.joined()))
   }
 
   /// Throws when a file is not what it was when it was hashed.
   func checkUnchanged() throws {
-    for (path, state) in files where try FileState(path) != state {
+    for (path, state, digest) in files where try FileState(path) != state {
+      if try Self.contentHash(path) == digest { continue }
       throw Failure(
         .badInput, "the file changed while the recipe ran", file: path,
         remedy: "Run the recipe again; what depends on the file is made anew")
@@ -69,16 +73,21 @@ struct InputFingerprint {
   }
 
   /// Paths of a recipe, relative to its directory; `*`, `?` and `[…]` are expanded.
-  static func resolve(_ written: [String], in recipe: Recipe) throws -> [String] {
-    try written.flatMap { name -> [String] in
-      let path = Path.join(recipe.directory, name)
+  static func resolve(_ written: [Recipe.Input], in recipe: Recipe) throws -> [String] {
+    try written.flatMap { input -> [String] in
+      let path = Path.join(recipe.directory, input.path)
       if Path.exists(path) { return [path] }
       var matches = glob_t()
       defer { globfree(&matches) }
       guard glob(path, 0, nil, &matches) == 0, matches.gl_pathc > 0 else {
+        let directory = Path.directory(of: path)
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        let near = Suggestion.nearest(to: Path.name(of: path), among: names).map {
+          "Did you mean \"\($0)\"? "
+        }
         throw Failure(
-          .inputOutput, "the input does not exist", file: path,
-          remedy: "Inputs are relative to the directory of the recipe, \(recipe.path)")
+          .inputOutput, "the input \(path) does not exist", file: recipe.path, line: input.line,
+          remedy: (near ?? "") + "Inputs are relative to the directory of the recipe")
       }
       return (0..<Int(matches.gl_pathc)).map { String(cString: matches.gl_pathv[$0]!) }
     }

@@ -35,11 +35,17 @@ struct Recipe {
     let line: Int?
   }
 
+  struct Input {
+    /// As written: a file, a directory or a pattern.
+    let path: String
+    let line: Int?
+  }
+
   let path: String
   /// The recipe as YAML, kept in the index of the dataset that it makes.
   let text: String
-  /// Paths of each split as written, in the order of the split names.
-  let inputs: [(split: String, paths: [String])]
+  /// The inputs of each split, in the order of the split names.
+  let inputs: [(split: String, paths: [Input])]
   let output: String
   let stages: [Stage]
 
@@ -130,13 +136,16 @@ private struct Parser {
     return scalar.string
   }
 
-  private func paths(_ node: Node) throws -> [String] {
-    guard let sequence = node.sequence else { return [try scalar(node, "an input")] }
+  private func paths(_ node: Node) throws -> [Recipe.Input] {
+    func input(_ node: Node) throws -> Recipe.Input {
+      Recipe.Input(path: try scalar(node, "an input"), line: node.mark?.line)
+    }
+    guard let sequence = node.sequence else { return [try input(node)] }
     if sequence.isEmpty { throw failure("a split without inputs", node) }
-    return try sequence.map { try scalar($0, "an input") }
+    return try sequence.map(input)
   }
 
-  func inputs(_ node: Node) throws -> [(split: String, paths: [String])] {
+  func inputs(_ node: Node) throws -> [(split: String, paths: [Recipe.Input])] {
     guard node.mapping != nil else { return [("train", try paths(node))] }
     let splits = try mapping(node, "inputs", "splits and their paths").map { key, value in
       (split: try scalar(key, "the name of a split"), paths: try paths(value))

@@ -19,6 +19,14 @@ struct PlannedStep {
   /// Path of the output: a file or a dataset directory.
   let output: String
   let command: any ParsableCommand
+  /// Steps, by their numbers, whose outputs it takes.
+  let producers: [Int]
+  /// Whether it reads its documents once, from the first to the last, and so can take them as they are made.
+  let readsAStream: Bool
+  /// Whether it gives documents as it reads them.
+  let writesAStream: Bool
+  /// Whether the next step takes its output as it is made; then no file of it is kept.
+  var isStreamed = false
 
   var label: String { split.map { "\(name) \($0)" } ?? name }
 }
@@ -32,6 +40,10 @@ struct RunPlan {
   let output: String
   let workDirectory: String
   private(set) var steps: [PlannedStep] = []
+  /// Steps that run together, by their numbers: each streams into the next, and the output of the last is kept.
+  ///
+  /// In the order in which they run.
+  private(set) var chains: [[Int]] = []
   /// The step whose output is the dataset.
   var last: PlannedStep { steps[steps.count - 1] }
   private(set) var inputs: [InputFingerprint] = []
@@ -40,6 +52,8 @@ struct RunPlan {
   private struct Artifact {
     let paths: [String]
     let key: String
+    /// The number of the step that makes it; nil for what was given.
+    var producer: Int?
   }
 
   private let options: StageRunOptions
@@ -52,6 +66,8 @@ struct RunPlan {
     let threads: Int?
     let seed: UInt64
     let isQuiet: Bool
+    /// Whether the output of every step is kept as a file.
+    let keepsAll: Bool
   }
 
   init(_ recipe: Recipe, options: StageRunOptions) throws {
@@ -99,6 +115,27 @@ struct RunPlan {
         line: line)
       try add(merge, StageCommand("shard")!)
     }
+    connect()
+  }
+
+  /// Finds the steps that stream into the next one: those of one consumer, in the next stage, where both go through the
+  /// documents once.
+  ///
+  /// What a learner has read is kept: a changed vocabulary is to cost no more than learning and encoding. What a method of
+  /// several passes has made is kept as well, for it was dear.
+  private mutating func connect() {
+    for (number, step) in steps.enumerated() where step.writesAStream && !options.keepsAll {
+      let consumers = steps.filter { $0.producers.contains(number) }
+      guard consumers.count == 1, consumers[0].readsAStream else { continue }
+      steps[number].isStreamed = Int(consumers[0].stage.prefix(2)) == Int(step.stage.prefix(2))! + 1
+    }
+    chains = steps.indices.filter { !steps[$0].isStreamed }.map { last in
+      var chain = [last]
+      while let producer = steps[chain[0]].producers.first(where: { steps[$0].isStreamed }) {
+        chain.insert(producer, at: 0)
+      }
+      return chain
+    }
   }
 
   private mutating func add(_ stage: Recipe.Stage, _ command: StageCommand) throws {
@@ -114,10 +151,11 @@ struct RunPlan {
         remedy: "Put it before encode")
     }
     let number = (steps.last.map { Int($0.stage.prefix(2))! } ?? 0) + 1
-    let (arguments, files) = try command.arguments(for: stage, in: recipe)
+    let (own, seen) = try takeSeenSplits(from: stage)
+    let (arguments, files) = try command.arguments(for: own, in: recipe)
     let draft = StepDraft(
       stage: stage, command: command, directory: (number < 10 ? "0" : "") + "\(number)-\(stage.name)",
-      arguments: arguments, files: try files.map { try InputFingerprint.contentHash($0) })
+      arguments: arguments, files: try files.map { try InputFingerprint.contentHash($0) }, seen: seen)
     switch command.role {
     case .text: try addText(draft)
     case .learner: try addLearner(draft)
@@ -127,12 +165,41 @@ struct RunPlan {
   }
 
   private mutating func addText(_ draft: StepDraft) throws {
-    for (index, (split, text)) in texts.enumerated() {
+    let before = texts
+    for (index, (split, text)) in before.enumerated() {
+      // What a held-out split holds is not to stay in training; itself it is judged alone.
+      let seen = draft.seen.contains(split) ? [] : before.filter { draft.seen.contains($0.split) }
       // Whatever the inputs are, stages hand each other JSON lines: a document keeps its line ends and its fields.
       texts[index].artifact = try addStep(
-        draft, of: split, named: split, ".jsonl.zst", taking: [text],
-        with: draft.command.has("output-format") ? ["--output-format=jsonl"] : [])
+        draft, of: split, named: split, ".jsonl.zst", taking: [text], and: seen.map(\.artifact),
+        with: (draft.command.has("output-format") ? ["--output-format=jsonl"] : [])
+          + seen.flatMap { $0.artifact.paths.map { "--seen=\($0)" } },
+        told: seen.map { "--seen=\($0.split)" })
     }
+  }
+
+  /// The stage without the splits among the values of `seen`, and these.
+  private func takeSeenSplits(from stage: Recipe.Stage) throws -> (Recipe.Stage, splits: [String]) {
+    guard stage.name == "dedup", let option = stage.options.first(where: { $0.name == "seen" }) else {
+      return (stage, [])
+    }
+    let values =
+      switch option.value {
+      case .scalar(let text, _): [text]
+      case .list(let values): values
+      }
+    let names = texts.map(\.split)
+    let files = values.filter { !names.contains($0) }
+    for file in files where !Path.exists(Path.join(recipe.directory, file)) {
+      throw recipe.failure(
+        "\"\(file)\" is neither a split of the inputs nor a file", line: option.line,
+        remedy: Suggestion.remedy(for: file, among: names))
+    }
+    var options = stage.options.filter { $0.name != "seen" }
+    if !files.isEmpty { options.append(Recipe.Option(name: "seen", value: .list(files), line: option.line)) }
+    return (
+      Recipe.Stage(name: stage.name, options: options, line: stage.line), values.filter(names.contains)
+    )
   }
 
   private mutating func addLearner(_ draft: StepDraft) throws {
@@ -159,7 +226,7 @@ struct RunPlan {
     for (split, text) in texts {
       datasets.append(
         try addStep(
-          draft, of: split, named: split, taking: [text], and: tokenizer,
+          draft, of: split, named: split, taking: [text], and: tokenizer.map { [$0] } ?? [],
           with: (tokenizer.map { ["--tokenizer=\($0.paths[0])"] } ?? []) + [
             "--format=shards", "--split=\(split)",
           ]))
@@ -174,18 +241,20 @@ struct RunPlan {
     let arguments: [String]
     /// Hashes of the files among the values of the options.
     let files: [String]
+    /// Splits whose documents count as seen before in the others.
+    let seen: [String]
   }
 
   /// Adds one command.
   ///
-  /// `inputs` are its arguments, `other` is an input that `more` names.
+  /// `inputs` are its arguments, `others` inputs that `more` names; `told` is what people are told of these.
   private mutating func addStep(
     _ draft: StepDraft, of split: String?, named name: String, _ suffix: String = "",
     taking inputs: [Artifact],
-    and other: Artifact? = nil, with more: [String] = []
+    and others: [Artifact] = [], with more: [String] = [], told: [String] = []
   ) throws -> Artifact {
     let stage = draft.stage
-    let inputKeys = inputs.map(\.key) + (other.map { [$0.key] } ?? [])
+    let inputKeys = (inputs + others).map(\.key)
     let seed = isRandom(stage, draft.command) ? ["--seed=\(options.seed)"] : []
     let identity =
       [PKMData.provenance, stage.name, split ?? ""] + draft.arguments + seed
@@ -196,12 +265,17 @@ struct RunPlan {
     arguments += ["--output=\(output)", "--summary=\(output).summary"]
     if let threads = options.threads { arguments.append("--threads=\(threads)") }
     if options.isQuiet { arguments.append("--quiet") }
+    let command = try draft.command.parse(arguments, for: stage, in: recipe)
+    let readsOnce = (command as? Dedup)?.readsOnce ?? true
+    let role = draft.command.role
     steps.append(
       PlannedStep(
-        stage: draft.directory, name: stage.name, split: split, options: draft.arguments,
-        inputKeys: inputKeys,
-        key: key, output: output, command: try draft.command.parse(arguments, for: stage, in: recipe)))
-    return Artifact(paths: [output], key: key)
+        stage: draft.directory, name: stage.name, split: split, options: draft.arguments + told,
+        inputKeys: inputKeys, key: key, output: output, command: command,
+        producers: (inputs + others).compactMap(\.producer),
+        readsAStream: readsOnce && (role == .text || role == .encoder),
+        writesAStream: readsOnce && role == .text))
+    return Artifact(paths: [output], key: key, producer: steps.count - 1)
   }
 
   /// Whether the seed of the run decides the output.

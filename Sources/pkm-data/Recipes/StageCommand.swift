@@ -37,7 +37,7 @@ struct StageCommand {
   /// Options that name a file whose content decides the result.
   private static let fileOptions: Set<String> = [
     "tokenizer", "codes", "vocab", "counts", "extend", "blocklist", "url-blocklist", "language-model",
-    "against",
+    "against", "seen",
   ]
 
   private struct OptionInfo {

@@ -2,9 +2,15 @@
 enum Suggestion {
   /// "Did you mean …?" when a name is near, the list of names otherwise.
   static func remedy(for word: String, among names: [String]) -> String {
-    let nearest = names.map { (name: $0, distance: distance(word, $0)) }.min { $0.distance < $1.distance }
-    if let nearest, nearest.distance <= max(2, word.count / 3) { return "Did you mean \"\(nearest.name)\"?" }
+    if let nearest = nearest(to: word, among: names) { return "Did you mean \"\(nearest)\"?" }
     return "There are: " + names.sorted().joined(separator: ", ")
+  }
+
+  static func nearest(to word: String, among names: [String]) -> String? {
+    let nearest = names.map { (name: $0, distance: distance(word, $0)) }.min {
+      ($0.distance, $0.name) < ($1.distance, $1.name)
+    }
+    return nearest.flatMap { $0.distance <= max(2, word.count / 3) ? $0.name : nil }
   }
 
   /// Edits (insertions, deletions, replacements) that make one word of the other (Levenshtein 1965).

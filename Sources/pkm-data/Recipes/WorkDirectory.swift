@@ -26,12 +26,20 @@ final class WorkDirectory {
     sweep()
   }
 
+  /// Of a step that streams into the next one only the record is kept.
   func record(of step: PlannedStep) -> Record? {
-    guard Path.exists(step.output), let record = Self.read(step.output + ".done"), record.key == step.key
+    guard step.isStreamed || Path.exists(step.output), let record = Self.read(step.output + ".done"),
+      record.key == step.key
     else {
       return nil
     }
     return record
+  }
+
+  /// The records of steps that run together; nil unless all are done, the last of them with its output.
+  func records(of chain: [PlannedStep]) -> [Record]? {
+    let records = chain.compactMap(record)
+    return records.count == chain.count ? records : nil
   }
 
   /// Notes that the step has ended, with the counts that its command has written.
@@ -97,7 +105,8 @@ final class WorkDirectory {
 
   /// Removes outputs that no step of the plan has made: those of earlier recipes.
   func removeAllBut(_ steps: [PlannedStep]) {
-    let kept = Set(steps.flatMap { [$0.output, $0.output + ".done"] })
+    let kept = Set(
+      steps.flatMap { $0.isStreamed ? [$0.output + ".done"] : [$0.output, $0.output + ".done"] })
     for directory in subdirectories {
       for file in names(in: directory).map({ Path.join(directory, $0) }) where !kept.contains(file) {
         try? FileManager.default.removeItem(atPath: file)

@@ -1,0 +1,147 @@
+import Foundation
+import Shards
+import Support
+import Tokenization
+
+/// What the report of a run tells about its dataset: how long the documents are, and how well the vocabulary fits them.
+///
+/// Lengths are of all documents. The rest is measured on a part of a stated size, from the beginning of the splits.
+struct DatasetMeasures {
+  struct Split {
+    let name: String
+    var words = LengthClasses()
+    var tokens = LengthClasses()
+  }
+
+  /// Tokens of `train` looked at, and bytes of held-out text.
+  private static let trainTokens = 1 << 25
+  private static let heldOutBytes = 4 << 20
+
+  private(set) var splits: [Split] = []
+  /// How often each id of the vocabulary occurs in the tokens looked at.
+  private(set) var idCounts: [Int]
+  private(set) var countedSplit = ""
+  /// The splits that the fertility was measured on.
+  private(set) var heldOut: [String] = []
+  private(set) var fertility = Fertility()
+  private(set) var unknownTokens = 0
+
+  init(_ dataset: Dataset) throws {
+    idCounts = [Int](repeating: 0, count: dataset.index.vocabularySize)
+    for name in dataset.splits {
+      var split = Split(name: name)
+      try dataset.forEachRow(of: name) { row in
+        split.words.add(row.words)
+        // The id that ends the document is none of its tokens.
+        split.tokens.add(row.tokens - 1)
+      }
+      splits.append(split)
+    }
+    let nonEmpty = splits.filter { $0.words.count > 0 }.map(\.name)
+    countedSplit = nonEmpty.contains("train") ? "train" : nonEmpty.first ?? ""
+    heldOut = nonEmpty.filter { ["test", "valid"].contains($0) }
+    if heldOut.isEmpty { heldOut = nonEmpty.filter { $0 == countedSplit } }
+    if !countedSplit.isEmpty { try countIDs(of: dataset) }
+    try measureFertility(on: dataset)
+  }
+
+  private mutating func countIDs(of dataset: Dataset) throws {
+    let reader = try EncodedDocumentReader(dataset, split: countedSplit)
+    var counts = idCounts
+    var seen = 0
+    while seen < Self.trainTokens {
+      let isThere = try reader.nextDocument { tokens, _ in
+        for id in tokens { counts[Int(id)] += 1 }
+        seen += tokens.count
+      }
+      if !isThere { break }
+      try Interruption.check()
+    }
+    idCounts = counts
+  }
+
+  private mutating func measureFertility(on dataset: Dataset) throws {
+    // Datasets may come from elsewhere, with a tokenizer that only others can read.
+    guard let tokenizer = try? TokenizerFile.load(dataset.tokenizerPath) else { return }
+    let encoder = BPEEncoder(tokenizer)
+    var fertility = Fertility()
+    var unknown = 0
+    for split in heldOut {
+      let reader = try EncodedDocumentReader(dataset, split: split)
+      var bytes = 0
+      while bytes < Self.heldOutBytes / heldOut.count {
+        let isThere = try reader.nextDocument { tokens, _ in
+          // Of a document as long as a novel a part is enough.
+          let part = UnsafeBufferPointer(rebasing: tokens.prefix(1 << 18))
+          if let id = tokenizer.unknown { unknown += part.count { $0 == id } }
+          let text = try tokenizer.decode(part)
+          bytes += text.count
+          text.withUnsafeBytes { fertility.add($0, encoder) }
+        }
+        if !isThere { break }
+        try Interruption.check()
+      }
+    }
+    (self.fertility, unknownTokens) = (fertility, unknown)
+  }
+
+  /// Ids that occur, of the ids that could.
+  var usedIDs: Int { idCounts.count { $0 > 0 } }
+
+  /// The share of all tokens that the most frequent `count` ids make up.
+  func coverage(ofMostFrequent counts: [Int]) -> [Double] {
+    let sorted = idCounts.sorted(by: >)
+    let total = Double(max(1, sorted.reduce(0, +)))
+    return counts.map { Double(sorted.prefix($0).reduce(0, +)) / total }
+  }
+}
+
+/// How many things there are of each length, in four classes an octave.
+struct LengthClasses {
+  private(set) var count = 0
+  private(set) var total = 0
+  private(set) var longest = 0
+  /// Class 0 holds length 0, class n the lengths from 2^((n - 1) / 4).
+  private(set) var classes: [Int] = []
+
+  mutating func add(_ length: Int) {
+    count += 1
+    total += length
+    longest = max(longest, length)
+    let number = Self.number(of: length)
+    while classes.count <= number { classes.append(0) }
+    classes[number] += 1
+  }
+
+  mutating func add(_ other: LengthClasses) {
+    count += other.count
+    total += other.total
+    longest = max(longest, other.longest)
+    while classes.count < other.classes.count { classes.append(0) }
+    for (number, count) in other.classes.enumerated() { classes[number] += count }
+  }
+
+  private static func number(of length: Int) -> Int {
+    length <= 0 ? 0 : 1 + Int((log2(Double(length)) * 4).rounded(.down))
+  }
+
+  /// The lengths of a class, from a number up to but not including another.
+  static func bounds(of number: Int) -> (from: Double, to: Double) {
+    number == 0 ? (0, 1) : (pow(2, Double(number - 1) / 4), pow(2, Double(number) / 4))
+  }
+
+  var mean: Double { Double(total) / Double(max(1, count)) }
+
+  /// The length that a share of the things does not exceed, as near as the classes tell.
+  func quantile(_ share: Double) -> Double {
+    var left = share * Double(count)
+    for (number, count) in classes.enumerated() where count > 0 {
+      if left <= Double(count) {
+        let (from, to) = Self.bounds(of: number)
+        return number == 0 ? 0 : min(Double(longest), from + (to - from) * left / Double(count))
+      }
+      left -= Double(count)
+    }
+    return Double(longest)
+  }
+}
