@@ -63,7 +63,7 @@ package final class ShardReader: Sendable {
   }
 }
 
-/// The frames read last, decompressed, up to a number of bytes.
+/// The frames decompressed last, up to a number of bytes.
 ///
 /// Not thread-safe: one for each reader.
 final class FrameCache {
@@ -76,13 +76,15 @@ final class FrameCache {
     /// Kept alive: the key is its identity.
     let shard: ShardReader
     let bytes: UnsafeMutableRawBufferPointer
-    var lastUse: Int
   }
 
   private let limit: Int
   private var used = 0
-  private var clock = 0
   private var slots: [Key: Slot] = [:]
+  /// The frames in the order they came, and how many of them have gone: sequences are read at random, so which frame goes does
+  /// not matter, but finding it should cost nothing.
+  private var arrivals: [Key] = []
+  private var gone = 0
   private var latest: (key: Key, bytes: UnsafeRawBufferPointer)?
 
   /// Holds at least one frame, whatever `bytes` is.
@@ -94,28 +96,34 @@ final class FrameCache {
   func frame(_ frame: Int, of shard: ShardReader) throws -> UnsafeRawBufferPointer {
     let key = Key(shard: ObjectIdentifier(shard), frame: frame)
     if let latest, latest.key == key { return latest.bytes }
-    clock += 1
     let bytes: UnsafeMutableRawBufferPointer
     if let slot = slots[key] {
       bytes = slot.bytes
-      slots[key]!.lastUse = clock
     } else {
       let size = shard.file.plainRange(ofFrame: frame).count
-      while used + size > limit, let oldest = slots.min(by: { $0.value.lastUse < $1.value.lastUse }) {
-        used -= oldest.value.bytes.count
-        oldest.value.bytes.deallocate()
-        slots[oldest.key] = nil
-      }
+      while used + size > limit && gone < arrivals.count { dropOldest() }
       latest = nil
       bytes = .allocate(byteCount: size, alignment: 64)
       do { try shard.load(frame: frame, into: bytes) } catch {
         bytes.deallocate()
         throw error
       }
-      slots[key] = Slot(shard: shard, bytes: bytes, lastUse: clock)
+      slots[key] = Slot(shard: shard, bytes: bytes)
+      arrivals.append(key)
       used += size
     }
     latest = (key, UnsafeRawBufferPointer(bytes))
     return UnsafeRawBufferPointer(bytes)
+  }
+
+  private func dropOldest() {
+    let slot = slots.removeValue(forKey: arrivals[gone])!
+    used -= slot.bytes.count
+    slot.bytes.deallocate()
+    gone += 1
+    if gone > arrivals.count / 2 {
+      arrivals.removeFirst(gone)
+      gone = 0
+    }
   }
 }

@@ -141,6 +141,8 @@ struct DocumentPass {
   var screen: Screen?
   /// Files before this one are read and worked on, but no part of what is counted.
   var countsFrom = 0
+  /// Whether warnings are printed: what is read a second time was warned of before.
+  var warns = true
 
   typealias Screen = @Sendable (_ batch: inout DocumentBatch, _ counts: inout Summary) throws -> [Found]
 
@@ -192,7 +194,7 @@ struct DocumentPass {
     let batchBytes = inputs.options.batchBytes
     let progress = Progress(label, isQuiet: options.quiet)
     defer { progress.finish() }
-    var tally = Tally(countsFrom: countsFrom)
+    var tally = Tally(countsFrom: countsFrom, warns: warns)
     let screen = screen
     try OrderedPipeline.run(
       threads: options.threadCount, sources: inputs.files.count,
@@ -225,7 +227,7 @@ struct DocumentPass {
   ) throws -> Summary {
     let progress = Progress(label, isQuiet: options.quiet)
     defer { progress.finish() }
-    var tally = Tally(countsFrom: countsFrom)
+    var tally = Tally(countsFrom: countsFrom, warns: warns)
     let screen = screen
     try OrderedPipeline.run(
       threads: options.threadCount, next: next,
@@ -248,11 +250,13 @@ struct DocumentPass {
   /// Counts and warnings of the pieces, as they are delivered.
   private struct Tally {
     private(set) var summary = Summary()
+    private let warns: Bool
     private var warnings = 0
     private let countsFrom: Int
 
-    init(countsFrom: Int) {
+    init(countsFrom: Int, warns: Bool) {
       self.countsFrom = countsFrom
+      self.warns = warns
       summary.add("bytes_in", 0)
       summary.add("documents_in", 0)
     }
@@ -262,7 +266,7 @@ struct DocumentPass {
       summary.add("bytes_in", piece.inputBytes)
       summary.add("documents_in", piece.documents)
       summary.merge(piece.counts)
-      for warning in piece.warnings {
+      for warning in piece.warnings where warns {
         warnings += 1
         if warnings <= warningLimit { Log.warn(warning) }
         if warnings == warningLimit { Log.warn("more of these are only counted") }

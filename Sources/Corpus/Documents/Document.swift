@@ -79,6 +79,9 @@ package struct DocumentBatch: Sendable {
   /// Bytes of text in all documents together.
   package var textBytes: Int { ranges.reduce(0) { $0 + $1.count } }
 
+  /// Bytes of JSON around the texts.
+  var envelopeBytes: Int { envelopes.reduce(0) { $0 + $1.before.count + $1.after.count } }
+
   /// Whether a document is empty: nothing but ASCII white space.
   package func isBlank(at index: Int) -> Bool {
     bytes.withUnsafeBytes { Bytes.isBlank($0[ranges[index]]) }
