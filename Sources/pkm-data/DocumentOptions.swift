@@ -75,8 +75,11 @@ struct InputOptions: ParsableArguments {
       longestDocument: maxDocumentSize.bytes)
   }
 
-  func reader(splitting: DocumentSplitting = .line) throws -> DocumentReader {
-    try DocumentReader(inputs: inputs, options: readerOptions(splitting: splitting))
+  /// With `streamsFiles` plain text whose files are documents comes as a stream, so that a file need not fit into memory.
+  func reader(splitting: DocumentSplitting = .line, streamsFiles: Bool = false) throws -> DocumentReader {
+    var options = try readerOptions(splitting: splitting)
+    if streamsFiles && options.splitting == .file { options.splitting = .stream }
+    return try DocumentReader(inputs: inputs, options: options)
   }
 
   private static func encoding(_ name: String) throws -> TextEncoding {
