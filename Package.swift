@@ -34,6 +34,7 @@ let package = Package(
     // Doors to libraries. A header that is missing stops the build with the command that installs it.
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(
@@ -49,7 +50,8 @@ let package = Package(
     .target(name: "CPreTokens", cSettings: kernels),
 
     .target(
-      name: "Support", dependencies: ["CZstd", "CZlib", "CXXHash", "CCrypto"], swiftSettings: swift),
+      name: "Support", dependencies: ["CZstd", "CZlib", "CISAL", "CXXHash", "CCrypto", "CKernels"],
+      swiftSettings: swift),
     .target(
       name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson", "CFastText", "CKernels"],
       swiftSettings: swift),

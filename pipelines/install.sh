@@ -7,8 +7,8 @@ if ! command -v swift >/dev/null; then
   echo "Swift 6.1 or newer is missing. Get it from https://www.swift.org/install/linux/ and run this again." >&2
   exit 1
 fi
-packages=(g++ pkg-config libicu-dev libzstd-dev zlib1g-dev libxxhash-dev libssl-dev libsimdjson-dev
-  libfasttext-dev libopenblas0-pthread libdnnl-dev "$@")
+packages=(g++ pkg-config libicu-dev libzstd-dev zlib1g-dev libisal-dev libxxhash-dev libssl-dev
+  libsimdjson-dev libfasttext-dev libopenblas0-pthread libdnnl-dev "$@")
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")

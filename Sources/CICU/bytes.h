@@ -33,6 +33,15 @@ class Buffer {
     if (!start) abort();
   }
 
+  // Empty again; memory for an unusually long text is given back.
+  void clear() {
+    size = 0;
+    if (capacity <= size_t(16) << 20) return;
+    free(start);
+    start = nullptr;
+    capacity = 0;
+  }
+
   void append(const void *bytes, size_t count) {
     reserve(count);
     memcpy(end(), bytes, count);

@@ -84,6 +84,12 @@ bool pkm_normalizer::append(const uint8_t *text, size_t count, bool isLines) {
   return segment(sentences.get(), start) && segment(words.get(), start);
 }
 
+void pkm_normalizer::reset() {
+  out.clear();
+  segmented.clear();
+  removed = unassigned = 0;
+}
+
 template <class Segmenter>
 bool pkm_normalizer::segment(Segmenter *segmenter, size_t start) {
   if (!segmenter) return true;
@@ -324,11 +330,7 @@ pkm_normalizer *pkm_normalizer_create(const pkm_normalizer_options *options, cha
 
 void pkm_normalizer_destroy(pkm_normalizer *normalizer) { delete normalizer; }
 
-void pkm_normalizer_reset(pkm_normalizer *normalizer) {
-  normalizer->out.size = 0;
-  normalizer->removed = 0;
-  normalizer->unassigned = 0;
-}
+void pkm_normalizer_reset(pkm_normalizer *normalizer) { normalizer->reset(); }
 
 bool pkm_normalizer_append(pkm_normalizer *normalizer, const uint8_t *text, size_t length, bool is_lines) {
   return length == 0 || normalizer->append(text, length, is_lines);

@@ -76,6 +76,7 @@ struct pkm_normalizer {
   // Makes what the options ask for. Returns what is wrong with them, or nullptr; `place` then says where.
   const char *prepare(UErrorCode &error);
   bool append(const uint8_t *text, size_t count, bool isLines);
+  void reset();
 
   pkm::Rules rules;
   std::unique_ptr<icu::Transliterator> transliterator;

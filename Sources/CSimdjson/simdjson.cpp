@@ -22,14 +22,11 @@ struct Parsers {
   std::string repaired;
 };
 
-// One set a thread, dropped after an unusually long line so that its buffers do not stay.
-constexpr size_t longLine = 8 << 20;
+// One set a thread.
 thread_local std::unique_ptr<Parsers> parsers;
-thread_local bool sawLongLine = false;
 
-Parsers &parsersOfThread(size_t length) {
-  if (!parsers || sawLongLine) parsers = std::make_unique<Parsers>();
-  sawLongLine = length > longLine;
+Parsers &parsersOfThread() {
+  if (!parsers) parsers = std::make_unique<Parsers>();
   return *parsers;
 }
 
@@ -110,7 +107,7 @@ size_t pkm_json_padding(void) { return simdjson::SIMDJSON_PADDING; }
 
 int pkm_json_find_text(const char *line, size_t length, const char *path, pkm_json_text *result,
                        const char **message) {
-  Parsers &parsers = parsersOfThread(length);
+  Parsers &parsers = parsersOfThread();
   dom::element element;
   auto error = parsers.tree.parse(line, length, false).get(element);
   const char *original = line;
@@ -157,7 +154,9 @@ int pkm_json_find_text(const char *line, size_t length, const char *path, pkm_js
 
 bool pkm_json_is_object(const char *line, size_t length) {
   dom::element element;
-  return !parsersOfThread(length).tree.parse(line, length, false).get(element) && element.is_object();
+  return !parsersOfThread().tree.parse(line, length, false).get(element) && element.is_object();
 }
+
+void pkm_json_forget(void) { parsers.reset(); }
 
 bool pkm_utf8_is_valid(const char *bytes, size_t length) { return simdjson::validate_utf8(bytes, length); }

@@ -15,7 +15,9 @@ package struct RunOptions: ParsableArguments {
   @Flag(help: "No progress and no summary on standard error; warnings and errors stay.")
   package var quiet = false
 
-  @Option(help: ArgumentHelp("Write the run's counts and timings as JSON.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Write the run's counts and timings as JSON, with samples of what was removed.", valueName: "file"))
   package var summary: String?
 
   package init() {}

@@ -157,7 +157,8 @@ package enum ReportPage {
     td { padding: .32rem .6rem .32rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
     td small { display: block; font-size: .8rem; line-height: 1.35; }
     .n { text-align: right; padding-left: .6rem; white-space: nowrap; }
-    .bar { background: linear-gradient(90deg, var(--tint) var(--w), transparent 0) no-repeat 0 .4rem / 100% 1.15rem; }
+    .bar { background: linear-gradient(90deg, var(--tint) var(--w), transparent 0) no-repeat .6rem .4rem /
+      calc(100% - .6rem) 1.15rem; }
     tr.below td { padding: 0 0 .5rem; }
     tr:has(+ .below) td { border-bottom: 0; }
     details { margin: .2rem 0; }

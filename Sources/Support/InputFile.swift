@@ -1,4 +1,3 @@
-import CZlib
 import CZstd
 import Foundation
 
@@ -47,8 +46,7 @@ package final class InputFile {
   /// The undecoded part of `input`.
   private var pending = 0..<0
   private var reachedEnd = false
-  private var inflater = z_stream()
-  private var inflaterIsOpen = false
+  private var gzip: GzipInflater?
   /// Inside a gzip member or zstd frame: an end of file here is a truncation.
   package private(set) var isInsideUnit = false
   /// Where that member or frame began.
@@ -80,12 +78,7 @@ package final class InputFile {
     coding = Self.coding(of: input[pending])
     switch coding {
     case .plain: break
-    case .gzip:
-      let windowBitsForGzip: Int32 = 15 + 16
-      guard
-        inflateInit2_(&inflater, windowBitsForGzip, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
-      else { throw Failure(.failed, "zlib could not start", file: path) }
-      inflaterIsOpen = true
+    case .gzip: gzip = GzipInflater()
     case .zstd:
       zstd = ZSTD_createDCtx()
       // Files written with long windows (--long=31) are read too, at the price of their window in memory.
@@ -95,7 +88,6 @@ package final class InputFile {
 
   deinit {
     if ownsDescriptor { close(descriptor) }
-    if inflaterIsOpen { inflateEnd(&inflater) }
     if let zstd { ZSTD_freeDCtx(zstd) }
     input.deallocate()
   }
@@ -202,23 +194,17 @@ package final class InputFile {
         beginUnit()
       }
       try fill(atLeast: 1)
-      if pending.isEmpty { return stop(.gzipMember, "the gzip member is truncated") }
-      inflater.next_in = (input.baseAddress! + pending.lowerBound).assumingMemoryBound(to: UInt8.self)
-      inflater.avail_in = UInt32(pending.count)
-      inflater.next_out = buffer.baseAddress!.assumingMemoryBound(to: UInt8.self)
-      let room = min(buffer.count, 1 << 30)
-      inflater.avail_out = UInt32(room)
-      let status = inflate(&inflater, Z_NO_FLUSH)
-      pending = (pending.upperBound - Int(inflater.avail_in))..<pending.upperBound
-      let produced = room - Int(inflater.avail_out)
-      if status == Z_STREAM_END {
+      let step = gzip!.inflate(UnsafeRawBufferPointer(rebasing: input[pending]), into: buffer)
+      pending = (pending.lowerBound + step.consumed)..<pending.upperBound
+      if let problem = step.problem {
+        _ = stop(.gzipMember, "the gzip member is corrupt (\(problem))")
+        return step.produced
+      } else if step.isAtEnd {
         isInsideUnit = false
-      } else if status != Z_OK && status != Z_BUF_ERROR {
-        let reason = inflater.msg.map { String(cString: $0) } ?? "code \(status)"
-        _ = stop(.gzipMember, "the gzip member is corrupt (\(reason))")
-        return produced
+      } else if step.produced == 0 && pending.isEmpty && reachedEnd {
+        return stop(.gzipMember, "the gzip member is truncated")
       }
-      if produced > 0 { return produced }
+      if step.produced > 0 { return step.produced }
     }
   }
 
@@ -250,7 +236,7 @@ package final class InputFile {
   private func beginUnit() {
     unitStart = offset - pending.count
     isInsideUnit = true
-    if coding == .gzip { inflateReset(&inflater) }
+    gzip?.reset()
     if let zstd { ZSTD_DCtx_reset(zstd, ZSTD_reset_session_only) }
   }
 
@@ -314,16 +300,10 @@ extension InputFile {
         return ZSTD_isError(status) == 0 && (target.pos > 0 || status == 0 || bytes.count == 1 << 14)
       }
       // Flags that no writer sets.
-      guard bytes.count > 3, bytes[3] & 0xe0 == 0 else { return false }
-      inflateReset(&inflater)
-      inflater.next_in = UnsafeMutablePointer(
-        mutating: bytes.baseAddress!.assumingMemoryBound(to: UInt8.self))
-      inflater.avail_in = UInt32(bytes.count)
-      inflater.next_out = scratch.baseAddress!.assumingMemoryBound(to: UInt8.self)
-      inflater.avail_out = UInt32(scratch.count)
-      let status = inflate(&inflater, Z_NO_FLUSH)
-      let produced = scratch.count - Int(inflater.avail_out)
-      return status == Z_STREAM_END || (status == Z_OK && produced > 0)
+      guard let gzip, bytes.count > 3, bytes[3] & 0xe0 == 0 else { return false }
+      gzip.reset()
+      let step = gzip.inflate(bytes, into: scratch)
+      return step.problem == nil && (step.isAtEnd || step.produced > 0)
     }
   }
 }

@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 
 /// Reads ahead on some threads, works on others, delivers in order on the calling one, with a bounded number of pieces
@@ -61,8 +62,13 @@ package enum OrderedPipeline {
 
 /// Where readers, workers and the consumer meet.
 private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable {
-  // All variables are guarded by `condition`.
+  // All variables are guarded by `condition`, for which only readers wait: for room. Each of the others wakes nobody but
+  // whom it concerns.
   private let condition = NSCondition()
+  /// Counts the pieces that wait for a worker.
+  private let pieces = DispatchSemaphore(value: 0)
+  /// Signaled when what the consumer waits for has come.
+  private let arrival = DispatchSemaphore(value: 0)
   private let threads: Int
   private let aheadLimit: Int
   private let sourceCount: Int
@@ -71,6 +77,8 @@ private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable
   private var nextSource = 0
   /// The source that is being consumed.
   private var current = 0
+  /// The number of its result that the consumer waits for.
+  private var awaited: Int?
   private var open: [Int: Source] = [:]
   private var waiting: [(source: Int, number: Int, weight: Int, piece: Piece)] = []
   private var isClosed = false
@@ -104,6 +112,7 @@ private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable
       isClosed = true
       condition.broadcast()
     }
+    for _ in 0..<threads { pieces.signal() }
   }
 
   /// A reader's life: source after source, until none is left.
@@ -120,7 +129,7 @@ private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable
       locked {
         self.open[source]!.isExhausted = true
         self.open[source]!.failure = failure
-        condition.broadcast()
+        announce(nil, of: source)
       }
     }
   }
@@ -154,8 +163,8 @@ private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable
       // The nearest to delivery goes first.
       let place = waiting.firstIndex { ($0.source, $0.number) > (source, number) } ?? waiting.count
       waiting.insert((source, number, weight, piece), at: place)
-      condition.broadcast()
     }
+    pieces.signal()
   }
 
   /// A worker's life.
@@ -164,16 +173,21 @@ private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable
       let output = Result { try job(piece) }
       locked {
         open[source]?.results[number] = (output, weight)
-        condition.broadcast()
+        announce(number, of: source)
       }
     }
   }
 
   private func takePiece() -> (source: Int, number: Int, weight: Int, piece: Piece)? {
-    locked {
-      while waiting.isEmpty && !isClosed { condition.wait() }
-      return isClosed ? nil : waiting.removeFirst()
-    }
+    pieces.wait()
+    return locked { isClosed ? nil : waiting.removeFirst() }
+  }
+
+  /// Wakes the consumer if it waits for this result or, with nil, may be waiting for the end of the source.
+  private func announce(_ number: Int?, of source: Int) {
+    guard source == current, let awaited, number == nil || number == awaited else { return }
+    self.awaited = nil
+    arrival.signal()
   }
 
   func deliver(to consume: (Output) throws -> Void) throws {
@@ -196,20 +210,23 @@ private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable
 
   /// nil after the last of the source; throws what its reading threw.
   private func result(_ number: Int, of source: Int) throws -> (Result<Output, any Error>, weight: Int)? {
-    try locked {
-      while true {
-        // A signal wakes nobody who waits for a condition, so look now and then.
-        try Interruption.check()
+    while true {
+      try Interruption.check()
+      let (found, isEnd): ((Result<Output, any Error>, weight: Int)?, Bool) = try locked {
         if let (output, weight) = open[source]?.results.removeValue(forKey: number) {
-          return (output, weight)
+          return ((output, weight), false)
         }
         if let state = open[source], state.isExhausted, state.submitted == number {
           open[source] = nil
           if let failure = state.failure { throw failure }
-          return nil
+          return (nil, true)
         }
-        _ = condition.wait(until: Date(timeIntervalSinceNow: 0.1))
+        awaited = number
+        return (nil, false)
       }
+      if isEnd || found != nil { return found }
+      // A signal to the process wakes nobody who waits here, so look now and then.
+      _ = arrival.wait(timeout: .now() + 0.1)
     }
   }
 }

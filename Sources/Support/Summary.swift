@@ -133,19 +133,37 @@ package enum JSONText {
   package static func quote(_ text: UnsafeRawBufferPointer, into out: inout [UInt8]) {
     out.append(UInt8(ascii: "\""))
     var plain = 0
-    for (index, byte) in text.enumerated() where byte < 0x20 || byte == 0x22 || byte == 0x5c {
-      out.append(contentsOf: text[plain..<index])
+    while case let index = firstToEscape(text, from: plain), index < text.count {
+      out.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[plain..<index]))
       plain = index + 1
       out.append(UInt8(ascii: "\\"))
-      switch byte {
-      case 0x22, 0x5c: out.append(byte)
+      switch text[index] {
+      case 0x22, 0x5c: out.append(text[index])
       case 0x0a: out.append(UInt8(ascii: "n"))
       case 0x0d: out.append(UInt8(ascii: "r"))
       case 0x09: out.append(UInt8(ascii: "t"))
-      default: out.append(contentsOf: Array("u00\(Hashing.hexadecimal([byte]))".utf8))
+      default: out.append(contentsOf: Array("u00\(Hashing.hexadecimal([text[index]]))".utf8))
       }
     }
-    out.append(contentsOf: text[plain...])
+    out.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[plain...]))
     out.append(UInt8(ascii: "\""))
+  }
+
+  /// The next byte that cannot stand in a JSON string, or the end; eight at a time.
+  private static func firstToEscape(_ text: UnsafeRawBufferPointer, from start: Int) -> Int {
+    let (ones, tops) = (0x0101_0101_0101_0101 as UInt64, 0x8080_8080_8080_8080 as UInt64)
+    /// The top bit of the first byte below a limit, and perhaps of some after it.
+    @inline(__always) func below(_ limit: UInt64, _ word: UInt64) -> UInt64 {
+      (word &- limit &* ones) & ~word & tops
+    }
+    var index = start
+    while index + 8 <= text.count {
+      let word = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+      let found = below(0x20, word) | below(1, word ^ 0x22 &* ones) | below(1, word ^ 0x5c &* ones)
+      if found != 0 { return index + found.trailingZeroBitCount / 8 }
+      index += 8
+    }
+    while index < text.count, text[index] >= 0x20, text[index] != 0x22, text[index] != 0x5c { index += 1 }
+    return index
   }
 }

@@ -38,28 +38,20 @@ package struct PackedBatch: Sendable {
 /// say, never as the special id. (`tokenizers` maps it to that id, and `tiktoken` does when told to.) What a document
 /// contains can thus not end it.
 ///
-/// Safe to use from many threads; each call borrows scratch space and a cache that stay with the encoder. Memory is 18 MB a
-/// thread, or 34 where both ids and pieces are asked for, beside the text and the ids of one call.
+/// Safe to use from many threads; each call borrows scratch space and a cache that stay with the encoder. Memory is 34 MB a
+/// thread, or 66 where both ids and pieces are asked for, beside the text and the ids of one call.
 package final class BPEEncoder: @unchecked Sendable {
-  // `idle` is guarded by `lock`; a worker that was taken out belongs to its taker.
+  // `idle` and `byteTokens` are guarded by `lock`; a worker that was taken out belongs to its taker.
   package let tokenizer: Tokenizer
   private let tables: EncodingTables
   private let lock = NSLock()
   private var idle: [EncoderWorker] = []
   /// Each token in GPT-2's byte characters, one after another, and where they end.
-  private lazy var byteTokens: (bytes: [UInt8], ends: [Int]) = {
-    var bytes: [UInt8] = []
-    let ends = (0..<UInt32(tokenizer.vocabulary.count)).map { id in
-      bytes += ByteAlphabet.encode(tokenizer.vocabulary[id])
-      return bytes.count
-    }
-    return (bytes, ends)
-  }()
+  private var byteTokens: (bytes: [UInt8], ends: [Int])?
 
   package init(_ tokenizer: Tokenizer, options: EncodingOptions = EncodingOptions()) {
     self.tokenizer = tokenizer
     tables = EncodingTables(tokenizer, options)
-    if tokenizer.mode == .byteLevel { _ = byteTokens }
   }
 
   /// Encodes documents, each a range of `text`.
@@ -70,11 +62,16 @@ package final class BPEEncoder: @unchecked Sendable {
     _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32? = nil,
     seeds: ((Int) -> UInt64)? = nil
   ) -> EncodedBatch {
-    withWorker {
-      $0.encode(text, documents: documents, terminator: terminator, seeds: seeds) {
-        EncodedBatch(ids: Array($0), ends: $1)
+    var batch = EncodedBatch()
+    let capacity = EncoderWorker.capacity(for: documents)
+    batch.ids = [UInt32](unsafeUninitializedCapacity: capacity) { ids, count in
+      LargePages.advise(UnsafeMutableRawBufferPointer(ids))
+      (count, batch.ends) = withWorker {
+        $0.encode(
+          text, documents: documents, terminator: terminator, seeds: seeds, into: ids.baseAddress!)
       }
     }
+    return batch
   }
 
   /// The same as they lie in shards.
@@ -83,7 +80,7 @@ package final class BPEEncoder: @unchecked Sendable {
     seeds: ((Int) -> UInt64)? = nil
   ) -> PackedBatch {
     withWorker {
-      $0.encode(text, documents: documents, terminator: terminator, seeds: seeds) { ids, ends in
+      $0.withIDs(text, documents: documents, terminator: terminator, seeds: seeds) { ids, ends in
         var start = 0
         let counts = ends.map { end in
           defer { start = end }
@@ -94,24 +91,6 @@ package final class BPEEncoder: @unchecked Sendable {
           unknown: tokenizer.unknown.map { unknown in ids.reduce(0) { $0 + ($1 == unknown ? 1 : 0) } } ?? 0)
       }
     }
-  }
-
-  /// Cuts a document into parts of about `bytes` bytes whose ids, one after another, are those of the document.
-  ///
-  /// One part where there is no such cut, or where ids depend on more than words.
-  package func parts(of text: UnsafeBufferPointer<UInt8>, in document: Range<Int>, bytes: Int) -> [Range<Int>]
-  {
-    guard tables.isRepeatable && !options.parsesSpecialTokens else { return [document] }
-    var parts: [Range<Int>] = []
-    var start = document.lowerBound
-    while document.upperBound - start > bytes,
-      let cut = tokenizer.preTokenizer.safeCut(
-        in: UnsafeBufferPointer(rebasing: text[start..<document.upperBound]), from: bytes)
-    {
-      parts.append(start..<(start + cut))
-      start += cut
-    }
-    return parts + [start..<document.upperBound]
   }
 
   package var options: EncodingOptions { tables.options }
@@ -185,22 +164,35 @@ package final class BPEEncoder: @unchecked Sendable {
     _ text: UnsafeBufferPointer<UInt8>, _ documents: [Range<Int>], _ seeds: ((Int) -> UInt64)?
   ) -> PieceLines {
     let batch = encode(text, documents: documents, seeds: seeds)
+    let tokens = lock.withLock {
+      if byteTokens == nil { byteTokens = makeByteTokens() }
+      return byteTokens!
+    }
     var lines: [UInt8] = []
     lines.reserveCapacity(text.count * 3 / 2 + documents.count)
-    byteTokens.bytes.withUnsafeBufferPointer { bytes in
+    tokens.bytes.withUnsafeBufferPointer { bytes in
       var index = 0
       for end in batch.ends {
         let first = index
         while index < end {
           if index > first { lines.append(0x20) }
           let id = Int(batch.ids[index])
-          lines.append(contentsOf: bytes[(id == 0 ? 0 : byteTokens.ends[id - 1])..<byteTokens.ends[id]])
+          lines.append(contentsOf: bytes[(id == 0 ? 0 : tokens.ends[id - 1])..<tokens.ends[id]])
           index += 1
         }
         lines.append(0x0a)
       }
     }
     return PieceLines(lines: lines, pieces: batch.ids.count)
+  }
+
+  private func makeByteTokens() -> (bytes: [UInt8], ends: [Int]) {
+    var bytes: [UInt8] = []
+    let ends = (0..<UInt32(tokenizer.vocabulary.count)).map { id in
+      bytes += ByteAlphabet.encode(tokenizer.vocabulary[id])
+      return bytes.count
+    }
+    return (bytes, ends)
   }
 
   /// The pieces of one text, without the end of the line.

@@ -24,10 +24,12 @@ final class EncoderWorker {
     fileprivate let nowhere = UnsafeMutablePointer<WordCache.Entry>.allocate(capacity: 2)
     fileprivate var ids = Room<UInt32>()
     fileprivate var starts = Room<UInt64>()
-    /// Where each document ends in `ids`.
+    /// Where the ids of this text begin, and where each document ends in them.
+    fileprivate var first: UnsafeMutablePointer<UInt32>
     fileprivate var ends: [Int] = []
 
     init() {
+      first = ids.start
       nowhere.initialize(
         repeating: WordCache.Entry(key: WordKey(low: 0, high: .max), value: SIMD4()), count: 2)
     }
@@ -65,24 +67,38 @@ final class EncoderWorker {
 
   init(_ tables: EncodingTables) { self.tables = tables }
 
-  /// Calls `body` with the ids of documents and where each of them ends.
+  /// Room that the ids of documents need; less of it is used.
+  ///
+  /// No word has more symbols than bytes, plus one for the end of a word that is a symbol; words are separated then. Some
+  /// ids more are written than a word has.
+  static func capacity(for documents: [Range<Int>]) -> Int { documents.reduce(32) { $0 + $1.count + 2 } }
+
+  /// Writes the ids of documents to `output`, which has room as ``capacity(for:)`` says, and returns how many there are, and
+  /// where each document ends in them.
   ///
   /// `terminator` follows the ids of each document; `seeds` makes the random choices of each document its own.
-  func encode<Result>(
+  func encode(
+    _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32?,
+    seeds: ((Int) -> UInt64)?, into output: UnsafeMutablePointer<UInt32>
+  ) -> (count: Int, ends: [Int]) {
+    state.starts.reserve((documents.lazy.map(\.count).max() ?? 0) / 64 + 1)
+    state.ends.removeAll(keepingCapacity: true)
+    state.first = output
+    let count = Self.encode(tables, &state, text, documents, terminator, seeds)
+    state.starts.shrink()
+    return (count, state.ends)
+  }
+
+  /// The same with room that stays with the worker, for the time of `body`.
+  func withIDs<Result>(
     _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32?,
     seeds: ((Int) -> UInt64)?, _ body: (_ ids: UnsafeBufferPointer<UInt32>, _ ends: [Int]) -> Result
   ) -> Result {
-    // No word has more symbols than bytes, plus one for the end of a word that is a symbol; words are separated then.
-    // Some ids more are written than a word has.
-    state.ids.reserve(documents.reduce(32) { $0 + $1.count + 2 })
-    state.starts.reserve((documents.lazy.map(\.count).max() ?? 0) / 64 + 1)
-    state.ends.removeAll(keepingCapacity: true)
-    let count = Self.encode(tables, &state, text, documents, terminator, seeds)
-    defer {
-      state.ids.shrink()
-      state.starts.shrink()
-    }
-    return body(UnsafeBufferPointer(start: state.ids.start, count: count), state.ends)
+    state.ids.reserve(Self.capacity(for: documents))
+    let ids = state.ids.start
+    let (count, ends) = encode(text, documents: documents, terminator: terminator, seeds: seeds, into: ids)
+    defer { state.ids.shrink() }
+    return body(UnsafeBufferPointer(start: ids, count: count), ends)
   }
 
   /// A word whose place in the cache is on its way from memory, or what comes between words.
@@ -106,12 +122,16 @@ final class EncoderWorker {
     _ tables: EncodingTables, _ state: inout State, _ text: UnsafeBufferPointer<UInt8>,
     _ documents: [Range<Int>], _ terminator: UInt32?, _ seeds: ((Int) -> UInt64)?
   ) -> Int {
-    let (queue, nowhere) = (state.queue, state.nowhere)
+    let (queue, nowhere, words, starts) = (
+      state.queue, state.nowhere, state.words.entries, state.starts.start
+    )
+    let preTokenizer = tables.tokenizer.preTokenizer
+    let parsesSpecialTokens = tables.options.parsesSpecialTokens
     // An empty text may have no address; the pointer is never read then.
     let base = text.baseAddress ?? CharacterClasses.table
-    let caches = tables.isRepeatable
+    let cachedLength = tables.isRepeatable ? WordKey.maximumLength : 0
     var (added, taken) = (0, 0)
-    var output = state.ids.start
+    var output = state.first
 
     @inline(__always)
     func add(_ key: WordKey, _ places: UnsafeMutablePointer<WordCache.Entry>, _ start: Int) {
@@ -123,15 +143,16 @@ final class EncoderWorker {
       }
     }
     func addWords(of part: Range<Int>) {
-      tables.tokenizer.preTokenizer.forEachPreToken(
-        in: UnsafeBufferPointer(start: base + part.lowerBound, count: part.count),
-        readable: text.count - part.lowerBound, starts: state.starts.start
+      let first = part.lowerBound
+      preTokenizer.forEachPreToken(
+        in: UnsafeBufferPointer(start: base + first, count: part.count), readable: text.count - first,
+        starts: starts
       ) { start, end in
         let length = end &- start
-        let place = part.lowerBound &+ start
-        if length <= WordKey.maximumLength && caches {
+        let place = first &+ start
+        if length <= cachedLength {
           let key = WordKey(base + place, length: length, readable: text.count &- place)
-          let places = state.words.places(of: key)
+          let places = WordCache.places(of: key, in: words)
           pkm_prefetch(places)
           add(key, places, place)
         } else {
@@ -145,7 +166,7 @@ final class EncoderWorker {
         taken = added
         state.scratch.random = RandomGenerator(seed: seeds(index))
       }
-      if tables.options.parsesSpecialTokens {
+      if parsesSpecialTokens {
         tables.specialTokens.forEachPart(of: text, in: document) { part, special in
           addWords(of: part)
           if let special { add(WordKey(low: UInt64(special), high: Waiting.literal), nowhere, 0) }
@@ -156,7 +177,7 @@ final class EncoderWorker {
       if let terminator { add(WordKey(low: UInt64(terminator), high: Waiting.literal), nowhere, 0) }
       add(WordKey(low: 0, high: Waiting.end), nowhere, 0)
     }
-    return take(taken..<added, tables, &state, base, output) - state.ids.start
+    return take(taken..<added, tables, &state, base, output) - state.first
   }
 
   /// Writes the ids of words of the queue and returns where the next ones go.
@@ -197,7 +218,7 @@ final class EncoderWorker {
       output[0] = UInt32(truncatingIfNeeded: waiting.key.low)
       return 1
     case Waiting.end:
-      state.ends.append(output - state.ids.start)
+      state.ends.append(output - state.first)
       return 0
     case 0: length = Int(waiting.key.low)
     default: break

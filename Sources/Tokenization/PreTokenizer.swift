@@ -122,13 +122,6 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
     return ((1..<text.count).first { isSafeCut($0, in: classified) }!, last)
   }
 
-  /// The first such place from a place inside the text on.
-  package func safeCut(in text: UnsafeBufferPointer<UInt8>, from place: Int) -> Int? {
-    if self == .none { return nil }
-    let classified = ClassifiedText(text)
-    return (place..<text.count).first { isSafeCut($0, in: classified) }
-  }
-
   /// No pattern looks back, so a cut is safe where a pre-token ends for certain: before a space that follows anything
   /// but white space (no pre-token has a space behind its first character unless it is all white space), and before
   /// a line feed or an ASCII character of class `other` that follows a letter or number.

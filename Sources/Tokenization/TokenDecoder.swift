@@ -47,8 +47,17 @@ package final class TokenDecoder: @unchecked Sendable {
   /// Appends the text of ids as they come, without an end.
   ///
   /// An id outside the vocabulary throws.
-  package func append<ID: FixedWidthInteger & UnsignedInteger>(
-    _ ids: UnsafeBufferPointer<ID>, to text: inout TextBuffer
+  package func append(_ ids: UnsafeBufferPointer<UInt16>, to text: inout TextBuffer) throws {
+    try appendText(of: ids, to: &text)
+  }
+
+  package func append(_ ids: UnsafeBufferPointer<UInt32>, to text: inout TextBuffer) throws {
+    try appendText(of: ids, to: &text)
+  }
+
+  /// Not to be called from another module, which would not compile it for its type of ids.
+  private func appendText<ID: FixedWidthInteger & UnsignedInteger>(
+    of ids: UnsafeBufferPointer<ID>, to text: inout TextBuffer
   ) throws {
     var next = 0
     while next < ids.count {

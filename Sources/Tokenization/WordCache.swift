@@ -10,10 +10,10 @@ struct WordCache: ~Copyable {
     var value = SIMD4<UInt32>()
   }
 
-  /// 16 MB a thread.
-  private static let pairCount = 1 << 18
+  /// 32 MB a thread.
+  private static var pairCount: Int { 1 << 19 }
 
-  private let entries: UnsafeMutablePointer<Entry>
+  let entries: UnsafeMutablePointer<Entry>
 
   init() {
     entries = LargePages.allocate(Entry.self, count: 2 * Self.pairCount)
@@ -24,7 +24,14 @@ struct WordCache: ~Copyable {
 
   /// The first of the two places of a word.
   @inline(__always) func places(of key: WordKey) -> UnsafeMutablePointer<Entry> {
-    entries + 2 * (key.hash & (Self.pairCount - 1))
+    Self.places(of: key, in: entries)
+  }
+
+  /// The same for who has taken ``entries`` out of a loop.
+  @inline(__always)
+  static func places(of key: WordKey, in entries: UnsafeMutablePointer<Entry>) -> UnsafeMutablePointer<Entry>
+  {
+    entries + 2 * (key.hash & (pairCount - 1))
   }
 
   @inline(__always)

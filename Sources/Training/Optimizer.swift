@@ -13,34 +13,26 @@ package typealias LanguageModelOptimizer = Optimizer<CPUOperations<Float>>
 package final class Optimizer<Device: Operations> where Device.Scalar == Float {
   /// First and second moment of one parameter, the shape of its value.
   private struct Moments {
-    let first: UnsafeMutableBufferPointer<Float>
-    let second: UnsafeMutableBufferPointer<Float>
+    let first, second: UnsafeMutableBufferPointer<Float>
+
+    init(count: Int, _ plan: inout ArenaPlan) {
+      first = UnsafeMutableBufferPointer(start: plan.take(Float.self, count), count: count)
+      second = UnsafeMutableBufferPointer(start: plan.take(Float.self, count), count: count)
+    }
   }
 
   private let model: Transformer<Device>
   private let moments: [Moments]
+  private let arena: Arena
   /// Updates made so far, over all resumptions.
   package private(set) var updates = 0
 
-  package init(_ model: Transformer<Device>) {
+  /// Throws if there is no room for the moments, twice that of the parameters.
+  package init(_ model: Transformer<Device>) throws(Failure) {
     self.model = model
-    moments = model.parameters.map {
-      Moments(first: Self.zeros($0.count), second: Self.zeros($0.count))
+    (moments, arena) = try ArenaPlan.build { plan in
+      model.parameters.map { Moments(count: $0.count, &plan) }
     }
-  }
-
-  deinit {
-    for moment in moments {
-      free(moment.first.baseAddress!)
-      free(moment.second.baseAddress!)
-    }
-  }
-
-  /// Pages that were never written cost no memory: a slot that is never read has no moments.
-  private static func zeros(_ count: Int) -> UnsafeMutableBufferPointer<Float> {
-    let address = calloc(max(count, 1), MemoryLayout<Float>.stride)!
-    return UnsafeMutableBufferPointer(
-      start: address.bindMemory(to: Float.self, capacity: count), count: count)
   }
 
   /// One update from the gradients in the model.

@@ -29,7 +29,7 @@ package struct StepBenchmark {
     let model = try Transformer(
       recipe.model, device: device, batch: (train.sequencesAtOnce, length), training: true,
       microBatches: train.batch / train.sequencesAtOnce, recomputes: train.recompute, seed: train.seed)
-    let optimizer = Optimizer(model)
+    let optimizer = try Optimizer(model)
     let count = train.batch * length, part = train.sequencesAtOnce * length
     let batches = Self.text(count: 8 * count + 1, vocabulary: recipe.model.vocabularySize, seed: train.seed)
     func range(_ first: Int, _ body: (UnsafeBufferPointer<Int32>, UnsafeBufferPointer<Int32>) -> Void) {

@@ -69,7 +69,7 @@ package final class Trainer {
         arithmetic: Arithmetic(precision: train.precision, library: library)),
       batch: (train.sequencesAtOnce, recipe.model.context), training: true,
       microBatches: train.batch / train.sequencesAtOnce, recomputes: train.recompute, seed: train.seed)
-    optimizer = Optimizer(model)
+    optimizer = try Optimizer(model)
     if let checkpoint {
       try Self.check(checkpoint, recipe: recipe, split: split, datasetDigest: datasetDigest)
       try checkpoint.restore(model)

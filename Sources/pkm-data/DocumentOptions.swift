@@ -75,8 +75,11 @@ struct InputOptions: ParsableArguments {
       longestDocument: maxDocumentSize.bytes)
   }
 
-  func reader(splitting: DocumentSplitting = .line) throws -> DocumentReader {
-    try DocumentReader(inputs: inputs, options: readerOptions(splitting: splitting))
+  /// With `streamsFiles` plain text whose files are documents comes as a stream, so that a file need not fit into memory.
+  func reader(splitting: DocumentSplitting = .line, streamsFiles: Bool = false) throws -> DocumentReader {
+    var options = try readerOptions(splitting: splitting)
+    if streamsFiles && options.splitting == .file { options.splitting = .stream }
+    return try DocumentReader(inputs: inputs, options: options)
   }
 
   private static func encoding(_ name: String) throws -> TextEncoding {
@@ -121,9 +124,7 @@ extension CaseIterable where Self: RawRepresentable, RawValue == String {
 extension Summary {
   /// Counts the words and bytes of documents: `words_in` and `text_bytes_in`, or those `out`.
   mutating func addText(of batch: DocumentBatch, _ side: String) {
-    var words = 0
-    batch.forEachDocument { _, text in words += Words.count(in: text) }
-    add("words_" + side, words)
+    add("words_" + side, batch.wordCount)
     add("text_bytes_" + side, batch.textBytes)
   }
 }
@@ -138,6 +139,8 @@ struct DocumentPass {
   var screen: Screen?
   /// Files before this one are read and worked on, but no part of what is counted.
   var countsFrom = 0
+  /// Whether warnings are printed: what is read a second time was warned of before.
+  var warns = true
 
   typealias Screen = @Sendable (_ batch: inout DocumentBatch, _ counts: inout Summary) throws -> [Found]
 
@@ -189,7 +192,7 @@ struct DocumentPass {
     let batchBytes = inputs.options.batchBytes
     let progress = Progress(label, isQuiet: options.quiet)
     defer { progress.finish() }
-    var tally = Tally(countsFrom: countsFrom)
+    var tally = Tally(countsFrom: countsFrom, warns: warns)
     let screen = screen
     try OrderedPipeline.run(
       threads: options.threadCount, sources: inputs.files.count,
@@ -222,7 +225,7 @@ struct DocumentPass {
   ) throws -> Summary {
     let progress = Progress(label, isQuiet: options.quiet)
     defer { progress.finish() }
-    var tally = Tally(countsFrom: countsFrom)
+    var tally = Tally(countsFrom: countsFrom, warns: warns)
     let screen = screen
     try OrderedPipeline.run(
       threads: options.threadCount, next: next,
@@ -245,11 +248,13 @@ struct DocumentPass {
   /// Counts and warnings of the pieces, as they are delivered.
   private struct Tally {
     private(set) var summary = Summary()
+    private let warns: Bool
     private var warnings = 0
     private let countsFrom: Int
 
-    init(countsFrom: Int) {
+    init(countsFrom: Int, warns: Bool) {
       self.countsFrom = countsFrom
+      self.warns = warns
       summary.add("bytes_in", 0)
       summary.add("documents_in", 0)
     }
@@ -259,7 +264,7 @@ struct DocumentPass {
       summary.add("bytes_in", piece.inputBytes)
       summary.add("documents_in", piece.documents)
       summary.merge(piece.counts)
-      for warning in piece.warnings {
+      for warning in piece.warnings where warns {
         warnings += 1
         if warnings <= warningLimit { Log.warn(warning) }
         if warnings == warningLimit { Log.warn("more of these are only counted") }

@@ -113,7 +113,12 @@ struct Encode: ParsableCommand {
       tokenizer = try XLMDictionary.apply(MappedFile.read(dictionary), name: dictionary, to: tokenizer)
     }
     let encoder = BPEEncoder(tokenizer, options: try encodingOptions(tokenizer))
-    let pass = DocumentPass(reader: try input.reader(), options: options, label: "encode")
+    // A file that is one document goes to shards in pieces, unless it is known only at its end what becomes of it.
+    let streams =
+      chosenFormat == .shards && input.documents == .file && input.invalid != .drop && !parseSpecial
+      && dropout == 0
+    let pass = DocumentPass(
+      reader: try input.reader(streamsFiles: streams), options: options, label: "encode")
     var summary =
       switch chosenFormat {
       case .ids: try writeLines(pass) { Self.idLines($0, encoder, &$1) }
@@ -200,6 +205,12 @@ struct Encode: ParsableCommand {
     return result.lines
   }
 
+  private enum Encoded: Sendable {
+    /// Ids as they lie on disk.
+    case documents([UInt8], [DocumentRow])
+    case pieces([EncodedPiece])
+  }
+
   private func writeShards(_ pass: DocumentPass, _ encoder: BPEEncoder) throws -> Summary {
     let tokenizer = encoder.tokenizer
     guard let endOfDocument = tokenizer.endOfDocument else {
@@ -214,20 +225,43 @@ struct Encode: ParsableCommand {
       shardTokens: shardSize.map { max(1, $0.bytes / tokenBytes) }, recipe: "# \(PKMData.provenance)\nencode",
       threads: options.threadCount)
     let splitsDocuments = parseSpecial
-    let pool = WorkerPool(threads: options.threadCount)
+    var joiner = FileJoiner(
+      encoder, writer, endOfDocument: endOfDocument, options: pass.reader.inputs.options)
     var summary = try pass.run(
       work: { batch, counts in
+        if batch.source.format == .text && batch.source.splitting == .stream {
+          return .pieces(batch.ranges.map { EncodedPiece(batch, $0, encoder, tokenBytes: tokenBytes) })
+        }
         var batch = batch
         if splitsDocuments {
           let before = batch.count
           batch = encoder.splitting(batch, at: endOfDocument)
           counts.add("documents_split", batch.count - before)
         }
-        let encoded = ShardBatch(batch, encoder, terminator: endOfDocument, tokenBytes: tokenBytes, pool)
-        counts.merge(encoded.counts)
-        return encoded
+        let words = Self.measure(batch, &counts)
+        let encoded = batch.bytes.withUnsafeBufferPointer {
+          encoder.encodePacked(
+            $0, documents: batch.ranges, terminator: endOfDocument, tokenBytes: tokenBytes,
+            seeds: encoder.seeds(batch))
+        }
+        if encoder.tokenizer.unknown != nil { counts.add("unknown_tokens", encoded.unknown) }
+        let rows = batch.ranges.indices.map {
+          DocumentRow(tokens: encoded.counts[$0], textBytes: batch.ranges[$0].count, words: words[$0])
+        }
+        return .documents(encoded.bytes, rows)
       },
-      consume: { try writer.append(encoded: $0.parts, rows: $0.rows) })
+      consume: { (encoded: Encoded) in
+        switch encoded {
+        case .pieces(let pieces): for piece in pieces { try joiner.join(piece) }
+        case .documents(let bytes, let rows):
+          try joiner.endFile()
+          try bytes.withUnsafeBytes { try writer.append(encoded: $0, rows: rows) }
+        }
+      })
+    try joiner.endFile()
+    summary.merge(joiner.counts)
+    // A piece is no document.
+    summary["documents_in"] = .count(summary.count("documents_in") - joiner.pieces)
     let index = try writer.finish()
     summary.add("documents_out", index.shards.reduce(0) { $0 + $1.documents })
     summary.add("bytes_out", index.shards.reduce(0) { $0 + $1.bytes })

@@ -25,6 +25,15 @@ struct Run: ParsableCommand {
           - learn-bpe: {merges: 8000}
           - encode
           - shard: {split: {valid: 0.01, test: 0.01}}
+
+      EXAMPLE: held-out texts that are inputs of their own, and are not to be in training
+
+        inputs: {train: texts, valid: held-out.jsonl}
+        output: runs/data
+        stages:
+          - dedup: {method: minhash, seen: valid}
+          - learn-bpe
+          - encode
       """)
 
   @Argument(help: ArgumentHelp("The recipe.", valueName: "recipe.yaml")) var recipe: String

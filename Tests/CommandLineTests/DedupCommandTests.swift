@@ -76,6 +76,12 @@ import Testing
     #expect(reportIsSame)
   }
 
+  @Test(arguments: ["minhash", "substring"]) func whatIsReadTwiceIsWarnedOfOnce(method: String) throws {
+    try scratch.write("a.jsonl", "{\"text\":\"one\"}\n{broken\n{\"text\":\"two\"}\n")
+    let result = try run("--method", method, "a.jsonl")
+    #expect(result.errors.components(separatedBy: "a.jsonl:2: a broken JSON line").count == 2)
+  }
+
   @Test func failuresLeaveNoOutput() throws {
     try scratch.write("in.txt", "text\n\u{0}")
     #expect(try run("--method", "guess", "in.txt").status == 64)

@@ -54,6 +54,53 @@ import Testing
     #expect(pieces.text.split(separator: "\n").count == 1 && pieces.errors.contains("line_ends_to_spaces 1"))
   }
 
+  /// A file that is one document, encoded in pieces of a megabyte, equals the same document as a JSON line, which is encoded
+  /// whole.
+  ///
+  /// Long runs without a place to cut lie across the borders of pieces.
+  @Test(arguments: [1, 2]) func filesInPieces(threads: Int) throws {
+    var texts: [String] = []
+    for index in 0..<3 {
+      var text = ""
+      while text.utf8.count < 1_040_000 * index {
+        text += Self.text + String(repeating: "no\u{a0}cut", count: text.utf8.count % 7_000) + "\r\n"
+        if text.utf8.count % 3 == 0 { text += String(repeating: " ", count: 70_000) + "x" }
+      }
+      texts.append(text + Self.text)
+    }
+    var files: [String] = []
+    var lines = Data()
+    for (index, text) in texts.enumerated() {
+      files.append(try scratch.write("\(index).txt", text))
+      lines += try JSONSerialization.data(withJSONObject: ["text": text]) + Data([0x0a])
+    }
+    let whole = try scratch.write("whole.jsonl", String(decoding: lines, as: UTF8.self))
+    for (tokenizer, name) in [(tokenizer, "bytes"), (codes, "words")] {
+      let options = [
+        "--tokenizer", tokenizer, "--threads", "\(threads)", "--summary", scratch.path("s.json"),
+      ]
+      let (joined, expected) = (scratch.path(name + "-files"), scratch.path(name + "-lines"))
+      #expect(
+        try Tool.data.run(["encode", "--documents", "file", "-o", joined] + options + files).status == 0)
+      let summary = try readSummary(scratch.path("s.json"))
+      #expect(try Tool.data.run(["encode", "-o", expected] + options + [whole]).status == 0)
+      for file in ["train-00000.tokens.zst", "train-00000.documents.zst"] {
+        let contents = [joined, expected].map { FileManager.default.contents(atPath: $0 + "/" + file) }
+        #expect(contents[0] != nil && contents[0] == contents[1], "\(name) \(file)")
+      }
+      let other = try readSummary(scratch.path("s.json"))
+      for key in ["documents_in", "documents_out", "tokens", "words", "text_bytes", "unknown_tokens"] {
+        #expect(summary[key] as? Int == other[key] as? Int, "\(name) \(key)")
+      }
+    }
+    let long = try Tool.data(
+      "encode", "--tokenizer", tokenizer, "--documents", "file", "--max-document-size", "1500000",
+      "--summary", scratch.path("s.json"), "-o", scratch.path("short"), files[2], files[1])
+    #expect(long.status == 0)
+    let summary = try readSummary(scratch.path("s.json"))
+    #expect(summary["documents_too_long"] as? Int == 1 && summary["documents_out"] as? Int == 1)
+  }
+
   @Test func piecesOfWordsAndBack() throws {
     let pieces = try Tool.data("encode", "--codes", codes, "--format", "tokens", input)
     #expect(pieces.status == 0)

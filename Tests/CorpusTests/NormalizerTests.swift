@@ -127,6 +127,44 @@ import Testing
     #expect(try normalized(" a  b ", { $0.cleansWhitespace = false }) == " a  b ")
   }
 
+  /// Runs of white space at every place of the blocks that are looked at together, against a slow loop.
+  @Test func collapsesWhiteSpaceInLongTexts() throws {
+    let normalizer = try Normalizer()
+    var random = RandomGenerator(seed: 5)
+    for round in 0..<2000 {
+      var text: [UInt8] = []
+      let share = [2, 5, 30, 200][round % 4]
+      for _ in 0..<random.below(400) {
+        text.append(random.below(share) == 0 ? Array("  \n\n\r\t\u{b}".utf8)[random.below(7)] : 0x61)
+      }
+      var expected: [UInt8] = []
+      var (lineEnds, isRun) = (0, false)
+      for (index, byte) in text.enumerated() {
+        guard byte != 0x61 else {
+          if isRun && !expected.isEmpty {
+            expected += lineEnds == 0 ? [0x20] : lineEnds == 1 ? [0x0a] : [0x0a, 0x0a]
+          }
+          (lineEnds, isRun) = (0, false)
+          expected.append(byte)
+          continue
+        }
+        isRun = true
+        let isBeforeLF = byte == 0x0d && index + 1 < text.count && text[index + 1] == 0x0a
+        if byte != 0x20 && byte != 0x09 && !isBeforeLF { lineEnds += 1 }
+      }
+      #expect(try normalizer.normalize(text) == expected, "\(text)")
+      // The same as lines of one document each.
+      let lines = text.split(separator: 0x0a, omittingEmptySubsequences: false)
+      let batch = DocumentBatch(
+        source: DocumentSource(index: 0, path: "", format: .text, splitting: .line), bytes: text + [0x0a],
+        ranges: lines.map { $0.startIndex..<$0.endIndex }, lines: Array(1...lines.count))
+      var found: [[UInt8]] = []
+      try normalizer.normalize(batch).forEachDocument { found.append(Array($1)) }
+      let words = lines.map { $0.split { $0 != 0x61 }.joined(separator: [0x20]) }
+      #expect(found == words.map { Array($0) }, "\(text)")
+    }
+  }
+
   @Test func changesCase() throws {
     #expect(
       try normalized("ΟΔΟΣ ΟΔΟΣ.Α ÀB STRASSE İ", { $0.letterCase = .lower }) == "οδος οδοσ.α àb strasse i̇")

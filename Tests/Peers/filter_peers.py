@@ -55,15 +55,21 @@ NAMES = {
 }
 
 WORD = r"[^\p{White_Space}\p{P}\p{S}\p{Cc}\p{Ideographic}\p{Script=Hiragana}]"
+LETTER, NUMBER = r"\p{L}", r"\p{N}"
 SMALL = r"[\p{Ll}\p{Lm}\p{Lo}]"
 CAPITAL = r"[\p{Lu}\p{Lt}]"
 JOINED = rf"""(?:
-    ['’_@&](?={WORD})
+    ['’_@&!"\#$%();?\[\\\]`{{|}}](?={WORD})
   | (?<={SMALL})\.(?={WORD})(?!{CAPITAL}) | (?<!{SMALL})\.(?={WORD})
-  | (?<=\p{{N}})[,:/](?=\p{{N}})
-  | (?<=\p{{N}})-(?={WORD})(?!\p{{N}}) | (?<!\p{{N}})-(?=\p{{N}})
+  | (?<={LETTER}),(?={WORD})(?!{LETTER}) | (?<!{LETTER}),(?={WORD})
+  | (?<={NUMBER})[*+^](?={WORD})(?!{NUMBER}) | (?<!{NUMBER})[*+^](?={WORD})
+  | [:/<=>](?={WORD})(?!{LETTER})
+  | (?<!{NUMBER})-(?={NUMBER})
 )"""
 TOKEN = regex.compile(rf"{WORD}(?:{WORD}|{JOINED})*|\.+|-+|.", regex.VERBOSE | regex.DOTALL)
+TITLES = "Mr|Mrs|Ms|Messrs|Dr|Prof|St|Gen|Gov|Rev|Rep|Sen|Jr|Sr|Inc|Ltd|Co|Corp"
+ABBREVIATION = regex.compile(rf"{LETTER}|.*\.{LETTER}|{TITLES}", regex.DOTALL)
+DOT = regex.compile(rf"\.(?!\.|{WORD})")
 ADDRESS = regex.compile(r"(?:[hH][tT][tT][pP][sS]?://|[wW][wW][wW]\.)[^\p{White_Space}<>\"]*")
 CONTRACTION = regex.compile(
     r"(.+?)([nN]['’][tT]|['’](?:[sSdDmM]|[lL][lL]|[rR][eE]|[vV][eE]))", regex.DOTALL
@@ -96,6 +102,8 @@ class OurWords(WordTokenizer):
                 yield at, cut.end(1)
                 yield cut.end(1), end
             else:
+                if ABBREVIATION.fullmatch(text, at, end) and DOT.match(text, end):
+                    end += 1
                 yield at, end
             at = end
 

@@ -70,7 +70,7 @@ import Tokenization
       let texts = (0..<30).map { _ in Make.word(&random, letters: letters, maximumLength: 20) }
       let tokenizer = try Make.tokenizer(texts, mode: mode, preTokenizer: .none, merges: 60)
       let encoder = BPEEncoder(tokenizer)
-      for length in [3, 15, 16, 40, 200] {
+      for length in [3, 15, 16, 17, 31, 32, 33, 40, 200] {
         var word = Array(Make.word(&random, letters: letters, maximumLength: length).utf8)
         switch random.below(8) {
         case 0: word.insert(contentsOf: Array("é</w>".utf8), at: random.below(word.count + 1))
@@ -85,7 +85,7 @@ import Tokenization
         checked += 1
       }
     }
-    #expect(checked == 2000)
+    #expect(checked == 3600)
   }
 
   @Test(arguments: [PreTokenizer.gpt2, .cl100k, .llama3, .o200k, .whitespace, .none])

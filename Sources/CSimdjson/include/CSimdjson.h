@@ -39,6 +39,9 @@ int pkm_json_find_text(
 
 bool pkm_json_is_object(const char *line, size_t length);
 
+/// Gives back the memory that the thread keeps for lines of the length of those before.
+void pkm_json_forget(void);
+
 bool pkm_utf8_is_valid(const char *bytes, size_t length);
 
 #ifdef __cplusplus

@@ -2,6 +2,9 @@ import CSimdjson
 import Support
 
 extension DocumentBlock {
+  /// Bytes of a JSON line that is not usual: what its parser takes is not kept for the next.
+  static let longLine = 8 << 20
+
   /// One document for each line that holds a text.
   func parseJSON(into batch: inout DocumentBatch, dropsInvalid: Bool) throws {
     let lines = batch.bytes.withUnsafeBytes { Bytes.lines(of: $0) }
@@ -10,6 +13,7 @@ extension DocumentBlock {
       let lineNumber = firstLine + number
       var found = pkm_json_text()
       var reason: UnsafePointer<CChar>?
+      defer { if line.count > Self.longLine { pkm_json_forget() } }
       let isBlank = batch.bytes.withUnsafeBytes { Bytes.isBlank($0[line]) }
       if isBlank {
         batch.counts.add("blank_lines_skipped")

@@ -19,7 +19,8 @@ import Synchronization
 /// - `inputs_damaged`: files with truncated or corrupt gzip members (`gzip_members_damaged`) or zstd frames
 ///   (`zstd_frames_damaged`), read up to each break and from the next member or frame on, or with something else behind
 ///   them (`foreign_bytes_ignored`);
-/// - `inputs_changed`: files that were written to while they were read.
+/// - `inputs_changed`: files that were written to while they were read: what was found at each place is used. A file that
+///   another has replaced under its name meanwhile is read to its end as it was.
 ///
 /// Repaired in silence, strict or not: one CR before LF, a missing last line end, a byte order mark (`bom_removed`),
 /// blank lines between JSON lines (`blank_lines_skipped`). WARC records that hold no plain text are counted by what they

@@ -20,7 +20,9 @@ package struct DocumentRenderer: Sendable {
   package func render(_ batch: DocumentBatch, counts: inout Summary) -> [UInt8] {
     if (format ?? batch.source.format) == .text, batch.isItsOwnText { return batch.bytes }
     var out: [UInt8] = []
-    out.reserveCapacity(batch.textBytes + batch.count * 16)
+    // What escapes add is guessed.
+    let text = batch.textBytes
+    out.reserveCapacity(text + text / 16 + batch.count * 16 + batch.envelopeBytes)
     switch format ?? batch.source.format {
     case .jsonl, .warc: renderJSON(batch, into: &out)
     case .text: renderText(batch, into: &out, counts: &counts)
@@ -41,11 +43,13 @@ package struct DocumentRenderer: Sendable {
         } else {
           let envelope = batch.envelopes[index]
           if envelope.isVerbatim {
-            out.append(contentsOf: bytes[envelope.before.lowerBound..<envelope.after.upperBound])
+            out.append(
+              contentsOf: UnsafeRawBufferPointer(
+                rebasing: bytes[envelope.before.lowerBound..<envelope.after.upperBound]))
           } else {
-            out.append(contentsOf: bytes[envelope.before])
+            out.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[envelope.before]))
             JSONText.quote(text, into: &out)
-            out.append(contentsOf: bytes[envelope.after])
+            out.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[envelope.after]))
           }
         }
         out.append(UInt8(ascii: "\n"))

@@ -64,10 +64,18 @@ package final class FileBlocks {
     while true {
       let line = rest[start...].prefix { $0 != UInt8(ascii: "\n") }
       if line.endIndex < rest.count || isAtEnd || line.count > options.longestDocument {
-        var padded = Array(line)
-        padded.append(contentsOf: repeatElement(0x20, count: pkm_json_padding()))
-        return padded.withUnsafeBufferPointer {
-          $0.withMemoryRebound(to: CChar.self) { pkm_json_is_object($0.baseAddress, line.count) }
+        let range = start..<line.endIndex
+        rest.append(contentsOf: repeatElement(0x20, count: pkm_json_padding()))
+        defer {
+          rest.removeLast(pkm_json_padding())
+          if range.count > DocumentBlock.longLine { pkm_json_forget() }
+        }
+        return rest.withUnsafeBufferPointer {
+          UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer($0)[range]).withMemoryRebound(
+            to: CChar.self
+          ) {
+            pkm_json_is_object($0.baseAddress, range.count)
+          }
         }
       }
       rest = try extended(rest, to: 2 * rest.count)
@@ -204,7 +212,10 @@ package final class FileBlocks {
   /// `bytes` and as many more as make `count`: fewer at the end of the part or, with documents in hand, when a pipe is
   /// silent.
   private func extended(_ bytes: [UInt8], to count: Int) throws -> [UInt8] {
-    let capacity = count + pkm_json_padding()
+    // A long JSON line gets room for its decoded text behind it, so that it is not moved once more. What is not used
+    // costs no memory.
+    let isLongJSON = source.format == .jsonl && count > DocumentBlock.longLine
+    let capacity = count + pkm_json_padding() + (isLongJSON ? count : 0)
     return try [UInt8](unsafeUninitializedCapacity: capacity) { buffer, filled in
       let buffer = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count])
       LargePages.advise(buffer)

@@ -64,12 +64,18 @@ final class NGramRepetition {
   private var slots: UnsafeMutablePointer<UInt32>
   private var slotCapacity = 1 << 12
 
+  /// How many sequences fell into each: 0, 1, or bit 1 set for more.
+  private var buckets: UnsafeMutablePointer<UInt8>
+  private var bucketCapacity = 1 << 14
+
   init() {
+    buckets = .allocate(capacity: bucketCapacity)
     places = .allocate(capacity: placeCapacity)
     slots = .allocate(capacity: slotCapacity)
   }
 
   deinit {
+    buckets.deallocate()
     places.deallocate()
     slots.deallocate()
   }
@@ -90,6 +96,7 @@ final class NGramRepetition {
     for n in 2...10 {
       if n > count { break }
       kept = extend(n, kept, words.hashes, count)
+      tally(kept)
       if n <= 4 { top[n] = mostFrequent(n, kept, words.offsets) }
       if n >= 5 { duplicate[n] = repeatedCharacters(n, kept, words.offsets) }
       kept = keepRepeated(kept)
@@ -104,10 +111,23 @@ final class NGramRepetition {
     }
   }
 
-  /// Free slots, two to four for each place; returns their number less one.
+  /// Empty buckets, four to eight for each place; returns their number less one.
+  private func clearBuckets(for count: Int) -> Int {
+    var wanted = 64
+    while wanted < 4 * count { wanted *= 2 }
+    if wanted > bucketCapacity {
+      bucketCapacity = wanted
+      buckets.deallocate()
+      buckets = .allocate(capacity: wanted)
+    }
+    buckets.update(repeating: 0, count: wanted)
+    return wanted - 1
+  }
+
+  /// Free slots, four to eight for each place; returns their number less one.
   private func clearSlots(for count: Int) -> Int {
     var wanted = 16
-    while wanted < 2 * count { wanted *= 2 }
+    while wanted < 4 * count { wanted *= 2 }
     if wanted > slotCapacity {
       slotCapacity = wanted
       slots.deallocate()
@@ -117,19 +137,41 @@ final class NGramRepetition {
     return wanted - 1
   }
 
-  /// Extends the sequences at the first `kept` places to n words and counts them.
+  /// Extends the sequences at the first `kept` places to n words.
   ///
-  /// Returns how many have so many words before them.
+  /// Moves to the front those that may be repeated, which share a bucket with another, and returns their number. Most
+  /// sequences of natural text go here, without a branch that is hard to foresee.
   private func extend(_ n: Int, _ kept: Int, _ hashes: UnsafePointer<UInt64>, _ count: Int) -> Int {
-    let mask = clearSlots(for: kept)
-    let (places, slots) = (places, slots)
-    var number = 0
-    while number < kept {
-      let place = places + number
+    let mask = clearBuckets(for: kept)
+    let (places, buckets) = (places, buckets)
+    var whole = 0
+    while whole < kept {
+      let place = places + whole
       let end = Int(place.pointee.word) &+ n
       if end > count { break }
       let hash = place.pointee.hash &* 0x9e37_79b9_7f4a_7c15 &+ hashes[end &- 1]
       place.pointee.hash = hash
+      let bucket = buckets + (Int(truncatingIfNeeded: hash ^ hash >> 32) & mask)
+      bucket.pointee = bucket.pointee << 1 | 1
+      whole &+= 1
+    }
+    var end = 0
+    for number in 0..<whole {
+      let place = places[number]
+      let hash = place.hash
+      places[end] = place
+      end &+= Int(buckets[Int(truncatingIfNeeded: hash ^ hash >> 32) & mask] >> 1 & 1)
+    }
+    return end
+  }
+
+  /// Counts the sequences at the first `kept` places.
+  private func tally(_ kept: Int) {
+    let mask = clearSlots(for: kept)
+    let (places, slots) = (places, slots)
+    for number in 0..<kept {
+      let place = places + number
+      let hash = place.pointee.hash
       var slot = Int(truncatingIfNeeded: hash ^ hash >> 32) & mask
       while true {
         let other = Int(slots[slot]) &- 1
@@ -147,9 +189,7 @@ final class NGramRepetition {
         }
         slot = (slot &+ 1) & mask
       }
-      number &+= 1
     }
-    return number
   }
 
   private func mostFrequent(_ n: Int, _ kept: Int, _ offsets: UnsafePointer<Int>) -> Int {

@@ -27,13 +27,23 @@ protocol WordVisitor {
 /// 2. A punctuation mark, symbol or control character is a word of its own, and so is a run of the same of `.` and `-`.
 /// 3. An ideograph or a hiragana letter is a word. Other scripts without spaces (Thai, Lao, Khmer, Burmese) are not
 ///    divided: what stands between spaces is one word.
-/// 4. All other characters in a row are a word (`naïve`, `COVID19`), also over one joining mark between two of them:
-///    an apostrophe (`'`, `’`), `_`, `@` and `&`; `.` but after a small and before a capital letter; `,`, `:` and `/`
-///    between numbers; `-` between a number and something else (`COVID-19`).
+/// 4. All other characters in a row are a word (`naïve`, `COVID19`), also over one ASCII mark or a `’` between two of them
+///    (`a_b@c.org`, `f(x`, `it[1`), but for: `.` between a small and a capital letter; `,` between letters; `:`, `/`,
+///    `<`, `=` and `>` before a letter; `*`, `+` and `^` between numbers; `-` unless it stands before a number and after
+///    something else (`COVID-19`); `~`.
 /// 5. English contractions are cut off such a word: `it|'s`, `do|n't`, `we|'ll`; also 'd, 'm, 're, 've.
-/// 6. What begins with `http://`, `https://` or `www.` is a word up to white space, `<`, `>` or `"`, without
+/// 6. A dot, if no other follows, is part of an abbreviation before it: a single letter (`J.`), a word that ends in a dot
+///    and a letter (`e.g.`, `U.S.A.`), or one of ``titles`` (`Mrs.`).
+/// 7. What begins with `http://`, `https://` or `www.` is a word up to white space, `<`, `>` or `"`, without
 ///    punctuation at its end.
 struct WordScanner {
+  /// Words that end in a dot: English titles and parts of names.
+  static let titles: [StaticString] = [
+    "Mr", "Mrs", "Ms", "Messrs", "Dr", "Prof", "St", "Gen", "Gov", "Rev", "Rep", "Sen", "Jr", "Sr", "Inc",
+    "Ltd", "Co",
+    "Corp",
+  ]
+
   let table = CharacterFlags.table
 
   @inline(__always)
@@ -79,7 +89,7 @@ struct WordScanner {
   }
 
   /// The length and flags of a word of one to seven ASCII letters and digits at `index` that no other rule concerns: white
-  /// space follows it, or a mark and white space.
+  /// space follows it, or a mark and white space, and it is no abbreviation.
   ///
   /// Most words are of this kind. Eight bytes are looked at in one register.
   @inline(__always)
@@ -105,12 +115,14 @@ struct WordScanner {
       // Nothing joins a mark to white space. Other bytes than ASCII may be part of the word.
       let after = text[index &+ length &+ 1]
       guard next < 0x80, after == 0x20 || after == 0x0a else { return nil }
+      // A capital first, or alone.
+      if next == 0x2e && (bytes & 0x20 == 0 || length == 1) { return nil }
     }
     let hasLetter = letters & ((1 << UInt64(truncatingIfNeeded: bit)) &- 1) != 0
     return (length, hasLetter ? CharacterFlags.letter : CharacterFlags.number)
   }
 
-  /// Rules 4 and 5; `index` stands at the first character.
+  /// Rules 4 to 6; `index` stands at the first character.
   @inline(__always)
   private func scanWord<Visitor: WordVisitor>(
     _ text: UnsafePointer<UInt8>, _ index: inout Int, _ count: Int, _ visitor: inout Visitor
@@ -154,7 +166,27 @@ struct WordScanner {
       return visitor.visit(
         ScannedWord(start: cut, end: at, characters: tail, flags: flags(text, cut, at)))
     }
+    if at < count && text[at] == 0x2e && hasDot(text, start, at, count) {
+      index = at + 1
+      return visitor.visit(ScannedWord(start: start, end: at + 1, characters: characters + 1, flags: all))
+    }
     return visitor.visit(ScannedWord(start: start, end: at, characters: characters, flags: all))
+  }
+
+  /// Whether the dot that follows a word at `end` is part of it.
+  private func hasDot(_ text: UnsafePointer<UInt8>, _ start: Int, _ end: Int, _ count: Int) -> Bool {
+    if end + 1 < count {
+      let next = table[UTF8Text.character(text, at: end + 1).point]
+      if next & CharacterFlags.breaking == 0 || text[end + 1] == 0x2e { return false }
+    }
+    let last = UTF8Text.start(before: end, in: text)
+    if last == start || text[last - 1] == 0x2e {
+      return table[UTF8Text.character(text, at: last).point] & CharacterFlags.letter != 0
+    }
+    guard end - start <= 6, text[start] & 0x20 == 0 else { return false }
+    return Self.titles.contains { title in
+      title.utf8CodeUnitCount == end - start && memcmp(title.utf8Start, text + start, end - start) == 0
+    }
   }
 
   /// Whether the mark at `index` stands inside a word; `last` are the flags of the character before it.
@@ -162,22 +194,20 @@ struct WordScanner {
     _ text: UnsafePointer<UInt8>, _ index: Int, _ length: Int, _ count: Int, after last: UInt8
   ) -> Bool {
     let mark = text[index]
-    switch mark {
-    case 0x27, 0x5f, 0x40, 0x26, 0x2e, 0x2c, 0x3a, 0x2f, 0x2d: break
-    case 0xe2 where text[index + 1] == 0x80 && text[index + 2] == 0x99: break
-    default: return false
-    }
     guard index + length < count else { return false }
     let next = table[UTF8Text.character(text, at: index + length).point]
     guard next & CharacterFlags.breaking == 0 else { return false }
+    let (letter, number, capital) = (CharacterFlags.letter, CharacterFlags.number, CharacterFlags.capital)
     switch mark {
-    case 0x2e:
-      let isAfterSmallLetter =
-        last & (CharacterFlags.letter | CharacterFlags.capital) == CharacterFlags.letter
-      return !(isAfterSmallLetter && next & CharacterFlags.capital != 0)
-    case 0x2c, 0x3a, 0x2f: return last & next & CharacterFlags.number != 0
-    case 0x2d: return (last ^ next) & CharacterFlags.number != 0
-    default: return true
+    case 0x2e: return !(last & (letter | capital) == letter && next & capital != 0)
+    case 0x2c: return last & next & letter == 0
+    case 0x3a, 0x2f, 0x3c, 0x3d, 0x3e: return next & letter == 0
+    case 0x2a, 0x2b, 0x5e: return last & next & number == 0
+    case 0x2d: return ~last & next & number != 0
+    case 0x7e: return false
+    case 0x21...0x7d: return true
+    case 0xe2: return text[index + 1] == 0x80 && text[index + 2] == 0x99
+    default: return false
     }
   }
 

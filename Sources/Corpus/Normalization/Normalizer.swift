@@ -60,7 +60,8 @@ package final class Normalizer: Sendable {
             start = end
           }
           let output = pkm_normalizer_result(engine)
-          result.bytes = [UInt8](UnsafeRawBufferPointer(start: output.bytes, count: output.length))
+          result.bytes.reserveCapacity(output.length + batch.envelopeBytes)
+          result.bytes.append(contentsOf: UnsafeRawBufferPointer(start: output.bytes, count: output.length))
           if !isSplit { result.takeEnvelopes(of: batch) }
         }
       }
@@ -102,8 +103,10 @@ package final class Normalizer: Sendable {
 
   private func withEngine<Result>(_ body: (OpaquePointer) throws -> Result) throws -> Result {
     let engine = try idle.withLock { $0.popLast() } ?? makeEngine()
-    defer { idle.withLock { $0.append(engine) } }
-    pkm_normalizer_reset(engine.pointer)
+    defer {
+      pkm_normalizer_reset(engine.pointer)
+      idle.withLock { $0.append(engine) }
+    }
     return try body(engine.pointer)
   }
 

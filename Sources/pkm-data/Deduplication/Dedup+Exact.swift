@@ -31,7 +31,7 @@ extension Dedup {
         block: block, batch: batch, hashes: ExactDeduplicator.hashes(of: batch, key: key, seed: seed),
         words: words)
     }
-    let pass = DocumentPass(
+    var pass = DocumentPass(
       reader: reader, options: options, label: "dedup", screen: screen?.body, countsFrom: try seenFiles())
     var summary = try pass.run(next: reader.nextBlock, work: work) { hashed in
       if deduplicator.isFull {
@@ -56,6 +56,7 @@ extension Dedup {
     }
     if let rest {
       try deduplicator.resolvePostponed()
+      pass.warns = false
       _ = try pass.run(next: rest.spool.nextBlock, work: work) {
         try Self.deduplicate($0, with: &deduplicator, into: &output)
       }

@@ -33,7 +33,7 @@ extension Dedup {
       return Parsed(
         block: block, batch: batch, units: ParagraphUnits(batch, unit: unit), words: words)
     }
-    let pass = DocumentPass(
+    var pass = DocumentPass(
       reader: reader, options: options, label: "dedup", screen: screen?.body, countsFrom: try seenFiles())
     var summary = try pass.run(next: reader.nextBlock, work: work) { parsed in
       if repeated.isFull {
@@ -58,6 +58,7 @@ extension Dedup {
     }
     if let rest {
       try repeated.resolvePostponed()
+      pass.warns = false
       _ = try pass.run(next: rest.spool.nextBlock, work: work) { parsed in
         try cut(parsed, repeats: repeated.take(parsed.units, of: parsed.batch), into: &output)
       }

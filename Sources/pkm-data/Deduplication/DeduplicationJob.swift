@@ -24,6 +24,7 @@ final class DeduplicationJob {
   /// Bytes of memory for what grows with the corpus.
   let memory: Int
   let pool: WorkerPool
+  private var hasPassed = false
 
   /// `settings` are all options that the state depends on, but for the screen.
   init(
@@ -92,9 +93,12 @@ final class DeduplicationJob {
 
   func reader() throws -> DocumentReader { try DocumentReader(inputs: files, options: readerOptions) }
 
+  /// One reading of the input, of which the first warns.
   func pass(_ label: String) throws -> DocumentPass {
-    DocumentPass(
-      reader: try reader(), options: options, label: label, screen: screen?.body, countsFrom: seenFiles)
+    defer { hasPassed = true }
+    return DocumentPass(
+      reader: try reader(), options: options, label: label, screen: screen?.body, countsFrom: seenFiles,
+      warns: !hasPassed)
   }
 
   /// The job is done: what was temporary goes.

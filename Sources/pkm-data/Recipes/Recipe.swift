@@ -15,7 +15,8 @@ import Yams
 ///   - shard: {split: {test: 0.01}}
 /// ```
 /// Inputs are relative to the recipe's directory and may be files, directories or patterns (`texts/*.txt`); the output is
-/// relative to the current directory. The options of a stage are the long flags of the subcommand of its name.
+/// relative to the current directory. The options of a stage are the long flags of the subcommand of its name; among the
+/// values of `seen`, of dedup, may be splits: what they hold goes from the others.
 struct Recipe {
   struct Option {
     let name: String

@@ -102,7 +102,7 @@ import Testing
       ("fineweb-newline-ratio", "a b c d\n\n\nf g h i j k", "a b c d\n\n\nf g h i j"),
       ("mc4-long-lines", "\(long)y\n\(long)z\n\(long)w", "\(long)y\n\(long)z\n\(long)"),
       ("c4-lorem-ipsum", "Lorem, ipsum", "x LOREM ipsum"), ("c4-curly-brackets", "}", "a {"),
-      ("c4-sentences", "A. B! C? D. E.", "A. B! C... D. E. ?"),
+      ("c4-sentences", "Ab. Cd! Ef? Gh. Ij.", "Ab. Cd! Ef... Gh. Ij. ?"),
     ]
   }()
 

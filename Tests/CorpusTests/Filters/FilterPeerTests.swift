@@ -74,9 +74,8 @@ import Testing
 
   /// With words by spaCy and datatrove's own list of symbols, some documents near a threshold are judged differently.
   ///
-  /// spaCy knows abbreviations, emoticons, units and several hundred exceptions more, and ours are one page of rules.
-  /// Most of the difference is in gopher-alphabetic-words, which counts punctuation marks among the words: 13 of these
-  /// 499 documents, made to lie near the thresholds, where this was written.
+  /// spaCy has several hundred exceptions, and ours are one page of rules. One of these 498 documents, made to lie near the
+  /// thresholds, where this was written: it says `'em` a lot.
   @Test func spaCysWordsGiveNearlyTheSame() throws {
     let theirs = try theirs("decide-datatrove")
     for group in Self.groups {
@@ -84,7 +83,7 @@ import Testing
       print(
         "\(group): \(differing) of \(Self.documents.count) documents are judged differently with spaCy's words"
       )
-      #expect(differing * 25 <= Self.documents.count, "\(group)")
+      #expect(differing * 50 <= Self.documents.count, "\(group)")
     }
   }
 }

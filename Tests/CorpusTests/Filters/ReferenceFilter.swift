@@ -59,7 +59,16 @@ struct ReferenceFilter {
       } else if isInWord(c) {
         var end = index + 1
         while end < text.count && (isInWord(text[end]) || joins(text, end)) { end += 1 }
-        words += contracted(Array(text[index..<end])).map { Word(text: $0, isSymbol: false) }
+        let parts = contracted(Array(text[index..<end]))
+        if parts.count == 1 && end < text.count && text[end] == "." && isAbbreviation(parts[0])
+          && !(end + 1 < text.count && (isInWord(text[end + 1]) || text[end + 1] == "."))
+        {
+          end += 1
+        }
+        words +=
+          parts.count == 1
+          ? [Word(text: Array(text[index..<end]), isSymbol: false)]
+          : parts.map { Word(text: $0, isSymbol: false) }
         index = end
       } else {
         var end = index + 1
@@ -76,12 +85,25 @@ struct ReferenceFilter {
     let (before, mark, after) = (text[index - 1], text[index], text[index + 1])
     guard isInWord(before), isInWord(after) else { return false }
     switch mark {
-    case "'", "’", "_", "@", "&": return true
     case ".": return !(isLetter(before) && !isCapital(before) && isCapital(after))
-    case ",", ":", "/": return isNumber(before) && isNumber(after)
-    case "-": return isNumber(before) != isNumber(after)
-    default: return false
+    case ",": return !(isLetter(before) && isLetter(after))
+    case ":", "/", "<", "=", ">": return !isLetter(after)
+    case "*", "+", "^": return !(isNumber(before) && isNumber(after))
+    case "-": return !isNumber(before) && isNumber(after)
+    case "~": return false
+    default:
+      return mark == "’" || (mark.isASCII && (isPunctuation(mark) || "$`|".unicodeScalars.contains(mark)))
     }
+  }
+
+  private static func isAbbreviation(_ word: Characters) -> Bool {
+    let titles =
+      "Mr Mrs Ms Messrs Dr Prof St Gen Gov Rev Rep Sen Jr Sr Inc Ltd Co Corp".split(separator: " ").map {
+        Array($0.unicodeScalars)
+      }
+    guard let last = word.last else { return false }
+    let isInitial = word.count == 1 || word[word.count - 2] == "."
+    return isInitial ? isLetter(last) : titles.contains(word)
   }
 
   private static func contracted(_ word: Characters) -> [Characters] {

@@ -1,0 +1,4 @@
+#if !__has_include(<isa-l/igzip_lib.h>)
+#error "isa-l/igzip_lib.h is missing. Install it with: sudo apt-get install libisal-dev"
+#endif
+#include <isa-l/igzip_lib.h>
