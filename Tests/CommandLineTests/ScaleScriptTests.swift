@@ -1,16 +1,17 @@
 import Foundation
 import Testing
 
+private let peersPython = ProcessInfo.processInfo.environment["PKM_PEERS_PYTHON"]
+
 /// The scripts of the runs at scale, on a corpus of a few seconds.
-@Suite(.enabled(if: ScaleScriptTests.python != nil, "PKM_PEERS_PYTHON is not set")) struct ScaleScriptTests {
-  private static let python = ProcessInfo.processInfo.environment["PKM_PEERS_PYTHON"]
+@Suite(.enabled(if: peersPython != nil, "PKM_PEERS_PYTHON is not set")) struct ScaleScriptTests {
   private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent()
     .deletingLastPathComponent()
 
   @Test func theWholeCorridorOnAMadeCorpus() throws {
     let scratch = try Scratch()
-    let python = Self.python!, scripts = Self.root.path + "/Tests/Peers",
+    let python = peersPython!, scripts = Self.root.path + "/Tests/Peers",
       sample = Self.root.path + "/pipelines/sample.txt.zst"
     func make(_ name: String, _ more: String) throws -> Data {
       let line = "zstd -qdc \(sample) > text.txt; \(python) \(scripts)/make_words.py text.txt --words 200k"
