@@ -176,6 +176,9 @@ static inline void pkm_prefetch_for_writing(const void *address) { __builtin_pre
 void pkm_minhash_update(const uint64_t *shingles, size_t count, const uint32_t *multipliers, uint32_t *minima,
                         size_t hashes);
 
+// Maximal runs of bytes other than ASCII white space (space, tab, line feed, vertical tab, form feed, carriage return).
+size_t pkm_count_words(const uint8_t *bytes, size_t count);
+
 // Counting sort of reads by slot, stable. counts: slots + 1 zeros in; out: touched slots ascending, the first read of
 // each in `starts` (touched + 1 entries), reads in `order`. Returns the number of touched slots. counts is zeroed again.
 long sort_reads(long reads, long slots, const int32_t *slot_of_read, int32_t *counts, int32_t *touched,
