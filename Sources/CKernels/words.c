@@ -1,9 +1,5 @@
-<<<<<<< HEAD
-// How many words a text has: see Words.swift.
-=======
 // Words, as Words.swift defines them: maximal runs of bytes other than ASCII white space.
 #include <stdbool.h>
->>>>>>> main
 #include <string.h>
 
 #include "CKernels.h"
@@ -14,37 +10,6 @@
 #define MULTIVERSIONED
 #endif
 
-<<<<<<< HEAD
-typedef uint8_t Bytes __attribute__((ext_vector_type(64)));
-typedef bool Flags __attribute__((ext_vector_type(64)));
-
-// A bit a byte, the first lowest: whether it is white space.
-static inline __attribute__((always_inline)) uint64_t spaces(const uint8_t *bytes) {
-  Bytes lanes;
-  memcpy(&lanes, bytes, sizeof lanes);
-  Flags flags = __builtin_convertvector((lanes == ' ') | (lanes - 9 < 5), Flags);
-  uint64_t bits;
-  memcpy(&bits, &flags, sizeof bits);
-  return bits;
-}
-
-MULTIVERSIONED
-size_t pkm_words_count(const uint8_t *bytes, size_t count) {
-  size_t words = 0;
-  // Whether white space, or nothing, comes before.
-  uint64_t isFirst = 1;
-  for (; count >= 64; bytes += 64, count -= 64) {
-    uint64_t white = spaces(bytes);
-    words += (size_t)__builtin_popcountll(~white & (white << 1 | isFirst));
-    isFirst = white >> 63;
-  }
-  if (count > 0) {
-    uint8_t tail[64];
-    memset(tail, ' ', sizeof tail);
-    memcpy(tail, bytes, count);
-    uint64_t white = spaces(tail);
-    words += (size_t)__builtin_popcountll(~white & (white << 1 | isFirst));
-=======
 typedef uint8_t Block __attribute__((ext_vector_type(64)));
 typedef bool Flags __attribute__((ext_vector_type(64)));
 
@@ -66,7 +31,6 @@ size_t pkm_count_words(const uint8_t *bytes, size_t count) {
     memcpy(&spaces, &flags, sizeof spaces);
     words += (size_t)__builtin_popcountll(~spaces & (spaces << 1 | before));
     before = spaces >> 63;
->>>>>>> main
   }
   return words;
 }

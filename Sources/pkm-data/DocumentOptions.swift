@@ -122,17 +122,11 @@ extension CaseIterable where Self: RawRepresentable, RawValue == String {
 }
 
 extension Summary {
-<<<<<<< HEAD
   /// Counts the words and bytes of documents: `words_in` and `text_bytes_in`, or those `out`; returns the words.
   @discardableResult
   mutating func addText(of batch: DocumentBatch, _ side: String = "in") -> Int {
     let words = batch.words
     add("words_" + side, words)
-=======
-  /// Counts the words and bytes of documents: `words_in` and `text_bytes_in`, or those `out`.
-  mutating func addText(of batch: DocumentBatch, _ side: String) {
-    add("words_" + side, batch.wordCount)
->>>>>>> main
     add("text_bytes_" + side, batch.textBytes)
     return words
   }

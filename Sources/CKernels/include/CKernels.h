@@ -165,9 +165,6 @@ const kernel_table *kernels_double(instruction_set wanted);
 double ceiling_multiply_add(long rounds, double *sum);
 double ceiling_bfloat16(long rounds, double *sum);
 
-// Maximal runs of bytes other than ASCII white space.
-size_t pkm_words_count(const uint8_t *bytes, size_t count);
-
 // Tells the processor that the line of memory at an address will be read and written soon.
 static inline void pkm_prefetch_for_writing(const void *address) { __builtin_prefetch(address, 1); }
 

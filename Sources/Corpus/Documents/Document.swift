@@ -102,15 +102,6 @@ package struct DocumentBatch: Sendable {
   /// Bytes of JSON around the texts.
   var envelopeBytes: Int { envelopes.reduce(0) { $0 + $1.before.count + $1.after.count } }
 
-  /// Words (``Words``) in all documents together.
-  package var wordCount: Int {
-    bytes.withUnsafeBytes { bytes in
-      // Lines one after the other are counted as one text: what is between them is white space.
-      if let all = consecutiveLines { return Words.count(in: UnsafeRawBufferPointer(rebasing: bytes[all])) }
-      return ranges.reduce(0) { $0 + Words.count(in: UnsafeRawBufferPointer(rebasing: bytes[$1])) }
-    }
-  }
-
   /// Whether a document is empty: nothing but ASCII white space.
   package func isBlank(at index: Int) -> Bool {
     bytes.withUnsafeBytes { Bytes.isBlank($0[ranges[index]]) }
