@@ -50,7 +50,8 @@ let package = Package(
     .target(name: "CPreTokens", cSettings: kernels),
 
     .target(
-      name: "Support", dependencies: ["CZstd", "CZlib", "CISAL", "CXXHash", "CCrypto"], swiftSettings: swift),
+      name: "Support", dependencies: ["CZstd", "CZlib", "CISAL", "CXXHash", "CCrypto", "CKernels"],
+      swiftSettings: swift),
     .target(
       name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson", "CFastText", "CKernels"],
       swiftSettings: swift),

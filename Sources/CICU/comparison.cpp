@@ -5,6 +5,10 @@
 #include <unicode/uscript.h>
 #include <unicode/unistr.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include <atomic>
 #include <cstring>
 #include <string>
@@ -133,6 +137,40 @@ inline uint64_t hashOf(const uint8_t *bytes, size_t count, uint64_t seed) {
   return mix(state ^ length, 0xe7037ed1a0b428db ^ seed);
 }
 
+#if defined(__x86_64__)
+// Leaves one space between two words and none around them, 64 bytes at a time. What is not folded yet has to be ASCII,
+// and is folded on the way; SIZE_MAX where it is not.
+template <bool isFolded>
+__attribute__((target("avx512f,avx512bw,avx512vbmi2,popcnt"))) size_t compress(
+    const uint8_t *text, size_t count, uint8_t *out) {
+  const __m512i space = _mm512_set1_epi8(' ');
+  const uint8_t *start = out;
+  uint64_t isAfterSpace = 1;
+  for (size_t at = 0; at < count; at += 64) {
+    size_t left = count - at;
+    uint64_t lanes = left < 64 ? (uint64_t(1) << left) - 1 : ~uint64_t(0);
+    __m512i bytes = _mm512_mask_loadu_epi8(space, lanes, text + at);
+    uint64_t spaces;
+    if (isFolded) {
+      spaces = _mm512_cmpeq_epi8_mask(bytes, space);
+    } else {
+      if (_mm512_movepi8_mask(bytes)) return SIZE_MAX;
+      __m512i lower = _mm512_or_si512(bytes, space);
+      uint64_t letters = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(lower, _mm512_set1_epi8('a')), _mm512_set1_epi8(26));
+      uint64_t digits = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(bytes, _mm512_set1_epi8('0')), _mm512_set1_epi8(10));
+      bytes = _mm512_mask_mov_epi8(_mm512_mask_mov_epi8(space, letters, lower), digits, _mm512_set1_epi8('0'));
+      spaces = ~(letters | digits);
+    }
+    uint64_t kept = ~(spaces & (spaces << 1 | isAfterSpace));
+    _mm512_storeu_si512(out, _mm512_maskz_compress_epi8(kept, bytes));
+    out += __builtin_popcountll(kept);
+    isAfterSpace = spaces >> 63;
+  }
+  size_t length = size_t(out - start);
+  return length - (length > 0 && out[-1] == ' ');
+}
+#endif
+
 }  // namespace
 
 extern "C" {
@@ -244,16 +282,16 @@ size_t pkm_comparison_characters(const uint8_t *folded, size_t count, uint64_t s
   return characters;
 }
 
-size_t pkm_comparison_collapse(uint8_t *folded, size_t count) {
-  size_t to = 0;
-  uint8_t previous = ' ';
-  for (size_t at = 0; at < count; at++) {
-    uint8_t byte = folded[at];
-    folded[to] = byte;
-    to += size_t(byte != ' ') | size_t(previous != ' ');
-    previous = byte;
+size_t pkm_comparison_key(const uint8_t *text, size_t count, uint8_t *scratch, uint8_t *out) {
+#if defined(__x86_64__)
+  static const bool hasCompress = __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw");
+  if (hasCompress) {
+    size_t length = compress<false>(text, count, out);
+    if (length != SIZE_MAX) return length;
+    return compress<true>(scratch, pkm_comparison_fold(text, count, scratch), out);
   }
-  return to - (to > 0 && previous == ' ');
+#endif
+  return pkm_comparison_collapse_into(scratch, pkm_comparison_fold(text, count, scratch), out);
 }
 
 }  // extern "C"

@@ -4,7 +4,8 @@ import Foundation
 /// buffer of its own.
 package final class RecordMerger {
   private let format: RecordFormat
-  private let cursors: [Cursor]
+  private let cursors: UnsafeMutablePointer<Cursor>
+  @exclusivity(unchecked) private var runCount = 0
   /// The next record of each run, `words` words each.
   private let heads: UnsafeMutablePointer<UInt64>
   private let isExhausted: UnsafeMutablePointer<Bool>
@@ -24,23 +25,25 @@ package final class RecordMerger {
     format = runs.first?.format ?? RecordFormat(words: 1)
     precondition(runs.allSatisfy { [format] in $0.format == format }, "runs of different records")
     let bufferBytes = max(16 << 10, min(1 << 20, memory / max(runs.count, 1)))
-    var cursors: [Cursor] = []
+    cursors = .allocate(capacity: max(runs.count, 1))
     heads = .allocate(capacity: max(runs.count, 1) * format.words)
     batch = .allocate(capacity: Self.batchRecords * format.words)
     isExhausted = .allocate(capacity: max(runs.count, 1))
     losers = .allocate(capacity: max(runs.count, 1))
     losers.initialize(repeating: -1, count: max(runs.count, 1))
     for (index, run) in runs.enumerated() {
-      let cursor = try Cursor(
-        run, parts: parts, offset: offsets.isEmpty ? 0 : offsets[index], bufferBytes: bufferBytes)
-      isExhausted[index] = !(try cursor.next(into: heads + index * format.words))
-      cursors.append(cursor)
+      let offset = offsets.isEmpty ? 0 : offsets[index]
+      (cursors + index).initialize(
+        to: try Cursor(run, parts: parts, offset: offset, bufferBytes: bufferBytes))
+      runCount += 1
+      isExhausted[index] = !(try cursors[index].next(into: heads + index * format.words))
     }
-    self.cursors = cursors
     for run in 0..<runs.count { enter(run) }
   }
 
   deinit {
+    cursors.deinitialize(count: runCount)
+    cursors.deallocate()
     heads.deallocate()
     isExhausted.deallocate()
     losers.deallocate()
@@ -51,7 +54,7 @@ package final class RecordMerger {
   ///
   /// The buffer is valid until the next call.
   package func next() throws -> UnsafeBufferPointer<UInt64>? {
-    guard !cursors.isEmpty else { return nil }
+    guard runCount > 0 else { return nil }
     let words = format.words
     var filled = 0
     while filled < Self.batchRecords, !isExhausted[losers[0]] {
@@ -76,7 +79,7 @@ package final class RecordMerger {
   /// Puts a run into the tree while it is built: it waits at the first free node for an opponent.
   private func enter(_ run: Int) {
     var winner = run
-    var node = (run + cursors.count) / 2
+    var node = (run + runCount) / 2
     while node > 0 {
       if losers[node] < 0 {
         losers[node] = winner
@@ -90,7 +93,7 @@ package final class RecordMerger {
 
   private func replay(_ run: Int) {
     var winner = run
-    var node = (run + cursors.count) / 2
+    var node = (run + runCount) / 2
     while node > 0 {
       if wins(losers[node], over: winner) { swap(&losers[node], &winner) }
       node /= 2
@@ -100,12 +103,12 @@ package final class RecordMerger {
 }
 
 /// The records of some parts of one run, in order, checked against the checksums.
-private final class Cursor {
+private struct Cursor: ~Copyable {
   private let run: SortedRun
   private let descriptor: Int32
   private let buffer: UnsafeMutableRawBufferPointer
   /// The unread part of the buffer.
-  @exclusivity(unchecked) private var unread = 0..<0
+  private var unread = 0..<0
   private var part: Int
   private let endPart: Int
   /// Records of the current part that are not yet in the buffer.
@@ -135,7 +138,7 @@ private final class Cursor {
 
   /// Whether there was one more record.
   @inline(__always)
-  func next(into record: UnsafeMutablePointer<UInt64>) throws -> Bool {
+  mutating func next(into record: UnsafeMutablePointer<UInt64>) throws -> Bool {
     if unread.isEmpty, !(try fill()) { return false }
     let format = run.format
     let last = format.words - 1
@@ -150,7 +153,7 @@ private final class Cursor {
     return true
   }
 
-  private func fill() throws -> Bool {
+  private mutating func fill() throws -> Bool {
     while left == 0 {
       guard part < endPart else { return false }
       try run.check(hash.digest, of: part)

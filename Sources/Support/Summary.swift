@@ -22,7 +22,7 @@ package struct Summary: Sendable {
   package private(set) var entries: [(name: String, value: Value)] = []
   package private(set) var samples: [(name: String, samples: [Sample])] = []
 
-  private static let sampleLimit = 4
+  package static let sampleLimit = 4
   /// Bytes of text that a sample shows at most.
   private static let sampleBytes = 400
 

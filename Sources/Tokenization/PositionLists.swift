@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 /// Lists of positions, one behind the other in one block of memory that grows at its end.
 struct PositionLists: ~Copyable {
@@ -15,7 +16,11 @@ struct PositionLists: ~Copyable {
     -> UnsafeMutablePointer<UInt32>
   {
     guard let memory = realloc(old, capacity * MemoryLayout<UInt32>.stride) else {
-      fatalError("out of memory")
+      // Nothing can be learned without them, and what was written so far has no name yet.
+      let failure = Failure(
+        .failed, "no memory for \(capacity >> 18) MB of positions of pairs", remedy: "Learn from less text")
+      Log.line("error: \(failure)")
+      exit(failure.kind.rawValue)
     }
     return memory.bindMemory(to: UInt32.self, capacity: capacity)
   }

@@ -10,7 +10,8 @@ struct Dedup: ParsableCommand {
       exact: documents with the same bytes (a 128-bit hash stands for them), or with --key normalized the same words: \
       case, accents, width, punctuation and the values of digits do not count. The first occurrence stays. Documents \
       stream through; memory is 27 to 53 bytes for each distinct document, 37 to 75 with --report. What goes beyond \
-      --memory is sorted on disk, 24 bytes a document and the text that is left.
+      --memory is sorted on disk, 24 bytes a document and the text that is left. With --work-dir all hashes are, the \
+      input is read twice, and a killed run goes on.
 
       minhash: near-duplicates. A document is the set of the shingles of its normalized words (five in a row, or \
       characters in a row); the similarity of two is the Jaccard index of their sets; those that agree in one band of \
@@ -32,8 +33,6 @@ struct Dedup: ParsableCommand {
       one --part of it on each machine; clusters DIR… BANDS… -o CLUSTERS; filter --clusters CLUSTERS INPUT… for each part. \
       Each stage checks that it is given what the one before was: listing and content of the inputs, and the options.
 
-      All hashes are seeded by --seed: who distrusts the source of the text gives a number of his own.
-
       paragraph: lines, or with --unit paragraph paragraphs, with the same words (as with --key normalized) anywhere \
       before; the first occurrence stays, where CCNet, whose scheme this is, removes it, too. Lines without a letter or \
       digit go with the line before them and are no duplicates. In JSON lines the share of the text that was removed \
@@ -42,8 +41,9 @@ struct Dedup: ParsableCommand {
       for the same with probability 3 %. Memory: 16 to 32 bytes for each distinct line, 27 to 54 with --report; beyond \
       --memory the rest is spooled and sorted on disk, 14 or 24 bytes a line.
 
-      substring: spans of at least --min-length words, or bytes, that occur before, anywhere in the corpus, exactly; \
-      they are cut out, all but their first occurrence, and documents of which nothing is left are dropped. \
+      substring: spans of at least --min-length words, bytes, or tokens of a --tokenizer, that occur before, anywhere in \
+      the corpus, exactly; they are cut out, all but their first occurrence, and documents of which nothing is left are \
+      dropped. \
       --every-copy cuts the first, too, and counts overlapping occurrences, as the suffix array tools do. Two passes; \
       memory is --memory, disk is the text once, 16 bytes a document and, for 50 words, some 0.4 bytes a byte of text \
       (for 100 bytes 1.3), more where much is repeated.
@@ -58,7 +58,15 @@ struct Dedup: ParsableCommand {
       What duplicates them goes; they themselves are neither written nor counted. With minhash the first document of a \
       cluster stays.
 
-      Empty documents (nothing but white space) are dropped and counted. JSON lines pass byte for byte.
+      Hashes are fast ones (XXH3 and the like), not cryptographic. But for those of the words of --against they are seeded by \
+      --seed: who distrusts the source of the text gives a number of his own, for which nobody can have prepared. Tables \
+      are salted anew in every run, so that no text makes them slow. Spans are compared byte by byte, n-grams word by word, \
+      near-duplicates with --verify shingle by shingle.
+
+      A document is held in memory whole: one of 1 GB takes 1.6 GB with exact, minhash and --against, 2.1 GB with \
+      paragraph and 5.3 GB with substring, whatever --memory.
+
+      With a method, empty documents (nothing but white space) are dropped and counted. JSON lines pass byte for byte.
 
       --report lists one JSON object for each removed document: its file and line, the reason, file and line of the \
       document that it duplicates, and how similar the two are (an estimate from the signatures unless --verify). \
@@ -72,6 +80,7 @@ struct Dedup: ParsableCommand {
         pkm-data dedup --method minhash --threshold 0.7 --verify --keep-by date pages.jsonl -o unique.jsonl
         pkm-data dedup --method paragraph --min-words 50 pages.jsonl -o clean.jsonl
         pkm-data dedup --method substring --unit byte --min-length 100 pages.jsonl -o cut.jsonl
+        pkm-data dedup --method substring --tokenizer bpe.json --min-length 50 pages.jsonl -o cut.jsonl
         pkm-data dedup --seen valid.jsonl --seen test.jsonl train.jsonl -o train.unique.jsonl
         pkm-data dedup --against gsm8k.jsonl --against mmlu/ --report found.jsonl pages.jsonl -o clean.jsonl
       """)
@@ -139,13 +148,18 @@ struct Dedup: ParsableCommand {
   func seenFiles() throws -> Int { seen.isEmpty ? 0 : try InputListing.files(seen).count }
 
   /// Whether the documents are read once, from the first to the last.
-  var readsOnce: Bool { chosenMethod != .minhash && chosenMethod != .substring }
+  var readsOnce: Bool {
+    chosenMethod != .minhash && chosenMethod != .substring && !(chosenMethod == .exact && workDir != nil)
+  }
 
   var chosenMethod: Method { method ?? (evaluation.against.isEmpty ? .exact : .none) }
 
   func validate() throws {
     if let unit = parts.unit, !parts.units(of: chosenMethod).contains(unit) {
       throw ValidationError("--unit \(unit.rawValue) is not one of --method \(chosenMethod.rawValue)")
+    }
+    if parts.tokenizer != nil && chosenMethod != .substring {
+      throw ValidationError("--tokenizer is for --method substring")
     }
     if chosenMethod == .none && evaluation.against.isEmpty {
       throw ValidationError("--method none needs --against")

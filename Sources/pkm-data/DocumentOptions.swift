@@ -122,12 +122,13 @@ extension CaseIterable where Self: RawRepresentable, RawValue == String {
 }
 
 extension Summary {
-  /// Counts the words and bytes of documents: `words_in` and `text_bytes_in`, or those `out`.
-  mutating func addText(of batch: DocumentBatch, _ side: String) {
-    var words = 0
-    batch.forEachDocument { _, text in words += Words.count(in: text) }
+  /// Counts the words and bytes of documents: `words_in` and `text_bytes_in`, or those `out`; returns the words.
+  @discardableResult
+  mutating func addText(of batch: DocumentBatch, _ side: String = "in") -> Int {
+    let words = batch.words
     add("words_" + side, words)
     add("text_bytes_" + side, batch.textBytes)
+    return words
   }
 }
 

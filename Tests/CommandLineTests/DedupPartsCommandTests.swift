@@ -112,6 +112,31 @@ import Testing
       try run("--method", "substring", "--every-copy", "a.txt").text == "first:\nsecond: word59, then more\n")
   }
 
+  @Test func spansAreCountedInTokens() throws {
+    let span = "one two three four five six seven eight nine ten"
+    try scratch.write("a.jsonl", "{\"text\":\"say \(span)\"}\n{\"n\":1,\"text\":\"so \(span), é\"}\n")
+    let learned = try Tool.data.run(
+      ["learn-bpe", "--merges", "20", "--quiet", "a.jsonl", "-o", "bpe.json"], in: scratch.url)
+    #expect(learned.status == 0, "\(learned.errors)")
+    let tokens = try Tool.data.run(
+      ["encode", "--tokenizer", "bpe.json", "--format", "ids", "--quiet"], input: Data(" \(span)".utf8),
+      in: scratch.url
+    ).text.split(separator: " ").count
+    func cut(_ length: Int, _ more: String...) throws -> Tool.Result {
+      try Tool.data.run(
+        ["dedup", "--method", "substring", "--tokenizer", "bpe.json", "--min-length", "\(length)", "a.jsonl"]
+          + more, in: scratch.url)
+    }
+    let found = try cut(tokens, "--report", "r.jsonl")
+    #expect(found.text == "{\"text\":\"say \(span)\"}\n{\"n\":1,\"text\":\"so, é\"}\n", "\(found.errors)")
+    #expect(try report("r.jsonl").first?["bytes"] as? Int == span.utf8.count + 1)
+    // One token more is none of both.
+    #expect(try cut(tokens + 1).text == scratch.read("a.jsonl"))
+    #expect(try cut(9, "--unit", "word").status == 64)
+    #expect(try run("--tokenizer", "bpe.json", "a.jsonl").status == 64)
+    #expect(try run("--method", "substring", "--unit", "token", "a.jsonl").status == 64)
+  }
+
   @Test func spansFromAPipeAndAnyThreadsAreTheSame() throws {
     var lines: [String] = []
     for number in 0..<4000 {

@@ -32,7 +32,7 @@ import Testing
 
   @Test func agreesWithADictionary() throws {
     let (batches, removals, sizes) = files(40)
-    var deduplicator = ExactDeduplicator(remembersFirst: true)
+    var deduplicator = try ExactDeduplicator(remembersFirst: true)
     for (batch, removals) in zip(batches, removals) {
       let found = try deduplicator.removals(from: batch, hashes: ExactDeduplicator.hashes(of: batch))
       #expect(found == removals)
@@ -45,13 +45,14 @@ import Testing
     let (batches, removals, sizes) = files(40)
     let scratch = try Scratch()
     // The smallest table holds 3,072 documents of the 6,000.
-    var deduplicator = ExactDeduplicator(remembersFirst: true, memory: 1 << 17)
+    var deduplicator = try ExactDeduplicator(remembersFirst: true, memory: 1 << 17)
     var found: [[Removal]] = []
     let pool = WorkerPool(threads: 2)
     for batch in batches {
       let hashes = ExactDeduplicator.hashes(of: batch)
       if deduplicator.isFull {
-        try deduplicator.postpone(batch, hashes: hashes, directory: scratch.url.path, pool: pool)
+        try deduplicator.postpone(
+          batch, hashes: hashes, blockDigest: 0, directory: scratch.url.path, pool: pool)
       } else {
         found.append(try deduplicator.removals(from: batch, hashes: hashes))
       }
@@ -66,6 +67,42 @@ import Testing
     #expect(sizesFound == sizes)
   }
 
+  @Test func goesOnWhereItWasKilled() throws {
+    let (batches, removals, sizes) = files(60)
+    let scratch = try Scratch()
+    let (directory, pool) = (scratch.url.path, WorkerPool(threads: 1))
+    func deduplicator() throws -> ExactDeduplicator {
+      try ExactDeduplicator(directory: directory, memory: 1 << 18, pool: pool)
+    }
+    // Each run takes some batches and is forgotten; then all is joined, and asked for twice.
+    var starts: [Int] = []
+    for stop in [9, 30, 60, 60] {
+      var deduplicator = try deduplicator()
+      let isResolved = deduplicator.isResolved
+      #expect(!isResolved)
+      starts.append(deduplicator.finished.blocks)
+      for number in deduplicator.finished.blocks..<stop {
+        try deduplicator.postpone(
+          batches[number], hashes: ExactDeduplicator.hashes(of: batches[number]), blockDigest: UInt64(number),
+          directory: directory, pool: pool)
+      }
+      if starts.count == 4 { try deduplicator.resolvePostponed() }
+    }
+    #expect(starts[0] == 0 && starts[1] > 0 && starts[1] < 9 && starts[2] > starts[1] && starts[3] < 60)
+    for _ in 0..<2 {
+      var deduplicator = try deduplicator()
+      let (isResolved, blocks) = (deduplicator.isResolved, deduplicator.finished.blocks)
+      #expect(isResolved && blocks == 60)
+      var found: [[Removal]] = []
+      for batch in batches {
+        found.append(try deduplicator.removals(from: batch, hashes: ExactDeduplicator.hashes(of: batch)))
+      }
+      #expect(found == removals)
+      let sizesFound = deduplicator.clusterSizes()
+      #expect(sizesFound == sizes)
+    }
+  }
+
   @Test func theNormalizedKeyIsThatOfTheWords() {
     let batch = DocumentBatch(
       lines: ["Größe: 1,5 km!", "GROSSE 3 7 KM", "grosse 3 7", "...", "!!!", "..."], source: 0)
@@ -75,11 +112,34 @@ import Testing
     #expect(ExactDeduplicator.hashes(of: batch, seed: 7)[2] != ExactDeduplicator.hashes(of: batch)[2])
   }
 
-  @Test func zeroIsAHashLikeAnyOther() {
-    var seen = SeenDocuments(remembersLocations: false)
-    #expect(seen.insert(0, at: DocumentLocation(source: 0, line: 1)) == nil)
-    #expect(seen.insert(0, at: DocumentLocation(source: 0, line: 2)) != nil)
-    #expect(seen.count == 1)
+  /// Small hashes, zero among them, and ones that differ in one half alone, through several sizes of the table.
+  @Test(arguments: [(true, true), (true, false), (false, true), (false, false)])
+  func theTableAgreesWithADictionary(isWide: Bool, remembersLocations: Bool) throws {
+    var random = RandomGenerator(seed: 5)
+    var table = try SeenTable(isWide: isWide, remembersLocations: remembersLocations)
+    var seen: [UInt128: (repeats: Int, first: DocumentLocation)] = [:]
+    for line in 1...60_000 {
+      let low =
+        random.below(2) == 0
+        ? UInt64(random.below(20)) &* 2 : RandomGenerator.mix(UInt64(random.below(20_000)))
+      let high = isWide ? UInt64(random.below(3)) : 0
+      let place = DocumentLocation(source: 3, line: line)
+      let entry = try table.insert(low, high, at: place)
+      if let old = seen[UInt128(high) << 64 | UInt128(low)] {
+        let first = remembersLocations ? old.first : DocumentLocation(packed: 0)
+        #expect(entry?.repeats == old.repeats + 1 && entry?.first == first)
+      } else {
+        #expect(entry == nil)
+      }
+      seen[UInt128(high) << 64 | UInt128(low), default: (-1, place)].repeats += 1
+    }
+    #expect(table.count == seen.count)
+    var repeats: [Int] = []
+    table.forEachRepeated { repeats.append($0) }
+    #expect(repeats.sorted() == seen.values.map(\.repeats).filter { $0 > 0 }.sorted())
+    let isThere = table.contains(1 << 40)
+    let entry = table.find(1 << 40)
+    #expect(!isThere && entry == nil)
   }
 
   @Test func locationsHoldManyFilesAndLines() {

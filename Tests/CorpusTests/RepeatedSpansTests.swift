@@ -4,6 +4,27 @@ import Support
 import Testing
 
 @Suite struct RepeatedSpansTests {
+  /// Tokens of one to three bytes, which need not be characters and depend on what stands before them.
+  private static func tokens(of text: [UInt8]) -> [Range<Int>] {
+    var tokens: [Range<Int>] = []
+    while case let start = tokens.last?.upperBound ?? 0, start < text.count {
+      tokens.append(start..<min(text.count, start + 1 + Int(text[start] % 3)))
+    }
+    return tokens
+  }
+
+  private static func spanTokens(of batch: DocumentBatch) -> SpanTokens {
+    var (ids, ends, textEnds): ([UInt32], [Int], [Int]) = ([], [], [])
+    batch.forEachDocument { _, text in
+      for token in tokens(of: Array(text)) {
+        ids.append(text[token].reduce(0) { ($0 << 8 | UInt32($1)) % SpanTokens.idLimit })
+        textEnds.append(token.upperBound)
+      }
+      ends.append(ids.count)
+    }
+    return SpanTokens(ids: ids, ends: ends, textEnds: textEnds)
+  }
+
   /// The definition, read aloud: every window of every document against every other.
   private static func naive(_ documents: [[UInt8]], _ options: SpanOptions) -> [String] {
     // The windows that are cut, as ranges of unit numbers counted over all documents.
@@ -13,6 +34,7 @@ import Testing
       text.withUnsafeBytes { text in
         switch options.unit {
         case .byte: ranges = text.indices.map { $0..<($0 + 1) }
+        case .token: ranges = tokens(of: Array(text))
         case .word: SpanText.forEachWord(of: text) { ranges.append($0) }
         }
       }
@@ -52,7 +74,7 @@ import Testing
         while unit < ranges.count && isCut[document][unit] { unit += 1 }
         var (start, end) = (ranges[first].lowerBound, ranges[unit - 1].upperBound)
         switch options.unit {
-        case .byte:
+        case .byte, .token:
           while start < end && text[start] & 0xc0 == 0x80 { start += 1 }
           while end > start && end < text.count && text[end] & 0xc0 == 0x80 { end -= 1 }
         case .word:
@@ -90,15 +112,16 @@ import Testing
         batch.lines.append(index + 1)
       }
       batches.append(batch)
-      try spans.add(SpanText(batch, options), of: batch, blockDigest: 7)
+      let tokens = options.unit == .token ? spanTokens(of: batch) : nil
+      try spans.add(SpanText(batch, options, tokens: tokens), of: batch, blockDigest: 7)
     }
     let cuts = try spans.cuts()
     var texts: [String] = []
     var removals: [SpanRemoval] = []
     for var batch in batches {
-      var lengths: [Int] = []
-      batch.forEachDocument { _, text in lengths.append(SpanText.length(of: text, unit: options.unit)) }
-      removals += cuts.apply(to: &batch, lengths: lengths, blockDigest: 7).removals
+      let tokens = options.unit == .token ? spanTokens(of: batch) : nil
+      let lengths = SpanText.lengths(of: batch, unit: options.unit, tokens: tokens)
+      removals += cuts.apply(to: &batch, lengths: lengths, tokens: tokens, blockDigest: 7).removals
       texts += batch.texts
     }
     try cuts.finish()
@@ -127,7 +150,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [SpanUnit.byte, .word], [true, false])
+  @Test(arguments: SpanUnit.allCases, [true, false])
   func agreesWithAllPairs(unit: SpanUnit, keepsFirst: Bool) throws {
     var random = RandomGenerator(seed: 5)
     var cutAnything = 0

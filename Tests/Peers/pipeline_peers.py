@@ -5,8 +5,9 @@
 The usual parts: Python's unicodedata for NFKC, datatrove's reader, its filters of Gopher, C4 and FineWeb, its MinHash in
 four stages (14 bands of 8), Hugging Face's tokenizers to learn 32,000 merges and to encode, and a writer of Megatron-LM's
 token file and index, documents shuffled. Ours: the six commands of billion_words.py and `export --format megatron`. Both get
-the same two processes or threads; imports are not timed. Prints seconds and MB of text a second of each stage and of all.
-Needs datatrove, spacy, "xxhash<3.6", tokenizers and numpy.
+the same two processes or threads. The start of our commands is timed, and so is that of datatrove's processes, which load
+spaCy's words. Prints seconds and MB of text a second of each stage and of all; datatrove's log goes to standard error.
+Needs datatrove, orjson, spacy, "xxhash<3.6", tokenizers and numpy.
 """
 
 import argparse
@@ -165,10 +166,6 @@ def main():
                 outputs[number % len(outputs)].write(line)
             for output in outputs:
                 output.close()
-        # spaCy's words are loaded by the first document; that is not timed either.
-        from datatrove.utils.word_tokenizers import load_word_tokenizer
-
-        load_word_tokenizer("eng").word_tokenize("Once.")
         mine, kept = ours(arguments.pkm, list(map(str, files)), work / "ours", arguments.processes)
         theirs, kept_theirs = usual(str(work / "slices"), work / "usual", arguments.processes)
     print(f"{size / 1e6:.1f} MB of text; documents at the end: ours {kept}, theirs {kept_theirs}")

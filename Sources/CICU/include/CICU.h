@@ -131,11 +131,13 @@ size_t pkm_comparison_words(const uint8_t *folded, size_t count, uint64_t seed, 
 /// and carried from piece to piece.
 size_t pkm_comparison_characters(const uint8_t *folded, size_t count, uint64_t seed, int *is_in_text, uint64_t *hashes);
 
-/// Leaves one space between two words and none around them. Returns the new length.
-size_t pkm_comparison_collapse(uint8_t *folded, size_t count);
-
-/// The same into another buffer, which has room for `count` and the slack.
+/// Leaves one space between two words and none around them, in `out`, which has room for `count` and the slack. Returns
+/// the length.
 size_t pkm_comparison_collapse_into(const uint8_t *folded, size_t count, uint8_t *out);
+
+/// The key of valid UTF-8: folded and collapsed. Returns its length; both buffers have room for `count` times the
+/// growth, and the slack.
+size_t pkm_comparison_key(const uint8_t *text, size_t count, uint8_t *scratch, uint8_t *out);
 
 #ifdef __cplusplus
 }

@@ -34,10 +34,10 @@ package struct ComparisonKey: ~Copyable {
   /// The key as text: the words, one space between two.
   package func append(keyOf text: UnsafeRawBufferPointer, to key: inout [UInt8]) {
     let start = key.count
-    forEachPiece(of: text) { count in
-      let length = pkm_comparison_collapse(folded, count)
-      if length > 0 && key.count > start { key.append(UInt8(ascii: " ")) }
-      key.append(contentsOf: UnsafeBufferPointer(start: folded, count: length))
+    forEachPiece(of: text) { piece, count in
+      let words = self.key(of: piece, count)
+      if words.count > 0 && key.count > start { key.append(UInt8(ascii: " ")) }
+      key.append(contentsOf: words)
     }
   }
 
@@ -53,16 +53,22 @@ package struct ComparisonKey: ~Copyable {
       let key = key(of: text)
       return key.isEmpty ? nil : key.withUnsafeBytes { Hashing.xxh3($0, seed: seed) }
     }
-    let length = pkm_comparison_fold(base.assumingMemoryBound(to: UInt8.self), text.count, folded)
+    let words = self.key(of: base.assumingMemoryBound(to: UInt8.self), text.count)
+    return words.isEmpty ? nil : Hashing.xxh3(words, seed: seed)
+  }
+
+  /// The key of a piece, valid until the next call.
+  @inline(__always)
+  private func key(of piece: UnsafePointer<UInt8>, _ count: Int) -> UnsafeRawBufferPointer {
     // The hashes of words are not needed here, and have room enough.
     let key = UnsafeMutableRawPointer(hashes)
-    let count = pkm_comparison_collapse_into(folded, length, key.assumingMemoryBound(to: UInt8.self))
-    return count == 0 ? nil : Hashing.xxh3(UnsafeRawBufferPointer(start: key, count: count), seed: seed)
+    let length = pkm_comparison_key(piece, count, folded, key.assumingMemoryBound(to: UInt8.self))
+    return UnsafeRawBufferPointer(start: key, count: length)
   }
 
   /// Hashes of the words, some at a time.
   package func forEachWords(of text: UnsafeRawBufferPointer, _ body: (UnsafeBufferPointer<UInt64>) -> Void) {
-    forEachPiece(of: text) { count in
+    forEachFoldedPiece(of: text) { count in
       let words = pkm_comparison_words(folded, count, seed, hashes, nil)
       if words > 0 { body(UnsafeBufferPointer(start: hashes, count: words)) }
     }
@@ -73,20 +79,24 @@ package struct ComparisonKey: ~Copyable {
     of text: UnsafeRawBufferPointer, _ body: (UnsafeBufferPointer<UInt64>) -> Void
   ) {
     var isInText: Int32 = 0
-    forEachPiece(of: text) { count in
+    forEachFoldedPiece(of: text) { count in
       let characters = pkm_comparison_characters(folded, count, seed, &isInText, hashes)
       if characters > 0 { body(UnsafeBufferPointer(start: hashes, count: characters)) }
     }
   }
 
-  /// Calls `body` with the length of each folded piece.
-  private func forEachPiece(of text: UnsafeRawBufferPointer, _ body: (Int) -> Void) {
+  /// Calls `body` with the length of each piece, which is folded by then.
+  private func forEachFoldedPiece(of text: UnsafeRawBufferPointer, _ body: (Int) -> Void) {
+    forEachPiece(of: text) { piece, count in body(pkm_comparison_fold(piece, count, folded)) }
+  }
+
+  private func forEachPiece(of text: UnsafeRawBufferPointer, _ body: (UnsafePointer<UInt8>, Int) -> Void) {
     guard let base = text.baseAddress else { return }
     let bytes = base.assumingMemoryBound(to: UInt8.self)
     var start = 0
     while start < text.count {
       let end = Self.endOfPiece(text, from: start)
-      body(pkm_comparison_fold(bytes + start, end - start, folded))
+      body(bytes + start, end - start)
       start = end
     }
   }

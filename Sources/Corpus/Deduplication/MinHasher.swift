@@ -96,6 +96,7 @@ package struct MinHasher: Sendable {
     let shingler = Shingler(options.shingles)
     let minima = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: multipliers.count)
     defer { minima.deallocate() }
+    var sketch = [UInt8](repeating: 0, count: options.hashes)
     var (keys, keyed, rows) = ([UInt64](), [Int](), [UInt8]())
     keys.reserveCapacity(batch.count * options.parameters.bands)
     rows.reserveCapacity(batch.count * format.bytes)
@@ -119,7 +120,8 @@ package struct MinHasher: Sendable {
         Self.append(weight.low, to: &rows)
       }
       if format.sketch != nil {
-        rows.append(contentsOf: minima[..<options.hashes].lazy.map { UInt8(truncatingIfNeeded: $0) })
+        for hash in 0..<options.hashes { sketch[hash] = UInt8(truncatingIfNeeded: minima[hash]) }
+        rows.append(contentsOf: sketch)
       }
     }
     return BatchSignatures(keys: keys, keyed: keyed, rows: rows, documentCount: batch.count)

@@ -27,6 +27,8 @@ package struct ParagraphCutter: Sendable {
     package let removedUnits: Int
     /// Of the bytes of its text, 0 to 1.
     package let removedShare: Double
+    /// All that the document held, where it was dropped.
+    package let removedWords: Int
     /// Where the removed units came first, each document once, in the order of the units: the first ten.
     package let firsts: [DocumentLocation]
 
@@ -34,46 +36,60 @@ package struct ParagraphCutter: Sendable {
     package var shareText: String { String((removedShare * 1e4).rounded() / 1e4) }
   }
 
-  /// Returns what has changed, and where documents stood that were blank.
-  package func cut(_ batch: inout DocumentBatch, _ units: ParagraphUnits, _ repeats: UnitRepeats)
-    -> (changes: [Change], blank: [DocumentLocation])
+  /// Returns what is left, what has changed, and where documents stood that were blank.
+  package func cut(_ batch: DocumentBatch, _ units: ParagraphUnits, _ repeats: UnitRepeats)
+    -> (batch: DocumentBatch, changes: [Change], blank: [DocumentLocation])
   {
+    var result = batch
     var changes: [Change] = []
     var isKept = [Bool](repeating: true, count: batch.count)
     var blank: [DocumentLocation] = []
     var nextFirst = 0
-    for index in 0..<batch.count {
-      let own = units.units(of: index)
-      let removed = own.count { repeats.isRepeat[$0] }
-      if removed == 0 {
-        if own.isEmpty, batch.isBlank(at: index) {
-          isKept[index] = false
-          blank.append(DocumentLocation(source: batch.source.index, line: batch.lines[index]))
+    batch.bytes.withUnsafeBytes { bytes in
+      for index in 0..<batch.count {
+        let own = units.units(of: index)
+        var removed = 0
+        for unit in own where repeats.isRepeat[unit] { removed += 1 }
+        if removed == 0 {
+          if own.isEmpty, batch.isBlank(at: index) {
+            isKept[index] = false
+            blank.append(DocumentLocation(source: batch.source.index, line: batch.lines[index]))
+          }
+          continue
         }
-        continue
-      }
-      var firsts: [DocumentLocation] = []
-      if !repeats.firsts.isEmpty {
-        for first in repeats.firsts[nextFirst..<(nextFirst + removed)]
-        where firsts.count < Self.mostFirsts && !firsts.contains(first) {
-          firsts.append(first)
+        var firsts: [DocumentLocation] = []
+        if !repeats.firsts.isEmpty {
+          for first in repeats.firsts[nextFirst..<(nextFirst + removed)]
+          where firsts.count < Self.mostFirsts && !firsts.contains(first) {
+            firsts.append(first)
+          }
+          nextFirst += removed
         }
-        nextFirst += removed
+        let text = batch.ranges[index]
+        let left = remainder(of: text, own, units, repeats, in: bytes)
+        let leftBytes = left.reduce(0) { $0 + $1.count }
+        isKept[index] = isEnough(left, in: bytes)
+        changes.append(
+          Change(
+            location: DocumentLocation(source: batch.source.index, line: batch.lines[index]),
+            oldIndex: index, index: isKept[index] ? index : nil, unitCount: own.count, removedUnits: removed,
+            removedShare: Double(text.count - leftBytes) / Double(max(text.count, 1)),
+            removedWords: isKept[index]
+              ? words(of: own, units, repeats, text, bytes) : batch.words(at: index),
+            firsts: firsts))
+        if !isKept[index] { continue }
+        // Once for all, rather than again and again as they are appended.
+        if result.bytes.count == bytes.count { result.bytes.reserveCapacity(2 * bytes.count) }
+        result.replaceText(at: index, by: left, of: bytes)
       }
-      let text = batch.ranges[index]
-      let left = remainder(of: text, own, units, repeats, in: batch)
-      isKept[index] = left.withUnsafeBytes {
-        !Bytes.isBlank($0[...]) && Words.count(in: $0) >= minimumWords
-          && $0.count { $0 & 0xc0 != 0x80 } >= minimumCharacters
-      }
-      changes.append(
-        Change(
-          location: DocumentLocation(source: batch.source.index, line: batch.lines[index]),
-          oldIndex: index, index: isKept[index] ? index : nil, unitCount: own.count, removedUnits: removed,
-          removedShare: Double(text.count - left.count) / Double(max(text.count, 1)), firsts: firsts))
-      if isKept[index] { batch.replaceText(at: index, by: left) }
     }
-    guard isKept.contains(false) else { return (changes, blank) }
+    keep(isKept, &result, &changes)
+    return (result, changes, blank)
+  }
+
+  /// Drops documents, and says of those that have changed where they stand now.
+  private func keep(_ isKept: [Bool], _ batch: inout DocumentBatch, _ changes: inout [Change]) {
+    guard isKept.contains(false) else { return }
     batch.keep { isKept[$0] }
     var (document, kept) = (0, 0)
     for change in changes.indices {
@@ -84,23 +100,53 @@ package struct ParagraphCutter: Sendable {
       }
       changes[change].index = kept
     }
-    return (changes, blank)
   }
 
+  /// The parts of a text that stay; of a document that lost its end the last has no white space behind it.
   private func remainder(
     of text: Range<Int>, _ own: Range<Int>, _ units: ParagraphUnits, _ repeats: UnitRepeats,
-    in batch: DocumentBatch
-  ) -> [UInt8] {
-    var left: [UInt8] = []
+    in bytes: UnsafeRawBufferPointer
+  ) -> [Range<Int>] {
+    var left: [Range<Int>] = []
     var from = text.lowerBound
     for unit in own where repeats.isRepeat[unit] {
-      left += batch.bytes[from..<units.starts[unit]]
+      if from < units.starts[unit] { left.append(from..<units.starts[unit]) }
       from = unit + 1 < own.upperBound ? units.starts[unit + 1] : text.upperBound
     }
-    left += batch.bytes[from..<text.upperBound]
+    if from < text.upperBound { left.append(from..<text.upperBound) }
     if repeats.isRepeat[own.upperBound - 1] {
-      while let last = left.last, last == 0x20 || last &- 9 < 5 { left.removeLast() }
+      while let last = left.popLast() {
+        var end = last.upperBound
+        while end > last.lowerBound, bytes[end - 1] == 0x20 || bytes[end - 1] &- 9 < 5 { end -= 1 }
+        if end > last.lowerBound {
+          left.append(last.lowerBound..<end)
+          break
+        }
+      }
     }
     return left
+  }
+
+  /// Words of the units of a document that are repeats: no word reaches from one unit to the next.
+  private func words(
+    of own: Range<Int>, _ units: ParagraphUnits, _ repeats: UnitRepeats, _ text: Range<Int>,
+    _ bytes: UnsafeRawBufferPointer
+  ) -> Int {
+    var words = 0
+    for unit in own where repeats.isRepeat[unit] {
+      let end = unit + 1 < own.upperBound ? units.starts[unit + 1] : text.upperBound
+      words += Words.count(in: UnsafeRawBufferPointer(rebasing: bytes[units.starts[unit]..<end]))
+    }
+    return words
+  }
+
+  private func isEnough(_ left: [Range<Int>], in bytes: UnsafeRawBufferPointer) -> Bool {
+    if left.allSatisfy({ Bytes.isBlank(bytes[$0]) }) { return false }
+    func words(_ part: Range<Int>) -> Int {
+      Words.count(in: UnsafeRawBufferPointer(rebasing: bytes[part]))
+    }
+    if minimumWords > 1 && left.reduce(0, { $0 + words($1) }) < minimumWords { return false }
+    return minimumCharacters <= 1
+      || left.reduce(0) { $0 + bytes[$1].count { $0 & 0xc0 != 0x80 } } >= minimumCharacters
   }
 }

@@ -27,8 +27,9 @@ package struct ParagraphUnits: Sendable {
   /// Where the units of each document end in ``hashes``.
   package private(set) var ends: [Int] = []
 
-  package init(_ batch: DocumentBatch, unit: ParagraphUnit) {
-    let key = ComparisonKey()
+  /// `seed` is that of the hashes: who distrusts the source of the text gives one that its makers do not know.
+  package init(_ batch: DocumentBatch, unit: ParagraphUnit, seed: UInt64 = 0) {
+    let key = ComparisonKey(seed: seed)
     // Lines of a hundred bytes are ordinary.
     hashes.reserveCapacity(batch.textBytes / 64 + batch.count)
     starts.reserveCapacity(batch.textBytes / 64 + batch.count)

@@ -212,6 +212,7 @@ package final class RepeatedSpans {
   private func unitStarts(in bytes: UnsafeRawBufferPointer, from: Int, to: Int) -> [Int] {
     switch options.unit {
     case .byte: Array(from...to)
+    case .token: Array(stride(from: from, through: to, by: SpanText.tokenBytes))
     case .word: [from] + (from..<to).filter { bytes[$0] == 0x20 }.map { $0 + 1 } + [to + 1]
     }
   }
@@ -259,7 +260,7 @@ package final class RepeatedSpans {
         guard other.upperBound < others.bytes.count,
           memcmp(
             own.bytes.baseAddress! + claim.start, others.bytes.baseAddress! + claim.first, other.count) == 0,
-          options.unit == .byte || isBetweenWords(other, in: others.bytes)
+          options.unit != .word || isBetweenWords(other, in: others.bytes)
         else {
           throw Failure(
             .failed, "different spans have the same hash", file: text.path,

@@ -19,7 +19,7 @@ package struct UnitRepeats: Sendable {
 /// those that is a repeat.
 package struct RepeatedUnits: ~Copyable {
   package private(set) var top = TopUnits()
-  private var seen: SeenUnits
+  private var seen: SeenTable
   private let memory: Int
   private var postponed: Postponed?
 
@@ -39,8 +39,11 @@ package struct RepeatedUnits: ~Copyable {
     var wanted: [UInt64: UInt64] = [:]
   }
 
-  package init(remembersLocations: Bool, memory: Int = .max) {
-    seen = SeenUnits(remembersLocations: remembersLocations, memory: memory / 4 * 3)
+  /// How many units ahead the table is told what it will be asked for.
+  private static let lookahead = 16
+
+  package init(remembersLocations: Bool, memory: Int = .max) throws {
+    seen = try SeenTable(isWide: false, remembersLocations: remembersLocations, memory: memory / 4 * 3)
     self.memory = memory
   }
 
@@ -52,22 +55,19 @@ package struct RepeatedUnits: ~Copyable {
     for document in 0..<batch.count {
       let location = DocumentLocation(source: batch.source.index, line: batch.lines[document])
       for unit in units.units(of: document) {
+        if unit + Self.lookahead < units.hashes.count { seen.prefetch(units.hashes[unit + Self.lookahead]) }
         let hash = units.hashes[unit]
-        var first: DocumentLocation?
-        if postponed == nil {
-          first = seen.insert(hash, at: location)
-        } else {
-          first =
-            try seen.find(hash)
-            ?? postponed!.first(of: unit, top: &top) {
-              units.text(of: unit, document: document, in: batch)
-            }
-        }
-        guard let first else { continue }
-        repeats.isRepeat[unit] = true
-        if seen.remembersLocations { repeats.firsts.append(first) }
-        if let count = seen.repeats(of: hash) {
-          top.note(hash, repeats: count) { units.text(of: unit, document: document, in: batch) }
+        if let entry = try postponed == nil ? seen.insert(hash, at: location) : seen.find(hash) {
+          repeats.isRepeat[unit] = true
+          if seen.remembersLocations { repeats.firsts.append(entry.first) }
+          top.note(hash, repeats: entry.repeats) { units.text(of: unit, document: document, in: batch) }
+        } else if postponed != nil {
+          let first = try postponed!.first(of: unit, top: &top) {
+            units.text(of: unit, document: document, in: batch)
+          }
+          guard let first else { continue }
+          repeats.isRepeat[unit] = true
+          if seen.remembersLocations { repeats.firsts.append(first) }
         }
       }
     }

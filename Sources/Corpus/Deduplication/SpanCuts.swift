@@ -98,10 +98,10 @@ package final class SpanCuts {
   /// Takes the next batch of the corpus: cuts its spans and drops documents of which nothing but white space is left,
   /// whose numbers in the batch are returned.
   ///
-  /// `lengths` are those of ``SpanText/length(of:unit:)``.
-  package func apply(to batch: inout DocumentBatch, lengths: [Int], blockDigest: UInt64) -> (
-    removals: [SpanRemoval], emptied: [Int]
-  ) {
+  /// `lengths` are those of ``SpanText/lengths(of:unit:tokens:)``.
+  package func apply(
+    to batch: inout DocumentBatch, lengths: [Int], tokens: SpanTokens? = nil, blockDigest: UInt64
+  ) -> (removals: [SpanRemoval], emptied: [Int]) {
     digest = SignatureSet.chain(digest, blockDigest)
     var removals: [SpanRemoval] = []
     var isBlank = [Bool](repeating: false, count: batch.count)
@@ -115,7 +115,8 @@ package final class SpanCuts {
       let range = batch.ranges[index]
       let (kept, gone) = batch.bytes.withUnsafeBytes { bytes in
         let text = UnsafeRawBufferPointer(rebasing: bytes[range])
-        let gone = cuts.isEmpty ? [] : self.ranges(of: cuts, in: text, at: position)
+        let gone =
+          cuts.isEmpty ? [] : self.ranges(of: cuts, in: text, at: position, tokens?.textEnds(of: index))
         var kept: [UInt8] = []
         if !gone.isEmpty {
           var from = 0
@@ -156,13 +157,21 @@ package final class SpanCuts {
 
   /// The cuts as ranges of the text of the document that starts at `base` of the compared text.
   ///
-  /// In bytes, cut ends that fall inside a character move inward, so that the whole character stays. In words the white
-  /// space after the last word goes with it, or that before the first where nothing follows.
-  private func ranges(of cuts: [SpanCut], in text: UnsafeRawBufferPointer, at base: Int) -> [Range<Int>] {
+  /// In bytes and tokens, cut ends that fall inside a character move inward, so that the whole character stays. In words
+  /// the white space after the last word goes with it, or that before the first where nothing follows.
+  private func ranges(
+    of cuts: [SpanCut], in text: UnsafeRawBufferPointer, at base: Int, _ tokenEnds: ArraySlice<Int>?
+  ) -> [Range<Int>] {
     switch options.unit {
-    case .byte:
+    case .byte, .token:
+      /// A place between units, as one of the text.
+      func place(_ position: Int) -> Int {
+        guard let tokenEnds else { return position - base }
+        let token = (position - base) / SpanText.tokenBytes
+        return token == 0 ? 0 : tokenEnds[tokenEnds.startIndex + token - 1]
+      }
       return cuts.map { cut in
-        var (start, end) = (cut.start - base, cut.end - base)
+        var (start, end) = (place(cut.start), place(cut.end))
         while start < end && text[start] & 0xc0 == 0x80 { start += 1 }
         while end > start && end < text.count && text[end] & 0xc0 == 0x80 { end -= 1 }
         return start..<end

@@ -7,6 +7,30 @@ package enum SpanUnit: String, Sendable, CaseIterable {
   /// A maximal run of bytes other than ASCII white space, as in all word counts; white space itself is not compared.
   /// A run of more than ``SpanText/longestWord`` bytes counts as several words.
   case word
+  /// A token of ``SpanTokens``.
+  case token
+}
+
+/// The tokens of a batch of documents, whoever made them.
+package struct SpanTokens: Sendable {
+  let ids: [UInt32]
+  /// Where the tokens of each document end in ``ids``.
+  let ends: [Int]
+  /// Where each token ends in the text of its document.
+  let textEnds: [Int]
+
+  /// Ids are below this.
+  package static let idLimit: UInt32 = 0xff_0000
+
+  package init(ids: [UInt32], ends: [Int], textEnds: [Int]) {
+    precondition(ids.allSatisfy { $0 < Self.idLimit } && ids.count == textEnds.count)
+    (self.ids, self.ends, self.textEnds) = (ids, ends, textEnds)
+  }
+
+  /// The tokens of a document, as a range of all.
+  func range(of document: Int) -> Range<Int> { (document == 0 ? 0 : ends[document - 1])..<ends[document] }
+
+  func textEnds(of document: Int) -> ArraySlice<Int> { textEnds[range(of: document)] }
 }
 
 package struct SpanOptions: Sendable, Equatable {
@@ -28,8 +52,8 @@ package struct SpanOptions: Sendable, Equatable {
 
 /// Documents in the form in which spans are compared, one after another, each ended by 0xff, which no UTF-8 contains.
 ///
-/// In bytes that is the text itself, in words the words with one space between them. Equal spans are equal bytes of it,
-/// between boundaries of units.
+/// In bytes that is the text itself, in words the words with one space between them, in tokens the ids, three bytes each,
+/// the highest first. Equal spans are equal bytes of it, between boundaries of units.
 package struct SpanText: Sendable {
   package private(set) var bytes: [UInt8] = []
   /// Where each document ends in ``bytes``, its 0xff included.
@@ -42,14 +66,22 @@ package struct SpanText: Sendable {
   package static let longestWord = 4096
   /// Hash of the k-mer, hash of the context, position, bytes of context on the left (upper half) and right.
   static let anchorFormat = RecordFormat(words: 4)
+  static let tokenBytes = 3
 
-  package init(_ batch: DocumentBatch, _ options: SpanOptions) {
+  /// `tokens` are those of the batch, where they are the unit.
+  package init(_ batch: DocumentBatch, _ options: SpanOptions, tokens: SpanTokens? = nil) {
     bytes.reserveCapacity(batch.textBytes + batch.count + 16)
     // Of each word, where it starts; of each document, where its words start.
     var starts: [Int] = []
     var firstWords = [0]
-    batch.forEachDocument { _, text in
+    batch.forEachDocument { index, text in
       switch options.unit {
+      case .token:
+        for id in tokens!.ids[tokens!.range(of: index)] {
+          bytes.append(UInt8(truncatingIfNeeded: id >> 16))
+          bytes.append(UInt8(truncatingIfNeeded: id >> 8))
+          bytes.append(UInt8(truncatingIfNeeded: id))
+        }
       case .byte: bytes.append(contentsOf: text)
       case .word:
         let first = bytes.count
@@ -66,26 +98,33 @@ package struct SpanText: Sendable {
     let minimizers = Minimizers(length: options.length)
     anchors = bytes.withUnsafeBytes { bytes in
       switch options.unit {
-      case .byte: Self.byteAnchors(bytes, ends, minimizers, seed: options.seed)
+      case .byte: Self.anchors(bytes, ends, width: 1, minimizers, seed: options.seed)
+      case .token: Self.anchors(bytes, ends, width: Self.tokenBytes, minimizers, seed: options.seed)
       case .word: Self.wordAnchors(bytes, ends, starts, firstWords, minimizers, seed: options.seed)
       }
     }
   }
 
-  private static func byteAnchors(
-    _ bytes: UnsafeRawBufferPointer, _ ends: [Int], _ minimizers: Minimizers, seed: UInt64
+  /// Of units that are all `width` bytes long.
+  private static func anchors(
+    _ bytes: UnsafeRawBufferPointer, _ ends: [Int], width: Int, _ minimizers: Minimizers, seed: UInt64
   ) -> [UInt64] {
     var anchors: [UInt64] = []
     var start = 0
     for end in ends {
       let text = UnsafeRawBufferPointer(rebasing: bytes[start..<(end - 1)])
-      minimizers.forEachAnchor(
-        count: text.count, unit: { UInt64(text.load(fromByteOffset: $0, as: UInt8.self)) }
-      ) { position, hash in
+      let count = text.count / width
+      func unit(_ index: Int) -> UInt64 {
+        if width == 1 { return UInt64(text[index]) }
+        let id = text[(index * width)..<((index + 1) * width)].reduce(0) { $0 << 8 | UInt64($1) }
+        return RandomGenerator.mix(id &+ seed)
+      }
+      minimizers.forEachAnchor(count: count, unit: unit) { position, hash in
         let from = max(0, position - minimizers.w + 1)
-        let to = min(text.count, position + minimizers.length)
+        let to = min(count, position + minimizers.length)
         append(
-          hash, from: start + from, at: start + position, to: start + to, of: bytes, seed: seed, to: &anchors)
+          hash, from: start + from * width, at: start + position * width, to: start + to * width, of: bytes,
+          seed: seed, to: &anchors)
       }
       start = end
     }
@@ -138,12 +177,20 @@ package struct SpanText: Sendable {
     anchors.append(extent)
   }
 
-  /// Bytes that a document takes in ``bytes``.
-  package static func length(of text: UnsafeRawBufferPointer, unit: SpanUnit) -> Int {
-    guard unit == .word else { return text.count + 1 }
-    var length = 0
-    forEachWord(of: text) { length += $0.count + 1 }
-    return max(length, 1)
+  /// Bytes that each document of a batch takes in ``bytes``.
+  package static func lengths(of batch: DocumentBatch, unit: SpanUnit, tokens: SpanTokens? = nil) -> [Int] {
+    var lengths: [Int] = []
+    batch.forEachDocument { index, text in
+      switch unit {
+      case .byte: lengths.append(text.count + 1)
+      case .token: lengths.append(tokens!.range(of: index).count * tokenBytes + 1)
+      case .word:
+        var length = 0
+        forEachWord(of: text) { length += $0.count + 1 }
+        lengths.append(max(length, 1))
+      }
+    }
+    return lengths
   }
 
   /// The words of a text, as ranges of it.

@@ -79,6 +79,26 @@ package struct DocumentBatch: Sendable {
   /// Bytes of text in all documents together.
   package var textBytes: Int { ranges.reduce(0) { $0 + $1.count } }
 
+  /// Words in all documents together, in one go where nothing but white space lies between them.
+  package var words: Int {
+    bytes.withUnsafeBytes { bytes in
+      func isBlank(_ index: Int) -> Bool { bytes[index] == 0x20 || bytes[index] &- 9 < 5 }
+      let areApart = (1..<max(count, 1)).allSatisfy { index in
+        let (end, start) = (ranges[index - 1].upperBound, ranges[index].lowerBound)
+        return (1...2).contains(start - end) && isBlank(end) && isBlank(start - 1)
+      }
+      if areApart, let first = ranges.first, let last = ranges.last {
+        return Words.count(in: UnsafeRawBufferPointer(rebasing: bytes[first.lowerBound..<last.upperBound]))
+      }
+      return ranges.reduce(0) { $0 + Words.count(in: UnsafeRawBufferPointer(rebasing: bytes[$1])) }
+    }
+  }
+
+  /// Words in one document.
+  package func words(at index: Int) -> Int {
+    bytes.withUnsafeBytes { Words.count(in: UnsafeRawBufferPointer(rebasing: $0[ranges[index]])) }
+  }
+
   /// Bytes of JSON around the texts.
   var envelopeBytes: Int { envelopes.reduce(0) { $0 + $1.before.count + $1.after.count } }
 
@@ -118,8 +138,20 @@ package struct DocumentBatch: Sendable {
 
   /// Gives a document another text, which is appended to the bytes.
   package mutating func replaceText(at index: Int, by text: [UInt8]) {
-    ranges[index] = bytes.count..<(bytes.count + text.count)
+    let start = bytes.count
     bytes += text
+    noteText(at: index, start..<bytes.count)
+  }
+
+  /// Gives a document parts of `source`, the bytes that the batch had, as its text.
+  mutating func replaceText(at index: Int, by parts: [Range<Int>], of source: UnsafeRawBufferPointer) {
+    let start = bytes.count
+    for part in parts { bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: source[part])) }
+    noteText(at: index, start..<bytes.count)
+  }
+
+  private mutating func noteText(at index: Int, _ range: Range<Int>) {
+    ranges[index] = range
     if !envelopes.isEmpty {
       let old = envelopes[index]
       envelopes[index] = JSONEnvelope(before: old.before, after: old.after, isVerbatim: false)

@@ -19,10 +19,7 @@ extension Dedup {
     let pass = DocumentPass(reader: reader, options: options, label: "decontaminate", screen: screen?.body)
     var summary = try pass.run(
       work: { batch, counts in
-        let words = Self.words(of: batch)
-        counts.add("words_in", words.reduce(0, +))
-        counts.add("text_bytes_in", batch.textBytes)
-        return (batch, words.reduce(0, +))
+        (batch, counts.addText(of: batch))
       },
       consume: { batch, words in try output.write(batch, words: words) },
       found: { try output.report($0) })

@@ -185,6 +185,8 @@ extension Dedup {
         pairs, shingles: shingles, directory: clusters)
     }
     try filter(job, clusters: clusters, counts: &summary)
+    summary.add("bands", minhash.parameters.bands)
+    summary.add("rows", minhash.parameters.rows)
     job.finish()
   }
 
@@ -228,8 +230,7 @@ extension Dedup {
         }
         counts.add("bytes_in", block.inputBytes)
         counts.add("documents_in", batch.count)
-        counts.add("words_in", Self.words(of: batch).reduce(0, +))
-        counts.add("text_bytes_in", batch.textBytes)
+        counts.addText(of: batch)
         counts.merge(batch.counts)
         let signatures = try hasher.signatures(of: batch)
         counts.add("documents_without_words", signatures.wordless)
@@ -278,10 +279,7 @@ extension Dedup {
     let read = try pass.run(
       next: pass.reader.nextBlock,
       work: { block, batch, counts in
-        let words = Self.words(of: batch)
-        counts.add("words_in", words.reduce(0, +))
-        counts.add("text_bytes_in", batch.textBytes)
-        return (batch, words, block.digest)
+        (batch, counts.addText(of: batch), block.digest)
       },
       consume: { batch, words, blockDigest in
         digest = SignatureSet.chain(digest, blockDigest)

@@ -1,17 +1,8 @@
 import Commands
 import Corpus
-import Foundation
 import Support
 
 extension Dedup {
-  private struct Parsed: Sendable {
-    let block: DocumentBlock
-    let batch: DocumentBatch
-    let units: ParagraphUnits
-    let words: [Int]
-  }
-
-  /// One pass, documents streaming through; what comes when the memory is full is spooled and read again.
   func runParagraph() throws {
     let started = Progress.now()
     let reader = try allInput.reader()
@@ -20,49 +11,21 @@ extension Dedup {
     for name in ["documents_changed", "documents_too_short", "units_in", "units_removed"] {
       output.add(name, 0)
     }
-    var repeated = RepeatedUnits(
+    var repeated = try RepeatedUnits(
       remembersLocations: report != nil, memory: DeduplicationJob.bytes(of: memory))
-    var rest: (spool: BlockSpool, directory: String, pool: WorkerPool)?
-    defer { if let rest { try? FileManager.default.removeItem(atPath: rest.directory) } }
-
     let unit: ParagraphUnit = parts.unit == .paragraph ? .paragraph : .line
-    let work = { @Sendable (block: DocumentBlock, batch: DocumentBatch, counts: inout Summary) in
-      let words = Self.words(of: batch)
-      counts.add("words_in", words.reduce(0, +))
-      counts.add("text_bytes_in", batch.textBytes)
-      return Parsed(
-        block: block, batch: batch, units: ParagraphUnits(batch, unit: unit), words: words)
-    }
-    var pass = DocumentPass(
-      reader: reader, options: options, label: "dedup", screen: screen?.body, countsFrom: try seenFiles())
-    var summary = try pass.run(next: reader.nextBlock, work: work) { parsed in
-      if repeated.isFull {
-        if rest == nil {
-          let directory =
-            workDir.map { Path.join($0, "paragraph") }
-            ?? DeduplicationJob.temporaryDirectory(beside: self.output.output)
-          try? FileManager.default.removeItem(atPath: directory)
-          try SystemCall.makeDirectories(directory)
-          let spool = try BlockSpool(Path.join(directory, "rest"), options: input.readerOptions())
-          rest = (spool, directory, WorkerPool(threads: options.threadCount))
-          if !options.quiet { Log.line("dedup: the memory is full, the rest goes by way of \(directory)") }
-        }
-        try rest!.spool.append(parsed.block)
-        try repeated.postpone(
-          parsed.units, of: parsed.batch, directory: rest!.directory, pool: rest!.pool)
-      } else {
-        try cut(parsed, repeats: repeated.take(parsed.units, of: parsed.batch), into: &output)
-      }
-    } found: {
-      try output.report($0)
-    }
-    if let rest {
-      try repeated.resolvePostponed()
-      pass.warns = false
-      _ = try pass.run(next: rest.spool.nextBlock, work: work) { parsed in
-        try cut(parsed, repeats: repeated.take(parsed.units, of: parsed.batch), into: &output)
-      }
-    }
+    let seed = options.givenSeed ?? 0
+    var summary = try StreamingPass(self, reader: reader, screen: screen).run(
+      work: { ParagraphUnits($0, unit: unit, seed: seed) },
+      isFull: { repeated.isFull },
+      take: { batch, units, words in
+        try cut(batch, units, repeats: repeated.take(units, of: batch), words: words, into: &output)
+      },
+      postpone: { batch, _, units, rest in
+        try repeated.postpone(units, of: batch, directory: rest.directory, pool: rest.pool)
+      },
+      resolve: { try repeated.resolvePostponed() },
+      found: { try output.report($0) })
     for (rank, entry) in repeated.top.entries.enumerated() {
       summary["top_repeated_\(rank + 1)"] = .text("\(entry.repeats) times: \(entry.text)")
     }
@@ -70,39 +33,44 @@ extension Dedup {
     try options.report(summary, since: started)
   }
 
-  private func cut(_ parsed: Parsed, repeats: UnitRepeats, into output: inout DedupOutput) throws {
-    if output.hasSeen(parsed.batch) { return }
-    var batch = parsed.batch
+  /// `words`: those of the batch.
+  private func cut(
+    _ old: DocumentBatch, _ units: ParagraphUnits, repeats: UnitRepeats, words: Int,
+    into output: inout DedupOutput
+  ) throws {
+    if output.hasSeen(old) { return }
     let cutter = ParagraphCutter(minimumWords: parts.minWords, minimumCharacters: parts.minCharacters)
-    let (changes, blank) = cutter.cut(&batch, parsed.units, repeats)
-    output.add("units_in", parsed.units.hashes.count)
-    var words = parsed.words.reduce(0, +)
+    var (batch, changes, blank) = cutter.cut(old, units, repeats)
     let isJSON = (self.output.format ?? batch.source.format) == .jsonl
-    parsed.batch.bytes.withUnsafeBytes { bytes in
-      for change in changes {
-        let unit = parsed.units.units(of: change.oldIndex).first { repeats.isRepeat[$0] }
+    old.bytes.withUnsafeBytes { bytes in
+      for change in changes.prefix(Summary.sampleLimit) {
+        let unit = units.units(of: change.oldIndex).first { repeats.isRepeat[$0] }
         guard let unit else { continue }
-        let range = parsed.units.range(
-          of: unit, of: change.oldIndex, in: parsed.batch.ranges[change.oldIndex])
+        let range = units.range(of: unit, of: change.oldIndex, in: old.ranges[change.oldIndex])
         output.addSample(of: "units_removed", UnsafeRawBufferPointer(rebasing: bytes[range]))
       }
     }
+    var (changed, duplicates, tooShort, removedUnits, removedWords) = (0, 0, 0, 0, 0)
     for change in changes {
-      output.add("units_removed", change.removedUnits)
-      words -= parsed.words[change.oldIndex]
+      removedUnits += change.removedUnits
+      removedWords += change.removedWords
       if let index = change.index {
-        output.add("documents_changed", 1)
-        words += batch.bytes.withUnsafeBytes {
-          Words.count(in: UnsafeRawBufferPointer(rebasing: $0[batch.ranges[index]]))
-        }
+        changed += 1
         if isJSON { try output.note("dedup_removed", json: change.shareText, at: index, of: &batch) }
+      } else if change.removedUnits == change.unitCount {
+        duplicates += 1
       } else {
-        output.add(change.removedUnits == change.unitCount ? "duplicates_removed" : "documents_too_short", 1)
+        tooShort += 1
       }
       try output.reportLine(change.location, reason(change, output))
     }
+    output.add("units_in", units.hashes.count)
+    output.add("units_removed", removedUnits)
+    output.add("documents_changed", changed)
+    output.add("duplicates_removed", duplicates)
+    output.add("documents_too_short", tooShort)
     for location in blank { try output.removeEmpty(at: location) }
-    try output.write(batch, words: words)
+    try output.write(batch, words: words - removedWords)
   }
 
   private func reason(_ change: ParagraphCutter.Change, _ output: DedupOutput) -> String {

@@ -48,14 +48,14 @@ struct DedupOutput {
 
   /// The documents of a batch but for some, given in ascending order.
   ///
-  /// `words` are those of each document of the batch.
-  mutating func write(_ batch: DocumentBatch, words: [Int], without removed: [Int]) throws {
+  /// `words` are those of all.
+  mutating func write(_ batch: DocumentBatch, words: Int, without removed: [Int]) throws {
     if hasSeen(batch) { return }
     var batch = batch
-    let kept = words.reduce(0, +) - removed.reduce(0) { $0 + words[$1] }
+    let kept = words - removed.reduce(0) { $0 + batch.words(at: $1) }
     if !removed.isEmpty {
       batch.bytes.withUnsafeBytes { bytes in
-        for index in removed where !batch.isBlank(at: index) {
+        for index in removed.prefix(Summary.sampleLimit) where !batch.isBlank(at: index) {
           addSample(of: "duplicates_removed", UnsafeRawBufferPointer(rebasing: bytes[batch.ranges[index]]))
         }
       }

@@ -101,6 +101,27 @@ final class DeduplicationJob {
       warns: !hasPassed)
   }
 
+  /// The blocks after those that an earlier run has finished, whose digest is `digest`: what a pass takes as `next`.
+  static func blocks(of reader: DocumentReader, after finished: Int, digest expected: UInt64)
+    -> () throws -> DocumentBlock?
+  {
+    var digest: UInt64 = 0
+    return {
+      while let block = try reader.nextBlock() {
+        if block.number >= finished { return block }
+        digest = SignatureSet.chain(digest, block.digest)
+        if block.number + 1 == finished && digest != expected { throw hasChanged }
+      }
+      return nil
+    }
+  }
+
+  static var hasChanged: Failure {
+    Failure(
+      .badInput, "the input has changed since the work directory was made",
+      remedy: "Remove the work directory and run again")
+  }
+
   /// The job is done: what was temporary goes.
   func finish() { directory.finish() }
 

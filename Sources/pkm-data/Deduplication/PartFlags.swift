@@ -3,14 +3,21 @@ import Corpus
 
 /// Options of the methods that take parts out of documents.
 struct PartFlags: ParsableArguments {
-  enum Unit: String, ExpressibleByArgument, CaseIterable { case line, paragraph, word, byte }
+  enum Unit: String, ExpressibleByArgument, CaseIterable { case line, paragraph, word, byte, token }
 
   @Option(
     help: """
       paragraph: what is compared and removed: line (default) or paragraph (lines between blank lines). substring: what \
-      --min-length counts: word (default) or byte.
+      --min-length counts: word (default), byte, or token (default with --tokenizer).
       """)
   var unit: Unit?
+
+  @Option(
+    name: [.customLong("tokenizer"), .customLong("codes")],
+    help: ArgumentHelp(
+      "substring: a byte-level tokenizer whose tokens --min-length counts: tokenizer.json, .tiktoken, …",
+      valueName: "file"))
+  var tokenizer: String?
 
   @Option(
     help: ArgumentHelp(
@@ -25,7 +32,8 @@ struct PartFlags: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "substring: the shortest span that is cut (default: 50 words or 100 bytes).", valueName: "n"))
+      "substring: the shortest span that is cut (default: 50 words or tokens, or 100 bytes).", valueName: "n")
+  )
   var minLength: Int?
 
   @Flag(help: "substring: cut the first occurrence, too.")
@@ -35,21 +43,24 @@ struct PartFlags: ParsableArguments {
     if let minLength, !(1...1_000_000).contains(minLength) {
       throw ValidationError("--min-length must be between 1 and 1000000, not \(minLength)")
     }
+    if let unit, (unit == .token) != (tokenizer != nil) {
+      throw ValidationError("--unit token and --tokenizer go together")
+    }
   }
 
   /// What `--unit` can be.
   func units(of method: Dedup.Method) -> [Unit] {
     switch method {
     case .paragraph: [.line, .paragraph]
-    case .substring: [.word, .byte]
+    case .substring: [.word, .byte, .token]
     case .exact, .minhash, .none: []
     }
   }
 
   func spans(seed: UInt64) -> SpanOptions {
-    let unit: SpanUnit = unit == .byte ? .byte : .word
+    let unit: SpanUnit = tokenizer != nil ? .token : unit == .byte ? .byte : .word
     return SpanOptions(
-      unit: unit, length: minLength ?? (unit == .word ? 50 : 100), keepsFirst: !everyCopy, seed: seed)
+      unit: unit, length: minLength ?? (unit == .byte ? 100 : 50), keepsFirst: !everyCopy, seed: seed)
   }
 }
 

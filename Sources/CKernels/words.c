@@ -1,0 +1,36 @@
+// Words, as Words.swift defines them: maximal runs of bytes other than ASCII white space.
+#include <stdbool.h>
+#include <string.h>
+
+#include "CKernels.h"
+
+#if defined(__x86_64__)
+#define MULTIVERSIONED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define MULTIVERSIONED
+#endif
+
+typedef uint8_t Block __attribute__((ext_vector_type(64)));
+typedef bool Flags __attribute__((ext_vector_type(64)));
+
+// A word begins where something else follows white space, or nothing at all. 64 bytes at a time: one bit a byte.
+MULTIVERSIONED
+size_t pkm_count_words(const uint8_t *bytes, size_t count) {
+  size_t words = 0;
+  uint64_t before = 1;
+  for (size_t start = 0; start < count; start += 64) {
+    size_t length = count - start < 64 ? count - start : 64;
+    Block block = ' ';  // No word begins in white space behind the end.
+    if (length == 64) {
+      memcpy(&block, bytes + start, 64);
+    } else {
+      memcpy(&block, bytes + start, length);
+    }
+    Flags flags = __builtin_convertvector((block == ' ') | ((Block)(block - 9) < 5), Flags);
+    uint64_t spaces;
+    memcpy(&spaces, &flags, sizeof spaces);
+    words += (size_t)__builtin_popcountll(~spaces & (spaces << 1 | before));
+    before = spaces >> 63;
+  }
+  return words;
+}
