@@ -1,4 +1,5 @@
-// How many words a text has: see Words.swift.
+// Words, as Words.swift defines them: maximal runs of bytes other than ASCII white space.
+#include <stdbool.h>
 #include <string.h>
 
 #include "CKernels.h"
@@ -9,35 +10,27 @@
 #define MULTIVERSIONED
 #endif
 
-typedef uint8_t Bytes __attribute__((ext_vector_type(64)));
+typedef uint8_t Block __attribute__((ext_vector_type(64)));
 typedef bool Flags __attribute__((ext_vector_type(64)));
 
-// A bit a byte, the first lowest: whether it is white space.
-static inline __attribute__((always_inline)) uint64_t spaces(const uint8_t *bytes) {
-  Bytes lanes;
-  memcpy(&lanes, bytes, sizeof lanes);
-  Flags flags = __builtin_convertvector((lanes == ' ') | (lanes - 9 < 5), Flags);
-  uint64_t bits;
-  memcpy(&bits, &flags, sizeof bits);
-  return bits;
-}
-
+// A word begins where something else follows white space, or nothing at all. 64 bytes at a time: one bit a byte.
 MULTIVERSIONED
-size_t pkm_words_count(const uint8_t *bytes, size_t count) {
+size_t pkm_count_words(const uint8_t *bytes, size_t count) {
   size_t words = 0;
-  // Whether white space, or nothing, comes before.
-  uint64_t isFirst = 1;
-  for (; count >= 64; bytes += 64, count -= 64) {
-    uint64_t white = spaces(bytes);
-    words += (size_t)__builtin_popcountll(~white & (white << 1 | isFirst));
-    isFirst = white >> 63;
-  }
-  if (count > 0) {
-    uint8_t tail[64];
-    memset(tail, ' ', sizeof tail);
-    memcpy(tail, bytes, count);
-    uint64_t white = spaces(tail);
-    words += (size_t)__builtin_popcountll(~white & (white << 1 | isFirst));
+  uint64_t before = 1;
+  for (size_t start = 0; start < count; start += 64) {
+    size_t length = count - start < 64 ? count - start : 64;
+    Block block = ' ';  // No word begins in white space behind the end.
+    if (length == 64) {
+      memcpy(&block, bytes + start, 64);
+    } else {
+      memcpy(&block, bytes + start, length);
+    }
+    Flags flags = __builtin_convertvector((block == ' ') | ((Block)(block - 9) < 5), Flags);
+    uint64_t spaces;
+    memcpy(&spaces, &flags, sizeof spaces);
+    words += (size_t)__builtin_popcountll(~spaces & (spaces << 1 | before));
+    before = spaces >> 63;
   }
   return words;
 }

@@ -4,7 +4,6 @@ import CKernels
 /// than ASCII white space (space, tab, line feed, vertical tab, form feed, carriage return), as `wc -w` counts them.
 package enum Words {
   package static func count(in bytes: UnsafeRawBufferPointer) -> Int {
-    guard let base = bytes.baseAddress else { return 0 }
-    return pkm_words_count(base.assumingMemoryBound(to: UInt8.self), bytes.count)
+    pkm_count_words(bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
   }
 }

@@ -23,6 +23,8 @@ final class Backtracking: @unchecked Sendable {
 
   private let trie: TokenTrie
   private let pairs: pkm_pairs
+  /// The id of each number.
+  private let ids: UnsafeMutablePointer<UInt32>
   /// For short words of bytes: the number of each byte, then what each two bytes make; nil where a byte has none.
   private let byteNumbers: UnsafeMutablePointer<UInt32>?
   private let isWord: Bool
@@ -90,6 +92,8 @@ final class Backtracking: @unchecked Sendable {
     }
     self.pairs = pairs
     isComplete = true
+    ids = LargePages.allocate(UInt32.self, count: tokens.count)
+    for (number, token) in tokens.enumerated() { (ids + number).initialize(to: token.id) }
     let bytes = (0...255).map { byte in
       vocabulary.id(of: [UInt8(byte)]).map { numbers[Int($0)] } ?? TokenTrie.none
     }
@@ -108,6 +112,7 @@ final class Backtracking: @unchecked Sendable {
   deinit {
     tokens.deallocate()
     byteNumbers?.deallocate()
+    ids.deallocate()
     pairs.slots.deallocate()
   }
 
@@ -141,7 +146,7 @@ final class Backtracking: @unchecked Sendable {
   ) -> Int {
     if count <= Int(PKM_SHORT_WORD), let byteNumbers {
       let written = Int(pkm_merge_short(pairs, byteNumbers, byteNumbers + 256, text, Int32(count), output))
-      for index in 0..<written { output[index] = tokens[Int(output[index])].id }
+      for index in 0..<written { output[index] = ids[Int(output[index])] }
       return written
     }
     var end = count
@@ -159,7 +164,7 @@ final class Backtracking: @unchecked Sendable {
     }
     var written = walk(text, end, &scratch, output)
     for index in 0..<written where output[index] != WordMerger.unknown {
-      output[index] = tokens[Int(output[index])].id
+      output[index] = ids[Int(output[index])]
     }
     if endsUnknown {
       output[written] = WordMerger.unknown

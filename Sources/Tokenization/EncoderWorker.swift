@@ -81,7 +81,7 @@ final class EncoderWorker {
     _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32?,
     seeds: ((Int) -> UInt64)?, into output: UnsafeMutablePointer<UInt32>
   ) -> (count: Int, ends: [Int]) {
-    state.starts.reserve((documents.lazy.map(\.count).max() ?? 0) / 64 + 1)
+    state.starts.reserve(documents.reduce(0) { max($0, $1.count) } / 64 + 1)
     state.ends.removeAll(keepingCapacity: true)
     state.first = output
     let count = Self.encode(tables, &state, text, documents, terminator, seeds)

@@ -31,6 +31,8 @@ final class EncodingTables: @unchecked Sendable {
   private let byteSymbols: [UInt32]
   /// Nil where the merges have to be applied.
   private let backtracking: Backtracking?
+  /// Nothing but the bytes of a word tells its ids.
+  private let isPlain: Bool
   /// The two parts of what a merge makes, by its id; empty without a restricted vocabulary.
   private var parts: [UInt32: (left: UInt32, right: UInt32)] = [:]
 
@@ -75,6 +77,9 @@ final class EncodingTables: @unchecked Sendable {
           return count < 2 ? [] : Array(UnsafeBufferPointer(start: scratch.merger.symbols, count: merged))
         }
       }
+    isPlain =
+      backtracking != nil && tokenizer.mode == .byteLevel && !tokenizer.ignoresMerges
+      && options.glossary == nil && options.allowed == nil
   }
 
   /// Whether a word always gives the same ids.
@@ -86,6 +91,9 @@ final class EncodingTables: @unchecked Sendable {
   func encode(
     _ word: UnsafeBufferPointer<UInt8>, _ scratch: inout Scratch, into output: UnsafeMutablePointer<UInt32>
   ) -> Int {
+    if isPlain {
+      return backtracking!.encode(word.baseAddress!, word.count, &scratch.backtracking, into: output)
+    }
     scratch.lengths.removeAll(keepingCapacity: true)
     guard let glossary = options.glossary, let segments = glossary.segments(of: word) else {
       return encode(word, isFinal: true, &scratch, into: output)

@@ -18,6 +18,7 @@ struct Bench: ParsableCommand {
         pkm-data bench corpus.txt
         pkm-data bench --tokenizer bpe.json --runs 3 'crawl/*.jsonl.zst'
         pkm-data bench --tokenizer bpe.json --documents file --threads 1 --runs 7 corpus.txt
+        pkm-data bench corpus.txt --stages pre-tokenize encode
       """)
 
   @OptionGroup var input: InputOptions
@@ -33,6 +34,11 @@ struct Bench: ParsableCommand {
 
   @Option(help: ArgumentHelp("Runs of each stage.", valueName: "n"))
   var runs = 5
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Only stages whose names begin so, as in encode decode.", valueName: "name"))
+  var stages: [String] = []
 
   @OptionGroup var options: RunOptions
 
@@ -63,7 +69,9 @@ struct Bench: ParsableCommand {
     summary.add("text_bytes", bytes)
     summary.add("tokens", tokens)
 
+    func isChosen(_ name: String) -> Bool { stages.isEmpty || stages.contains(where: name.hasPrefix) }
     func measure(_ name: String, _ body: () throws -> Void) throws {
+      if !isChosen(name) { return }
       var seconds: [Double] = []
       for _ in 0..<runs {
         try Interruption.check()
@@ -116,6 +124,7 @@ struct Bench: ParsableCommand {
     try measure("learn-bpe to file", commands.learn)
     if tokenizer.endOfDocument != nil {
       try measure("encode to shards", commands.encode)
+      if isChosen("decode shards") && !isChosen("encode to shards") { try commands.encode() }
       try measure("decode shards", commands.decode)
     }
     try options.report(summary, since: started)

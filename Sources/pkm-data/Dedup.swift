@@ -33,8 +33,6 @@ struct Dedup: ParsableCommand {
       one --part of it on each machine; clusters DIR… BANDS… -o CLUSTERS; filter --clusters CLUSTERS INPUT… for each part. \
       Each stage checks that it is given what the one before was: listing and content of the inputs, and the options.
 
-      All hashes are seeded by --seed: who distrusts the source of the text gives a number of his own.
-
       paragraph: lines, or with --unit paragraph paragraphs, with the same words (as with --key normalized) anywhere \
       before; the first occurrence stays, where CCNet, whose scheme this is, removes it, too. Lines without a letter or \
       digit go with the line before them and are no duplicates. In JSON lines the share of the text that was removed \
@@ -43,8 +41,9 @@ struct Dedup: ParsableCommand {
       for the same with probability 3 %. Memory: 16 to 32 bytes for each distinct line, 27 to 54 with --report; beyond \
       --memory the rest is spooled and sorted on disk, 14 or 24 bytes a line.
 
-      substring: spans of at least --min-length words, bytes, or tokens of a --tokenizer, that occur before, anywhere in the corpus, exactly; \
-      they are cut out, all but their first occurrence, and documents of which nothing is left are dropped. \
+      substring: spans of at least --min-length words, bytes, or tokens of a --tokenizer, that occur before, anywhere in \
+      the corpus, exactly; they are cut out, all but their first occurrence, and documents of which nothing is left are \
+      dropped. \
       --every-copy cuts the first, too, and counts overlapping occurrences, as the suffix array tools do. Two passes; \
       memory is --memory, disk is the text once, 16 bytes a document and, for 50 words, some 0.4 bytes a byte of text \
       (for 100 bytes 1.3), more where much is repeated.
@@ -58,6 +57,14 @@ struct Dedup: ParsableCommand {
       --seen FILE: documents that count as read before the input, such as those of held-out splits or of an earlier corpus. \
       What duplicates them goes; they themselves are neither written nor counted. With minhash the first document of a \
       cluster stays.
+
+      Hashes are fast ones (XXH3 and the like), not cryptographic. But for those of the words of --against they are seeded by \
+      --seed: who distrusts the source of the text gives a number of his own, for which nobody can have prepared. Tables \
+      are salted anew in every run, so that no text makes them slow. Spans are compared byte by byte, n-grams word by word, \
+      near-duplicates with --verify shingle by shingle.
+
+      A document is held in memory whole: one of 1 GB takes 1.6 GB with exact, minhash and --against, 2.1 GB with \
+      paragraph and 5.3 GB with substring, whatever --memory.
 
       With a method, empty documents (nothing but white space) are dropped and counted. JSON lines pass byte for byte.
 

@@ -43,7 +43,9 @@ with tempfile.TemporaryDirectory() as scratch:
         run("learn-bpe", "--pre-tokenizer", pattern, "--merges", "32000", *files.values(), "-o", tokenizer)
         for name, path in files.items():
             summary = os.path.join(scratch, "summary.json")
-            run("bench", "--tokenizer", tokenizer, "--documents", "file", "--runs", str(arguments.runs), "--summary", summary, path)
+            run(
+                "bench", path, "--tokenizer", tokenizer, "--documents", "file", "--runs", str(arguments.runs),
+                "--summary", summary, "--stages", "encode cold", "encode warm")
             found = json.load(open(summary))
             for state in ("cold", "warm"):
                 rates[pattern, name, state] = found[f"mb_per_second_encode_{state}"]

@@ -103,6 +103,30 @@ import Tokenization
     }
   }
 
+  /// One letter, no spaces, random bytes, words that never come again: against the merges applied to each pre-token.
+  @Test(arguments: [PreTokenizer.gpt2, .cl100k, .o200k])
+  func textsThatTokenizersDislike(preTokenizer: PreTokenizer) throws {
+    let tokenizer = try Make.tokenizer(
+      [Fixture.prose, String(repeating: "aaaa", count: 40)], preTokenizer: preTokenizer, merges: 200)
+    let encoder = BPEEncoder(tokenizer)
+    var random = RandomGenerator(seed: 3)
+    func bytes(_ count: Int, _ body: (Int) -> UInt8) -> [UInt8] { (0..<count).map(body) }
+    let letter = { (random: inout RandomGenerator) in UInt8(97 + random.below(26)) }
+    let texts = [
+      bytes(300) { _ in UInt8(ascii: "a") }, bytes(300) { _ in 0x20 }, bytes(300) { _ in letter(&random) },
+      bytes(1000) { _ in UInt8(truncatingIfNeeded: random.next()) },
+      bytes(20_000) { $0 % 9 == 0 ? 0x20 : letter(&random) },
+      bytes(20_000) { $0 % 40 == 0 ? 0x20 : letter(&random) },
+      bytes(300) { _ in UInt8(48 + random.below(10)) },
+    ]
+    for (index, text) in texts.enumerated() {
+      let expected = preTokenizer.split(text).flatMap {
+        ReferenceBPE.encode(ReferenceBPE.symbols(of: $0, tokenizer), tokenizer.merges)
+      }
+      for _ in 0..<2 { #expect(encoder.encode(text) == expected, "text \(index)") }
+    }
+  }
+
   @Test func batchesEqualDocuments() throws {
     let texts = Adversarial.texts
     let encoder = BPEEncoder(try Make.tokenizer([Fixture.prose], merges: 1000))

@@ -137,6 +137,42 @@ import Tokenization
     }
   }
 
+  /// The codes of fastBPE state how often each pair occurred when it was merged: counted anew at every step, it did, and no
+  /// pair more often.
+  @Test func countsOfFastBPECodesReplay() throws {
+    let text = String(Fixture.prose.prefix(12_000))
+    let learned = try Make.learn(Make.counts([text], .words), mode: .word, limit: 150)
+    var words: [[String]: Int] = [:]
+    for word in text.utf8.split(whereSeparator: { $0 == 0x20 || $0 == 0x0a }) {
+      var symbols = String(decoding: word, as: UTF8.self).unicodeScalars.map { String($0) }
+      symbols[symbols.count - 1] += "</w>"
+      words[symbols, default: 0] += 1
+    }
+    let codes = String(decoding: MergeCodes.write(learned, format: .fastBPE), as: UTF8.self)
+    let lines = codes.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+    #expect(lines.count == 150)
+    for line in lines {
+      var pairs: [[String]: Int] = [:]
+      for (word, count) in words {
+        for (left, right) in zip(word, word.dropFirst()) { pairs[[left, right], default: 0] += count }
+      }
+      let pair = Array(line.prefix(2))
+      #expect(pairs[pair] == Int(line[2]) && pairs.values.max() == Int(line[2]), "\(line)")
+      var merged: [[String]: Int] = [:]
+      for (word, count) in words {
+        var symbols: [String] = []
+        var place = 0
+        while place < word.count {
+          let isPair = word[place...].starts(with: pair)
+          symbols.append(isPair ? pair[0] + pair[1] : word[place])
+          place += isPair ? 2 : 1
+        }
+        merged[symbols, default: 0] += count
+      }
+      words = merged
+    }
+  }
+
   /// Inside a word a literal `</w>` is never completed to a symbol; at its end the mark is the one that counts.
   @Test func literalEndOfWord() throws {
     let counts = try Make.counts(["a</w>z a</w>z a</w> a</w> </w> </w> </w>x </w>x"], .words)

@@ -165,9 +165,6 @@ const kernel_table *kernels_double(instruction_set wanted);
 double ceiling_multiply_add(long rounds, double *sum);
 double ceiling_bfloat16(long rounds, double *sum);
 
-// Maximal runs of bytes other than ASCII white space.
-size_t pkm_words_count(const uint8_t *bytes, size_t count);
-
 // Tells the processor that the line of memory at an address will be read and written soon.
 static inline void pkm_prefetch_for_writing(const void *address) { __builtin_prefetch(address, 1); }
 
@@ -175,6 +172,9 @@ static inline void pkm_prefetch_for_writing(const void *address) { __builtin_pre
 // 2^32. `hashes` is a multiple of 16.
 void pkm_minhash_update(const uint64_t *shingles, size_t count, const uint32_t *multipliers, uint32_t *minima,
                         size_t hashes);
+
+// Maximal runs of bytes other than ASCII white space (space, tab, line feed, vertical tab, form feed, carriage return).
+size_t pkm_count_words(const uint8_t *bytes, size_t count);
 
 // Counting sort of reads by slot, stable. counts: slots + 1 zeros in; out: touched slots ascending, the first read of
 // each in `starts` (touched + 1 entries), reads in `order`. Returns the number of touched slots. counts is zeroed again.

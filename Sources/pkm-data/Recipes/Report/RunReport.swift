@@ -70,7 +70,7 @@ struct RunReport {
         ))
       if let dataset {
         let totals = dataset.index.splits.values.reduce(into: DatasetIndex.Totals()) { $0 += $1 }
-        let words = first.reduce(0) { $0 + ($1.count("words_in") ?? $1.count("words") ?? 0) }
+        let words = first.reduce(0) { $0 + ($1.wordsRead ?? 0) }
         tiles.append(
           (Self.percent(totals.documents, of: read), "of the documents read", Self.grouped(totals.documents)))
         tiles.append((Self.percent(totals.words, of: words), "of the words read", Self.grouped(totals.words)))
@@ -121,18 +121,19 @@ struct RunReport {
       var rows = [
         Row(
           name: "read", documents: first.count("documents_in"),
-          words: first.count("words_in") ?? first.count("words"),
+          words: first.wordsRead,
           bytes: first.count("text_bytes_in") ?? first.count("text_bytes"))
       ]
-      for step in own {
+      for (number, step) in own.enumerated() {
+        // What one step lets through the next one reads; not all count the words of both.
+        let next = number + 1 < own.count ? own[number + 1] : nil
+        let isEncoder = step.step.name == "encode"
         rows.append(
-          step.step.name == "encode"
-            ? Row(
-              name: "encode", documents: step.count("documents_out"), words: step.count("words"),
-              bytes: step.count("text_bytes"), tokens: step.count("tokens"))
-            : Row(
-              name: step.step.name, documents: step.count("documents_out"), words: step.count("words_out"),
-              bytes: step.count("text_bytes_out")))
+          Row(
+            name: step.step.name, documents: step.count("documents_out"),
+            words: isEncoder ? step.count("words") : step.count("words_out") ?? next?.wordsRead,
+            bytes: isEncoder ? step.count("text_bytes") : step.count("text_bytes_out"),
+            tokens: isEncoder ? step.count("tokens") : nil))
       }
       func cell(_ value: Int?, _ whole: Int?) -> ReportPage.Cell {
         guard let value else { return .number("") }

@@ -13,6 +13,7 @@ struct StepCounts {
 
   func count(_ name: String) -> Int? { summary[name]?.number.map { Int($0) } }
   func number(_ name: String) -> Double? { summary[name]?.number }
+  var wordsRead: Int? { count("words_in") ?? count("words") }
   var seconds: Double { number("seconds") ?? 0 }
 
   func samples(of name: String) -> [(text: String, note: String)] {
