@@ -87,15 +87,10 @@ final class NGramRepetition {
     let count = words.count
     guard count >= 2 else { return }
     reserve(count)
-    for word in 0..<count {
-      places[word] = Place(
-        hash: words.hashes[word], word: UInt32(truncatingIfNeeded: word), first: 0, count: 0,
-        wasVisited: false)
-    }
-    var kept = count
+    var kept = findPairs(words.hashes, count)
     for n in 2...10 {
       if n > count { break }
-      kept = extend(n, kept, words.hashes, count)
+      if n > 2 { kept = extend(n, kept, words.hashes, count) }
       tally(kept)
       if n <= 4 { top[n] = mostFrequent(n, kept, words.offsets) }
       if n >= 5 { duplicate[n] = repeatedCharacters(n, kept, words.offsets) }
@@ -137,10 +132,37 @@ final class NGramRepetition {
     return wanted - 1
   }
 
-  /// Extends the sequences at the first `kept` places to n words.
+  @inline(__always)
+  private static func extended(_ hash: UInt64, by word: UInt64) -> UInt64 {
+    hash &* 0x9e37_79b9_7f4a_7c15 &+ word
+  }
+
+  @inline(__always)
+  private static func index(_ hash: UInt64, _ mask: Int) -> Int {
+    Int(truncatingIfNeeded: hash ^ hash >> 32) & mask
+  }
+
+  /// Makes places of the pairs of words that may be repeated, which share a bucket with another, and returns their number.
   ///
-  /// Moves to the front those that may be repeated, which share a bucket with another, and returns their number. Most
-  /// sequences of natural text go here, without a branch that is hard to foresee.
+  /// Most sequences of natural text go here, without a branch that is hard to foresee.
+  private func findPairs(_ hashes: UnsafePointer<UInt64>, _ count: Int) -> Int {
+    let mask = clearBuckets(for: count)
+    let (places, buckets) = (places, buckets)
+    for word in 0..<(count &- 1) {
+      let bucket = buckets + Self.index(Self.extended(hashes[word], by: hashes[word &+ 1]), mask)
+      bucket.pointee = bucket.pointee << 1 | 1
+    }
+    var end = 0
+    for word in 0..<(count &- 1) {
+      let hash = Self.extended(hashes[word], by: hashes[word &+ 1])
+      places[end] = Place(
+        hash: hash, word: UInt32(truncatingIfNeeded: word), first: 0, count: 0, wasVisited: false)
+      end &+= Int(buckets[Self.index(hash, mask)] >> 1 & 1)
+    }
+    return end
+  }
+
+  /// Extends the sequences at the first `kept` places to n words, and keeps those that may be repeated in the same way.
   private func extend(_ n: Int, _ kept: Int, _ hashes: UnsafePointer<UInt64>, _ count: Int) -> Int {
     let mask = clearBuckets(for: kept)
     let (places, buckets) = (places, buckets)
@@ -149,18 +171,16 @@ final class NGramRepetition {
       let place = places + whole
       let end = Int(place.pointee.word) &+ n
       if end > count { break }
-      let hash = place.pointee.hash &* 0x9e37_79b9_7f4a_7c15 &+ hashes[end &- 1]
-      place.pointee.hash = hash
-      let bucket = buckets + (Int(truncatingIfNeeded: hash ^ hash >> 32) & mask)
+      place.pointee.hash = Self.extended(place.pointee.hash, by: hashes[end &- 1])
+      let bucket = buckets + Self.index(place.pointee.hash, mask)
       bucket.pointee = bucket.pointee << 1 | 1
       whole &+= 1
     }
     var end = 0
     for number in 0..<whole {
       let place = places[number]
-      let hash = place.hash
       places[end] = place
-      end &+= Int(buckets[Int(truncatingIfNeeded: hash ^ hash >> 32) & mask] >> 1 & 1)
+      end &+= Int(buckets[Self.index(place.hash, mask)] >> 1 & 1)
     }
     return end
   }
@@ -172,7 +192,7 @@ final class NGramRepetition {
     for number in 0..<kept {
       let place = places + number
       let hash = place.pointee.hash
-      var slot = Int(truncatingIfNeeded: hash ^ hash >> 32) & mask
+      var slot = Self.index(hash, mask)
       while true {
         let other = Int(slots[slot]) &- 1
         if other < 0 {
