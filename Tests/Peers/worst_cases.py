@@ -12,7 +12,6 @@ than --limit seconds.
 import argparse
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -25,22 +24,23 @@ parser.add_argument("--mb", type=int, default=25)
 parser.add_argument("--gigatoken", action="store_true")
 parser.add_argument("--limit", type=int, default=120)
 arguments = parser.parse_args()
-letters = b"abcdefghijklmnopqrstuvwxyz"
+# Random bytes become letters and digits by tables: lists of numbers would make this process larger than those it measures.
+letters = bytes(97 + byte % 26 for byte in range(256))
+digits = bytes(48 + byte % 10 for byte in range(256))
 
 
-def texts(bytes):
+def texts(size):
     """Names and contents; the same for the same length."""
     dice = random.Random(1)
-    yield "English", open(arguments.english, "rb").read(bytes)
-    yield "one letter", b"a" * bytes
-    yield "spaces", b" " * bytes
-    yield "letters, no spaces", dice.choices(letters, k=bytes)
-    yield "random bytes", dice.randbytes(bytes)
-    words = dice.choices(letters, k=bytes)
-    for place in range(0, bytes, 10):
-        words[place] = 0x20
+    yield "English", open(arguments.english, "rb").read(size)
+    yield "one letter", b"a" * size
+    yield "spaces", b" " * size
+    yield "letters, no spaces", dice.randbytes(size).translate(letters)
+    yield "random bytes", dice.randbytes(size)
+    words = bytearray(dice.randbytes(size).translate(letters))
+    words[::10] = b" " * len(words[::10])
     yield "every word new", words
-    yield "digits", dice.choices(b"0123456789", k=bytes)
+    yield "digits", dice.randbytes(size).translate(digits)
 
 
 def measure(command):
@@ -89,11 +89,12 @@ with tempfile.TemporaryDirectory() as scratch:
         return f"{found[0]:8.2f} s {found[1]:6.0f} MB" if found else f"    more than {arguments.limit} s"
 
     half, english = {}, {}
-    for bytes in (arguments.mb * 1_000_000, 2 * arguments.mb * 1_000_000):
-        print(f"{bytes // 1_000_000} MB", flush=True)
-        for name, content in texts(bytes):
+    for size in (arguments.mb * 1_000_000, 2 * arguments.mb * 1_000_000):
+        print(f"{size // 1_000_000} MB", flush=True)
+        for name, content in texts(size):
             with open(text, "wb") as file:
-                file.write(bytearray(content) if isinstance(content, list) else content)
+                file.write(content)
+            del content
             if name == "English" and not half:
                 learn(output=learned)
             for stage, run in (("learn", learn), ("encode", encode)):
