@@ -86,11 +86,17 @@ struct Bench: ParsableCommand {
     }
   }
 
-  private func measureGeneration() throws {
-    let started = Progress.now()
+  /// The recipe with the vocabulary that a dataset would give it.
+  private func wholeRecipe() throws -> TrainingRecipe {
     var recipe = try RecipeFile.load(config, settings: settings)
     recipe.model.vocabularySize = vocabulary
     try recipe.model.validate()
+    return recipe
+  }
+
+  private func measureGeneration() throws {
+    let started = Progress.now()
+    let recipe = try wholeRecipe()
     let pool = WorkerPool(threads: options.threadCount)
     let ceilings = try MachineCeilings(pool)
     let arithmetic = recipe.train.precision == .bf16 ? ceilings.bfloat16 : ceilings.float32
@@ -150,9 +156,7 @@ struct Bench: ParsableCommand {
 
   private func measureSteps() throws {
     let started = Progress.now()
-    var recipe = try RecipeFile.load(config, settings: settings)
-    recipe.model.vocabularySize = vocabulary
-    try recipe.model.validate()
+    let recipe = try wholeRecipe()
     let pool = WorkerPool(threads: options.threadCount)
     let ceilings = try MachineCeilings(pool)
     let products = try CPUOperations<Float>(

@@ -106,29 +106,18 @@ final class NGramRepetition {
     }
   }
 
-  /// Empty buckets, four to eight for each place; returns their number less one.
-  private func clearBuckets(for count: Int) -> Int {
-    var wanted = 64
+  /// Makes four to eight entries of a table zero for each of `count` sequences; returns their number less one.
+  private static func clear<Entry: FixedWidthInteger>(
+    _ table: inout UnsafeMutablePointer<Entry>, _ capacity: inout Int, for count: Int, atLeast least: Int
+  ) -> Int {
+    var wanted = least
     while wanted < 4 * count { wanted *= 2 }
-    if wanted > bucketCapacity {
-      bucketCapacity = wanted
-      buckets.deallocate()
-      buckets = .allocate(capacity: wanted)
+    if wanted > capacity {
+      capacity = wanted
+      table.deallocate()
+      table = .allocate(capacity: wanted)
     }
-    buckets.update(repeating: 0, count: wanted)
-    return wanted - 1
-  }
-
-  /// Free slots, four to eight for each place; returns their number less one.
-  private func clearSlots(for count: Int) -> Int {
-    var wanted = 16
-    while wanted < 4 * count { wanted *= 2 }
-    if wanted > slotCapacity {
-      slotCapacity = wanted
-      slots.deallocate()
-      slots = .allocate(capacity: wanted)
-    }
-    slots.update(repeating: 0, count: wanted)
+    table.update(repeating: 0, count: wanted)
     return wanted - 1
   }
 
@@ -146,7 +135,7 @@ final class NGramRepetition {
   ///
   /// Most sequences of natural text go here, without a branch that is hard to foresee.
   private func findPairs(_ hashes: UnsafePointer<UInt64>, _ count: Int) -> Int {
-    let mask = clearBuckets(for: count)
+    let mask = Self.clear(&buckets, &bucketCapacity, for: count, atLeast: 64)
     let (places, buckets) = (places, buckets)
     for word in 0..<(count &- 1) {
       let bucket = buckets + Self.index(Self.extended(hashes[word], by: hashes[word &+ 1]), mask)
@@ -164,7 +153,7 @@ final class NGramRepetition {
 
   /// Extends the sequences at the first `kept` places to n words, and keeps those that may be repeated in the same way.
   private func extend(_ n: Int, _ kept: Int, _ hashes: UnsafePointer<UInt64>, _ count: Int) -> Int {
-    let mask = clearBuckets(for: kept)
+    let mask = Self.clear(&buckets, &bucketCapacity, for: kept, atLeast: 64)
     let (places, buckets) = (places, buckets)
     var whole = 0
     while whole < kept {
@@ -187,7 +176,7 @@ final class NGramRepetition {
 
   /// Counts the sequences at the first `kept` places.
   private func tally(_ kept: Int) {
-    let mask = clearSlots(for: kept)
+    let mask = Self.clear(&slots, &slotCapacity, for: kept, atLeast: 16)
     let (places, slots) = (places, slots)
     for number in 0..<kept {
       let place = places + number
