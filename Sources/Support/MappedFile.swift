@@ -30,10 +30,21 @@ package final class MappedFile: @unchecked Sendable {
     bytes = UnsafeRawBufferPointer(start: address, count: size)
   }
 
-  /// A copy of all bytes of a file: for small files.
+  /// A copy of all bytes of a file, of what a pipe hands over, or with `-` of standard input: for small files.
   package static func read(_ path: String) throws -> [UInt8] {
-    let file = try MappedFile(path)
-    return withExtendedLifetime(file) { Array(file.bytes) }
+    if path != "-" && (Path.isRegularFile(path) || !Path.exists(path)) {
+      let file = try MappedFile(path)
+      return withExtendedLifetime(file) { Array(file.bytes) }
+    }
+    let descriptor = path == "-" ? STDIN_FILENO : try SystemCall.open(path, O_RDONLY)
+    defer { if path != "-" { close(descriptor) } }
+    var bytes: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = try piece.withUnsafeMutableBytes { try SystemCall.read(descriptor, into: $0, path: path) }
+      if count == 0 { return bytes }
+      bytes += piece[..<count]
+    }
   }
 
   /// Gives the pages that were touched back to the system, which has them in its cache for as long as it likes.
