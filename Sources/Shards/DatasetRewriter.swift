@@ -49,7 +49,8 @@ package struct DatasetRewriter {
     let writer = try DatasetWriter(
       directory: directory, tokenizerJSON: inputs[0].tokenizerJSON(), vocabularySize: first.vocabularySize,
       endOfDocument: first.endOfDocument, split: inputs.lazy.flatMap(\.splits).min() ?? "train",
-      shardTokens: shardTokens, packing: packing ?? (packings.count == 1 ? first.packing : nil), recipe: recipe,
+      shardTokens: shardTokens, packing: packing ?? (packings.count == 1 ? first.packing : nil),
+      recipe: recipe,
       threads: threads)
     var splits = Set(inputs.flatMap(\.splits)).sorted()
     if !shares.isEmpty && !splits.contains("train") {

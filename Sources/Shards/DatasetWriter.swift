@@ -156,7 +156,8 @@ package final class DatasetWriter {
     let ordered = splits.sorted { $0.key < $1.key }
     let index = DatasetIndex(
       vocabularySize: vocabularySize, endOfDocument: endOfDocument, tokenizerSHA256: tokenizerSHA256,
-      packing: packing, splits: splits.mapValues(\.totals), shards: ordered.flatMap(\.value.closed), recipe: recipe)
+      packing: packing, splits: splits.mapValues(\.totals), shards: ordered.flatMap(\.value.closed),
+      recipe: recipe)
     let file = try OutputFile(Path.join(output.temporary, DatasetIndex.fileName))
     try file.write(index.json())
     try file.finish()

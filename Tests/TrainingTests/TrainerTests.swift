@@ -11,10 +11,13 @@ private final class Laboratory {
   static let vocabularySize = 61
 
   /// A structure that a model can learn: each token follows from the one before it, most of the time.
-  init(trainTokens: Int = 3000, validTokens: Int = 400, documentLengths: [Int] = [], packing: Packing? = nil) throws {
+  init(trainTokens: Int = 3000, validTokens: Int = 400, documentLengths: [Int] = [], packing: Packing? = nil)
+    throws
+  {
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     let writer = try DatasetWriter(
-      directory: data, tokenizerJSON: Array("{}".utf8), vocabularySize: Self.vocabularySize, endOfDocument: 60,
+      directory: data, tokenizerJSON: Array("{}".utf8), vocabularySize: Self.vocabularySize,
+      endOfDocument: 60,
       packing: packing)
     var random = RandomGenerator(seed: 5)
     let train = documentLengths.isEmpty ? [trainTokens - 1] : documentLengths
