@@ -144,7 +144,15 @@ size_t pkm_bytes_lines(const uint8_t *bytes, size_t length, pkm_byte_range *line
   for (; length - at >= sizeof(Vector); at += sizeof(Vector)) {
     Vector block;
     memcpy(&block, bytes + at, sizeof block);
-    for (uint64_t ends = BITS(block == '\n'); ends; ends &= ends - 1) {
+    uint64_t ends = BITS(block == '\n');
+    // How many lines end in 64 bytes is hard to foresee, so two are written in any case and counted only where they are.
+    for (int i = 0; i < 2; i++, ends &= ends - 1) {
+      size_t end = at + size_t(__builtin_ctzll(ends | uint64_t(1) << 63));
+      lines[count] = {start, end - (bytes[end - (end > start)] == '\r')};
+      count += ends != 0;
+      start = ends ? end + 1 : start;
+    }
+    for (; ends; ends &= ends - 1) {
       size_t end = at + size_t(__builtin_ctzll(ends));
       lines[count++] = {start, end - (end > start && bytes[end - 1] == '\r')};
       start = end + 1;
