@@ -31,11 +31,14 @@ size_t copyPlain(const uint8_t *in, size_t count, uint8_t *out, CopyRules rules)
 
 MULTIVERSIONED
 size_t afterLastWhite(const uint8_t *bytes, size_t from, size_t to) {
-  while (to >= from + sizeof(Vector)) {
+  // Most stretches are short: the vector may begin before them.
+  while (to > from && to >= sizeof(Vector)) {
     Vector block;
     memcpy(&block, bytes + to - sizeof block, sizeof block);
     uint64_t whites = BITS((block == 0x20) | (block - 9 < 5));
+    if (to - from < sizeof block) whites &= ~uint64_t(0) << (sizeof block - (to - from));
     if (whites) return to - size_t(__builtin_clzll(whites));
+    if (to - from <= sizeof block) return SIZE_MAX;
     to -= sizeof block;
   }
   for (; to > from; to--) {
