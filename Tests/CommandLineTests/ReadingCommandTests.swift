@@ -32,6 +32,30 @@ import Testing
     #expect(try normalize(["c*.wet"]).status == 74)
   }
 
+  /// A line of text among JSON lines would be no JSON to the next reader.
+  @Test func oneOutputHasOneFormat() throws {
+    try scratch.write("a.txt", "plain \"text\"\n")
+    try scratch.write("b", #"{"text":"a line","id":1}"# + "\n")
+    try scratch.write("c.txt", "more\n")
+    let (text, json) = (#"{"text":"plain \"text\""}"# + "\n", #"{"text":"a line","id":1}"# + "\n")
+    #expect(try normalize(["a.txt", "b"]).text == text + json)
+    #expect(try normalize(["b", "a.txt"]).text == json + text)
+    #expect(try normalize(["-", "b"], input: Data("plain \"text\"\n".utf8)).text == text + json)
+    #expect(try normalize(["a.txt", "c.txt"]).text == "plain \"text\"\nmore\n")
+    #expect(try normalize(["a.txt", "b", "--output-format", "text"]).text == "plain \"text\"\na line\n")
+    #expect(try normalize(["a.txt", "b", "--input-format", "text"]).text == "plain \"text\"\n" + json)
+    for command in [
+      ["filter", "--min-words", "1"], ["dedup"], ["dedup", "--method", "minhash", "--ngram", "1"],
+    ] {
+      #expect(try Tool.data.run(command + ["a.txt", "b"], in: scratch.url).text == text + json)
+    }
+    // A name is a promise.
+    for name in ["out.jsonl", "out.jsonl.zst"] {
+      #expect(try normalize(["a.txt", "-o", name]).status == 0)
+      #expect(try normalize([name]).text == text)
+    }
+  }
+
   @Test func characterSetsAreNamedOrFound() throws {
     let cafe = Data([0x63, 0x61, 0x66, 0xe9, 0x0a])
     #expect(try normalize(["--encoding", "latin1"], input: cafe).text == "café\n")
@@ -54,6 +78,29 @@ import Testing
     let learning = try Tool.data(
       "learn-bpe", "--invalid", "drop", "-o", "b.json", input: input, in: scratch.url)
     #expect(learning.status == 64 && learning.errors.contains("--documents"))
+  }
+
+  /// A file that may not be opened ends the run before it begins, one that cannot be read ends it there.
+  ///
+  /// Nothing is written.
+  @Test func unreadableFilesAreNamed() throws {
+    try scratch.write("good.txt", "good\n")
+    try scratch.write("closed.txt", "closed\n")
+    // Permission bits do not stop the superuser: another user runs the tool then.
+    let refused = try runShell(
+      #"""
+      chmod 755 . && chmod 000 closed.txt && mkdir out && chmod 777 out
+      as=; if test "$(id -u)" = 0; then as="setpriv --reuid=65534 --regid=65534 --clear-groups"; fi
+      $as pkm-data normalize good.txt closed.txt -o out/x.txt
+      """#, in: scratch.url)
+    #expect(refused.status == 74 && refused.errors.contains("closed.txt: cannot open: Permission denied"))
+    #expect(refused.errors.contains("Check the permissions"))
+    for threads in ["1", "2"] {
+      // The first page of a process's memory is never there.
+      let failed = try normalize(["good.txt", "/proc/self/mem", "--threads", threads, "-o", "out/x.txt"])
+      #expect(failed.status == 74 && failed.errors.contains("/proc/self/mem: cannot read: "))
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path("out")).isEmpty)
   }
 
   /// What a reader at the other end of a pipe sees when the producer pauses.

@@ -17,7 +17,7 @@ extension Dedup {
   private func exactInOnePass() throws -> Summary {
     let reader = try allInput.reader()
     let screen = try screen()
-    var output = try DedupOutput(self, names: reader.files, screen: screen)
+    var output = try DedupOutput(self, of: reader.inputs, names: reader.files, screen: screen)
     var deduplicator = try ExactDeduplicator(
       remembersFirst: report != nil, memory: DeduplicationJob.bytes(of: memory))
     var summary = try StreamingPass(self, reader: reader, screen: screen).run(
@@ -54,7 +54,7 @@ extension Dedup {
         })
       try deduplicator.resolvePostponed()
     }
-    var output = try DedupOutput(self, names: job.names, screen: job.screen)
+    var output = try DedupOutput(self, of: try job.reader().inputs, names: job.names, screen: job.screen)
     let pass = try job.pass("dedup")
     var digest: UInt64 = 0
     var summary = try pass.run(

@@ -7,7 +7,7 @@ extension Dedup {
     let started = Progress.now()
     let reader = try allInput.reader()
     let screen = try screen()
-    var output = try DedupOutput(self, names: reader.files, screen: screen)
+    var output = try DedupOutput(self, of: reader.inputs, names: reader.files, screen: screen)
     for name in ["documents_changed", "documents_too_short", "units_in", "units_removed"] {
       output.add(name, 0)
     }
@@ -41,7 +41,7 @@ extension Dedup {
     if output.hasSeen(old) { return }
     let cutter = ParagraphCutter(minimumWords: parts.minWords, minimumCharacters: parts.minCharacters)
     var (batch, changes, blank) = cutter.cut(old, units, repeats)
-    let isJSON = (self.output.format ?? batch.source.format) == .jsonl
+    let hasFields = output.writesFields(of: batch)
     old.bytes.withUnsafeBytes { bytes in
       for change in changes.prefix(Summary.sampleLimit) {
         let unit = units.units(of: change.oldIndex).first { repeats.isRepeat[$0] }
@@ -56,7 +56,7 @@ extension Dedup {
       removedWords += change.removedWords
       if let index = change.index {
         changed += 1
-        if isJSON { try output.note("dedup_removed", json: change.shareText, at: index, of: &batch) }
+        if hasFields { try output.note("dedup_removed", json: change.shareText, at: index, of: &batch) }
       } else if change.removedUnits == change.unitCount {
         duplicates += 1
       } else {
