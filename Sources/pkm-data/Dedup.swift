@@ -148,9 +148,7 @@ struct Dedup: ParsableCommand {
   func seenFiles() throws -> Int { seen.isEmpty ? 0 : try InputListing.files(seen).count }
 
   /// Whether the documents are read once, from the first to the last.
-  var readsOnce: Bool {
-    chosenMethod != .minhash && chosenMethod != .substring && !(chosenMethod == .exact && workDir != nil)
-  }
+  var readsOnce: Bool { chosenMethod != .minhash && chosenMethod != .substring && workDir == nil }
 
   var chosenMethod: Method { method ?? (evaluation.against.isEmpty ? .exact : .none) }
 
