@@ -60,7 +60,8 @@ extension DatasetIndex {
         throw failure(context, "the key \"\(key.stringValue)\" is missing")
       case .typeMismatch(let type, let context): throw failure(context, "a value is not of type \(type)")
       case .valueNotFound(_, let context): throw failure(context, "a value is null")
-      case .dataCorrupted(let context): throw failure(context, "not valid JSON")
+      case .dataCorrupted(let context):
+        throw failure(context, context.codingPath.isEmpty ? "not valid JSON" : "a value is not known")
       @unknown default: throw Failure(.badInput, "not a dataset index", file: path, remedy: remedy)
       }
     }

@@ -82,6 +82,8 @@ package struct DatasetIndex: Codable, Equatable, Sendable {
   package let vocabularySize: Int
   package let endOfDocument: Int
   package let tokenizer: Tokenizer
+  /// How `pkm-train` cuts the documents into sequences unless its recipe says; nil leaves it to the trainer.
+  package let packing: Packing?
   package let splits: [String: Totals]
   /// In the order of their tokens within each split.
   package let shards: [Shard]
@@ -89,16 +91,15 @@ package struct DatasetIndex: Codable, Equatable, Sendable {
   package let recipe: String?
 
   enum CodingKeys: String, CodingKey {
-    case format, version, tokenizer, splits, shards, recipe
+    case format, version, tokenizer, packing, splits, shards, recipe
     case tokenBytes = "token_bytes"
     case vocabularySize = "vocabulary_size"
     case endOfDocument = "end_of_document"
   }
 
   init(
-    vocabularySize: Int, endOfDocument: Int, tokenizerSHA256: String, splits: [String: Totals],
-    shards: [Shard],
-    recipe: String?
+    vocabularySize: Int, endOfDocument: Int, tokenizerSHA256: String, packing: Packing?,
+    splits: [String: Totals], shards: [Shard], recipe: String?
   ) {
     format = Self.formatName
     version = Self.currentVersion
@@ -106,6 +107,7 @@ package struct DatasetIndex: Codable, Equatable, Sendable {
     self.vocabularySize = vocabularySize
     self.endOfDocument = endOfDocument
     tokenizer = Tokenizer(file: Self.tokenizerFileName, sha256: tokenizerSHA256)
+    self.packing = packing
     self.splits = splits
     self.shards = shards
     self.recipe = recipe
@@ -127,7 +129,7 @@ package struct DatasetIndex: Codable, Equatable, Sendable {
   package func with(recipe: String?) -> DatasetIndex {
     DatasetIndex(
       vocabularySize: vocabularySize, endOfDocument: endOfDocument, tokenizerSHA256: tokenizer.sha256,
-      splits: splits, shards: shards, recipe: recipe)
+      packing: packing, splits: splits, shards: shards, recipe: recipe)
   }
 
   /// The bytes of `index.json`: sorted keys, no time stamp, so equal datasets have equal files.

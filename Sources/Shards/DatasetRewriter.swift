@@ -19,6 +19,8 @@ package struct DatasetRewriter {
   package var isShuffled = true
   package var seed: UInt64 = 1
   package var shardTokens: Int?
+  /// What the new dataset says of its sequences; nil keeps what all inputs agree on.
+  package var packing: Packing?
   /// Bytes for shuffling; documents beyond that go through files beside the output.
   package var memory = 1 << 30
   package var threads = 1
@@ -43,10 +45,13 @@ package struct DatasetRewriter {
   package func write(_ inputs: [Dataset], to directory: String) throws -> DatasetIndex {
     try checkAgreement(inputs)
     let first = inputs[0].index
+    let packings = Set(inputs.map(\.index.packing))
     let writer = try DatasetWriter(
       directory: directory, tokenizerJSON: inputs[0].tokenizerJSON(), vocabularySize: first.vocabularySize,
       endOfDocument: first.endOfDocument, split: inputs.lazy.flatMap(\.splits).min() ?? "train",
-      shardTokens: shardTokens, recipe: recipe, threads: threads)
+      shardTokens: shardTokens, packing: packing ?? (packings.count == 1 ? first.packing : nil),
+      recipe: recipe,
+      threads: threads)
     var splits = Set(inputs.flatMap(\.splits)).sorted()
     if !shares.isEmpty && !splits.contains("train") {
       throw Failure(

@@ -17,6 +17,7 @@ package final class DatasetWriter {
   private let tokenizerSHA256: String
   private let defaultSplit: String
   private let shardTokens: Int
+  private let packing: Packing?
   private let recipe: String?
   private let compressor: FrameCompressor
   /// Token ids of the current document as they go to disk.
@@ -35,8 +36,8 @@ package final class DatasetWriter {
   /// dataset even when no document is appended.
   package init(
     directory: String, tokenizerJSON: [UInt8], vocabularySize: Int, endOfDocument: Int,
-    split: String = "train",
-    shardTokens: Int? = nil, recipe: String? = nil, threads: Int = 1
+    split: String = "train", shardTokens: Int? = nil, packing: Packing? = nil, recipe: String? = nil,
+    threads: Int = 1
   ) throws {
     guard (1...Int(UInt32.max)).contains(vocabularySize), (0..<vocabularySize).contains(endOfDocument) else {
       throw Failure(
@@ -47,6 +48,7 @@ package final class DatasetWriter {
     self.vocabularySize = vocabularySize
     self.endOfDocument = endOfDocument
     self.shardTokens = shardTokens ?? Self.defaultShardBytes / tokenBytes
+    self.packing = packing
     self.recipe = recipe
     defaultSplit = split
     output = try OutputDirectory(directory)
@@ -154,7 +156,8 @@ package final class DatasetWriter {
     let ordered = splits.sorted { $0.key < $1.key }
     let index = DatasetIndex(
       vocabularySize: vocabularySize, endOfDocument: endOfDocument, tokenizerSHA256: tokenizerSHA256,
-      splits: splits.mapValues(\.totals), shards: ordered.flatMap(\.value.closed), recipe: recipe)
+      packing: packing, splits: splits.mapValues(\.totals), shards: ordered.flatMap(\.value.closed),
+      recipe: recipe)
     let file = try OutputFile(Path.join(output.temporary, DatasetIndex.fileName))
     try file.write(index.json())
     try file.finish()

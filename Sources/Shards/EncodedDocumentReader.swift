@@ -3,7 +3,7 @@ import Support
 
 /// The documents of one split, one after the other.
 ///
-/// Memory: a frame, and the largest document that crosses frames.
+/// Memory: a frame, the largest document that crosses frames, and the pages of some frames of the file.
 package final class EncodedDocumentReader {
   private let dataset: Dataset
   private let tokenBytes: Int
@@ -14,6 +14,8 @@ package final class EncodedDocumentReader {
   private var rows: RowReader?
   /// First token of the next document in its shard.
   private var position = 0
+  /// The frame of the shard from which the pages of the file are mapped still.
+  private var mappedFrame = 0
   private var assembly: [UInt8] = []
   private var ids: [UInt32] = []
 
@@ -37,6 +39,7 @@ package final class EncodedDocumentReader {
         self.shard = try ShardReader(directory: dataset.path, entry: entry, index: dataset.index)
         self.rows = try RowReader(directory: dataset.path, entry: entry)
         position = 0
+        mappedFrame = 0
         nextShard += 1
         continue
       }
@@ -89,6 +92,10 @@ package final class EncodedDocumentReader {
   ) throws {
     // Nearly every document lies in one frame and needs no copy.
     let first = shard.file.frame(at: range.lowerBound * tokenBytes)
+    if first - mappedFrame >= 256 {
+      shard.file.releasePages()
+      mappedFrame = first
+    }
     if shard.file.plainRange(ofFrame: first).upperBound >= range.upperBound * tokenBytes {
       try shard.read(range, through: cache, body)
     } else {

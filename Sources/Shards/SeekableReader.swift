@@ -65,6 +65,9 @@ package final class SeekableReader: Sendable {
     return size
   }
 
+  /// The frames before have been read and are not needed soon: their pages need not count as memory of this process.
+  func releasePages() { file.releasePages() }
+
   private static func readTable(_ bytes: UnsafeRawBufferPointer, path: String) throws -> [SeekableFormat
     .Entry]
   {

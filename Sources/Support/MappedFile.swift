@@ -30,10 +30,28 @@ package final class MappedFile: @unchecked Sendable {
     bytes = UnsafeRawBufferPointer(start: address, count: size)
   }
 
-  /// A copy of all bytes of a file: for small files.
+  /// A copy of all bytes of a file, of what a pipe hands over, or with `-` of standard input: for small files.
   package static func read(_ path: String) throws -> [UInt8] {
-    let file = try MappedFile(path)
-    return withExtendedLifetime(file) { Array(file.bytes) }
+    let descriptor = path == "-" ? STDIN_FILENO : try SystemCall.open(path, O_RDONLY)
+    defer { if path != "-" { close(descriptor) } }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw SystemCall.failure("read the size of", path) }
+    // One byte more than a regular file has, so that its end is seen without growing.
+    var (room, isAtEnd) = (status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) + 1 : 1 << 16, false)
+    var bytes: [UInt8] = []
+    while !isAtEnd {
+      let more = try [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
+        while count < room && !isAtEnd {
+          let rest = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[count...])
+          let read = try SystemCall.read(descriptor, into: rest, path: path)
+          count += read
+          isAtEnd = read == 0
+        }
+      }
+      if bytes.isEmpty { bytes = more } else { bytes += more }
+      room = max(1 << 16, bytes.count)
+    }
+    return bytes
   }
 
   /// Gives the pages that were touched back to the system, which has them in its cache for as long as it likes.

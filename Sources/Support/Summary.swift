@@ -108,8 +108,12 @@ package struct Summary: Sendable {
   }
 
   /// One line: `documents_in 12, documents_out 11, seconds 0.3`.
+  ///
+  /// Rules that removed nothing are not named.
   package var line: String {
-    entries.map { name, value in
+    entries.filter { name, value in
+      value != .count(0) || !["dropped_", "lines_removed_"].contains { name.hasPrefix($0) }
+    }.map { name, value in
       switch value {
       case .count(let count): "\(name) \(count)"
       case .number(let number): "\(name) \((number * 1000).rounded() / 1000)"

@@ -39,6 +39,7 @@ package final class Trainer {
     var recipe = given
     dataset = try Dataset(datasetPath)
     recipe.model.vocabularySize = dataset.index.vocabularySize
+    recipe.train.packing = recipe.train.packing ?? dataset.index.packing ?? .stream
     try recipe.model.validate()
     try recipe.train.validate()
     self.recipe = recipe
@@ -77,7 +78,7 @@ package final class Trainer {
       tokens = checkpoint.state.tokens
     }
     let loader = try BatchLoader(
-      dataset: dataset, split: split, packing: train.packing, sequenceLength: recipe.model.context,
+      dataset: dataset, split: split, packing: train.packing!, sequenceLength: recipe.model.context,
       batch: train.batch, seed: train.seed, cursor: checkpoint?.state.cursor)
     (cursor, paddingShare) = (loader.cursor, loader.paddingShare)
     batches = BatchPrefetcher(loader)

@@ -11,8 +11,9 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
   package var batch = 8
   /// Sequences computed at once, nil for the whole batch; a step accumulates `batch / microBatch` of them.
   package var microBatch: Int?
-  /// How documents are cut into sequences of the model's context: `stream` or `document`.
-  package var packing = Packing.stream
+  /// How documents are cut into sequences of the model's context: `stream` or `document`; nil takes what the dataset says,
+  /// else `stream`.
+  package var packing: Packing?
   /// Optimizer steps in all.
   package var steps = 1000
   /// Keeps fewer activations and computes them twice: less memory for a third more time, to the same bits.
@@ -64,7 +65,7 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
     }
     try read(.batch, into: &batch)
     microBatch = try keys.decodeIfPresent(Int.self, forKey: .microBatch)
-    try read(.packing, into: &packing)
+    packing = try keys.decodeIfPresent(Packing.self, forKey: .packing)
     try read(.steps, into: &steps)
     try read(.recompute, into: &recompute)
     try read(.precision, into: &precision)

@@ -44,11 +44,18 @@ struct Decode: ParsableCommand {
   var keepSpecial = false
 
   @Option(
-    name: .shortAndLong, help: ArgumentHelp("Output file (default: standard output).", valueName: "file"))
+    name: .shortAndLong,
+    help: ArgumentHelp("Output file (default: standard output); .gz and .zst compress.", valueName: "file"))
   var output: String?
 
-  @Option(help: "\(OutputFormat.list) ({\"text\": …} lines).")
-  var outputFormat = OutputFormat.text
+  @Option(
+    name: .customLong("output-format"),
+    help: "\(OutputFormat.list) ({\"text\": …} lines) (default: text, or what the name of the output says).")
+  var givenOutputFormat: OutputFormat?
+
+  private var outputFormat: OutputFormat {
+    givenOutputFormat ?? (output.flatMap { DocumentFormat(ofFileNamed: $0) } == .jsonl ? .jsonl : .text)
+  }
 
   @OptionGroup var options: RunOptions
 

@@ -143,9 +143,9 @@ struct Filter: ParsableCommand {
     if listRules { return print(Self.table) }
     let started = Progress.now()
     let filter = try documentFilter()
-    let renderer = DocumentRenderer(format: output.format ?? (annotate ? .jsonl : nil))
-    let rejectRenderer = DocumentRenderer(format: .jsonl)
     let pass = DocumentPass(reader: try input.reader(), options: options, label: "filter")
+    let renderer = DocumentRenderer(format: annotate ? .jsonl : try output.format(of: pass.reader.inputs))
+    let rejectRenderer = DocumentRenderer(format: .jsonl)
     let file = try OutputFile(output.output, compressionThreads: options.threadCount)
     let rejectedFile = try rejected.map { try OutputFile($0, compressionThreads: options.threadCount) }
     var summary = try pass.run(

@@ -53,6 +53,7 @@ struct Inspect: ParsableCommand {
     inspection.counts["vocabulary_size"] = .count(index.vocabularySize)
     inspection.counts["bytes_a_token"] = .count(index.tokenBytes)
     inspection.counts["end_of_document"] = .count(index.endOfDocument)
+    if let packing = index.packing { inspection.counts["packing"] = .text(packing.rawValue) }
     inspection.counts["tokenizer_sha256"] = .text(index.tokenizer.sha256)
     inspection.counts["shards"] = .count(index.shards.count)
     inspection.counts["bytes"] = .count(index.shards.reduce(0) { $0 + $1.bytes })

@@ -123,9 +123,9 @@ struct Normalize: ParsableCommand {
         stripsAccents: stripAccents, transform: try rules(), plainsPunctuation: punctuation,
         cleansWhitespace: !keepWhitespace, cleansControls: !keepControls, splitsSentences: sentences,
         tokenizes: tokenize, locale: locale ?? ""))
-    let format = output.format
-    let renderer = DocumentRenderer(format: format)
     let pass = DocumentPass(reader: try input.reader(), options: options, label: "normalize")
+    let format = try output.format(of: pass.reader.inputs)
+    let renderer = DocumentRenderer(format: format)
     let file = try OutputFile(output.output, compressionThreads: options.threadCount)
     var summary = try pass.run(
       work: { batch, counts in

@@ -36,7 +36,8 @@ struct Run: ParsableCommand {
           - encode
       """)
 
-  @Argument(help: ArgumentHelp("The recipe.", valueName: "recipe.yaml")) var recipe: String
+  @Argument(help: ArgumentHelp("The recipe; - reads it from standard input.", valueName: "recipe.yaml"))
+  var recipe: String
 
   @Flag(help: "Show what would run and why, and do nothing.") var dryRun = false
 

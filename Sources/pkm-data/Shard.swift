@@ -18,13 +18,16 @@ struct Shard: ParsableCommand {
       makes the largest result in which nothing is repeated. A document that is taken twice is in train twice and in no \
       other split.
 
-      Sequences are not cut here: a dataset keeps whole documents, and pkm-train cuts them for the context of its model, as \
-      one stream or aligned to documents (train.packing: stream or document).
+      A dataset keeps whole documents; pkm-train cuts them when it knows the context of its model. --packing says how: \
+      stream joins all documents with their end-of-document ids and cuts wherever a sequence is full, document begins \
+      every sequence with a document, takes the next ones while they fit whole, and pads. It is kept in index.json, and \
+      train.packing of a training recipe overrules it.
 
       EXAMPLES:
         pkm-data shard encoded/ -o shards/ --split valid=0.01,test=0.01
         pkm-data shard web/ books/ -o mixed/ --weights 0.7,0.3 --tokens 10B
         pkm-data shard web/ books/ -o mixed/ --epochs 1,2.5
+        pkm-data shard encoded/ -o shards/ --packing document
       """)
 
   @Argument(help: ArgumentHelp("Dataset directories with one tokenizer.", valueName: "dataset"))
@@ -48,6 +51,12 @@ struct Shard: ParsableCommand {
 
   @Option(help: ArgumentHelp("Uncompressed size of a shard.", valueName: "size"))
   var shardSize = ByteSize(argument: "256M")!
+
+  @Option(
+    help: ArgumentHelp(
+      "How training sequences are made of documents: stream or document (default: what the inputs say, else stream).",
+      valueName: "policy"))
+  var packing: Packing?
 
   @Flag(help: "Keep the order of the documents.")
   var noShuffle = false
@@ -79,6 +88,7 @@ struct Shard: ParsableCommand {
     rewriter.isShuffled = !noShuffle
     rewriter.seed = options.seed
     rewriter.shardTokens = max(1, shardSize.bytes / (datasets.first?.index.tokenBytes ?? 2))
+    rewriter.packing = packing
     rewriter.memory = memory?.bytes ?? Int(ProcessInfo.processInfo.physicalMemory / 4)
     rewriter.threads = options.threadCount
     rewriter.recipe = recipe(of: datasets)
@@ -124,12 +134,15 @@ struct Shard: ParsableCommand {
     if let weights { line += " --weights \(weights.text)" }
     if let epochs { line += " --epochs \(epochs.text)" }
     if let tokens { line += " --tokens \(tokens.count)" }
+    if let packing { line += " --packing \(packing.rawValue)" }
     if noShuffle { line += " --no-shuffle" }
     var lines: [String] = []
     for recipe in inputs.compactMap(\.index.recipe) where !lines.contains(recipe) { lines.append(recipe) }
     return (lines + [line]).joined(separator: "\n")
   }
 }
+
+extension Packing: ExpressibleByArgument {}
 
 /// `valid=0.01,test=0.01`.
 struct SplitShares: ExpressibleByArgument, Sendable {

@@ -14,9 +14,8 @@ enum RecipeFile {
   static func load(_ path: String?, settings: [String]) throws -> TrainingRecipe {
     var root: Node = [:]
     if let path {
-      let text: String
-      do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
-        throw Failure(.inputOutput, "cannot be read as UTF-8 text", file: path, remedy: "Check --config")
+      guard let text = String(validating: try MappedFile.read(path), as: UTF8.self) else {
+        throw Failure(.usage, "is not UTF-8 text", file: path, remedy: "Check --config")
       }
       do { root = try Yams.compose(yaml: text) ?? root } catch {
         throw Failure(.usage, "is not valid YAML: \(error)", file: path)

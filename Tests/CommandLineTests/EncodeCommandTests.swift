@@ -52,6 +52,10 @@ import Testing
         == "{\"text\":\"one\\n two\"}\n")
     let pieces = try Tool.data("encode", "--codes", codes, "--format", "tokens", jsonl)
     #expect(pieces.text.split(separator: "\n").count == 1 && pieces.errors.contains("line_ends_to_spaces 1"))
+    #expect(try Tool.data("decode", scratch.path("j"), "-o", scratch.path("back.jsonl.gz")).status == 0)
+    #expect(
+      try Tool.data("normalize", scratch.path("back.jsonl.gz"), "--keep-whitespace", "--quiet").text
+        == Tool.data("decode", scratch.path("j"), "--output-format", "jsonl").text)
   }
 
   /// A file that is one document, encoded in pieces of a megabyte, equals the same document as a JSON line, which is encoded

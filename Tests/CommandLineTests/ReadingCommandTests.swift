@@ -32,6 +32,30 @@ import Testing
     #expect(try normalize(["c*.wet"]).status == 74)
   }
 
+  /// A line of text among JSON lines would be no JSON to the next reader.
+  @Test func oneOutputHasOneFormat() throws {
+    try scratch.write("a.txt", "plain \"text\"\n")
+    try scratch.write("b", #"{"text":"a line","id":1}"# + "\n")
+    try scratch.write("c.txt", "more\n")
+    let (text, json) = (#"{"text":"plain \"text\""}"# + "\n", #"{"text":"a line","id":1}"# + "\n")
+    #expect(try normalize(["a.txt", "b"]).text == text + json)
+    #expect(try normalize(["b", "a.txt"]).text == json + text)
+    #expect(try normalize(["-", "b"], input: Data("plain \"text\"\n".utf8)).text == text + json)
+    #expect(try normalize(["a.txt", "c.txt"]).text == "plain \"text\"\nmore\n")
+    #expect(try normalize(["a.txt", "b", "--output-format", "text"]).text == "plain \"text\"\na line\n")
+    #expect(try normalize(["a.txt", "b", "--input-format", "text"]).text == "plain \"text\"\n" + json)
+    for command in [
+      ["filter", "--min-words", "1"], ["dedup"], ["dedup", "--method", "minhash", "--ngram", "1"],
+    ] {
+      #expect(try Tool.data.run(command + ["a.txt", "b"], in: scratch.url).text == text + json)
+    }
+    // A name is a promise.
+    for name in ["out.jsonl", "out.jsonl.zst"] {
+      #expect(try normalize(["a.txt", "-o", name]).status == 0)
+      #expect(try normalize([name]).text == text)
+    }
+  }
+
   @Test func characterSetsAreNamedOrFound() throws {
     let cafe = Data([0x63, 0x61, 0x66, 0xe9, 0x0a])
     #expect(try normalize(["--encoding", "latin1"], input: cafe).text == "café\n")

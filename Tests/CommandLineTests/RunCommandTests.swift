@@ -258,6 +258,26 @@ import Testing
     #expect(result.status == 64 && result.errors.contains(message), "\(result.errors)")
   }
 
+  /// Paths are then relative to the current directory; the dataset is that of a recipe in a file.
+  @Test func aRecipeComesThroughAPipe() throws {
+    var place = try Workplace(documents: 50)
+    place.stages = ["learn-bpe: {merges: 50}", "encode", "shard: {packing: document}"]
+    #expect(try place.run().status == 0)
+    let written = try place.output()
+    #expect(try Dataset(place.scratch.path("out")).index.packing == .document)
+    for (command, recipe) in [("-", Data(place.recipe().utf8)), ("/dev/stdin", Data())] {
+      for name in ["out", "out.work"] {
+        try FileManager.default.removeItem(atPath: place.scratch.path(name))
+      }
+      let result =
+        command == "-"
+        ? try Tool.data("run", "-", "--quiet", input: recipe, in: place.scratch.url)
+        : try runShell("cat recipe.yaml | pkm-data run /dev/stdin --quiet", in: place.scratch.url)
+      #expect(result.status == 0, "\(result.errors)")
+      #expect(try place.output() == written)
+    }
+  }
+
   @Test func missingInputs() throws {
     let scratch = try Scratch()
     let recipe = try scratch.write("recipe.yaml", "inputs: '*.txt'\noutput: x\nstages: [normalize]\n")

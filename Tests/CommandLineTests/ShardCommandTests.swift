@@ -31,6 +31,16 @@ import Testing
     let small = try Tool.data(
       "shard", scratch.path("a"), "-o", scratch.path("small"), "--no-shuffle", "--shard-size", "10K")
     #expect(small.status == 0)
+    let packed = try Tool.data(
+      "shard", scratch.path("a"), "-o", scratch.path("packed"), "--packing", "document")
+    #expect(try packed.status == 0 && Dataset(scratch.path("packed")).index.packing == .document)
+    #expect(try Tool.data("inspect", scratch.path("packed")).text.contains("document"))
+    // An index that a later version may have written.
+    let index = try scratch.read("packed/index.json").replacingOccurrences(
+      of: "\"packing\" : \"document\"", with: "\"packing\" : \"best-fit\"")
+    try scratch.write("packed/index.json", index)
+    let unknown = try Tool.data("inspect", scratch.path("packed"))
+    #expect(unknown.status == 65 && unknown.errors.contains("a value is not known (in packing)"))
     #expect(try Dataset(scratch.path("small")).index.shards.allSatisfy { $0.bytes <= 10 << 10 })
   }
 

@@ -85,6 +85,16 @@ import Testing
     #expect(try readDocuments(out) == first + second)
     #expect(try readDocuments(out, "valid") == Array(second[..<10]))
 
+    // The packing stays what the inputs agree on.
+    rewriter.packing = .document
+    for name in ["one", "two"] { _ = try rewriter.write([inputs[0]], to: scratch.path(name)) }
+    rewriter.packing = nil
+    let packed = try ["one", "two"].map { try Dataset(scratch.path($0)) }
+    #expect(out.index.packing == nil)
+    #expect(try rewriter.write(packed, to: scratch.path("packed")).packing == .document)
+    #expect(try rewriter.write([packed[0], inputs[1]], to: scratch.path("differing")).packing == nil)
+    #expect(try Dataset(scratch.path("packed")).index.with(recipe: nil).packing == .document)
+
     try writeDataset(scratch.path("x"), first, vocabulary: 1001)
     let foreign = try Dataset(scratch.path("x"))
     #expect(

@@ -25,6 +25,15 @@ import Testing
     #expect(samples["dropped"]?.first == ["text": "text 1", "note": "1, at least 50"])
   }
 
+  @Test func rulesThatRemovedNothingAreLeftToTheFile() {
+    var summary = Summary()
+    for (name, count) in [("documents_in", 0), ("dropped_short", 0), ("dropped_long", 2)] {
+      summary.add(name, count)
+    }
+    #expect(summary.line == "documents_in 0, dropped_long 2")
+    #expect(summary.json.contains("\"dropped_short\": 0"))
+  }
+
   @Test func aLongSampleIsCutBetweenCharacters() throws {
     var summary = Summary()
     sample(String(repeating: "a", count: 399) + "äöü", &summary)

@@ -11,11 +11,14 @@ private final class Laboratory {
   static let vocabularySize = 61
 
   /// A structure that a model can learn: each token follows from the one before it, most of the time.
-  init(trainTokens: Int = 3000, validTokens: Int = 400, documentLengths: [Int] = []) throws {
+  init(trainTokens: Int = 3000, validTokens: Int = 400, documentLengths: [Int] = [], packing: Packing? = nil)
+    throws
+  {
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     let writer = try DatasetWriter(
-      directory: data, tokenizerJSON: Array("{}".utf8), vocabularySize: Self.vocabularySize, endOfDocument: 60
-    )
+      directory: data, tokenizerJSON: Array("{}".utf8), vocabularySize: Self.vocabularySize,
+      endOfDocument: 60,
+      packing: packing)
     var random = RandomGenerator(seed: 5)
     let train = documentLengths.isEmpty ? [trainTokens - 1] : documentLengths
     for (split, count) in train.map({ ("train", $0 + 1) }) + [("valid", validTokens)] {
@@ -211,6 +214,27 @@ private final class Laboratory {
     #expect(try laboratory.bytes("stopped") == laboratory.bytes("whole"))
     recipe.train.packing = .stream
     #expect(throws: Failure.self) { try laboratory.train(recipe, into: "whole", resume: true) }
+  }
+
+  /// What the index of the dataset says holds unless the recipe says otherwise.
+  @Test func packingComesWithTheDataset() throws {
+    let lengths = [40, 3, 9, 15, 16, 17, 1, 0, 5, 33]
+    let (plain, meant) = (
+      try Laboratory(documentLengths: lengths), try Laboratory(documentLengths: lengths, packing: .document)
+    )
+    var recipe = Laboratory.recipe()
+    try meant.train(recipe, into: "default")
+    try plain.train(recipe, into: "default")
+    recipe.train.packing = .document
+    try plain.train(recipe, into: "document")
+    recipe.train.packing = .stream
+    try meant.train(recipe, into: "stream")
+    let weights = { (laboratory: Laboratory, run: String) in
+      try #require(laboratory.bytes(run)["model.safetensors"])
+    }
+    #expect(try weights(meant, "default") == weights(plain, "document"))
+    #expect(try weights(meant, "stream") == weights(plain, "default"))
+    #expect(try weights(meant, "default") != weights(plain, "default"))
   }
 
   @Test func theWaitForDataIsLogged() throws {

@@ -79,6 +79,22 @@ package final class DocumentInputs: Sendable {
   /// Bytes taken from all files so far, as they lie on disk.
   package var bytesRead: Int { taken.load(ordering: .relaxed) }
 
+  /// Whether the files hold documents in more than one format, by their names and first lines; a pipe, which is not read
+  /// before its turn, counts as another.
+  package func mixFormats() throws -> Bool {
+    if files.count < 2 || options.format != nil { return false }
+    var options = options
+    options.batchBytes = 1 << 12
+    var first: DocumentFormat?
+    for (index, file) in files.enumerated() {
+      guard Path.isRegularFile(file) else { return true }
+      let format = try FileBlocks(path: file, index: index, options: options) { _ in }.format
+      if let first, first != format { return true }
+      first = format
+    }
+    return false
+  }
+
   package func open(_ index: Int) throws -> FileBlocks {
     try FileBlocks(path: files[index], index: index, options: options) { [self] count in
       taken.add(count, ordering: .relaxed)

@@ -32,9 +32,9 @@ package final class FileBlocks {
   /// `note` is told how many bytes on disk were taken, each time some were.
   init(path: String, index: Int, options: ReaderOptions, note: @escaping (Int) -> Void) throws {
     (self.path, self.options, self.note) = (path, options, note)
-    let isNamedWARC = Self.name(path, endsIn: [".warc", ".wet", ".wat"])
+    let named = DocumentFormat(ofFileNamed: path)
     input = try DecodedInput(InputFile(path), encoding: options.encoding) {
-      options.format.map { $0 == .warc } ?? (isNamedWARC || $0.starts(with: Array("WARC/".utf8)))
+      (options.format ?? named) == .warc || options.format == nil && $0.starts(with: Array("WARC/".utf8))
     }
     source = DocumentSource(index: index, path: path, format: .text, splitting: options.splitting)
     rest = try extended([], to: options.batchBytes)
@@ -44,20 +44,13 @@ package final class FileBlocks {
     }
     let format =
       try options.format
-      ?? (rest.starts(with: Array("WARC/".utf8)) || isNamedWARC
-        ? .warc : looksLikeJSONLines() ? .jsonl : .text)
+      ?? (rest.starts(with: Array("WARC/".utf8)) ? .warc : named ?? (beginsAsJSONLines() ? .jsonl : .text))
     source = DocumentSource(index: index, path: path, format: format, splitting: options.splitting)
   }
 
-  /// Whether the name, without `.gz` and `.zst`, ends so.
-  private static func name(_ path: String, endsIn suffixes: [String]) -> Bool {
-    var name = Path.name(of: path).lowercased()
-    for suffix in [".gz", ".zst"] where name.hasSuffix(suffix) { name.removeLast(suffix.count) }
-    return suffixes.contains(where: name.hasSuffix)
-  }
+  package var format: DocumentFormat { source.format }
 
-  private func looksLikeJSONLines() throws -> Bool {
-    if Self.name(path, endsIn: [".jsonl", ".ndjson", ".json"]) { return true }
+  private func beginsAsJSONLines() throws -> Bool {
     guard let start = rest.firstIndex(where: { $0 != 0x20 && ($0 < 0x09 || $0 > 0x0d) }),
       rest[start] == UInt8(ascii: "{")
     else { return false }

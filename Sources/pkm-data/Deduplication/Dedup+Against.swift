@@ -15,7 +15,7 @@ extension Dedup {
     let started = Progress.now()
     let reader = try input.reader()
     let screen = try screen()
-    var output = try DedupOutput(self, names: reader.files, screen: screen)
+    var output = try DedupOutput(self, of: reader.inputs, names: reader.files, screen: screen)
     let pass = DocumentPass(reader: reader, options: options, label: "decontaminate", screen: screen?.body)
     var summary = try pass.run(
       work: { batch, counts in

@@ -15,7 +15,7 @@ extension Dedup {
         try ExactDeduplicator(remembersFirst: report != nil, memory: memory)
       }
     let finished = deduplicator.finished
-    var output = try DedupOutput(self, names: pass.names, screen: pass.screen)
+    var output = try DedupOutput(self, of: pass.inputs, names: pass.names, screen: pass.screen)
     var summary = try pass.run(
       finished: (finished.blocks, finished.digest, deduplicator.isResolved),
       work: { ExactDeduplicator.hashes(of: $0, key: key, seed: seed) },

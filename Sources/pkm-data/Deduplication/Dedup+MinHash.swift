@@ -273,7 +273,7 @@ extension Dedup {
 
   private func filter(_ job: DeduplicationJob, clusters: String, counts: inout Summary) throws {
     let removals = try RemovalList(clusters, listing: job.listing, memory: bytes / 4)
-    var output = try DedupOutput(self, names: job.names, screen: job.screen)
+    var output = try DedupOutput(self, of: try job.reader().inputs, names: job.names, screen: job.screen)
     var (document, digest) = (0, UInt64(0))
     let pass = try job.pass("filter")
     let read = try pass.run(

@@ -17,7 +17,7 @@ extension Dedup {
         try RepeatedUnits(remembersLocations: report != nil, memory: memory)
       }
     let finished = repeated.finished
-    var output = try DedupOutput(self, names: pass.names, screen: pass.screen)
+    var output = try DedupOutput(self, of: pass.inputs, names: pass.names, screen: pass.screen)
     for name in ["documents_changed", "documents_too_short", "units_in", "units_removed"] {
       output.add(name, 0)
     }
@@ -50,7 +50,7 @@ extension Dedup {
     let oldRanges = batch.ranges
     let cutter = ParagraphCutter(minimumWords: parts.minWords, minimumCharacters: parts.minCharacters)
     let (changes, blank) = cutter.cut(&batch, units, repeats)
-    let isJSON = (self.output.format ?? batch.source.format) == .jsonl
+    let hasFields = output.writesFields(of: batch)
     batch.bytes.withUnsafeBytes { bytes in
       for change in changes.prefix(Summary.sampleLimit) {
         let unit = units.units(of: change.oldIndex).first { repeats.isRepeat[$0] }
@@ -65,7 +65,7 @@ extension Dedup {
       removedWords += change.removedWords
       if let index = change.index {
         changed += 1
-        if isJSON { try output.note("dedup_removed", json: change.shareText, at: index, of: &batch) }
+        if hasFields { try output.note("dedup_removed", json: change.shareText, at: index, of: &batch) }
       } else if change.removedUnits == change.unitCount {
         duplicates += 1
       } else {

@@ -39,7 +39,7 @@ extension Dedup {
   private func cut(
     _ cuts: SpanCuts, _ spanOptions: SpanOptions, _ tokens: SpanTokenizer?, _ job: DeduplicationJob
   ) throws -> Summary {
-    var output = try DedupOutput(self, names: job.names, screen: job.screen)
+    var output = try DedupOutput(self, of: try job.reader().inputs, names: job.names, screen: job.screen)
     for name in ["documents_changed", "documents_emptied", "spans_removed", "span_bytes_removed"] {
       output.add(name, 0)
     }

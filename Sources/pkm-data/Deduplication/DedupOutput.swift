@@ -5,6 +5,7 @@ import Support
 /// Where deduplicated documents go, with the report and the counts that every method gives.
 struct DedupOutput {
   private let writer: DocumentWriter?
+  private let format: DocumentFormat?
   private let report: OutputFile?
   private let method: String
   /// The inputs as the user named them.
@@ -14,9 +15,9 @@ struct DedupOutput {
   private(set) var counts = Summary()
 
   /// `screen` is what documents go through before.
-  init(_ command: Dedup, names: [String], screen: DocumentScreen? = nil) throws {
+  init(_ command: Dedup, of inputs: DocumentInputs, names: [String], screen: DocumentScreen? = nil) throws {
     // A mark needs somewhere to be.
-    let format = command.output.format ?? (command.evaluation.mark ? .jsonl : nil)
+    format = try command.output.format(of: inputs) ?? (command.evaluation.mark ? .jsonl : nil)
     writer =
       try command.dryRun
       ? nil
@@ -36,6 +37,9 @@ struct DedupOutput {
   func report(_ found: [DocumentPass.Found]) throws {
     for document in found { try reportLine(document.location, document.reason) }
   }
+
+  /// Whether documents have fields where they go.
+  func writesFields(of batch: DocumentBatch) -> Bool { (format ?? batch.source.format) != .text }
 
   /// Whether the documents are known already: nothing about them is written or counted.
   func hasSeen(_ batch: DocumentBatch) -> Bool { batch.source.index < seenFiles }

@@ -10,6 +10,7 @@ import Support
 struct StreamingPass {
   /// The inputs as the user named them.
   let names: [String]
+  let inputs: DocumentInputs
   let screen: DocumentScreen?
   /// The state in the work directory; nil without one.
   let job: DeduplicationJob?
@@ -53,10 +54,10 @@ struct StreamingPass {
         input: command.allInput, output: command.output.output, workDirectory: command.workDir,
         memory: command.memory, options: command.options, settings: settings, screen: screen,
         seenFiles: try command.seenFiles())
-      (self.job, names, pass) = (job, job.names, nil)
+      (self.job, names, inputs, pass) = (job, job.names, try job.reader().inputs, nil)
     } else {
       let reader = try command.allInput.reader()
-      (job, names) = (nil, reader.files)
+      (job, names, inputs) = (nil, reader.files, reader.inputs)
       pass = DocumentPass(
         reader: reader, options: command.options, label: "dedup", screen: screen?.body,
         countsFrom: try command.seenFiles())

@@ -14,7 +14,7 @@ import Yams
 ///   - encode
 ///   - shard: {split: {test: 0.01}}
 /// ```
-/// Inputs are relative to the recipe's directory and may be files, directories or patterns (`texts/*.txt`); the output is
+/// Inputs are relative to the recipe's directory (the current one for a recipe from a pipe) and may be files, directories or patterns (`texts/*.txt`); the output is
 /// relative to the current directory. The options of a stage are the long flags of the subcommand of its name; among the
 /// values of `seen`, of dedup, may be splits: what they hold goes from the others.
 struct Recipe {
@@ -50,8 +50,8 @@ struct Recipe {
   let output: String
   let stages: [Stage]
 
-  /// Where paths in the recipe start from.
-  var directory: String { Path.directory(of: path) }
+  /// Where paths in the recipe start from: a recipe that comes through a pipe lies nowhere.
+  var directory: String { Path.isRegularFile(path) ? Path.directory(of: path) : "." }
 
   func failure(_ message: String, line: Int?, remedy: String? = nil) -> Failure {
     Failure(.usage, message, file: path, line: line, remedy: remedy)
