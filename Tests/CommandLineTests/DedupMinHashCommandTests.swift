@@ -56,6 +56,8 @@ import Testing
       "clusters_of_3": 1, "largest_cluster": 3, "words_out": 20,
     ]
     for (name, count) in expected { #expect(counts[name] as? Int == count, "\(name)") }
+    // 1 - (1 - s²)³⁰ at s = 0.5 is as good as certain.
+    #expect((counts["probability_at_0.5"] as? Double).map { $0 > 0.999 && $0 < 1 } == true)
 
     // Verified, the similarities are exact: the 13 shingles of the first are among the 16 of the last.
     _ = try run(

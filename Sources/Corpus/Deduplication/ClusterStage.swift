@@ -16,7 +16,7 @@ package struct ClusterManifest: Codable, Sendable {
 /// cluster, on disk, the one to keep first. So nothing is looked up at random places, whatever fits in memory.
 ///
 /// Memory: 4 bytes a document. Disk: 24 bytes for each member of a cluster, 16 more where another than the first may stay,
-/// and a byte a hash with sketches; 32 bytes for each that is removed.
+/// and half a byte a hash with sketches; 32 bytes for each that is removed.
 package struct ClusterStage {
   private let sets: [SignatureSet]
   private let memory: Int
@@ -79,7 +79,7 @@ package struct ClusterStage {
     init(_ options: MinHashOptions) {
       row = MinHasher.RowFormat(options)
       number = row.weight == nil ? 1 : 3
-      records = RecordFormat(words: number + 2 + (row.sketch == nil ? 0 : (options.hashes + 7) / 8))
+      records = RecordFormat(words: number + 2 + (row.sketchBytes + 7) / 8)
     }
   }
 
@@ -113,7 +113,7 @@ package struct ClusterStage {
         record[format.number + 1] = word(0)
         if let sketch = format.row.sketch {
           UnsafeMutableRawPointer(record.baseAddress! + format.number + 2).copyMemory(
-            from: row.baseAddress! + sketch, byteCount: row.count - sketch)
+            from: row.baseAddress! + sketch, byteCount: format.row.sketchBytes)
         }
         try sorter.appendEndingRuns(UnsafeBufferPointer(record))
       }
@@ -133,7 +133,7 @@ package struct ClusterStage {
     // The member that stays; no cluster has the number that it has at first.
     var kept = [UInt64](repeating: .max, count: words)
     func sketch(_ record: UnsafePointer<UInt64>) -> UnsafeRawBufferPointer {
-      UnsafeRawBufferPointer(start: record + number + 2, count: options.hashes)
+      UnsafeRawBufferPointer(start: record + number + 2, count: format.row.sketchBytes)
     }
     while let batch = try members.next() {
       try Interruption.check()
@@ -149,7 +149,9 @@ package struct ClusterStage {
           if let shingles {
             similarity = UInt64(shingles.similarity(Int(record[number]), Int(kept[number])) * 1e6)
           } else if format.row.sketch != nil {
-            similarity = UInt64(MinHasher.similarity(sketch(record), sketch(kept.baseAddress!)) * 1e6)
+            let estimate = MinHasher.similarity(
+              sketch(record), sketch(kept.baseAddress!), hashes: options.hashes)
+            similarity = UInt64(estimate * 1e6)
           }
           let set = manifest.sets.lastIndex { $0.firstDocument <= Int(kept[number]) }!
           found += [record[number], kept[number], kept[number + 1], similarity << 32 | UInt64(set)]

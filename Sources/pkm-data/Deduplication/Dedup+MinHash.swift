@@ -187,6 +187,10 @@ extension Dedup {
     try filter(job, clusters: clusters, counts: &summary)
     summary.add("bands", minhash.parameters.bands)
     summary.add("rows", minhash.parameters.rows)
+    // The curve, for who reads the summary.
+    for similarity in [0.5, 0.6, 0.7, 0.8, 0.9] {
+      summary["probability_at_\(similarity)"] = .number(minhash.parameters.probability(at: similarity))
+    }
     job.finish()
   }
 
