@@ -31,11 +31,14 @@ size_t copyPlain(const uint8_t *in, size_t count, uint8_t *out, CopyRules rules)
 
 MULTIVERSIONED
 size_t afterLastWhite(const uint8_t *bytes, size_t from, size_t to) {
-  while (to >= from + sizeof(Vector)) {
+  // Most stretches are short: the vector may begin before them.
+  while (to > from && to >= sizeof(Vector)) {
     Vector block;
     memcpy(&block, bytes + to - sizeof block, sizeof block);
     uint64_t whites = BITS((block == 0x20) | (block - 9 < 5));
+    if (to - from < sizeof block) whites &= ~uint64_t(0) << (sizeof block - (to - from));
     if (whites) return to - size_t(__builtin_clzll(whites));
+    if (to - from <= sizeof block) return SIZE_MAX;
     to -= sizeof block;
   }
   for (; to > from; to--) {
@@ -144,7 +147,15 @@ size_t pkm_bytes_lines(const uint8_t *bytes, size_t length, pkm_byte_range *line
   for (; length - at >= sizeof(Vector); at += sizeof(Vector)) {
     Vector block;
     memcpy(&block, bytes + at, sizeof block);
-    for (uint64_t ends = BITS(block == '\n'); ends; ends &= ends - 1) {
+    uint64_t ends = BITS(block == '\n');
+    // How many lines end in 64 bytes is hard to foresee, so two are written in any case and counted only where they are.
+    for (int i = 0; i < 2; i++, ends &= ends - 1) {
+      size_t end = at + size_t(__builtin_ctzll(ends | uint64_t(1) << 63));
+      lines[count] = {start, end - (bytes[end - (end > start)] == '\r')};
+      count += ends != 0;
+      start = ends ? end + 1 : start;
+    }
+    for (; ends; ends &= ends - 1) {
       size_t end = at + size_t(__builtin_ctzll(ends));
       lines[count++] = {start, end - (end > start && bytes[end - 1] == '\r')};
       start = end + 1;

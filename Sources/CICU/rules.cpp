@@ -147,7 +147,12 @@ void Rules::changeCase(std::string &text) {
 bool Rules::dependsOnNeighbors(UChar32 c) const {
   icu::UnicodeString parts(c), more;
   if (decomposition->getDecomposition(c, more)) parts = more;
-  if (options.strip_accents && u_charType(parts.char32At(0)) == U_NON_SPACING_MARK) return true;
+  // A mark that belongs to the letter before, or holds one that does: two vowel signs of Indic scripts in one character.
+  if (options.strip_accents && (U_GET_GC_MASK(parts.char32At(0)) & U_GC_M_MASK)) {
+    for (int32_t i = 0; i < parts.length(); i = parts.moveIndex32(i, 1)) {
+      if (u_charType(parts.char32At(i)) == U_NON_SPACING_MARK) return true;
+    }
+  }
   if (form && form->getDecomposition(c, more)) parts += more;
   for (uint8_t i = 0; i < ownCapitals; i++) {
     if (parts.indexOf(char16_t('I' + i)) >= 0) return true;

@@ -1,25 +1,25 @@
 import Dispatch
 import Foundation
 
-/// Reads ahead on some threads, works on others, delivers in order on the calling one, with a bounded number of pieces
-/// in memory.
+/// Reads, works and delivers in order, on a number of threads of which each takes a piece all the way.
+///
+/// A piece stays in the caches of the processor that read it, and no more threads run than asked for: whoever pins a command to
+/// some cores can count on it.
 package enum OrderedPipeline {
   /// What a source yields next; nil at its end.
   package typealias Next<Piece> = () throws -> Piece?
 
-  /// Pieces of sources that have not had their turn yet.
-  private static let aheadLimit = 4
-
   /// Runs over the pieces of `sources` sources, one source after the other.
   ///
-  /// `open` and what it returns run on threads of their own, several sources at a time; `work` on `threads` others;
-  /// `consume` on this one. With one thread everything happens here, inline. The order of `consume` is that of the
-  /// sources and of their pieces, so the output does not depend on the thread count. The first error, in that order,
-  /// ends the run; pieces before it have been consumed. A thread that waits in `open` or `next` at that moment (for
-  /// a pipe, say) is left behind.
+  /// Every thread reads a piece, works on it, and delivers what is due, its own result or others'; a thread that would wait for
+  /// another that reads takes a piece of a later source. So `open`, what it returns and `consume` are called on any thread,
+  /// each source and `consume` on one at a time. With one thread everything happens on the calling one.
+  /// The order of `consume` is that of the sources and of their pieces, so the output does not depend on the thread
+  /// count. The first error, in that order, ends the run; pieces before it have been consumed. A thread that waits
+  /// in `open` or `next` at that moment (for a pipe, say) is left behind.
   ///
-  /// In memory are at most `2 × threads + 1` pieces of the source whose turn it is and 4 of each of the `threads` next
-  /// ones; a piece counts as many times as `weight` says.
+  /// In memory are at most `2 × threads + 1` pieces of the source whose turn it is and `4 × threads` of the next ones,
+  /// of which as many are open; a piece counts as many times as `weight` says.
   package static func run<Piece: Sendable, Result: Sendable>(
     threads: Int, sources: Int, open: @escaping @Sendable (Int) throws -> Next<Piece>,
     weight: @escaping @Sendable (Piece) -> Int = { _ in 1 },
@@ -35,11 +35,16 @@ package enum OrderedPipeline {
       }
       return
     }
-    let flow = Flow(threads: threads, sources: sources, aheadLimit: aheadLimit, weight: weight, work: work)
-    defer { flow.close() }
-    for _ in 0..<min(threads, sources) { start { flow.read(open) } }
-    for _ in 0..<threads { start { flow.work() } }
-    try flow.deliver(to: consume)
+    try withoutActuallyEscaping(consume) { consume in
+      let flow = Flow(
+        threads: threads, sources: sources, open: open, weight: weight, work: work, consume: consume)
+      for _ in 0..<threads {
+        let thread = Thread { flow.run() }
+        thread.stackSize = 8 << 20
+        thread.start()
+      }
+      try flow.waitForEnd()
+    }
   }
 
   /// The same for one source.
@@ -47,45 +52,44 @@ package enum OrderedPipeline {
     threads: Int, next: @escaping () throws -> Piece?,
     work: @escaping @Sendable (consuming Piece) throws -> Result, consume: (Result) throws -> Void
   ) throws {
-    // One thread calls it. It has ended when all pieces are delivered; after an error it may wait for a pipe, and nobody
-    // waits for it.
+    // One thread at a time calls it. It has ended when all pieces are delivered; after an error it may wait for a pipe, and
+    // nobody waits for it.
     nonisolated(unsafe) let next = next
     try run(threads: threads, sources: 1, open: { _ in next }, work: work, consume: consume)
   }
-
-  private static func start(_ body: @escaping @Sendable () -> Void) {
-    let thread = Thread(block: body)
-    thread.stackSize = 8 << 20
-    thread.start()
-  }
 }
 
-/// Where readers, workers and the consumer meet.
+/// What the threads of a run share.
 private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable {
-  // All variables are guarded by `condition`, for which only readers wait: for room. Each of the others wakes nobody but
-  // whom it concerns.
-  private let condition = NSCondition()
-  /// Counts the pieces that wait for a worker.
-  private let pieces = DispatchSemaphore(value: 0)
-  /// Signaled when what the consumer waits for has come.
-  private let arrival = DispatchSemaphore(value: 0)
+  // Everything below `condition` is guarded by it, but for `next` of a source, which belongs to the thread that has taken the
+  // source, and `consume`, which belongs to the one that has set `isDelivering`.
   private let threads: Int
-  private let aheadLimit: Int
   private let sourceCount: Int
+  private let open: @Sendable (Int) throws -> OrderedPipeline.Next<Piece>
   private let weight: @Sendable (Piece) -> Int
   private let job: @Sendable (consuming Piece) throws -> Output
-  private var nextSource = 0
-  /// The source that is being consumed.
-  private var current = 0
-  /// The number of its result that the consumer waits for.
-  private var awaited: Int?
-  private var open: [Int: Source] = [:]
-  private var waiting: [(source: Int, number: Int, weight: Int, piece: Piece)] = []
-  private var isClosed = false
+  private let end = DispatchSemaphore(value: 0)
 
-  private struct Source {
+  private let condition = NSCondition()
+  private var consume: ((Output) throws -> Void)?
+  /// Opened or about to be; in the end all are nil again.
+  private var sources: [Source?] = []
+  /// The source whose turn it is.
+  private var current = 0
+  private var isDelivering = false
+  private var isClosed = false
+  private var failure: (any Error)?
+  /// Weight of all pieces of sources after the current one.
+  private var weightAhead = 0
+  private var sleepers = 0
+
+  private final class Source {
+    var next: OrderedPipeline.Next<Piece>?
+    /// A thread opens it or reads it.
+    var isTaken = false
     var submitted = 0
-    /// Weight of what is in memory: waiting, being worked on, or done and not consumed.
+    var consumed = 0
+    /// Weight of what is in memory: being worked on, or done and not consumed.
     var weight = 0
     var results: [Int: (output: Result<Output, any Error>, weight: Int)] = [:]
     var isExhausted = false
@@ -94,11 +98,13 @@ private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable
   }
 
   init(
-    threads: Int, sources: Int, aheadLimit: Int, weight: @escaping @Sendable (Piece) -> Int,
-    work: @escaping @Sendable (consuming Piece) throws -> Output
+    threads: Int, sources: Int, open: @escaping @Sendable (Int) throws -> OrderedPipeline.Next<Piece>,
+    weight: @escaping @Sendable (Piece) -> Int, work: @escaping @Sendable (consuming Piece) throws -> Output,
+    consume: @escaping (Output) throws -> Void
   ) {
-    (self.threads, sourceCount, self.aheadLimit) = (threads, sources, aheadLimit)
-    (self.weight, job) = (weight, work)
+    (self.threads, sourceCount, self.open) = (threads, sources, open)
+    (self.weight, job, self.consume) = (weight, work, consume)
+    if sourceCount == 0 { close() }
   }
 
   private func locked<R>(_ body: () throws -> R) rethrows -> R {
@@ -107,126 +113,145 @@ private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable
     return try body()
   }
 
-  func close() {
-    locked {
-      isClosed = true
-      condition.broadcast()
-    }
-    for _ in 0..<threads { pieces.signal() }
-  }
+  // The calling thread.
 
-  /// A reader's life: source after source, until none is left.
-  func read(_ open: (Int) throws -> OrderedPipeline.Next<Piece>) {
-    while let source = takeSource() {
-      var failure: (any Error)?
-      do {
-        let next = try open(source)
-        while waitForRoom(source) {
-          guard let piece = try next() else { break }
-          submit(piece, of: source)
-        }
-      } catch { failure = error }
+  /// Returns when everything is delivered, throws what ended the run before.
+  func waitForEnd() throws {
+    defer {
+      // Nobody calls `consume` once this run is over.
       locked {
-        self.open[source]!.isExhausted = true
-        self.open[source]!.failure = failure
-        announce(nil, of: source)
+        close()
+        while isDelivering { condition.wait() }
+        consume = nil
       }
     }
+    // A signal to the process wakes nobody who waits here, so look now and then.
+    while end.wait(timeout: .now() + 0.1) == .timedOut { try Interruption.check() }
+    if let failure = locked({ failure }) { throw failure }
   }
 
-  private func takeSource() -> Int? {
-    locked {
-      guard !isClosed, nextSource < sourceCount else { return nil }
-      defer { nextSource += 1 }
-      open[nextSource] = Source()
-      return nextSource
+  private func close() {
+    if !isClosed { end.signal() }
+    isClosed = true
+    condition.broadcast()
+  }
+
+  // The threads that work.
+
+  func run() {
+    while let (index, source) = takeSource() {
+      do {
+        if source.next == nil { source.next = try open(index) }
+        guard let piece = try source.next!() else {
+          exhaust(source, nil)
+          continue
+        }
+        let (number, weight) = submit(piece, index, source)
+        let output: Result<Output, any Error>
+        // Given away, so that the work may change the piece in place.
+        do { output = .success(try job(consume piece)) } catch { output = .failure(error) }
+        locked { source.results[number] = (output, weight) }
+        deliver()
+      } catch { exhaust(source, error) }
     }
   }
 
-  /// Waits until another piece of the source may be read; false when nobody wants it anymore.
-  private func waitForRoom(_ source: Int) -> Bool {
+  /// Waits for a source that can be read, the earliest; nil when the run is over.
+  ///
+  /// Of later sources each thread may read one piece more when the limit is nearly reached.
+  private func takeSource() -> (Int, Source)? {
     locked {
       while !isClosed {
-        if open[source]!.weight < (source == current ? 2 * threads + 1 : aheadLimit) { return true }
+        var index = current
+        while index < sourceCount && (index == current || weightAhead < 3 * threads) {
+          if index == sources.count { sources.append(Source()) }
+          if let source = sources[index], !source.isTaken, !source.isExhausted,
+            index > current || source.weight < 2 * threads + 1
+          {
+            source.isTaken = true
+            return (index, source)
+          }
+          index += 1
+          if index > current + 4 * threads { break }
+        }
+        sleepers += 1
         condition.wait()
+        sleepers -= 1
       }
-      return false
+      return nil
     }
   }
 
-  private func submit(_ piece: Piece, of source: Int) {
+  private func submit(_ piece: Piece, _ index: Int, _ source: Source) -> (number: Int, weight: Int) {
     let weight = weight(piece)
+    return locked {
+      defer { source.submitted += 1 }
+      source.weight += weight
+      if index > current { weightAhead += weight }
+      source.isTaken = false
+      wake()
+      return (source.submitted, weight)
+    }
+  }
+
+  private func exhaust(_ source: Source, _ failure: (any Error)?) {
     locked {
-      let number = open[source]!.submitted
-      open[source]!.submitted += 1
-      open[source]!.weight += weight
-      // The nearest to delivery goes first.
-      let place = waiting.firstIndex { ($0.source, $0.number) > (source, number) } ?? waiting.count
-      waiting.insert((source, number, weight, piece), at: place)
+      source.isExhausted = true
+      source.next = nil
+      source.failure = failure
+      source.isTaken = false
+      wake()
     }
-    pieces.signal()
+    deliver()
   }
 
-  /// A worker's life.
-  func work() {
-    while let (source, number, weight, piece) = takePiece() {
-      let output = Result { try job(piece) }
-      locked {
-        open[source]?.results[number] = (output, weight)
-        announce(number, of: source)
-      }
+  private func wake() { if sleepers > 0 { condition.broadcast() } }
+
+  /// Consumes what is due, unless another thread is at it: it will find what has come meanwhile.
+  private func deliver() {
+    condition.lock()
+    defer { condition.unlock() }
+    if isDelivering { return }
+    isDelivering = true
+    while !isClosed, let (output, weight) = takeResult() {
+      condition.unlock()
+      let consumed = Result { try pass(output) }
+      condition.lock()
+      sources[current]!.weight -= weight
+      if case .failure(let error) = consumed { end(with: error) }
+      wake()
     }
+    isDelivering = false
+    if isClosed { condition.broadcast() }
   }
 
-  private func takePiece() -> (source: Int, number: Int, weight: Int, piece: Piece)? {
-    pieces.wait()
-    return locked { isClosed ? nil : waiting.removeFirst() }
-  }
+  @inline(never)
+  private func pass(_ output: Result<Output, any Error>) throws { try consume!(output.get()) }
 
-  /// Wakes the consumer if it waits for this result or, with nil, may be waiting for the end of the source.
-  private func announce(_ number: Int?, of source: Int) {
-    guard source == current, let awaited, number == nil || number == awaited else { return }
-    self.awaited = nil
-    arrival.signal()
-  }
-
-  func deliver(to consume: (Output) throws -> Void) throws {
-    for source in 0..<sourceCount {
-      locked {
-        current = source
-        condition.broadcast()
+  /// The next result in order, nil where it has not come yet or the run is over.
+  private func takeResult() -> (output: Result<Output, any Error>, weight: Int)? {
+    while current < sources.count {
+      let source = sources[current]!
+      if let result = source.results.removeValue(forKey: source.consumed) {
+        source.consumed += 1
+        return result
       }
-      var number = 0
-      while let (output, weight) = try result(number, of: source) {
-        try consume(output.get())
-        locked {
-          open[source]!.weight -= weight
-          condition.broadcast()
-        }
-        number += 1
+      guard source.isExhausted, source.consumed == source.submitted else { return nil }
+      if let failure = source.failure {
+        end(with: failure)
+        return nil
       }
+      sources[current] = nil
+      current += 1
+      if current < sources.count { weightAhead -= sources[current]!.weight }
+      wake()
     }
+    if current == sourceCount { close() }
+    return nil
   }
 
-  /// nil after the last of the source; throws what its reading threw.
-  private func result(_ number: Int, of source: Int) throws -> (Result<Output, any Error>, weight: Int)? {
-    while true {
-      try Interruption.check()
-      let (found, isEnd): ((Result<Output, any Error>, weight: Int)?, Bool) = try locked {
-        if let (output, weight) = open[source]?.results.removeValue(forKey: number) {
-          return ((output, weight), false)
-        }
-        if let state = open[source], state.isExhausted, state.submitted == number {
-          open[source] = nil
-          if let failure = state.failure { throw failure }
-          return (nil, true)
-        }
-        awaited = number
-        return (nil, false)
-      }
-      if isEnd || found != nil { return found }
-      // A signal to the process wakes nobody who waits here, so look now and then.
-      _ = arrival.wait(timeout: .now() + 0.1)
-    }
+  private func end(with error: any Error) {
+    failure = error
+    close()
   }
 }

@@ -80,6 +80,29 @@ import Testing
     #expect(learning.status == 64 && learning.errors.contains("--documents"))
   }
 
+  /// A file that may not be opened ends the run before it begins, one that cannot be read ends it there.
+  ///
+  /// Nothing is written.
+  @Test func unreadableFilesAreNamed() throws {
+    try scratch.write("good.txt", "good\n")
+    try scratch.write("closed.txt", "closed\n")
+    // Permission bits do not stop the superuser: another user runs the tool then.
+    let refused = try runShell(
+      #"""
+      chmod 755 . && chmod 000 closed.txt && mkdir out && chmod 777 out
+      as=; if test "$(id -u)" = 0; then as="setpriv --reuid=65534 --regid=65534 --clear-groups"; fi
+      $as pkm-data normalize good.txt closed.txt -o out/x.txt
+      """#, in: scratch.url)
+    #expect(refused.status == 74 && refused.errors.contains("closed.txt: cannot open: Permission denied"))
+    #expect(refused.errors.contains("Check the permissions"))
+    for threads in ["1", "2"] {
+      // The first page of a process's memory is never there.
+      let failed = try normalize(["good.txt", "/proc/self/mem", "--threads", threads, "-o", "out/x.txt"])
+      #expect(failed.status == 74 && failed.errors.contains("/proc/self/mem: cannot read: "))
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path("out")).isEmpty)
+  }
+
   /// What a reader at the other end of a pipe sees when the producer pauses.
   @Test func slowInputComesOutAsItGoesIn() throws {
     let result = try runShell(

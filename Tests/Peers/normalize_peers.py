@@ -1,30 +1,73 @@
 """Normalization to NFKC by pkm-data, uconv and PyICU on the same file in one run: medians, ranges and ratios.
 
-    python normalize_peers.py FILE [--pkm-data PATH] [--runs N] [--megabytes N] [--output FILE]
+    python normalize_peers.py FILE [--pkm-data PATH] [--runs N] [--megabytes N] [--directory DIR]
 
 Needs pkm-data built in release mode (default: .build/release/pkm-data), and compares with what is there: `uconv` (Debian
 package icu-devtools) and the module `icu` (PyPI PyICU, built on libicu-dev). pkm-data and uconv are timed as whole
-commands, one thread, from file to file; PyICU in memory, line by line, with the text already decoded. The turns
-alternate, so that what else the machine does falls on all of them. FILE is UTF-8, best some hundreds of megabytes;
---megabytes takes less of it for the peers, which are slower.
+commands, from file to a new file; PyICU in memory, line by line, with the text already decoded and the result left in
+UTF-16, beside pkm-data in memory on one thread (`pkm-data bench`). The turns alternate, so that what else the machine
+does falls on all of them. FILE is UTF-8, best some hundreds of megabytes; --megabytes takes only so much of it.
+
+What a second thread can bring is bounded by what the system does for one file at a time, so this is timed too: copying
+the file, written and synced, by one thread and by two that write to different places, and starting the command.
 """
 
 import argparse
+import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
 
 
-def command(arguments):
-    def run():
-        started = time.perf_counter()
-        subprocess.run(arguments, check=True, stderr=subprocess.DEVNULL)
-        return time.perf_counter() - started
+class Commands:
+    """Runs commands that write OUTPUT, which is removed before: to replace a file, its pages must go first."""
 
-    return run
+    def __init__(self, output):
+        self.output = output
+
+    def timed(self, body):
+        def run():
+            if os.path.exists(self.output):
+                os.unlink(self.output)
+            cpu = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+            started = time.perf_counter()
+            body()
+            seconds = time.perf_counter() - started
+            return seconds, sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - cpu
+
+        return run
+
+    def command(self, arguments):
+        return self.timed(lambda: subprocess.run(arguments, check=True, stderr=subprocess.DEVNULL))
+
+    def copy(self, source, threads, piece=1 << 20):
+        size = os.path.getsize(source)
+
+        def work(first, read, write):
+            buffer = bytearray(piece)
+            for start in range(first * piece, size, threads * piece):
+                count = os.preadv(read, [buffer], start)
+                os.pwrite(write, memoryview(buffer)[:count], start)
+
+        def body():
+            read = os.open(source, os.O_RDONLY)
+            write = os.open(self.output, os.O_WRONLY | os.O_CREAT)
+            others = [threading.Thread(target=work, args=(i, read, write)) for i in range(1, threads)]
+            for other in others:
+                other.start()
+            work(0, read, write)
+            for other in others:
+                other.join()
+            os.fsync(write)
+            os.close(read)
+            os.close(write)
+
+        return self.timed(body)
 
 
 def in_memory(lines):
@@ -37,67 +80,91 @@ def in_memory(lines):
         started = time.perf_counter()
         for text in texts:
             normalizer.normalize(text)
-        return time.perf_counter() - started
+        return time.perf_counter() - started, 0
 
     return run
+
+
+def benchmark(pkm_data, file, runs, scratch):
+    """MB/s of pkm-data on one thread in memory."""
+    summary = os.path.join(scratch, "bench.json")
+    arguments = [pkm_data, "bench", "--stages", "normalize", "--threads", "1", "--runs", str(runs), "--summary", summary, file]
+    subprocess.run(arguments, check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    with open(summary) as opened:
+        return json.load(opened)["mb_per_second_normalize"]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file")
     parser.add_argument("--pkm-data", default=".build/release/pkm-data")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--megabytes", type=int, default=60)
-    parser.add_argument("--output", help="where outputs go (default: a temporary file)")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--megabytes", type=int, help="no more of the file than this")
+    parser.add_argument("--directory", help="where files are written (default: the system's for temporary ones)")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(dir=options.directory) as scratch:
         measure(options, scratch)
 
 
 def measure(options, scratch):
-    part = os.path.join(scratch, "part.txt")
     with open(options.file, "rb") as file:
-        content = file.read(options.megabytes * 1_000_000)
+        content = file.read(options.megabytes * 1_000_000 if options.megabytes else -1)
     content = content[: content.rfind(b"\n") + 1] or content
-    with open(part, "wb") as file:
-        file.write(content)
-    output = options.output or os.path.join(scratch, "out.txt")
-    whole = os.path.getsize(options.file)
+    text, empty = os.path.join(scratch, "text.txt"), os.path.join(scratch, "empty.txt")
+    for path, part in ((text, content), (empty, b"")):
+        with open(path, "wb") as file:
+            file.write(part)
+    size = len(content)
+    output = os.path.join(scratch, "out.txt")
+    commands = Commands(output)
 
-    contestants = []
+    def ours(threads, path):
+        return commands.command(
+            [options.pkm_data, "normalize", "--quiet", "--threads", str(threads), "-o", output, path])
+
+    contestants = {"pkm-data, 1 thread": ours(1, text), "pkm-data, 2 threads": ours(2, text)}
+    contestants["starting and ending pkm-data"] = ours(1, empty)
     for threads in (1, 2):
-        arguments = [options.pkm_data, "normalize", "--quiet", "--threads", str(threads), "-o", output]
-        name = f"pkm-data, {threads} thread" + "s" * (threads > 1)
-        contestants.append((name, whole, command(arguments + [options.file])))
-    # The same part as the peers: a ratio on the same bytes.
-    arguments = [options.pkm_data, "normalize", "--quiet", "--threads", "1", "-o", output]
-    contestants.append(("pkm-data, 1 thread, the peers' part", len(content), command(arguments + [part])))
+        contestants[f"copying the file, {threads} thread" + "s" * (threads > 1)] = commands.copy(text, threads)
     if shutil.which("uconv"):
-        arguments = ["uconv", "-f", "utf-8", "-t", "utf-8", "-x", "nfkc", "-o", output, part]
-        contestants.append(("uconv -x nfkc", len(content), command(arguments)))
+        contestants["uconv -x nfkc"] = commands.command(
+            ["uconv", "-f", "utf-8", "-t", "utf-8", "-x", "nfkc", "-o", output, text])
     else:
         print("no uconv here: apt-get install icu-devtools")
     try:
-        lines = content.decode("utf-8", "replace").splitlines(keepends=True)
-        contestants.append(("PyICU Normalizer2, in memory", len(content), in_memory(lines)))
+        contestants["PyICU Normalizer2, in memory"] = in_memory(
+            content.decode("utf-8", "replace").splitlines(keepends=True))
     except ImportError:
         print("no PyICU here: pip install PyICU, with libicu-dev installed")
 
-    times = {name: [] for name, _, _ in contestants}
+    times = {name: [] for name in contestants}
     for _ in range(options.runs):
-        for name, _, run in contestants:
+        for name, run in contestants.items():
             times[name].append(run())
-    rates = {}
-    for name, size, _ in contestants:
-        median = statistics.median(times[name])
-        rates[name] = size / 1e6 / median
-        low, high = min(times[name]), max(times[name])
-        print(f"{name:38} {size / 1e6:6.0f} MB  {median:7.3f} s ({low:.3f}-{high:.3f})  {rates[name]:6.0f} MB/s")
-    one = rates["pkm-data, 1 thread"]
-    print(f"two threads to one: {rates['pkm-data, 2 threads'] / one:.2f}")
-    ours = rates["pkm-data, 1 thread, the peers' part"]
-    for name in list(rates)[3:]:
-        print(f"pkm-data, 1 thread, to {name}: {ours / rates[name]:.1f}")
+    seconds, rates = {}, {}
+    for name, measured in times.items():
+        walls = sorted(wall for wall, _ in measured)
+        seconds[name] = statistics.median(walls)
+        rates[name] = size / 1e6 / seconds[name]
+        busy = statistics.median(cpu / wall for wall, cpu in measured)
+        print(
+            f"{name:30} {size / 1e6:6.0f} MB {seconds[name]:7.3f} s ({walls[0]:.3f}-{walls[-1]:.3f})"
+            f"  {rates[name]:6.0f} MB/s" + f"  {busy * 100:3.0f} % of a processor" * (busy > 0))
+    rates["pkm-data, in memory"] = benchmark(options.pkm_data, text, options.runs, scratch)
+    print(f"{'pkm-data, in memory':30} {size / 1e6:6.0f} MB {'':25}  {rates['pkm-data, in memory']:6.0f} MB/s")
+
+    one, two = seconds["pkm-data, 1 thread"], seconds["pkm-data, 2 threads"]
+    start = seconds["starting and ending pkm-data"]
+    copies = [seconds["copying the file, 1 thread"], seconds["copying the file, 2 threads"]]
+    print(f"two threads to one: {one / two:.2f}; without the start {(one - start) / (two - start):.2f}; "
+          f"copying alone {copies[0] / copies[1]:.2f}")
+    # What is not copying halves, copying takes what two threads need for it, starting what it takes.
+    best = start + copies[1] + max(0, one - start - copies[0]) / 2
+    print(f"at most {one / best:.2f}, if all but starting and copying took half the time")
+    for name in ("uconv -x nfkc", "PyICU Normalizer2, in memory"):
+        if name in rates:
+            print(f"pkm-data, 1 thread, to {name}: whole command {rates['pkm-data, 1 thread'] / rates[name]:.1f}, "
+                  f"in memory {rates['pkm-data, in memory'] / rates[name]:.1f}")
 
 
 main()

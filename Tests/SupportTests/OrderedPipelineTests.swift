@@ -85,6 +85,56 @@ import Testing
     #expect(most.load(ordering: .relaxed) <= 2 * threads + 1 + 4 * threads)
   }
 
+  /// While the first piece is worked on, no more of many small sources is read than the bound allows.
+  @Test func smallSourcesDoNotPileUp() throws {
+    let threads = 3
+    let alive = Atomic<Int>(0), most = Atomic<Int>(0)
+    var consumed = 0
+    try OrderedPipeline.run(
+      threads: threads, sources: 200,
+      open: { source in
+        var isRead = false
+        return {
+          if isRead { return nil }
+          isRead = true
+          most.max(alive.add(1, ordering: .relaxed).newValue, ordering: .relaxed)
+          return source
+        }
+      },
+      work: { (source: consuming Int) in
+        if source == 0 { usleep(50_000) }
+        return source
+      },
+      consume: { (_: Int) in
+        alive.subtract(1, ordering: .relaxed)
+        consumed += 1
+      })
+    #expect(consumed == 200 && most.load(ordering: .relaxed) <= 4 * threads + 1)
+  }
+
+  /// No more pieces are worked on, and consumed, at a time than there are threads.
+  @Test func noMoreThreadsRunThanAskedFor() throws {
+    let busy = Atomic<Int>(0), most = Atomic<Int>(0)
+    @Sendable func occupy() {
+      most.max(busy.add(1, ordering: .relaxed).newValue, ordering: .relaxed)
+      usleep(200)
+      busy.subtract(1, ordering: .relaxed)
+    }
+    var left = 100
+    try OrderedPipeline.run(
+      threads: 2,
+      next: {
+        occupy()
+        left -= 1
+        return left < 0 ? nil : left
+      },
+      work: { (piece: Int) in
+        occupy()
+        return piece
+      }, consume: { (_: Int) in occupy() })
+    #expect(most.load(ordering: .relaxed) == 2)
+  }
+
   @Test(arguments: [1, 3]) func anErrorOfALaterSourceWaitsForItsTurn(threads: Int) {
     for failsInOpen in [true, false] {
       var consumed: [Int] = []

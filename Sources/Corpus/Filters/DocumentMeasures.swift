@@ -170,7 +170,9 @@ private struct WordMeasures: WordVisitor {
   private let sequence: WordSequence?
   // Copies of what the sequence holds: no reference is followed for a word.
   private var hashes: UnsafeMutablePointer<UInt64>?
-  private var offsets: UnsafeMutablePointer<Int>?
+  private var offsets: UnsafeMutablePointer<UInt32>?
+  /// Of all words so far.
+  private var hash: UInt64 = 0
   private var capacity = Int.max
 
   init(text: UnsafeRawBufferPointer, sequence: WordSequence?) {
@@ -203,8 +205,10 @@ private struct WordMeasures: WordVisitor {
       noteStopWord(WordHash.start(start, bytes, readable: length &- word.start))
     }
     if let hashes = hashes, let offsets = offsets {
-      hashes[countWithSymbols] = WordHash.of(start, bytes, readable: length &- word.start)
-      offsets[countWithSymbols &+ 1] = offsets[countWithSymbols] &+ word.characters
+      hash = WordSequence.extended(hash, by: WordHash.of(start, bytes, readable: length &- word.start))
+      hashes[countWithSymbols &+ 1] = hash
+      let end = offsets[countWithSymbols] &+ UInt32(truncatingIfNeeded: word.characters)
+      offsets[countWithSymbols &+ 1] = end
     }
     countWithSymbols &+= 1
     if countWithSymbols == capacity { growSequence() }

@@ -1,21 +1,26 @@
+import Foundation
+
 /// The words of a text in order, as hashes and lengths.
 final class WordSequence {
   private(set) var count = 0
+  /// A hash of all words before each, and of all words at the end.
+  ///
+  /// The hash of a word more is ``extended(_:by:)``: so the hash of any n words is told by the two at their ends.
   private(set) var hashes: UnsafeMutablePointer<UInt64>
-  /// Characters of all words before each, and of all words at the end.
-  private(set) var offsets: UnsafeMutablePointer<Int>
+  /// Characters of all words before each, and of all words at the end, modulo 2³².
+  private(set) var offsets: UnsafeMutablePointer<UInt32>
   /// Words that there is room for.
   private(set) var capacity = 1 << 10
 
   init() {
-    hashes = .allocate(capacity: capacity)
-    offsets = .allocate(capacity: capacity + 1)
-    offsets[0] = 0
+    hashes = Self.resized(nil, to: capacity + 1)
+    offsets = Self.resized(nil, to: capacity + 1)
+    (hashes[0], offsets[0]) = (0, 0)
   }
 
   deinit {
-    hashes.deallocate()
-    offsets.deallocate()
+    free(hashes)
+    free(offsets)
   }
 
   /// So many words have been written to both arrays.
@@ -23,15 +28,22 @@ final class WordSequence {
 
   /// Doubles the room, when it is full.
   func grow() {
-    let (oldHashes, oldOffsets) = (hashes, offsets)
-    hashes = .allocate(capacity: 2 * capacity)
-    offsets = .allocate(capacity: 2 * capacity + 1)
-    hashes.update(from: oldHashes, count: capacity)
-    offsets.update(from: oldOffsets, count: capacity + 1)
-    oldHashes.deallocate()
-    oldOffsets.deallocate()
     capacity *= 2
+    hashes = Self.resized(hashes, to: capacity + 1)
+    offsets = Self.resized(offsets, to: capacity + 1)
   }
+
+  // What is large is moved by the system, not copied.
+  private static func resized<Value>(_ array: UnsafeMutablePointer<Value>?, to count: Int)
+    -> UnsafeMutablePointer<Value>
+  {
+    realloc(array, count * MemoryLayout<Value>.stride)!.assumingMemoryBound(to: Value.self)
+  }
+
+  fileprivate static let factor: UInt64 = 0x9e37_79b9_7f4a_7c15
+
+  @inline(__always)
+  static func extended(_ hash: UInt64, by word: UInt64) -> UInt64 { hash &* factor &+ word }
 }
 
 /// Finds the sequences of words that a document repeats, each standing for itself by a hash of 64 bits.
@@ -47,55 +59,68 @@ final class NGramRepetition {
 
   /// A place of the text where a sequence begins that may be there more than once.
   private struct Place {
-    /// Of the sequence.
-    var hash: UInt64
     /// Number of its first word.
     var word: UInt32
-    /// Number of the place where the sequence is first met.
-    var first: UInt32
-    /// How often it is met, in its first place.
-    var count: UInt32
-    var wasVisited: Bool
+    /// Where the sequence is first met, how often it is met, with ``isFirst`` set; elsewhere the number of that place.
+    var link: UInt32
+
+    static let isFirst: UInt32 = 1 << 31
+    static let wasVisited: UInt32 = 1 << 30
   }
+
+  /// Words behind this many, which fill a gigabyte at least, are not looked at.
+  private static let wordLimit = 1 << 30
 
   private var places: UnsafeMutablePointer<Place>
   private var placeCapacity = 1 << 10
-  /// Open addressing: numbers of places plus one; 0 in a free slot.
-  private var slots: UnsafeMutablePointer<UInt32>
-  private var slotCapacity = 1 << 12
-
-  /// How many sequences fell into each: 0, 1, or bit 1 set for more.
-  private var buckets: UnsafeMutablePointer<UInt8>
-  private var bucketCapacity = 1 << 14
+  /// One of two tables by hash, as only one is in use at a time: how many sequences fell into each bucket (0, 1, or bit 1
+  /// set for more), or, with open addressing, numbers of places plus one (0 in a free slot).
+  private var table: UnsafeMutableRawPointer
+  private var tableBytes = 1 << 14
 
   init() {
-    buckets = .allocate(capacity: bucketCapacity)
+    table = .allocate(byteCount: tableBytes, alignment: 8)
     places = .allocate(capacity: placeCapacity)
-    slots = .allocate(capacity: slotCapacity)
   }
 
   deinit {
-    buckets.deallocate()
+    table.deallocate()
     places.deallocate()
-    slots.deallocate()
   }
 
   /// Measures all of ``top`` and ``duplicate``.
   func measure(_ words: WordSequence) {
     for n in 2...4 { top[n] = 0 }
     for n in 5...10 { duplicate[n] = 0 }
-    let count = words.count
+    let count = min(words.count, Self.wordLimit)
     guard count >= 2 else { return }
     reserve(count)
-    var kept = findPairs(words.hashes, count)
-    for n in 2...10 {
-      if n > count { break }
-      if n > 2 { kept = extend(n, kept, words.hashes, count) }
-      tally(kept)
+    var kept = 0
+    var factor = WordSequence.factor
+    for n in 2...min(10, count) {
+      factor &*= WordSequence.factor
+      let sequences = Sequences(n: n, hashes: words.hashes, factor: factor)
+      kept = n == 2 ? findPairs(sequences, count) : extend(sequences, kept, count)
+      tally(sequences, kept)
       if n <= 4 { top[n] = mostFrequent(n, kept, words.offsets) }
       if n >= 5 { duplicate[n] = repeatedCharacters(n, kept, words.offsets) }
       kept = keepRepeated(kept)
     }
+  }
+
+  /// The sequences of n words, by the number of their first word.
+  private struct Sequences {
+    let n: Int
+    let hashes: UnsafePointer<UInt64>
+    /// The n-th power of the factor of the hashes.
+    let factor: UInt64
+
+    init(n: Int, hashes: UnsafeMutablePointer<UInt64>, factor: UInt64) {
+      (self.n, self.hashes, self.factor) = (n, UnsafePointer(hashes), factor)
+    }
+
+    @inline(__always)
+    func hash(_ word: Int) -> UInt64 { hashes[word &+ n] &- hashes[word] &* factor }
   }
 
   private func reserve(_ count: Int) {
@@ -106,62 +131,56 @@ final class NGramRepetition {
     }
   }
 
-  /// Makes four to eight entries of a table zero for each of `count` sequences; returns their number less one.
-  private static func clear<Entry: FixedWidthInteger>(
-    _ table: inout UnsafeMutablePointer<Entry>, _ capacity: inout Int, for count: Int, atLeast least: Int
-  ) -> Int {
-    var wanted = least
-    while wanted < 4 * count { wanted *= 2 }
-    if wanted > capacity {
-      capacity = wanted
+  /// The table with so many entries, all zero.
+  private func clearTable<Entry: FixedWidthInteger>(_ type: Entry.Type, _ count: Int)
+    -> UnsafeMutablePointer<Entry>
+  {
+    let bytes = count * MemoryLayout<Entry>.stride
+    if bytes > tableBytes {
+      tableBytes = max(bytes, 2 * tableBytes)
       table.deallocate()
-      table = .allocate(capacity: wanted)
+      table = .allocate(byteCount: tableBytes, alignment: 8)
     }
-    table.update(repeating: 0, count: wanted)
-    return wanted - 1
+    let entries = table.bindMemory(to: Entry.self, capacity: count)
+    entries.update(repeating: 0, count: count)
+    return entries
   }
 
+  /// Where a hash belongs among so many entries.
   @inline(__always)
-  private static func extended(_ hash: UInt64, by word: UInt64) -> UInt64 {
-    hash &* 0x9e37_79b9_7f4a_7c15 &+ word
-  }
-
-  @inline(__always)
-  private static func index(_ hash: UInt64, _ mask: Int) -> Int {
-    Int(truncatingIfNeeded: hash ^ hash >> 32) & mask
+  private static func index(_ hash: UInt64, _ count: Int) -> Int {
+    Int(truncatingIfNeeded: hash.multipliedFullWidth(by: UInt64(truncatingIfNeeded: count)).high)
   }
 
   /// Makes places of the pairs of words that may be repeated, which share a bucket with another, and returns their number.
   ///
   /// Most sequences of natural text go here, without a branch that is hard to foresee.
-  private func findPairs(_ hashes: UnsafePointer<UInt64>, _ count: Int) -> Int {
-    let mask = Self.clear(&buckets, &bucketCapacity, for: count, atLeast: 64)
-    let (places, buckets) = (places, buckets)
+  private func findPairs(_ sequences: Sequences, _ count: Int) -> Int {
+    let size = 4 * count
+    let buckets = clearTable(UInt8.self, size)
+    let places = places
     for word in 0..<(count &- 1) {
-      let bucket = buckets + Self.index(Self.extended(hashes[word], by: hashes[word &+ 1]), mask)
+      let bucket = buckets + Self.index(sequences.hash(word), size)
       bucket.pointee = bucket.pointee << 1 | 1
     }
     var end = 0
     for word in 0..<(count &- 1) {
-      let hash = Self.extended(hashes[word], by: hashes[word &+ 1])
-      places[end] = Place(
-        hash: hash, word: UInt32(truncatingIfNeeded: word), first: 0, count: 0, wasVisited: false)
-      end &+= Int(buckets[Self.index(hash, mask)] >> 1 & 1)
+      places[end] = Place(word: UInt32(truncatingIfNeeded: word), link: 0)
+      end &+= Int(buckets[Self.index(sequences.hash(word), size)] >> 1 & 1)
     }
     return end
   }
 
-  /// Extends the sequences at the first `kept` places to n words, and keeps those that may be repeated in the same way.
-  private func extend(_ n: Int, _ kept: Int, _ hashes: UnsafePointer<UInt64>, _ count: Int) -> Int {
-    let mask = Self.clear(&buckets, &bucketCapacity, for: kept, atLeast: 64)
-    let (places, buckets) = (places, buckets)
+  /// Of the first `kept` places, those where a sequence that is one word longer may be repeated, in the same way.
+  private func extend(_ sequences: Sequences, _ kept: Int, _ count: Int) -> Int {
+    let size = max(4 * kept, 1)
+    let buckets = clearTable(UInt8.self, size)
+    let places = places
     var whole = 0
     while whole < kept {
-      let place = places + whole
-      let end = Int(place.pointee.word) &+ n
-      if end > count { break }
-      place.pointee.hash = Self.extended(place.pointee.hash, by: hashes[end &- 1])
-      let bucket = buckets + Self.index(place.pointee.hash, mask)
+      let word = Int(places[whole].word)
+      if word &+ sequences.n > count { break }
+      let bucket = buckets + Self.index(sequences.hash(word), size)
       bucket.pointee = bucket.pointee << 1 | 1
       whole &+= 1
     }
@@ -169,70 +188,68 @@ final class NGramRepetition {
     for number in 0..<whole {
       let place = places[number]
       places[end] = place
-      end &+= Int(buckets[Self.index(place.hash, mask)] >> 1 & 1)
+      end &+= Int(buckets[Self.index(sequences.hash(Int(place.word)), size)] >> 1 & 1)
     }
     return end
   }
 
   /// Counts the sequences at the first `kept` places.
-  private func tally(_ kept: Int) {
-    let mask = Self.clear(&slots, &slotCapacity, for: kept, atLeast: 16)
-    let (places, slots) = (places, slots)
+  private func tally(_ sequences: Sequences, _ kept: Int) {
+    let size = max(2 * kept, 1)
+    let slots = clearTable(UInt32.self, size)
+    let places = places
     for number in 0..<kept {
-      let place = places + number
-      let hash = place.pointee.hash
-      var slot = Self.index(hash, mask)
+      let hash = sequences.hash(Int(places[number].word))
+      var slot = Self.index(hash, size)
       while true {
         let other = Int(slots[slot]) &- 1
         if other < 0 {
           slots[slot] = UInt32(truncatingIfNeeded: number &+ 1)
-          place.pointee.first = UInt32(truncatingIfNeeded: number)
-          place.pointee.count = 1
-          place.pointee.wasVisited = false
+          places[number].link = Place.isFirst | 1
           break
         }
-        if places[other].hash == hash {
-          places[other].count &+= 1
-          place.pointee.first = UInt32(truncatingIfNeeded: other)
+        if sequences.hash(Int(places[other].word)) == hash {
+          places[other].link &+= 1
+          places[number].link = UInt32(truncatingIfNeeded: other)
           break
         }
-        slot = (slot &+ 1) & mask
+        slot &+= 1
+        if slot == size { slot = 0 }
       }
     }
   }
 
-  private func mostFrequent(_ n: Int, _ kept: Int, _ offsets: UnsafePointer<Int>) -> Int {
+  private func mostFrequent(_ n: Int, _ kept: Int, _ offsets: UnsafePointer<UInt32>) -> Int {
     let places = places
     // Where no sequence is repeated, the first of the text is the most frequent one.
-    var (best, start): (UInt32, Int) = (1, 0)
-    for number in 0..<kept where places[number].count > best && Int(places[number].first) == number {
-      (best, start) = (places[number].count, Int(places[number].word))
+    var (best, start): (UInt32, Int) = (Place.isFirst | 1, 0)
+    for number in 0..<kept where places[number].link > best {
+      (best, start) = (places[number].link, Int(places[number].word))
     }
-    return Int(best) * (offsets[start + n] - offsets[start] + n - 1)
+    return Int(best & ~Place.isFirst) * (Int(offsets[start + n] &- offsets[start]) + n - 1)
   }
 
   /// Characters in repeated sequences, the first of each apart; a sequence begins after the one counted before.
-  private func repeatedCharacters(_ n: Int, _ kept: Int, _ offsets: UnsafePointer<Int>) -> Int {
+  private func repeatedCharacters(_ n: Int, _ kept: Int, _ offsets: UnsafePointer<UInt32>) -> Int {
     let places = places
     var (characters, next) = (0, 0)
     for number in 0..<kept {
       let word = Int(places[number].word)
-      if word < next || !Self.isRepeated(places, number) { continue }
-      let first = Int(places[number].first)
-      if places[first].wasVisited {
-        characters += offsets[word + n] - offsets[word]
+      if word < next || !Self.isRepeated(places[number]) { continue }
+      let link = places[number].link
+      let first = link & Place.isFirst != 0 ? number : Int(link)
+      if places[first].link & Place.wasVisited != 0 {
+        characters += Int(offsets[word + n] &- offsets[word])
         next = word + n
       } else {
-        places[first].wasVisited = true
+        places[first].link |= Place.wasVisited
       }
     }
     return characters
   }
 
   @inline(__always)
-  private static func isRepeated(_ places: UnsafePointer<Place>, _ number: Int) -> Bool {
-    Int(places[number].first) != number || places[number].count > 1
-  }
+  private static func isRepeated(_ place: Place) -> Bool { place.link != Place.isFirst | 1 }
 
   /// Moves the places of repeated sequences to the front; returns their number.
   private func keepRepeated(_ kept: Int) -> Int {
@@ -240,9 +257,9 @@ final class NGramRepetition {
     var end = 0
     for number in 0..<kept {
       // Written in any case: whether it stays is hard to foresee.
-      let stays = Self.isRepeated(places, number)
-      places[end] = places[number]
-      end &+= stays ? 1 : 0
+      let place = places[number]
+      places[end] = place
+      end &+= Self.isRepeated(place) ? 1 : 0
     }
     return end
   }

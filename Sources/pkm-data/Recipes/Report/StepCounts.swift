@@ -71,7 +71,7 @@ struct StepCounts {
     "text_bytes_out", "text_bytes", "words", "tokens", "shards", "seconds", "documents_dropped",
     "documents_changed", "clusters", "largest_cluster", "units_in", "span_bytes_removed", "pre_tokens",
     "distinct_pre_tokens", "merges", "vocabulary", "seconds_counting", "seconds_merging", "bytes_a_token",
-    "tokens_a_word", "evaluation_texts", "evaluation_ngrams",
+    "tokens_a_word", "evaluation_texts", "evaluation_ngrams", "bands", "rows",
   ]
 
   /// What was repaired, skipped or found strange, by name.
