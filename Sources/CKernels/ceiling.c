@@ -46,6 +46,7 @@ __attribute__((target("arch=x86-64-v4,avx512bf16"))) static double dot_bfloat16(
 
 double ceiling_multiply_add(long rounds, double *sum) {
   switch (instruction_set_best()) {
+    case INSTRUCTION_SET_V4_BFLOAT16:
     case INSTRUCTION_SET_V4: return fma_v4(rounds, sum);
     case INSTRUCTION_SET_V3: return fma_v3(rounds, sum);
     default: return 0;

@@ -76,6 +76,8 @@ KERNEL void residual(long rows, long columns, const void *presidual, const void 
   }
 }
 
+INLINE real gelu(real x, real tail) { return x * (x < 0 ? tail : 1 - tail); }
+
 INLINE void bias_gelu_in(long rows, long columns, const real *bias, const real *h, void *kept, void *out,
                          const bool half) {
   FUSED
@@ -83,9 +85,11 @@ INLINE void bias_gelu_in(long rows, long columns, const real *bias, const real *
   for (long r = 0; r < rows; r++, h += columns) {
     for (long c = 0; c < columns; c++) {
       real x = h[c] + bias[c], density;
+      // Of what is kept, so that the backward pass can make the result again.
+      if (half) x = from_bfloat16(to_bfloat16(x));
       real tail = normal_tail(x, &density);
       store_operand(kept, c, x, half);
-      store_operand(out, c, x * (x < 0 ? tail : 1 - tail), half);
+      store_operand(out, c, gelu(x, tail), half);
     }
     kept = operand_at(kept, columns, half), out = operand_at(out, columns, half);
   }
@@ -95,7 +99,7 @@ KERNEL void bias_gelu(long rows, long columns, const void *bias, const void *h, 
   BY_FORM(half, bias_gelu_in, rows, columns, bias, h, kept, out);
 }
 
-INLINE void gelu_backward_in(long count, const void *h, const real *d, void *out, const bool half) {
+INLINE void gelu_backward_in(long count, const void *h, const real *d, void *out, void *again, const bool half) {
   FUSED
   if (!half) out = (void *)d;
   for (long i = 0; i < count; i++) {
@@ -103,11 +107,12 @@ INLINE void gelu_backward_in(long count, const void *h, const real *d, void *out
     real tail = normal_tail(x, &density);
     real slope = (x < 0 ? tail : 1 - tail) + x * density * (real)0.39894228040143268;
     store_operand(out, i, d[i] * slope, half);
+    store_operand(again, i, gelu(x, tail), half);
   }
 }
 
-KERNEL void gelu_backward(long count, const void *h, const void *d, void *out, bool half) {
-  BY_FORM(half, gelu_backward_in, count, h, d, out);
+KERNEL void gelu_backward(long count, const void *h, const void *d, void *out, void *again, bool half) {
+  BY_FORM(half, gelu_backward_in, count, h, d, out, again);
 }
 
 // Sums in blocks of 64 rows, so that rounding grows with the number of blocks only.

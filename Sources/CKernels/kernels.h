@@ -3,11 +3,11 @@
 
 #include "elements.h"
 #include "norm.h"
+#include "product.h"
 #include "attention.h"
 #include "loss.h"
 #include "memory.h"
 #include "optimizer.h"
-#include "product.h"
 
 static const kernel_table table = {
     .add = add,
@@ -28,6 +28,8 @@ static const kernel_table table = {
     .causal_softmax = causal_softmax,
     .causal_probabilities = causal_probabilities,
     .causal_softmax_backward = causal_softmax_backward,
+    .attend = attend,
+    .exponentials = exponentials,
     .embed = embed,
     .embed_backward = embed_backward,
     .cross_entropy = cross_entropy,
@@ -35,12 +37,15 @@ static const kernel_table table = {
     .product_top_scratch = product_top_scratch,
     .weighted_sum = weighted_sum,
     .weighted_sum_backward = weighted_sum_backward,
+    .value_gradient_norm = value_gradient_norm,
     .product_top_backward = product_top_backward,
     .accumulate_mass = accumulate_mass,
     .adam = adam,
     .adam_rows = adam_rows,
     .product = product,
     .product_half = product_half,
+    .product_row = product_row,
+    .pack_few = pack_few,
     .product_few = product_few,
     .to_operand = to_operand,
     .from_operand = from_operand,

@@ -30,6 +30,32 @@ INLINE void store_gradient(long columns, const real *z, real e_target, real fact
   store_operand(gradient, target, at_target, half);
 }
 
+// The largest of x + bias, and the sum in `total`. NaN is passed over as by row_max.
+INLINE real biased_max(long count, const real *x, const real *bias, real *total) {
+  real largest[4 * LANES], sums[4 * LANES];
+  for (int j = 0; j < 4 * LANES; j++) largest[j] = -(real)INFINITY, sums[j] = 0;
+  long c = 0;
+  for (; c + 4 * LANES <= count; c += 4 * LANES) {
+    for (int j = 0; j < 4 * LANES; j++) {
+      real z = x[c + j] + bias[c + j];
+      sums[j] += z;
+      largest[j] = z > largest[j] ? z : largest[j];
+    }
+  }
+  real best = -(real)INFINITY, sum = 0;
+  for (; c < count; c++) {
+    real z = x[c] + bias[c];
+    sum += z;
+    best = z > best ? z : best;
+  }
+  for (int j = 0; j < 4 * LANES; j++) {
+    sum += sums[j];
+    best = largest[j] > best ? largest[j] : best;
+  }
+  *total = sum;
+  return best;
+}
+
 KERNEL row_loss cross_entropy(long columns, const void *pbias, int32_t target, double smoothing, void *plogits,
                               void *gradient, bool half) {
   VECTOR_SUMS
@@ -39,24 +65,31 @@ KERNEL row_loss cross_entropy(long columns, const void *pbias, int32_t target, d
     if (gradient) memset(gradient, 0, (size_t)columns * (half ? sizeof(uint16_t) : sizeof(real)));
     return (row_loss){0, 0};
   }
-  real total = 0, sum = 0;
-  for (long c = 0; c < columns; c++) {
-    z[c] += bias[c];
-    total += z[c];
-  }
-  real top = row_max(columns, z), at_target = z[target];
+  real total, top = biased_max(columns, z, bias, &total), at_target = z[target] + bias[target], sum = 0;
   if (gradient) {
     for (long c = 0; c < columns; c++) {
-      real e = real_exp(z[c] - top);
+      real e = real_exp(z[c] + bias[c] - top);
       z[c] = e;
       sum += e;
     }
     real factor = 1 / sum, share = (real)(smoothing / (double)columns), e_target = z[target];
     BY_FORM(half, store_gradient, columns, z, e_target, factor, share, target, smoothing, gradient);
   } else {
-    for (long c = 0; c < columns; c++) sum += real_exp(z[c] - top);
+    for (long c = 0; c < columns; c++) sum += real_exp(z[c] + bias[c] - top);
   }
   double lse = (double)top + log((double)sum), nll = lse - (double)at_target;
   return (row_loss){
       nll, (1 - smoothing) * nll + smoothing * (lse - (double)total / (double)columns)};
+}
+
+KERNEL double exponentials(long count, double ptop, double pfactor, const void *px, void *pout) {
+  VECTOR_SUMS
+  const real *x = px;
+  real *out = pout, top = (real)ptop, factor = (real)pfactor, sum = 0;
+  for (long c = 0; c < count; c++) {
+    real e = real_exp((x[c] - top) * factor);
+    out[c] = e;
+    sum += e;
+  }
+  return (double)sum;
 }

@@ -28,7 +28,7 @@ KERNEL void adam(long count, adam_step step, const void *gradient, void *pparame
 // A piece of a row in bfloat16: the update in reals, then up to the next number or down by a hash of step, row and column.
 INLINE void adam_half(long width, adam_step step, uint64_t key, long column, const real *g, uint16_t *p, real *m,
                       real *v) {
-  real wide[512];
+  real wide[GRADIENT_COLUMNS];
   for (long c = 0; c < width; c++) wide[c] = from_bfloat16(p[c]);
   adam_elements(width, step, g, wide, m, v);
   for (long c = 0; c < width; c++) {
@@ -36,20 +36,22 @@ INLINE void adam_half(long width, adam_step step, uint64_t key, long column, con
   }
 }
 
-KERNEL void adam_rows(long count, long columns, adam_step step, const int32_t *ids, const void *pgradient,
+KERNEL void adam_rows(long count, long reads, long columns, adam_step step, const int32_t *slot_ids,
+                      const int32_t *starts, const int32_t *order, const void *weights, const void *dy,
                       void *pparameter, void *pm, void *pv, bool half) {
-  const real *gradient = pgradient;
-  real *parameter = pparameter, *m = pm, *v = pv;
-  for (long row = 0; row < count; row++, gradient += columns) {
-    long at = ids[row] * columns;
-    if (!half) {
-      adam_elements(columns, step, gradient, parameter + at, m + at, v + at);
-      continue;
-    }
-    uint64_t key = step.rounding_key ^ (uint64_t)ids[row] * 0x9e3779b97f4a7c15u;
-    for (long c = 0; c < columns; c += 512) {
-      long width = columns - c < 512 ? columns - c : 512;
-      adam_half(width, step, key, c, gradient + c, (uint16_t *)pparameter + at + c, m + at + c, v + at + c);
+  for (long s = 0; s < count; s++) {
+    uint64_t key = step.rounding_key ^ (uint64_t)slot_ids[s] * 0x9e3779b97f4a7c15u;
+    for (long first = 0; first < columns; first += GRADIENT_COLUMNS) {
+      long width = columns - first < GRADIENT_COLUMNS ? columns - first : GRADIENT_COLUMNS;
+      long at = slot_ids[s] * columns + first;
+      real gradient[GRADIENT_COLUMNS], *m = (real *)pm + at, *v = (real *)pv + at;
+      gradient_piece(width, starts[s + 1] - starts[s], order + starts[s], reads, columns, weights,
+                     (const real *)dy + first, gradient);
+      if (half) {
+        adam_half(width, step, key, first, gradient, (uint16_t *)pparameter + at, m, v);
+      } else {
+        adam_elements(width, step, gradient, (real *)pparameter + at, m, v);
+      }
     }
   }
 }

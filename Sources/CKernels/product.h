@@ -75,59 +75,162 @@ INLINE void load_lanes(lanes *v, const void *x, long i, const bool half) {
 #endif
 }
 
-// `height` rows of A times `width` rows of B. Each sum is taken in the same order whatever the block is.
-INLINE void product_block(long k, const void *a, long lda, const void *b, long ldb, real *c, long ldc, const int height,
-                          const int width, const bool half) {
+// `width` rows of B times one row of A. The next rows of B are fetched ahead: they are read from memory, in pieces too short
+// for the processor to notice a pattern.
+INLINE void row_times_rows(long k, const void *a, const void *b, long ldb, real *c, const int width, const bool half) {
   FUSED
-  lanes sums[4][4] = {{{0}}};
+  lanes sums[4] = {{0}};
   long whole = k / LANES * LANES;
   for (long p = 0; p < whole; p += LANES) {
-    lanes right[4];
-    for (int j = 0; j < width; j++) load_lanes(&right[j], b, j * ldb + p, half);
-    for (int i = 0; i < height; i++) {
-      lanes left;
-      load_lanes(&left, a, i * lda + p, half);
-      for (int j = 0; j < width; j++) sums[i][j] += left * right[j];
-    }
-  }
-  for (int i = 0; i < height; i++) {
+    lanes left;
+    load_lanes(&left, a, p, half);
     for (int j = 0; j < width; j++) {
-      lanes sum = sums[i][j];
-      for (int step = LANES / 2; step > 0; step /= 2) {
-        for (int lane = 0; lane < step; lane++) sum[lane] += sum[lane + step];
+      lanes right;
+      __builtin_prefetch(operand_at(b, (width + j) * ldb + p, half));
+      load_lanes(&right, b, j * ldb + p, half);
+      sums[j] += left * right;
+    }
+  }
+  for (int j = 0; j < width; j++) {
+    lanes sum = sums[j];
+    for (int step = LANES / 2; step > 0; step /= 2) {
+      for (int lane = 0; lane < step; lane++) sum[lane] += sum[lane + step];
+    }
+    real total = sum[0];
+    for (long p = whole; p < k; p++) total += load_operand(a, p, half) * load_operand(b, j * ldb + p, half);
+    c[j] = total;
+  }
+}
+
+// A row vector times the transpose of B.
+INLINE void row_product(long n, long k, const void *a, const void *b, long ldb, real *c, const bool half) {
+  long column = 0;
+  for (; column + 4 <= n; column += 4) {
+    row_times_rows(k, a, operand_at(b, column * ldb, half), ldb, c + column, 4, half);
+  }
+  for (; column < n; column++) row_times_rows(k, a, operand_at(b, column * ldb, half), ldb, c + column, 1, half);
+}
+
+KERNEL void product_row(long n, long k, const void *a, const void *b, long ldb, void *c, bool half) {
+  BY_FORM(half, row_product, n, k, a, b, ldb, c);
+}
+
+// Rows of A at most, two registers of numbers; with 12 rows of B their sums fill three quarters of the registers.
+enum { FEW_ROWS = 2 * LANES, BLOCK_ROWS = 12 };
+
+// What is packed for one lane: a real, or two neighbors of a row in bfloat16.
+#if REAL_IS_FLOAT
+typedef uint32_t packed_word;
+#else
+typedef uint64_t packed_word;
+#endif
+
+INLINE long few_width(long m) { return m > LANES ? FEW_ROWS : LANES; }
+INLINE long few_words(long k, bool half) { return half ? (k + 1) / 2 : k; }
+
+// A by columns, in as many rows as fill registers, so that each of its numbers meets one of B in a lane of its own.
+INLINE void pack_few_in(long m, long k, long first, long last, const void *a, long lda, packed_word *out,
+                        const bool half) {
+  const long width = few_width(m), whole = half ? k / 2 : k;
+  for (long block = first; block < last; block += 64) {
+    long end = block + 64 < last ? block + 64 : last;
+    for (long i = 0; i < width; i++) {
+      for (long p = block; p < end; p++) {
+        packed_word word = 0;
+        if (i < m) memcpy(&word, operand_at(a, i * lda + (half ? 2 * p : p), half), half ? p < whole ? 4 : 2 : sizeof(real));
+        out[p * width + i] = word;
       }
-      real total = sum[0];
-      for (long p = whole; p < k; p++) total += load_operand(a, i * lda + p, half) * load_operand(b, j * ldb + p, half);
-      c[i * ldc + j] = total;
     }
   }
 }
 
-INLINE void product_few_in(long m, long n, long k, const void *a, long lda, const void *b, long ldb, real *c, long ldc,
-                           const bool half) {
-  // Four rows of B stay in the nearest cache while all rows of A pass.
-  for (long column = 0; column < n; column += n - column < 4 ? 1 : 4) {
-    const void *right = operand_at(b, column * ldb, half);
-    bool isWide = n - column >= 4;
-    for (long row = 0; row < m; row += m - row < 4 ? 1 : 4) {
-      const void *left = operand_at(a, row * lda, half);
-      real *into = c + row * ldc + column;
-      if (m - row >= 4) {
-        if (isWide) {
-          product_block(k, left, lda, right, ldb, into, ldc, 4, 4, half);
-        } else {
-          product_block(k, left, lda, right, ldb, into, ldc, 4, 1, half);
+KERNEL void pack_few(long m, long k, long first, long last, const void *a, long lda, void *packed, bool half) {
+  BY_FORM(half, pack_few_in, m, k, first, last, a, lda, packed);
+}
+
+// sum += a * b in every lane; of bfloat16, two products in each.
+INLINE void add_products(lanes *sum, const packed_word *a, const void *b, const bool half, const bool is_whole) {
+  FUSED
+  if (!half) {
+    lanes left;
+    memcpy(&left, a, sizeof left);
+    *sum += left * *(const real *)b;
+    return;
+  }
+  uint32_t pair = 0;
+  memcpy(&pair, b, is_whole ? 4 : 2);
+#if REAL_IS_FLOAT && HAS_BFLOAT16_DOT
+  *sum = (lanes)_mm512_dpbf16_ps((__m512)*sum, (__m512bh)_mm512_loadu_si512(a), (__m512bh)_mm512_set1_epi32((int)pair));
+#else
+  real low = from_bfloat16((uint16_t)pair), high = from_bfloat16((uint16_t)(pair >> 16));
+  lanes left, right;
+  for (int lane = 0; lane < LANES; lane++) {
+    left[lane] = from_bfloat16((uint16_t)a[lane]);
+    right[lane] = from_bfloat16((uint16_t)(a[lane] >> 16));
+  }
+  *sum += left * low;
+  *sum += right * high;
+#endif
+}
+
+// `height` rows of B times all rows of A. Each sum is taken in the order of k, whatever the block and m are.
+INLINE void few_block(long m, long k, const packed_word *a, const void *b, long ldb, real *c, long ldc, const int height,
+                      const int registers, const bool half) {
+  lanes sums[BLOCK_ROWS][2];
+  for (int j = 0; j < height; j++) {
+    for (int v = 0; v < registers; v++) sums[j][v] = (lanes){0};
+  }
+  const long width = registers * LANES, whole = half ? k / 2 : k, each = half ? 2 : 1;
+  const long line = 64 / (long)sizeof(packed_word);
+  for (long first = 0; first < whole; first += line) {
+    long last = first + line < whole ? first + line : whole;
+    // The same line of the next block: short rows hide their pattern from the processor.
+    for (int j = 0; j < height; j++) __builtin_prefetch(operand_at(b, (height + j) * ldb + each * first, half));
+    for (long p = first; p < last; p++) {
+#pragma clang loop unroll(full)
+      for (int j = 0; j < height; j++) {
+#pragma clang loop unroll(full)
+        for (int v = 0; v < registers; v++) {
+          add_products(&sums[j][v], a + p * width + v * LANES, operand_at(b, j * ldb + each * p, half), half, true);
         }
-      } else if (isWide) {
-        product_block(k, left, lda, right, ldb, into, ldc, 1, 4, half);
-      } else {
-        product_block(k, left, lda, right, ldb, into, ldc, 1, 1, half);
       }
     }
   }
+  if (each * whole < k) {
+    for (int j = 0; j < height; j++) {
+      for (int v = 0; v < registers; v++) {
+        add_products(&sums[j][v], a + whole * width + v * LANES, operand_at(b, j * ldb + each * whole, half), half, false);
+      }
+    }
+  }
+  real tile[BLOCK_ROWS][FEW_ROWS];
+  for (int j = 0; j < height; j++) memcpy(tile[j], sums[j], (size_t)registers * sizeof(lanes));
+  for (long i = 0; i < m; i++) {
+    for (int j = 0; j < height; j++) c[i * ldc + j] = tile[j][i];
+  }
 }
 
-KERNEL void product_few(long m, long n, long k, const void *a, long lda, const void *b, long ldb, void *c, long ldc,
+INLINE void few_rows(long m, long n, long k, const packed_word *a, const void *b, long ldb, real *c, long ldc,
+                     const int registers, const bool half) {
+  long column = 0;
+  for (; column + BLOCK_ROWS <= n; column += BLOCK_ROWS) {
+    few_block(m, k, a, operand_at(b, column * ldb, half), ldb, c + column, ldc, BLOCK_ROWS, registers, half);
+  }
+  for (; column < n; column++) {
+    few_block(m, k, a, operand_at(b, column * ldb, half), ldb, c + column, ldc, 1, registers, half);
+  }
+}
+
+INLINE void product_few_in(long m, long n, long k, const packed_word *a, const void *b, long ldb, real *c, long ldc,
+                           const bool half) {
+  if (m > LANES) {
+    few_rows(m, n, k, a, b, ldb, c, ldc, 2, half);
+  } else {
+    few_rows(m, n, k, a, b, ldb, c, ldc, 1, half);
+  }
+}
+
+KERNEL void product_few(long m, long n, long k, const void *packed, const void *b, long ldb, void *c, long ldc,
                         bool half) {
-  BY_FORM(half, product_few_in, m, n, k, a, lda, b, ldb, c, ldc);
+  BY_FORM(half, product_few_in, m, n, k, packed, b, ldb, c, ldc);
 }

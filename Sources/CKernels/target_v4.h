@@ -1,4 +1,6 @@
 // What follows is compiled for processors with AVX-512 (x86-64-v4), elsewhere for any.
 #if defined(__x86_64__)
+#include <immintrin.h>
+#define HAS_AVX512 1
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v4"))), apply_to = function)
 #endif

@@ -24,12 +24,15 @@ package struct Arithmetic: Sendable, Equatable {
 
   package enum Instructions: String, CaseIterable, Sendable {
     case plain, avx2, avx512
+    /// And dot products of bfloat16.
+    case avx512bf16
 
     var cSet: instruction_set {
       switch self {
       case .plain: INSTRUCTION_SET_PLAIN
       case .avx2: INSTRUCTION_SET_V3
       case .avx512: INSTRUCTION_SET_V4
+      case .avx512bf16: INSTRUCTION_SET_V4_BFLOAT16
       }
     }
   }
@@ -41,7 +44,7 @@ package struct Arithmetic: Sendable, Equatable {
   package var instructions: Instructions
 
   package init(
-    precision: Precision = .fp32, library: Library? = nil, instructions: Instructions = .avx512
+    precision: Precision = .fp32, library: Library? = nil, instructions: Instructions = .avx512bf16
   ) {
     self.precision = precision
     self.library = library

@@ -37,9 +37,17 @@ struct Block<Device: Operations> {
     func rows(_ rows: Range<Int>) -> Twin<Scalar> { Twin(real: real!, operand: operand).rows(rows) }
   }
 
-  /// What the passes of all blocks share: tokens × 4d and, in training, tokens × d.
+  /// What the forward passes of all blocks share: tokens × d, tokens × 4d, and the activations of a feed-forward.
+  struct Scratch {
+    let branch, space: Matrix<Scalar>
+    let active: Operand<Scalar>
+  }
+
+  /// What the backward passes share: tokens × 4d and tokens × d.
   struct Workspace {
-    let wide, branch: Twin<Scalar>
+    let wide: Twin<Scalar>
+    let active: Operand<Scalar>
+    let branch: Twin<Scalar>
     let input: Matrix<Scalar>
     let memory: ProductKeyMemory<Device>.Workspace?
   }
@@ -90,11 +98,9 @@ struct Block<Device: Operations> {
     isPostNorm ? normed2.rows(0..<sum2.rows) : Twin(real: sum2, operand: Operand(sum2))
   }
 
-  /// Leaves its result in ``result``; `branch` is scratch, tokens × d, and `space`, tokens × 4d.
-  func forward(
-    _ x: Twin<Scalar>, _ batch: Batch, branch: Matrix<Scalar>, space: Matrix<Scalar>, on device: Device
-  ) {
-    let rows = 0..<x.real.rows
+  /// Leaves its result in ``result``.
+  func forward(_ x: Twin<Scalar>, _ batch: Batch, _ scratch: Scratch, on device: Device) {
+    let rows = 0..<x.real.rows, space = scratch.space, branch = scratch.branch.rows(rows)
     let (sum1, sum2) = (sum1.rows(rows), sum2.rows(rows))
 
     if !isPostNorm { norm1.forward(x.real, into: normed1.operand.rows(rows), on: device) }
@@ -113,7 +119,7 @@ struct Block<Device: Operations> {
     let input = (isPostNorm ? normed1 : normed2).operand.rows(rows)
     switch second {
     case .feedForward(let layer):
-      layer.forward(input, space: space, into: branch, on: device)
+      layer.forward(input, space: space, active: scratch.active, into: branch, on: device)
       device.residual(stream, branch: branch, bias: layer.output.bias, mask: batch.masks.1, into: sum2)
     case .memory(let layer):
       // The paper's memory has neither an output bias nor the model's dropout.
@@ -136,8 +142,8 @@ struct Block<Device: Operations> {
     switch second {
     case .feedForward(let layer):
       layer.backward(
-        input, dy: masked(d, batch.masks.1, space, on: device), space: space.wide, into: inputGradient,
-        adding: isPostNorm, on: device)
+        input, dy: masked(d, batch.masks.1, space, on: device), space: space.wide, active: space.active,
+        into: inputGradient, adding: isPostNorm, on: device)
     case .memory(let layer):
       layer.backward(
         input, dy: d.real, training: batch.training, workspace: space.memory!, into: inputGradient,

@@ -80,16 +80,25 @@ extension CPUOperations {
     precondition(dy.isDense && dWeights.isDense && weights.isDense)
     let kernels = kernels
     let reads = weights.columns
-    let found = gradient.sort(slots, reads: weights.count)
-    let block = max(1, found / 256)
-    pool.forEach((found + block - 1) / block) { index, _ in
-      let first = index * block, count = min(block, found - first)
+    let (tokens, kept) = gradient.append(slots: slots, weights: weights)
+    copy(dy.elements, to: kept.elements)
+    let order = gradient.sort(tokens: tokens)
+    forSlots(order) { slots, _ in
       kernels.weighted_sum_backward(
-        count, reads, dy.columns, gradient.touched + first, gradient.starts + first, gradient.order,
-        gradient.rowOfTouched + first, gradient.isNew + first, weights.pointer, values.pointer, dy.pointer,
-        dWeights.pointer, gradient.rows.pointer, values.isHalf)
+        slots.count, reads, dy.columns, order.slots + slots.lowerBound, order.starts + slots.lowerBound,
+        order.reads, values.pointer, dy.pointer, dWeights.pointer, values.isHalf)
     }
   }
+
+  /// Pieces of the slots that were read, as many of each as of any other: a slot read often is long, but few are.
+  func forSlots(_ order: ValueGradient<Scalar>.Order, _ body: (_ slots: Range<Int>, _ piece: Int) -> Void) {
+    let pieces = pieces(of: order)
+    pool.forEach(pieces) { piece, _ in
+      body(piece * order.count / pieces..<(piece + 1) * order.count / pieces, piece)
+    }
+  }
+
+  func pieces(of order: ValueGradient<Scalar>.Order) -> Int { min(order.count, 256) }
 
   package func accumulateMass(
     slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, into mass: UnsafeMutablePointer<Double>

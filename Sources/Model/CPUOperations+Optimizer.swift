@@ -17,17 +17,32 @@ extension CPUOperations {
     }
   }
 
+  package func squaredNorm(_ gradient: ValueGradient<Scalar>) -> Double {
+    let kernels = kernels, reads = gradient.gathered
+    let order = gradient.sort(tokens: 0..<gradient.tokens)
+    let pieces = pieces(of: order), sums = scratch.shared(Double.self, pieces)
+    forSlots(order) { slots, piece in
+      sums[piece] = kernels.value_gradient_norm(
+        slots.count, gradient.readsOfToken, reads.dy.columns, order.starts + slots.lowerBound, order.reads,
+        reads.weights.pointer, reads.dy.pointer)
+    }
+    return (0..<pieces).reduce(0) { $0 + sums[$1] }
+  }
+
   package func lazyAdam(
-    _ values: Operand<Scalar>, gradient: TouchedRows<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
+    _ values: Operand<Scalar>, gradient: ValueGradient<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
     _ step: AdamStep
   ) {
-    precondition(values.isDense && gradient.rows.isDense && gradient.rows.columns == values.columns)
+    let reads = gradient.gathered
+    precondition(values.isDense && values.rows == gradient.slots && reads.dy.columns == values.columns)
     precondition(m.count == values.count && v.count == values.count)
     let kernels = kernels
-    forRows(gradient.ids.count, width: values.columns) {
+    let order = gradient.sort(tokens: 0..<gradient.tokens)
+    forSlots(order) { slots, _ in
       kernels.adam_rows(
-        $0.count, values.columns, step.kernelStep, gradient.ids.baseAddress! + $0.lowerBound,
-        gradient.rows.rows($0).pointer, values.pointer, m.pointer, v.pointer, values.isHalf)
+        slots.count, gradient.readsOfToken, values.columns, step.kernelStep, order.slots + slots.lowerBound,
+        order.starts + slots.lowerBound, order.reads, reads.weights.pointer, reads.dy.pointer, values.pointer,
+        m.pointer, v.pointer, values.isHalf)
     }
   }
 }

@@ -25,19 +25,34 @@ extension CPUOperations {
     }
   }
 
-  /// At most so many rows, those of generation, are multiplied without packing: their products take as long as reading b.
-  private static var fewRows: Int { 32 }
+  /// At most so many rows, those of generation, are multiplied with b as it lies in memory: 32 floats, and half as many
+  /// doubles.
+  private static var fewRows: Int { 128 / MemoryLayout<Scalar>.stride }
 
-  // c = a bᵀ
+  // c = a bᵀ. Of the rows of a, a is packed; b is read once, and not packed.
   private func multiplyFew(_ a: Operand<Scalar>, _ b: Operand<Scalar>, into c: Matrix<Scalar>) {
     let kernels = kernels
-    // 256 KiB of floats a task.
-    let block = max(4, (1 << 16) / max(b.columns, 1) / 4 * 4)
+    var packed: UnsafeMutablePointer<Scalar>?
+    if a.rows > 1 {
+      let words = a.isHalf ? (a.columns + 1) / 2 : a.columns, block = 512
+      let space = scratch.shared(Scalar.self, Self.fewRows * words)
+      pool.forEach((words + block - 1) / block) { index, _ in
+        kernels.pack_few(
+          a.rows, a.columns, index * block, min((index + 1) * block, words), a.pointer, a.stride, space,
+          a.isHalf)
+      }
+      packed = space
+    }
+    // At least 128 KiB of floats a task, and whole blocks of the kernel's.
+    let block = max(24, (1 << 15) / max(b.columns, 1) / 24 * 24)
     pool.forEach((b.rows + block - 1) / block) { index, _ in
       let part = index * block..<min((index + 1) * block, b.rows)
-      kernels.product_few(
-        a.rows, part.count, a.columns, a.pointer, a.stride, b.rows(part).pointer, b.stride,
-        c.pointer + part.lowerBound, c.stride, a.isHalf)
+      let rows = b.rows(part).pointer, out = c.pointer + part.lowerBound
+      if let packed {
+        kernels.product_few(a.rows, part.count, a.columns, packed, rows, b.stride, out, c.stride, a.isHalf)
+      } else {
+        kernels.product_row(part.count, a.columns, a.pointer, rows, b.stride, out, a.isHalf)
+      }
     }
   }
 

@@ -135,12 +135,16 @@ package struct CPUOperations<Scalar: Real>: Operations {
     }
   }
 
-  package func geluBackward(_ h: Operand<Scalar>, _ d: Matrix<Scalar>, into out: Operand<Scalar>) {
+  package func geluBackward(
+    _ h: Operand<Scalar>, _ d: Matrix<Scalar>, into out: Operand<Scalar>, again: Operand<Scalar>
+  ) {
     precondition(h.isDense && d.isDense && out.isDense && h.count == d.count && h.count == out.count)
+    precondition(again.isDense && again.count == h.count && again.isHalf == out.isHalf)
     let kernels = kernels
     forRows(h.rows, width: h.columns) {
       kernels.gelu_backward(
-        $0.count * h.columns, h.rows($0).pointer, d.rows($0).pointer, out.rows($0).pointer, out.isHalf)
+        $0.count * h.columns, h.rows($0).pointer, d.rows($0).pointer, out.rows($0).pointer,
+        again.rows($0).pointer, out.isHalf)
     }
   }
 

@@ -4,25 +4,30 @@ import Support
 package final class KeyValueCache<Scalar: Real> {
   /// Tokens in it.
   package internal(set) var count = 0
-  /// For each block, context × 2d: keys beside values.
+  /// For each block the keys of its heads, one head after the other, then their values: 2 heads · context × d / heads.
   let blocks: [Matrix<Scalar>]
+  private let context: Int
   private let arena: Arena
 
   init(_ configuration: ModelConfiguration) throws(Failure) {
+    context = configuration.context
     (blocks, arena) = try ArenaPlan.build { plan in
-      (0..<configuration.layers).map { _ in plan.matrix(configuration.context, 2 * configuration.dim) }
+      (0..<configuration.layers).map { _ in
+        plan.matrix(
+          2 * configuration.heads * configuration.context, configuration.dim / configuration.heads)
+      }
     }
   }
 
   /// Tokens that still fit; at 0, clear it and begin again with the last part of the text.
-  package var room: Int { blocks[0].rows - count }
+  package var room: Int { context - count }
 
   package func clear() { count = 0 }
 }
 
 /// New tokens of one sequence among those that are computed at once.
 package struct CachedPiece<Scalar: Real> {
-  /// Keys beside values of one block, positions × 2d.
+  /// Keys and values of one block, as ``KeyValueCache/blocks`` has them.
   package let cache: Matrix<Scalar>
   /// Of the first new token in its sequence.
   package let position: Int

@@ -25,13 +25,23 @@ struct Linear<Device: Operations> {
     device.addBias(bias, to: product, into: y)
   }
 
-  /// dW += dyᵀ x, db += Σ dy, and dx = dy W (+ dx when `adding`).
-  func backward(
-    _ x: Operand<Scalar>, dy: Operand<Scalar>, into dx: Matrix<Scalar>, adding: Bool, on device: Device
-  ) {
+  /// dW += dyᵀ x, db += Σ dy.
+  func addGradients(_ x: Operand<Scalar>, dy: Operand<Scalar>, on device: Device) {
     device.multiply(
       dy, transposed: true, x, transposed: false, factor: 1, into: weightGradient!, adding: true)
     device.addColumnSums(of: dy, factor: 1, to: biasGradient!)
+  }
+
+  /// dx = dy W (+ dx when `adding`).
+  func backward(dy: Operand<Scalar>, into dx: Matrix<Scalar>, adding: Bool, on device: Device) {
     device.multiply(dy, weight, into: dx, adding: adding)
+  }
+
+  /// Both.
+  func backward(
+    _ x: Operand<Scalar>, dy: Operand<Scalar>, into dx: Matrix<Scalar>, adding: Bool, on device: Device
+  ) {
+    addGradients(x, dy: dy, on: device)
+    backward(dy: dy, into: dx, adding: adding, on: device)
   }
 }

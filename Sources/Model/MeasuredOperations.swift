@@ -129,9 +129,11 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     }
   }
 
-  package func geluBackward(_ h: Operand<Scalar>, _ d: Matrix<Scalar>, into out: Operand<Scalar>) {
-    measure("GELU backward", shape(h), elements: h.count, operands: 2 * h.count) {
-      base.geluBackward(h, d, into: out)
+  package func geluBackward(
+    _ h: Operand<Scalar>, _ d: Matrix<Scalar>, into out: Operand<Scalar>, again: Operand<Scalar>
+  ) {
+    measure("GELU backward", shape(h), elements: h.count, operands: 3 * h.count) {
+      base.geluBackward(h, d, into: out, again: again)
     }
   }
 
@@ -250,7 +252,7 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   package func attention(
     heads: Int, appending qkv: Matrix<Scalar>, to pieces: [CachedPiece<Scalar>], out: Matrix<Scalar>
   ) {
-    let read = pieces.reduce(0) { $0 + ($1.position + $1.rows.count) * $1.cache.columns }
+    let read = pieces.reduce(0) { $0 + ($1.position + $1.rows.count) * 2 * out.columns }
     measure("attention over a cache", "\(heads) heads", elements: qkv.count + read) {
       base.attention(heads: heads, appending: qkv, to: pieces, out: out)
     }
@@ -342,6 +344,7 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, dy: Matrix<Scalar>,
     dWeights: Matrix<Scalar>, gradient: ValueGradient<Scalar>
   ) {
+    // Rows of values are read once a slot; a dy is read for each read, from a cache.
     measure(
       "memory: weighted sum backward", "\(weights.count) reads of \(values.columns)",
       elements: weights.count * values.columns
@@ -371,13 +374,24 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     }
   }
 
+  package func squaredNorm(_ gradient: ValueGradient<Scalar>) -> Double {
+    let reads = gradient.gathered
+    return measure(
+      "memory: gradient norm", "\(reads.weights.count) reads",
+      elements: reads.weights.count * reads.dy.columns
+    ) {
+      base.squaredNorm(gradient)
+    }
+  }
+
   package func lazyAdam(
-    _ values: Operand<Scalar>, gradient: TouchedRows<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
+    _ values: Operand<Scalar>, gradient: ValueGradient<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
     _ step: AdamStep
   ) {
+    let slots = gradient.touchedSlots
     measure(
-      "memory: lazy Adam", "\(values.columns) wide", elements: 5 * gradient.ids.count * values.columns,
-      bytes: 2 * gradient.ids.count * values.columns * values.elementBytes
+      "memory: lazy Adam", "\(values.columns) wide", elements: 4 * slots * values.columns,
+      bytes: 2 * slots * values.columns * values.elementBytes
     ) {
       base.lazyAdam(values, gradient: gradient, m: m, v: v, step)
     }

@@ -12,7 +12,7 @@ package struct MemoryBenchmark {
 
   /// - Parameters:
   ///   - tokens: at once. Eight such batches of random inputs go round, so that no cache keeps what the next one reads.
-  ///   - isTraining: takes room for gradient rows and moments, up to three times that of the values.
+  ///   - isTraining: takes room for moments, twice that of the values.
   package init(
     _ memory: ModelConfiguration.Memory, dim: Int, tokens: Int, isTraining: Bool, pool: WorkerPool,
     arithmetic: Arithmetic
@@ -62,7 +62,7 @@ package struct MemoryBenchmark {
         on: device)
       let gradient = layout.layer.valueGradient!
       device.lazyAdam(
-        store.stored("blocks.0.memory.values"), gradient: gradient.touchedRows, m: layout.moments[0],
+        store.stored("blocks.0.memory.values"), gradient: gradient, m: layout.moments[0],
         v: layout.moments[1], AdamStep(learningRate: 1e-3, step: step, roundingKey: UInt64(step)))
       gradient.clear()
     }

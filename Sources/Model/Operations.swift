@@ -30,11 +30,12 @@ package protocol Operations {
   func residual(
     _ stream: Matrix<Scalar>, branch: Matrix<Scalar>, bias: Vector<Scalar>?, mask: DropoutMask,
     into out: Matrix<Scalar>)
-  /// kept = h + bias, out = GELU(kept), exact form with erf (Hendrycks and Gimpel 2016).
+  /// kept = h + bias, out = GELU of what is kept, exact form with erf (Hendrycks and Gimpel 2016).
   func biasGELU(
     _ bias: Vector<Scalar>, _ h: Matrix<Scalar>, keeping kept: Operand<Scalar>, into out: Operand<Scalar>)
-  /// out = d · GELU'(h)
-  func geluBackward(_ h: Operand<Scalar>, _ d: Matrix<Scalar>, into out: Operand<Scalar>)
+  /// out = d · GELU'(h), again = GELU(h) as ``biasGELU(_:_:keeping:into:)`` gave it.
+  func geluBackward(
+    _ h: Operand<Scalar>, _ d: Matrix<Scalar>, into out: Operand<Scalar>, again: Operand<Scalar>)
   /// out += factor · sum of the rows of x.
   func addColumnSums(of x: Operand<Scalar>, factor: Double, to out: Vector<Scalar>)
 
@@ -117,7 +118,7 @@ package protocol Operations {
   /// y[r] = Σ weights[r, m] · values[slots[r, m]]
   func weightedSum(
     slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, into y: Matrix<Scalar>)
-  /// d_weights =, and the gradients of the value rows that were read are added to `gradient`.
+  /// d_weights =, and the reads are added to the gradient of the values.
   func weightedSumBackward(
     slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, dy: Matrix<Scalar>,
     dWeights: Matrix<Scalar>, gradient: ValueGradient<Scalar>)
@@ -127,14 +128,16 @@ package protocol Operations {
 
   // MARK: Optimizer
 
+  /// Σ x² over all rows of a value table's gradient, added up in double in a fixed order.
+  func squaredNorm(_ gradient: ValueGradient<Scalar>) -> Double
   /// `operand`, where the parameter has one of its own, takes the new numbers, too.
   func adam(
     _ parameter: Vector<Scalar>, _ operand: Operand<Scalar>?, gradient: Vector<Scalar>, m: Vector<Scalar>,
     v: Vector<Scalar>, _ step: AdamStep)
-  /// Lazy Adam: only the rows present move, and only their moments decay; `step` counts globally. Values in bfloat16 are
-  /// rounded up or down by chance, as the rounding key decides.
+  /// Lazy Adam: only the rows read move, and only their moments decay; `step` counts globally. Their gradient is made in
+  /// passing. Values in bfloat16 are rounded up or down by chance, as the rounding key decides.
   func lazyAdam(
-    _ values: Operand<Scalar>, gradient: TouchedRows<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
+    _ values: Operand<Scalar>, gradient: ValueGradient<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
     _ step: AdamStep)
 }
 
@@ -245,19 +248,6 @@ package struct AdamStep: Sendable, Equatable {
     self.step = step
     self.gradientScale = gradientScale
     self.roundingKey = roundingKey
-  }
-}
-
-/// Gradient rows of the value slots that were read; row i belongs to slot `ids[i]`.
-///
-/// Ids are unique, and ascending among the slots that each micro-batch adds.
-package struct TouchedRows<Scalar: Real> {
-  package let ids: UnsafeBufferPointer<Int32>
-  package let rows: Matrix<Scalar>
-
-  package init(ids: UnsafeBufferPointer<Int32>, rows: Matrix<Scalar>) {
-    self.ids = ids
-    self.rows = rows
   }
 }
 

@@ -21,7 +21,7 @@ struct ProductKeyMemory<Device: Operations> {
   private let slots: UnsafeMutablePointer<Int32>
   private let weights: Matrix<Scalar>
 
-  /// - Parameter microBatches: of one step at most, for the room that touched value rows need; nil without training.
+  /// - Parameter microBatches: of one step at most, for the room that their reads need; nil without training.
   init(
     _ name: String, _ configuration: ModelConfiguration.Memory, in store: ParameterStore<Scalar>, rows: Int,
     microBatches: Int?, isHalf: Bool, _ plan: inout ArenaPlan
@@ -38,12 +38,11 @@ struct ProductKeyMemory<Device: Operations> {
     queries = plan.twin(normed, isHalf: isHalf)
     slots = plan.take(Int32.self, rows * shape.reads)
     weights = plan.matrix(rows, shape.reads)
-    let reads = rows * shape.reads
     valueGradient =
       if let microBatches {
         ValueGradient(
-          slots: shape.slots, dimension: values.columns, reads: reads,
-          rows: min(shape.slots, reads * microBatches), in: &plan)
+          slots: shape.slots, dimension: values.columns, tokens: rows * microBatches, reads: shape.reads,
+          in: &plan)
       } else { nil }
   }
 

@@ -3,7 +3,7 @@ import Support
 /// A causal language model whose chosen feed-forward layers are product-key memories, with its backward pass.
 ///
 /// Use: `forward`, `loss`, `backward` for each micro-batch, then the optimizer over ``parameters`` and
-/// ``touchedRows(ofMemory:)``, then `zeroGradients`. A model made without training has no gradients.
+/// ``valueGradient(ofMemory:)``, then `zeroGradients`. A model made without training has no gradients.
 package final class Transformer<Device: Operations> {
   package typealias Scalar = Device.Scalar
 
@@ -47,8 +47,7 @@ package final class Transformer<Device: Operations> {
     /// The final hidden states of a pre-norm model.
     let final: Operand<Scalar>?
     let head: OutputHead<Device>
-    /// Scratch of the forward pass, tokens × d and tokens × 4d.
-    let branch, space: Matrix<Scalar>
+    let scratch: Block<Device>.Scratch
     let gradient: Twin<Scalar>?
     let workspace: Block<Device>.Workspace?
 
@@ -71,13 +70,15 @@ package final class Transformer<Device: Operations> {
       finalNorm = isPre ? LayerNorm("output.norm", in: store, rows: rows, &plan) : nil
       final = isPre ? plan.operand(rows, d, isHalf: isHalf) : nil
       head = OutputHead(embedding, in: store, rows: rows, training: isTraining, isHalf: isHalf, &plan)
-      branch = plan.matrix(rows, d)
-      space = plan.matrix(rows, 4 * d)
+      scratch = Block.Scratch(
+        branch: plan.matrix(rows, d), space: plan.matrix(rows, 4 * d),
+        active: plan.operand(rows, 4 * d, isHalf: isHalf))
       gradient = isTraining ? plan.twin(rows, d, isHalf: isHalf) : nil
       workspace =
         isTraining
         ? Block.Workspace(
-          wide: plan.twin(space, isHalf: isHalf), branch: plan.twin(rows, d, isHalf: isHalf),
+          wide: plan.twin(scratch.space, isHalf: isHalf), active: scratch.active,
+          branch: plan.twin(rows, d, isHalf: isHalf),
           input: plan.matrix(rows, d),
           memory: configuration.memory.map {
             ProductKeyMemory.Workspace($0.shape, rows: rows, isHalf: isHalf, &plan)
@@ -88,7 +89,7 @@ package final class Transformer<Device: Operations> {
 
   /// - Parameters:
   ///   - batch: the largest micro-batch; any other may be used that has no more tokens.
-  ///   - microBatches: of one step at most, for the room that touched value rows need.
+  ///   - microBatches: of one step at most, for the room that the reads of memories need.
   ///   - recomputes: keeps only the results of blocks without a memory and makes their activations again, to the same
   ///     bits, when the backward pass needs them.
   package init(
@@ -128,7 +129,7 @@ package final class Transformer<Device: Operations> {
     }
   }
 
-  /// Bytes of activations and scratch, gradient rows of value tables included, of a model like this, without making one.
+  /// Bytes of activations and scratch, the reads of memories included, of a model like this, without making one.
   package static func activationBytes(
     _ configuration: ModelConfiguration, batch: (sequences: Int, length: Int), microBatches: Int?,
     recomputes: Bool = false, isHalf: Bool
@@ -225,7 +226,7 @@ package final class Transformer<Device: Operations> {
     for (index, block) in layout.blocks.enumerated() {
       var batch = batch(at: index)
       batch.pieces = pieces(of: index)
-      block.forward(x, batch, branch: view(layout.branch), space: layout.space, on: device)
+      block.forward(x, batch, layout.scratch, on: device)
       // At once: without a backward pass the next block writes over the reads.
       if let memory = block.memory, let statistic = collected?.next() {
         let (slots, weights) = memory.reads(rows: sequences * length)
@@ -284,14 +285,14 @@ package final class Transformer<Device: Operations> {
       let x = view(
         index == 0 ? layout.embedding.result : layout.kept[index - 1] ?? layout.blocks[index - 1].result)
       if layout.kept[index] != nil && index != standing {
-        block.forward(x, batch(at: index), branch: view(layout.branch), space: layout.space, on: device)
+        block.forward(x, batch(at: index), layout.scratch, on: device)
       }
       block.backward(x, d: d, batch(at: index), layout.workspace!, on: device)
     }
     layout.embedding.backward(savedTokens, d: d, length: length, mask: mask(site: 0), on: device)
   }
 
-  /// Clears dense gradients and touched rows.
+  /// Clears all gradients.
   package func zeroGradients() {
     for parameter in parameters {
       if let gradient = parameter.gradient { device.fill(Vector(gradient), 0) }
@@ -300,8 +301,8 @@ package final class Transformer<Device: Operations> {
   }
 
   /// The gradient of the value table with role `.memoryValues(index)`, gathered since the last `zeroGradients`.
-  package func touchedRows(ofMemory index: Int) -> TouchedRows<Scalar> {
-    memories[index].valueGradient!.touchedRows
+  package func valueGradient(ofMemory index: Int) -> ValueGradient<Scalar> {
+    memories[index].valueGradient!
   }
 
   package var memoryCount: Int { memories.count }

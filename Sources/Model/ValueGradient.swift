@@ -1,68 +1,80 @@
 import CKernels
 
-/// The sparse gradient of a value table: one compact row for each slot read since it was last cleared, whatever the
-/// number of micro-batches.
+/// The sparse gradient of a value table, as the reads that it comes from: of each micro-batch the slots, the weights and
+/// the gradient dy of what was read.
+///
+/// The gradient row of a slot is Σ weight · dy over its reads. Rows are made where they are used and not stored: there is
+/// one dy for all the reads of a token, so the reads take a hundredth of the memory of the rows.
 package final class ValueGradient<Scalar: Real> {
-  /// Slot of each row, in order of appearance.
-  let ids: UnsafeMutablePointer<Int32>
-  let rows: Matrix<Scalar>
-  private(set) var count = 0
-  /// Row of each slot, -1 for slots not read.
-  private let rowOfSlot: UnsafeMutablePointer<Int32>
+  /// Slots of the table, and reads of one token.
+  package let slots, readsOfToken: Int
+  private(set) var tokens = 0
+  private let slotOfRead: UnsafeMutablePointer<Int32>
+  private let weightOfRead: Matrix<Scalar>
+  private let dyOfToken: Matrix<Scalar>
 
-  // What one micro-batch needs: its reads sorted by slot.
-  let slots: Int
+  /// Reads sorted by slot, as ``sort(tokens:)`` found them.
+  struct Order {
+    var tokens = 0..<0
+    /// Different slots.
+    var count = 0
+    let slots, starts, reads: UnsafeMutablePointer<Int32>
+  }
+  private var order: Order
   private let counts: UnsafeMutablePointer<Int32>
-  let starts: UnsafeMutablePointer<Int32>
-  let order: UnsafeMutablePointer<Int32>
-  let touched: UnsafeMutablePointer<Int32>
-  let rowOfTouched: UnsafeMutablePointer<Int32>
-  let isNew: UnsafeMutablePointer<UInt8>
 
   /// - Parameters:
-  ///   - reads: at most in one micro-batch.
-  ///   - rows: gradient rows at most; `min(slots, reads · micro-batches)` always suffices.
-  package init(slots: Int, dimension: Int, reads: Int, rows capacity: Int, in plan: inout ArenaPlan) {
-    self.slots = slots
-    let touchable = min(slots, reads)
-    ids = plan.take(Int32.self, capacity)
-    rows = plan.matrix(capacity, dimension)
-    rowOfSlot = plan.take(Int32.self, slots)
+  ///   - tokens: of all micro-batches of a step at most.
+  ///   - reads: of one token.
+  package init(slots: Int, dimension: Int, tokens: Int, reads: Int, in plan: inout ArenaPlan) {
+    (self.slots, readsOfToken) = (slots, reads)
+    let touchable = min(slots, tokens * reads)
+    slotOfRead = plan.take(Int32.self, tokens * reads)
+    weightOfRead = plan.matrix(tokens, reads)
+    dyOfToken = plan.matrix(tokens, dimension)
+    order = Order(
+      slots: plan.take(Int32.self, touchable), starts: plan.take(Int32.self, touchable + 1),
+      reads: plan.take(Int32.self, tokens * reads))
     counts = plan.take(Int32.self, slots)
-    starts = plan.take(Int32.self, touchable + 1)
-    order = plan.take(Int32.self, reads)
-    touched = plan.take(Int32.self, touchable)
-    rowOfTouched = plan.take(Int32.self, touchable)
-    isNew = plan.take(UInt8.self, touchable)
-    if !plan.isPlanning { rowOfSlot.update(repeating: -1, count: slots) }
   }
 
-  /// The rows gathered so far.
-  package var touchedRows: TouchedRows<Scalar> {
-    TouchedRows(
-      ids: UnsafeBufferPointer(start: ids, count: count),
-      rows: rows.rows(0..<count))
+  /// Everything gathered so far; reads of one token follow each other.
+  package var gathered: (slots: UnsafeBufferPointer<Int32>, weights: Matrix<Scalar>, dy: Matrix<Scalar>) {
+    (
+      UnsafeBufferPointer(start: slotOfRead, count: tokens * readsOfToken), weightOfRead.rows(0..<tokens),
+      dyOfToken.rows(0..<tokens)
+    )
   }
+
+  /// Different slots among them.
+  package var touchedSlots: Int { sort(tokens: 0..<tokens).count }
 
   package func clear() {
-    for row in 0..<count { rowOfSlot[Int(ids[row])] = -1 }
-    count = 0
+    tokens = 0
+    (order.tokens, order.count) = (0..<0, 0)
   }
 
-  /// Sorts reads by slot, stably, gives every slot a row, and returns the number of different slots.
-  func sort(_ slotOfRead: UnsafePointer<Int32>, reads: Int) -> Int {
-    let found = sort_reads(reads, slots, slotOfRead, counts, touched, starts, order)
-    for i in 0..<found {
-      let slot = Int(touched[i])
-      isNew[i] = rowOfSlot[slot] < 0 ? 1 : 0
-      if isNew[i] == 1 {
-        precondition(count < rows.rows, "more micro-batches than the model was made for")
-        rowOfSlot[slot] = Int32(count)
-        ids[count] = Int32(slot)
-        count += 1
-      }
-      rowOfTouched[i] = rowOfSlot[slot]
+  /// Room for the reads of one more micro-batch; the caller writes the dy.
+  func append(slots: UnsafePointer<Int32>, weights: Matrix<Scalar>) -> (
+    tokens: Range<Int>, dy: Matrix<Scalar>
+  ) {
+    let new = tokens..<tokens + weights.rows
+    precondition(new.upperBound <= dyOfToken.rows, "more micro-batches than the model was made for")
+    precondition(weights.isDense && weights.columns == readsOfToken)
+    (slotOfRead + new.lowerBound * readsOfToken).update(from: slots, count: weights.count)
+    weightOfRead.rows(new).pointer.update(from: weights.pointer, count: weights.count)
+    tokens = new.upperBound
+    return (new, dyOfToken.rows(new))
+  }
+
+  /// The reads of some tokens by slot, stably; they are counted from the first of these tokens.
+  func sort(tokens range: Range<Int>) -> Order {
+    if order.tokens != range {
+      order.count = sort_reads(
+        range.count * readsOfToken, slots, slotOfRead + range.lowerBound * readsOfToken, counts, order.slots,
+        order.starts, order.reads)
+      order.tokens = range
     }
-    return found
+    return order
   }
 }

@@ -52,12 +52,17 @@ package final class WorkerPool: Sendable {
 
 /// What the threads of a pool share.
 private final class Crew: @unchecked Sendable {
-  // `job` is written by the calling thread before `generation` is advanced and read by workers after they saw the
-  // new generation; it is not touched again until every worker has counted itself into `finished`.
+  // `job` is written by the calling thread before `open` names its loop. A worker counts itself into `inside` and then
+  // looks again whether the loop is still open; the calling thread closes it and then waits until nobody is inside. All
+  // of these are sequentially consistent, so either the worker sees the loop closed or the caller sees the worker. Who
+  // wakes too late has missed the loop, and nobody waits for it.
   private let threads: Int
   private var job: ((Int) -> Void)?
-  private let generation = Atomic<Int>(0)
-  private let finished = Atomic<Int>(0)
+  private var loops = 0
+  /// The number of the loop that runs; 0 between loops.
+  private let open = Atomic<Int>(0)
+  private let inside = Atomic<Int>(0)
+  private let asleep = Atomic<Int>(0)
   private let isClosing = Atomic<Bool>(false)
   private let isBusy = Atomic<Bool>(false)
   private let sleepers = NSCondition()
@@ -65,7 +70,11 @@ private final class Crew: @unchecked Sendable {
   init(threads: Int) { self.threads = threads }
 
   func close() {
-    isClosing.store(true, ordering: .releasing)
+    isClosing.store(true, ordering: .sequentiallyConsistent)
+    wake()
+  }
+
+  private func wake() {
     sleepers.lock()
     sleepers.broadcast()
     sleepers.unlock()
@@ -80,7 +89,6 @@ private final class Crew: @unchecked Sendable {
     defer { isBusy.store(false, ordering: .releasing) }
     withoutActuallyEscaping(body) { body in
       let next = SharedCounter()
-      finished.store(0, ordering: .relaxed)
       job = { worker in
         while true {
           let index = next.take()
@@ -88,13 +96,13 @@ private final class Crew: @unchecked Sendable {
           body(index, worker)
         }
       }
-      generation.add(1, ordering: .releasing)
-      sleepers.lock()
-      sleepers.broadcast()
-      sleepers.unlock()
+      loops += 1
+      open.store(loops, ordering: .sequentiallyConsistent)
+      if asleep.load(ordering: .sequentiallyConsistent) > 0 { wake() }
       job!(0)
+      open.store(0, ordering: .sequentiallyConsistent)
       var spins = 0
-      while finished.load(ordering: .acquiring) < threads - 1 {
+      while inside.load(ordering: .sequentiallyConsistent) > 0 {
         spins += 1
         if spins > 2000 { sched_yield() } else { pause() }
       }
@@ -107,28 +115,37 @@ private final class Crew: @unchecked Sendable {
     func take() -> Int { value.add(1, ordering: .relaxed).oldValue }
   }
 
-  @inline(__always) private func pause() { for _ in 0..<16 { atomicFence() } }
-  @inline(__always) private func atomicFence() { _ = generation.load(ordering: .relaxed) }
+  @inline(__always) private func pause() { for _ in 0..<16 { _ = open.load(ordering: .relaxed) } }
 
   func work(as worker: Int) {
     var seen = 0
     while true {
-      var spins = 0
-      while generation.load(ordering: .acquiring) == seen && !isClosing.load(ordering: .relaxed) {
-        spins += 1
-        pause()
-        if spins > 4000 {
-          sleepers.lock()
-          while generation.load(ordering: .acquiring) == seen && !isClosing.load(ordering: .relaxed) {
-            sleepers.wait()
-          }
-          sleepers.unlock()
-        }
-      }
+      let loop = nextLoop(after: seen)
       if isClosing.load(ordering: .relaxed) { return }
-      seen = generation.load(ordering: .acquiring)
-      job?(worker)
-      finished.add(1, ordering: .releasing)
+      inside.add(1, ordering: .sequentiallyConsistent)
+      if open.load(ordering: .sequentiallyConsistent) == loop { job?(worker) }
+      inside.subtract(1, ordering: .sequentiallyConsistent)
+      seen = loop
+    }
+  }
+
+  /// Waits for a loop that is open, or for the end: awake for some hundred microseconds, then asleep.
+  private func nextLoop(after seen: Int) -> Int {
+    func found() -> Int? {
+      let loop = open.load(ordering: .sequentiallyConsistent)
+      return loop != 0 && loop != seen || isClosing.load(ordering: .relaxed) ? loop : nil
+    }
+    for _ in 0..<20_000 {
+      if let loop = found() { return loop }
+      pause()
+    }
+    asleep.add(1, ordering: .sequentiallyConsistent)
+    defer { asleep.subtract(1, ordering: .sequentiallyConsistent) }
+    sleepers.lock()
+    defer { sleepers.unlock() }
+    while true {
+      if let loop = found() { return loop }
+      sleepers.wait()
     }
   }
 }

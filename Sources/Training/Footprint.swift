@@ -27,15 +27,14 @@ package struct Footprint {
       microBatches = train.batch / train.sequencesAtOnce
     let dense = 4 * count { $0.memoryIndex == nil }, values = count { $0.memoryIndex != nil }
     let tokens = train.sequencesAtOnce * recipe.model.context
-    var rows = 0
+    var reads = 0
     if let memory = recipe.model.memory {
-      let reads = tokens * memory.shape.reads
-      rows =
+      reads =
         memory.layers.count
         * ArenaPlan.measure {
           ValueGradient<Float>(
-            slots: memory.shape.slots, dimension: recipe.model.dim, reads: reads,
-            rows: min(memory.shape.slots, reads * microBatches), in: &$0)
+            slots: memory.shape.slots, dimension: recipe.model.dim, tokens: tokens * microBatches,
+            reads: memory.shape.reads, in: &$0)
         }
     }
     let activations = try LanguageModel.activationBytes(
@@ -48,10 +47,10 @@ package struct Footprint {
       ),
       Part(name: "copies in bfloat16", bytes: isHalf ? 2 * count(\.isOperand) : 0),
       Part(name: "gradients, dense", bytes: dense),
-      Part(name: "gradient rows of values", bytes: rows, growsWithReads: true),
+      Part(name: "gradients of values, as reads", bytes: reads),
       Part(name: "moments of Adam, dense", bytes: 2 * dense),
       Part(name: "moments of Adam, values", bytes: 8 * values, growsWithReads: true),
-      Part(name: "activations and scratch of \(tokens) tokens", bytes: activations - rows),
+      Part(name: "activations and scratch of \(tokens) tokens", bytes: activations - reads),
     ].filter { $0.bytes > 0 }
   }
 }

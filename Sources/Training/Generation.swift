@@ -24,33 +24,62 @@ package struct Sampling: Sendable {
   ///
   /// Ties are broken towards the smaller id, so that a seed gives one text.
   package func draw(from logits: UnsafeBufferPointer<Float>, using random: inout RandomGenerator) -> Int32 {
-    let largest = logits.max() ?? 0
+    let largest = Softmax.largest(of: logits)
     if temperature <= 0 { return Int32(logits.firstIndex(of: largest) ?? 0) }
-    func weight(_ logit: Float) -> Double { exp(Double(logit - largest) / temperature) }
-    var ids: [Int32]? = topK.map { Self.best($0, of: logits) }
-    var weights = ids?.map { weight(logits[Int($0)]) } ?? logits.map(weight)
-    var total = weights.reduce(0, +)
-    if topP < 1 {
-      // Tokens below this hold less than 1 - p together, so none of the nucleus is among them.
-      let floor = (1 - topP) * total / Double(weights.count)
-      var nucleus = weights.indices.filter { weights[$0] >= floor }
-      nucleus.sort { weights[$0] != weights[$1] ? weights[$0] > weights[$1] : $0 < $1 }
-      var (kept, count) = (0.0, 0)
-      while count < nucleus.count && (count == 0 || kept < topP * total) {
-        kept += weights[nucleus[count]]
-        count += 1
-      }
-      nucleus.removeLast(nucleus.count - count)
-      ids = nucleus.map { ids?[$0] ?? Int32($0) }
-      weights = nucleus.map { weights[$0] }
-      total = weights.reduce(0, +)
+    if let topK {
+      let ids = Self.best(topK, of: logits)
+      let weights = ids.map { Foundation.exp(Double(logits[Int($0)] - largest) / temperature) }
+      return ids[Self.draw(from: topP < 1 ? Self.nucleus(weights, topP) : weights, using: &random)]
     }
-    var point = random.uniform() * total
+    let blocks = (logits.count + Softmax.block - 1) / Softmax.block
+    return withUnsafeTemporaryAllocation(of: Float.self, capacity: logits.count) { weights in
+      withUnsafeTemporaryAllocation(of: Double.self, capacity: blocks) { sums in
+        Softmax.weights(of: logits, top: largest, factor: 1 / temperature, into: weights, sums: sums)
+        let total = sums.reduce(0, +)
+        if topP < 1 {
+          // Tokens below this hold less than 1 - p together, so none of the nucleus is among them.
+          let floor = Float((1 - topP) * total / Double(weights.count)).nextDown
+          var ids = weights.indices.filter { weights[$0] >= floor }
+          ids.sort { weights[$0] != weights[$1] ? weights[$0] > weights[$1] : $0 < $1 }
+          let kept = Self.nucleus(ids.map { Double(weights[$0]) }, topP, of: total)
+          return Int32(ids[Self.draw(from: kept, using: &random)])
+        }
+        // First the block, then the token in it.
+        var point = random.uniform() * total, last = 0
+        for block in 0..<blocks where sums[block] > 0 {
+          last = block
+          if point < sums[block] { break }
+          point -= sums[block]
+        }
+        let first = last * Softmax.block
+        let end = min(first + Softmax.block, weights.count)
+        for id in first..<end {
+          point -= Double(weights[id])
+          if point < 0 { return Int32(id) }
+        }
+        return Int32(end - 1)
+      }
+    }
+  }
+
+  /// The first of these weights, largest first, that hold the share p of the total.
+  private static func nucleus(_ weights: [Double], _ p: Double, of total: Double? = nil) -> [Double] {
+    let total = total ?? weights.reduce(0, +)
+    var (kept, count) = (0.0, 0)
+    while count < weights.count && (count == 0 || kept < p * total) {
+      kept += weights[count]
+      count += 1
+    }
+    return Array(weights.prefix(count))
+  }
+
+  private static func draw(from weights: [Double], using random: inout RandomGenerator) -> Int {
+    var point = random.uniform() * weights.reduce(0, +)
     for (index, weight) in weights.enumerated() {
       point -= weight
-      if point < 0 { return ids?[index] ?? Int32(index) }
+      if point < 0 { return index }
     }
-    return ids?.last ?? Int32(weights.count - 1)
+    return weights.count - 1
   }
 
   /// The k largest, largest first: a threshold that few more reach is found by bisection, and only those are sorted.

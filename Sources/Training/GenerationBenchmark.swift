@@ -8,8 +8,10 @@ package struct GenerationBenchmark {
   package let tokensPerSecond: Double
   /// Of one step, a token for each sequence.
   package let seconds: Double
-  /// Of a step at least: dense parameters in the form that is multiplied, value rows, cached keys and values.
-  package let bytes: Double
+  /// Dense parameters in the form that is multiplied, read once a step.
+  package let weightBytes: Double
+  /// Value rows, and cached keys and values.
+  package let otherBytes: Double
   /// Of products a step.
   package let flops: Double
 
@@ -45,20 +47,20 @@ package struct GenerationBenchmark {
     seconds = Double(batch) / tokensPerSecond
 
     let isHalf = recipe.train.precision == .bf16
-    var bytes = 0.0, flops = 0.0
+    var weights = 0.0, others = 0.0, flops = 0.0
     for tensor in configuration.parameterDescriptions where tensor.memoryIndex == nil {
       if tensor.isOperand { flops += 2 * Double(tensor.count * batch) }
       // One row a token of the positions.
       if tensor.name != "embedding.positions" {
-        bytes += Double(tensor.count * (tensor.isOperand && isHalf ? 2 : 4))
+        weights += Double(tensor.count * (tensor.isOperand && isHalf ? 2 : 4))
       }
     }
     if let memory = configuration.memory {
       let rows = memory.layers.count * memory.shape.reads * batch
-      bytes += Double(rows * configuration.dim * (memory.values == .bf16 ? 2 : 4))
+      others += Double(rows * configuration.dim * (memory.values == .bf16 ? 2 : 4))
     }
     let seen = Double(prompt) + Double(warm + count) / 2
-    bytes += seen * Double(8 * configuration.dim * configuration.layers * batch)
-    (self.bytes, self.flops) = (bytes, flops)
+    others += seen * Double(8 * configuration.dim * configuration.layers * batch)
+    (weightBytes, otherBytes, self.flops) = (weights, others, flops)
   }
 }

@@ -37,14 +37,14 @@ package final class Optimizer<Device: Operations> where Device.Scalar == Float {
 
   /// One update from the gradients in the model.
   ///
-  /// Returns the global norm of the gradient before clipping, over all dense gradients and the touched rows
-  /// of values.
+  /// Returns the global norm of the gradient before clipping, over all dense gradients and those of
+  /// values.
   package func step(_ configuration: TrainingConfiguration) -> Double {
     let device = model.device
-    let touched = (0..<model.memoryCount).map(model.touchedRows)
+    let valueGradients = (0..<model.memoryCount).map(model.valueGradient)
     var square = 0.0
     for gradient in model.parameters.compactMap(\.gradient) { square += device.squaredNorm(Vector(gradient)) }
-    for gradient in touched { square += device.squaredNorm(gradient.rows.elements) }
+    for gradient in valueGradients { square += device.squaredNorm(gradient) }
     let norm = square.squareRoot()
     let scale = configuration.clip > 0 && norm > configuration.clip ? configuration.clip / norm : 1
 
@@ -69,7 +69,7 @@ package final class Optimizer<Device: Operations> where Device.Scalar == Float {
         }
         valueStep.roundingKey = RandomGenerator.mix(UInt64(updates) << 8 | UInt64(index))
         device.lazyAdam(
-          values, gradient: touched[index], m: table(moment.first), v: table(moment.second), valueStep)
+          values, gradient: valueGradients[index], m: table(moment.first), v: table(moment.second), valueStep)
       }
     }
     return norm

@@ -50,7 +50,7 @@ struct Bench: ParsableCommand {
       visibility: .default))
   var subkeys = "128,256,512,1024"
 
-  @Flag(help: "With --memory: no training, which takes up to four times the memory of the values.")
+  @Flag(help: "With --memory: no training, which takes up to three times the memory of the values.")
   var forwardOnly = false
 
   @Flag(help: "Generation instead, with as many sequences side by side as --batches says.")
@@ -105,16 +105,18 @@ struct Bench: ParsableCommand {
         format: "ceilings of %d threads: products %.0f GFLOP/s, memory in order %.1f GB/s",
         options.threadCount,
         arithmetic / 1e9, ceilings.stream / 1e9))
-    print("  sequences   tokens/s   ms a step   read MB   ms at best: memory   products   share")
+    print("  sequences   tokens/s   ms a step   at best: weights   products   values, caches   share")
     var summary = Summary()
     for batch in Self.numbers(batches) ?? [] {
       let result = try GenerationBenchmark(recipe, pool: pool, library: engine.library, batch: batch)
-      let memory = result.bytes / ceilings.stream, products = arithmetic > 0 ? result.flops / arithmetic : 0
-      let share = max(memory, products) / result.seconds
+      // Weights are read while they are multiplied, whichever takes longer; the rest is read between products.
+      let weights = result.weightBytes / ceilings.stream, others = result.otherBytes / ceilings.stream
+      let products = arithmetic > 0 ? result.flops / arithmetic : 0
+      let share = (max(weights, products) + others) / result.seconds
       print(
         String(
-          format: "%11d %10.0f %11.2f %9.1f %20.2f %10.2f %5.0f %%", batch, result.tokensPerSecond,
-          1e3 * result.seconds, result.bytes / 1e6, 1e3 * memory, 1e3 * products, 100 * share))
+          format: "%11d %10.0f %11.2f %18.2f %10.2f %16.2f %5.0f %%", batch, result.tokensPerSecond,
+          1e3 * result.seconds, 1e3 * weights, 1e3 * products, 1e3 * others, 100 * share))
       summary["tokens_per_second_\(batch)"] = .number(result.tokensPerSecond)
       summary["share_\(batch)"] = .number(share)
     }

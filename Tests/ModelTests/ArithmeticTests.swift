@@ -90,7 +90,9 @@ import Testing
     let device = try CPUOperations<Float>(
       pool: Pools.two,
       arithmetic: Arithmetic(precision: precision, library: .generic, instructions: instructions))
-    for (m, n, k) in [(1, 1, 1), (1, 7, 33), (3, 4, 16), (4, 9, 50), (7, 70, 100), (32, 1030, 77)] {
+    for (m, n, k) in [
+      (1, 1, 1), (1, 7, 33), (3, 4, 16), (4, 9, 50), (7, 70, 100), (17, 25, 64), (32, 1030, 77),
+    ] {
       let a: Matrix<Float> = randomMatrix(m, k, seed: 1), b: Matrix<Float> = randomMatrix(n, k, seed: 2)
       let c = (matrix(m, n + 1) { _ in 3 } as Matrix<Float>).columns(0..<n)
       let (x, w) = (operand(a, on: device), operand(b, on: device))

@@ -20,7 +20,9 @@ import Testing
     let x = matrix(1, xs.count) { xs[$0] }, y: Matrix<Float> = matrix(1, xs.count),
       d = matrix(1, xs.count) { _ in Float(1) }
     device.biasGELU(vector(xs.count), x, keeping: Operand(x), into: Operand(y))
-    device.geluBackward(Operand(x), d, into: Operand(d))
+    let again: Matrix<Float> = matrix(1, xs.count)
+    device.geluBackward(Operand(x), d, into: Operand(d), again: Operand(again))
+    #expect(again.array == y.array)
     for (i, value) in xs.enumerated() {
       let x = Double(value), phi = 0.5 * erfc(-x / 2.0.squareRoot())
       #expect(abs(Double(y.pointer[i]) - x * phi) < 2e-7 * max(1, abs(x)))

@@ -34,7 +34,7 @@ import Testing
       (dQueries, dSubkeys) = (matrix(rows, heads * 2 * half), matrix(heads * 2 * n, half))
       slots = .allocate(capacity: rows * reads)
       (gradient, arena) = try ArenaPlan.build {
-        ValueGradient(slots: n * n, dimension: d, reads: rows * reads, rows: n * n, in: &$0)
+        ValueGradient(slots: n * n, dimension: d, tokens: 3 * rows, reads: reads, in: &$0)
       }
     }
 
@@ -53,14 +53,7 @@ import Testing
     }
 
     /// The gradient of the value table, spread out.
-    var denseGradient: [Scalar] {
-      var dense = [Scalar](repeating: 0, count: values.count)
-      let touched = gradient.touchedRows, d = values.columns
-      for (row, id) in touched.ids.enumerated() {
-        for c in 0..<d { dense[Int(id) * d + c] = touched.rows.pointer[row * d + c] }
-      }
-      return dense
-    }
+    var denseGradient: [Scalar] { gradient.dense() }
 
     var chosen: [Int32] { Array(UnsafeBufferPointer(start: slots, count: rows * shape.reads)) }
   }
@@ -75,15 +68,17 @@ import Testing
     #expect(zip(y.array, [2.6136485282, 13.9091882258]).allSatisfy { abs($0 - $1) < 1e-9 })
 
     let (gradient, arena) = try ArenaPlan.build {
-      ValueGradient<Double>(slots: 9, dimension: 2, reads: 2, rows: 2, in: &$0)
+      ValueGradient<Double>(slots: 9, dimension: 2, tokens: 1, reads: 2, in: &$0)
     }
     let dWeights: Matrix<Double> = matrix(1, 2)
     device.weightedSumBackward(
       slots: slots, weights: weights, values: Operand(values), dy: dy, dWeights: dWeights, gradient: gradient)
     #expect(dWeights.array == [0.5, -17.5])
-    #expect(Array(gradient.touchedRows.ids) == [1, 7])
-    let expected = [0.7310585786, -0.3655292893, 0.2689414214, -0.1344707107]
-    #expect(zip(gradient.touchedRows.rows.array, expected).allSatisfy { abs($0 - $1) < 1e-9 })
+    #expect(gradient.touchedSlots == 2)
+    var expected = [Double](repeating: 0, count: 18)
+    (expected[2], expected[3], expected[14], expected[15]) =
+      (0.7310585786, -0.3655292893, 0.2689414214, -0.1344707107)
+    #expect(zip(gradient.dense(), expected).allSatisfy { abs($0 - $1) < 1e-9 })
 
     let scores: Matrix<Double> = matrix(1, 6) { _ in 9 }, space: Matrix<Double> = matrix(1, 6)
     Double.kernels(INSTRUCTION_SET_V4).product_top_backward(
@@ -130,12 +125,12 @@ import Testing
       let y: Matrix<Float> = matrix(tokens, d), dWeights: Matrix<Float> = matrix(tokens, reads)
       device.weightedSum(slots: chosen, weights: weights, values: values, into: y)
       let (gradient, arena) = try ArenaPlan.build {
-        ValueGradient<Float>(slots: slots, dimension: d, reads: tokens * reads, rows: slots, in: &$0)
+        ValueGradient<Float>(slots: slots, dimension: d, tokens: tokens, reads: reads, in: &$0)
       }
       device.weightedSumBackward(
         slots: chosen, weights: weights, values: values, dy: dy, dWeights: dWeights, gradient: gradient)
       defer { withExtendedLifetime(arena) {} }
-      return y.array + dWeights.array + gradient.touchedRows.rows.array
+      return y.array + dWeights.array
     }
     let (a, b) = (try results(half), try results(Operand(wide)))
     #expect(zip(a, b).allSatisfy { abs($0 - $1) < 1e-5 })
@@ -209,26 +204,36 @@ import Testing
     let c = try Case<Float>(rows: 9, n: 12)
     c.forward()
     c.backward()
-    let touched = c.gradient.touchedRows
-    #expect(Array(touched.ids) == Set(c.chosen).sorted())
-    for row in 0..<touched.ids.count { #expect((0..<5).contains { touched.rows.pointer[row * 5 + $0] != 0 }) }
+    let dense = c.denseGradient
+    #expect(c.gradient.touchedSlots == Set(c.chosen).count)
+    for slot in 0..<144 {
+      #expect(dense[slot * 5..<slot * 5 + 5].contains { $0 != 0 } == c.chosen.contains(Int32(slot)))
+    }
     c.gradient.clear()
-    #expect(c.gradient.touchedRows.ids.isEmpty)
+    #expect(c.gradient.touchedSlots == 0 && c.device.squaredNorm(c.gradient) == 0)
   }
 
-  /// Micro-batches add up: three passes over the same reads give three times the gradient, with ids still unique.
+  /// Micro-batches add up, in the norm and in the update of Adam, too.
   @Test func valueGradientsAccumulateOverMicroBatches() throws {
     let c = try Case<Double>()
     c.forward()
     c.backward()
-    let once = c.denseGradient, ids = Array(c.gradient.touchedRows.ids)
-    // A second micro-batch with other queries adds slots after the first ones.
+    let once = c.denseGradient
+    // A second micro-batch with other queries adds slots.
     for i in 0..<c.queries.count { c.queries.pointer[i] = -c.queries.pointer[i] }
     c.forward()
     c.backward()
-    let second = Array(c.gradient.touchedRows.ids)
-    #expect(Array(second.prefix(ids.count)) == ids && Set(second).count == second.count)
     let both = c.denseGradient
+    let norm = both.reduce(0) { $0 + $1 * $1 }
+    #expect(abs(c.device.squaredNorm(c.gradient) - norm) < 1e-12 * norm)
+    let (lazy, dense) = (matrix(36, 5) { Double($0) }, matrix(36, 5) { Double($0) })
+    let moments: [Matrix<Double>] = (0..<4).map { _ in matrix(36, 5) }
+    let step = AdamStep(learningRate: 1e-2, step: 1, gradientScale: 0.3)
+    c.device.lazyAdam(Operand(lazy), gradient: c.gradient, m: moments[0], v: moments[1], step)
+    c.device.adam(
+      dense.elements, nil, gradient: vector(both), m: moments[2].elements, v: moments[3].elements, step)
+    #expect(zip(lazy.array, dense.array).allSatisfy { abs($0 - $1) < 1e-9 })
+    #expect(zip(moments[0].array, moments[2].array).allSatisfy { abs($0 - $1) < 1e-14 })
     c.gradient.clear()
     c.backward()
     let alone = c.denseGradient

@@ -87,7 +87,7 @@ import Testing
       let first = (0..<n).map { _ in Float(random.below(5)) },
         second = (0..<n).map { _ in Float(random.normal()) }
       let best = Self.choose(first, second, k)
-      for instructions in [INSTRUCTION_SET_PLAIN, INSTRUCTION_SET_V3] {
+      for instructions in [INSTRUCTION_SET_PLAIN, INSTRUCTION_SET_V3, INSTRUCTION_SET_V4] {
         let other = Self.choose(first, second, k, instructions: instructions)
         #expect(other.slots == best.slots && other.scores == best.scores)
         #expect(zip(other.weights, best.weights).allSatisfy { abs($0 - $1) < 1e-6 })

@@ -63,6 +63,37 @@ func gradientError(
   return worst
 }
 
+extension ValueGradient {
+  /// Spread out over the whole table, by the definition.
+  func dense() -> [Scalar] {
+    let (slotOfRead, weights, dy) = gathered, d = dy.columns
+    var dense = [Scalar](repeating: 0, count: slots * d)
+    for (read, slot) in slotOfRead.enumerated() {
+      for c in 0..<d {
+        dense[Int(slot) * d + c] +=
+          weights.pointer[read] * dy.pointer[read / weights.columns * d + c]
+      }
+    }
+    return dense
+  }
+}
+
+/// The gradient of a table of values whose rows `ids` have these gradients: one token reads each.
+func valueGradient<T: Real>(
+  _ ids: [Int32], _ rows: Matrix<T>, slots: Int, on device: CPUOperations<T>
+) throws -> (gradient: ValueGradient<T>, arena: Arena) {
+  let (gradient, arena) = try ArenaPlan.build {
+    ValueGradient<T>(slots: slots, dimension: rows.columns, tokens: ids.count, reads: 1, in: &$0)
+  }
+  let values: Matrix<T> = matrix(slots, rows.columns), dWeights: Matrix<T> = matrix(ids.count, 1)
+  if !ids.isEmpty {
+    device.weightedSumBackward(
+      slots: ids, weights: matrix(ids.count, 1) { _ in 1 }, values: Operand(values), dy: rows,
+      dWeights: dWeights, gradient: gradient)
+  }
+  return (gradient, arena)
+}
+
 /// A small transformer over random tokens, and one training step of it.
 struct Sample<Scalar: Real> {
   let model: Transformer<CPUOperations<Scalar>>

@@ -54,8 +54,8 @@ typedef struct {
                    uint64_t first, dropout_mask mask, void *out);
   // operands kept = h + bias, out = GELU(h + bias), exact form x * Phi(x)
   void (*bias_gelu)(long rows, long columns, const void *bias, const void *h, void *kept, void *out, bool half);
-  // operand out = d * GELU'(operand h)
-  void (*gelu_backward)(long count, const void *h, const void *d, void *out, bool half);
+  // operands out = d * GELU'(operand h) and again = GELU(h)
+  void (*gelu_backward)(long count, const void *h, const void *d, void *out, void *again, bool half);
   // out[c] += factor * sum over rows of operand x[r, c]
   void (*column_sum)(long rows, long columns, double factor, const void *x, long stride, void *out, bool half);
 
@@ -92,6 +92,11 @@ typedef struct {
                                   const void *out, const void *d_out, long out_stride, const void *dp, void *ds,
                                   long stride, bool half);
 
+  // One query against `seen` keys of `width` numbers, and the values mixed by softmax; keys and values are dense. `scores`
+  // is scratch for `seen` numbers.
+  void (*attend)(long seen, long width, double scale, const void *query, const void *keys, const void *values,
+                 void *scores, void *out);
+
   // --- embedding
   // out[r] = tokens[r] of table + row (r % length) of positions
   void (*embed)(long rows, long columns, long first_row, long length, const int32_t *tokens, const void *table,
@@ -103,6 +108,9 @@ typedef struct {
   // NULL. The logits are overwritten. target < 0: zeros.
   row_loss (*cross_entropy)(long columns, const void *bias, int32_t target, double smoothing, void *logits,
                             void *gradient, bool half);
+
+  // out = exp(factor * (x - top)); returns the sum
+  double (*exponentials)(long count, double top, double factor, const void *x, void *out);
 
   // --- product-key memory
   // The topk best of first[i] + second[j], i, j < n, for each row: scores per row are `first` and `second` at the
@@ -116,12 +124,12 @@ typedef struct {
   void (*weighted_sum)(long rows, long reads, long columns, const int32_t *slots, const void *weights,
                        const void *values, void *y, bool half);
   // For the slots slot_ids[0..<count] and the reads order[starts[s]..<starts[s + 1]] of each (a read r belongs to row
-  // r / reads): d_weights[r] = <dy[row], operand value>, and gradient row rows_of[s] of `gradient` += weight * dy[row], or = where
-  // is_new[s].
-  void (*weighted_sum_backward)(long count, long reads, long columns, const int32_t *slot_ids,
-                                const int32_t *starts, const int32_t *order, const int32_t *rows_of,
-                                const uint8_t *is_new, const void *weights, const void *values, const void *dy,
-                                void *d_weights, void *gradient, bool half);
+  // r / reads): d_weights[r] = <dy[row], operand value>.
+  void (*weighted_sum_backward)(long count, long reads, long columns, const int32_t *slot_ids, const int32_t *starts,
+                                const int32_t *order, const void *values, const void *dy, void *d_weights, bool half);
+  // The sum of the squares of the gradient rows of such slots: sums of weights[r] * dy[row] over their reads.
+  double (*value_gradient_norm)(long count, long reads, long columns, const int32_t *starts, const int32_t *order,
+                                const void *weights, const void *dy);
   // Softmax backward over the topk and scatter to the dense gradients (zeroed here) of the 2 * n scores of each row, an
   // operand. `space` holds 2 * n reals.
   void (*product_top_backward)(long rows, long n, long topk, const int32_t *slots, const void *weights,
@@ -133,10 +141,12 @@ typedef struct {
   // --- optimizer
   // `half` takes the new parameter, rounded, or is NULL
   void (*adam)(long count, adam_step step, const void *gradient, void *parameter, void *m, void *v, void *half);
-  // The same for the rows ids[0..<count] of three tables, with compact gradient rows. A parameter in bfloat16 is rounded
-  // up or down by chance, in proportion to what is cut off, so that small updates count on average.
-  void (*adam_rows)(long count, long columns, adam_step step, const int32_t *ids, const void *gradient,
-                    void *parameter, void *m, void *v, bool half);
+  // The same for the rows slot_ids[0..<count] of three tables, with gradient rows as of value_gradient_norm, made piece by
+  // piece and not stored. A parameter in bfloat16 is rounded up or down by chance, in proportion to what is cut off, so
+  // that small updates count on average.
+  void (*adam_rows)(long count, long reads, long columns, adam_step step, const int32_t *slot_ids,
+                    const int32_t *starts, const int32_t *order, const void *weights, const void *dy, void *parameter,
+                    void *m, void *v, bool half);
 
   // --- products
   // C = alpha * op(A) * op(B) + beta * C. op(A) is m x k, op(B) is k x n.
@@ -145,13 +155,23 @@ typedef struct {
   // The same with A and B in bfloat16.
   void (*product_half)(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a,
                        long lda, const void *b, long ldb, double beta, void *c, long ldc);
-  // C = A * B^T for the few rows of A, which is m x k: operands; B, n x k, is read once and not packed.
-  void (*product_few)(long m, long n, long k, const void *a, long lda, const void *b, long ldb, void *c, long ldc,
+  // c = a * B^T for one row a of k operands; B, n x k, is read once and not packed.
+  void (*product_row)(long n, long k, const void *a, const void *b, long ldb, void *c, bool half);
+  // The same for few rows of A, 2 <= m <= 128 / sizeof(real), which are packed first: the words first..<last of each, of
+  // k or, with `half`, (k + 1) / 2 words. `packed` takes that many words for each row, m rounded up to 64 or 128 bytes.
+  void (*pack_few)(long m, long k, long first, long last, const void *a, long lda, void *packed, bool half);
+  void (*product_few)(long m, long n, long k, const void *packed, const void *b, long ldb, void *c, long ldc,
                       bool half);
 } kernel_table;
 
-// What the kernels are compiled for: any processor, AVX2 with FMA, AVX-512 (the levels of the x86-64 psABI).
-typedef enum { INSTRUCTION_SET_PLAIN, INSTRUCTION_SET_V3, INSTRUCTION_SET_V4 } instruction_set;
+// What the kernels are compiled for: any processor, AVX2 with FMA, AVX-512 (the levels of the x86-64 psABI), and AVX-512
+// with dot products of bfloat16.
+typedef enum {
+  INSTRUCTION_SET_PLAIN,
+  INSTRUCTION_SET_V3,
+  INSTRUCTION_SET_V4,
+  INSTRUCTION_SET_V4_BFLOAT16
+} instruction_set;
 
 // The best that the processor has.
 instruction_set instruction_set_best(void);
