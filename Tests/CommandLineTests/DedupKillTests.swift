@@ -41,7 +41,8 @@ import Testing
   /// Finished parts of the work, which must not be done again: of each its file's number and when it was written.
   private func parts(_ directory: String) -> [String: String] {
     var parts: [String: String] = [:]
-    let names = ["hashes", "keys", "documents", "pairs", "anchors"]
+    // A table of documents without its keys is not finished.
+    let names = ["hashes", "keys", "pairs", "anchors"]
     for case let path as String in FileManager.default.enumerator(atPath: directory) ?? .init() {
       let name = String(path.split(separator: "/").last!)
       let isRun = names.contains {
@@ -79,7 +80,12 @@ import Testing
       process.executableURL = Tool.directory.appendingPathComponent("pkm-data")
       process.arguments = arguments("out")
       try process.run()
-      usleep(UInt32(seconds * 1e6 * (0.1 + 0.7 * random.uniform())))
+      // Some parts later, or at any time.
+      let (started, more) = (Progress.now(), random.below(3))
+      while goesOn, parts(directory).count < before.count + more, Progress.now() - started < seconds {
+        usleep(2000)
+      }
+      usleep(UInt32(seconds * 1e6 * (goesOn ? 0.1 : 0.8) * random.uniform()))
       kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
       let after = parts(directory)
@@ -99,7 +105,7 @@ import Testing
     let before = parts(directory)
     #expect(try Tool.data.run(arguments("out")).status == 0)
     #expect(kills > 0)
-    if goesOn { #expect(max(kept, before.count) > 1, "there was something to go on from") }
+    if goesOn { #expect(max(kept, before.count) > 0, "there was something to go on from") }
     if method.contains("work") {
       let isRedone = parts(directory).contains {
         before[$0.key].map { [now = $0.value] in $0 != now } ?? false
