@@ -68,7 +68,7 @@ struct Dedup: ParsableCommand {
       near-duplicates with --verify shingle by shingle.
 
       A document is held in memory whole: one of 1 GB takes 1.6 GB with exact, minhash and --against, 2.1 GB with \
-      paragraph and 5.3 GB with substring, whatever --memory.
+      paragraph and 2.7 GB with substring, whatever --memory; --max-document-size sets a limit.
 
       With a method, empty documents (nothing but white space) are dropped and counted. JSON lines pass byte for byte.
 

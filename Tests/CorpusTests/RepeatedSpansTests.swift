@@ -95,6 +95,23 @@ import Testing
     return kept
   }
 
+  @Test func aLongDocumentIsLookedAtInStretches() {
+    var random = RandomGenerator(seed: 17)
+    let lines = [700, 0, 3, 90, 12].map { count in
+      (0..<count).map { _ in "w\(random.below(40))" }.joined(separator: " ")
+    }
+    let batch = DocumentBatch(lines: lines, source: 0)
+    for length in [1, 2, 5, 12] {
+      let options = SpanOptions(unit: .word, length: length)
+      let whole = SpanText(batch, options)
+      #expect(whole.anchors.count > 100)
+      for stretch in [1, 2, 10, 64, 689] {
+        let anchors = SpanText(batch, options, stretch: stretch).anchors
+        #expect(anchors == whole.anchors, "\(length) words, \(stretch) at a time")
+      }
+    }
+  }
+
   /// What the deduplicator makes of documents that arrive in batches.
   private static func deduplicated(
     _ documents: [[UInt8]], _ options: SpanOptions, memory: Int = 1 << 20, batchDocuments: Int = 7

@@ -68,12 +68,11 @@ package struct SpanText: Sendable {
   static let anchorFormat = RecordFormat(words: 4)
   static let tokenBytes = 3
 
-  /// `tokens` are those of the batch, where they are the unit.
-  package init(_ batch: DocumentBatch, _ options: SpanOptions, tokens: SpanTokens? = nil) {
+  /// `tokens` are those of the batch, where they are the unit; `stretch` is how many words are looked at at a time.
+  package init(
+    _ batch: DocumentBatch, _ options: SpanOptions, tokens: SpanTokens? = nil, stretch: Int = 1 << 20
+  ) {
     bytes.reserveCapacity(batch.textBytes + batch.count + 16)
-    // Of each word, where it starts; of each document, where its words start.
-    var starts: [Int] = []
-    var firstWords = [0]
     batch.forEachDocument { index, text in
       switch options.unit {
       case .token:
@@ -87,10 +86,8 @@ package struct SpanText: Sendable {
         let first = bytes.count
         Self.forEachWord(of: text) { word in
           if bytes.count > first { bytes.append(0x20) }
-          starts.append(bytes.count)
           bytes.append(contentsOf: text[word])
         }
-        firstWords.append(starts.count)
       }
       bytes.append(Self.separator)
       ends.append(bytes.count)
@@ -100,7 +97,7 @@ package struct SpanText: Sendable {
       switch options.unit {
       case .byte: Self.anchors(bytes, ends, width: 1, minimizers, seed: options.seed)
       case .token: Self.anchors(bytes, ends, width: Self.tokenBytes, minimizers, seed: options.seed)
-      case .word: Self.wordAnchors(bytes, ends, starts, firstWords, minimizers, seed: options.seed)
+      case .word: Self.wordAnchors(bytes, ends, minimizers, stretch, seed: options.seed)
       }
     }
   }
@@ -131,34 +128,56 @@ package struct SpanText: Sendable {
     return anchors
   }
 
+  /// Of words, so many at a time that a long document takes little more memory than its text.
   private static func wordAnchors(
-    _ bytes: UnsafeRawBufferPointer, _ ends: [Int], _ starts: [Int], _ firstWords: [Int],
-    _ minimizers: Minimizers, seed: UInt64
+    _ bytes: UnsafeRawBufferPointer, _ ends: [Int], _ minimizers: Minimizers, _ stretch: Int, seed: UInt64
   ) -> [UInt64] {
     var anchors: [UInt64] = []
+    let (w, length) = (minimizers.w, minimizers.length)
+    var starts: [Int] = []
     var hashes: [UInt64] = []
-    for (document, end) in ends.enumerated() {
-      starts.withUnsafeBufferPointer { allStarts in
-        let starts = UnsafeBufferPointer(rebasing: allStarts[firstWords[document]..<firstWords[document + 1]])
-        let count = starts.count
-        guard count >= minimizers.length else { return }
-        // One byte lies between a word and the next, or the end.
-        func endOfWord(_ word: Int) -> Int { (word + 1 < count ? starts[word + 1] : end) - 1 }
-        hashes.removeAll(keepingCapacity: true)
-        for word in 0..<count {
+    var next = 0
+    for end in ends {
+      starts.removeAll(keepingCapacity: true)
+      hashes.removeAll(keepingCapacity: true)
+      // Among the words at hand: the first window that was not looked at, and the last anchor.
+      var (firstWindow, lastAnchor) = (0, -1)
+      while true {
+        // One byte lies between a word and the next, or the end of the document.
+        while starts.count < stretch + 3 * length, next < end - 1 {
+          let space = memchr(bytes.baseAddress! + next, 0x20, end - 1 - next)
+          let wordEnd = space.map { UnsafeRawPointer($0) - bytes.baseAddress! } ?? (end - 1)
+          starts.append(next)
           hashes.append(
-            Hashing.xxh3(UnsafeRawBufferPointer(rebasing: bytes[starts[word]..<endOfWord(word)]), seed: seed))
+            Hashing.xxh3(UnsafeRawBufferPointer(rebasing: bytes[next..<wordEnd]), seed: seed))
+          next = wordEnd + 1
         }
-        hashes.withUnsafeBufferPointer { hashes in
-          minimizers.forEachAnchor(count: count, unit: { hashes[$0] }) { position, hash in
-            let from = max(0, position - minimizers.w + 1)
-            let to = min(count, position + minimizers.length)
-            append(
-              hash, from: starts[from], at: starts[position], to: endOfWord(to - 1), of: bytes, seed: seed,
-              to: &anchors)
+        let isEnd = next >= end - 1
+        let count = starts.count
+        // Behind a window there have to be the words that its anchor's context takes.
+        let endWindow = count - (isEnd ? length : 2 * length) + 1
+        if endWindow > firstWindow {
+          hashes.withUnsafeBufferPointer { hashes in
+            let units = UnsafeBufferPointer(rebasing: hashes[firstWindow..<(endWindow + length - 1)])
+            minimizers.forEachAnchor(count: units.count, unit: { units[$0] }) { place, hash in
+              let position = firstWindow + place
+              if position <= lastAnchor { return }
+              lastAnchor = position
+              let to = position + length
+              append(
+                hash, from: starts[max(0, position - w + 1)], at: starts[position],
+                to: (to < count ? starts[to] : end) - 1, of: bytes, seed: seed, to: &anchors)
+            }
           }
         }
+        if isEnd { break }
+        // The next stretch begins with the words that stand before its first window in a context.
+        let gone = endWindow - w + 1
+        starts.removeSubrange(..<gone)
+        hashes.removeSubrange(..<gone)
+        (firstWindow, lastAnchor) = (w - 1, lastAnchor - gone)
       }
+      next = end
     }
     return anchors
   }
