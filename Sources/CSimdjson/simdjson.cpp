@@ -79,6 +79,40 @@ size_t replaceLoneSurrogates(std::string &line, size_t from, size_t to) {
   return replaced;
 }
 
+// The same for a field of the line itself, from the places of brackets, commas, colons and values that the tree parser
+// has left. False also where a name with an escape comes before it, which would have to be decoded.
+bool locateField(const simdjson::internal::dom_parser_implementation &parser, const char *line, std::string_view name,
+                 size_t &start, size_t &end) {
+  const uint32_t *places = parser.structural_indexes.get();
+  const uint32_t count = parser.n_structural_indexes;
+  if (count == 0 || line[places[0]] != '{' || name.find_first_of("\"\\") != std::string_view::npos) return false;
+  for (uint32_t i = 1; i + 3 < count; i++) {
+    const char *key = line + places[i];
+    const size_t room = places[i + 1] - places[i];
+    if (*key != '"' || memchr(key, '\\', room)) return false;
+    i += 2;
+    if (room >= name.size() + 2 && key[name.size() + 1] == '"' && !memcmp(key + 1, name.data(), name.size())) {
+      if (line[places[i]] != '"') return false;
+      start = places[i];
+      end = places[i + 1];
+      while (line[end - 1] != '"') end--;
+      return true;
+    }
+    // Past the value and the comma behind it.
+    for (size_t depth = 0;; i++) {
+      if (i >= count) return false;
+      const char c = line[places[i]];
+      if (c == '{' || c == '[') depth++;
+      if (c == '}' || c == ']') {
+        if (depth == 0) return false;
+        depth--;
+      }
+      if (c == ',' && depth == 0) break;
+    }
+  }
+  return false;
+}
+
 // Where the value at `path`, or with `isLiteral` of the field of that name, stands. The line is known to be valid.
 bool locate(ondemand::parser &parser, const char *line, size_t length, std::string_view path, bool isLiteral,
             size_t &start, size_t &end) {
@@ -141,7 +175,10 @@ int pkm_json_find_text(const char *line, size_t length, const char *path, pkm_js
   }
   std::string_view text;
   if (element.get_string().get(text)) return PKM_JSON_NOT_TEXT;
-  if (!locate(parsers.lazy, line, length, path, isLiteral, result->start, result->end)) return PKM_JSON_MISSING;
+  if (!(isLiteral && locateField(*parsers.tree.implementation, line, path, result->start, result->end)) &&
+      !locate(parsers.lazy, line, length, path, isLiteral, result->start, result->end)) {
+    return PKM_JSON_MISSING;
+  }
   result->text = text.data();
   result->length = text.size();
   result->lone_surrogates = 0;

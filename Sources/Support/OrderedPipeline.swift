@@ -49,13 +49,13 @@ package enum OrderedPipeline {
 
   /// The same for one source.
   package static func run<Piece: Sendable, Result: Sendable>(
-    threads: Int, next: @escaping () throws -> Piece?, work: @escaping @Sendable (Piece) throws -> Result,
-    consume: (Result) throws -> Void
+    threads: Int, next: @escaping () throws -> Piece?,
+    work: @escaping @Sendable (consuming Piece) throws -> Result, consume: (Result) throws -> Void
   ) throws {
     // One thread at a time calls it. It has ended when all pieces are delivered; after an error it may wait for a pipe, and
     // nobody waits for it.
     nonisolated(unsafe) let next = next
-    try run(threads: threads, sources: 1, open: { _ in next }, work: { try work($0) }, consume: consume)
+    try run(threads: threads, sources: 1, open: { _ in next }, work: work, consume: consume)
   }
 }
 

@@ -1,20 +1,20 @@
 import Foundation
 
-/// The records of some parts of many runs in one order: a tournament of the runs' next records, each read through a
-/// buffer of its own.
+/// The records of some parts of many runs in one order, each run read through a buffer of its own.
+///
+/// What all buffers hold up to the least of their last records is sorted at once, in the caches, rather than record by
+/// record in a tournament: that takes the same time a record for two runs and for two hundred.
 package final class RecordMerger {
   private let format: RecordFormat
   private let cursors: UnsafeMutablePointer<Cursor>
   @exclusivity(unchecked) private var runCount = 0
-  /// The next record of each run, `words` words each.
-  private let heads: UnsafeMutablePointer<UInt64>
-  private let isExhausted: UnsafeMutablePointer<Bool>
-  /// A complete binary tree: the run that lost at each inner node, the overall winner at 0.
-  private let losers: UnsafeMutablePointer<Int>
+  /// Room for what all buffers hold, and again as much for sorting it; none for one run.
   private let batch: UnsafeMutablePointer<UInt64>
+  private let scratch: UnsafeMutablePointer<UInt64>
 
   package static let parts = SortedRun.parts
-  private static let batchRecords = 4096
+  /// So much of all runs together stays in the caches.
+  private static let cachedBytes = 1 << 18
 
   /// `memory` is shared by the buffers of all runs, of which none is smaller than 16 kB.
   ///
@@ -24,81 +24,50 @@ package final class RecordMerger {
   ) throws {
     format = runs.first?.format ?? RecordFormat(words: 1)
     precondition(runs.allSatisfy { [format] in $0.format == format }, "runs of different records")
-    let bufferBytes = max(16 << 10, min(1 << 20, memory / max(runs.count, 1)))
+    // Records take their room as stored, as words, in the batch, and where that is sorted.
+    let share = min(memory / 4, Self.cachedBytes) / max(runs.count, 1)
+    let room = max(1, max(16 << 10, share) / (8 * format.words))
     cursors = .allocate(capacity: max(runs.count, 1))
-    heads = .allocate(capacity: max(runs.count, 1) * format.words)
-    batch = .allocate(capacity: Self.batchRecords * format.words)
-    isExhausted = .allocate(capacity: max(runs.count, 1))
-    losers = .allocate(capacity: max(runs.count, 1))
-    losers.initialize(repeating: -1, count: max(runs.count, 1))
+    let batchWords = runs.count > 1 ? runs.count * room * format.words : 0
+    batch = .allocate(capacity: batchWords)
+    scratch = .allocate(capacity: batchWords)
     for (index, run) in runs.enumerated() {
       let offset = offsets.isEmpty ? 0 : offsets[index]
-      (cursors + index).initialize(
-        to: try Cursor(run, parts: parts, offset: offset, bufferBytes: bufferBytes))
+      (cursors + index).initialize(to: try Cursor(run, parts: parts, offset: offset, room: room))
       runCount += 1
-      isExhausted[index] = !(try cursors[index].next(into: heads + index * format.words))
     }
-    for run in 0..<runs.count { enter(run) }
   }
 
   deinit {
     cursors.deinitialize(count: runCount)
     cursors.deallocate()
-    heads.deallocate()
-    isExhausted.deallocate()
-    losers.deallocate()
     batch.deallocate()
+    scratch.deallocate()
   }
 
   /// Some more records in ascending order (whole ones, `words` words each); nil after the last.
   ///
   /// The buffer is valid until the next call.
   package func next() throws -> UnsafeBufferPointer<UInt64>? {
-    guard runCount > 0 else { return nil }
     let words = format.words
-    var filled = 0
-    while filled < Self.batchRecords, !isExhausted[losers[0]] {
-      let winner = losers[0]
-      let head = heads + winner * words
-      (batch + filled * words).update(from: head, count: words)
-      filled += 1
-      isExhausted[winner] = !(try cursors[winner].next(into: head))
-      replay(winner)
+    // No run has anything up to the bound that is not in its buffer.
+    var bound: UnsafePointer<UInt64>?
+    for index in 0..<runCount {
+      try cursors[index].fill()
+      if !cursors[index].hasMore { continue }
+      let last = cursors[index].last
+      if bound == nil || RecordSort.precedes(last, bound!, words) { bound = last }
     }
-    return filled == 0 ? nil : UnsafeBufferPointer(start: batch, count: filled * words)
-  }
-
-  /// Equal records come in the order of their runs.
-  private func wins(_ a: Int, over b: Int) -> Bool {
-    if isExhausted[a] || isExhausted[b] { return !isExhausted[a] || isExhausted[b] && a < b }
-    let (first, second) = (heads + a * format.words, heads + b * format.words)
-    if RecordSort.precedes(first, second, format.words) { return true }
-    return a < b && !RecordSort.precedes(second, first, format.words)
-  }
-
-  /// Puts a run into the tree while it is built: it waits at the first free node for an opponent.
-  private func enter(_ run: Int) {
-    var winner = run
-    var node = (run + runCount) / 2
-    while node > 0 {
-      if losers[node] < 0 {
-        losers[node] = winner
-        return
-      }
-      if wins(losers[node], over: winner) { swap(&losers[node], &winner) }
-      node /= 2
+    if runCount == 1 { return cursors[0].take(through: nil) }
+    var count = 0
+    for index in 0..<runCount {
+      guard let piece = cursors[index].take(through: bound) else { continue }
+      (batch + count).update(from: piece.baseAddress!, count: piece.count)
+      count += piece.count
     }
-    losers[0] = winner
-  }
-
-  private func replay(_ run: Int) {
-    var winner = run
-    var node = (run + runCount) / 2
-    while node > 0 {
-      if wins(losers[node], over: winner) { swap(&losers[node], &winner) }
-      node /= 2
-    }
-    losers[0] = winner
+    if count == 0 { return nil }
+    RecordSort.sort(batch, scratch: scratch, count: count / words, format: format)
+    return UnsafeBufferPointer(start: batch, count: count)
   }
 }
 
@@ -106,75 +75,111 @@ package final class RecordMerger {
 private struct Cursor: ~Copyable {
   private let run: SortedRun
   private let descriptor: Int32
-  private let buffer: UnsafeMutableRawBufferPointer
-  /// The unread part of the buffer.
+  private let stored: UnsafeMutableRawBufferPointer
+  private let records: UnsafeMutablePointer<UInt64>
+  private let room: Int
+  /// Records of the buffer that were not taken yet.
   private var unread = 0..<0
-  private var part: Int
-  private let endPart: Int
-  /// Records of the current part that are not yet in the buffer.
+  /// Records that are not yet in the buffer.
   private var left: Int
+  private var part: Int
+  private var leftOfPart: Int
   private var hash = StreamingXXH64()
   /// Where the next bytes lie in the file.
   private var position: Int
   private let offset: UInt64
 
-  init(_ run: SortedRun, parts: Range<Int>, offset: UInt64, bufferBytes: Int) throws {
+  init(_ run: SortedRun, parts: Range<Int>, offset: UInt64, room: Int) throws {
     self.run = run
     self.offset = offset
+    self.room = room
     descriptor = try SystemCall.open(run.path, O_RDONLY)
-    let stored = run.format.storedBytes
     // The last word of a record is loaded as eight bytes.
-    buffer = .allocate(byteCount: bufferBytes / stored * stored + 8, alignment: 64)
+    stored = .allocate(byteCount: room * run.format.storedBytes + 8, alignment: 64)
+    records = .allocate(capacity: room * run.format.words)
+    left = run.counts[parts].reduce(0, +)
     part = parts.lowerBound
-    endPart = parts.upperBound
-    left = part < endPart ? run.counts[part] : 0
-    position = run.start(of: part) * stored
+    leftOfPart = left > 0 ? run.counts[part] : 0
+    position = run.start(of: part) * run.format.storedBytes
   }
 
   deinit {
     close(descriptor)
-    buffer.deallocate()
+    stored.deallocate()
+    records.deallocate()
   }
 
-  /// Whether there was one more record.
-  @inline(__always)
-  mutating func next(into record: UnsafeMutablePointer<UInt64>) throws -> Bool {
-    if unread.isEmpty, !(try fill()) { return false }
-    let format = run.format
-    let last = format.words - 1
-    for word in 0..<last {
-      record[word] = UInt64(
-        littleEndian: buffer.loadUnaligned(fromByteOffset: unread.lowerBound + 8 * word, as: UInt64.self))
+  var hasMore: Bool { left > 0 }
+
+  /// The last record in the buffer, which must not be empty.
+  var last: UnsafePointer<UInt64> { UnsafePointer(records + (unread.upperBound - 1) * run.format.words) }
+
+  /// The records up to one, or all that are in the buffer; nil where there are none.
+  mutating func take(through bound: UnsafePointer<UInt64>?) -> UnsafeBufferPointer<UInt64>? {
+    let words = run.format.words
+    var (low, high) = (unread.lowerBound, unread.upperBound)
+    if let bound {
+      while low < high {
+        let middle = (low + high) / 2
+        if RecordSort.precedes(bound, records + middle * words, words) {
+          high = middle
+        } else {
+          low = middle + 1
+        }
+      }
     }
-    let tail = UInt64(
-      littleEndian: buffer.loadUnaligned(fromByteOffset: unread.lowerBound + 8 * last, as: UInt64.self))
-    record[last] = (tail & (UInt64.max >> UInt64(64 - 8 * format.lastBytes))) &+ offset
-    unread = (unread.lowerBound + format.storedBytes)..<unread.upperBound
-    return true
+    let taken = unread.lowerBound..<high
+    unread = high..<unread.upperBound
+    return taken.isEmpty
+      ? nil : UnsafeBufferPointer(start: records + taken.lowerBound * words, count: taken.count * words)
   }
 
-  private mutating func fill() throws -> Bool {
-    while left == 0 {
-      guard part < endPart else { return false }
-      try run.check(hash.digest, of: part)
-      hash = StreamingXXH64()
-      part += 1
-      guard part < endPart else { return false }
-      left = run.counts[part]
-    }
-    let stored = run.format.storedBytes
-    let wanted = min(left, (buffer.count - 8) / stored) * stored
+  /// Reads on when all was taken.
+  mutating func fill() throws {
+    guard unread.isEmpty, left > 0 else { return }
+    let (format, count) = (run.format, min(left, room))
+    let wanted = count * format.storedBytes
     var filled = 0
     while filled < wanted {
-      let count = pread(descriptor, buffer.baseAddress! + filled, wanted - filled, off_t(position + filled))
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { throw SystemCall.failure("read", run.path) }
-      filled += count
+      let read = pread(descriptor, stored.baseAddress! + filled, wanted - filled, off_t(position + filled))
+      if read < 0 && errno == EINTR { continue }
+      guard read > 0 else { throw SystemCall.failure("read", run.path) }
+      filled += read
     }
-    hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<wanted]))
     position += wanted
-    left -= wanted / stored
-    unread = 0..<wanted
-    return true
+    left -= count
+    try check(count)
+    let mask = UInt64.max >> UInt64(64 - 8 * format.lastBytes)
+    var (from, to) = (UnsafeRawPointer(stored.baseAddress!), records)
+    for _ in 0..<count {
+      for word in 0..<format.words {
+        to[word] = UInt64(littleEndian: from.loadUnaligned(fromByteOffset: 8 * word, as: UInt64.self))
+      }
+      to[format.words - 1] = (to[format.words - 1] & mask) &+ offset
+      from += format.storedBytes
+      to += format.words
+    }
+    unread = 0..<count
+  }
+
+  /// Takes the next records into the checksums of their parts.
+  private mutating func check(_ count: Int) throws {
+    var (first, count) = (0, count)
+    while count > 0 {
+      while leftOfPart == 0 {
+        part += 1
+        leftOfPart = run.counts[part]
+      }
+      let piece = min(count, leftOfPart)
+      let bytes = run.format.storedBytes
+      hash.update(UnsafeRawBufferPointer(rebasing: stored[(first * bytes)..<((first + piece) * bytes)]))
+      first += piece
+      count -= piece
+      leftOfPart -= piece
+      if leftOfPart == 0 {
+        try run.check(hash.digest, of: part)
+        hash = StreamingXXH64()
+      }
+    }
   }
 }

@@ -16,37 +16,61 @@ package struct RecordFormat: Sendable, Equatable {
   package var storedBytes: Int { 8 * (words - 1) + lastBytes }
 }
 
+/// Words to a record: a number that the compiler knows makes a move of a record a few instructions.
+private protocol RecordWidth { var words: Int { get } }
+private struct OneWord: RecordWidth { var words: Int { 1 } }
+private struct TwoWords: RecordWidth { var words: Int { 2 } }
+private struct ThreeWords: RecordWidth { var words: Int { 3 } }
+private struct FourWords: RecordWidth { var words: Int { 4 } }
+private struct AnyWords: RecordWidth { let words: Int }
+
 /// Sorting records in memory: radix from the most significant bits, out of place.
 ///
-/// A pass takes as many bits as leave buckets of a few records. Keys that are hashes take two passes over the data; equal
-/// keys take none.
+/// A pass takes as many bits as leave buckets of a few records, which are sorted by insertion, or else by another pass.
+/// Keys that are hashes take two passes over the data for some millions of records; equal keys take none.
 enum RecordSort {
   typealias Words = UnsafeMutablePointer<UInt64>
 
   private static let insertionLimit = 24
   private static let widestDigit = 11
 
-  /// Sorts `count` records; `scratch` has as much room.
-  static func sort(_ records: Words, scratch: Words, count: Int, format: RecordFormat, pool: WorkerPool) {
-    let digit = Digit(word: 0, shift: 56, bits: 8)
-    guard count > 1 << 16, pool.threads > 1 else {
-      sort(records, into: records, scratch: scratch, count: count, words: format.words, from: 64)
+  /// Sorts `count` records, on all threads of a pool; `scratch` has as much room.
+  static func sort(
+    _ records: Words, scratch: Words, count: Int, format: RecordFormat, pool: WorkerPool? = nil
+  ) {
+    switch format.words {
+    case 1: sort(records, scratch, count, OneWord(), pool)
+    case 2: sort(records, scratch, count, TwoWords(), pool)
+    case 3: sort(records, scratch, count, ThreeWords(), pool)
+    case 4: sort(records, scratch, count, FourWords(), pool)
+    default: sort(records, scratch, count, AnyWords(words: format.words), pool)
+    }
+  }
+
+  private static func sort(
+    _ records: Words, _ scratch: Words, _ count: Int, _ width: some RecordWidth, _ pool: WorkerPool?
+  ) {
+    if count < 2 { return }
+    let bits = differingBits(records, count, width, 0)
+    guard let pool, pool.threads > 1, count > 1 << 16, bits >= 8 else {
+      sort(records, into: records, scratch: scratch, count: count, width, from: bits)
       return
     }
     // One pass for all, then a bucket a thread.
+    let (digit, words) = (Digit(word: 0, shift: bits - 8, bits: 8), width.words)
     var starts = [Int](repeating: 0, count: 257)
     starts.withUnsafeMutableBufferPointer {
-      histogram(records, count, format.words, digit, $0.baseAddress!)
+      histogram(records, count, width, digit, $0.baseAddress!)
       var next = Array($0[..<256])
       next.withUnsafeMutableBufferPointer {
-        scatter(records, scratch, count, format.words, digit, $0.baseAddress!)
+        scatter(records, scratch, count, width, digit, $0.baseAddress!)
       }
     }
     pool.forEach(256) { bucket, _ in
       let (start, end) = (starts[bucket], starts[bucket + 1])
       sort(
-        scratch + start * format.words, into: records + start * format.words,
-        scratch: records + start * format.words, count: end - start, words: format.words, from: 56)
+        scratch + start * words, into: records + start * words, scratch: records + start * words,
+        count: end - start, width, from: bits - 8)
     }
   }
 
@@ -55,112 +79,148 @@ enum RecordSort {
     let shift: Int
     let bits: Int
     @inline(__always) func callAsFunction(_ record: Words) -> Int {
-      Int(truncatingIfNeeded: (record[word] >> UInt64(shift)) & ((1 << UInt64(bits)) - 1))
+      Int(
+        truncatingIfNeeded: (record[word] &>> UInt64(truncatingIfNeeded: shift))
+          & (1 &<< UInt64(truncatingIfNeeded: bits) &- 1))
     }
   }
 
   /// Sorts what lies in `source` into `target`, which is `source` itself or `scratch`.
   ///
-  /// The records agree in all bits above `bitsLeft`, counted from the lowest bit of the first word where they may differ.
+  /// The records agree in all words before `word`, and in that one above the lowest `bitsLeft` bits.
   private static func sort(
-    _ source: Words, into target: Words, scratch: Words, count: Int, words: Int, from bitsLeft: Int,
-    word: Int = 0
+    _ source: Words, into target: Words, scratch: Words, count: Int, _ width: some RecordWidth,
+    from bitsLeft: Int, word: Int = 0
   ) {
-    if count <= insertionLimit {
-      insertionSort(source, count, words)
+    let words = width.words
+    if count <= insertionLimit || isSorted(source, count, width) {
+      if count <= insertionLimit { insertionSort(source, count, width) }
       if target != source { target.update(from: source, count: count * words) }
       return
     }
     var (word, bitsLeft) = (word, bitsLeft)
-    if isSorted(source, count, words) {
-      if target != source { target.update(from: source, count: count * words) }
-      return
-    }
     while true {
       if bitsLeft == 0 {
         word += 1
-        bitsLeft = 64
-        if word == words {
-          if target != source { target.update(from: source, count: count * words) }
-          return
-        }
+        // All words are the same: they would have been found to be sorted.
+        precondition(word < words)
+        bitsLeft = differingBits(source, count, width, word)
+        continue
       }
-      let bits = min(bitsLeft, widestDigit, max(3, Int.bitWidth - count.leadingZeroBitCount - 3))
+      let bits = min(bitsLeft, widestDigit, max(3, Int.bitWidth - count.leadingZeroBitCount - 2))
       let digit = Digit(word: word, shift: bitsLeft - bits, bits: bits)
       let size = 1 << bits
       let isDone = withUnsafeTemporaryAllocation(of: Int.self, capacity: 2 * size + 1) { room in
         let starts = room.baseAddress!
         let next = starts + size + 1
         starts.initialize(repeating: 0, count: size + 1)
-        histogram(source, count, words, digit, starts)
-        if starts[digit(source) + 1] - starts[digit(source)] == count { return false }
+        let largest = histogram(source, count, width, digit, starts)
+        if largest == count { return false }
         next.initialize(from: starts, count: size)
-        scatter(source, scratch, count, words, digit, next)
+        scatter(source, scratch, count, width, digit, next)
+        if largest <= insertionLimit {
+          // No record leaves its bucket, so one call does for all.
+          insertionSort(scratch, count, width)
+          if target != scratch { target.update(from: scratch, count: count * words) }
+          return true
+        }
         for bucket in 0..<size where starts[bucket + 1] > starts[bucket] {
           let start = starts[bucket] * words
           sort(
             scratch + start, into: target + start, scratch: source + start,
-            count: starts[bucket + 1] - starts[bucket], words: words, from: digit.shift, word: word)
+            count: starts[bucket + 1] - starts[bucket], width, from: digit.shift, word: word)
         }
         return true
       }
       if isDone { return }
-      bitsLeft -= bits
+      bitsLeft = differingBits(source, count, width, word)
     }
+  }
+
+  /// The lowest bits of a word outside of which all records agree.
+  private static func differingBits(_ records: Words, _ count: Int, _ width: some RecordWidth, _ word: Int)
+    -> Int
+  {
+    var (record, bits) = (records + word, 0 as UInt64)
+    let first = record[0]
+    for _ in 0..<count {
+      bits |= record[0] ^ first
+      record += width.words
+    }
+    return UInt64.bitWidth - bits.leadingZeroBitCount
   }
 
   /// `starts[d]` becomes the number of records with a digit below d; it has room for one more than all digits.
+  ///
+  /// Returns how many records the largest bucket has.
+  @discardableResult
   private static func histogram(
-    _ records: Words, _ count: Int, _ words: Int, _ digit: Digit, _ starts: UnsafeMutablePointer<Int>
-  ) {
+    _ records: Words, _ count: Int, _ width: some RecordWidth, _ digit: Digit,
+    _ starts: UnsafeMutablePointer<Int>
+  ) -> Int {
     var record = records
     for _ in 0..<count {
-      starts[digit(record) + 1] += 1
-      record += words
+      starts[digit(record) &+ 1] &+= 1
+      record += width.words
     }
-    for value in 1...(1 << digit.bits) { starts[value] += starts[value - 1] }
+    var largest = 0
+    for value in 1...(1 << digit.bits) {
+      largest = max(largest, starts[value])
+      starts[value] &+= starts[value &- 1]
+    }
+    return largest
   }
 
   private static func scatter(
-    _ source: Words, _ target: Words, _ count: Int, _ words: Int, _ digit: Digit,
+    _ source: Words, _ target: Words, _ count: Int, _ width: some RecordWidth, _ digit: Digit,
     _ next: UnsafeMutablePointer<Int>
   ) {
     var record = source
     for _ in 0..<count {
       let value = digit(record)
-      let place = target + next[value] * words
-      next[value] += 1
-      for word in 0..<words { place[word] = record[word] }
-      record += words
+      let place = target + next[value] &* width.words
+      next[value] &+= 1
+      for word in 0..<width.words { place[word] = record[word] }
+      record += width.words
     }
   }
 
-  private static func isSorted(_ records: Words, _ count: Int, _ words: Int) -> Bool {
+  private static func isSorted(_ records: Words, _ count: Int, _ width: some RecordWidth) -> Bool {
     var record = records
     for _ in 1..<count {
-      if precedes(record + words, record, words) { return false }
-      record += words
+      if precedes(record + width.words, record, width) { return false }
+      record += width.words
     }
     return true
   }
 
-  private static func insertionSort(_ records: Words, _ count: Int, _ words: Int) {
-    for index in stride(from: 1, to: count, by: 1) {
-      var place = records + index * words
-      while place > records, precedes(place, place - words, words) {
-        for word in 0..<words { swap(&place[word], &place[word - words]) }
-        place -= words
+  private static func insertionSort(_ records: Words, _ count: Int, _ width: some RecordWidth) {
+    let words = width.words
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: words) { room in
+      let moving = room.baseAddress!
+      var record = records
+      for _ in stride(from: 1, to: count, by: 1) {
+        record += words
+        if !precedes(record, record - words, width) { continue }
+        for word in 0..<words { moving[word] = record[word] }
+        var place = record
+        repeat {
+          for word in 0..<words { place[word] = (place - words)[word] }
+          place -= words
+        } while place > records && precedes(moving, place - words, width)
+        for word in 0..<words { place[word] = moving[word] }
       }
     }
+  }
+
+  @inline(__always)
+  private static func precedes(_ a: Words, _ b: Words, _ width: some RecordWidth) -> Bool {
+    precedes(UnsafePointer(a), UnsafePointer(b), width.words)
   }
 
   @inline(__always)
   static func precedes(_ a: UnsafePointer<UInt64>, _ b: UnsafePointer<UInt64>, _ words: Int) -> Bool {
     for word in 0..<words where a[word] != b[word] { return a[word] < b[word] }
     return false
-  }
-
-  @inline(__always) private static func precedes(_ a: Words, _ b: Words, _ words: Int) -> Bool {
-    precedes(UnsafePointer(a), UnsafePointer(b), words)
   }
 }

@@ -3,7 +3,7 @@ import Foundation
 /// Sorts more records than fit in memory: full buffers become sorted runs in a directory, and ``RecordMerger`` joins
 /// them.
 ///
-/// Memory: what was given, half for the records and half for sorting them. Disk: ``RecordFormat/storedBytes`` a record.
+/// Memory: what was given, up to 256 MB, half for the records and half for sorting them. Disk: ``RecordFormat/storedBytes`` a record.
 ///
 /// Work that was killed goes on: runs appear by rename, each with a note of what it was made from, and a new sorter on
 /// the same directory begins with ``runs`` as they are.
@@ -24,19 +24,24 @@ package final class RecordSorter {
   /// More runs than this are merged before they are joined: each needs an open file and a buffer.
   package static let mostRuns = 200
 
-  /// `name` starts the names of the run files in `directory`; with `dropsRepeats` a run holds equal records once.
+  /// More memory than this gains nothing: larger runs take longer to sort, and fewer of them are not joined any faster.
+  private static let mostMemory = 256 << 20
+
+  /// `name` starts the names of the run files in `directory`; with `dropsRepeats` a run holds equal records once; with
+  /// `isNew` what an earlier sorter has left is of no use.
   package init(
     directory: String, name: String, format: RecordFormat, memory: Int, pool: WorkerPool,
-    dropsRepeats: Bool = false
+    dropsRepeats: Bool = false, isNew: Bool = false
   ) throws {
+    if isNew { try Self.removeRuns(name: name, in: directory) }
     self.directory = directory
     self.name = name
     self.dropsRepeats = dropsRepeats
     self.format = format
     self.pool = pool
-    capacity = max(1024, memory / (16 * format.words))
-    records = .allocate(capacity: capacity * format.words)
-    scratch = .allocate(capacity: capacity * format.words)
+    capacity = max(1024, min(memory, Self.mostMemory) / (16 * format.words))
+    records = LargePages.allocate(UInt64.self, count: capacity * format.words)
+    scratch = LargePages.allocate(UInt64.self, count: capacity * format.words)
     runs = try Self.runs(name: name, in: directory)
     for run in runs where run.format != format {
       throw Failure(.badInput, "holds other records", file: run.path, remedy: "Remove it and run again")
@@ -58,10 +63,17 @@ package final class RecordSorter {
   }
 
   /// Begins anew: what an earlier sorter has left is of no use.
-  package func removeRuns() {
-    // From the last, so that what is left after a kill still starts with the first.
-    for run in runs.reversed() { unlink(run.path) }
+  package func removeRuns() throws {
+    try Self.removeRuns(name: name, in: directory)
     runs = []
+  }
+
+  /// The last run goes first, so that what is left after a kill still starts with the first; merged runs before them.
+  private static func removeRuns(name: String, in directory: String) throws {
+    let files = try FileManager.default.contentsOfDirectory(atPath: directory)
+    for file in files.filter({ $0.hasPrefix(name + "-") }).sorted(by: >) {
+      unlink(Path.join(directory, file))
+    }
   }
 
   deinit {
@@ -108,9 +120,10 @@ package final class RecordSorter {
     try new.withUnsafeBufferPointer { try appendEndingRuns($0) }
   }
 
-  /// Ends the last run and returns all, at most some two hundred of them.
+  /// Ends the last run and returns all, at most some two hundred of them; with a note there is a last run even when it
+  /// holds nothing.
   package func finish(note: [UInt8] = [], memory: Int) throws -> [SortedRun] {
-    if count > 0 || runs.isEmpty { try endRun(note: note) }
+    if count > 0 || runs.isEmpty || !note.isEmpty { try endRun(note: note) }
     return try Self.compacted(runs, directory: directory, name: name + "-merged", memory: memory)
   }
 

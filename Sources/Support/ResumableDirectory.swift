@@ -25,7 +25,11 @@ package final class ResumableDirectory {
           .usage, old == nil ? "holds other files" : "holds the state of another job, or of other input",
           file: path, remedy: "Remove it, or name another directory")
       }
-      for name in names { try FileManager.default.removeItem(atPath: Path.join(path, name)) }
+      // What is half removed is the state of no job.
+      unlink(file)
+      for name in names where name != "job" {
+        try FileManager.default.removeItem(atPath: Path.join(path, name))
+      }
       let output = try OutputFile(file)
       try output.write(identity)
       try output.finish()
@@ -50,5 +54,10 @@ package final class ResumableDirectory {
   }
 
   /// The job is done: a temporary directory goes.
-  package func finish() { if isTemporary { try? FileManager.default.removeItem(atPath: path) } }
+  package func finish() {
+    guard isTemporary else { return }
+    // First the name of the job, so that nobody takes a half-removed state for a whole one.
+    unlink(Path.join(path, "job"))
+    try? FileManager.default.removeItem(atPath: path)
+  }
 }

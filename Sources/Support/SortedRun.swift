@@ -39,7 +39,7 @@ package struct SortedRun: Sendable {
     let (noteBytes, records) = (
       Int(truncatingIfNeeded: word(trailer + 24)), Int(truncatingIfNeeded: word(trailer + 32))
     )
-    guard word(trailer) == Self.magic, (1...8).contains(words), (1...8).contains(lastBytes) else {
+    guard word(trailer) == Self.magic, (1...1024).contains(words), (1...8).contains(lastBytes) else {
       throw damaged()
     }
     let format = RecordFormat(words: words, lastBytes: lastBytes)

@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 
 /// The counts and timings of one run, in the order they were first named, and what the first few of the things counted
@@ -136,38 +137,21 @@ package enum JSONText {
   /// Control characters and the two that JSON reserves are escaped, nothing else.
   package static func quote(_ text: UnsafeRawBufferPointer, into out: inout [UInt8]) {
     out.append(UInt8(ascii: "\""))
-    var plain = 0
-    while case let index = firstToEscape(text, from: plain), index < text.count {
-      out.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[plain..<index]))
-      plain = index + 1
-      out.append(UInt8(ascii: "\\"))
-      switch text[index] {
-      case 0x22, 0x5c: out.append(text[index])
-      case 0x0a: out.append(UInt8(ascii: "n"))
-      case 0x0d: out.append(UInt8(ascii: "r"))
-      case 0x09: out.append(UInt8(ascii: "t"))
-      default: out.append(contentsOf: Array("u00\(Hashing.hexadecimal([text[index]]))".utf8))
+    // Some of the text at a time: it may grow to six times its length, and hardly ever does.
+    var rest = text[...]
+    withUnsafeTemporaryAllocation(
+      of: UInt8.self, capacity: escapedPiece * Int(PKM_JSON_ESCAPE_GROWTH) + Int(PKM_JSON_ESCAPE_SLACK)
+    ) { room in
+      while !rest.isEmpty {
+        let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(escapedPiece))
+        let length = pkm_json_escape(
+          piece.baseAddress!.assumingMemoryBound(to: UInt8.self), piece.count, room.baseAddress!)
+        out.append(contentsOf: room[..<length])
+        rest = rest.dropFirst(piece.count)
       }
     }
-    out.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[plain...]))
     out.append(UInt8(ascii: "\""))
   }
 
-  /// The next byte that cannot stand in a JSON string, or the end; eight at a time.
-  private static func firstToEscape(_ text: UnsafeRawBufferPointer, from start: Int) -> Int {
-    let (ones, tops) = (0x0101_0101_0101_0101 as UInt64, 0x8080_8080_8080_8080 as UInt64)
-    /// The top bit of the first byte below a limit, and perhaps of some after it.
-    @inline(__always) func below(_ limit: UInt64, _ word: UInt64) -> UInt64 {
-      (word &- limit &* ones) & ~word & tops
-    }
-    var index = start
-    while index + 8 <= text.count {
-      let word = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: index, as: UInt64.self))
-      let found = below(0x20, word) | below(1, word ^ 0x22 &* ones) | below(1, word ^ 0x5c &* ones)
-      if found != 0 { return index + found.trailingZeroBitCount / 8 }
-      index += 8
-    }
-    while index < text.count, text[index] >= 0x20, text[index] != 0x22, text[index] != 0x5c { index += 1 }
-    return index
-  }
+  private static let escapedPiece = 1 << 10
 }

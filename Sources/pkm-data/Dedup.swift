@@ -10,8 +10,7 @@ struct Dedup: ParsableCommand {
       exact: documents with the same bytes (a 128-bit hash stands for them), or with --key normalized the same words: \
       case, accents, width, punctuation and the values of digits do not count. The first occurrence stays. Documents \
       stream through; memory is 27 to 53 bytes for each distinct document, 37 to 75 with --report. What goes beyond \
-      --memory is sorted on disk, 24 bytes a document and the text that is left. With --work-dir all hashes are, the \
-      input is read twice, and a killed run goes on.
+      --memory is sorted on disk, 24 bytes a document and the text that is left.
 
       minhash: near-duplicates. A document is the set of the shingles of its normalized words (five in a row, or \
       characters in a row); the similarity of two is the Jaccard index of their sets; those that agree in one band of \
@@ -22,12 +21,17 @@ struct Dedup: ParsableCommand {
       pairs exactly at the threshold are found about half of the time, so give a lower one with --verify, or more --hashes.
 
       minhash reads its input twice; a pipe is spooled. Disk: 12 bytes a band and document, 8 bytes a document (24 with \
-      --keep longest or --keep-by), with --report a byte a hash and document, 8 bytes for each band that a near-duplicate \
-      shares with the first of its kind, 32 bytes for each that is removed; with --verify 8 bytes for each shingle of a \
-      document in a pair. Memory: 4 bytes a document (8 with --keep longest or --keep-by, and 12 for each in a pair with \
-      --verify), and all the rest within --memory. 60 million documents (30 billion words) with 14 bands: 10.6 GB of disk \
-      for the keys, some 3 GB for pairs and removals where 40 % are near-duplicates, 6.7 GB for a report; 240 MB of memory. \
-      Killed at any moment, the same command goes on from the parts that were finished, and the result is the same.
+      --keep longest or --keep-by), with --report half a byte a hash and document, 8 bytes for each band that a \
+      near-duplicate shares with the first of its kind, for each document of a cluster 24 bytes (40 with --keep longest or \
+      --keep-by, and half a byte a hash with --report), 32 bytes for each that is removed; with --verify 8 bytes for each \
+      shingle of a document in a pair. Memory: 4 bytes a document (and 12 for each in a pair with --verify), and all the \
+      rest within --memory. 60 million documents (30 billion words) with 14 bands: 10.6 GB of disk for the keys, some 4 GB \
+      for pairs, clusters and removals where 40 % are near-duplicates, 5 GB for a report; 240 MB of memory.
+
+      Killed at any moment, minhash and substring go on from the parts that were finished when the same command is given \
+      again, and the result is the same; so do exact and paragraph with --work-dir, for which all their hashes are sorted \
+      on disk (24 bytes a document, 16 a line, 24 with --report) and the input is read twice. Without it exact, paragraph \
+      and --against begin again. In no case stands a part of an output under its name.
 
       A --stage alone, for many machines: signatures INPUT… -o DIR for each part of the input; bands DIR… -o BANDS, or \
       one --part of it on each machine; clusters DIR… BANDS… -o CLUSTERS; filter --clusters CLUSTERS INPUT… for each part. \
@@ -39,7 +43,7 @@ struct Dedup: ParsableCommand {
       is noted down as "dedup_removed". Documents that have lost something are dropped when less than --min-words or \
       --min-characters is left. A 64-bit hash stands for a line: among a billion of them two different ones are taken \
       for the same with probability 3 %. Memory: 16 to 32 bytes for each distinct line, 27 to 54 with --report; beyond \
-      --memory the rest is spooled and sorted on disk, 14 or 24 bytes a line.
+      --memory the rest is spooled and sorted on disk, 16 or 24 bytes a line.
 
       substring: spans of at least --min-length words, bytes, or tokens of a --tokenizer, that occur before, anywhere in \
       the corpus, exactly; they are cut out, all but their first occurrence, and documents of which nothing is left are \
@@ -148,9 +152,7 @@ struct Dedup: ParsableCommand {
   func seenFiles() throws -> Int { seen.isEmpty ? 0 : try InputListing.files(seen).count }
 
   /// Whether the documents are read once, from the first to the last.
-  var readsOnce: Bool {
-    chosenMethod != .minhash && chosenMethod != .substring && !(chosenMethod == .exact && workDir != nil)
-  }
+  var readsOnce: Bool { chosenMethod != .minhash && chosenMethod != .substring && workDir == nil }
 
   var chosenMethod: Method { method ?? (evaluation.against.isEmpty ? .exact : .none) }
 

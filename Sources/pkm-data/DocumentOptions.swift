@@ -230,9 +230,14 @@ struct DocumentPass {
 
   /// The same over blocks that come from `next` one after the other, which may leave some out and runs on a thread of
   /// its own.
+  ///
+  /// `work` is given the frame of a block, and with `takesDigests` its digest, zero otherwise.
   func run<Result: Sendable>(
-    next: @escaping () throws -> DocumentBlock?,
-    work: @escaping @Sendable (DocumentBlock, DocumentBatch, _ counts: inout Summary) throws -> Result,
+    takesDigests: Bool = true, next: @escaping () throws -> DocumentBlock?,
+    work:
+      @escaping @Sendable (
+        _ frame: DocumentBlock, _ digest: UInt64, DocumentBatch, _ counts: inout Summary
+      ) throws -> Result,
     consume: (Result) throws -> Void, found: ([Found]) throws -> Void = { _ in }
   ) throws -> Summary {
     let progress = Progress(label, isQuiet: options.quiet)
@@ -242,8 +247,9 @@ struct DocumentPass {
     try OrderedPipeline.run(
       threads: options.threadCount, next: next,
       work: { block in
-        try Piece(block.documents(), inputBytes: block.inputBytes, screen: screen) { batch, counts in
-          try work(block, batch, &counts)
+        let (frame, digest) = (block.frame, takesDigests ? block.digest : 0)
+        return try Piece(block.documents(), inputBytes: frame.inputBytes, screen: screen) { batch, counts in
+          try work(frame, digest, batch, &counts)
         }
       },
       consume: { piece in

@@ -86,37 +86,6 @@ import Testing
     #expect(one.sorted() == other.sorted() && one != other)
   }
 
-  @Test func inADirectoryItGoesOnAfterAKill() throws {
-    try scratch.write("a.txt", (0..<900_000).map { "document \($0 * 7919 % 700_001)\n" }.joined())
-    try scratch.write("b.txt", (0..<300_000).map { "document \($0)\n\n" }.joined())
-    #expect(try run("a.txt", "b.txt", "-o", "whole.txt", "--report", "1").status == 0)
-    let arguments =
-      [
-        "dedup", "--memory", "64M", "--quiet", "--work-dir", scratch.path("work"), "--report",
-        scratch.path("2"),
-      ]
-      + ["a.txt", "b.txt"].map { scratch.path($0) } + ["-o", scratch.path("out.txt")]
-    for attempt in 1...4 {
-      let process = Process()
-      process.executableURL = Tool.directory.appendingPathComponent("pkm-data")
-      process.arguments = arguments
-      try process.run()
-      usleep(UInt32(attempt * 60_000))
-      kill(process.processIdentifier, SIGKILL)
-      process.waitUntilExit()
-    }
-    #expect(try Tool.data.run(arguments).status == 0)
-    let isSame = try scratch.read("out.txt") == scratch.read("whole.txt")
-    #expect(isSame)
-    let report = try scratch.read("2").replacingOccurrences(of: scratch.url.path + "/", with: "")
-    let reportIsSame = try report == scratch.read("1")
-    #expect(reportIsSame)
-    // What is done is not done again, and belongs to this input alone.
-    #expect(try Tool.data.run(arguments).status == 0)
-    try scratch.write("b.txt", "other\n")
-    #expect(try Tool.data.run(arguments).status == 64)
-  }
-
   @Test(arguments: ["minhash", "substring"]) func whatIsReadTwiceIsWarnedOfOnce(method: String) throws {
     try scratch.write("a.jsonl", "{\"text\":\"one\"}\n{broken\n{\"text\":\"two\"}\n")
     let result = try run("--method", method, "a.jsonl")

@@ -56,6 +56,8 @@ import Testing
       "clusters_of_3": 1, "largest_cluster": 3, "words_out": 20,
     ]
     for (name, count) in expected { #expect(counts[name] as? Int == count, "\(name)") }
+    // 1 - (1 - s²)³⁰ at s = 0.5 is as good as certain.
+    #expect((counts["probability_at_0.5"] as? Double).map { $0 > 0.999 && $0 < 1 } == true)
 
     // Verified, the similarities are exact: the 13 shingles of the first are among the 16 of the last.
     _ = try run(
@@ -120,38 +122,6 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: scratch.path(".out.txt.dedup")))
     #expect(try run("--stage", "clusters", "a.signatures", "bands1", "-o", "x").status == 64)
     #expect(try run("--stage", "bands", "a.txt", "-o", "x").status != 0)
-  }
-
-  @Test func killedAnywhereItGoesOnToTheSameBytes() throws {
-    try scratch.write("in.txt", documents(60_000))
-    // Runs of keys are small, so that there are many finished parts to go on from.
-    let arguments = ["dedup", "--method", "minhash", "--memory", "64M", "--quiet", scratch.path("in.txt")]
-    let started = Progress.now()
-    #expect(try Tool.data.run(arguments + ["-o", scratch.path("whole.txt")]).status == 0)
-    let seconds = Progress.now() - started
-    var random = RandomGenerator(seed: 3)
-    var kills = 0
-    for attempt in 0..<10 {
-      let process = Process()
-      process.executableURL = Tool.directory.appendingPathComponent("pkm-data")
-      process.arguments = arguments + ["-o", scratch.path("out.txt")]
-      try process.run()
-      usleep(UInt32(seconds * 1e6 * (0.05 + 0.7 * random.uniform()) / Double(1 + attempt / 4)))
-      kill(process.processIdentifier, SIGKILL)
-      process.waitUntilExit()
-      if process.terminationReason == .uncaughtSignal { kills += 1 }
-      if FileManager.default.fileExists(atPath: scratch.path("out.txt")) {
-        let isSame = try scratch.read("out.txt") == scratch.read("whole.txt")
-        #expect(isSame)
-        try FileManager.default.removeItem(atPath: scratch.path("out.txt"))
-      }
-    }
-    #expect(kills > 0)
-    #expect(try Tool.data.run(arguments + ["-o", scratch.path("out.txt")]).status == 0)
-    let isSame = try scratch.read("out.txt") == scratch.read("whole.txt")
-    #expect(isSame)
-    let remains = try FileManager.default.contentsOfDirectory(atPath: scratch.url.path)
-    #expect(!remains.contains(".out.txt.dedup"))
   }
 
   @Test func aNamedWorkDirectoryIsKeptAndGuarded() throws {

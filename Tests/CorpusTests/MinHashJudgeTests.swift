@@ -90,5 +90,12 @@ import Testing
     let (recall, precision) = (hits / Double(similar.count), hits / Double(found.count))
     #expect(abs(recall - expectedHits / Double(similar.count)) < 0.03, "recall \(recall)")
     #expect(abs(precision - expectedHits / expectedFound) < 0.03, "precision \(precision)")
+    let f1 = 2 * precision * recall / (precision + recall)
+    let expectedF1 = 2 * expectedHits / (expectedFound + Double(similar.count))
+    #expect(abs(f1 - expectedF1) < 0.03, "F1 \(f1)")
+    print(
+      "\(bands) bands of \(rows) rows at \(threshold): precision \(precision), recall \(recall), F1 \(f1);",
+      "the curve says \(expectedHits / expectedFound), \(expectedHits / Double(similar.count)), \(expectedF1)"
+    )
   }
 }

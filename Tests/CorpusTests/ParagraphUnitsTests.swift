@@ -110,7 +110,8 @@ import Testing
       var changes: [ParagraphCutter.Change] = []
       for (number, batch) in batches.enumerated() {
         let units = ParagraphUnits(batch, unit: unit)
-        let (kept, found, _) = cutter.cut(batch, units, try memory.take(units, of: batch))
+        var kept = batch
+        let found = cutter.cut(&kept, units, try memory.take(units, of: batch)).changes
         let words = { (batch: DocumentBatch) in
           batch.texts.reduce(0) { $0 + $1.utf8.split { $0 == 0x20 || $0 &- 9 < 5 }.count }
         }
@@ -121,7 +122,8 @@ import Testing
         if number < inMemory {
           _ = try disk.take(units, of: batch)
         } else {
-          try disk.postpone(units, of: batch, directory: scratch.path("."), pool: WorkerPool(threads: 1))
+          try disk.postpone(
+            units, of: batch, blockDigest: 0, directory: scratch.path("."), pool: WorkerPool(threads: 1))
         }
       }
       #expect(texts == expected, "round \(round)")
@@ -132,7 +134,8 @@ import Testing
       var lateTexts: [String] = []
       for batch in batches[inMemory...] {
         let units = ParagraphUnits(batch, unit: unit)
-        let (kept, found, _) = cutter.cut(batch, units, try disk.take(units, of: batch))
+        var kept = batch
+        let found = cutter.cut(&kept, units, try disk.take(units, of: batch)).changes
         late += found
         lateTexts += kept.texts
       }
@@ -152,7 +155,8 @@ import Testing
     var repeated = try RepeatedUnits(remembersLocations: true)
     let units = ParagraphUnits(batch, unit: .line)
     let repeats = try repeated.take(units, of: batch)
-    let (kept, changes, blank) = ParagraphCutter().cut(batch, units, repeats)
+    var kept = batch
+    let (changes, blank) = ParagraphCutter().cut(&kept, units, repeats)
     #expect(kept.texts == ["one\n\nshared line\nmore", "new\n"] && blank.map(\.line) == [4])
     let first = DocumentLocation(source: 0, line: 1)
     #expect(changes.map(\.location.line) == [2, 3] && changes.map(\.index) == [1, nil])

@@ -1,3 +1,5 @@
+import Support
+
 /// Connected components of documents by union-find (Tarjan 1975) in one flat array of 4 bytes a document.
 ///
 /// The root of a component is its smallest number, so the result does not depend on the order of the pairs. An entry is
@@ -10,7 +12,7 @@ struct DuplicateClusters: ~Copyable {
 
   init(documentCount: Int) {
     self.documentCount = documentCount
-    entries = .allocate(capacity: max(documentCount, 1))
+    entries = LargePages.allocate(UInt32.self, count: max(documentCount, 1))
     entries.initialize(repeating: Self.root | 1, count: documentCount)
   }
 
@@ -40,6 +42,4 @@ struct DuplicateClusters: ~Copyable {
 
   /// Documents in the component of a root.
   func size(ofRoot root: Int) -> Int { Int(entries[root] & ~Self.root) }
-
-  func isRoot(_ document: Int) -> Bool { entries[document] & Self.root != 0 }
 }

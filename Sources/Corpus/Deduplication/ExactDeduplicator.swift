@@ -1,4 +1,3 @@
-import Foundation
 import Support
 
 /// A document that was removed, and why.
@@ -34,26 +33,7 @@ package enum ExactKey: String, Sendable, CaseIterable {
 package struct ExactDeduplicator: ~Copyable {
   private var seen: SeenTable
   private let memory: Int
-  private var postponed: Postponed?
-
-  /// What did not fit: hashes with locations while documents come, then the removals in the order of the input.
-  fileprivate struct Postponed {
-    let directory: String
-    let pool: WorkerPool
-    var hashes: RecordSorter?
-    var merger: RecordMerger?
-    var batch: [UInt64] = []
-    var next = 0
-    var state = State()
-  }
-
-  /// What is noted down with the hashes of some blocks, and with the removals.
-  fileprivate struct State: Codable {
-    var blocks = 0
-    /// Of all blocks so far.
-    var digest: UInt64 = 0
-    var clusters: [Int: Int] = [:]
-  }
+  private var postponed: PostponedRepeats?
 
   /// How many documents ahead the table is told what it will be asked for.
   private static let lookahead = 16
@@ -66,19 +46,23 @@ package struct ExactDeduplicator: ~Copyable {
 
   /// Postpones all documents; a directory in which an earlier run was killed is taken up where it stood.
   package init(directory: String, memory: Int, pool: WorkerPool) throws {
-    let postponed = try Postponed(directory: directory, memory: memory / 2, pool: pool)
+    let postponed = try Self.postponed(directory, memory: memory / 2, pool: pool)
     seen = try SeenTable(isWide: true, remembersLocations: false, memory: 0)
     self.memory = memory
     self.postponed = postponed
   }
 
-  /// Blocks of input that need not be postponed again, and a hash of them, chained with ``DocumentBlock/digest``.
-  package var finished: (blocks: Int, digest: UInt64) {
-    (postponed?.state.blocks ?? 0, postponed?.state.digest ?? 0)
+  /// Hash, two words, and location.
+  private static func postponed(_ directory: String, memory: Int, pool: WorkerPool) throws -> PostponedRepeats
+  {
+    try PostponedRepeats(directory: directory, keyWords: 2, hasPlaces: false, memory: memory, pool: pool)
   }
 
+  /// Blocks of input that need not be postponed again, and a hash of them, chained with ``DocumentBlock/digest``.
+  package var finished: (blocks: Int, digest: UInt64) { postponed?.finished ?? (0, 0) }
+
   /// Whether an earlier run has come to the end of ``resolvePostponed()``.
-  package var isResolved: Bool { postponed?.merger != nil }
+  package var isResolved: Bool { postponed?.isResolved ?? false }
 
   package var isFull: Bool { seen.isFull || postponed != nil }
 
@@ -121,7 +105,9 @@ package struct ExactDeduplicator: ~Copyable {
         if postponed == nil {
           first = try seen.insert(hash.low, hash.high, at: location)?.first
         } else {
-          first = try seen.find(hash.low, hash.high)?.first ?? postponed!.first(of: location)
+          first =
+            try seen.find(hash.low, hash.high)?.first
+            ?? postponed!.first(of: location.packed).map { DocumentLocation(packed: $0) }
         }
         if first == nil { continue }
       }
@@ -136,7 +122,7 @@ package struct ExactDeduplicator: ~Copyable {
     _ batch: DocumentBatch, hashes: [UInt128?], blockDigest: UInt64, directory: String, pool: WorkerPool
   ) throws {
     if postponed == nil {
-      postponed = try Postponed(directory: directory, memory: memory / 4, pool: pool)
+      postponed = try Self.postponed(directory, memory: memory / 4, pool: pool)
     }
     var records: [UInt64] = []
     for (index, hash) in hashes.enumerated() {
@@ -152,95 +138,9 @@ package struct ExactDeduplicator: ~Copyable {
 
   /// How many documents have a number of copies, for each number above 1.
   package func clusterSizes() -> [Int: Int] {
-    var sizes = postponed?.state.clusters ?? [:]
+    var sizes = postponed?.clusters ?? [:]
     seen.forEachRepeated { sizes[$0 + 1, default: 0] += 1 }
     return sizes
-  }
-}
-
-extension ExactDeduplicator.Postponed {
-  /// Hash, two words, and location.
-  private static let hashFormat = RecordFormat(words: 3)
-  /// Location of a document that goes, and of the one that stays.
-  private static let removalFormat = RecordFormat(words: 2)
-
-  private static func statePath(_ directory: String) -> String { Path.join(directory, "exact.json") }
-
-  fileprivate init(directory: String, memory: Int, pool: WorkerPool) throws {
-    (self.directory, self.pool) = (directory, pool)
-    if Path.exists(Self.statePath(directory)) {
-      state = try SignatureSet.read(ExactDeduplicator.State.self, from: Self.statePath(directory))
-      merger = try RecordMerger(RecordSorter.runs(name: "removals", in: directory), memory: memory / 2)
-      return
-    }
-    let sorter = try RecordSorter(
-      directory: directory, name: "hashes", format: Self.hashFormat, memory: memory, pool: pool)
-    if let last = sorter.runs.last {
-      // A batch of more documents than a run holds leaves runs without a note: these begin anew.
-      if let noted = try? JSONDecoder().decode(ExactDeduplicator.State.self, from: Data(last.note)) {
-        state = noted
-      } else {
-        sorter.removeRuns()
-      }
-    }
-    hashes = sorter
-  }
-
-  fileprivate mutating func add(_ records: [UInt64], blockDigest: UInt64) throws {
-    guard let hashes else { return }
-    if hashes.room < records.count / Self.hashFormat.words { try endRun() }
-    try hashes.appendEndingRuns(records)
-    state.blocks += 1
-    state.digest = SignatureSet.chain(state.digest, blockDigest)
-  }
-
-  private func endRun() throws { try hashes!.endRun(note: Array(JSONEncoder().encode(state))) }
-
-  /// Joins equal hashes: every location but the first, with the first, sorted by location.
-  fileprivate mutating func resolve(memory: Int) throws {
-    guard let sorter = hashes else { return }
-    try endRun()
-    let runs = try sorter.finish(memory: memory)
-    hashes = nil
-    let removals = try RecordSorter(
-      directory: directory, name: "removals", format: Self.removalFormat, memory: memory / 2, pool: pool)
-    removals.removeRuns()
-    let merger = try RecordMerger(runs, memory: memory / 2)
-    var (high, low, first, copies): (UInt64, UInt64, UInt64, Int) = (0, 0, 0, 0)
-    while let batch = try merger.next() {
-      try Interruption.check()
-      var found: [UInt64] = []
-      for index in stride(from: 0, to: batch.count, by: 3) {
-        if copies > 0 && batch[index] == high && batch[index + 1] == low {
-          copies += 1
-          found += [batch[index + 2], first]
-        } else {
-          if copies > 1 { state.clusters[copies, default: 0] += 1 }
-          (high, low, first, copies) = (batch[index], batch[index + 1], batch[index + 2], 1)
-        }
-      }
-      try removals.appendEndingRuns(found)
-    }
-    if copies > 1 { state.clusters[copies, default: 0] += 1 }
-    self.merger = try RecordMerger(removals.finish(memory: memory / 2), memory: memory / 2)
-    try SignatureSet.write(state, to: Self.statePath(directory))
-  }
-
-  /// The first occurrence of a document that is to be removed; locations have to be asked for in ascending order.
-  fileprivate mutating func first(of location: DocumentLocation) throws -> DocumentLocation? {
-    while true {
-      if next == batch.count {
-        guard let records = try merger?.next() else { return nil }
-        batch = Array(records)
-        next = 0
-      }
-      if batch[next] == location.packed {
-        next += 2
-        return DocumentLocation(packed: batch[next - 1])
-      }
-      if batch[next] > location.packed { return nil }
-      next += 2
-    }
   }
 }
 

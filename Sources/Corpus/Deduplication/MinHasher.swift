@@ -6,7 +6,7 @@ package struct MinHashOptions: Sendable, Equatable, Codable {
   package var shingles: ShingleOptions
   package var parameters: BandParameters
   package var keep: KeepRule
-  /// Whether eight bits of each hash are kept, from which the similarity of any two documents can be estimated.
+  /// Whether four bits of each hash are kept, from which the similarity of any two documents can be estimated.
   package var hasSketches: Bool
 
   package init(
@@ -62,18 +62,20 @@ package struct MinHasher: Sendable {
     pkm_minhash_update(address, shingles.count, multipliers, minima, multipliers.count)
   }
 
-  /// A row of the table of documents: its location, 8 bytes; its weight, 16, unless the first stays; its sketch, a byte a
-  /// hash, where there are any.
+  /// A row of the table of documents: its location, 8 bytes; its weight, 16, unless the first stays; its sketch, half a
+  /// byte a hash, where there are any.
   struct RowFormat {
     let weight: Int?
     let sketch: Int?
+    let sketchBytes: Int
     let bytes: Int
 
     init(_ options: MinHashOptions) {
       weight = options.keep == .first ? nil : 8
       let end = weight == nil ? 8 : 24
       sketch = options.hasSketches ? end : nil
-      bytes = options.hasSketches ? end + options.hashes : end
+      sketchBytes = options.hasSketches ? (options.hashes + 1) / 2 : 0
+      bytes = end + sketchBytes
     }
   }
 
@@ -96,7 +98,7 @@ package struct MinHasher: Sendable {
     let shingler = Shingler(options.shingles)
     let minima = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: multipliers.count)
     defer { minima.deallocate() }
-    var sketch = [UInt8](repeating: 0, count: options.hashes)
+    var sketch = [UInt8](repeating: 0, count: format.sketchBytes)
     var (keys, keyed, rows) = ([UInt64](), [Int](), [UInt8]())
     keys.reserveCapacity(batch.count * options.parameters.bands)
     rows.reserveCapacity(batch.count * format.bytes)
@@ -120,7 +122,11 @@ package struct MinHasher: Sendable {
         Self.append(weight.low, to: &rows)
       }
       if format.sketch != nil {
-        for hash in 0..<options.hashes { sketch[hash] = UInt8(truncatingIfNeeded: minima[hash]) }
+        for pair in 0..<format.sketchBytes {
+          // The last of an odd number has nothing beside it.
+          let high = 2 * pair + 1 < options.hashes ? minima[2 * pair + 1] : 0
+          sketch[pair] = UInt8(truncatingIfNeeded: minima[2 * pair] & 15 | high << 4)
+        }
         rows.append(contentsOf: sketch)
       }
     }
@@ -139,11 +145,15 @@ package struct MinHasher: Sendable {
     }
   }
 
-  /// The similarity of two documents after their sketches: b-bit minwise hashing (Li and König 2010) with b = 8.
-  static func similarity(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Double {
-    var equal = 0
-    for index in 0..<a.count where a[index] == b[index] { equal += 1 }
-    let chance = 1.0 / 256
-    return max(0, (Double(equal) / Double(max(a.count, 1)) - chance) / (1 - chance))
+  /// The similarity of two documents after their sketches, which are alike in their padding: b-bit minwise hashing (Li and
+  /// König 2010) with b = 4, whose standard error is 4 % greater than that of b = 8 in half the room.
+  static func similarity(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer, hashes: Int) -> Double {
+    var equal = hashes - 2 * a.count
+    for index in 0..<a.count {
+      let difference = a[index] ^ b[index]
+      equal += (difference & 15 == 0 ? 1 : 0) + (difference < 16 ? 1 : 0)
+    }
+    let chance = 1.0 / 16
+    return max(0, (Double(equal) / Double(max(hashes, 1)) - chance) / (1 - chance))
   }
 }

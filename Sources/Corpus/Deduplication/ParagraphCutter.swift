@@ -36,12 +36,12 @@ package struct ParagraphCutter: Sendable {
     package var shareText: String { String((removedShare * 1e4).rounded() / 1e4) }
   }
 
-  /// Returns what is left, what has changed, and where documents stood that were blank.
-  package func cut(_ batch: DocumentBatch, _ units: ParagraphUnits, _ repeats: UnitRepeats)
-    -> (batch: DocumentBatch, changes: [Change], blank: [DocumentLocation])
+  /// Leaves in the batch what is left, and returns what has changed, and where documents stood that were blank.
+  package func cut(_ batch: inout DocumentBatch, _ units: ParagraphUnits, _ repeats: UnitRepeats)
+    -> (changes: [Change], blank: [DocumentLocation])
   {
-    var result = batch
     var changes: [Change] = []
+    var texts: [(index: Int, parts: [Range<Int>])] = []
     var isKept = [Bool](repeating: true, count: batch.count)
     var blank: [DocumentLocation] = []
     var nextFirst = 0
@@ -51,7 +51,7 @@ package struct ParagraphCutter: Sendable {
         var removed = 0
         for unit in own where repeats.isRepeat[unit] { removed += 1 }
         if removed == 0 {
-          if own.isEmpty, batch.isBlank(at: index) {
+          if own.isEmpty, Bytes.isBlank(bytes[batch.ranges[index]]) {
             isKept[index] = false
             blank.append(DocumentLocation(source: batch.source.index, line: batch.lines[index]))
           }
@@ -75,16 +75,15 @@ package struct ParagraphCutter: Sendable {
             oldIndex: index, index: isKept[index] ? index : nil, unitCount: own.count, removedUnits: removed,
             removedShare: Double(text.count - leftBytes) / Double(max(text.count, 1)),
             removedWords: isKept[index]
-              ? words(of: own, units, repeats, text, bytes) : batch.words(at: index),
+              ? words(of: own, units, repeats, text, bytes)
+              : Words.count(in: UnsafeRawBufferPointer(rebasing: bytes[text])),
             firsts: firsts))
-        if !isKept[index] { continue }
-        // Once for all, rather than again and again as they are appended.
-        if result.bytes.count == bytes.count { result.bytes.reserveCapacity(2 * bytes.count) }
-        result.replaceText(at: index, by: left, of: bytes)
+        if isKept[index] { texts.append((index, left)) }
       }
     }
-    keep(isKept, &result, &changes)
-    return (result, changes, blank)
+    batch.replaceTexts(texts)
+    keep(isKept, &batch, &changes)
+    return (changes, blank)
   }
 
   /// Drops documents, and says of those that have changed where they stand now.

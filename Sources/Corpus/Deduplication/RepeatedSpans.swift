@@ -129,6 +129,10 @@ package final class RepeatedSpans {
 
   /// Step 2.
   private func groupAnchors(_ runs: [SortedRun]) throws -> (claims: [SortedRun], requests: [SortedRun]) {
+    // The requests are finished last.
+    if let requests = try finishedRuns("requests"), let claims = try finishedRuns("claims") {
+      return (claims, requests)
+    }
     let claims = try sorter("claims", Self.claimFormat, share: 4)
     let requests = try sorter("requests", Self.requestFormat, share: 4)
     var kmer: UInt64?
@@ -172,11 +176,15 @@ package final class RepeatedSpans {
       try claims.appendEndingRuns(newClaims)
       try requests.appendEndingRuns(newRequests)
     }
-    return (try claims.finish(memory: memory / 4), try requests.finish(memory: memory / 4))
+    return (
+      try claims.finish(note: Self.finished, memory: memory / 4),
+      try requests.finish(note: Self.finished, memory: memory / 4)
+    )
   }
 
   /// Step 3, first half: the requests come in the order of the text.
   private func hashWindows(_ requests: [SortedRun]) throws -> [SortedRun] {
+    if let runs = try finishedRuns("windows") { return runs }
     let windows = try sorter("windows", Self.windowFormat, share: 2)
     let file = try MappedFile(text.path)
     let merger = try RecordMerger(requests, memory: memory / 4)
@@ -205,7 +213,7 @@ package final class RepeatedSpans {
       }
       try windows.appendEndingRuns(records)
     }
-    return try windows.finish(memory: memory / 2)
+    return try windows.finish(note: Self.finished, memory: memory / 2)
   }
 
   /// Where the units between two boundaries start, and where one would start after them.
@@ -219,6 +227,7 @@ package final class RepeatedSpans {
 
   /// Step 3, second half.
   private func groupWindows(_ runs: [SortedRun]) throws -> [SortedRun] {
+    if let runs = try finishedRuns("window-claims") { return runs }
     let claims = try sorter("window-claims", Self.claimFormat, share: 2)
     var hash: (UInt64, UInt64)?
     var first: UInt64 = 0
@@ -241,7 +250,7 @@ package final class RepeatedSpans {
       }
       try claims.appendEndingRuns(records)
     }
-    return try claims.finish(memory: memory / 4)
+    return try claims.finish(note: Self.finished, memory: memory / 4)
   }
 
   /// Step 4, and the union of the claims that hold, which are all unless a hash has failed.
@@ -292,11 +301,19 @@ package final class RepeatedSpans {
       && isBoundary(bytes[range.upperBound])
   }
 
-  /// A sorter of this step, which begins anew: only anchors are taken up.
+  /// A sorter of this step, which begins anew.
   private func sorter(_ name: String, _ format: RecordFormat, share: Int) throws -> RecordSorter {
-    for file in try FileManager.default.contentsOfDirectory(atPath: directory)
-    where file.hasPrefix(name + "-") { unlink(Path.join(directory, file)) }
-    return try RecordSorter(
-      directory: directory, name: name, format: format, memory: memory / share, pool: pool)
+    try RecordSorter(
+      directory: directory, name: name, format: format, memory: memory / share, pool: pool, isNew: true)
+  }
+
+  /// What the last run of a step says that has come to its end.
+  private static let finished = Array("finished".utf8)
+
+  /// The runs of a step, if an earlier run of the program has finished it.
+  private func finishedRuns(_ name: String) throws -> [SortedRun]? {
+    let runs = try RecordSorter.runs(name: name, in: directory)
+    guard runs.last?.note == Self.finished else { return nil }
+    return try RecordSorter.compacted(runs, directory: directory, name: name + "-merged", memory: memory / 4)
   }
 }

@@ -111,8 +111,8 @@ package final class ShingleSets {
     _ pairs: CandidatePairs, threshold: Double, directory: String, memory: Int, pool: WorkerPool
   ) throws -> CandidatePairs {
     let sorter = try RecordSorter(
-      directory: directory, name: "verified", format: BandJoin.pairFormat, memory: memory / 2, pool: pool)
-    sorter.removeRuns()
+      directory: directory, name: "verified", format: BandJoin.pairFormat, memory: memory / 2, pool: pool,
+      isNew: true)
     try pairs.forEach(memory: memory / 4, scratch: directory) { batch in
       var isSimilar = [Bool](repeating: false, count: batch.count)
       isSimilar.withUnsafeMutableBufferPointer { isSimilar in

@@ -214,18 +214,10 @@ package final class SignatureSet: Sendable {
     }
   }
 
-  /// The row of a document in the table.
-  func row(_ document: Int) -> UnsafeRawBufferPointer {
-    var (low, high) = (0, tables.count - 1)
-    while low < high {
-      let middle = (low + high + 1) / 2
-      if tables[middle].firstDocument <= document { low = middle } else { high = middle - 1 }
-    }
-    return tables[low].row(document)
+  /// Calls `body` with the number and the row of each document, in order.
+  func forEachRow(_ body: (Int, UnsafeRawBufferPointer) throws -> Void) throws {
+    for table in tables { try table.forEachRow(body) }
   }
-
-  /// Gives memory back that rows have taken.
-  func releasePages() { for table in tables { table.releasePages() } }
 
   static func write(_ value: some Encodable, to path: String) throws {
     let encoder = JSONEncoder()
@@ -257,7 +249,7 @@ private final class SignatureTable: Sendable {
   }
 
   init(_ path: String, rowBytes: Int, firstDocument: Int) throws {
-    file = try MappedFile(path, access: .random)
+    file = try MappedFile(path)
     self.rowBytes = rowBytes
     self.firstDocument = firstDocument
     let bytes = file.bytes.count - 8
@@ -275,11 +267,18 @@ private final class SignatureTable: Sendable {
     count = bytes / rowBytes
   }
 
-  func releasePages() { file.releasePages() }
-
-  func row(_ document: Int) -> UnsafeRawBufferPointer {
-    let start = (document - firstDocument) * rowBytes
-    return UnsafeRawBufferPointer(rebasing: file.bytes[start..<(start + rowBytes)])
+  /// Gives the memory back that rows have taken, some megabytes at a time.
+  func forEachRow(_ body: (Int, UnsafeRawBufferPointer) throws -> Void) throws {
+    for index in 0..<count {
+      if index & 0x7fff == 0 {
+        try Interruption.check()
+        file.releasePages()
+      }
+      let start = index * rowBytes
+      try body(
+        firstDocument + index, UnsafeRawBufferPointer(rebasing: file.bytes[start..<(start + rowBytes)]))
+    }
+    file.releasePages()
   }
 
   final class Writer {

@@ -20,14 +20,17 @@ package final class BlockSpool {
 
   deinit { unlink(path) }
 
-  package func append(_ block: DocumentBlock) throws {
+  /// A block, of which the frame is enough, with the documents that were made of it.
+  package func append(_ block: DocumentBlock, of batch: DocumentBatch) throws {
     if sources.last != block.source { sources.append(block.source) }
     let header = [
       sources.count - 1, block.firstLine, block.inputBytes, block.isConverted ? 1 : 0, block.records.count,
-      block.bytes.count,
+      batch.readBytes,
     ]
     try (header + block.records.flatMap(\.numbers)).withUnsafeBytes { try output!.write($0) }
-    try output!.write(block.bytes)
+    try batch.bytes.withUnsafeBytes {
+      try output!.write(UnsafeRawBufferPointer(rebasing: $0[..<batch.readBytes]))
+    }
   }
 
   /// The next block, nil after the last; news of the reader, which were told with the block itself, are left out.

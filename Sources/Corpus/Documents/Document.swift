@@ -59,6 +59,8 @@ package struct DocumentSource: Sendable, Equatable {
 package struct DocumentBatch: Sendable {
   /// The text of the documents, and between them whatever else the ranges refer to.
   package var bytes: [UInt8]
+  /// How many of the first bytes were read, repaired where they were ill-formed; the others were made of them.
+  package internal(set) var readBytes: Int
   /// The text of each document, a range of `bytes`.
   package var ranges: [Range<Int>]
   /// The number of each document's first line in its file, from 1.
@@ -79,6 +81,7 @@ package struct DocumentBatch: Sendable {
   ) {
     self.source = source
     self.bytes = bytes
+    readBytes = bytes.count
     self.ranges = ranges
     self.lines = lines
     self.envelopes = envelopes
@@ -156,11 +159,22 @@ package struct DocumentBatch: Sendable {
     noteText(at: index, start..<bytes.count)
   }
 
-  /// Gives a document parts of `source`, the bytes that the batch had, as its text.
-  mutating func replaceText(at index: Int, by parts: [Range<Int>], of source: UnsafeRawBufferPointer) {
-    let start = bytes.count
-    for part in parts { bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: source[part])) }
-    noteText(at: index, start..<bytes.count)
+  /// Gives documents parts of the bytes as their texts.
+  mutating func replaceTexts(_ texts: [(index: Int, parts: [Range<Int>])]) {
+    var end = bytes.count
+    bytes.append(
+      contentsOf: repeatElement(0, count: texts.reduce(0) { $1.parts.reduce($0) { $0 + $1.count } }))
+    for (index, parts) in texts {
+      let start = end
+      bytes.withUnsafeMutableBytes { bytes in
+        for part in parts {
+          UnsafeMutableRawBufferPointer(rebasing: bytes[end...]).copyMemory(
+            from: UnsafeRawBufferPointer(rebasing: bytes[part]))
+          end += part.count
+        }
+      }
+      noteText(at: index, start..<end)
+    }
   }
 
   private mutating func noteText(at index: Int, _ range: Range<Int>) {

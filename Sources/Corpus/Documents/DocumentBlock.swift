@@ -22,6 +22,13 @@ package struct DocumentBlock: Sendable {
   /// A hash of the bytes as they were read: whoever reads the input a second time can tell whether it is the same.
   package var digest: UInt64 { bytes.withUnsafeBytes { Hashing.xxh3($0, seed: UInt64(source.index)) } }
 
+  /// The block without its bytes: what is known of it when its documents have taken them.
+  package var frame: DocumentBlock {
+    DocumentBlock(
+      bytes: [], records: records, inputBytes: inputBytes, firstLine: firstLine, source: source,
+      isConverted: isConverted, options: options, counts: Summary(), warnings: [], number: number)
+  }
+
   /// The most warnings a block words; the counts are always complete.
   private static let warningLimit = 5
 
@@ -32,6 +39,7 @@ package struct DocumentBlock: Sendable {
   package consuming func documents() throws -> DocumentBatch {
     var batch = DocumentBatch(source: source, counts: counts, warnings: warnings)
     swap(&batch.bytes, &bytes)
+    batch.readBytes = batch.bytes.count
     if source.format == .warc {
       try parseRecords(into: &batch)
       return batch
@@ -64,6 +72,7 @@ package struct DocumentBlock: Sendable {
     }
     try noteInvalid(replaced, at: first, line: firstLine + line, isConverted: isConverted, in: &batch)
     batch.bytes = text
+    batch.readBytes = text.count
   }
 
   /// `count` ill-formed parts are replaced, or the run ends.

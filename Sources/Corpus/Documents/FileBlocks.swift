@@ -205,10 +205,10 @@ package final class FileBlocks {
   /// `bytes` and as many more as make `count`: fewer at the end of the part or, with documents in hand, when a pipe is
   /// silent.
   private func extended(_ bytes: [UInt8], to count: Int) throws -> [UInt8] {
-    // A long JSON line gets room for its decoded text behind it, so that it is not moved once more. What is not used
-    // costs no memory.
-    let isLongJSON = source.format == .jsonl && count > DocumentBlock.longLine
-    let capacity = count + pkm_json_padding() + (isLongJSON ? count : 0)
+    // JSON lines get room for their decoded texts behind them, and short ones for what is made of these, so that they are
+    // not moved once more. What is not used costs no memory.
+    let copies = source.format != .jsonl ? 0 : count > DocumentBlock.longLine ? 1 : 2
+    let capacity = count + pkm_json_padding() + copies * count
     return try [UInt8](unsafeUninitializedCapacity: capacity) { buffer, filled in
       let buffer = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count])
       LargePages.advise(buffer)

@@ -187,6 +187,10 @@ extension Dedup {
     try filter(job, clusters: clusters, counts: &summary)
     summary.add("bands", minhash.parameters.bands)
     summary.add("rows", minhash.parameters.rows)
+    // The curve, for who reads the summary.
+    for similarity in [0.5, 0.6, 0.7, 0.8, 0.9] {
+      summary["probability_at_\(similarity)"] = .number(minhash.parameters.probability(at: similarity))
+    }
     job.finish()
   }
 
@@ -221,12 +225,12 @@ extension Dedup {
         }
         return nil
       },
-      work: { block, batch, _ in
+      work: { block, digest, batch, _ in
         var counts = Summary()
         if batch.source.index < seenFiles {
           counts.add("documents_seen", batch.count)
           let signatures = try hasher.signatures(of: batch)
-          return (signatures, block.digest, counts)
+          return (signatures, digest, counts)
         }
         counts.add("bytes_in", block.inputBytes)
         counts.add("documents_in", batch.count)
@@ -234,7 +238,7 @@ extension Dedup {
         counts.merge(batch.counts)
         let signatures = try hasher.signatures(of: batch)
         counts.add("documents_without_words", signatures.wordless)
-        return (signatures, block.digest, counts)
+        return (signatures, digest, counts)
       },
       consume: { signatures, digest, counts in
         try writer.add(signatures, blockDigest: digest, counts: counts)
@@ -256,11 +260,11 @@ extension Dedup {
     var (digest, documents) = (UInt64(0), 0)
     _ = try pass.run(
       next: pass.reader.nextBlock,
-      work: { block, batch, _ in
+      work: { block, digest, batch, _ in
         let sets = ShingleSets.sets(
           of: batch, firstDocument: firstDocuments[min(block.number, firstDocuments.count - 1)],
           members: members, options: shingles)
-        return (sets, block.digest, batch.count)
+        return (sets, digest, batch.count)
       },
       consume: { sets, blockDigest, count in
         digest = SignatureSet.chain(digest, blockDigest)
@@ -278,8 +282,8 @@ extension Dedup {
     let pass = try job.pass("filter")
     let read = try pass.run(
       next: pass.reader.nextBlock,
-      work: { block, batch, counts in
-        (batch, counts.addText(of: batch), block.digest)
+      work: { _, digest, batch, counts in
+        (batch, counts.addText(of: batch), digest)
       },
       consume: { batch, words, blockDigest in
         digest = SignatureSet.chain(digest, blockDigest)
@@ -297,7 +301,8 @@ extension Dedup {
           removed.append(index)
         }
         document += batch.count
-        try output.write(batch, words: words, without: removed)
+        var batch = batch
+        try output.write(&batch, words: words, without: removed)
       }, found: { try output.report($0) })
     try removals.check(digest: digest, documents: document)
     if minhash.stage == nil { output.addClusters(removals.manifest.clusterSizes) }

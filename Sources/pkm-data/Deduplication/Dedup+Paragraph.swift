@@ -5,24 +5,32 @@ import Support
 extension Dedup {
   func runParagraph() throws {
     let started = Progress.now()
-    let reader = try allInput.reader()
-    let screen = try screen()
-    var output = try DedupOutput(self, of: reader.inputs, names: reader.files, screen: screen)
+    let unit: ParagraphUnit = parts.unit == .paragraph ? .paragraph : .line
+    let (seed, memory) = (options.givenSeed ?? 0, DeduplicationJob.bytes(of: memory))
+    let pass = try StreamingPass(
+      self, settings: "paragraph \(unit.rawValue) \(seed) \(report != nil)")
+    var repeated =
+      if let place = try pass.place() {
+        try RepeatedUnits(
+          directory: place.directory, remembersLocations: report != nil, memory: memory, pool: place.pool)
+      } else {
+        try RepeatedUnits(remembersLocations: report != nil, memory: memory)
+      }
+    let finished = repeated.finished
+    var output = try DedupOutput(self, of: pass.inputs, names: pass.names, screen: pass.screen)
     for name in ["documents_changed", "documents_too_short", "units_in", "units_removed"] {
       output.add(name, 0)
     }
-    var repeated = try RepeatedUnits(
-      remembersLocations: report != nil, memory: DeduplicationJob.bytes(of: memory))
-    let unit: ParagraphUnit = parts.unit == .paragraph ? .paragraph : .line
-    let seed = options.givenSeed ?? 0
-    var summary = try StreamingPass(self, reader: reader, screen: screen).run(
+    var summary = try pass.run(
+      finished: (finished.blocks, finished.digest, repeated.isResolved),
       work: { ParagraphUnits($0, unit: unit, seed: seed) },
       isFull: { repeated.isFull },
       take: { batch, units, words in
-        try cut(batch, units, repeats: repeated.take(units, of: batch), words: words, into: &output)
+        try cut(&batch, units, repeats: repeated.take(units, of: batch), words: words, into: &output)
       },
-      postpone: { batch, _, units, rest in
-        try repeated.postpone(units, of: batch, directory: rest.directory, pool: rest.pool)
+      postpone: { batch, digest, units, place in
+        try repeated.postpone(
+          units, of: batch, blockDigest: digest, directory: place.directory, pool: place.pool)
       },
       resolve: { try repeated.resolvePostponed() },
       found: { try output.report($0) })
@@ -35,18 +43,19 @@ extension Dedup {
 
   /// `words`: those of the batch.
   private func cut(
-    _ old: DocumentBatch, _ units: ParagraphUnits, repeats: UnitRepeats, words: Int,
+    _ batch: inout DocumentBatch, _ units: ParagraphUnits, repeats: UnitRepeats, words: Int,
     into output: inout DedupOutput
   ) throws {
-    if output.hasSeen(old) { return }
+    if output.hasSeen(batch) { return }
+    let oldRanges = batch.ranges
     let cutter = ParagraphCutter(minimumWords: parts.minWords, minimumCharacters: parts.minCharacters)
-    var (batch, changes, blank) = cutter.cut(old, units, repeats)
+    let (changes, blank) = cutter.cut(&batch, units, repeats)
     let hasFields = output.writesFields(of: batch)
-    old.bytes.withUnsafeBytes { bytes in
+    batch.bytes.withUnsafeBytes { bytes in
       for change in changes.prefix(Summary.sampleLimit) {
         let unit = units.units(of: change.oldIndex).first { repeats.isRepeat[$0] }
         guard let unit else { continue }
-        let range = units.range(of: unit, of: change.oldIndex, in: old.ranges[change.oldIndex])
+        let range = units.range(of: unit, of: change.oldIndex, in: oldRanges[change.oldIndex])
         output.addSample(of: "units_removed", UnsafeRawBufferPointer(rebasing: bytes[range]))
       }
     }

@@ -30,8 +30,8 @@ extension Dedup {
     _ = try pass.run(
       next: DeduplicationJob.blocks(
         of: pass.reader, after: spans.finishedBatches, digest: spans.finishedDigest),
-      work: { block, batch, _ in
-        (SpanText(batch, spanOptions, tokens: try tokens?.tokens(of: batch)), batch, block.digest)
+      work: { _, digest, batch, _ in
+        (SpanText(batch, spanOptions, tokens: try tokens?.tokens(of: batch)), batch, digest)
       },
       consume: { text, batch, digest in try spans.add(text, of: batch, blockDigest: digest) })
   }
@@ -46,11 +46,11 @@ extension Dedup {
     let pass = try job.pass("cutting")
     var summary = try pass.run(
       next: pass.reader.nextBlock,
-      work: { block, batch, counts in
+      work: { _, digest, batch, counts in
         let words = counts.addText(of: batch)
         let tokens = try tokens?.tokens(of: batch)
         let lengths = SpanText.lengths(of: batch, unit: spanOptions.unit, tokens: tokens)
-        return (batch, words, lengths, tokens, block.digest)
+        return (batch, words, lengths, tokens, digest)
       },
       consume: { old, oldWords, lengths, tokens, digest in
         var batch = old

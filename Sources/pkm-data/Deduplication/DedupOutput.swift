@@ -53,9 +53,8 @@ struct DedupOutput {
   /// The documents of a batch but for some, given in ascending order.
   ///
   /// `words` are those of all.
-  mutating func write(_ batch: DocumentBatch, words: Int, without removed: [Int]) throws {
+  mutating func write(_ batch: inout DocumentBatch, words: Int, without removed: [Int]) throws {
     if hasSeen(batch) { return }
-    var batch = batch
     let kept = words - removed.reduce(0) { $0 + batch.words(at: $1) }
     if !removed.isEmpty {
       batch.bytes.withUnsafeBytes { bytes in

@@ -1,0 +1,56 @@
+// Escapes of JSON strings: control characters and the two that JSON reserves, nothing else.
+#include <stdbool.h>
+#include <string.h>
+
+#include "CKernels.h"
+
+#if defined(__x86_64__)
+#define MULTIVERSIONED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define MULTIVERSIONED
+#endif
+
+typedef uint8_t Block __attribute__((ext_vector_type(64)));
+typedef bool Flags __attribute__((ext_vector_type(64)));
+
+static inline uint8_t *escape(uint8_t byte, uint8_t *out) {
+  *out++ = '\\';
+  switch (byte) {
+    case '"': case '\\': *out++ = byte; return out;
+    case '\n': *out++ = 'n'; return out;
+    case '\r': *out++ = 'r'; return out;
+    case '\t': *out++ = 't'; return out;
+  }
+  memcpy(out, "u00", 3);
+  out[3] = "01"[byte >> 4];
+  out[4] = "0123456789abcdef"[byte & 15];
+  return out + 5;
+}
+
+// 64 bytes are copied at once, what follows the first one that needs an escape once more.
+MULTIVERSIONED
+size_t pkm_json_escape(const uint8_t *text, size_t count, uint8_t *out) {
+  uint8_t *start = out;
+  for (size_t at = 0; at < count;) {
+    size_t length = count - at < 64 ? count - at : 64;
+    Block block = ' ';
+    if (length == 64) {
+      memcpy(&block, text + at, 64);
+    } else {
+      memcpy(&block, text + at, length);
+    }
+    memcpy(out, &block, 64);
+    Flags flags = __builtin_convertvector((block < 0x20) | (block == '"') | (block == '\\'), Flags);
+    uint64_t found;
+    memcpy(&found, &flags, sizeof found);
+    if (found == 0) {
+      at += length;
+      out += length;
+      continue;
+    }
+    size_t plain = (size_t)__builtin_ctzll(found);
+    at += plain;
+    out = escape(text[at++], out + plain);
+  }
+  return (size_t)(out - start);
+}
