@@ -67,3 +67,13 @@ MULTIVERSIONED int pkm_merge_short(pkm_pairs pairs, const uint32_t *byte_symbols
   memcpy(output, symbols, 4 * (count <= 16 ? 16 : count));
   return count;
 }
+
+MULTIVERSIONED int pkm_merge_symbols(pkm_pairs pairs, uint32_t *symbols, int count) {
+  uint32_t merges[PKM_SHORT_WORD + 34];
+  memset(merges, 0xff, sizeof merges);
+  for (int i = 0; i + 1 < count; i++) {
+    uint32_t result = pkm_pair_result(pairs, symbols[i], symbols[i + 1]);
+    if (result != PKM_NO_MERGE) merges[i] = result << PLACE_BITS | i;
+  }
+  return count <= 16 ? merge(pairs, symbols, merges, count, 1) : merge(pairs, symbols, merges, count, 2);
+}

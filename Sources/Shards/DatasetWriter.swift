@@ -9,6 +9,8 @@ import Support
 package final class DatasetWriter {
   /// 128 Mi tokens of two bytes, or half as many of four.
   package static let defaultShardBytes = 256 << 20
+  /// Frequencies only: what a search for repetitions gains on prose is little beside its time (table at ``ShardWriter``).
+  package static let defaultLevel = 0
 
   package let vocabularySize: Int
   package let endOfDocument: Int
@@ -23,6 +25,10 @@ package final class DatasetWriter {
   /// Token ids of the current document as they go to disk.
   private let scratch: UnsafeMutableRawBufferPointer
   private var splits: [String: SplitState] = [:]
+  /// Of the document that comes in parts: what is not written yet, whether the shard has the rest, and its tokens.
+  private var heldParts: [[UInt8]] = []
+  private var isStreaming = false
+  private var partTokens = 0
 
   private struct SplitState {
     var open: ShardWriter?
@@ -33,11 +39,11 @@ package final class DatasetWriter {
   /// `directory` must not exist or be empty.
   ///
   /// `split` is the one that ``append(_:textBytes:words:to:)`` writes to by default, and exists in the
-  /// dataset even when no document is appended.
+  /// dataset even when no document is appended. `level` is that of ``ZstdCompressor``.
   package init(
     directory: String, tokenizerJSON: [UInt8], vocabularySize: Int, endOfDocument: Int,
     split: String = "train", shardTokens: Int? = nil, packing: Packing? = nil, recipe: String? = nil,
-    threads: Int = 1
+    level: Int = defaultLevel, threads: Int = 1
   ) throws {
     guard (1...Int(UInt32.max)).contains(vocabularySize), (0..<vocabularySize).contains(endOfDocument) else {
       throw Failure(
@@ -57,7 +63,7 @@ package final class DatasetWriter {
     try tokenizer.write(tokenizerJSON)
     try tokenizer.finish()
     scratch = .allocate(byteCount: 1 << 16, alignment: 64)
-    compressor = FrameCompressor(threads: threads)
+    compressor = FrameCompressor(threads: threads, level: level)
     try declare(split: split)
   }
 
@@ -112,21 +118,45 @@ package final class DatasetWriter {
     }
   }
 
-  /// The same of documents whose bytes lie in several parts, cut anywhere.
-  package func append(encoded parts: [[UInt8]], rows: [DocumentRow], to split: String? = nil) throws {
-    var (part, offset) = (0, 0)
-    try append(rows, to: split) { shard, count in
-      var missing = count
-      while missing > 0 {
-        let length = min(missing, parts[part].count - offset)
-        try parts[part].withUnsafeBytes {
-          try shard.write(UnsafeRawBufferPointer(rebasing: $0[offset..<(offset + length)]))
-        }
-        missing -= length
-        offset += length
-        if offset == parts[part].count { (part, offset) = (part + 1, 0) }
-      }
+  /// Appends the next part of a document whose length is not known yet, to the default split.
+  ///
+  /// Where the document begins a shard its parts are written at once; elsewhere they are held until it is clear whether it
+  /// fits into the open one. ``endDocument(textBytes:words:)`` ends it, its end-of-document id being the last part's.
+  package func append(part: [UInt8]) throws {
+    partTokens += part.count / tokenBytes
+    if !isStreaming {
+      heldParts.append(part)
+      let taken = splits[defaultSplit]!.open?.totals.tokens ?? 0
+      if taken > 0 && taken + partTokens <= shardTokens { return }
+      if taken > 0 { try closeShard(of: defaultSplit) }
+      isStreaming = true
+      try writeHeldParts()
+    } else {
+      try part.withUnsafeBytes { try splits[defaultSplit]!.open!.write($0) }
     }
+  }
+
+  package func endDocument(textBytes: Int, words: Int) throws {
+    if !isStreaming { try writeHeldParts() }
+    let row = DocumentRow(tokens: partTokens, textBytes: textBytes, words: words)
+    (isStreaming, partTokens) = (false, 0)
+    try splits[defaultSplit]!.open!.endDocuments([row])
+  }
+
+  /// Forgets the parts of a document that was not ended.
+  package func dropDocument() throws {
+    if isStreaming {
+      // It is alone in its shard, whose number the next one gets.
+      try splits[defaultSplit]!.open!.remove()
+      splits[defaultSplit]!.open = nil
+    }
+    (heldParts, isStreaming, partTokens) = ([], false, 0)
+  }
+
+  private func writeHeldParts() throws {
+    let shard = try splits[defaultSplit]!.open ?? openShard(of: defaultSplit)
+    for part in heldParts { try part.withUnsafeBytes { try shard.write($0) } }
+    heldParts = []
   }
 
   /// `write` is asked for the next bytes, of as many documents as go to one shard.

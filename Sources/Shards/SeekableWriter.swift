@@ -74,12 +74,6 @@ final class SeekableWriter {
 
 /// The threads that compress the frames of all files of a dataset.
 final class FrameCompressor: Sendable {
-  /// Token ids hardly repeat: level 3 gains four percent and takes twice the time (table at ``ShardWriter``).
-  ///
-  /// At this level one thread compresses several times as many tokens as one encodes, so the threads of the command, shared
-  /// between both, are enough.
-  static let level = 1
-
   struct Frame: Sendable {
     let bytes: [UInt8]
     let entry: SeekableFormat.Entry
@@ -89,9 +83,9 @@ final class FrameCompressor: Sendable {
   let framesAtOnce: Int
   private let queue: OrderedQueue<[UInt8], Frame>
 
-  init(threads: Int) {
+  init(threads: Int, level: Int) {
     framesAtOnce = threads > 1 ? 4 * threads : 0
-    let compressors = Compressors()
+    let compressors = Compressors(level: level)
     queue = OrderedQueue(threads: threads) { plain in
       try plain.withUnsafeBytes { plain in
         let compressed = try compressors.with { try $0.compress(plain) }
@@ -111,9 +105,12 @@ final class FrameCompressor: Sendable {
   /// One for each thread that is compressing.
   private final class Compressors: Sendable {
     private let idle = Mutex<[ZstdCompressor]>([])
+    private let level: Int
+
+    init(level: Int) { self.level = level }
 
     func with<Result>(_ body: (ZstdCompressor) throws -> Result) rethrows -> Result {
-      let compressor = idle.withLock { $0.popLast() } ?? ZstdCompressor(level: FrameCompressor.level)
+      let compressor = idle.withLock { $0.popLast() } ?? ZstdCompressor(level: level)
       defer { idle.withLock { $0.append(compressor) } }
       return try body(compressor)
     }

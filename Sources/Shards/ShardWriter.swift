@@ -5,18 +5,18 @@ import Support
 final class ShardWriter {
   /// Plain bytes of a frame.
   ///
-  /// Token ids compress as well in small frames as in large ones, but a random training sequence costs a whole frame. On ids
-  /// of English text (32,000 merges, `uint16`), one thread, from `Tests/Peers/frame_sizes.py`:
+  /// Token ids compress as well in small frames as in large ones, but a random training sequence costs a whole frame. Most of
+  /// what can be gained is in the frequencies of bytes: ids of prose hardly repeat, those of technical documentation do. MB/s
+  /// of ids (32,000 merges, `uint16`) on one thread, from `Tests/Peers/frame_sizes.py`:
   ///
-  /// | level | frame | ratio | written MB/s | random read µs |
-  /// |---|---|---|---|---|
-  /// | 1 | 16 KiB | 1.389 | 152 | 54 |
-  /// | 1 | **64 KiB** | 1.390 | 194 | 120 |
-  /// | 1 | 256 KiB | 1.416 | 191 | 477 |
-  /// | 1 | 1 MiB | 1.374 | 221 | 1746 |
-  /// | 2 | 64 KiB | 1.433 | 160 | 123 |
-  /// | 3 | 64 KiB | 1.442 | 115 | 133 |
-  /// | 5 | 64 KiB | 1.511 | 45 | 141 |
+  /// | level | frame | prose: ratio | written MB/s | documentation: ratio | written MB/s | random read µs |
+  /// |---|---|---|---|---|---|---|
+  /// | 0 | 16 KiB | 1.230 | 1035 | 1.247 | 1031 | 18 |
+  /// | **0** | **64 KiB** | 1.235 | 1242 | 1.236 | 1240 | 40 |
+  /// | 0 | 256 KiB | 1.235 | 1305 | 1.231 | 1307 | 130 |
+  /// | 1 | 64 KiB | 1.363 | 381 | 1.730 | 392 | 56 |
+  /// | 3 | 64 KiB | 1.423 | 159 | 1.761 | 192 | 60 |
+  /// | 5 | 64 KiB | 1.531 | 127 | 1.862 | 149 | 63 |
   static let frameBytes = 1 << 16
   static let rowFrameBytes = DocumentRow.byteCount << 13
 
@@ -59,6 +59,13 @@ final class ShardWriter {
     }
     totals.documents += documents.count
     try bytes.withUnsafeBytes { try rows.write($0) }
+  }
+
+  /// Removes the files; nothing can be written afterwards.
+  func remove() throws {
+    for file in [tokens.path, rows.path] where unlink(file) != 0 {
+      throw SystemCall.failure("remove", file)
+    }
   }
 
   func finish() throws -> DatasetIndex.Shard {

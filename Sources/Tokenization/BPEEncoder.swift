@@ -41,11 +41,13 @@ package struct PackedBatch: Sendable {
 /// Safe to use from many threads; each call borrows scratch space and a cache that stay with the encoder. Memory is 34 MB a
 /// thread, or 66 where both ids and pieces are asked for, beside the text and the ids of one call.
 package final class BPEEncoder: @unchecked Sendable {
-  // `idle` and `byteTokens` are guarded by `lock`; a worker that was taken out belongs to its taker.
+  // `idle`, `idleCutters` and `byteTokens` are guarded by `lock`; a worker that was taken out belongs to its taker.
   package let tokenizer: Tokenizer
   private let tables: EncodingTables
   private let lock = NSLock()
   private var idle: [EncoderWorker] = []
+  /// Those that make pieces of words.
+  private var idleCutters: [EncoderWorker] = []
   /// Each token in GPT-2's byte characters, one after another, and where they end.
   private var byteTokens: (bytes: [UInt8], ends: [Int])?
 
@@ -140,24 +142,32 @@ package final class BPEEncoder: @unchecked Sendable {
     _ text: UnsafeBufferPointer<UInt8>, _ documents: [Range<Int>], _ seeds: ((Int) -> UInt64)?
   ) -> PieceLines {
     var result = PieceLines()
-    var buffer = TextBuffer(capacity: text.count * 3 / 2 + 64)
-    withWorker { worker in
-      for (index, document) in documents.enumerated() {
-        let start = buffer.count
-        result.pieces += worker.appendMarkedPieces(of: text, in: document, seed: seeds?(index), to: &buffer)
-        var next = memchr(buffer.bytes + start, 0x0a, buffer.count - start)
-        while let found = next {
-          found.storeBytes(of: 0x20, as: UInt8.self)
-          result.replacedLineFeeds += 1
-          next = memchr(found, 0x0a, UnsafeMutableRawPointer(buffer.bytes + buffer.count) - found)
-        }
-        buffer.reserve(1)
-        buffer.bytes[buffer.count] = 0x0a
-        buffer.count += 1
+    // Words end at line feeds, so lines one after another can be taken for one document.
+    let areLines = seeds == nil && Self.areLines(documents, of: text)
+    let documents = areLines ? [documents.first!.lowerBound..<documents.last!.upperBound] : documents
+    withWorker(.ends) { worker in
+      worker.withPieceLines(of: text, documents: documents, seeds: seeds, keepsLineFeeds: areLines) {
+        result = PieceLines(lines: Array($0), pieces: $1, replacedLineFeeds: $2)
       }
     }
-    result.lines = Array(UnsafeBufferPointer(start: buffer.bytes, count: buffer.count))
     return result
+  }
+
+  /// Whether the documents are lines, with nothing between two but a line feed.
+  private static func areLines(_ documents: [Range<Int>], of text: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard let first = documents.first?.lowerBound, let last = documents.last?.upperBound else { return false }
+    for (one, next) in zip(documents, documents.dropFirst()) where next.lowerBound != one.upperBound + 1 {
+      return false
+    }
+    var lineFeeds = 0
+    var next = first
+    while next < last, let found = memchr(text.baseAddress! + next, 0x0a, last - next) {
+      lineFeeds += 1
+      next = UnsafeRawPointer(found) - UnsafeRawPointer(text.baseAddress!) + 1
+    }
+    // As many as are needed between them, so there are no others.
+    return lineFeeds == documents.count - 1
+      && documents.dropLast().allSatisfy { text[$0.upperBound] == 0x0a }
   }
 
   private func byteTokenLines(
@@ -234,9 +244,12 @@ package final class BPEEncoder: @unchecked Sendable {
     }
   }
 
-  private func withWorker<Result>(_ body: (EncoderWorker) -> Result) -> Result {
-    let worker = lock.withLock { idle.popLast() } ?? EncoderWorker(tables)
-    defer { lock.withLock { idle.append(worker) } }
+  private func withWorker<Result>(_ form: EncoderWorker.Form = .ids, _ body: (EncoderWorker) -> Result)
+    -> Result
+  {
+    let found = lock.withLock { form == .ids ? idle.popLast() : idleCutters.popLast() }
+    let worker = found ?? EncoderWorker(tables, form)
+    defer { lock.withLock { form == .ids ? idle.append(worker) : idleCutters.append(worker) } }
     return body(worker)
   }
 }

@@ -27,6 +27,11 @@ final class Backtracking: @unchecked Sendable {
   private let ids: UnsafeMutablePointer<UInt32>
   /// For short words of bytes: the number of each byte, then what each two bytes make; nil where a byte has none.
   private let byteNumbers: UnsafeMutablePointer<UInt32>?
+  /// For short words of characters: the number of each ASCII character inside a word, then at its end, or
+  /// ``WordMerger/unknown``.
+  private var asciiNumbers: [UInt32] = []
+  /// The number of the mark where it is a symbol of its own.
+  private var markNumber: UInt32?
   private let isWord: Bool
   /// The size of the alphabet: tokens below have no parts.
   private let alphabet: UInt32
@@ -107,6 +112,12 @@ final class Backtracking: @unchecked Sendable {
     self.tokens = UnsafeMutableBufferPointer(
       start: LargePages.allocate(Token.self, count: tokens.count), count: tokens.count)
     _ = self.tokens.initialize(from: tokens)
+    if isWord {
+      markNumber = number(of: [Self.endOfWord])
+      asciiNumbers = (0..<256).map {
+        number(of: [UInt8($0 & 127)] + ($0 < 128 ? [] : [Self.endOfWord])) ?? WordMerger.unknown
+      }
+    }
   }
 
   deinit {
@@ -137,6 +148,10 @@ final class Backtracking: @unchecked Sendable {
     return found != TokenTrie.none && Int(tokens[Int(found)].length) == count ? found : nil
   }
 
+  private func number(of text: [UInt8]) -> UInt32? {
+    text.withUnsafeBufferPointer { number(of: $0.baseAddress!, $0.count) }
+  }
+
   /// Writes the ids of the word to `output`, which has room for one a byte and 16 more, and returns how many.
   ///
   /// In word mode the text ends in ``endOfWord``, and a character without a token becomes ``WordMerger/unknown``.
@@ -149,9 +164,12 @@ final class Backtracking: @unchecked Sendable {
       for index in 0..<written { output[index] = ids[Int(output[index])] }
       return written
     }
+    if count <= Int(PKM_SHORT_WORD) && isWord {
+      return encodeShortWord(text, count, scratch.symbols, into: output)
+    }
     var end = count
     var endsUnknown = false
-    if isWord && number(of: text + (count - 1), 1) == nil {
+    if isWord && markNumber == nil {
       // The mark belongs to the last character, so that no token ends between the two.
       var last = count - 2
       while last > 0 && text[last] & 0xc0 == 0x80 { last -= 1 }
@@ -169,6 +187,39 @@ final class Backtracking: @unchecked Sendable {
     if endsUnknown {
       output[written] = WordMerger.unknown
       written += 1
+    }
+    return written
+  }
+
+  /// A word of characters, applying the merges.
+  private func encodeShortWord(
+    _ text: UnsafePointer<UInt8>, _ count: Int, _ symbols: UnsafeMutablePointer<UInt32>,
+    into output: UnsafeMutablePointer<UInt32>
+  ) -> Int {
+    var symbolCount = 0
+    var position = 0
+    let end = count - 1
+    while position < end {
+      let byte = text[position]
+      var next = position + 1
+      while next < end && text[next] & 0xc0 == 0x80 { next += 1 }
+      let isMarked = next == end && markNumber == nil
+      if byte < 0x80 && next == position + 1 {
+        symbols[symbolCount] = asciiNumbers[Int(byte) + (isMarked ? 128 : 0)]
+      } else {
+        symbols[symbolCount] =
+          number(of: text + position, next - position + (isMarked ? 1 : 0)) ?? WordMerger.unknown
+      }
+      symbolCount += 1
+      position = next
+    }
+    if let markNumber {
+      symbols[symbolCount] = markNumber
+      symbolCount += 1
+    }
+    let written = Int(pkm_merge_symbols(pairs, symbols, Int32(symbolCount)))
+    for index in 0..<written {
+      output[index] = symbols[index] == WordMerger.unknown ? WordMerger.unknown : ids[Int(symbols[index])]
     }
     return written
   }
@@ -268,8 +319,11 @@ final class Backtracking: @unchecked Sendable {
     /// Pairs that were judged, and the verdict in the lowest bit.
     private let verdicts: UnsafeMutablePointer<UInt64>
     private static let verdictCount = 1 << 13
+    /// The symbols of a short word.
+    fileprivate let symbols = UnsafeMutablePointer<UInt32>.allocate(capacity: Int(PKM_SHORT_WORD) + 34)
 
     init() {
+      symbols.initialize(repeating: 0, count: Int(PKM_SHORT_WORD) + 34)
       givenUp = .allocate(capacity: capacity)
       verdicts = .allocate(capacity: Self.verdictCount)
       verdicts.initialize(repeating: .max, count: Self.verdictCount)
@@ -278,6 +332,7 @@ final class Backtracking: @unchecked Sendable {
     deinit {
       givenUp.deallocate()
       verdicts.deallocate()
+      symbols.deallocate()
     }
 
     @inline(__always) fileprivate mutating func reset(_ count: Int) {

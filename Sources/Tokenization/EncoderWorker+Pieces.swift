@@ -1,119 +1,124 @@
-import CPreTokens
 import Foundation
-import Support
 
 /// Text with marks where words are cut.
 extension EncoderWorker {
-  /// fastBPE's form; returns how many pieces.
-  func appendMarkedPieces(
-    of text: UnsafeBufferPointer<UInt8>, in document: Range<Int>, seed: UInt64?, to output: inout TextBuffer
-  ) -> Int {
-    guard !document.isEmpty else { return 0 }
-    if let seed { state.scratch.random = RandomGenerator(seed: seed) }
-    if state.cuts == nil { state.cuts = WordCache() }
-    let base = text.baseAddress! + document.lowerBound
-    let readable = text.count - document.lowerBound
-    // A piece of every byte: the byte and `@@ `.
-    output.reserve(4 * document.count + 32)
-    return Self.appendMarkedPieces(tables, &state, base, document.count, readable, &output)
+  /// The text of pieces on its way.
+  struct PieceWriter: ~Copyable {
+    fileprivate var room = Room<UInt8>()
+    fileprivate var written: UnsafeMutablePointer<UInt8>
+    /// Where the line that is being written begins.
+    fileprivate var line: UnsafeMutablePointer<UInt8>
+    /// The first byte of the text that is not written yet.
+    fileprivate var copied = 0
+    fileprivate var keepsLineFeeds = false
+    fileprivate(set) var pieces = 0
+    fileprivate(set) var replacedLineFeeds = 0
+
+    init() {
+      written = room.start
+      line = room.start
+    }
   }
 
-  private static func appendMarkedPieces(
-    _ tables: EncodingTables, _ state: inout State, _ base: UnsafePointer<UInt8>, _ length: Int,
-    _ readable: Int, _ buffer: inout TextBuffer
-  ) -> Int {
-    let output = buffer.bytes
-    var written = buffer.count
-    var pieces = 0
-    var copied = 0
-    let caches = tables.isRepeatable
-    tables.tokenizer.preTokenizer.forEachPreToken(
-      in: UnsafeBufferPointer(start: base, count: length), readable: readable
-    ) { start, end in
-      while copied < start {
-        output[written] = base[copied]
-        copied &+= 1
-        written &+= 1
+  /// Hands fastBPE's form of documents to `body`: their text with `@@ ` put in where a word is cut, a line each.
+  ///
+  /// With `keepsLineFeeds` those inside a document stay.
+  func withPieceLines(
+    of text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], seeds: ((Int) -> UInt64)?,
+    keepsLineFeeds: Bool,
+    _ body: (_ lines: UnsafeBufferPointer<UInt8>, _ pieces: Int, _ replacedLineFeeds: Int) -> Void
+  ) {
+    // A piece of every byte: the byte and the mark. Some more is written than is used.
+    state.lines.room.reserve(documents.reduce(64) { $0 + 4 * $1.count + 1 })
+    let start = state.lines.room.start
+    (state.lines.written, state.lines.line) = (start, start)
+    state.lines.copied = documents.first?.lowerBound ?? 0
+    state.lines.keepsLineFeeds = keepsLineFeeds
+    (state.lines.pieces, state.lines.replacedLineFeeds) = (0, 0)
+    _ = run(text, documents: documents, terminator: nil, seeds: seeds)
+    body(
+      UnsafeBufferPointer(start: start, count: state.lines.written - start), state.lines.pieces,
+      state.lines.replacedLineFeeds)
+    state.lines.room.shrink()
+    state.ids.shrink()
+  }
+
+  /// Writes words of the queue, of a text of which `readable` bytes from `base` on may be read.
+  ///
+  /// Text is copied up to a cut only when one comes, so that a word of one piece costs nothing but the look at it.
+  @inline(never)
+  static func takePieces(
+    _ range: Range<Int>, _ tables: EncodingTables, _ state: inout State, _ base: UnsafePointer<UInt8>,
+    readable: Int
+  ) {
+    var (copied, written) = (state.lines.copied, state.lines.written)
+    func copy(to end: Int) {
+      if end + chunk > readable {
+        memcpy(written, base + copied, end - copied)
+        written += end - copied
+        copied = end
       }
+      while copied < end {
+        UnsafeMutableRawPointer(written).storeBytes(
+          of: UnsafeRawPointer(base + copied).loadUnaligned(as: SIMD32<UInt8>.self), as: SIMD32<UInt8>.self)
+        copied += chunk
+        written += chunk
+      }
+      written -= copied - end
       copied = end
-      let word = base + start
-      let count = end &- start
-      var key = WordKey.free
-      if count <= WordKey.maximumLength && caches {
-        key = WordKey(word, length: count, readable: readable &- start)
-        let places = state.cuts!.places(of: key)
-        let place = places[0].key == key ? 0 : 1
-        if places[place].key == key {
-          let value = places[place].value
-          let found = Int(value[3] >> 24)
-          // The whole word first; a reserve of 32 bytes allows it.
-          UnsafeMutableRawPointer(output + written).storeBytes(of: key.low, as: UInt64.self)
-          UnsafeMutableRawPointer(output + written + 8).storeBytes(of: key.high, as: UInt64.self)
-          pieces &+= found
-          if found == 1 {
-            written &+= count
-            return
-          }
-          var from = 0
-          withUnsafeBytes(of: value) { cuts in
-            for index in 0..<(found - 1) {
-              let cut = Int(cuts[index])
-              memmove(output + written, word + from, cut - from)
-              written += cut - from
-              UnsafeMutableRawPointer(output + written).storeBytes(of: continuation, as: UInt32.self)
-              written += 3
-              from = cut
-            }
-          }
-          memmove(output + written, word + from, count - from)
-          written += count - from
-          return
-        }
+    }
+    for index in range {
+      let waiting = state.queue + (index & (Waiting.capacity - 1))
+      let (key, places) = (waiting.pointee.key, waiting.pointee.places)
+      let place = places + (places[0].key == key ? 0 : 1)
+      let value = place.pointee.value
+      let isFound = place.pointee.key == key
+      var count = Int(value[0] >> 24)
+      if isFound && count == 1 {
+        state.lines.pieces &+= 1
+        continue
       }
-      let found = cutWord(tables, &state, UnsafeBufferPointer(start: word, count: count))
-      var from = 0
-      var value = SIMD4<UInt32>()
-      for index in 0..<found.count {
-        let cut = found[index]
-        memcpy(output + written, word + from, cut - from)
-        written += cut - from
-        from = cut
-        if index + 1 < found.count {
-          UnsafeMutableRawPointer(output + written).storeBytes(of: continuation, as: UInt32.self)
-          written += 3
-          if index < 15 { value[index / 4] |= UInt32(cut) << UInt32(index % 4 * 8) }
-        }
+      if key.high == Waiting.end {
+        copy(to: waiting.pointee.start)
+        if !state.lines.keepsLineFeeds { replaceLineFeeds(&state.lines, written) }
+        written.pointee = 0x0a
+        written += 1
+        state.lines.line = written
+        copied = Int(key.low)
+        continue
       }
-      pieces += found.count
-      if key != .free {
-        value[3] = value[3] & 0x00ff_ffff | UInt32(found.count) << 24
-        WordCache.store(value, for: key, at: state.cuts!.places(of: key))
+      let length = key.high == 0 ? Int(key.low) : WordKey.maximumLength
+      state.ids.reserve(length + 16)
+      let ends = state.ids.start
+      if isFound && count != 0 {
+        UnsafeMutableRawPointer(ends).storeBytes(
+          of: value & SIMD4(repeating: 0x00ff_ffff), as: SIMD4<UInt32>.self)
+      } else {
+        count = encode(waiting.pointee, isFound, tables, &state, base, ends)
+      }
+      state.lines.pieces &+= count
+      for piece in 0..<(count - 1) {
+        copy(to: waiting.pointee.start + Int(ends[piece]))
+        UnsafeMutableRawPointer(written).storeBytes(of: continuation, as: UInt32.self)
+        written += 3
       }
     }
-    memcpy(output + written, base + copied, length - copied)
-    buffer.count = written + length - copied
-    return pieces
+    (state.lines.copied, state.lines.written) = (copied, written)
   }
+
+  /// Bytes copied at a time.
+  private static let chunk = 32
 
   /// `@@ `, and a byte that is overwritten.
   private static let continuation = UInt32(0x0020_4040)
 
-  /// Where the pieces of a word end.
-  @inline(never)
-  private static func cutWord(
-    _ tables: EncodingTables, _ state: inout State, _ word: UnsafeBufferPointer<UInt8>
-  ) -> [Int] {
-    if state.word.count < word.count + 16 {
-      state.word.deallocate()
-      state.word = .allocate(capacity: 2 * word.count + 32)
+  /// In the line that ends at `end`, so that it stays one.
+  private static func replaceLineFeeds(_ lines: inout PieceWriter, _ end: UnsafeMutablePointer<UInt8>) {
+    var next = memchr(lines.line, 0x0a, end - lines.line)
+    while let found = next {
+      found.storeBytes(of: 0x20, as: UInt8.self)
+      lines.replacedLineFeeds += 1
+      next = memchr(found, 0x0a, UnsafeMutableRawPointer(end) - found)
     }
-    let count = tables.encode(word, &state.scratch, into: state.word.baseAddress!)
-    var lengths = state.scratch.lengths
-    if lengths.isEmpty {
-      tables.appendLengths(UnsafeBufferPointer(rebasing: state.word[..<count]), word, &lengths)
-    }
-    var ends: [Int] = []
-    for length in lengths where length > 0 { ends.append((ends.last ?? 0) + length) }
-    return ends
   }
 }

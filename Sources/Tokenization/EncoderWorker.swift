@@ -5,44 +5,51 @@ import Support
 /// One thread's share of an encoder: scratch space, and caches of the words seen.
 final class EncoderWorker {
   let tables: EncodingTables
-  var state = State()
+  var state: State
 
   /// What changes while encoding, in one value so that a whole text is one access.
   struct State: ~Copyable {
-    /// Ids of words: up to four, how many in the top byte of the first, or 0 there where ``longWords`` has them.
+    /// What words became: up to four numbers, how many in the top byte of the first, or 0 there where ``longWords`` has
+    /// them.
     var words = WordCache()
     var longWords = LongWordCache()
-    /// Pieces of words: where all but the last end, a byte each, and how many pieces in the last byte.
-    var cuts: WordCache?
     var scratch = EncodingTables.Scratch()
-    /// The ids of one word on their way to pieces.
-    var word = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: 64)
 
     /// Words between the two halves of a look into the cache, in a ring.
-    fileprivate let queue = UnsafeMutablePointer<Waiting>.allocate(capacity: Waiting.capacity)
+    let queue = UnsafeMutablePointer<Waiting>.allocate(capacity: Waiting.capacity)
     /// Two places in which no word is found.
     fileprivate let nowhere = UnsafeMutablePointer<WordCache.Entry>.allocate(capacity: 2)
-    fileprivate var ids = Room<UInt32>()
+    var ids = Room<UInt32>()
     fileprivate var starts = Room<UInt64>()
     /// Where the ids of this text begin, and where each document ends in them.
     fileprivate var first: UnsafeMutablePointer<UInt32>
     fileprivate var ends: [Int] = []
+    let form: Form
+    /// Where pieces are written as text.
+    var lines = PieceWriter()
 
-    init() {
+    init(_ form: Form) {
+      self.form = form
       first = ids.start
       nowhere.initialize(
         repeating: WordCache.Entry(key: WordKey(low: 0, high: .max), value: SIMD4()), count: 2)
     }
 
     deinit {
-      word.deallocate()
       queue.deallocate()
       nowhere.deallocate()
     }
   }
 
+  /// What words become.
+  enum Form {
+    case ids
+    /// Where the pieces of the word end in it.
+    case ends
+  }
+
   /// Memory that is kept from one text to the next.
-  fileprivate struct Room<Element>: ~Copyable {
+  struct Room<Element>: ~Copyable {
     private(set) var start = UnsafeMutablePointer<Element>.allocate(capacity: 64)
     private var capacity = 64
 
@@ -65,7 +72,10 @@ final class EncoderWorker {
     }
   }
 
-  init(_ tables: EncodingTables) { self.tables = tables }
+  init(_ tables: EncodingTables, _ form: Form = .ids) {
+    self.tables = tables
+    state = State(form)
+  }
 
   /// Room that the ids of documents need; less of it is used.
   ///
@@ -81,12 +91,20 @@ final class EncoderWorker {
     _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32?,
     seeds: ((Int) -> UInt64)?, into output: UnsafeMutablePointer<UInt32>
   ) -> (count: Int, ends: [Int]) {
-    state.starts.reserve(documents.reduce(0) { max($0, $1.count) } / 64 + 1)
     state.ends.removeAll(keepingCapacity: true)
     state.first = output
-    let count = Self.encode(tables, &state, text, documents, terminator, seeds)
-    state.starts.shrink()
+    let count = run(text, documents: documents, terminator: terminator, seeds: seeds)
     return (count, state.ends)
+  }
+
+  /// Takes the words of documents to where the state says.
+  func run(
+    _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32?,
+    seeds: ((Int) -> UInt64)?
+  ) -> Int {
+    state.starts.reserve(documents.reduce(0) { max($0, $1.count) } / 64 + 1)
+    defer { state.starts.shrink() }
+    return Self.run(tables, &state, text, documents, terminator, seeds)
   }
 
   /// The same with room that stays with the worker, for the time of `body`.
@@ -102,15 +120,16 @@ final class EncoderWorker {
   }
 
   /// A word whose place in the cache is on its way from memory, or what comes between words.
-  fileprivate struct Waiting {
+  struct Waiting {
     static var capacity: Int { 128 }
     /// Taken at once, when the ring is full: so many words lie between asking for a place and reading it.
     static var share: Int { 64 }
 
     /// A word of the cache, or with ``nowhere`` as places: in the top byte 0 and in the low half the length of another
-    /// word, ``literal`` and an id, ``end``.
+    /// word, ``literal`` and an id, ``end`` and where the next document begins.
     let key: WordKey
     let places: UnsafeMutablePointer<WordCache.Entry>
+    /// In the text; that of an end is the end.
     let start: Int
 
     static var literal: UInt64 { 0x10 << 56 }
@@ -118,71 +137,136 @@ final class EncoderWorker {
   }
 
   /// Returns how many ids there are.
-  private static func encode(
+  private static func run(
     _ tables: EncodingTables, _ state: inout State, _ text: UnsafeBufferPointer<UInt8>,
     _ documents: [Range<Int>], _ terminator: UInt32?, _ seeds: ((Int) -> UInt64)?
   ) -> Int {
-    let (queue, nowhere, words, starts) = (
-      state.queue, state.nowhere, state.words.entries, state.starts.start
-    )
-    let preTokenizer = tables.tokenizer.preTokenizer
-    let parsesSpecialTokens = tables.options.parsesSpecialTokens
-    // An empty text may have no address; the pointer is never read then.
-    let base = text.baseAddress ?? CharacterClasses.table
-    let cachedLength = tables.isRepeatable ? WordKey.maximumLength : 0
-    var (added, taken) = (0, 0)
-    var output = state.first
-
-    @inline(__always)
-    func add(_ key: WordKey, _ places: UnsafeMutablePointer<WordCache.Entry>, _ start: Int) {
-      queue[added & (Waiting.capacity - 1)] = Waiting(key: key, places: places, start: start)
-      added &+= 1
-      if added &- taken == Waiting.capacity {
-        output = take(taken..<(taken &+ Waiting.share), tables, &state, base, output)
-        taken &+= Waiting.share
-      }
-    }
-    func addWords(of part: Range<Int>) {
-      let first = part.lowerBound
-      preTokenizer.forEachPreToken(
-        in: UnsafeBufferPointer(start: base + first, count: part.count), readable: text.count - first,
-        starts: starts
-      ) { start, end in
-        let length = end &- start
-        let place = first &+ start
-        if length <= cachedLength {
-          let key = WordKey(base + place, length: length, readable: text.count &- place)
-          let places = WordCache.places(of: key, in: words)
-          pkm_prefetch(places)
-          add(key, places, place)
-        } else {
-          add(WordKey(low: UInt64(truncatingIfNeeded: length), high: 0), nowhere, place)
-        }
-      }
-    }
+    var pass = Pass(tables, state, text)
+    let parsesSpecialTokens = tables.options.parsesSpecialTokens && state.form == .ids
     for (index, document) in documents.enumerated() {
       if let seeds {
-        output = take(taken..<added, tables, &state, base, output)
-        taken = added
+        pass.take(pass.added &- pass.taken, &state)
         state.scratch.random = RandomGenerator(seed: seeds(index))
       }
       if parsesSpecialTokens {
         tables.specialTokens.forEachPart(of: text, in: document) { part, special in
-          addWords(of: part)
-          if let special { add(WordKey(low: UInt64(special), high: Waiting.literal), nowhere, 0) }
+          pass.addWords(of: part, &state)
+          if let special { pass.add(Waiting.literal, special, at: 0, &state) }
         }
       } else {
-        addWords(of: document)
+        pass.addWords(of: document, &state)
       }
-      if let terminator { add(WordKey(low: UInt64(terminator), high: Waiting.literal), nowhere, 0) }
-      add(WordKey(low: 0, high: Waiting.end), nowhere, 0)
+      if let terminator { pass.add(Waiting.literal, terminator, at: 0, &state) }
+      let next = index + 1 < documents.count ? documents[index + 1].lowerBound : document.upperBound
+      pass.add(Waiting.end, next, at: document.upperBound, &state)
     }
-    return take(taken..<added, tables, &state, base, output) - state.first
+    pass.take(pass.added &- pass.taken, &state)
+    return pass.output - state.first
+  }
+
+  /// One text's way through the queue.
+  private struct Pass {
+    let tables: EncodingTables
+    let preTokenizer: PreTokenizer
+    let cuts: SafeCuts?
+    let form: Form
+    let queue: UnsafeMutablePointer<Waiting>
+    let nowhere: UnsafeMutablePointer<WordCache.Entry>
+    let words: UnsafeMutablePointer<WordCache.Entry>
+    let starts: UnsafeMutablePointer<UInt64>
+    let base: UnsafePointer<UInt8>
+    let readable: Int
+    /// Longer words are not looked for in the cache.
+    let cachedLength: Int
+    /// Words that came to the queue and left it.
+    var (added, taken) = (0, 0)
+    var output: UnsafeMutablePointer<UInt32>
+
+    init(_ tables: EncodingTables, _ state: borrowing State, _ text: UnsafeBufferPointer<UInt8>) {
+      self.tables = tables
+      preTokenizer = tables.tokenizer.preTokenizer
+      cuts = tables.safeCuts
+      form = state.form
+      (queue, nowhere, words, starts) = (
+        state.queue, state.nowhere, state.words.entries, state.starts.start
+      )
+      // An empty text may have no address; the pointer is never read then.
+      base = text.baseAddress ?? CharacterClasses.table
+      readable = text.count
+      cachedLength = tables.isRepeatable ? WordKey.maximumLength : 0
+      output = state.first
+    }
+
+    mutating func addWords(of part: Range<Int>, _ state: inout State) {
+      let first = part.lowerBound
+      preTokenizer.forEachPreToken(
+        in: UnsafeBufferPointer(start: base + first, count: part.count), readable: readable - first,
+        starts: starts
+      ) { start, end in
+        let length = end &- start
+        if length > cachedLength && cuts != nil {
+          addParts(first &+ start, length, &state)
+        } else {
+          addWord(first &+ start, length, &state)
+        }
+      }
+    }
+
+    /// A word that is long, cut where it can be.
+    private mutating func addParts(_ place: Int, _ length: Int, _ state: inout State) {
+      var (place, rest) = (place, length)
+      while rest > cachedLength {
+        let count = cuts!.firstCut(base + place, rest)
+        addWord(place, count, &state)
+        place += count
+        rest -= count
+      }
+      if rest > 0 { addWord(place, rest, &state) }
+    }
+
+    @inline(__always)
+    private mutating func addWord(_ place: Int, _ length: Int, _ state: inout State) {
+      if length <= cachedLength {
+        let key = WordKey(base + place, length: length, readable: readable &- place)
+        let places = WordCache.places(of: key, in: words)
+        pkm_prefetch(places)
+        add(key, places, place, &state)
+      } else {
+        add(0, length, at: place, &state)
+      }
+    }
+
+    /// What is no word of the cache.
+    mutating func add<Value: BinaryInteger>(
+      _ kind: UInt64, _ value: Value, at place: Int, _ state: inout State
+    ) {
+      add(WordKey(low: UInt64(truncatingIfNeeded: value), high: kind), nowhere, place, &state)
+    }
+
+    @inline(__always)
+    private mutating func add(
+      _ key: WordKey, _ places: UnsafeMutablePointer<WordCache.Entry>, _ start: Int, _ state: inout State
+    ) {
+      queue[added & (Waiting.capacity - 1)] = Waiting(key: key, places: places, start: start)
+      added &+= 1
+      if added &- taken == Waiting.capacity { take(Waiting.share, &state) }
+    }
+
+    @inline(never)
+    mutating func take(_ count: Int, _ state: inout State) {
+      let range = taken..<(taken &+ count)
+      if form == .ids {
+        output = takeIDs(range, tables, &state, base, output)
+      } else {
+        takePieces(range, tables, &state, base, readable: readable)
+      }
+      taken &+= count
+    }
   }
 
   /// Writes the ids of words of the queue and returns where the next ones go.
   @inline(never)
-  private static func take(
+  private static func takeIDs(
     _ range: Range<Int>, _ tables: EncodingTables, _ state: inout State, _ base: UnsafePointer<UInt8>,
     _ start: UnsafeMutablePointer<UInt32>
   ) -> UnsafeMutablePointer<UInt32> {
@@ -206,9 +290,9 @@ final class EncoderWorker {
     return output
   }
 
-  /// What the cache of words does not tell; returns how many ids.
+  /// What the cache of words does not tell; returns how many numbers were written.
   @inline(never)
-  private static func encode(
+  static func encode(
     _ waiting: Waiting, _ isLong: Bool, _ tables: EncodingTables, _ state: inout State,
     _ base: UnsafePointer<UInt8>, _ output: UnsafeMutablePointer<UInt32>
   ) -> Int {
@@ -255,6 +339,7 @@ final class EncoderWorker {
     _ output: UnsafeMutablePointer<UInt32>
   ) -> Int {
     let count = tables.encode(word, &state.scratch, into: output)
+    if state.form == .ends { return tables.makeEnds(of: output, count, word, state.scratch) }
     if tables.tokenizer.mode == .word {
       let unknown = tables.tokenizer.unknown ?? WordMerger.unknown
       let listed = UInt32(tables.tokenizer.listedCount)

@@ -33,6 +33,8 @@ final class EncodingTables: @unchecked Sendable {
   private let backtracking: Backtracking?
   /// Nothing but the bytes of a word tells its ids.
   private let isPlain: Bool
+  /// Nil where only whole words have ids.
+  let safeCuts: SafeCuts?
   /// The two parts of what a merge makes, by its id; empty without a restricted vocabulary.
   private var parts: [UInt32: (left: UInt32, right: UInt32)] = [:]
 
@@ -80,6 +82,8 @@ final class EncodingTables: @unchecked Sendable {
     isPlain =
       backtracking != nil && tokenizer.mode == .byteLevel && !tokenizer.ignoresMerges
       && options.glossary == nil && options.allowed == nil
+    safeCuts =
+      isPlain ? SafeCuts(tokenizer.merges.prefix(count).map { tokenizer.vocabulary[$0.result] }) : nil
   }
 
   /// Whether a word always gives the same ids.
@@ -252,21 +256,48 @@ final class EncodingTables: @unchecked Sendable {
     return written
   }
 
+  /// Word mode: replaces the ids of a word by the ends of its pieces in it and returns how many there are.
+  func makeEnds(
+    of ids: UnsafeMutablePointer<UInt32>, _ count: Int, _ word: UnsafeBufferPointer<UInt8>,
+    _ scratch: borrowing Scratch
+  ) -> Int {
+    var position = 0
+    var written = 0
+    for index in 0..<count {
+      let length =
+        scratch.lengths.isEmpty
+        ? self.length(of: ids[index], isLast: index + 1 == count, word, from: position)
+        : scratch.lengths[index]
+      // The mark as a symbol of its own is no piece.
+      if length == 0 { continue }
+      position += length
+      ids[written] = UInt32(position)
+      written += 1
+    }
+    return written
+  }
+
   /// Word mode: how many bytes of the word each id stands for; 0 for the mark as a symbol of its own.
-  func appendLengths(
+  private func appendLengths(
     _ ids: UnsafeBufferPointer<UInt32>, _ word: UnsafeBufferPointer<UInt8>, _ lengths: inout [Int]
   ) {
     var position = 0
     for (index, id) in ids.enumerated() {
-      var length = word.count - position
-      if id == WordMerger.unknown {
-        length = min(1, length)
-        while position + length < word.count && word[position + length] & 0xc0 == 0x80 { length += 1 }
-      } else if index + 1 < ids.count {
-        length = min(length, tokenizer.vocabulary.range(of: id).count)
-      }
+      let length = length(of: id, isLast: index + 1 == ids.count, word, from: position)
       lengths.append(length)
       position += length
     }
+  }
+
+  private func length(of id: UInt32, isLast: Bool, _ word: UnsafeBufferPointer<UInt8>, from position: Int)
+    -> Int
+  {
+    let rest = word.count - position
+    if id == WordMerger.unknown {
+      var length = min(1, rest)
+      while length < rest && word[position + length] & 0xc0 == 0x80 { length += 1 }
+      return length
+    }
+    return isLast ? rest : min(rest, tokenizer.vocabulary.range(of: id).count)
   }
 }

@@ -85,6 +85,10 @@ final class TokenTrie: @unchecked Sendable {
       // Node, and the part of `order` that holds the tokens below it, which agree in their first `depth` bytes.
       var open: [(node: Int, range: Range<Int>, depth: Int)] = [(0, 0..<order.count, 0)]
       while let (node, range, depth) = open.popLast() {
+        if range.count == 1 {
+          addRest(of: order[range.lowerBound], behind: node, depth)
+          continue
+        }
         var counts = [Int](repeating: 0, count: 257)
         for item in range {
           let token = tokens[Int(order[item])]
@@ -99,16 +103,14 @@ final class TokenTrie: @unchecked Sendable {
         let ended = range.count - counts.reduce(0, +)
         var starts = [Int](repeating: range.lowerBound + ended, count: 257)
         for byte in 0..<256 { starts[byte + 1] = starts[byte] + counts[byte + 1] }
-        if range.count > 1 {
-          var next = starts
-          for item in range where tokens[Int(order[item])].count > depth {
-            let byte = Int(tokens[Int(order[item])][depth])
-            sorted[next[byte]] = order[item]
-            next[byte] += 1
-          }
-          let inner = (range.lowerBound + ended)..<range.upperBound
-          for item in inner { order[item] = sorted[item] }
+        var next = starts
+        for item in range where tokens[Int(order[item])].count > depth {
+          let byte = Int(tokens[Int(order[item])][depth])
+          sorted[next[byte]] = order[item]
+          next[byte] += 1
         }
+        let inner = (range.lowerBound + ended)..<range.upperBound
+        for item in inner { order[item] = sorted[item] }
         let base = room(for: children)
         nodes[node].base = UInt32(base)
         for byte in children {
@@ -117,6 +119,18 @@ final class TokenTrie: @unchecked Sendable {
           open.append((child, starts[byte]..<starts[byte + 1], depth + 1))
         }
       }
+    }
+
+    /// The nodes of a token that shares no longer prefix with another.
+    private mutating func addRest(of token: UInt32, behind node: Int, _ depth: Int) {
+      var node = node
+      for byte in tokens[Int(token)][depth...] {
+        while isTaken(firstFree) { firstFree += 1 }
+        nodes[node].base = UInt32(firstFree) ^ UInt32(byte)
+        nodes[firstFree].parent = UInt32(node)
+        node = firstFree
+      }
+      nodes[node].token = token
     }
 
     private mutating func room(for children: [Int]) -> Int {

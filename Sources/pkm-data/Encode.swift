@@ -55,6 +55,12 @@ struct Encode: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      "shards: level of zstd, smaller and slower from 1 to 19 (default: 0, bytes by frequency only).",
+      valueName: "n"))
+  var level: Int?
+
+  @Option(
+    help: ArgumentHelp(
       "Word mode: number pieces as XLM does, by this file of pieces and counts; others are <unk>.",
       valueName: "file"))
   var dictionary: String?
@@ -98,9 +104,10 @@ struct Encode: ParsableCommand {
   func validate() throws {
     if chosenFormat == .shards {
       if output == nil || output == "-" { throw ValidationError("--format shards needs -o DIRECTORY") }
-    } else if split != nil || shardSize != nil {
-      throw ValidationError("--split and --shard-size are for --format shards")
+    } else if split != nil || shardSize != nil || level != nil {
+      throw ValidationError("--split, --shard-size and --level are for --format shards")
     }
+    if let level, !(0...19).contains(level) { throw ValidationError("--level must be 0 to 19") }
     if !(0...1).contains(dropout) { throw ValidationError("--dropout must be between 0 and 1") }
     if let merges, merges < 0 { throw ValidationError("--merges must be 0 or more") }
     if vocabThreshold != nil && vocab == nil { throw ValidationError("--vocab-threshold needs --vocab") }
@@ -223,7 +230,7 @@ struct Encode: ParsableCommand {
       directory: output!, tokenizerJSON: try TokenizerJSON.write(tokenizer),
       vocabularySize: tokenizer.listedCount, endOfDocument: Int(endOfDocument), split: split ?? "train",
       shardTokens: shardSize.map { max(1, $0.bytes / tokenBytes) }, recipe: "# \(PKMData.provenance)\nencode",
-      threads: options.threadCount)
+      level: level ?? DatasetWriter.defaultLevel, threads: options.threadCount)
     let splitsDocuments = parseSpecial
     var joiner = FileJoiner(
       encoder, writer, endOfDocument: endOfDocument, options: pass.reader.inputs.options)

@@ -6,7 +6,6 @@ import Tokenization
 /// Ids of consecutive text, with what is counted of it.
 private struct Segment: Sendable {
   let bytes: [UInt8]
-  let tokens: Int
   let unknown: Int
   let textBytes: Int
   let words: Int
@@ -17,7 +16,7 @@ private struct Segment: Sendable {
   init(_ text: UnsafeBufferPointer<UInt8>, _ encoder: BPEEncoder, tokenBytes: Int) {
     let encoded = encoder.encodePacked(
       text, documents: [0..<text.count], terminator: nil, tokenBytes: tokenBytes)
-    (bytes, tokens, unknown) = (encoded.bytes, encoded.counts[0], encoded.unknown)
+    (bytes, unknown) = (encoded.bytes, encoded.unknown)
     let raw = UnsafeRawBufferPointer(text)
     textBytes = text.count
     words = Words.count(in: raw)
@@ -52,8 +51,8 @@ struct EncodedPiece: Sendable {
 
 /// Puts files together again that are one document each and were encoded in pieces by many threads.
 ///
-/// The text between the last sure cut of a piece and the first of the next is encoded here. In memory are the ids of one
-/// file, and of its text a few pieces.
+/// The text between the last sure cut of a piece and the first of the next is encoded here. In memory are a few pieces, and
+/// the ids of a file that may still fit into the shard begun by another.
 struct FileJoiner {
   private let encoder: BPEEncoder
   private let writer: DatasetWriter
@@ -64,10 +63,8 @@ struct FileJoiner {
   private(set) var pieces = 0
 
   private var source: DocumentSource?
-  private var parts: [[UInt8]] = []
   /// The text from the last cut on.
   private var seam: [UInt8] = []
-  private var tokens = 0
   private var unknown = 0
   private var textBytes = 0
   private var words = 0
@@ -88,16 +85,15 @@ struct FileJoiner {
     }
     seam.append(contentsOf: piece.head)
     guard let tail = piece.tail else { return }
-    endSeam()
-    if let middle = piece.middle { append(middle) }
+    try endSeam()
+    if let middle = piece.middle { try append(middle) }
     seam = tail
-    if textBytes > longestDocument { parts = [] }
   }
 
   /// To be called before anything else is written, too.
   mutating func endFile() throws {
     guard let source else { return }
-    endSeam()
+    try endSeam()
     if textBytes > longestDocument {
       let failure = Failure(
         .badInput, "a document of more than \(longestDocument) bytes, skipped", file: source.path, line: 1)
@@ -105,32 +101,35 @@ struct FileJoiner {
       Log.warn(failure.description)
       counts.add("documents_too_long")
     } else {
-      parts.append(
-        [endOfDocument].withUnsafeBufferPointer { TokenText.packed($0, tokenBytes: writer.tokenBytes) })
       try writer.append(
-        encoded: parts, rows: [DocumentRow(tokens: tokens + 1, textBytes: textBytes, words: words)])
+        part: [endOfDocument].withUnsafeBufferPointer { TokenText.packed($0, tokenBytes: writer.tokenBytes) })
+      try writer.endDocument(textBytes: textBytes, words: words)
       counts.add("documents_in")
       counts.add("text_bytes", textBytes)
       counts.add("words", words)
       if encoder.tokenizer.unknown != nil { counts.add("unknown_tokens", unknown) }
     }
     self.source = nil
-    (parts, tokens, unknown, textBytes, words, endsInWord) = ([], 0, 0, 0, 0, false)
+    (unknown, textBytes, words, endsInWord) = (0, 0, 0, false)
   }
 
-  private mutating func endSeam() {
+  private mutating func endSeam() throws {
     if seam.isEmpty { return }
-    append(seam.withUnsafeBufferPointer { Segment($0, encoder, tokenBytes: writer.tokenBytes) })
+    try append(seam.withUnsafeBufferPointer { Segment($0, encoder, tokenBytes: writer.tokenBytes) })
     seam = []
   }
 
-  private mutating func append(_ segment: Segment) {
-    parts.append(segment.bytes)
-    tokens += segment.tokens
+  private mutating func append(_ segment: Segment) throws {
+    let wasTooLong = textBytes > longestDocument
     unknown += segment.unknown
     textBytes += segment.textBytes
     // A cut may go through a word.
     words += segment.words - (endsInWord && segment.beginsInWord ? 1 : 0)
     endsInWord = segment.endsInWord
+    if textBytes <= longestDocument {
+      try writer.append(part: segment.bytes)
+    } else if !wasTooLong {
+      try writer.dropDocument()
+    }
   }
 }

@@ -79,16 +79,22 @@ import Testing
       lines += try JSONSerialization.data(withJSONObject: ["text": text]) + Data([0x0a])
     }
     let whole = try scratch.write("whole.jsonl", String(decoding: lines, as: UTF8.self))
-    for (tokenizer, name) in [(tokenizer, "bytes"), (codes, "words")] {
+    for (tokenizer, name, size) in [
+      (tokenizer, "bytes", "256M"), (codes, "words", "256M"), (tokenizer, "small", "300K"),
+    ] {
       let options = [
         "--tokenizer", tokenizer, "--threads", "\(threads)", "--summary", scratch.path("s.json"),
+        "--shard-size", size,
       ]
       let (joined, expected) = (scratch.path(name + "-files"), scratch.path(name + "-lines"))
       #expect(
         try Tool.data.run(["encode", "--documents", "file", "-o", joined] + options + files).status == 0)
       let summary = try readSummary(scratch.path("s.json"))
       #expect(try Tool.data.run(["encode", "-o", expected] + options + [whole]).status == 0)
-      for file in ["train-00000.tokens.zst", "train-00000.documents.zst"] {
+      let shards = try FileManager.default.contentsOfDirectory(atPath: expected)
+        .filter { $0.hasSuffix(".zst") }
+      #expect(size == "256M" ? shards.count == 2 : shards.count > 2)
+      for file in shards {
         let contents = [joined, expected].map { FileManager.default.contents(atPath: $0 + "/" + file) }
         #expect(contents[0] != nil && contents[0] == contents[1], "\(name) \(file)")
       }
@@ -103,6 +109,14 @@ import Testing
     #expect(long.status == 0)
     let summary = try readSummary(scratch.path("s.json"))
     #expect(summary["documents_too_long"] as? Int == 1 && summary["documents_out"] as? Int == 1)
+    #expect(try Tool.data("verify", "--deep", scratch.path("short")).status == 0)
+    let shards = try FileManager.default.contentsOfDirectory(atPath: scratch.path("short"))
+    #expect(shards.filter { $0.hasSuffix(".zst") }.count == 2)
+    let last = try Tool.data(
+      "encode", "--tokenizer", tokenizer, "--documents", "file", "--max-document-size", "1500000",
+      "-o", scratch.path("none"), files[2])
+    #expect(last.status == 0)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path("none")).count == 2)
   }
 
   @Test func piecesOfWordsAndBack() throws {

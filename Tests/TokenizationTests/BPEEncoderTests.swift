@@ -88,6 +88,33 @@ import Tokenization
     #expect(checked == 3600)
   }
 
+  /// Scripts without spaces, whose long words are encoded in parts: characters of one to four bytes that share bytes, so that
+  /// tokens begin and end inside them, characters that no token has, and broken ones.
+  @Test func longWordsOutsideASCII() throws {
+    let known = ["あ", "い", "う", "日", "本", "語", "é", "è", "ж", "𝒳", "𝒴", "a"]
+    let foreign = ["中", "え", "ß", "😀", "з", "z"]
+    for seed in 0..<500 {
+      var random = RandomGenerator(seed: UInt64(seed))
+      let letters = (0..<(2 + random.below(6))).map { _ in known[random.below(known.count)] }
+      func word(_ length: Int, _ random: inout RandomGenerator) -> String {
+        (0..<length).map { _ in letters[random.below(letters.count)] }.joined()
+      }
+      let texts = (0..<20).map { _ in word(1 + random.below(12), &random) }
+      let tokenizer = try Make.tokenizer(texts, preTokenizer: .none, merges: 5 + random.below(100))
+      let encoder = BPEEncoder(tokenizer)
+      for length in [5, 10, 20, 60] {
+        var text = word(length, &random)
+        for _ in 0..<random.below(3) { text += foreign[random.below(foreign.count)] + word(length, &random) }
+        var bytes = Array(text.utf8)
+        if random.below(3) == 0 { bytes.remove(at: random.below(bytes.count)) }
+        if random.below(3) == 0 { bytes.insert(0x81, at: random.below(bytes.count)) }
+        let expected = ReferenceBPE.encode(ReferenceBPE.symbols(of: bytes, tokenizer), tokenizer.merges)
+        #expect(encoder.encode(bytes) == expected, "seed \(seed): \(text)")
+        #expect(encoder.encode(bytes) == expected, "seed \(seed), cached")
+      }
+    }
+  }
+
   @Test(arguments: [PreTokenizer.gpt2, .cl100k, .llama3, .o200k, .whitespace, .none])
   func decodingGivesTheBytesBack(preTokenizer: PreTokenizer) throws {
     let texts = Adversarial.texts + [String(Fixture.multilingual.prefix(20000))]
@@ -203,5 +230,35 @@ import Tokenization
     #expect(
       String(decoding: try tokenizer.decode(encoder.encode(Array(" low  lower ".utf8))), as: UTF8.self)
         == "low lower")
+  }
+
+  /// Lines one after another, which are taken for one text, and others, against each line for itself.
+  @Test func piecesOfManyLines() throws {
+    let tokenizer = try Make.tokenizer(["abab abba ab aab baab bbab é aé"], mode: .word, merges: 12)
+    for (seed, end) in ["\n", "\r\n"].enumerated() {
+      var random = RandomGenerator(seed: UInt64(seed))
+      let encoder = BPEEncoder(tokenizer)
+      for _ in 0..<50 {
+        let lines = (0..<random.below(40)).map { _ in
+          (0..<random.below(8)).map { _ in
+            Make.word(&random, letters: 3, maximumLength: random.below(10) == 0 ? 300 : 9)
+              + (random.below(9) == 0 ? "é" : "")
+          }.joined(separator: random.below(2) == 0 ? " " : "  ")
+        }
+        var text: [UInt8] = []
+        var documents: [Range<Int>] = []
+        for line in lines {
+          documents.append(text.count..<(text.count + line.utf8.count))
+          text += Array((line + end).utf8)
+        }
+        let found = text.withUnsafeBufferPointer { encoder.pieceLines(of: $0, documents: documents) }
+        let expected = lines.map {
+          String(decoding: encoder.pieces(of: Array($0.utf8)), as: UTF8.self) + "\n"
+        }
+        #expect(String(decoding: found.lines, as: UTF8.self) == expected.joined())
+        let words = expected.joined().split(whereSeparator: \.isWhitespace)
+        #expect(found.pieces == words.count && found.replacedLineFeeds == 0)
+      }
+    }
   }
 }

@@ -57,5 +57,9 @@ static inline uint32_t pkm_pair_result(pkm_pairs pairs, uint32_t left, uint32_t 
 int pkm_merge_short(pkm_pairs pairs, const uint32_t *symbols, const uint32_t *byte_pairs, const uint8_t *word, int count,
                     uint32_t *output);
 
+// The same to the numbers in `symbols` themselves, of which PKM_SHORT_WORD + 34 can be read; PKM_NO_MERGE is one that merges with
+// nothing.
+int pkm_merge_symbols(pkm_pairs pairs, uint32_t *symbols, int count);
+
 // Asks for the memory at an address, which is needed soon.
 static inline void pkm_prefetch(const void *address) { __builtin_prefetch(address); }
