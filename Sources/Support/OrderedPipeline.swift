@@ -157,29 +157,31 @@ private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable
   }
 
   /// Waits for a source that can be read, the earliest; nil when the run is over.
-  ///
-  /// Of later sources each thread may read one piece more when the limit is nearly reached.
   private func takeSource() -> (Int, Source)? {
     locked {
       while !isClosed {
-        var index = current
-        while index < sourceCount && (index == current || weightAhead < 3 * threads) {
-          if index == sources.count { sources.append(Source()) }
-          if let source = sources[index], !source.isTaken, !source.isExhausted,
-            index > current || source.weight < 2 * threads + 1
-          {
-            source.isTaken = true
-            return (index, source)
-          }
-          index += 1
-          if index > current + 4 * threads { break }
-        }
+        if let taken = freeSource() { return taken }
         sleepers += 1
         condition.wait()
         sleepers -= 1
       }
       return nil
     }
+  }
+
+  /// Of later sources each thread may read one piece more when the limit is nearly reached.
+  private func freeSource() -> (Int, Source)? {
+    for index in current..<max(current, min(sourceCount, current + 4 * threads + 1)) {
+      if index > current && weightAhead >= 3 * threads { return nil }
+      if index == sources.count { sources.append(Source()) }
+      if let source = sources[index], !source.isTaken, !source.isExhausted,
+        index > current || source.weight < 2 * threads + 1
+      {
+        source.isTaken = true
+        return (index, source)
+      }
+    }
+    return nil
   }
 
   private func submit(_ piece: Piece, _ index: Int, _ source: Source) -> (number: Int, weight: Int) {
@@ -205,6 +207,7 @@ private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable
     deliver()
   }
 
+  /// A source may have become free.
   private func wake() { if sleepers > 0 { condition.broadcast() } }
 
   /// Consumes what is due, unless another thread is at it: it will find what has come meanwhile.

@@ -2,14 +2,19 @@
 
     python filter_peers.py decide-ours < texts.jsonl        datatrove's rules on words as ours are defined
     python filter_peers.py decide-datatrove < texts.jsonl   datatrove as it is: its words are spaCy's
-    python filter_peers.py time FILE [GROUP...]             documents/s and MB/s of datatrove on one core
+    python filter_peers.py time FILE [PKM_DATA [COUNT]]     documents/s and MB/s on one core, of datatrove in memory for the
+                                                            first COUNT (default: 500) JSON lines of FILE, of the command
+                                                            `PKM_DATA filter` from file to file for all of them
 
 Texts travel as JSON lines (one string a line). The answer to each is an object: for each group the rule that drops the
 document, by our name, or null; and under "c4-text" what C4's filter leaves.
 """
 
 import json
+import os
+import subprocess
 import sys
+import tempfile
 import time
 import unicodedata
 
@@ -170,33 +175,49 @@ def decide_datatrove():
     decide("en")
 
 
-def time_datatrove(file, *names):
+def time_theirs(texts, chain):
+    start = time.perf_counter()
+    for text in texts:
+        document = Document(text=text, id="")
+        for group in chain:
+            try:
+                result = group.filter(document)
+            except ZeroDivisionError:
+                break
+            if not (result[0] if isinstance(result, tuple) else result):
+                break
+    return time.perf_counter() - start
+
+
+def time_ours(pkm_data, file, rules):
+    with tempfile.TemporaryDirectory() as scratch:
+        output = os.path.join(scratch, "out.jsonl")
+        start = time.perf_counter()
+        arguments = [pkm_data, "filter", "--quiet", "--threads", "1", "--rules", rules, "-o", output, file]
+        subprocess.run(arguments, check=True, stderr=subprocess.DEVNULL)
+        return time.perf_counter() - start
+
+
+def time_both(file, pkm_data=".build/release/pkm-data", count="500"):
     with open(file, encoding="utf-8") as lines:
         texts = [json.loads(line)["text"] for line in lines]
     groups = filters("en")
-    runs = [(name, [groups[name]]) for name in (names or groups)]
-    runs.append(("all together", [group for _, (group,) in runs]))
-    size = sum(len(text.encode()) for text in texts)
+    sample = texts[: int(count)]
+    size, sample_size = (sum(len(text.encode()) for text in some) for some in (texts, sample))
     for group in groups.values():
         group.filter(Document(text=texts[0], id=""))
-    for name, chain in runs:
-        start = time.perf_counter()
-        for text in texts:
-            document = Document(text=text, id="")
-            for group in chain:
-                try:
-                    result = group.filter(document)
-                except ZeroDivisionError:
-                    break
-                if not (result[0] if isinstance(result, tuple) else result):
-                    break
-        seconds = time.perf_counter() - start
-        print(f"datatrove {name}: {len(texts) / seconds:.0f} documents/s, {size / seconds / 1e6:.2f} MB/s")
+    for name in [*groups, ",".join(groups)]:
+        theirs = time_theirs(sample, [groups[group] for group in name.split(",")])
+        ours = time_ours(pkm_data, file, name)
+        print(
+            f"{name}: datatrove {len(sample) / theirs:.0f} documents/s, {sample_size / theirs / 1e6:.2f} MB/s; "
+            f"pkm-data {len(texts) / ours:.0f} documents/s, {size / ours / 1e6:.0f} MB/s; "
+            f"{size / ours / (sample_size / theirs):.0f} times by the byte")
 
 
 if __name__ == "__main__":
     sys.stdin.reconfigure(encoding="utf-8", newline="\n")
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")
-    {"decide-ours": decide_ours, "decide-datatrove": decide_datatrove, "time": time_datatrove}[sys.argv[1]](
+    {"decide-ours": decide_ours, "decide-datatrove": decide_datatrove, "time": time_both}[sys.argv[1]](
         *sys.argv[2:]
     )
