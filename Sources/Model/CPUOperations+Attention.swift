@@ -1,34 +1,21 @@
 import CKernels
 
 extension CPUOperations {
-  /// Query rows of one block; scores exist for one block and head at a time.
+  /// Query rows of one block of the backward pass; scores exist for one block and head at a time.
   private var queryBlock: Int { 128 }
 
   package func attention(
     _ shape: AttentionShape, qkv: Operand<Scalar>, out: Operand<Scalar>, logSumExp: Vector<Scalar>
   ) {
-    let kernels = kernels, isHalf = qkv.isHalf, gemm = products.gemm(isHalf: qkv.isHalf)
-    let length = shape.length, width = shape.headDimension, block = queryBlock
-    let scale = 1 / Double(width).squareRoot()
-    let spaces = AttentionSpaces(self, block: block, length: length, width: width, isHalf: isHalf)
+    let kernels = kernels, width = shape.headDimension
+    let spaces = scratch.perWorker(
+      Scalar.self, kernels.causal_attention_scratch(shape.length, width), workers: pool.threads)
     pool.forEach(shape.sequences * shape.heads) { task, worker in
       let head = HeadViews(shape, task, qkv: qkv, out: out, logSumExp: logSumExp)
-      let space = spaces.of(worker)
-      let s = space.scores, p = isHalf ? space.halves : UnsafeMutableRawPointer(s)
-      for first in stride(from: 0, to: length, by: block) {
-        let rows = min(block, length - first), seen = first + rows
-        let queries = head.queries.rows(first..<seen), keys = head.keys, values = head.values
-        gemm(
-          false, true, rows, seen, width, 1, queries.pointer, queries.stride, keys.pointer, keys.stride, 0, s,
-          seen)
-        kernels.causal_softmax(rows, first, seen, scale, s, p, seen, head.logSumExp + first, isHalf)
-        let result = head.out.rows(first..<seen)
-        let target = result.source(space.results)
-        gemm(
-          false, false, rows, width, seen, 1, p, seen, values.pointer, values.stride, 0, target.pointer,
-          target.stride)
-        store(target, by: kernels, into: result)
-      }
+      kernels.causal_attention(
+        shape.length, width, 1 / Double(width).squareRoot(), head.queries.pointer, head.keys.pointer,
+        head.values.pointer, qkv.stride, head.out.pointer, out.stride, head.logSumExp,
+        spaces.base + worker * spaces.stride, qkv.isHalf)
     }
   }
 

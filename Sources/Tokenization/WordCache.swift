@@ -53,8 +53,8 @@ struct LongWordCache: ~Copyable {
     var value = SIMD8<UInt32>()
   }
 
-  /// 2 MB a thread.
-  private static let count = 1 << 15
+  /// 4 MB a thread.
+  private static let count = 1 << 16
 
   private let entries: UnsafeMutablePointer<Entry>
 

@@ -22,7 +22,8 @@ struct CountWords: ParsableCommand {
         pkm-data count-words part-1.txt.zst -o part-1.counts.zst
         pkm-data count-words --merge part-*.counts.zst -o all.counts.zst
         pkm-data learn-bpe --counts all.counts.zst -o bpe.json
-        pkm-data count-words --mode word text.txt | sort -k2nr | head
+        pkm-data count-words --mode word --by-count text.txt | head
+        pkm-data encode --codes bpe.codes --format tokens text.txt | pkm-data count-words --mode word --by-count -o dict
       """)
 
   @OptionGroup var input: InputOptions
@@ -32,6 +33,10 @@ struct CountWords: ParsableCommand {
 
   @Option(help: ArgumentHelp("Leave out words that occur less often.", valueName: "n"))
   var minCount = 1
+
+  @Flag(
+    help: "The most frequent words first, as in a dictionary of XLM or getvocab's; all are held in memory.")
+  var byCount = false
 
   @Option(
     name: .shortAndLong,
@@ -64,6 +69,14 @@ struct CountWords: ParsableCommand {
     var total = 0
     var distinct = 0
     var leftOut = 0
+    func write(_ word: UnsafeBufferPointer<UInt8>, _ count: Int) throws {
+      WordCountFile.append(word, count: count, isPlain: isPlain, to: &lines)
+      if lines.count >= 1 << 16 {
+        try file.write(lines)
+        lines.removeAll(keepingCapacity: true)
+      }
+    }
+    var held = WordCounts()
     try counter.finishSorted { word, count in
       if count < minCount {
         leftOut += 1
@@ -71,10 +84,13 @@ struct CountWords: ParsableCommand {
       }
       total += count
       distinct += 1
-      WordCountFile.append(word, count: count, isPlain: isPlain, to: &lines)
-      if lines.count >= 1 << 16 {
-        try file.write(lines)
-        lines.removeAll(keepingCapacity: true)
+      if byCount { held.append(word, count: count) } else { try write(word, count) }
+    }
+    // Words of one count stay in the order of their bytes.
+    let order = (0..<held.distinct).sorted { (held.counts[$1], $0) < (held.counts[$0], $1) }
+    try held.bytes.withUnsafeBufferPointer { bytes in
+      for word in order {
+        try write(UnsafeBufferPointer(rebasing: bytes[held.range(of: word)]), held.counts[word])
       }
     }
     try file.write(lines)

@@ -251,6 +251,25 @@ import Testing
       try Tool.data("encode", "--tokenizer", tokenizer, "--glossaries", "x", input: Data()).status == 64)
   }
 
+  /// As getvocab of fastBPE: by count, then by bytes.
+  @Test func dictionariesAreWritten() throws {
+    let counts = try Tool.data(
+      "count-words", "--mode", "word", "--by-count", input: Data("b c@@ a b\nc@@ c@@ é a b\n".utf8))
+    #expect(counts.text == "b 3\nc@@ 3\na 2\né 1\n")
+    let pieces = try Tool.data("encode", "--codes", codes, "--format", "tokens", input)
+    let dictionary = scratch.path("written")
+    let written = try Tool.data(
+      "count-words", "--mode", "word", "--by-count", "-o", dictionary, input: pieces.output)
+    #expect(written.status == 0)
+    let ids = try Tool.data("encode", "--codes", codes, "--dictionary", dictionary, input: Data("low".utf8))
+    let back = try Tool.data("encode", "--codes", codes, "--format", "tokens", input: Data("low".utf8))
+    let listed = try String(contentsOfFile: dictionary, encoding: .utf8).split(separator: "\n")
+    let places = back.text.split(whereSeparator: \.isWhitespace).map { piece in
+      listed.firstIndex { $0.hasPrefix(piece + " ") }.map { "\($0 + 14)" } ?? "3"
+    }
+    #expect(ids.text == places.joined(separator: " ") + "\n")
+  }
+
   @Test func idsOfAnXLMDictionary() throws {
     let codes = try scratch.write("few.codes", "#version: 0.2\nl o\nlo w</w>\n")
     // A piece of NBSP, one with three fields and a repeated one are passed over, as XLM does.

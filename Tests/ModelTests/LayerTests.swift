@@ -99,6 +99,43 @@ import Testing
     }
   }
 
+  /// Whole and broken registers, odd widths and lengths, in every instruction set and both forms.
+  @Test(arguments: Arithmetic.Instructions.allCases, Arithmetic.Precision.allCases)
+  func attentionInEveryForm(instructions: Arithmetic.Instructions, precision: Arithmetic.Precision) throws {
+    let device = try CPUOperations<Float>(
+      pool: Pools.two,
+      arithmetic: Arithmetic(precision: precision, library: .generic, instructions: instructions))
+    let exact = try CPUOperations<Double>(pool: Pools.one)
+    for (length, width) in [(1, 1), (31, 7), (33, 32), (70, 35), (65, 64)] {
+      let shape = AttentionShape(sequences: 2, length: length, heads: 2, headDimension: width)
+      let d = 2 * width, qkv: Matrix<Float> = randomMatrix(2 * length, 3 * d, seed: 5)
+      for i in 0..<qkv.count where precision == .bf16 {
+        qkv.pointer[i] = ArithmeticTests.rounded(qkv.pointer[i])
+      }
+      let halves = UnsafeMutablePointer<UInt16>.allocate(capacity: qkv.count + 2 * length * d)
+      defer { halves.deallocate() }
+      let result: Matrix<Float> = matrix(2 * length, d), sums: Vector<Float> = vector(4 * length)
+      let isHalf = precision == .bf16
+      let input = isHalf ? Operand(halves, rows: 2 * length, columns: 3 * d, isHalf: true) : Operand(qkv)
+      let out =
+        isHalf
+        ? Operand(halves + qkv.count, rows: 2 * length, columns: d, isHalf: true) : Operand<Float>(result)
+      device.round(qkv, into: input)
+      device.attention(shape, qkv: input, out: out, logSumExp: sums)
+
+      let wide = matrix(2 * length, 3 * d) { Double(qkv.pointer[$0]) }
+      let expected: Matrix<Double> = matrix(2 * length, d), exactSums: Vector<Double> = vector(4 * length)
+      exact.attention(shape, qkv: Operand(wide), out: Operand(expected), logSumExp: exactSums)
+      for i in 0..<expected.count {
+        let value = isHalf ? Float(bitPattern: UInt32(halves[qkv.count + i]) << 16) : result.pointer[i]
+        #expect(abs(Double(value) - expected.pointer[i]) < (isHalf ? 0.03 : 1e-5))
+      }
+      for i in 0..<exactSums.count {
+        #expect(abs(Double(sums.pointer[i]) - exactSums.pointer[i]) < 1e-4)
+      }
+    }
+  }
+
   @Test func embedding() {
     let tokens: [Int32] = [2, 0, 2, 1, 2, 2], d = 70
     let table: Matrix<Double> = randomMatrix(3, d, seed: 1),

@@ -232,6 +232,26 @@ import Tokenization
         == "low lower")
   }
 
+  /// More words than the cache has places, each twice: against an encoder that has none, as it draws for each merge.
+  @Test func wordsThatDisplaceEachOther() throws {
+    let tokenizer = try Make.tokenizer([Fixture.prose], merges: 300)
+    var text: [UInt8] = []
+    for index in 0..<600_000 {
+      text.append(0x20)
+      // All different, and in no order.
+      var rest = (index &* 2_654_435) % 11_881_376
+      for _ in 0..<5 {
+        text.append(UInt8(97 + rest % 26))
+        rest /= 26
+      }
+    }
+    var options = EncodingOptions()
+    options.dropout = .leastNonzeroMagnitude
+    let expected = BPEEncoder(tokenizer, options: options).encode(text)
+    let encoder = BPEEncoder(tokenizer)
+    #expect(encoder.encode(text + text) == expected + expected)
+  }
+
   /// Lines one after another, which are taken for one text, and others, against each line for itself.
   @Test func piecesOfManyLines() throws {
     let tokenizer = try Make.tokenizer(["abab abba ab aab baab bbab é aé"], mode: .word, merges: 12)

@@ -92,6 +92,13 @@ typedef struct {
                                   const void *out, const void *d_out, long out_stride, const void *dp, void *ds,
                                   long stride, bool half);
 
+  // Causal attention of one head: operands `queries`, `keys`, `values`, length x width, all at one stride, and operand `out`.
+  // log_sum_exp of each row of scale * scores. 32 queries (16 in double) are a lane each, so that nothing is added across
+  // lanes. `scratch` takes so many words of 4 bytes (8 in double).
+  void (*causal_attention)(long length, long width, double scale, const void *queries, const void *keys,
+                           const void *values, long stride, void *out, long out_stride, void *log_sum_exp, void *scratch,
+                           bool half);
+  long (*causal_attention_scratch)(long length, long width);
   // One query against `seen` keys of `width` numbers, and the values mixed by softmax; keys and values are dense. `scores`
   // is scratch for `seen` numbers.
   void (*attend)(long seen, long width, double scale, const void *query, const void *keys, const void *values,
