@@ -188,10 +188,13 @@ def main():
     starts = range(0, arguments.words, PART_WORDS)
     jobs = [(n, min(PART_WORDS, arguments.words - start), arguments.seed, str(directory)) for n, start in enumerate(starts)]
     total = {}
-    # Forked, so that the sentences are in memory once.
-    with multiprocessing.get_context("fork").Pool(arguments.processes) as pool:
-        for planted in pool.imap(make_part, jobs):
-            total = {name: total.get(name, 0) + value for name, value in planted.items()}
+    # Forked, so that the sentences are in memory once; ended by closing, as whoever blocks SIGTERM cannot be terminated.
+    pool = multiprocessing.get_context("fork").Pool(arguments.processes) if arguments.processes > 1 else None
+    for planted in (pool.imap if pool else map)(make_part, jobs):
+        total = {name: total.get(name, 0) + value for name, value in planted.items()}
+    if pool:
+        pool.close()
+        pool.join()
     total["seconds"] = round(time.time() - began, 1)
     (directory / "planted.json").write_text(json.dumps(total) + "\n")
     print(json.dumps(total))

@@ -164,12 +164,15 @@ def measure(options, scratch):
     one, two = seconds["pkm-data, 1 thread"], seconds["pkm-data, 2 threads"]
     start = seconds["starting and ending pkm-data"]
     copies = [seconds["copying the file, 1 thread"], seconds["copying the file, 2 threads"]]
-    unwritten = [seconds[f"the same to /dev/null, {threads}"] - start for threads in (1, 2)]
-    print(f"two threads to one: {one / two:.2f}; without the start {(one - start) / (two - start):.2f}, and without "
-          f"writing {unwritten[0] / unwritten[1]:.2f}; copying alone {copies[0] / copies[1]:.2f}")
-    # What is not copying halves, copying takes what two threads need for it, starting what it takes.
-    best = start + copies[1] + max(0, one - start - copies[0]) / 2
-    print(f"at most {one / best:.2f} can be had, if all but starting and copying takes half the time")
+    # Where the time goes: starting, all that is not writing, and what writing to a file adds.
+    unwritten = [seconds[f"the same to /dev/null, {threads}"] for threads in (1, 2)]
+    parts = {
+        "starting": (start, start), "reading and work": [time - start for time in unwritten],
+        "writing": (one - unwritten[0], two - unwritten[1]), "all": (one, two),
+    }
+    for name, (alone, together) in parts.items():
+        print(f"{name:18} 1 thread {alone:.3f} s, 2 threads {together:.3f} s, ratio {alone / together:.2f}")
+    print(f"copying the file alone: ratio {copies[0] / copies[1]:.2f}")
     for name in ("uconv -x nfkc", "PyICU Normalizer2, in memory"):
         if name in rates:
             print(f"pkm-data, 1 thread, to {name}: whole command {rates['pkm-data, 1 thread'] / rates[name]:.1f}, "

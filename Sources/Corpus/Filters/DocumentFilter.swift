@@ -144,19 +144,21 @@ package struct DocumentFilter: Sendable {
 
   /// What a few of the documents and lines look like that each rule has taken out.
   private func addSamples(of batch: DocumentBatch, _ verdicts: [Verdict], to counts: inout Summary) {
+    // Once, not for each of many short documents.
+    let names = selection.rules.map { countName($0.rule) }
     batch.forEachDocument { index, text in
       let verdict = verdicts[index]
       if let failed = verdict.failed {
         let active = selection.rules[failed.rule]
         guard active.rule.name != "empty" else { return }
-        counts.addSample(of: countName(active.rule), text, note: active.verdict(on: failed.value))
+        counts.addSample(of: names[failed.rule], text, note: active.verdict(on: failed.value))
       }
       guard annotates || verdict.failed == nil else { return }
       for (rule, _, first) in verdict.removed {
-        guard let first, let active = selection.rules.first(where: { $0.rule.isAbout(rule) }) else {
+        guard let first, let active = selection.rules.firstIndex(where: { $0.rule.isAbout(rule) }) else {
           continue
         }
-        counts.addSample(of: countName(active.rule), UnsafeRawBufferPointer(rebasing: text[first]))
+        counts.addSample(of: names[active], UnsafeRawBufferPointer(rebasing: text[first]))
       }
     }
   }
