@@ -21,6 +21,8 @@ package struct DatasetRewriter {
   package var shardTokens: Int?
   /// What the new dataset says of its sequences; nil keeps what all inputs agree on.
   package var packing: Packing?
+  /// Of ``ZstdCompressor``: what is made of datasets is kept longer and read more often than what it is made of.
+  package var level = 1
   /// Bytes for shuffling; documents beyond that go through files beside the output.
   package var memory = 1 << 30
   package var threads = 1
@@ -51,7 +53,7 @@ package struct DatasetRewriter {
       endOfDocument: first.endOfDocument, split: inputs.lazy.flatMap(\.splits).min() ?? "train",
       shardTokens: shardTokens, packing: packing ?? (packings.count == 1 ? first.packing : nil),
       recipe: recipe,
-      threads: threads)
+      level: level, threads: threads)
     var splits = Set(inputs.flatMap(\.splits)).sorted()
     if !shares.isEmpty && !splits.contains("train") {
       throw Failure(

@@ -58,6 +58,12 @@ struct Shard: ParsableCommand {
       valueName: "policy"))
   var packing: Packing?
 
+  @Option(
+    help: ArgumentHelp(
+      "Level of zstd, 0 (bytes by frequency only, as encode writes) to 19, smaller and slower.",
+      valueName: "n"))
+  var level = DatasetRewriter().level
+
   @Flag(help: "Keep the order of the documents.")
   var noShuffle = false
 
@@ -70,6 +76,7 @@ struct Shard: ParsableCommand {
     if inputs.isEmpty { throw ValidationError("Give at least one dataset directory") }
     if weights != nil && epochs != nil { throw ValidationError("Give --weights or --epochs, not both") }
     if epochs != nil && tokens != nil { throw ValidationError("--tokens goes with --weights or alone") }
+    if !(0...19).contains(level) { throw ValidationError("--level must be 0 to 19") }
     for (name, list) in [("weights", weights), ("epochs", epochs)] {
       if let list, list.numbers.count != inputs.count {
         throw ValidationError(
@@ -89,6 +96,7 @@ struct Shard: ParsableCommand {
     rewriter.seed = options.seed
     rewriter.shardTokens = max(1, shardSize.bytes / (datasets.first?.index.tokenBytes ?? 2))
     rewriter.packing = packing
+    rewriter.level = level
     rewriter.memory = memory?.bytes ?? Int(ProcessInfo.processInfo.physicalMemory / 4)
     rewriter.threads = options.threadCount
     rewriter.recipe = recipe(of: datasets)

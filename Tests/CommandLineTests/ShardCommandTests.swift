@@ -31,6 +31,16 @@ import Testing
     let small = try Tool.data(
       "shard", scratch.path("a"), "-o", scratch.path("small"), "--no-shuffle", "--shard-size", "10K")
     #expect(small.status == 0)
+    // The level changes the files, not what they say.
+    let sizes = try ["0", "9"].map { level in
+      let output = scratch.path("level-\(level)")
+      #expect(try Tool.data("shard", scratch.path("a"), "-o", output, "--level", level).status == 0)
+      #expect(try Tool.data("verify", output).status == 0)
+      return try SampleDataset.files(output)
+    }
+    let name = "train-00000.tokens.zst"
+    #expect(sizes[1][name]!.count < sizes[0][name]!.count && sizes[0]["index.json"] == sizes[1]["index.json"])
+    #expect(try Tool.data("shard", scratch.path("a"), "-o", scratch.path("no"), "--level", "20").status == 64)
     let packed = try Tool.data(
       "shard", scratch.path("a"), "-o", scratch.path("packed"), "--packing", "document")
     #expect(try packed.status == 0 && Dataset(scratch.path("packed")).index.packing == .document)
