@@ -1,17 +1,6 @@
 // Escapes of JSON strings: control characters and the two that JSON reserves, nothing else.
-#include <stdbool.h>
-#include <string.h>
-
 #include "CKernels.h"
-
-#if defined(__x86_64__)
-#define MULTIVERSIONED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define MULTIVERSIONED
-#endif
-
-typedef uint8_t Block __attribute__((ext_vector_type(64)));
-typedef bool Flags __attribute__((ext_vector_type(64)));
+#include "bytes.h"
 
 static inline uint8_t *escape(uint8_t byte, uint8_t *out) {
   *out++ = '\\';

@@ -2,12 +2,7 @@
 #include <string.h>
 
 #include "CKernels.h"
-
-#if defined(__x86_64__)
-#define MULTIVERSIONED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define MULTIVERSIONED
-#endif
+#include "multiversioned.h"
 
 typedef uint32_t Lanes __attribute__((ext_vector_type(16)));
 

@@ -1,17 +1,6 @@
 // Words, as Words.swift defines them: maximal runs of bytes other than ASCII white space.
-#include <stdbool.h>
-#include <string.h>
-
 #include "CKernels.h"
-
-#if defined(__x86_64__)
-#define MULTIVERSIONED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define MULTIVERSIONED
-#endif
-
-typedef uint8_t Block __attribute__((ext_vector_type(64)));
-typedef bool Flags __attribute__((ext_vector_type(64)));
+#include "bytes.h"
 
 // A word begins where something else follows white space, or nothing at all. 64 bytes at a time: one bit a byte.
 MULTIVERSIONED

@@ -52,8 +52,7 @@ package struct DatasetRewriter {
       directory: directory, tokenizerJSON: inputs[0].tokenizerJSON(), vocabularySize: first.vocabularySize,
       endOfDocument: first.endOfDocument, split: inputs.lazy.flatMap(\.splits).min() ?? "train",
       shardTokens: shardTokens, packing: packing ?? (packings.count == 1 ? first.packing : nil),
-      recipe: recipe,
-      level: level, threads: threads)
+      recipe: recipe, level: level, threads: threads)
     var splits = Set(inputs.flatMap(\.splits)).sorted()
     if !shares.isEmpty && !splits.contains("train") {
       throw Failure(
