@@ -22,11 +22,24 @@ package enum ByteAlphabet {
     return characters
   }()
 
-  /// The same as UTF-8.
-  static let encoded: [[UInt8]] = characters.map { Array(String($0).utf8) }
-
   /// A token's bytes as they are written in JSON.
-  package static func encode(_ token: [UInt8]) -> [UInt8] { token.flatMap { encoded[Int($0)] } }
+  package static func encode(_ token: [UInt8]) -> [UInt8] {
+    characters.withUnsafeBufferPointer { characters in
+      [UInt8](unsafeUninitializedCapacity: 2 * token.count) { out, count in
+        for byte in token {
+          let point = characters[Int(byte)].value
+          if point < 0x80 {
+            out[count] = UInt8(truncatingIfNeeded: point)
+            count += 1
+          } else {
+            out[count] = UInt8(truncatingIfNeeded: 0xc0 | point >> 6)
+            out[count + 1] = UInt8(truncatingIfNeeded: 0x80 | point & 0x3f)
+            count += 2
+          }
+        }
+      }
+    }
+  }
 
   /// The bytes that a written token stands for; nil if a character stands for none.
   package static func decode(_ text: [UInt8]) -> [UInt8]? {

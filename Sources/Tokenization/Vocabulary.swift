@@ -16,6 +16,7 @@ package struct Vocabulary: Sendable {
   ///
   /// Of equal tokens the first is the one that is found.
   package init(_ tokens: [[UInt8]]) {
+    bytes.reserveCapacity(tokens.reduce(0) { $0 + $1.count })
     ends.reserveCapacity(tokens.count)
     for token in tokens {
       bytes.append(contentsOf: token)
