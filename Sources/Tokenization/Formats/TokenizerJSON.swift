@@ -19,9 +19,19 @@ extension TokenizerJSON {
     var out: [UInt8] = []
     out.reserveCapacity(tokenizer.vocabulary.count * 60)
     func add(_ text: String) { out.append(contentsOf: text.utf8) }
+    let characters = ByteAlphabet.quoted
     func addToken(_ id: UInt32) {
-      let bytes = tokenizer.vocabulary[id]
-      (isWord ? bytes : ByteAlphabet.encode(bytes)).withUnsafeBytes { JSONText.quote($0, into: &out) }
+      tokenizer.vocabulary.withBytes { bytes in
+        let token = UnsafeBufferPointer(rebasing: bytes[tokenizer.vocabulary.range(of: id)])
+        if isWord { return JSONText.quote(UnsafeRawBufferPointer(token), into: &out) }
+        out.append(UInt8(ascii: "\""))
+        for byte in token {
+          let character = characters[Int(byte)]
+          out.append(character.0)
+          if character.1 != 0 { out.append(character.1) }
+        }
+        out.append(UInt8(ascii: "\""))
+      }
     }
 
     add("{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [")
@@ -41,24 +51,27 @@ extension TokenizerJSON {
     add("    \"end_of_word_suffix\": \(isWord ? "\"</w>\"" : "null"),\n    \"fuse_unk\": false,\n")
     add("    \"byte_fallback\": false,\n    \"ignore_merges\": \(tokenizer.ignoresMerges),\n    \"vocab\": {")
     let special = Set(tokenizer.specialTokens.map(\.id))
+    let (between, colon, comma) = (Array(",\n      ".utf8), Array(": ".utf8), Array(", ".utf8))
     var isFirst = true
     for id in 0..<UInt32(tokenizer.vocabulary.count) where !tokenizer.vocabulary.range(of: id).isEmpty {
-      add(isFirst ? "\n      " : ",\n      ")
+      out += isFirst ? between[1...] : between[...]
       isFirst = false
       if special.contains(id) {
         add(JSONText.quote(tokenizer.specialTokens.first { $0.id == id }!.text))
       } else {
         addToken(id)
       }
-      add(": \(id)")
+      out += colon
+      TokenText.append(id, to: &out)
     }
     add(isFirst ? "},\n    \"merges\": [" : "\n    },\n    \"merges\": [")
     for (rank, merge) in tokenizer.merges.enumerated() {
-      add(rank == 0 ? "\n      [" : ",\n      [")
+      out += rank == 0 ? between[1...] : between[...]
+      out.append(UInt8(ascii: "["))
       addToken(merge.left)
-      add(", ")
+      out += comma
       addToken(merge.right)
-      add("]")
+      out.append(UInt8(ascii: "]"))
     }
     add(tokenizer.merges.isEmpty ? "]\n  }\n}\n" : "\n    ]\n  }\n}\n")
     return out
