@@ -22,7 +22,7 @@ struct Linear<Device: Operations> {
     forward(x, finish: .bias(bias, into: y), on: device)
   }
 
-  /// out = stream + dropout(y)
+  /// The result `out` = stream + dropout(y).
   func forward(
     _ x: Operand<Scalar>, addingTo stream: Matrix<Scalar>, mask: DropoutMask, into out: Matrix<Scalar>,
     on device: Device

@@ -14,8 +14,9 @@ package struct GenerationBenchmark {
   package var flops: Double { operations.reduce(0) { $0 + $1.flops } }
   package var bytes: Double { operations.reduce(0) { $0 + $1.bytes } }
 
-  /// Seconds that a step takes at best: of each operation either its bytes or its arithmetic, whichever takes longer
-  /// (the roofline of Williams et al. 2009).
+  /// Seconds that a step takes at best.
+  ///
+  /// Each operation takes as long as its bytes or as its arithmetic, whichever is longer (the roofline model, Williams 2009).
   package func bound(bytesPerSecond: Double, flopsPerSecond: Double) -> Double {
     operations.reduce(0) {
       $0 + max($1.bytes / bytesPerSecond, flopsPerSecond > 0 ? $1.flops / flopsPerSecond : 0)
