@@ -26,9 +26,21 @@ package enum ByteAlphabet {
   static let encoded: [[UInt8]] = characters.map { Array(String($0).utf8) }
 
   /// The same inside a JSON string: one byte and 0, or two.
-  static let quoted: [(UInt8, UInt8)] = encoded.map {
-    $0 == [UInt8(ascii: "\"")] || $0 == [UInt8(ascii: "\\")]
-      ? (UInt8(ascii: "\\"), $0[0]) : ($0[0], $0.count > 1 ? $0[1] : 0)
+  private static let quoted: [SIMD2<UInt8>] = encoded.map {
+    let isReserved = $0 == [UInt8(ascii: "\"")] || $0 == [UInt8(ascii: "\\")]
+    return isReserved ? SIMD2(UInt8(ascii: "\\"), $0[0]) : SIMD2($0[0], $0.count > 1 ? $0[1] : 0)
+  }
+
+  /// Appends a token as a JSON string.
+  static func appendQuoted(_ token: UnsafeBufferPointer<UInt8>, to out: inout [UInt8]) {
+    let quoted = quoted
+    out.append(UInt8(ascii: "\""))
+    for byte in token {
+      let character = quoted[Int(byte)]
+      out.append(character[0])
+      if character[1] != 0 { out.append(character[1]) }
+    }
+    out.append(UInt8(ascii: "\""))
   }
 
   /// A token's bytes as they are written in JSON.

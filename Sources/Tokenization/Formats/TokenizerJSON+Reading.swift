@@ -240,27 +240,30 @@ extension TokenizerJSON {
       result.reserveCapacity(merges.ends.count)
       var token: [UInt8] = []
       try merges.bytes.withUnsafeBufferPointer { texts in
-        func id(_ range: Range<Int>) throws -> UInt32 {
-          let text = UnsafeBufferPointer(rebasing: texts[range])
-          token.removeAll(keepingCapacity: true)
-          append(text, mode, to: &token)
-          guard let id = vocabulary.id(of: token) else {
-            throw broken(
-              "merge \(result.count) needs \"\(String(decoding: text, as: UTF8.self))\", which is not in the vocabulary"
-            )
-          }
-          return id
-        }
         var start = 0
         for (middle, end) in merges.ends {
           if result.count == merges.mistake { throw broken("merge \(result.count) is not a pair of tokens") }
-          let left = try id(start..<middle)
-          let right = try id(middle..<end)
-          result.append(Tokenizer.Merge(left: left, right: right, result: try id(start..<end)))
+          let rank = result.count
+          let left = try id(of: texts[start..<middle], mode, vocabulary, rank: rank, &token)
+          let right = try id(of: texts[middle..<end], mode, vocabulary, rank: rank, &token)
+          let whole = try id(of: texts[start..<end], mode, vocabulary, rank: rank, &token)
+          result.append(Tokenizer.Merge(left: left, right: right, result: whole))
           start = end
         }
       }
       return result
+    }
+
+    /// `token` is scratch space.
+    private func id(
+      of text: Slice<UnsafeBufferPointer<UInt8>>, _ mode: Tokenizer.Mode, _ vocabulary: Vocabulary, rank: Int,
+      _ token: inout [UInt8]
+    ) throws -> UInt32 {
+      token.removeAll(keepingCapacity: true)
+      append(UnsafeBufferPointer(rebasing: text), mode, to: &token)
+      if let id = vocabulary.id(of: token) { return id }
+      throw broken(
+        "merge \(rank) needs \"\(String(decoding: text, as: UTF8.self))\", which is not in the vocabulary")
     }
 
     private func unknownID(_ model: JSONValue, _ vocabulary: Vocabulary) throws -> UInt32 {

@@ -19,21 +19,6 @@ extension TokenizerJSON {
     var out: [UInt8] = []
     out.reserveCapacity(tokenizer.vocabulary.count * 60)
     func add(_ text: String) { out.append(contentsOf: text.utf8) }
-    let characters = ByteAlphabet.quoted
-    func addToken(_ id: UInt32) {
-      tokenizer.vocabulary.withBytes { bytes in
-        let token = UnsafeBufferPointer(rebasing: bytes[tokenizer.vocabulary.range(of: id)])
-        if isWord { return JSONText.quote(UnsafeRawBufferPointer(token), into: &out) }
-        out.append(UInt8(ascii: "\""))
-        for byte in token {
-          let character = characters[Int(byte)]
-          out.append(character.0)
-          if character.1 != 0 { out.append(character.1) }
-        }
-        out.append(UInt8(ascii: "\""))
-      }
-    }
-
     add("{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [")
     for (index, token) in tokenizer.specialTokens.enumerated() {
       add(index == 0 ? "\n" : ",\n")
@@ -59,7 +44,7 @@ extension TokenizerJSON {
       if special.contains(id) {
         add(JSONText.quote(tokenizer.specialTokens.first { $0.id == id }!.text))
       } else {
-        addToken(id)
+        append(id, of: tokenizer, to: &out)
       }
       out += colon
       TokenText.append(id, to: &out)
@@ -68,13 +53,23 @@ extension TokenizerJSON {
     for (rank, merge) in tokenizer.merges.enumerated() {
       out += rank == 0 ? between[1...] : between[...]
       out.append(UInt8(ascii: "["))
-      addToken(merge.left)
+      append(merge.left, of: tokenizer, to: &out)
       out += comma
-      addToken(merge.right)
+      append(merge.right, of: tokenizer, to: &out)
       out.append(UInt8(ascii: "]"))
     }
     add(tokenizer.merges.isEmpty ? "]\n  }\n}\n" : "\n    ]\n  }\n}\n")
     return out
+  }
+
+  /// A token in quotation marks.
+  private static func append(_ id: UInt32, of tokenizer: Tokenizer, to out: inout [UInt8]) {
+    let range = tokenizer.vocabulary.range(of: id)
+    tokenizer.vocabulary.withBytes { bytes in
+      let token = UnsafeBufferPointer(rebasing: bytes[range])
+      if tokenizer.mode == .word { return JSONText.quote(UnsafeRawBufferPointer(token), into: &out) }
+      ByteAlphabet.appendQuoted(token, to: &out)
+    }
   }
 
   private static func byteLevel(usesRegex: Bool) -> String {
