@@ -35,6 +35,7 @@ static const kernel_table table = {
     .embed = embed,
     .embed_backward = embed_backward,
     .cross_entropy = cross_entropy,
+    .logit_sums = logit_sums_of,
     .product_top = product_top,
     .product_top_scratch = product_top_scratch,
     .weighted_sum = weighted_sum,

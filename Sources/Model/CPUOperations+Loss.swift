@@ -1,3 +1,6 @@
+import CKernels
+import Foundation
+
 extension CPUOperations {
   package func embed(
     _ tokens: UnsafeBufferPointer<Int32>, table: Matrix<Scalar>, positions: Matrix<Scalar>, length: Int,
@@ -31,22 +34,68 @@ extension CPUOperations {
 
   package func crossEntropy(
     _ logits: Matrix<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>, smoothing: Double,
-    gradient: Operand<Scalar>?
+    gradient: Operand<Scalar>
   ) -> Loss {
     precondition(targets.count == logits.rows && bias.count == logits.columns)
-    precondition(gradient.map { $0.rows == logits.rows && $0.columns == logits.columns } ?? true)
+    precondition(gradient.rows == logits.rows && gradient.columns == logits.columns)
     let kernels = kernels
     let losses = scratch.shared(Loss.self, logits.rows)
     forRows(logits.rows, width: logits.columns) { rows in
       for row in rows {
         let loss = kernels.cross_entropy(
           logits.columns, bias.pointer, targets[row], smoothing, logits.pointer + row * logits.stride,
-          gradient?.rows(row..<row + 1).pointer, gradient?.isHalf ?? false)
+          gradient.rows(row..<row + 1).pointer, gradient.isHalf)
         losses[row] = Loss(nll: loss.nll, smoothed: loss.smoothed, count: targets[row] < 0 ? 0 : 1)
       }
     }
+    return Self.sum(losses, logits.rows)
+  }
+
+  package func crossEntropy(
+    of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>,
+    smoothing: Double
+  ) -> Loss {
+    precondition(targets.count == x.rows && bias.count == table.rows && x.columns == table.columns)
+    let kernels = kernels, tile = ProductTile(rows: 256, columns: 512)
+    let across = (table.rows + tile.columns - 1) / tile.columns
+    let parts = results.shared(logit_sums.self, x.rows * across)
+    forTiles(tile, of: x, table, transposed: true, in: nil) { logits, rows, columns in
+      kernels.logit_sums(
+        rows.count, columns.count, columns.lowerBound, bias[columns].pointer,
+        targets.baseAddress! + rows.lowerBound,
+        logits.pointer, logits.stride, parts + rows.lowerBound * across + columns.lowerBound / tile.columns,
+        across)
+    }
+    let losses = scratch.shared(Loss.self, x.rows)
+    forRows(x.rows, width: across * 64) { rows in
+      for row in rows {
+        losses[row] =
+          targets[row] < 0
+          ? Loss() : Self.loss(of: parts + row * across, across, classes: table.rows, smoothing: smoothing)
+      }
+    }
+    return Self.sum(losses, x.rows)
+  }
+
+  /// The loss of one row from the sums of its parts.
+  private static func loss(of parts: UnsafePointer<logit_sums>, _ count: Int, classes: Int, smoothing: Double)
+    -> Loss
+  {
+    var top = -Double.infinity, exponentials = 0.0, total = 0.0, atTarget = 0.0
+    for part in 0..<count { top = max(top, parts[part].largest) }
+    for part in 0..<count {
+      exponentials += parts[part].exponentials * exp(parts[part].largest - top)
+      total += parts[part].total
+      atTarget += parts[part].at_target
+    }
+    let logSum = top + log(exponentials), nll = logSum - atTarget
+    return Loss(
+      nll: nll, smoothed: (1 - smoothing) * nll + smoothing * (logSum - total / Double(classes)), count: 1)
+  }
+
+  private static func sum(_ losses: UnsafePointer<Loss>, _ count: Int) -> Loss {
     var sum = Loss()
-    for row in 0..<logits.rows { sum += losses[row] }
+    for row in 0..<count { sum += losses[row] }
     return sum
   }
 }

@@ -8,8 +8,8 @@ struct OutputHead<Device: Operations> {
   private let embeddingGradient: Matrix<Scalar>?
   private let bias: Vector<Scalar>
   private let biasGradient: Vector<Scalar>?
-  /// One block of logits, and in training the gradients of all, which may be the same memory.
-  private let logits: Matrix<Scalar>
+  /// In training, one block of logits and the gradients of all, which may be the same memory.
+  private let logits: Matrix<Scalar>?
   private let gradients: Operand<Scalar>?
 
   /// Rows of logits made at a time.
@@ -26,7 +26,7 @@ struct OutputHead<Device: Operations> {
     let width = embedding.operand.rows
     gradients = training ? plan.operand(rows, width, isHalf: isHalf) : nil
     let block = min(rows, Self.block)
-    logits = gradients?.rows(0..<block).reals ?? plan.matrix(block, width)
+    logits = gradients.map { $0.rows(0..<block).reals ?? plan.matrix(block, width) }
   }
 
   /// With `gradient` the rows of p - q are kept.
@@ -34,11 +34,12 @@ struct OutputHead<Device: Operations> {
     _ x: Operand<Scalar>, targets: UnsafeBufferPointer<Int32>, smoothing: Double, gradient: Bool,
     on device: Device
   ) -> Loss {
+    guard gradient, let gradients, let logits else {
+      return device.crossEntropy(of: x, table: embedding, bias: bias, targets: targets, smoothing: smoothing)
+    }
     var loss = Loss()
     for first in stride(from: 0, to: x.rows, by: Self.block) {
-      let rows = first..<min(first + Self.block, x.rows)
-      let d = gradient ? gradients?.rows(rows) : nil
-      let z = d?.source(logits) ?? logits.rows(0..<rows.count)
+      let rows = first..<min(first + Self.block, x.rows), d = gradients.rows(rows), z = d.source(logits)
       device.multiply(x.rows(rows), embedding, transposed: true, into: z)
       loss += device.crossEntropy(
         z, bias: bias, targets: UnsafeBufferPointer(rebasing: targets[rows]), smoothing: smoothing,
@@ -59,7 +60,6 @@ struct OutputHead<Device: Operations> {
 
   /// Logits of the rows of x, bias included.
   func logits(_ x: Operand<Scalar>, into z: Matrix<Scalar>, on device: Device) {
-    device.multiply(x, embedding, transposed: true, into: z)
-    device.addBias(bias, to: z, into: Operand(z))
+    device.multiply(x, embedding, transposed: true, finish: .bias(bias, into: Operand(z)))
   }
 }
