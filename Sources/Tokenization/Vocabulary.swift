@@ -16,7 +16,10 @@ package struct Vocabulary: Sendable {
   ///
   /// Of equal tokens the first is the one that is found.
   package init(_ tokens: [[UInt8]]) {
-    self.init(bytes: Array(tokens.joined()), counts: tokens.map(\.count))
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(tokens.reduce(0) { $0 + $1.count })
+    for token in tokens { bytes.append(contentsOf: token) }
+    self.init(bytes: bytes, counts: tokens.map(\.count))
   }
 
   /// The same of tokens one after another, with the length of each.

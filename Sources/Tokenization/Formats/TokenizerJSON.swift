@@ -17,7 +17,8 @@ extension TokenizerJSON {
     }
     let isWord = tokenizer.mode == .word
     var out: [UInt8] = []
-    out.reserveCapacity(tokenizer.vocabulary.count * 60)
+    // A token is there twice, and its bytes may be two each.
+    out.reserveCapacity(tokenizer.vocabulary.count * 60 + 4 * tokenizer.vocabulary.withBytes(\.count))
     func add(_ text: String) { out.append(contentsOf: text.utf8) }
     add("{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [")
     for (index, token) in tokenizer.specialTokens.enumerated() {
