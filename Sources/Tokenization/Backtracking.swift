@@ -11,7 +11,7 @@ import Support
 /// (The method is that of the crate `bpe` of rust-gems, GitHub 2024.)
 ///
 /// It needs merges as learning makes them: each makes a token of its own from tokens made before, and what the merges
-/// make of the text of a token is that token. ``init(_:fallback:)`` checks it, and other tables are refused.
+/// make of the text of a token is that token. ``init(_:mergeCount:)`` checks it, and other tables are refused.
 ///
 /// Tokens have numbers of their own here: the alphabet first, then the results of the merges in order, so that comparing
 /// two numbers compares ranks. Short words are merged after all, as all their pairs go into a vector or two.
@@ -46,59 +46,59 @@ final class Backtracking: @unchecked Sendable {
   }
 
   /// Nil where the table is not of the kind described.
-  ///
-  /// `fallback(text, isFinal)` applies the merges; in word mode `isFinal` says whether the text ends its word.
-  init?(_ tokenizer: Tokenizer, mergeCount: Int, fallback: (_ text: [UInt8], _ isFinal: Bool) -> [UInt32]) {
+  init?(_ tokenizer: Tokenizer, mergeCount: Int) {
     isWord = tokenizer.mode == .word
     let merges = tokenizer.merges.prefix(mergeCount)
     let vocabulary = tokenizer.vocabulary
-    var isMade = [Bool](repeating: false, count: vocabulary.count)
-    for merge in tokenizer.merges { isMade[Int(merge.result)] = true }
-    for token in tokenizer.specialTokens { isMade[Int(token.id)] = true }
-    let alphabet = (0..<UInt32(vocabulary.count)).filter {
-      !isMade[Int($0)] && Self.isSymbol(vocabulary.range(of: $0).isEmpty ? [] : vocabulary[$0], tokenizer)
-    }
-    self.alphabet = UInt32(alphabet.count)
-    var numbers = [UInt32](repeating: TokenTrie.none, count: vocabulary.count)
-    for (number, id) in alphabet.enumerated() { numbers[Int(id)] = UInt32(number) }
-    guard alphabet.count + merges.count < 1 << PKM_PAIR_BITS else { return nil }
+    guard let symbols = Self.alphabet(of: tokenizer) else { return nil }
+    let alphabet = UInt32(symbols.count)
+    self.alphabet = alphabet
+    let count = symbols.count + merges.count
+    guard count > 0, count < 1 << PKM_PAIR_BITS else { return nil }
     let pairs = PairNumbers.make(capacity: merges.count)
+    let tokens = UnsafeMutableBufferPointer(
+      start: LargePages.allocate(Token.self, count: count), count: count)
+    let ids = LargePages.allocate(UInt32.self, count: count)
     var isComplete = false
-    defer { if !isComplete { pairs.slots.deallocate() } }
-    var texts = alphabet.map { Self.text(vocabulary[$0], tokenizer) }
-    var tokens = alphabet.enumerated().map { number, id in
-      Token(
-        id: id, length: UInt32(texts[number].count), left: UInt32(number), right: UInt32(number))
+    defer {
+      if !isComplete {
+        pairs.slots.deallocate()
+        tokens.deallocate()
+        ids.deallocate()
+      }
     }
+    var numbers = [UInt32](repeating: TokenTrie.none, count: vocabulary.count)
+    var texts = TokenTexts()
+    func add(_ id: UInt32, _ left: UInt32, _ right: UInt32) {
+      let number = texts.count
+      numbers[Int(id)] = UInt32(number)
+      Self.withText(of: id, tokenizer) { texts.append($0) }
+      tokens.initializeElement(
+        at: number,
+        to: Token(id: id, length: UInt32(texts.range(of: UInt32(number)).count), left: left, right: right))
+      (ids + number).initialize(to: id)
+    }
+    for (number, id) in symbols.enumerated() { add(id, UInt32(number), UInt32(number)) }
     for merge in merges {
       let (left, right) = (numbers[Int(merge.left)], numbers[Int(merge.right)])
-      let number = UInt32(tokens.count)
-      let bytes = vocabulary[merge.result]
-      let text = Self.text(bytes, tokenizer)
-      let isFinal = text.last == Self.endOfWord
-      guard left != TokenTrie.none, right != TokenTrie.none, numbers[Int(merge.result)] == TokenTrie.none,
-        texts[Int(left)] + texts[Int(right)] == text, bytes != EndOfWord.mark || !isWord,
-        fallback(isWord && isFinal ? text.dropLast() : text, isFinal) == [merge.result]
-      else { return nil }
-      numbers[Int(merge.result)] = number
-      PairNumbers.insert(number, for: left, right, into: pairs)
-      texts.append(text)
-      tokens.append(Token(id: merge.result, length: UInt32(text.count), left: left, right: right))
-    }
-    guard !tokens.isEmpty else { return nil }
-    trie = TokenTrie(texts)
-    for (number, text) in texts.enumerated() {
-      var isUnique = true
-      trie.forEachPrefix(text) {
-        if Int($0) != number && tokens[Int($0)].length < text.count { tokens[number].prefix = $0 }
-        if tokens[Int($0)].length == text.count { isUnique = Int($0) == number }
+      let number = UInt32(texts.count)
+      guard left != TokenTrie.none, right != TokenTrie.none, numbers[Int(merge.result)] == TokenTrie.none
+      else {
+        return nil
       }
-      guard isUnique else { return nil }
+      add(merge.result, left, right)
+      // The merges before it leave the two of its text: no other reaches across the border.
+      guard texts.isJoined(number, left, right),
+        Self.mergesKeepBorder(left, right, below: number, pairs, tokens.baseAddress!, alphabet)
+      else { return nil }
+      PairNumbers.insert(number, for: left, right, into: pairs)
     }
+    trie = TokenTrie(texts)
+    guard trie.isUnique else { return nil }
+    for number in 0..<count { tokens[number].prefix = trie.prefixes[number] }
+    (self.tokens, self.ids) = (tokens, ids)
     self.pairs = pairs
     isComplete = true
-    ids = LargePages.allocate(UInt32.self, count: tokens.count)
-    for (number, token) in tokens.enumerated() { (ids + number).initialize(to: token.id) }
     let bytes = (0...255).map { byte in
       vocabulary.id(of: [UInt8(byte)]).map { numbers[Int($0)] } ?? TokenTrie.none
     }
@@ -109,9 +109,6 @@ final class Backtracking: @unchecked Sendable {
     } else {
       byteNumbers = nil
     }
-    self.tokens = UnsafeMutableBufferPointer(
-      start: LargePages.allocate(Token.self, count: tokens.count), count: tokens.count)
-    _ = self.tokens.initialize(from: tokens)
     if isWord {
       markNumber = number(of: [Self.endOfWord])
       asciiNumbers = (0..<256).map {
@@ -127,19 +124,43 @@ final class Backtracking: @unchecked Sendable {
     pairs.slots.deallocate()
   }
 
-  /// Whether words begin as this: a byte; in word mode a character, with the mark if it ends the word, or the mark.
-  private static func isSymbol(_ token: [UInt8], _ tokenizer: Tokenizer) -> Bool {
-    if tokenizer.mode == .byteLevel { return token.count == 1 }
-    var text = text(token, tokenizer)
-    if text.last == endOfWord { text.removeLast() }
-    if text.isEmpty { return tokenizer.endOfWordIsSymbol && !token.isEmpty }
-    return text.dropFirst().allSatisfy { $0 & 0xc0 == 0x80 }
+  /// What words begin as: bytes; in word mode characters, with the mark if they end the word, or the mark.
+  ///
+  /// Nil where a text has symbols other than those.
+  private static func alphabet(of tokenizer: Tokenizer) -> [UInt32]? {
+    let vocabulary = tokenizer.vocabulary
+    var isMade = [Bool](repeating: false, count: vocabulary.count)
+    for merge in tokenizer.merges { isMade[Int(merge.result)] = true }
+    for token in tokenizer.specialTokens { isMade[Int(token.id)] = true }
+    var alphabet: [UInt32] = []
+    for id in 0..<UInt32(vocabulary.count) where !isMade[Int(id)] {
+      let token = vocabulary[id]
+      if tokenizer.mode == .byteLevel {
+        if token.count != 1 { continue }
+      } else {
+        let isMarked = token.suffix(4).elementsEqual(EndOfWord.mark)
+        let character = isMarked ? token.dropLast(4) : token[...]
+        if character.isEmpty && (!tokenizer.endOfWordIsSymbol || !isMarked) { continue }
+        if !character.dropFirst().allSatisfy({ $0 & 0xc0 == 0x80 }) { continue }
+        if let first = character.first, first & 0xc0 == 0x80 || isMarked && tokenizer.endOfWordIsSymbol {
+          return nil
+        }
+      }
+      guard vocabulary.id(of: token) == id else { return nil }
+      alphabet.append(id)
+    }
+    return alphabet
   }
 
   /// The bytes that the token stands for in the text of a word.
-  private static func text(_ token: [UInt8], _ tokenizer: Tokenizer) -> [UInt8] {
-    guard tokenizer.mode == .word, token.suffix(4).elementsEqual(EndOfWord.mark) else { return token }
-    return token.dropLast(4) + [endOfWord]
+  private static func withText(
+    of id: UInt32, _ tokenizer: Tokenizer, _ body: (UnsafeBufferPointer<UInt8>) -> Void
+  ) {
+    tokenizer.vocabulary.withBytes { bytes in
+      let token = UnsafeBufferPointer(rebasing: bytes[tokenizer.vocabulary.range(of: id)])
+      guard tokenizer.mode == .word, token.suffix(4).elementsEqual(EndOfWord.mark) else { return body(token) }
+      (Array(token.dropLast(4)) + [endOfWord]).withUnsafeBufferPointer(body)
+    }
   }
 
   /// The number of the token that is exactly this text.
@@ -290,15 +311,21 @@ final class Backtracking: @unchecked Sendable {
     return answer
   }
 
-  /// Undoes the merges on both sides of the border, the last first, and looks whether a pair across it would have merged
-  /// before.
   private func mergesKeepBorder(_ left: UInt32, _ right: UInt32) -> Bool {
-    var (left, right) = (left, right)
-    // Merges of this rank and later come too late.
-    var limit = PKM_NO_MERGE
+    Self.mergesKeepBorder(left, right, below: PKM_NO_MERGE, pairs, tokens.baseAddress!, alphabet)
+  }
+
+  /// Undoes the merges on both sides of the border, the last first, and looks whether a pair across it would have merged
+  /// before; merges from number `limit` on do not count.
+  private static func mergesKeepBorder(
+    _ left: UInt32, _ right: UInt32, below limit: UInt32, _ pairs: pkm_pairs, _ tokens: UnsafePointer<Token>,
+    _ alphabet: UInt32
+  ) -> Bool {
+    var (left, right, limit) = (left, right, limit)
     while true {
       if pkm_pair_result(pairs, left, right) < limit { return false }
-      // Of equal ranks the left one was merged first, so the right one is undone first.
+      // Merges of this rank and later come too late. Of equal ranks the left one was merged first, so the right one is undone
+      // first.
       if left > right {
         if left < alphabet { return true }
         limit = left

@@ -56,7 +56,6 @@ final class EncodingTables: @unchecked Sendable {
     self.tokenizer = tokenizer
     self.options = options
     let count = min(options.merges ?? .max, tokenizer.merges.count)
-    merges = MergeTable(tokenizer.merges.prefix(count))
     specialTokens = SpecialTokenFinder(tokenizer.specialTokens)
     byteSymbols = (0...255).map { tokenizer.vocabulary.id(of: [UInt8($0)]) ?? WordMerger.unknown }
     endOfWordSymbol = tokenizer.vocabulary.id(of: EndOfWord.mark) ?? WordMerger.unknown
@@ -66,24 +65,15 @@ final class EncodingTables: @unchecked Sendable {
         parts[merge.result] = (merge.left, merge.right)
       }
     }
-    var scratch = Scratch()
-    let (merges, bytes, mark) = (merges, byteSymbols, endOfWordSymbol)
-    backtracking =
-      options.dropout > 0
-      ? nil
-      : Backtracking(tokenizer, mergeCount: count) { text, isFinal in
-        text.withUnsafeBufferPointer {
-          let count = Self.symbolize($0, isFinal: isFinal, tokenizer, bytes, mark, &scratch)
-          let merged = merges.withView { scratch.merger.merge($0, count: count) }
-          // A token that is a symbol already is never made.
-          return count < 2 ? [] : Array(UnsafeBufferPointer(start: scratch.merger.symbols, count: merged))
-        }
-      }
+    backtracking = options.dropout > 0 ? nil : Backtracking(tokenizer, mergeCount: count)
+    // Bytes never need them, words only if they hold what is no UTF-8.
+    merges = MergeTable(
+      tokenizer.merges.prefix(backtracking == nil || tokenizer.mode == .word ? count : 0))
     isPlain =
       backtracking != nil && tokenizer.mode == .byteLevel && !tokenizer.ignoresMerges
       && options.glossary == nil && options.allowed == nil
     safeCuts =
-      isPlain ? SafeCuts(tokenizer.merges.prefix(count).map { tokenizer.vocabulary[$0.result] }) : nil
+      isPlain ? SafeCuts(tokenizer.vocabulary, tokenizer.merges.prefix(count)) : nil
   }
 
   /// Whether a word always gives the same ids.

@@ -18,6 +18,7 @@ package final class PreTokenCounter: @unchecked Sendable {
   private let preTokenizer: PreTokenizer
   /// The most bytes of one table.
   private let tableBytes: Int
+  private let threads: Int
   private let lock = NSLock()
   private var idle: [Table] = []
   private var spilled: SpilledCounts
@@ -61,8 +62,9 @@ package final class PreTokenCounter: @unchecked Sendable {
     temporaryDirectory: String = NSTemporaryDirectory()
   ) {
     self.preTokenizer = preTokenizer
-    // The joining thread has a table, too.
-    tableBytes = memory / (threads + 1)
+    // The joining thread has a table, too. Sorting the words of one takes up to a sixth more than counting.
+    tableBytes = memory / (threads + 1) / 7 * 6
+    self.threads = threads
     spilled = SpilledCounts(in: temporaryDirectory)
   }
 
@@ -140,7 +142,7 @@ package final class PreTokenCounter: @unchecked Sendable {
     if try joinTables() {
       try spilled.merge(body)
     } else if let table = idle.popLast() {
-      try table.counts.drainSorted(body)
+      try table.counts.drainSorted(on: WorkerPool(threads: threads), body)
     }
   }
 
