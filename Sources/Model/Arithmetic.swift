@@ -116,8 +116,8 @@ struct Products<Scalar: Real> {
       name = "\(String(cString: blas_description())), kernel \(String(cString: blas_kernel()))"
     }
     isHalfNative = library == .generic || library == .onednn && isFloat && onednn_has_bfloat16()
-    if packs {
-      name = "our own for AVX-512\(library == .generic ? "" : ", those of transposed operands by \(name)")"
+    if packs && library != .generic {
+      name = "our own for AVX-512, those of a transposed left operand by \(name)"
     }
     half = isHalfNative && library == .onednn ? onednn_bgemm : kernels.product_half
     name += isHalf ? ", bfloat16" : isFloat ? ", float32" : ", float64"
