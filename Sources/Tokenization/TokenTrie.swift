@@ -71,7 +71,8 @@ final class TokenTrie: @unchecked Sendable {
       prefixes = [UInt32](repeating: TokenTrie.none, count: texts.count)
       nodes = LargePages.allocate(Node.self, count: capacity)
       nodes.initialize(repeating: Node(), count: capacity)
-      nodes[0].parent = 0
+      // Taken, and nobody's child: the place `base ^ byte` of the root may be its own.
+      nodes[0].parent = TokenTrie.free - 1
     }
 
     mutating func build() {

@@ -300,7 +300,11 @@ struct LearnBPE: ParsableCommand {
   private func write(_ learned: LearnedMerges, _ tokenizer: Tokenizer) throws -> Int {
     switch target(isWord: tokenizer.mode == .word) {
     case .json: return try write(TokenizerJSON.write(tokenizer), to: output)
-    case .tiktoken: return try write(TiktokenFile.write(tokenizer), to: output)
+    case .tiktoken:
+      if let warning = TiktokenFile.warning(ofFileNamed: output!, tokenizer.preTokenizer) {
+        Log.warn(warning)
+      }
+      return try write(TiktokenFile.write(tokenizer), to: output)
     case .codes:
       return try write(
         MergeCodes.write(

@@ -244,6 +244,9 @@ import Testing
     #expect(try pieces("low lower", "--vocab", vocabulary, "--vocab-threshold", "3") == "lo@@ w low@@ er\n")
     #expect(try pieces("low lower", "--merges", "1") == "lo@@ w lo@@ w@@ e@@ r\n")
     #expect(try pieces("lowXYlow XY", "--glossaries", "XY") == "low@@ XY@@ low XY\n")
+    // 2^32 and 1 are not 1.
+    let large = try scratch.write("large", "low@@ 4294967297\ner 9\nlow 4294967297\nlo@@ 9\n")
+    #expect(try pieces("low lower", "--vocab", large, "--vocab-threshold", "9") == "low low@@ er\n")
     let broken = try scratch.write("broken", "low\n")
     let result = try Tool.data("encode", "--codes", codes, "--vocab", broken, input: Data())
     #expect(result.status == 65 && result.errors.contains("broken:1"))
