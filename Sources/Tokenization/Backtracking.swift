@@ -55,7 +55,7 @@ final class Backtracking: @unchecked Sendable {
     self.alphabet = alphabet
     let count = symbols.count + merges.count
     guard count > 0, count < 1 << PKM_PAIR_BITS else { return nil }
-    let pairs = PairNumbers.make(capacity: merges.count)
+    var pairs = PairNumbers.make(capacity: merges.count)
     let tokens = UnsafeMutableBufferPointer(
       start: LargePages.allocate(Token.self, count: count), count: count)
     let ids = LargePages.allocate(UInt32.self, count: count)
@@ -91,7 +91,7 @@ final class Backtracking: @unchecked Sendable {
       guard texts.isJoined(number, left, right),
         Self.mergesKeepBorder(left, right, below: number, pairs, tokens.baseAddress!, alphabet)
       else { return nil }
-      PairNumbers.insert(number, for: left, right, into: pairs)
+      PairNumbers.insert(number, for: left, right, into: &pairs)
     }
     trie = TokenTrie(texts)
     guard trie.isUnique else { return nil }
@@ -103,7 +103,8 @@ final class Backtracking: @unchecked Sendable {
       vocabulary.id(of: [UInt8(byte)]).map { numbers[Int($0)] } ?? TokenTrie.none
     }
     if !isWord && !bytes.contains(TokenTrie.none) {
-      let made = bytes.flatMap { left in bytes.map { pkm_pair_result(pairs, left, $0) } }
+      let table = pairs
+      let made = bytes.flatMap { left in bytes.map { pkm_pair_result(table, left, $0) } }
       byteNumbers = LargePages.allocate(UInt32.self, count: 256 + made.count)
       byteNumbers!.initialize(from: bytes + made, count: 256 + made.count)
     } else {
@@ -210,6 +211,22 @@ final class Backtracking: @unchecked Sendable {
       written += 1
     }
     return written
+  }
+
+  /// Whether ``encodeWords(_:_:tokens:counts:)`` can be used.
+  var takesWords: Bool { byteNumbers != nil }
+
+  /// The ids of `count` words of the kind that `pkm_merge_words` takes, and in its form.
+  func encodeWords(
+    _ words: UnsafePointer<WordKey>, _ count: Int, tokens: UnsafeMutablePointer<UInt32>,
+    counts: UnsafeMutablePointer<UInt32>
+  ) {
+    pkm_merge_words(
+      pairs, byteNumbers!, byteNumbers! + 256,
+      UnsafeRawPointer(words).assumingMemoryBound(to: UInt8.self), Int32(count), tokens, counts)
+    for word in 0..<count {
+      for index in (16 * word)..<(16 * word + Int(counts[word])) { tokens[index] = ids[Int(tokens[index])] }
+    }
   }
 
   /// A word of characters, applying the merges.
@@ -384,21 +401,59 @@ final class Backtracking: @unchecked Sendable {
   }
 }
 
-/// The making of the table of pairs that the kernels read, at most half full.
+/// The making of the table of pairs that the kernels read.
 private enum PairNumbers {
   static func make(capacity: Int) -> pkm_pairs {
     var bits = 6
-    while 1 << bits < 2 * capacity { bits += 1 }
+    // One that is half full has no two places for some pairs.
+    while 1 << bits < 5 * capacity / 2 { bits += 1 }
+    return make(bits: bits)
+  }
+
+  private static func make(bits: Int) -> pkm_pairs {
     let slots = LargePages.allocate(UInt64.self, count: 1 << bits)
     slots.initialize(repeating: UInt64(PKM_NO_PAIR), count: 1 << bits)
     return pkm_pairs(slots: slots, shift: Int32(64 - bits))
   }
 
   /// A pair that is there already keeps its first number.
-  static func insert(_ number: UInt32, for left: UInt32, _ right: UInt32, into pairs: pkm_pairs) {
+  static func insert(_ number: UInt32, for left: UInt32, _ right: UInt32, into pairs: inout pkm_pairs) {
     if pkm_pair_result(pairs, left, right) != PKM_NO_MERGE { return }
-    var place = pkm_pair_place(pairs, left, right)
-    while pairs.slots[place] != PKM_NO_PAIR { place = (place + 1) & (1 << (64 - Int(pairs.shift)) - 1) }
-    pairs.slots[place] = (UInt64(left) << PKM_PAIR_BITS | UInt64(right)) << PKM_PAIR_BITS | UInt64(number)
+    var slot = pkm_pair_key(left, right) << UInt64(PKM_PAIR_BITS) | UInt64(number)
+    // What is not found a place for after some moves needs a larger table.
+    while !move(&slot, into: pairs) {
+      let old = pairs
+      let bits = 64 - Int(old.shift)
+      pairs = make(bits: bits + 1)
+      for index in 0..<(1 << bits) where old.slots[index] != PKM_NO_PAIR {
+        insert(old.slots[index], into: &pairs)
+      }
+      old.slots.deallocate()
+    }
+  }
+
+  private static func insert(_ slot: UInt64, into pairs: inout pkm_pairs) {
+    let key = slot >> UInt64(PKM_PAIR_BITS)
+    insert(
+      UInt32(truncatingIfNeeded: slot) & (1 << UInt32(PKM_PAIR_BITS) - 1),
+      for: UInt32(key >> UInt64(PKM_PAIR_BITS)),
+      UInt32(truncatingIfNeeded: key) & (1 << UInt32(PKM_PAIR_BITS) - 1),
+      into: &pairs)
+  }
+
+  /// Puts a slot where it belongs, and what was there where that belongs; false, with one that is left over, after too many.
+  private static func move(_ slot: inout UInt64, into pairs: pkm_pairs) -> Bool {
+    var place = pkm_pair_place(pairs, slot >> UInt64(PKM_PAIR_BITS))
+    if pairs.slots[place] != PKM_NO_PAIR {
+      place = pkm_pair_other_place(pairs, slot >> UInt64(PKM_PAIR_BITS))
+    }
+    for _ in 0..<64 {
+      swap(&slot, &pairs.slots[place])
+      if slot == PKM_NO_PAIR { return true }
+      let key = slot >> UInt64(PKM_PAIR_BITS)
+      let (one, other) = (pkm_pair_place(pairs, key), pkm_pair_other_place(pairs, key))
+      place = place == one ? other : one
+    }
+    return false
   }
 }

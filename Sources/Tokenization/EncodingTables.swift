@@ -72,9 +72,13 @@ final class EncodingTables: @unchecked Sendable {
     isPlain =
       backtracking != nil && tokenizer.mode == .byteLevel && !tokenizer.ignoresMerges
       && options.glossary == nil && options.allowed == nil
+    takesWords = isPlain && backtracking!.takesWords
     safeCuts =
       isPlain ? SafeCuts(tokenizer.vocabulary, tokenizer.merges.prefix(count)) : nil
   }
+
+  /// Whether ``encodeWords(_:_:tokens:counts:)`` can be used.
+  let takesWords: Bool
 
   /// Whether a word always gives the same ids.
   var isRepeatable: Bool { options.dropout == 0 }
@@ -109,6 +113,14 @@ final class EncodingTables: @unchecked Sendable {
       }
     }
     return count
+  }
+
+  /// The ids of a few short words at once.
+  func encodeWords(
+    _ words: UnsafePointer<WordKey>, _ count: Int, tokens: UnsafeMutablePointer<UInt32>,
+    counts: UnsafeMutablePointer<UInt32>
+  ) {
+    backtracking!.encodeWords(words, count, tokens: tokens, counts: counts)
   }
 
   private func encode(
