@@ -31,9 +31,8 @@ KERNEL void dropout(long count, uint64_t first, dropout_mask mask, void *px) {
 
 INLINE void add_bias_in(long rows, long columns, const real *bias, const real *x, long stride, void *out,
                         long out_stride, const bool half) {
-  // Reals replace what they are made from; the compiler has to know, or it would not use vectors.
-  if (!half) out = (void *)x, out_stride = stride;
   for (long r = 0; r < rows; r++, x += stride, out = operand_at(out, out_stride, half)) {
+    EACH_ITSELF
     for (long c = 0; c < columns; c++) store_operand(out, c, x[c] + bias[c], half);
   }
 }
@@ -47,6 +46,7 @@ KERNEL void to_operand(long rows, long columns, const void *px, long stride, voi
   const real *x = px;
   uint16_t *out = pout;
   for (long r = 0; r < rows; r++, x += stride, out += out_stride) {
+    EACH_ITSELF
     for (long c = 0; c < columns; c++) out[c] = to_bfloat16(x[c]);
   }
 }
@@ -59,18 +59,21 @@ KERNEL void from_operand(long rows, long columns, const void *px, long stride, v
   }
 }
 
-KERNEL void residual(long rows, long columns, const void *presidual, const void *pbranch, const void *pbias,
-                     uint64_t first, dropout_mask mask, void *pout) {
+KERNEL void residual(long rows, long columns, const void *presidual, const void *pbranch, long branch_stride,
+                     const void *pbias, uint64_t first, dropout_mask mask, void *pout, long stride) {
   const real *stream = presidual, *branch = pbranch, *bias = pbias;
   real *out = pout, scale = (real)mask.scale;
-  for (long r = 0; r < rows; r++, stream += columns, branch += columns, out += columns, first += (uint64_t)columns) {
+  for (long r = 0; r < rows; r++, stream += stride, branch += branch_stride, out += stride, first += (uint64_t)stride) {
     if (mask.threshold) {
+      EACH_ITSELF
       for (long c = 0; c < columns; c++) {
         out[c] = stream[c] + masked(branch[c] + (bias ? bias[c] : 0), mask, scale, first + (uint64_t)c);
       }
     } else if (bias) {
+      EACH_ITSELF
       for (long c = 0; c < columns; c++) out[c] = stream[c] + (branch[c] + bias[c]);
     } else {
+      EACH_ITSELF
       for (long c = 0; c < columns; c++) out[c] = stream[c] + branch[c];
     }
   }
@@ -78,41 +81,52 @@ KERNEL void residual(long rows, long columns, const void *presidual, const void 
 
 INLINE real gelu(real x, real tail) { return x * (x < 0 ? tail : 1 - tail); }
 
-INLINE void bias_gelu_in(long rows, long columns, const real *bias, const real *h, void *kept, void *out,
-                         const bool half) {
+INLINE void bias_gelu_in(long rows, long columns, const real *bias, const real *h, long stride, void *kept, void *out,
+                         long out_stride, const bool keeps, const bool half) {
   FUSED
-  if (!half) kept = (void *)h;
-  for (long r = 0; r < rows; r++, h += columns) {
+  for (long r = 0; r < rows; r++, h += stride) {
+    EACH_ITSELF
     for (long c = 0; c < columns; c++) {
       real x = h[c] + bias[c], density;
       // Of what is kept, so that the backward pass can make the result again.
       if (half) x = from_bfloat16(to_bfloat16(x));
       real tail = normal_tail(x, &density);
-      store_operand(kept, c, x, half);
+      if (keeps) store_operand(kept, c, x, half);
       store_operand(out, c, gelu(x, tail), half);
     }
-    kept = operand_at(kept, columns, half), out = operand_at(out, columns, half);
+    if (keeps) kept = operand_at(kept, out_stride, half);
+    out = operand_at(out, out_stride, half);
   }
 }
 
-KERNEL void bias_gelu(long rows, long columns, const void *bias, const void *h, void *kept, void *out, bool half) {
-  BY_FORM(half, bias_gelu_in, rows, columns, bias, h, kept, out);
+KERNEL void bias_gelu(long rows, long columns, const void *bias, const void *h, long stride, void *kept, void *out,
+                      long out_stride, bool half) {
+  if (kept) {
+    BY_FORM(half, bias_gelu_in, rows, columns, bias, h, stride, kept, out, out_stride, true);
+  } else {
+    BY_FORM(half, bias_gelu_in, rows, columns, bias, h, stride, NULL, out, out_stride, false);
+  }
 }
 
-INLINE void gelu_backward_in(long count, const void *h, const real *d, void *out, void *again, const bool half) {
+INLINE void gelu_backward_in(long rows, long columns, const void *h, const real *d, long d_stride, void *out, void *again,
+                             long stride, const bool half) {
   FUSED
-  if (!half) out = (void *)d;
-  for (long i = 0; i < count; i++) {
-    real x = load_operand(h, i, half), density;
-    real tail = normal_tail(x, &density);
-    real slope = (x < 0 ? tail : 1 - tail) + x * density * (real)0.39894228040143268;
-    store_operand(out, i, d[i] * slope, half);
-    store_operand(again, i, gelu(x, tail), half);
+  for (long r = 0; r < rows; r++, d += d_stride) {
+    EACH_ITSELF
+    for (long c = 0; c < columns; c++) {
+      real x = load_operand(h, c, half), density;
+      real tail = normal_tail(x, &density);
+      real slope = (x < 0 ? tail : 1 - tail) + x * density * (real)0.39894228040143268;
+      store_operand(out, c, d[c] * slope, half);
+      store_operand(again, c, gelu(x, tail), half);
+    }
+    h = operand_at(h, stride, half), out = operand_at(out, stride, half), again = operand_at(again, stride, half);
   }
 }
 
-KERNEL void gelu_backward(long count, const void *h, const void *d, void *out, void *again, bool half) {
-  BY_FORM(half, gelu_backward_in, count, h, d, out, again);
+KERNEL void gelu_backward(long rows, long columns, const void *h, const void *d, long d_stride, void *out, void *again,
+                          long stride, bool half) {
+  BY_FORM(half, gelu_backward_in, rows, columns, h, d, d_stride, out, again, stride);
 }
 
 // Sums in blocks of 64 rows, so that rounding grows with the number of blocks only.

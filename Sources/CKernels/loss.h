@@ -62,24 +62,33 @@ KERNEL row_loss cross_entropy(long columns, const void *pbias, int32_t target, d
   const real *bias = pbias;
   real *z = plogits;
   if (target < 0) {
-    if (gradient) memset(gradient, 0, (size_t)columns * (half ? sizeof(uint16_t) : sizeof(real)));
+    memset(gradient, 0, (size_t)columns * (half ? sizeof(uint16_t) : sizeof(real)));
     return (row_loss){0, 0};
   }
   real total, top = biased_max(columns, z, bias, &total), at_target = z[target] + bias[target], sum = 0;
-  if (gradient) {
-    for (long c = 0; c < columns; c++) {
-      real e = real_exp(z[c] + bias[c] - top);
-      z[c] = e;
-      sum += e;
-    }
-    real factor = 1 / sum, share = (real)(smoothing / (double)columns), e_target = z[target];
-    BY_FORM(half, store_gradient, columns, z, e_target, factor, share, target, smoothing, gradient);
-  } else {
-    for (long c = 0; c < columns; c++) sum += real_exp(z[c] + bias[c] - top);
+  for (long c = 0; c < columns; c++) {
+    real e = real_exp(z[c] + bias[c] - top);
+    z[c] = e;
+    sum += e;
   }
+  real factor = 1 / sum, share = (real)(smoothing / (double)columns), e_target = z[target];
+  BY_FORM(half, store_gradient, columns, z, e_target, factor, share, target, smoothing, gradient);
   double lse = (double)top + log((double)sum), nll = lse - (double)at_target;
   return (row_loss){
       nll, (1 - smoothing) * nll + smoothing * (lse - (double)total / (double)columns)};
+}
+
+KERNEL void logit_sums_of(long rows, long columns, long first_column, const void *pbias, const int32_t *targets,
+                          const void *plogits, long stride, logit_sums *out, long out_stride) {
+  VECTOR_SUMS
+  const real *bias = pbias, *z = plogits;
+  for (long r = 0; r < rows; r++, z += stride, out += out_stride) {
+    real total, top = biased_max(columns, z, bias, &total), sum = 0;
+    for (long c = 0; c < columns; c++) sum += real_exp(z[c] + bias[c] - top);
+    long target = targets[r] - first_column;
+    double at_target = target >= 0 && target < columns ? (double)(z[target] + bias[target]) : 0;
+    *out = (logit_sums){(double)top, (double)sum, (double)total, at_target};
+  }
 }
 
 KERNEL double exponentials(long count, double ptop, double pfactor, const void *px, void *pout) {

@@ -14,6 +14,12 @@
 // At the head of a kernel whose sums may be taken in any fixed order.
 #define VECTOR_SUMS _Pragma("clang fp reassociate(on) contract(fast)")
 #define FUSED _Pragma("clang fp contract(fast)")
+// Before a loop whose results may replace what each is made from but nothing else.
+#if REAL_IS_FLOAT
+#define EACH_ITSELF _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define EACH_ITSELF  // exp and erfc of double are calls
+#endif
 
 #if REAL_IS_FLOAT
 typedef float real;

@@ -77,3 +77,83 @@ MULTIVERSIONED int pkm_merge_symbols(pkm_pairs pairs, uint32_t *symbols, int cou
   }
   return count <= 16 ? merge(pairs, symbols, merges, count, 1) : merge(pairs, symbols, merges, count, 2);
 }
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#pragma clang attribute push(__attribute__((target("arch=x86-64-v4"))), apply_to = function)
+
+// A word that stays in two registers while it is merged.
+typedef struct {
+  __m512i symbols, merges;
+  unsigned count;
+} word;
+
+static inline __attribute__((always_inline)) word begin(const uint32_t *symbols, const uint32_t *byte_pairs,
+                                                        const uint8_t *text) {
+  const __m512i none = _mm512_set1_epi32(-1);
+  const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  word word = {.count = text[15]};
+  __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)text));
+  word.symbols = _mm512_i32gather_epi32(bytes, symbols, 4);
+  __m512i pairs = _mm512_or_si512(_mm512_slli_epi32(bytes, 8), _mm512_alignr_epi32(bytes, bytes, 1));
+  __m512i made = _mm512_mask_i32gather_epi32(none, (__mmask16)((1u << (word.count - 1)) - 1), pairs, byte_pairs, 4);
+  word.merges = _mm512_mask_or_epi32(none, _mm512_cmpneq_epi32_mask(made, none), _mm512_slli_epi32(made, PLACE_BITS), places);
+  return word;
+}
+
+static inline __attribute__((always_inline)) uint32_t lane(__m512i lanes, unsigned place) {
+  return _mm_cvtsi128_si32(_mm512_castsi512_si128(_mm512_permutexvar_epi32(_mm512_set1_epi32(place), lanes)));
+}
+
+// One merge; false where there is none.
+static inline __attribute__((always_inline)) int step(pkm_pairs pairs, word *word) {
+  const __m512i none = _mm512_set1_epi32(-1);
+  uint32_t best = _mm512_reduce_min_epu32(word->merges);
+  if (best == PKM_NO_MERGE) return 0;
+  unsigned place = best & ((1 << PLACE_BITS) - 1);
+  uint32_t result = best >> PLACE_BITS;
+  uint32_t before = lane(word->symbols, (place - 1) & 15), after = lane(word->symbols, (place + 2) & 15);
+  // What lies behind moves up by one, and its places with it.
+  __mmask16 here = 1u << place, kept = ~(2u << place), behind = ~1u << place;
+  word->symbols = _mm512_maskz_compress_epi32(kept, _mm512_mask_mov_epi32(word->symbols, here, _mm512_set1_epi32(result)));
+  behind &= _mm512_cmpneq_epi32_mask(word->merges, none);
+  __m512i merges = _mm512_mask_sub_epi32(word->merges, behind, word->merges, _mm512_set1_epi32(1));
+  merges = _mm512_mask_compress_epi32(none, kept, merges);
+  word->count--;
+  uint32_t with_after = pkm_pair_result(pairs, result, after), with_before = pkm_pair_result(pairs, before, result);
+  with_after = place + 1 < word->count && with_after != PKM_NO_MERGE ? with_after << PLACE_BITS | place : PKM_NO_MERGE;
+  with_before = place > 0 && with_before != PKM_NO_MERGE ? with_before << PLACE_BITS | (place - 1) : PKM_NO_MERGE;
+  merges = _mm512_mask_mov_epi32(merges, here, _mm512_set1_epi32(with_after));
+  word->merges = _mm512_mask_mov_epi32(merges, here >> 1, _mm512_set1_epi32(with_before));
+  return 1;
+}
+
+static void merge_words_v4(pkm_pairs pairs, const uint32_t *symbols, const uint32_t *byte_pairs, const uint8_t *words,
+                           int count, uint32_t *tokens, uint32_t *counts) {
+  word all[PKM_WORDS_AT_ONCE];
+  // Where there are fewer, the last one is merged more than once.
+  for (int i = 0; i < PKM_WORDS_AT_ONCE; i++) all[i] = begin(symbols, byte_pairs, words + 16 * (i < count ? i : count - 1));
+  int goes_on;
+  do {
+    goes_on = 0;
+#pragma clang loop unroll(full)
+    for (int i = 0; i < PKM_WORDS_AT_ONCE; i++) goes_on |= step(pairs, &all[i]);
+  } while (goes_on);
+  for (int i = 0; i < count; i++) {
+    _mm512_storeu_si512(tokens + 16 * i, all[i].symbols);
+    counts[i] = all[i].count;
+  }
+}
+
+#pragma clang attribute pop
+#endif
+
+void pkm_merge_words(pkm_pairs pairs, const uint32_t *symbols, const uint32_t *byte_pairs, const uint8_t *words, int count,
+                     uint32_t *tokens, uint32_t *counts) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("x86-64-v4")) return merge_words_v4(pairs, symbols, byte_pairs, words, count, tokens, counts);
+#endif
+  for (int i = 0; i < count; i++)
+    counts[i] = pkm_merge_short(pairs, symbols, byte_pairs, words + 16 * i, words[16 * i + 15], tokens + 16 * i);
+}

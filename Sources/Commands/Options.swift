@@ -37,11 +37,15 @@ package struct RunOptions: ParsableArguments {
     var summary = summary
     summary["seconds"] = .number(Progress.now() - started)
     if let display = Progress.display { display.ended(summary) } else if !quiet { Log.line(summary.line) }
-    if let path = self.summary {
-      let file = try OutputFile(path)
-      try file.write(summary.json)
-      try file.finish()
-    }
+    try write(summary)
+  }
+
+  /// Writes the JSON of `--summary`, where it is asked for.
+  package func write(_ summary: Summary) throws {
+    guard let path = self.summary else { return }
+    let file = try OutputFile(path)
+    try file.write(summary.json)
+    try file.finish()
   }
 }
 

@@ -4,7 +4,7 @@
 struct Attention<Device: Operations> {
   typealias Scalar = Device.Scalar
   private let input: Linear<Device>
-  let output: Linear<Device>
+  private let output: Linear<Device>
   private let heads: Int
 
   /// Queries, keys and values side by side, tokens × 3d.
@@ -29,52 +29,49 @@ struct Attention<Device: Operations> {
     AttentionShape(sequences: sequences, length: length, heads: heads, headDimension: mixed.columns / heads)
   }
 
-  /// y = the output projection without its bias.
-  ///
-  /// `space` is tokens × 4d.
+  /// out = stream + dropout(the projected results of the heads).
   func forward(
-    _ x: Operand<Scalar>, sequences: Int, length: Int, space: Matrix<Scalar>, into y: Matrix<Scalar>,
-    on device: Device
+    _ x: Operand<Scalar>, sequences: Int, length: Int, addingTo stream: Matrix<Scalar>, mask: DropoutMask,
+    into out: Matrix<Scalar>, on device: Device
   ) {
     let rows = 0..<x.rows
-    input.forward(x, into: qkv.rows(rows), space: space, on: device)
+    input.forward(x, into: qkv.rows(rows), on: device)
     device.attention(
       shape(sequences: sequences, length: length), qkv: qkv.rows(rows), out: mixed.rows(rows),
       logSumExp: logSumExp)
-    output.forwardWithoutBias(mixed.rows(rows), into: y, on: device)
+    output.forward(mixed.rows(rows), addingTo: stream, mask: mask, into: out, on: device)
   }
 
   /// The same for new tokens of sequences whose keys and values before them are cached.
   ///
-  /// These few rows stay reals, as the cache is.
+  /// These few rows stay reals, as the cache is, in `space`, tokens × 4d.
   func extend(
     _ x: Operand<Scalar>, pieces: [CachedPiece<Scalar>], space: Matrix<Scalar>,
-    into y: Matrix<Scalar>, on device: Device
+    addingTo stream: Matrix<Scalar>, into out: Matrix<Scalar>, on device: Device
   ) {
     let d = mixed.columns
     let inputs = Matrix(space.pointer, rows: x.rows, columns: 3 * d)
     let result = Matrix(space.pointer + x.rows * 3 * d, rows: x.rows, columns: d)
-    input.forward(x, into: Operand(inputs), space: space, on: device)
+    input.forward(x, into: Operand(inputs), on: device)
     let mixed = mixed.rows(0..<x.rows), target = mixed.source(result)
     device.attention(heads: heads, appending: inputs, to: pieces, out: target)
     device.round(target, into: mixed)
-    output.forwardWithoutBias(mixed, into: y, on: device)
+    output.forward(mixed, addingTo: stream, mask: .none, into: out, on: device)
   }
 
   /// `space` is tokens × 4d; dx is another matrix than what dy was made from unless adding.
   func backward(
-    _ x: Operand<Scalar>, dy: Operand<Scalar>, sequences: Int, length: Int, space: Twin<Scalar>,
+    _ x: Operand<Scalar>, dy: Operand<Scalar>, sequences: Int, length: Int, space: Operand<Scalar>,
     into dx: Matrix<Scalar>, adding: Bool, on device: Device
   ) {
     let rows = 0..<x.rows, d = mixed.columns
-    let dMixed = Matrix(space.real.pointer, rows: x.rows, columns: d)
-    let dMixedOperand = space.operand.part(from: 0, rows: x.rows, columns: d)
-    let dQKV = space.operand.part(from: x.rows * d, rows: x.rows, columns: 3 * d)
-    output.backward(mixed.rows(rows), dy: dy, into: dMixed, adding: false, on: device)
-    device.round(dMixed, into: dMixedOperand)
+    let dMixed = space.part(from: 0, rows: x.rows, columns: d)
+    let dQKV = space.part(from: x.rows * d, rows: x.rows, columns: 3 * d)
+    output.addGradients(mixed.rows(rows), dy: dy, on: device)
+    output.backward(dy: dy, finish: .round(into: dMixed), on: device)
     device.attentionBackward(
       shape(sequences: sequences, length: length), qkv: qkv.rows(rows), out: mixed.rows(rows),
-      dOut: dMixedOperand, logSumExp: logSumExp, dQKV: dQKV)
+      dOut: dMixed, logSumExp: logSumExp, dQKV: dQKV)
     input.backward(x, dy: dQKV, into: dx, adding: adding, on: device)
   }
 }

@@ -37,16 +37,18 @@ struct Block<Device: Operations> {
     func rows(_ rows: Range<Int>) -> Twin<Scalar> { Twin(real: real!, operand: operand).rows(rows) }
   }
 
-  /// What the forward passes of all blocks share: tokens × d, tokens × 4d, and the activations of a feed-forward.
+  /// What the forward passes of all blocks share: the result of a memory, tokens × d, and the activations of a
+  /// feed-forward, tokens × 4d.
   struct Scratch {
-    let branch, space: Matrix<Scalar>
+    let branch: Matrix<Scalar>
     let active: Operand<Scalar>
+    /// Tokens × 4d, which only generation needs.
+    let space: Matrix<Scalar>?
   }
 
   /// What the backward passes share: tokens × 4d and tokens × d.
   struct Workspace {
-    let wide: Twin<Scalar>
-    let active: Operand<Scalar>
+    let wide, active: Operand<Scalar>
     let branch: Twin<Scalar>
     let input: Matrix<Scalar>
     let memory: ProductKeyMemory<Device>.Workspace?
@@ -100,18 +102,19 @@ struct Block<Device: Operations> {
 
   /// Leaves its result in ``result``.
   func forward(_ x: Twin<Scalar>, _ batch: Batch, _ scratch: Scratch, on device: Device) {
-    let rows = 0..<x.real.rows, space = scratch.space, branch = scratch.branch.rows(rows)
+    let rows = 0..<x.real.rows
     let (sum1, sum2) = (sum1.rows(rows), sum2.rows(rows))
 
     if !isPostNorm { norm1.forward(x.real, into: normed1.operand.rows(rows), on: device) }
     let attended = isPostNorm ? x.operand : normed1.operand.rows(rows)
     if let pieces = batch.pieces {
-      attention.extend(attended, pieces: pieces, space: space, into: branch, on: device)
+      attention.extend(
+        attended, pieces: pieces, space: scratch.space!, addingTo: x.real, into: sum1, on: device)
     } else {
       attention.forward(
-        attended, sequences: batch.sequences, length: batch.length, space: space, into: branch, on: device)
+        attended, sequences: batch.sequences, length: batch.length, addingTo: x.real, mask: batch.masks.0,
+        into: sum1, on: device)
     }
-    device.residual(x.real, branch: branch, bias: attention.output.bias, mask: batch.masks.0, into: sum1)
     if isPostNorm { norm1.forward(sum1, into: normed1.rows(rows), on: device) }
 
     let stream = isPostNorm ? normed1.rows(rows).real : sum1
@@ -119,12 +122,14 @@ struct Block<Device: Operations> {
     let input = (isPostNorm ? normed1 : normed2).operand.rows(rows)
     switch second {
     case .feedForward(let layer):
-      layer.forward(input, space: space, active: scratch.active, into: branch, on: device)
-      device.residual(stream, branch: branch, bias: layer.output.bias, mask: batch.masks.1, into: sum2)
+      layer.forward(
+        input, keeping: batch.training, active: scratch.active, addingTo: stream, mask: batch.masks.1,
+        into: sum2, on: device)
     case .memory(let layer):
       // The paper's memory has neither an output bias nor the model's dropout.
+      let branch = scratch.branch.rows(rows)
       layer.forward(input, training: batch.training, into: branch, on: device)
-      device.residual(stream, branch: branch, bias: nil, mask: .none, into: sum2)
+      device.add(stream, branch, into: sum2)
     }
     if isPostNorm { norm2.forward(sum2, into: normed2.rows(rows), on: device) }
   }
@@ -142,7 +147,7 @@ struct Block<Device: Operations> {
     switch second {
     case .feedForward(let layer):
       layer.backward(
-        input, dy: masked(d, batch.masks.1, space, on: device), space: space.wide, active: space.active,
+        input, dy: masked(d, batch.masks.1, space, on: device), d: space.wide, active: space.active,
         into: inputGradient, adding: isPostNorm, on: device)
     case .memory(let layer):
       layer.backward(

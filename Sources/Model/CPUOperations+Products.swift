@@ -1,3 +1,5 @@
+import CKernels
+
 extension CPUOperations {
   package func multiply(
     _ a: Operand<Scalar>, transposed transposesA: Bool, _ b: Operand<Scalar>, transposed transposesB: Bool,
@@ -7,59 +9,141 @@ extension CPUOperations {
     precondition(
       (transposesA ? a.columns : a.rows) == c.rows && (transposesB ? b.rows : b.columns) == c.columns)
     precondition((transposesB ? b.columns : b.rows) == inner && a.isHalf == b.isHalf)
-    if c.rows <= Self.fewRows && !transposesA && transposesB && factor == 1 && !adding {
-      return multiplyFew(a, b, into: c)
+    if isFew(c.rows) && !transposesA && transposesB && factor == 1 && !adding {
+      return multiplyFew(a, b, into: c, finish: nil)
     }
-    let (a, b) = a.isHalf && !products.isHalfNative ? widened(a, b) : (a, b)
+    if !transposesA && packs(a) {
+      // By way of a piece in cache: rows of c may lie so that they displace each other from it.
+      forTiles(of: a, b, transposed: transposesB, factor: factor, in: nil) { product, rows, columns in
+        write(product, into: c.rows(rows).columns(columns), adding: adding)
+      }
+      return
+    }
+    let (a, b) =
+      a.isHalf && !products.isHalfNative
+      ? widened(a, b, scratch.shared(Scalar.self, a.count + b.count)) : (a, b)
     let gemm = products.gemm(isHalf: a.isHalf), bytes = a.elementBytes
     let tile = ProductTile(rows: c.rows, columns: c.columns, inner: inner)
-    let down = (c.rows + tile.rows - 1) / tile.rows
-    let across = (c.columns + tile.columns - 1) / tile.columns
-    pool.forEach(down * across) { index, _ in
-      let row = index / across * tile.rows, column = index % across * tile.columns
+    forTiles(tile, rows: c.rows, columns: c.columns) { rows, columns, _ in
+      let row = rows.lowerBound, column = columns.lowerBound
       gemm(
-        transposesA, transposesB, min(tile.rows, c.rows - row), min(tile.columns, c.columns - column), inner,
-        factor, a.pointer + (transposesA ? row : row * a.stride) * bytes, a.stride,
+        transposesA, transposesB, rows.count, columns.count, inner, factor,
+        a.pointer + (transposesA ? row : row * a.stride) * bytes, a.stride,
         b.pointer + (transposesB ? column * b.stride : column) * bytes, b.stride, adding ? 1 : 0,
         c.pointer + row * c.stride + column, c.stride)
     }
   }
 
-  /// At most so many rows, those of generation, are multiplied with b as it lies in memory: 32 floats, and half as many
-  /// doubles.
-  private static var fewRows: Int { 128 / MemoryLayout<Scalar>.stride }
-
-  // c = a bᵀ. Of the rows of a, a is packed; b is read once, and not packed.
-  private func multiplyFew(_ a: Operand<Scalar>, _ b: Operand<Scalar>, into c: Matrix<Scalar>) {
+  package func multiply(
+    _ a: Operand<Scalar>, _ b: Operand<Scalar>, transposed: Bool, finish: ProductFinish<Scalar>
+  ) {
+    let (rows, columns) = (a.rows, transposed ? b.rows : b.columns)
+    precondition((transposed ? b.columns : b.rows) == a.columns && a.isHalf == b.isHalf)
+    finish.check(rows: rows, columns: columns)
+    if isFew(rows) && transposed { return multiplyFew(a, b, into: nil, finish: finish) }
     let kernels = kernels
-    var packed: UnsafeMutablePointer<Scalar>?
-    if a.rows > 1 {
-      let words = a.isHalf ? (a.columns + 1) / 2 : a.columns, block = 512
-      let space = scratch.shared(Scalar.self, Self.fewRows * words)
-      pool.forEach((words + block - 1) / block) { index, _ in
-        kernels.pack_few(
-          a.rows, a.columns, index * block, min((index + 1) * block, words), a.pointer, a.stride, space,
-          a.isHalf)
-      }
-      packed = space
-    }
-    // At least 128 KiB of floats a task, and whole blocks of the kernel's.
-    let block = max(24, (1 << 15) / max(b.columns, 1) / 24 * 24)
-    pool.forEach((b.rows + block - 1) / block) { index, _ in
-      let part = index * block..<min((index + 1) * block, b.rows)
-      let rows = b.rows(part).pointer, out = c.pointer + part.lowerBound
-      if let packed {
-        kernels.product_few(a.rows, part.count, a.columns, packed, rows, b.stride, out, c.stride, a.isHalf)
-      } else {
-        kernels.product_row(part.count, a.columns, a.pointer, rows, b.stride, out, a.isHalf)
-      }
+    forTiles(of: a, b, transposed: transposed, in: finish.target) { product, rows, columns in
+      finish.apply(kernels, to: product, rows: rows, columns: columns)
     }
   }
 
-  /// Both operands as reals, for libraries and processors without products of bfloat16.
-  private func widened(_ a: Operand<Scalar>, _ b: Operand<Scalar>) -> (Operand<Scalar>, Operand<Scalar>) {
+  /// Hands on factor · a op(b) piece by piece, each on the thread that computed it.
+  ///
+  /// The pieces stand in memory that the next piece overwrites, or where they belong in `target`. They are of `tile`, if it is
+  /// given, or begin where tiles of it would.
+  func forTiles(
+    of a: Operand<Scalar>, _ b: Operand<Scalar>, transposed: Bool, factor: Double = 1,
+    in target: Matrix<Scalar>?, tile: ProductTile? = nil,
+    _ body: (_ product: Matrix<Scalar>, _ rows: Range<Int>, _ columns: Range<Int>) -> Void
+  ) {
+    if packs(a) {
+      // So many columns that they stay in the cache that the cores share, and the same for any number of rows.
+      let words = a.columns / (a.isHalf ? 2 : 1), most = max(512, (1 << 20) / words / 512 * 512)
+      let count = transposed ? b.rows : b.columns
+      for first in stride(from: 0, to: count, by: most) {
+        let columns = first..<min(first + most, count)
+        let right = panels(transposed ? b.rows(columns) : b.columns(columns), transposed: transposed)
+        forTiles(of: a, panels: right, columns: columns, factor: factor, body)
+      }
+      return
+    }
+    let tile =
+      tile
+      ?? ProductTile(
+        rows: a.rows, columns: transposed ? b.rows : b.columns, inner: a.columns, area: 1 << 17)
+    let isWidened = a.isHalf && !products.isHalfNative
+    let wide = isWidened ? (a.count + b.count + 15) / 16 * 16 : 0
+    let piece = target == nil ? tile.rows * tile.columns + 16 * 17 : 0
+    let space = scratch.shared(Scalar.self, wide + pool.threads * piece)
+    let (a, b) = isWidened ? widened(a, b, space) : (a, b)
+    let gemm = products.gemm(isHalf: a.isHalf)
+    forTiles(tile, rows: a.rows, columns: transposed ? b.rows : b.columns) { rows, columns, worker in
+      let product =
+        target?.rows(rows).columns(columns)
+        ?? Matrix(space + wide + worker * piece, rows: rows.count, columns: columns.count)
+      let right = transposed ? b.rows(columns) : b.columns(columns)
+      gemm(
+        false, transposed, rows.count, columns.count, a.columns, factor, a.rows(rows).pointer, a.stride,
+        right.pointer, b.stride, 0, product.pointer, product.stride)
+      body(product, rows, columns)
+    }
+  }
+
+  /// On the calling thread: y (+)= x.
+  func write(_ x: Matrix<Scalar>, into y: Matrix<Scalar>, adding: Bool = false) {
+    for row in 0..<x.rows {
+      let from = x.pointer + row * x.stride, to = y.pointer + row * y.stride
+      if adding { kernels.add(x.columns, from, to) } else { to.update(from: from, count: x.columns) }
+    }
+  }
+
+  private func forTiles(
+    _ tile: ProductTile, rows: Int, columns: Int,
+    _ body: (_ rows: Range<Int>, _ columns: Range<Int>, _ worker: Int) -> Void
+  ) {
+    let down = (rows + tile.rows - 1) / tile.rows, across = (columns + tile.columns - 1) / tile.columns
+    pool.forEach(down * across) { index, worker in
+      let row = index / across * tile.rows, column = index % across * tile.columns
+      body(row..<min(row + tile.rows, rows), column..<min(column + tile.columns, columns), worker)
+    }
+  }
+
+  /// At most so many rows, those of generation, are multiplied with b as it lies in memory: 32 floats, and half as many
+  /// doubles.
+  private func isFew(_ rows: Int) -> Bool { rows <= 128 / MemoryLayout<Scalar>.stride }
+
+  // c = a bᵀ, or what `finish` makes of it. Of the rows of a, a is packed; b is read once, and not packed.
+  private func multiplyFew(
+    _ a: Operand<Scalar>, _ b: Operand<Scalar>, into c: Matrix<Scalar>?, finish: ProductFinish<Scalar>?
+  ) {
+    let kernels = kernels, target = c ?? finish?.target
+    let words = a.isHalf ? (a.columns + 1) / 2 : a.columns
+    let packing = a.rows > 1 ? 128 / MemoryLayout<Scalar>.stride * words : 0
+    // Whole blocks of the kernel's, and few tasks: the first rows of each are waited for.
+    let block = max(24, (1 << 15) / max(b.columns, 1) / 24 * 24, b.rows / 16 / 24 * 24)
+    let piece = target == nil ? a.rows * block + 16 * 17 : 0
+    let space = scratch.shared(Scalar.self, packing + pool.threads * piece)
+    if a.rows > 1 { kernels.pack_few(a.rows, a.columns, 0, words, a.pointer, a.stride, space, a.isHalf) }
+    pool.forEach((b.rows + block - 1) / block) { index, worker in
+      let part = index * block..<min((index + 1) * block, b.rows), rows = b.rows(part).pointer
+      let product =
+        target?.columns(part)
+        ?? Matrix(space + packing + worker * piece, rows: a.rows, columns: part.count)
+      if a.rows > 1 {
+        kernels.product_few(
+          a.rows, part.count, a.columns, space, rows, b.stride, product.pointer, product.stride, a.isHalf)
+      } else {
+        kernels.product_row(part.count, a.columns, a.pointer, rows, b.stride, product.pointer, a.isHalf)
+      }
+      finish?.apply(kernels, to: product, rows: 0..<a.rows, columns: part)
+    }
+  }
+
+  /// Both operands as reals in `space`, for libraries and processors without products of bfloat16.
+  private func widened(_ a: Operand<Scalar>, _ b: Operand<Scalar>, _ space: UnsafeMutablePointer<Scalar>) -> (
+    Operand<Scalar>, Operand<Scalar>
+  ) {
     let kernels = kernels
-    let space = scratch.shared(Scalar.self, a.count + b.count)
     let wide = (
       Matrix(space, rows: a.rows, columns: a.columns),
       Matrix(space + a.count, rows: b.rows, columns: b.columns)
@@ -74,21 +158,85 @@ extension CPUOperations {
   }
 }
 
+extension ProductFinish {
+  /// Where the product itself can stand: what is made of it replaces it there.
+  fileprivate var target: Matrix<Scalar>? {
+    switch self {
+    case .round(let out), .bias(_, let out), .geluBackward(_, let out, _): out.reals
+    case .biasGELU(_, let kept, let out): (kept ?? out).reals
+    case .residual(_, _, _, let out): out
+    }
+  }
+
+  fileprivate func check(rows: Int, columns: Int) {
+    func fits(_ x: Operand<Scalar>) -> Bool { x.rows == rows && x.columns == columns }
+    switch self {
+    case .round(let out): precondition(fits(out))
+    case .bias(let bias, let out): precondition(fits(out) && bias.count == columns)
+    case .biasGELU(let bias, let kept, let out):
+      precondition(fits(out) && bias.count == columns)
+      precondition(kept.map { fits($0) && $0.stride == out.stride && $0.isHalf == out.isHalf } ?? true)
+    case .geluBackward(let h, let out, let again):
+      precondition(
+        fits(h) && fits(out) && fits(again) && h.stride == out.stride && out.stride == again.stride)
+      precondition(h.isHalf == out.isHalf && again.isHalf == out.isHalf)
+    case .residual(let stream, let bias, _, let out):
+      precondition(fits(Operand(stream)) && fits(Operand(out)) && bias.count == columns)
+      precondition(stream.isDense && out.isDense && stream.pointer != out.pointer)
+    }
+  }
+
+  /// On the calling thread, of one piece of the product.
+  fileprivate func apply(
+    _ kernels: kernel_table, to x: Matrix<Scalar>, rows: Range<Int>, columns: Range<Int>
+  ) {
+    func piece(_ operand: Operand<Scalar>) -> Operand<Scalar> { operand.rows(rows).columns(columns) }
+    switch self {
+    case .round(let out):
+      guard let reals = out.reals?.rows(rows).columns(columns) else {
+        return kernels.to_operand(x.rows, x.columns, x.pointer, x.stride, piece(out).pointer, out.stride)
+      }
+      for row in 0..<x.rows where reals.pointer != x.pointer {
+        (reals.pointer + row * reals.stride).update(from: x.pointer + row * x.stride, count: x.columns)
+      }
+    case .bias(let bias, let out):
+      kernels.add_bias(
+        x.rows, x.columns, bias[columns].pointer, x.pointer, x.stride, piece(out).pointer, out.stride,
+        out.isHalf)
+    case .biasGELU(let bias, let kept, let out):
+      kernels.bias_gelu(
+        x.rows, x.columns, bias[columns].pointer, x.pointer, x.stride, kept.map { piece($0).pointer },
+        piece(out).pointer, out.stride, out.isHalf)
+    case .geluBackward(let h, let out, let again):
+      kernels.gelu_backward(
+        x.rows, x.columns, piece(h).pointer, x.pointer, x.stride, piece(out).pointer, piece(again).pointer,
+        out.stride, out.isHalf)
+    case .residual(let stream, let bias, let mask, let out):
+      let first = rows.lowerBound * out.columns + columns.lowerBound
+      kernels.residual(
+        x.rows, x.columns, stream.pointer + first, x.pointer, x.stride, bias[columns].pointer, UInt64(first),
+        mask.kernelMask, out.pointer + first, out.columns)
+    }
+  }
+}
+
 /// The part of a product that one task computes: a function of the shape alone.
 struct ProductTile {
   var rows: Int
   var columns: Int
 
+  init(rows: Int, columns: Int) { (self.rows, self.columns) = (rows, columns) }
+
   /// Halves the longer side until there are enough tiles to share out.
   ///
-  /// That is 8, or as many as keep a tile near 512 × 512; but none goes below some 100 microseconds of work, because
-  /// small ones spend their time packing operands.
-  init(rows: Int, columns: Int, inner: Int) {
+  /// That is 8, or as many as keep a tile at `area` numbers, 512 × 512 if nobody reads them soon; but none goes below
+  /// some 100 microseconds of work, because small ones spend their time packing operands.
+  init(rows: Int, columns: Int, inner: Int, area: Int = 1 << 18) {
     var down = 1, across = 1
     self.rows = rows
     self.columns = columns
     while self.rows * self.columns * inner > 1 << 24,
-      down * across < 8 || (down * across < 64 && self.rows * self.columns > 1 << 18)
+      down * across < 8 || (down * across < 64 && self.rows * self.columns > area)
     {
       if self.rows >= self.columns { down *= 2 } else { across *= 2 }
       self.rows = ((rows + down - 1) / down + 15) / 16 * 16

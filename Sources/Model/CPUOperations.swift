@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 import Support
 
 /// The operations on the processor: a library for products and our kernels for the rest, shared out over one worker pool.
@@ -8,6 +9,10 @@ import Support
 package struct CPUOperations<Scalar: Real>: Operations {
   package let pool: WorkerPool
   let scratch = WorkerScratch()
+  /// What is gathered while the other is in use.
+  let results = WorkerScratch()
+  /// Packed operands.
+  let packing = WorkerScratch()
   let kernels: kernel_table
   let products: Products<Scalar>
 
@@ -99,52 +104,13 @@ package struct CPUOperations<Scalar: Real>: Operations {
     }
   }
 
-  package func addBias(_ bias: Vector<Scalar>, to x: Matrix<Scalar>, into operand: Operand<Scalar>) {
-    precondition(bias.count == x.columns && x.rows == operand.rows && x.columns == operand.columns)
-    let kernels = kernels
-    forRows(x.rows, width: x.columns) {
-      kernels.add_bias(
-        $0.count, x.columns, bias.pointer, x.rows($0).pointer, x.stride, operand.rows($0).pointer,
-        operand.stride, operand.isHalf)
-    }
-  }
-
-  package func residual(
-    _ stream: Matrix<Scalar>, branch: Matrix<Scalar>, bias: Vector<Scalar>?, mask: DropoutMask,
-    into out: Matrix<Scalar>
-  ) {
+  package func add(_ stream: Matrix<Scalar>, _ branch: Matrix<Scalar>, into out: Matrix<Scalar>) {
     precondition(stream.isDense && branch.isDense && out.isDense && stream.count == out.count)
     let kernels = kernels
     forRows(out.rows, width: out.columns) {
       kernels.residual(
-        $0.count, out.columns, stream.rows($0).pointer, branch.rows($0).pointer, bias?.pointer,
-        UInt64($0.lowerBound * out.columns), mask.kernelMask, out.rows($0).pointer)
-    }
-  }
-
-  package func biasGELU(
-    _ bias: Vector<Scalar>, _ h: Matrix<Scalar>, keeping kept: Operand<Scalar>, into out: Operand<Scalar>
-  ) {
-    precondition(h.isDense && kept.isDense && out.isDense && bias.count == h.columns)
-    precondition(h.count == out.count && h.count == kept.count && out.isHalf == kept.isHalf)
-    let kernels = kernels
-    forRows(h.rows, width: h.columns) {
-      kernels.bias_gelu(
-        $0.count, h.columns, bias.pointer, h.rows($0).pointer, kept.rows($0).pointer, out.rows($0).pointer,
-        out.isHalf)
-    }
-  }
-
-  package func geluBackward(
-    _ h: Operand<Scalar>, _ d: Matrix<Scalar>, into out: Operand<Scalar>, again: Operand<Scalar>
-  ) {
-    precondition(h.isDense && d.isDense && out.isDense && h.count == d.count && h.count == out.count)
-    precondition(again.isDense && again.count == h.count && again.isHalf == out.isHalf)
-    let kernels = kernels
-    forRows(h.rows, width: h.columns) {
-      kernels.gelu_backward(
-        $0.count * h.columns, h.rows($0).pointer, d.rows($0).pointer, out.rows($0).pointer,
-        again.rows($0).pointer, out.isHalf)
+        $0.count, out.columns, stream.rows($0).pointer, branch.rows($0).pointer, out.columns, nil, 0,
+        DropoutMask.none.kernelMask, out.rows($0).pointer, out.columns)
     }
   }
 
@@ -179,7 +145,9 @@ final class WorkerScratch: @unchecked Sendable {
     if needed > bytes {
       base.deallocate()
       bytes = needed * 5 / 4
-      base = .allocate(byteCount: bytes, alignment: 4096)
+      let isLarge = bytes >= 4 << 20
+      base = .allocate(byteCount: bytes, alignment: isLarge ? 2 << 20 : 4096)
+      if isLarge { madvise(base, bytes, 14) }  // MADV_HUGEPAGE; a refusal costs only speed
     }
     return base.bindMemory(to: type, capacity: count)
   }

@@ -2,7 +2,7 @@
 struct FeedForward<Device: Operations> {
   typealias Scalar = Device.Scalar
   private let input: Linear<Device>
-  let output: Linear<Device>
+  private let output: Linear<Device>
   /// Before the activation, tokens × 4d.
   ///
   /// What comes after it is not kept but made again.
@@ -17,29 +17,27 @@ struct FeedForward<Device: Operations> {
     hidden = plan.operand(rows, 4 * configuration.dim, isHalf: isHalf)
   }
 
-  /// y = the second layer without its bias.
+  /// out = stream + dropout(the second layer of the activation of the first).
   ///
-  /// `space` and `active` are tokens × 4d.
+  /// `active` is tokens × 4d. `keeping` what the backward pass needs.
   func forward(
-    _ x: Operand<Scalar>, space: Matrix<Scalar>, active: Operand<Scalar>, into y: Matrix<Scalar>,
-    on device: Device
+    _ x: Operand<Scalar>, keeping: Bool, active: Operand<Scalar>, addingTo stream: Matrix<Scalar>,
+    mask: DropoutMask, into out: Matrix<Scalar>, on device: Device
   ) {
-    let hidden = hidden.rows(0..<x.rows), active = active.rows(0..<x.rows)
-    let product = hidden.source(space)
-    input.forwardWithoutBias(x, into: product, on: device)
-    device.biasGELU(input.bias, product, keeping: hidden, into: active)
-    output.forwardWithoutBias(active, into: y, on: device)
+    let rows = 0..<x.rows, active = active.rows(rows)
+    input.forward(
+      x, finish: .biasGELU(input.bias, keeping: keeping ? hidden.rows(rows) : nil, into: active), on: device)
+    output.forward(active, addingTo: stream, mask: mask, into: out, on: device)
   }
 
-  /// `space` and `active` are tokens × 4d; dx is another matrix than what dy was made from unless adding.
+  /// `d` and `active` are tokens × 4d; dx is another matrix than what dy was made from unless adding.
   func backward(
-    _ x: Operand<Scalar>, dy: Operand<Scalar>, space: Twin<Scalar>, active: Operand<Scalar>,
+    _ x: Operand<Scalar>, dy: Operand<Scalar>, d: Operand<Scalar>, active: Operand<Scalar>,
     into dx: Matrix<Scalar>, adding: Bool, on device: Device
   ) {
-    let d = space.rows(0..<x.rows), active = active.rows(0..<x.rows)
-    output.backward(dy: dy, into: d.real, adding: false, on: device)
-    device.geluBackward(hidden.rows(0..<x.rows), d.real, into: d.operand, again: active)
+    let rows = 0..<x.rows, d = d.rows(rows), active = active.rows(rows)
+    output.backward(dy: dy, finish: .geluBackward(hidden.rows(rows), into: d, again: active), on: device)
     output.addGradients(active, dy: dy, on: device)
-    input.backward(x, dy: d.operand, into: dx, adding: adding, on: device)
+    input.backward(x, dy: d, into: dx, adding: adding, on: device)
   }
 }

@@ -13,16 +13,21 @@ struct Linear<Device: Operations> {
     biasGradient = store.vectorGradient(name + ".bias")
   }
 
-  /// The product alone; the bias is for the next operation, which adds it in passing.
-  func forwardWithoutBias(_ x: Operand<Scalar>, into y: Matrix<Scalar>, on device: Device) {
-    device.multiply(x, weight, transposed: true, into: y)
+  /// x Wᵀ, of which only what `finish` makes of it is stored.
+  func forward(_ x: Operand<Scalar>, finish: ProductFinish<Scalar>, on device: Device) {
+    device.multiply(x, weight, transposed: true, finish: finish)
   }
 
-  /// y as an operand; where that is rounded, the product itself stands in `space`.
-  func forward(_ x: Operand<Scalar>, into y: Operand<Scalar>, space: Matrix<Scalar>, on device: Device) {
-    let product = y.source(space)
-    forwardWithoutBias(x, into: product, on: device)
-    device.addBias(bias, to: product, into: y)
+  func forward(_ x: Operand<Scalar>, into y: Operand<Scalar>, on device: Device) {
+    forward(x, finish: .bias(bias, into: y), on: device)
+  }
+
+  /// The result `out` = stream + dropout(y).
+  func forward(
+    _ x: Operand<Scalar>, addingTo stream: Matrix<Scalar>, mask: DropoutMask, into out: Matrix<Scalar>,
+    on device: Device
+  ) {
+    forward(x, finish: .residual(stream, bias: bias, mask: mask, into: out), on: device)
   }
 
   /// dW += dyᵀ x, db += Σ dy.
@@ -30,6 +35,11 @@ struct Linear<Device: Operations> {
     device.multiply(
       dy, transposed: true, x, transposed: false, factor: 1, into: weightGradient!, adding: true)
     device.addColumnSums(of: dy, factor: 1, to: biasGradient!)
+  }
+
+  /// dy W, of which only what `finish` makes of it is stored.
+  func backward(dy: Operand<Scalar>, finish: ProductFinish<Scalar>, on device: Device) {
+    device.multiply(dy, weight, transposed: false, finish: finish)
   }
 
   /// dx = dy W (+ dx when `adding`).

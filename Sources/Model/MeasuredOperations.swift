@@ -24,6 +24,18 @@ package final class OperationLog {
     indexOf = [:]
   }
 
+  /// The entries of one of `count` repetitions, the largest first.
+  package func averages(over count: Int) -> [Entry] {
+    entries.map { entry in
+      var entry = entry
+      entry.seconds /= Double(count)
+      entry.flops /= Double(count)
+      entry.bytes /= Double(count)
+      entry.calls /= count
+      return entry
+    }.sorted { $0.seconds > $1.seconds }
+  }
+
   package var seconds: Double { entries.reduce(0) { $0 + $1.seconds } }
 
   fileprivate func add(_ name: String, _ detail: String, _ seconds: Double, flops: Double, bytes: Double) {
@@ -106,35 +118,8 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     measure("round", shape(x), elements: x.count, operands: x.count) { base.round(x, into: operand) }
   }
 
-  package func addBias(_ bias: Vector<Scalar>, to x: Matrix<Scalar>, into operand: Operand<Scalar>) {
-    measure("bias", shape(x), elements: x.count, operands: x.count) {
-      base.addBias(bias, to: x, into: operand)
-    }
-  }
-
-  package func residual(
-    _ stream: Matrix<Scalar>, branch: Matrix<Scalar>, bias: Vector<Scalar>?, mask: DropoutMask,
-    into out: Matrix<Scalar>
-  ) {
-    measure("residual", shape(out), elements: 3 * out.count) {
-      base.residual(stream, branch: branch, bias: bias, mask: mask, into: out)
-    }
-  }
-
-  package func biasGELU(
-    _ bias: Vector<Scalar>, _ h: Matrix<Scalar>, keeping kept: Operand<Scalar>, into out: Operand<Scalar>
-  ) {
-    measure("bias and GELU", shape(h), elements: h.count, operands: 2 * h.count) {
-      base.biasGELU(bias, h, keeping: kept, into: out)
-    }
-  }
-
-  package func geluBackward(
-    _ h: Operand<Scalar>, _ d: Matrix<Scalar>, into out: Operand<Scalar>, again: Operand<Scalar>
-  ) {
-    measure("GELU backward", shape(h), elements: h.count, operands: 3 * h.count) {
-      base.geluBackward(h, d, into: out, again: again)
-    }
+  package func add(_ stream: Matrix<Scalar>, _ branch: Matrix<Scalar>, into out: Matrix<Scalar>) {
+    measure("add", shape(out), elements: 3 * out.count) { base.add(stream, branch, into: out) }
   }
 
   package func addColumnSums(of x: Operand<Scalar>, factor: Double, to out: Vector<Scalar>) {
@@ -157,6 +142,26 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     ) {
       base.multiply(
         a, transposed: transposesA, b, transposed: transposesB, factor: factor, into: c, adding: adding)
+    }
+  }
+
+  package func multiply(
+    _ a: Operand<Scalar>, _ b: Operand<Scalar>, transposed: Bool, finish: ProductFinish<Scalar>
+  ) {
+    let columns = transposed ? b.rows : b.columns, count = a.rows * columns
+    let (what, elements, operands) =
+      switch finish {
+      case .round(let out): ("", out.isHalf ? 0 : count, out.isHalf ? count : 0)
+      case .bias(_, let out): (", bias", out.isHalf ? 0 : count, out.isHalf ? count : 0)
+      case .biasGELU(_, let kept, _): (", bias, GELU", 0, kept == nil ? count : 2 * count)
+      case .geluBackward: (", GELU backward", 0, 3 * count)
+      case .residual: (", residual", 2 * count, 0)
+      }
+    measure(
+      "product a \(transposed ? "bᵀ" : "b")\(what)", "\(a.rows) × \(columns) × \(a.columns)",
+      flops: 2 * Double(count * a.columns), elements: elements, operands: operands + a.count + b.count
+    ) {
+      base.multiply(a, b, transposed: transposed, finish: finish)
     }
   }
 
@@ -280,13 +285,15 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   }
 
   package func crossEntropy(
-    _ logits: Matrix<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>, smoothing: Double,
-    gradient: Operand<Scalar>?
+    of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>,
+    smoothing: Double, gradient: Operand<Scalar>?
   ) -> Loss {
     measure(
-      "cross-entropy", shape(logits), elements: logits.count, operands: gradient == nil ? 0 : logits.count
+      "product a bᵀ, cross-entropy", "\(x.rows) × \(table.rows) × \(x.columns)",
+      flops: 2 * Double(x.count * table.rows), operands: x.count + table.count + (gradient?.count ?? 0)
     ) {
-      base.crossEntropy(logits, bias: bias, targets: targets, smoothing: smoothing, gradient: gradient)
+      base.crossEntropy(
+        of: x, table: table, bias: bias, targets: targets, smoothing: smoothing, gradient: gradient)
     }
   }
 

@@ -24,18 +24,8 @@ package protocol Operations {
   func dropout(_ x: Matrix<Scalar>, _ mask: DropoutMask)
   /// x as an operand, nothing to do where it is one already.
   func round(_ x: Matrix<Scalar>, into operand: Operand<Scalar>)
-  /// operand = x + bias in every row.
-  func addBias(_ bias: Vector<Scalar>, to x: Matrix<Scalar>, into operand: Operand<Scalar>)
-  /// out = stream + dropout(branch + bias); all dense.
-  func residual(
-    _ stream: Matrix<Scalar>, branch: Matrix<Scalar>, bias: Vector<Scalar>?, mask: DropoutMask,
-    into out: Matrix<Scalar>)
-  /// kept = h + bias, out = GELU of what is kept, exact form with erf (Hendrycks and Gimpel 2016).
-  func biasGELU(
-    _ bias: Vector<Scalar>, _ h: Matrix<Scalar>, keeping kept: Operand<Scalar>, into out: Operand<Scalar>)
-  /// out = d · GELU'(h), again = GELU(h) as ``biasGELU(_:_:keeping:into:)`` gave it.
-  func geluBackward(
-    _ h: Operand<Scalar>, _ d: Matrix<Scalar>, into out: Operand<Scalar>, again: Operand<Scalar>)
+  /// out = stream + branch; all dense.
+  func add(_ stream: Matrix<Scalar>, _ branch: Matrix<Scalar>, into out: Matrix<Scalar>)
   /// out += factor · sum of the rows of x.
   func addColumnSums(of x: Operand<Scalar>, factor: Double, to out: Vector<Scalar>)
 
@@ -45,6 +35,9 @@ package protocol Operations {
   func multiply(
     _ a: Operand<Scalar>, transposed transposesA: Bool, _ b: Operand<Scalar>, transposed transposesB: Bool,
     factor: Double, into c: Matrix<Scalar>, adding: Bool)
+  /// a op(b), of which only what `finish` makes of it is stored.
+  func multiply(
+    _ a: Operand<Scalar>, _ b: Operand<Scalar>, transposed: Bool, finish: ProductFinish<Scalar>)
 
   // MARK: Normalization
 
@@ -95,11 +88,11 @@ package protocol Operations {
   func embedBackward(
     _ tokens: UnsafeBufferPointer<Int32>, _ d: Matrix<Scalar>, length: Int, table: Matrix<Scalar>,
     positions: Matrix<Scalar>)
-  /// Losses of rows of logits (to which the bias is added here) with uniform smoothing ε/V, and where it is wanted their
-  /// gradient p - q. The logits are overwritten. Targets below 0 count nothing.
+  /// Losses of the logits x · tableᵀ + bias with uniform smoothing ε/V, and where it is wanted their gradient p - q. The
+  /// logits themselves are not kept. Targets below 0 count nothing.
   func crossEntropy(
-    _ logits: Matrix<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>, smoothing: Double,
-    gradient: Operand<Scalar>?
+    of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>,
+    smoothing: Double, gradient: Operand<Scalar>?
   ) -> Loss
 
   // MARK: Product-key memory
@@ -139,6 +132,20 @@ package protocol Operations {
   func lazyAdam(
     _ values: Operand<Scalar>, gradient: ValueGradient<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
     _ step: AdamStep)
+}
+
+/// What becomes of a product, piece by piece while it is in a core's cache.
+package enum ProductFinish<Scalar: Real> {
+  /// The product as an operand.
+  case round(into: Operand<Scalar>)
+  /// The same with a bias added to every row.
+  case bias(Vector<Scalar>, into: Operand<Scalar>)
+  /// kept = product + bias, `into` = GELU of what is kept, exact form with erf (Hendrycks and Gimpel 2016).
+  case biasGELU(Vector<Scalar>, keeping: Operand<Scalar>?, into: Operand<Scalar>)
+  /// `into` = product · GELU'(h), `again` = GELU(h) as the case before gave it.
+  case geluBackward(Operand<Scalar>, into: Operand<Scalar>, again: Operand<Scalar>)
+  /// `into` = stream + dropout(product + bias); all dense, and `into` is not the stream.
+  case residual(Matrix<Scalar>, bias: Vector<Scalar>, mask: DropoutMask, into: Matrix<Scalar>)
 }
 
 /// Scale and shift of a normalization, or their gradients.

@@ -61,7 +61,7 @@ struct ProductKeyMemory<Device: Operations> {
 
   func forward(_ x: Operand<Scalar>, training: Bool, into y: Matrix<Scalar>, on device: Device) {
     let rows = 0..<x.rows, queries = queries.rows(rows)
-    query.forward(x, into: Operand(raw.rows(rows)), space: raw, on: device)
+    query.forward(x, into: Operand(raw.rows(rows)), on: device)
     norm?.forward(raw.rows(rows), training: training, into: queries.real, on: device)
     if training { device.round(queries.real, into: queries.operand) }
     device.lookup(

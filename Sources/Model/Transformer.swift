@@ -40,9 +40,13 @@ package final class Transformer<Device: Operations> {
   private struct Layout {
     let tokens: UnsafeMutablePointer<Int32>
     let embedding: Embedding<Device>
-    let blocks: [Block<Device>]
+    /// Those that a backward pass follows, and those that none does.
+    let blocks, passing: [Block<Device>]
+    let memories: [ProductKeyMemory<Device>]
     /// Results of the blocks whose activations are made again for the backward pass; nil for the others.
     let kept: [Twin<Scalar>?]
+    /// The last of them: what the forward pass computed last still stands where it was written.
+    let standing: Int?
     let finalNorm: LayerNorm<Device>?
     /// The final hidden states of a pre-norm model.
     let final: Operand<Scalar>?
@@ -59,25 +63,27 @@ package final class Transformer<Device: Operations> {
       let d = configuration.dim, isTraining = microBatches != nil, isPre = configuration.norm == .pre
       tokens = plan.take(Int32.self, rows)
       embedding = Embedding(configuration, in: store, rows: rows, isHalf: isHalf, &plan)
-      blocks = Transformer.blocks(
+      (blocks, passing) = Transformer.blocks(
         configuration, store, rows: rows, microBatches: microBatches, recomputes: recomputes, isHalf: isHalf,
         &plan)
+      memories = blocks.compactMap(\.memory)
       kept = (0..<configuration.layers).map { layer in
         guard isTraining && recomputes && !configuration.hasMemory(at: layer) else { return nil }
         let result: Matrix<Scalar> = plan.matrix(rows, d)
         return isPre ? Twin(real: result, operand: Operand(result)) : plan.twin(result, isHalf: isHalf)
       }
+      standing = kept.lastIndex { $0 != nil }
       finalNorm = isPre ? LayerNorm("output.norm", in: store, rows: rows, &plan) : nil
       final = isPre ? plan.operand(rows, d, isHalf: isHalf) : nil
       head = OutputHead(embedding, in: store, rows: rows, training: isTraining, isHalf: isHalf, &plan)
       scratch = Block.Scratch(
-        branch: plan.matrix(rows, d), space: plan.matrix(rows, 4 * d),
-        active: plan.operand(rows, 4 * d, isHalf: isHalf))
+        branch: plan.matrix(rows, d), active: plan.operand(rows, 4 * d, isHalf: isHalf),
+        space: isTraining ? nil : plan.matrix(rows, 4 * d))
       gradient = isTraining ? plan.twin(rows, d, isHalf: isHalf) : nil
       workspace =
         isTraining
         ? Block.Workspace(
-          wide: plan.twin(scratch.space, isHalf: isHalf), active: scratch.active,
+          wide: plan.operand(rows, 4 * d, isHalf: isHalf), active: scratch.active,
           branch: plan.twin(rows, d, isHalf: isHalf),
           input: plan.matrix(rows, d),
           memory: configuration.memory.map {
@@ -145,28 +151,34 @@ package final class Transformer<Device: Operations> {
 
   /// Without a backward pass nothing outlives a block but its result, so all blocks share one set of activations.
   ///
-  /// With a backward pass that makes activations again, those without a memory do.
+  /// With a backward pass that makes activations again, those without a memory do. The others lie over the same memory,
+  /// but for blocks with a memory: the reads that it gathers outlive an evaluation.
   private static func blocks(
     _ configuration: ModelConfiguration, _ store: ParameterStore<Scalar>, rows: Int, microBatches: Int?,
     recomputes: Bool, isHalf: Bool, _ plan: inout ArenaPlan
-  ) -> [Block<Device>] {
-    func block(_ layer: Int, _ plan: inout ArenaPlan) -> Block<Device> {
-      Block(layer, configuration, in: store, rows: rows, microBatches: microBatches, isHalf: isHalf, &plan)
-    }
-    func isShared(_ layer: Int) -> Bool {
-      microBatches == nil || recomputes && !configuration.hasMemory(at: layer)
-    }
-    let start = plan.position
+  ) -> (training: [Block<Device>], passing: [Block<Device>]) {
+    let layers = 0..<configuration.layers, start = plan.position
     var end = start
-    var blocks: [Block<Device>?] = (0..<configuration.layers).map { layer in
-      guard isShared(layer) else { return nil }
+    let passing = layers.map { layer in
       plan.position = start
       defer { end = max(end, plan.position) }
-      return block(layer, &plan)
+      return Block<Device>(
+        layer, configuration, in: store, rows: rows, microBatches: nil, isHalf: isHalf, &plan)
     }
-    plan.position = end
-    for layer in 0..<configuration.layers where !isShared(layer) { blocks[layer] = block(layer, &plan) }
-    return blocks.map { $0! }
+    var training = passing
+    func keep(_ layer: Int) {
+      training[layer] = Block(
+        layer, configuration, in: store, rows: rows, microBatches: microBatches, isHalf: isHalf, &plan)
+    }
+    plan.position = start
+    if microBatches != nil && !recomputes {
+      for layer in layers where !configuration.hasMemory(at: layer) { keep(layer) }
+    }
+    plan.position = max(plan.position, end)
+    if microBatches != nil {
+      for layer in layers where configuration.hasMemory(at: layer) { keep(layer) }
+    }
+    return (training, passing)
   }
 
   // MARK: Forward
@@ -188,7 +200,7 @@ package final class Transformer<Device: Operations> {
 
   /// Final hidden states of the next tokens of one sequence, in evaluation mode.
   ///
-  /// The first call takes the prompt, later ones a token each; ``logits(row:into:)`` counts rows from the first of
+  /// Of a model made without training. The first call takes the prompt, later ones a token each; ``logits(row:into:)`` counts rows from the first of
   /// these tokens.
   package func extend(_ cache: KeyValueCache<Scalar>, tokens: UnsafeBufferPointer<Int32>) {
     precondition(!tokens.isEmpty && tokens.count <= min(maximumTokens, cache.room))
@@ -223,7 +235,9 @@ package final class Transformer<Device: Operations> {
       savedTokens, length: length, pieces: pieces(of: 0), mask: mask(site: 0), on: device)
     var x = view(layout.embedding.result)
     var collected = (mode == .evaluation && caches.isEmpty ? statistics : nil)?.makeIterator()
-    for (index, block) in layout.blocks.enumerated() {
+    let blocks = mode == .evaluation ? layout.passing : layout.blocks
+    for index in 0..<blocks.count {
+      let block = blocks[index]
       var batch = batch(at: index)
       batch.pieces = pieces(of: index)
       block.forward(x, batch, layout.scratch, on: device)
@@ -254,6 +268,26 @@ package final class Transformer<Device: Operations> {
       hidden, targets: targets, smoothing: labelSmoothing, gradient: hasGradient, on: device)
   }
 
+  /// The unsmoothed loss of `sequences` × `length` tokens.
+  ///
+  /// A few sequences are taken at a time, so that what is computed of them stays in the caches. Nothing is left for
+  /// ``backward(scale:)`` or ``logits(into:)``.
+  package func evaluate(
+    tokens: UnsafeBufferPointer<Int32>, targets: UnsafeBufferPointer<Int32>, sequences: Int, length: Int
+  ) -> Loss {
+    precondition(tokens.count == sequences * length && targets.count == tokens.count)
+    let together = max(1, 1024 / length)
+    var loss = Loss()
+    for first in stride(from: 0, to: sequences, by: together) {
+      let count = min(together, sequences - first), rows = first * length..<(first + count) * length
+      forward(
+        tokens: UnsafeBufferPointer(rebasing: tokens[rows]), sequences: count, length: length,
+        mode: .evaluation)
+      loss += self.loss(targets: UnsafeBufferPointer(rebasing: targets[rows]), labelSmoothing: 0)
+    }
+    return loss
+  }
+
   /// Logits of the first tokens of the last forward pass, one row each of `logits`.
   package func logits(into logits: Matrix<Scalar>) {
     precondition(logits.columns == configuration.vocabularySize && logits.rows <= sequences * length)
@@ -277,14 +311,13 @@ package final class Transformer<Device: Operations> {
     let d = view(layout.gradient!)
     layout.head.backward(hidden, scale: scale, into: d.real, on: device)
     if let norm = layout.finalNorm {
-      norm.backward(view(layout.blocks.last!.result).real, dy: d.real, into: d, on: device)
+      norm.backward(view(layout.blocks[layout.blocks.count - 1].result).real, dy: d.real, into: d, on: device)
     }
-    // What the forward pass computed last still stands where it was written.
-    let standing = layout.kept.lastIndex { $0 != nil }
-    for (index, block) in layout.blocks.enumerated().reversed() {
+    for index in (0..<layout.blocks.count).reversed() {
+      let block = layout.blocks[index]
       let x = view(
         index == 0 ? layout.embedding.result : layout.kept[index - 1] ?? layout.blocks[index - 1].result)
-      if layout.kept[index] != nil && index != standing {
+      if layout.kept[index] != nil && index != layout.standing {
         block.forward(x, batch(at: index), layout.scratch, on: device)
       }
       block.backward(x, d: d, batch(at: index), layout.workspace!, on: device)
@@ -314,14 +347,15 @@ package final class Transformer<Device: Operations> {
 
   // MARK: Parts
 
-  private var memories: [ProductKeyMemory<Device>] { layout.blocks.compactMap(\.memory) }
+  private var memories: [ProductKeyMemory<Device>] { layout.memories }
 
   private var savedTokens: UnsafeBufferPointer<Int32> {
     .init(start: layout.tokens, count: sequences * length)
   }
 
   private var hidden: Operand<Scalar> {
-    (layout.final ?? layout.blocks.last!.result.operand).rows(0..<sequences * length)
+    let blocks = mode == .evaluation ? layout.passing : layout.blocks
+    return (layout.final ?? blocks[blocks.count - 1].result.operand).rows(0..<sequences * length)
   }
 
   /// The rows of the micro-batch at hand.

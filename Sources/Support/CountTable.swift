@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 
 /// Counts of distinct byte strings, by open addressing with linear probing.
@@ -74,7 +75,6 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
     guard let base = text.baseAddress else { return }
     withUnsafeTemporaryAllocation(of: ShortKey.self, capacity: spans.count) { keys in
       var found = 0
-      var touched = 0
       for span in spans {
         let length = span.end &- span.start
         if length > ShortKey.maximumLength {
@@ -82,11 +82,11 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
           continue
         }
         let key = ShortKey(base + span.start, length: length, readable: text.count &- span.start)
-        touched &+= short[Int(truncatingIfNeeded: UInt64(truncatingIfNeeded: key.hash) &>> shift)].count
+        pkm_prefetch_for_writing(
+          short.baseAddress! + Int(truncatingIfNeeded: UInt64(truncatingIfNeeded: key.hash) &>> shift))
         keys[found] = key
         found &+= 1
       }
-      withExtendedLifetime(touched) {}
       for index in 0..<found { add(keys[index], count: 1) }
     }
   }
@@ -143,11 +143,15 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
   }
 
   /// Each key with its count in the order of the bytes; the table is empty afterwards and keeps its size.
-  package mutating func drainSorted(_ body: (UnsafeBufferPointer<UInt8>, Int) throws -> Void) rethrows {
+  ///
+  /// The short keys are sorted on the threads of `pool` in as much memory again as they take.
+  package mutating func drainSorted(
+    on pool: WorkerPool? = nil, _ body: (UnsafeBufferPointer<UInt8>, Int) throws -> Void
+  ) rethrows {
     defer { removeAll() }
-    var shorts = Self.gather(short) { $0.key != .free }
+    let shorts = Self.gather(short) { $0.key != .free }
+    Self.sort(shorts, pool)
     var longs = Self.gather(long) { $0.length != 0 }
-    shorts.sort { $0.key.precedes($1.key) }
     longs.sort { bytes(of: $0).precedes(bytes(of: $1)) }
     var next = 0
     for slot in longs {
@@ -159,6 +163,26 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
       try body(key, slot.count)
     }
     for slot in shorts[next...] { try slot.key.withBytes { try body($0, slot.count) } }
+  }
+
+  private static func sort(_ slots: UnsafeMutableBufferPointer<ShortSlot>, _ pool: WorkerPool?) {
+    guard slots.count > 1 else { return }
+    // As records of three words: the bytes of a key with the first on top, then its count, which decides nothing.
+    func swapBytes() {
+      for index in slots.indices {
+        let key = slots[index].key
+        slots[index].key = ShortKey(low: key.low.byteSwapped, high: key.high.byteSwapped)
+      }
+    }
+    swapBytes()
+    let words = MemoryLayout<ShortSlot>.stride / MemoryLayout<UInt64>.stride
+    let scratch = UnsafeMutablePointer<UInt64>.allocate(capacity: slots.count * words)
+    defer { scratch.deallocate() }
+    slots.withMemoryRebound(to: UInt64.self) {
+      RecordSort.sort(
+        $0.baseAddress!, scratch: scratch, count: slots.count, format: RecordFormat(words: words), pool: pool)
+    }
+    swapBytes()
   }
 
   private func bytes(of slot: LongSlot) -> UnsafeBufferPointer<UInt8> {
@@ -184,10 +208,10 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
   }
 
   private static func freeSlots(_ capacity: Int) -> UnsafeMutableBufferPointer<ShortSlot> {
-    // Zero bytes are a free slot, and the system hands out zeroed pages.
-    let slots = calloc(capacity, MemoryLayout<ShortSlot>.stride)!
-    return UnsafeMutableBufferPointer(
-      start: slots.bindMemory(to: ShortSlot.self, capacity: capacity), count: capacity)
+    let slots = LargePages.allocate(ShortSlot.self, count: capacity)
+    // Zero bytes are a free slot.
+    memset(slots, 0, capacity * MemoryLayout<ShortSlot>.stride)
+    return UnsafeMutableBufferPointer(start: slots, count: capacity)
   }
 
   /// Puts a new key into the free slot `index`.

@@ -16,14 +16,13 @@ package enum JSONValue: Sendable, Equatable {
   package struct Member: Sendable, Equatable {
     package let key: [UInt8]
     package let value: JSONValue
+
+    package init(key: [UInt8], value: JSONValue) { (self.key, self.value) = (key, value) }
   }
 
   /// Throws a ``Failure`` with the byte offset of the first error.
   package init(parsing bytes: [UInt8], file: String? = nil) throws {
-    self = try bytes.withUnsafeBufferPointer { buffer in
-      var parser = JSONParser(bytes: buffer, file: file)
-      return try parser.document()
-    }
+    self = try JSONReader.read(bytes, file: file) { try $0.value() }
   }
 
   /// The member of an object; nil if there is none or this is no object.
@@ -56,19 +55,36 @@ package enum JSONValue: Sendable, Equatable {
   package var isNull: Bool { self == .null }
 }
 
-/// Recursive descent over bytes (RFC 8259).
-private struct JSONParser {
-  let bytes: UnsafeBufferPointer<UInt8>
-  let file: String?
-  var index = 0
-  var depth = 0
+/// Reads a JSON document piece by piece, so that what is large need not become a ``JSONValue``: recursive descent over bytes
+/// (RFC 8259).
+package struct JSONReader {
+  private let bytes: UnsafeBufferPointer<UInt8>
+  private let file: String?
+  private var index = 0
+  private var depth = 0
+  /// The key of the member that ``forEachMember(_:)`` is at, until another is read.
+  package private(set) var key: [UInt8] = []
 
-  mutating func document() throws -> JSONValue {
-    if bytes.starts(with: [0xef, 0xbb, 0xbf]) { index = 3 }
-    let value = try value()
+  /// Hands `body` the reader before the value that `bytes` hold, all of which it is to read.
+  package static func read<Result>(
+    _ bytes: [UInt8], file: String? = nil, _ body: (inout JSONReader) throws -> Result
+  ) throws -> Result {
+    try bytes.withUnsafeBufferPointer { buffer in
+      var reader = JSONReader(bytes: buffer, file: file)
+      if buffer.starts(with: [0xef, 0xbb, 0xbf]) { reader.index = 3 }
+      let result = try body(&reader)
+      reader.skipSpace()
+      if reader.index < buffer.count { throw reader.failure("something follows the JSON value") }
+      return result
+    }
+  }
+
+  private init(bytes: UnsafeBufferPointer<UInt8>, file: String?) { (self.bytes, self.file) = (bytes, file) }
+
+  /// The first byte of the value that comes next, which tells its kind.
+  package mutating func peek() -> UInt8? {
     skipSpace()
-    if index < bytes.count { throw failure("something follows the JSON value") }
-    return value
+    return index < bytes.count ? bytes[index] : nil
   }
 
   private func failure(_ message: String) -> Failure {
@@ -96,13 +112,25 @@ private struct JSONParser {
     return true
   }
 
-  private mutating func value() throws -> JSONValue {
-    skipSpace()
-    guard index < bytes.count else { throw failure("the file ends too early") }
-    switch bytes[index] {
-    case UInt8(ascii: "\""): return .string(try string())
-    case UInt8(ascii: "{"): return try nested { try $0.object() }
-    case UInt8(ascii: "["): return try nested { try $0.array() }
+  /// The next value.
+  package mutating func value() throws -> JSONValue {
+    guard let first = peek() else { throw failure("the file ends too early") }
+    switch first {
+    case UInt8(ascii: "\""):
+      var text: [UInt8] = []
+      try string(into: &text)
+      return .string(text)
+    case UInt8(ascii: "{"):
+      var members: [JSONValue.Member] = []
+      try forEachMember {
+        let key = $0.key
+        members.append(JSONValue.Member(key: key, value: try $0.value()))
+      }
+      return .object(members)
+    case UInt8(ascii: "["):
+      var values: [JSONValue] = []
+      try forEachElement { values.append(try $0.value()) }
+      return .array(values)
     case UInt8(ascii: "t"): if take(word: "true") { return .bool(true) }
     case UInt8(ascii: "f"): if take(word: "false") { return .bool(false) }
     case UInt8(ascii: "n"): if take(word: "null") { return .null }
@@ -112,44 +140,49 @@ private struct JSONParser {
     throw failure("a value was expected")
   }
 
-  private mutating func nested(_ body: (inout JSONParser) throws -> JSONValue) throws -> JSONValue {
-    depth += 1
-    if depth > 512 { throw failure("nested more than 512 deep") }
-    defer { depth -= 1 }
-    index += 1
-    return try body(&self)
-  }
-
-  private mutating func array() throws -> JSONValue {
-    var values: [JSONValue] = []
-    skipSpace()
-    if take(UInt8(ascii: "]")) { return .array(values) }
+  /// Calls `body`, which is to read a value, for each element of the array that comes next.
+  package mutating func forEachElement(_ body: (inout JSONReader) throws -> Void) throws {
+    guard peek() == UInt8(ascii: "[") else { throw failure("an array was expected") }
+    try enter()
+    if take(UInt8(ascii: "]")) { return leave() }
     while true {
-      values.append(try value())
+      try body(&self)
       skipSpace()
-      if take(UInt8(ascii: "]")) { return .array(values) }
+      if take(UInt8(ascii: "]")) { return leave() }
       if !take(UInt8(ascii: ",")) { throw failure("\",\" or \"]\" was expected") }
     }
   }
 
-  private mutating func object() throws -> JSONValue {
-    var members: [JSONValue.Member] = []
-    skipSpace()
-    if take(UInt8(ascii: "}")) { return .object(members) }
+  /// Calls `body`, which is to read a value, for each member of the object that comes next; ``key`` is its key.
+  package mutating func forEachMember(_ body: (inout JSONReader) throws -> Void) throws {
+    guard peek() == UInt8(ascii: "{") else { throw failure("an object was expected") }
+    try enter()
+    if take(UInt8(ascii: "}")) { return leave() }
     while true {
-      skipSpace()
-      guard index < bytes.count, bytes[index] == UInt8(ascii: "\"") else {
-        throw failure("a key was expected")
-      }
-      let key = try string()
+      guard peek() == UInt8(ascii: "\"") else { throw failure("a key was expected") }
+      // Not in its place, as the reader that reads it cannot lend it.
+      var text: [UInt8] = []
+      swap(&text, &key)
+      text.removeAll(keepingCapacity: true)
+      try string(into: &text)
+      key = text
       skipSpace()
       if !take(UInt8(ascii: ":")) { throw failure("\":\" was expected") }
-      members.append(JSONValue.Member(key: key, value: try value()))
+      try body(&self)
       skipSpace()
-      if take(UInt8(ascii: "}")) { return .object(members) }
+      if take(UInt8(ascii: "}")) { return leave() }
       if !take(UInt8(ascii: ",")) { throw failure("\",\" or \"}\" was expected") }
     }
   }
+
+  private mutating func enter() throws {
+    depth += 1
+    if depth > 512 { throw failure("nested more than 512 deep") }
+    index += 1
+    skipSpace()
+  }
+
+  private mutating func leave() { depth -= 1 }
 
   private mutating func number() throws -> JSONValue {
     let start = index
@@ -168,20 +201,20 @@ private struct JSONParser {
     return .number(value)
   }
 
-  private mutating func string() throws -> [UInt8] {
+  /// Appends the string that comes next, escapes resolved.
+  package mutating func string(into text: inout [UInt8]) throws {
+    guard peek() == UInt8(ascii: "\"") else { throw failure("a string was expected") }
     index += 1
-    let start = index
-    while index < bytes.count, bytes[index] != UInt8(ascii: "\""), bytes[index] != UInt8(ascii: "\\") {
-      index += 1
-    }
-    guard index < bytes.count else { throw failure("a string does not end") }
-    var text = Array(bytes[start..<index])
     while true {
+      let start = index
+      while index < bytes.count, bytes[index] != UInt8(ascii: "\""), bytes[index] != UInt8(ascii: "\\") {
+        index += 1
+      }
       guard index < bytes.count else { throw failure("a string does not end") }
-      let byte = bytes[index]
+      text.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start..<index]))
       index += 1
-      if byte == UInt8(ascii: "\"") { return text }
-      if byte == UInt8(ascii: "\\") { try escape(into: &text) } else { text.append(byte) }
+      if bytes[index - 1] == UInt8(ascii: "\"") { return }
+      try escape(into: &text)
     }
   }
 

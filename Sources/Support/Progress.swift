@@ -74,7 +74,7 @@ package final class Progress {
     hasDrawn = false
   }
 
-  private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+  private func write(_ text: String) { Log.write(text) }
 
   package static func scaled(_ value: Double, _ unit: String) -> String {
     for (limit, prefix) in [(1e9, "G"), (1e6, "M"), (1e3, "k")] where abs(value) >= limit {
@@ -121,6 +121,12 @@ package enum Log {
 
   package static func line(_ message: String) {
     if let taker = diversion.withLock({ $0 }) { return taker(message) }
-    FileHandle.standardError.write(Data((message + "\n").utf8))
+    write(message + "\n")
+  }
+
+  /// Writes to standard error; when nobody reads it any more, the work goes on without.
+  package static func write(_ text: String) {
+    var text = text
+    text.withUTF8 { try? SystemCall.write(STDERR_FILENO, UnsafeRawBufferPointer($0), path: "standard error") }
   }
 }

@@ -52,12 +52,15 @@ package final class WorkerPool: Sendable {
 
 /// What the threads of a pool share.
 private final class Crew: @unchecked Sendable {
-  // `job` is written by the calling thread before `open` names its loop. A worker counts itself into `inside` and then
-  // looks again whether the loop is still open; the calling thread closes it and then waits until nobody is inside. All
-  // of these are sequentially consistent, so either the worker sees the loop closed or the caller sees the worker. Who
-  // wakes too late has missed the loop, and nobody waits for it.
+  // `body`, `count` and `next` are written by the calling thread before `open` names its loop. A worker counts itself into
+  // `inside` and then looks again whether the loop is still open; the calling thread closes it and then waits until
+  // nobody is inside. All of these are sequentially consistent, so either the worker sees the loop closed or the caller
+  // sees the worker. Who wakes too late has missed the loop, and nobody waits for it.
   private let threads: Int
-  private var job: ((Int) -> Void)?
+  private var body: ((_ index: Int, _ worker: Int) -> Void)?
+  private var count = 0
+  /// The next index to take.
+  private let next = Atomic<Int>(0)
   private var loops = 0
   /// The number of the loop that runs; 0 between loops.
   private let open = Atomic<Int>(0)
@@ -87,32 +90,31 @@ private final class Crew: @unchecked Sendable {
       return
     }
     defer { isBusy.store(false, ordering: .releasing) }
+    // The one small object that a loop allocates: the closure as other threads may hold it.
     withoutActuallyEscaping(body) { body in
-      let next = SharedCounter()
-      job = { worker in
-        while true {
-          let index = next.take()
-          if index >= count { return }
-          body(index, worker)
-        }
-      }
+      (self.body, self.count) = (body, count)
+      next.store(0, ordering: .relaxed)
       loops += 1
       open.store(loops, ordering: .sequentiallyConsistent)
       if asleep.load(ordering: .sequentiallyConsistent) > 0 { wake() }
-      job!(0)
+      takePart(as: 0)
       open.store(0, ordering: .sequentiallyConsistent)
       var spins = 0
       while inside.load(ordering: .sequentiallyConsistent) > 0 {
         spins += 1
         if spins > 2000 { sched_yield() } else { pause() }
       }
-      job = nil
+      self.body = nil
     }
   }
 
-  private final class SharedCounter: Sendable {
-    private let value = Atomic<Int>(0)
-    func take() -> Int { value.add(1, ordering: .relaxed).oldValue }
+  @inline(never) private func takePart(as worker: Int) {
+    let body = body!, count = count
+    while true {
+      let index = next.add(1, ordering: .relaxed).oldValue
+      if index >= count { return }
+      body(index, worker)
+    }
   }
 
   @inline(__always) private func pause() { for _ in 0..<16 { _ = open.load(ordering: .relaxed) } }
@@ -123,7 +125,7 @@ private final class Crew: @unchecked Sendable {
       let loop = nextLoop(after: seen)
       if isClosing.load(ordering: .relaxed) { return }
       inside.add(1, ordering: .sequentiallyConsistent)
-      if open.load(ordering: .sequentiallyConsistent) == loop { job?(worker) }
+      if open.load(ordering: .sequentiallyConsistent) == loop { takePart(as: worker) }
       inside.subtract(1, ordering: .sequentiallyConsistent)
       seen = loop
     }

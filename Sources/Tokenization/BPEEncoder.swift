@@ -38,8 +38,8 @@ package struct PackedBatch: Sendable {
 /// say, never as the special id. (`tokenizers` maps it to that id, and `tiktoken` does when told to.) What a document
 /// contains can thus not end it.
 ///
-/// Safe to use from many threads; each call borrows scratch space and a cache that stay with the encoder. Memory is 36 MB a
-/// thread, or 72 where both ids and pieces are asked for, beside the text and the ids of one call.
+/// Safe to use from many threads; each call borrows scratch space and a cache that stay with the encoder. Memory grows with
+/// the text to 36 MB a thread, or 72 where both ids and pieces are asked for, beside the text and the ids of one call.
 package final class BPEEncoder: @unchecked Sendable {
   // `idle`, `idleCutters` and `byteTokens` are guarded by `lock`; a worker that was taken out belongs to its taker.
   package let tokenizer: Tokenizer

@@ -1,3 +1,4 @@
+import CPreTokens
 import Support
 
 /// What BPE learning found: the alphabet it began with and the pairs it merged, best first.
@@ -141,6 +142,9 @@ package struct BPETrainer: ~Copyable {
     }
   }
 
+  /// How many positions or pairs ahead memory is asked for.
+  private static let lookahead = 16
+
   // One merge.
 
   /// Puts the new symbol in place, left to right without overlap, and notes which neighbors were lost and found.
@@ -157,6 +161,8 @@ package struct BPETrainer: ~Copyable {
     var kept = list.lowerBound
     var cursor = words.weights.start
     for index in list {
+      // The positions lie far apart: each would be waited for.
+      pkm_prefetch(symbols + Int(positions[min(index + Self.lookahead, list.upperBound - 1)]))
       let position = Int(positions[index])
       guard symbols[position] == a, symbols[position + lengthA] == b else { continue }
       let weight = words.weights.weight(at: position, &cursor)
@@ -197,11 +203,13 @@ package struct BPETrainer: ~Copyable {
 
   /// Takes what the merge lost from the counts of the old pairs.
   private func forget(_ a: UInt32, _ b: UInt32) {
+    for symbol in left.touched { pairs.prefetch(PairTable.key(symbol, a)) }
     for symbol in left.touched {
       if let entry = pairs.find(PairTable.key(symbol, a)) {
         entry.pointee.count -= left.tallies[Int(symbol)].lost
       }
     }
+    for symbol in right.touched { pairs.prefetch(PairTable.key(b, symbol)) }
     for symbol in right.touched {
       if let entry = pairs.find(PairTable.key(b, symbol)) {
         entry.pointee.count -= right.tallies[Int(symbol)].lost
@@ -219,6 +227,7 @@ package struct BPETrainer: ~Copyable {
     let (symbols, lengths, lengthC) = (words.symbols.baseAddress!, texts.lengths, Int(texts.lengths[Int(c)]))
     let (base, left, right) = (lists.base, left.tallies, right.tallies)
     for index in positions {
+      pkm_prefetch(symbols + Int(base[min(index + Self.lookahead, positions.upperBound - 1)]))
       let position = Int(base[index])
       let before = symbols[position - 1]
       if before != c && before != SymbolizedWords.separator {
@@ -254,29 +263,56 @@ package struct BPETrainer: ~Copyable {
   /// How many pairs to keep in sight.
   private var pairLimit: Int { 4 * (options.limit - learned) + 1 << 17 }
 
+  private struct PlacedPair {
+    let key: UInt64
+    let position, weight: Int
+  }
+
   /// Calls `body` with each pair in each word, its position and the count of the word.
-  @inline(__always) private func forEachPair(_ body: (UInt64, _ position: Int, _ weight: Int) -> Void) {
+  ///
+  /// `prefetch` is called some pairs earlier.
+  @inline(__always) private func forEachPair(
+    prefetch: (UInt64) -> Void, _ body: (UInt64, _ position: Int, _ weight: Int) -> Void
+  ) {
     let (symbols, lengths) = (words.symbols.baseAddress!, texts.lengths)
     var cursor = words.weights.start
-    var position = 1
-    while position < words.symbols.count {
-      let symbol = symbols[position]
-      if symbol == SymbolizedWords.separator {
-        position += 1
-        continue
+    withUnsafeTemporaryAllocation(of: PlacedPair.self, capacity: Self.lookahead) { waiting in
+      var seen = 0
+      var position = 1
+      while position < words.symbols.count {
+        let symbol = symbols[position]
+        if symbol == SymbolizedWords.separator {
+          position += 1
+          continue
+        }
+        let next = position + Int(lengths[Int(symbol)])
+        let after = symbols[next]
+        if after != SymbolizedWords.separator {
+          let pair = PlacedPair(
+            key: PairTable.key(symbol, after), position: position,
+            weight: words.weights.weight(at: position, &cursor))
+          prefetch(pair.key)
+          let place = seen % Self.lookahead
+          if seen >= Self.lookahead {
+            body(waiting[place].key, waiting[place].position, waiting[place].weight)
+          }
+          waiting[place] = pair
+          seen += 1
+        }
+        position = next
       }
-      let next = position + Int(lengths[Int(symbol)])
-      let after = symbols[next]
-      if after != SymbolizedWords.separator {
-        body(PairTable.key(symbol, after), position, words.weights.weight(at: position, &cursor))
+      for late in max(0, seen - Self.lookahead)..<seen {
+        let pair = waiting[late % Self.lookahead]
+        body(pair.key, pair.position, pair.weight)
       }
-      position = next
     }
   }
 
   /// Counts all pairs, chooses the threshold, and lists the positions of the pairs that reach it.
   private mutating func collectPairs() {
-    let counted = countPairs()
+    let isDense = learned == 0 && texts.count <= DensePairs.symbolLimit
+    let dense = isDense ? DensePairs(words) : nil
+    let counted = countPairs(dense)
     pairs = PairTable()
     heap.removeAll()
     var length = 0
@@ -290,7 +326,8 @@ package struct BPETrainer: ~Copyable {
     heap.arrange()
     lists.reset(length)
     let base = lists.base
-    forEachPair { key, position, _ in
+    if let dense { return dense.list(pairs, base) }
+    forEachPair(prefetch: { pairs.prefetch($0) }) { key, position, _ in
       guard let entry = pairs.find(key) else { return }
       base[entry.pointee.list + entry.pointee.length] = UInt32(position)
       entry.pointee.length += 1
@@ -298,16 +335,10 @@ package struct BPETrainer: ~Copyable {
   }
 
   /// The count of every pair that reaches the threshold, which is chosen here, and the number of its positions.
-  private mutating func countPairs() -> PairTable {
+  private mutating func countPairs(_ dense: DensePairs?) -> PairTable {
     var hashed = hashedCounts()
     while true {
-      var counted = PairTable()
-      forEachPair { key, _, weight in
-        if hashed.isRare(key) { return }
-        let entry = counted.insert(key)
-        entry.pointee.count += weight
-        entry.pointee.length += 1
-      }
+      let counted = dense?.table() ?? countedPairs(hashed)
       threshold = max(options.minimumCount, hashed.limit)
       var levels = CountLevels()
       for entry in counted.entries where entry.key != PairTable.free && entry.count >= threshold {
@@ -330,79 +361,31 @@ package struct BPETrainer: ~Copyable {
     }
   }
 
+  /// The counts of all pairs but some that are rare.
+  private func countedPairs(_ hashed: borrowing HashedCounts) -> PairTable {
+    var counted = PairTable()
+    forEachPair(
+      prefetch: {
+        hashed.prefetch($0)
+        counted.prefetch($0)
+      }
+    ) { key, _, weight in
+      if hashed.isRare(key) { return }
+      let entry = counted.insert(key)
+      entry.pointee.count += weight
+      entry.pointee.length += 1
+    }
+    return counted
+  }
+
   /// Where a table of all pairs may outgrow the words, this tells most of the rare ones.
   private func hashedCounts() -> HashedCounts {
     let isNeeded = words.symbols.count > 1 << 23 && texts.count > 1 << 11
     var counts = HashedCounts(bits: isNeeded ? 22 : 0)
     if isNeeded {
-      forEachPair { key, _, weight in counts.add(key, weight) }
+      forEachPair(prefetch: { counts.prefetch($0) }) { key, _, weight in counts.add(key, weight) }
       counts.chooseLimit(keeping: pairLimit)
     }
     return counts
   }
-}
-
-/// How many numbers lie in each of the ranges that divide an octave in eight.
-private struct CountLevels {
-  private var levels = [Int](repeating: 0, count: 64 * 8)
-  private(set) var highest = 0
-
-  private static func level(_ count: Int) -> Int {
-    if count < 8 { return count }
-    let octave = Int.bitWidth - 1 - count.leadingZeroBitCount
-    return (octave - 2) * 8 + (count >> (octave - 3)) & 7
-  }
-
-  private static func floor(_ level: Int) -> Int {
-    level < 8 ? level : (8 + level % 8) << (level / 8 - 1)
-  }
-
-  mutating func add(_ count: Int) {
-    levels[Self.level(count)] += 1
-    highest = max(highest, count)
-  }
-
-  /// The floor of the level that ``highest`` lies in.
-  var floorOfHighest: Int { Self.floor(Self.level(highest)) }
-
-  /// The least floor of a level that at most `limit` numbers reach.
-  func floor(ofAtMost limit: Int) -> Int {
-    var reached = 0
-    var level = levels.count - 1
-    while level > 0, reached + levels[level] <= limit {
-      reached += levels[level]
-      level -= 1
-    }
-    return Self.floor(level + 1)
-  }
-}
-
-/// Counts of pairs by a hash of few bits: never too low, so what counts little is rare for certain.
-private struct HashedCounts: ~Copyable {
-  private let counts: UnsafeMutableBufferPointer<Int>
-  private let shift: UInt64
-  /// Pairs below it may be missed.
-  var limit = 1
-
-  init(bits: Int) {
-    counts = .allocate(capacity: 1 << bits)
-    counts.initialize(repeating: 0)
-    shift = UInt64(64 - bits)
-  }
-
-  deinit { counts.deallocate() }
-
-  @inline(__always) private func slot(_ key: UInt64) -> Int {
-    Int(truncatingIfNeeded: (key &* 0x9e37_79b9_7f4a_7c15) &>> shift)
-  }
-
-  @inline(__always) func add(_ key: UInt64, _ count: Int) { counts[slot(key)] += count }
-
-  mutating func chooseLimit(keeping pairs: Int) {
-    var levels = CountLevels()
-    for count in counts { levels.add(count) }
-    limit = max(1, min(levels.floorOfHighest, levels.floor(ofAtMost: pairs)))
-  }
-
-  @inline(__always) func isRare(_ key: UInt64) -> Bool { limit > 1 && counts[slot(key)] < limit }
 }

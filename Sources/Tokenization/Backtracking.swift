@@ -11,7 +11,7 @@ import Support
 /// (The method is that of the crate `bpe` of rust-gems, GitHub 2024.)
 ///
 /// It needs merges as learning makes them: each makes a token of its own from tokens made before, and what the merges
-/// make of the text of a token is that token. ``init(_:fallback:)`` checks it, and other tables are refused.
+/// make of the text of a token is that token. ``init(_:mergeCount:)`` checks it, and other tables are refused.
 ///
 /// Tokens have numbers of their own here: the alphabet first, then the results of the merges in order, so that comparing
 /// two numbers compares ranks. Short words are merged after all, as all their pairs go into a vector or two.
@@ -46,72 +46,70 @@ final class Backtracking: @unchecked Sendable {
   }
 
   /// Nil where the table is not of the kind described.
-  ///
-  /// `fallback(text, isFinal)` applies the merges; in word mode `isFinal` says whether the text ends its word.
-  init?(_ tokenizer: Tokenizer, mergeCount: Int, fallback: (_ text: [UInt8], _ isFinal: Bool) -> [UInt32]) {
+  init?(_ tokenizer: Tokenizer, mergeCount: Int) {
     isWord = tokenizer.mode == .word
     let merges = tokenizer.merges.prefix(mergeCount)
     let vocabulary = tokenizer.vocabulary
-    var isMade = [Bool](repeating: false, count: vocabulary.count)
-    for merge in tokenizer.merges { isMade[Int(merge.result)] = true }
-    for token in tokenizer.specialTokens { isMade[Int(token.id)] = true }
-    let alphabet = (0..<UInt32(vocabulary.count)).filter {
-      !isMade[Int($0)] && Self.isSymbol(vocabulary.range(of: $0).isEmpty ? [] : vocabulary[$0], tokenizer)
-    }
-    self.alphabet = UInt32(alphabet.count)
-    var numbers = [UInt32](repeating: TokenTrie.none, count: vocabulary.count)
-    for (number, id) in alphabet.enumerated() { numbers[Int(id)] = UInt32(number) }
-    guard alphabet.count + merges.count < 1 << PKM_PAIR_BITS else { return nil }
-    let pairs = PairNumbers.make(capacity: merges.count)
+    guard let symbols = Self.alphabet(of: tokenizer) else { return nil }
+    let alphabet = UInt32(symbols.count)
+    self.alphabet = alphabet
+    let count = symbols.count + merges.count
+    guard count > 0, count < 1 << PKM_PAIR_BITS else { return nil }
+    var pairs = PairNumbers.make(capacity: merges.count)
+    let tokens = UnsafeMutableBufferPointer(
+      start: LargePages.allocate(Token.self, count: count), count: count)
+    let ids = LargePages.allocate(UInt32.self, count: count)
     var isComplete = false
-    defer { if !isComplete { pairs.slots.deallocate() } }
-    var texts = alphabet.map { Self.text(vocabulary[$0], tokenizer) }
-    var tokens = alphabet.enumerated().map { number, id in
-      Token(
-        id: id, length: UInt32(texts[number].count), left: UInt32(number), right: UInt32(number))
+    defer {
+      if !isComplete {
+        pairs.slots.deallocate()
+        tokens.deallocate()
+        ids.deallocate()
+      }
     }
+    var numbers = [UInt32](repeating: TokenTrie.none, count: vocabulary.count)
+    var texts = TokenTexts()
+    func add(_ id: UInt32, _ left: UInt32, _ right: UInt32) {
+      let number = texts.count
+      numbers[Int(id)] = UInt32(number)
+      Self.withText(of: id, tokenizer) { texts.append($0) }
+      tokens.initializeElement(
+        at: number,
+        to: Token(id: id, length: UInt32(texts.range(of: UInt32(number)).count), left: left, right: right))
+      (ids + number).initialize(to: id)
+    }
+    for (number, id) in symbols.enumerated() { add(id, UInt32(number), UInt32(number)) }
     for merge in merges {
       let (left, right) = (numbers[Int(merge.left)], numbers[Int(merge.right)])
-      let number = UInt32(tokens.count)
-      let bytes = vocabulary[merge.result]
-      let text = Self.text(bytes, tokenizer)
-      let isFinal = text.last == Self.endOfWord
-      guard left != TokenTrie.none, right != TokenTrie.none, numbers[Int(merge.result)] == TokenTrie.none,
-        texts[Int(left)] + texts[Int(right)] == text, bytes != EndOfWord.mark || !isWord,
-        fallback(isWord && isFinal ? text.dropLast() : text, isFinal) == [merge.result]
-      else { return nil }
-      numbers[Int(merge.result)] = number
-      PairNumbers.insert(number, for: left, right, into: pairs)
-      texts.append(text)
-      tokens.append(Token(id: merge.result, length: UInt32(text.count), left: left, right: right))
-    }
-    guard !tokens.isEmpty else { return nil }
-    trie = TokenTrie(texts)
-    for (number, text) in texts.enumerated() {
-      var isUnique = true
-      trie.forEachPrefix(text) {
-        if Int($0) != number && tokens[Int($0)].length < text.count { tokens[number].prefix = $0 }
-        if tokens[Int($0)].length == text.count { isUnique = Int($0) == number }
+      let number = UInt32(texts.count)
+      guard left != TokenTrie.none, right != TokenTrie.none, numbers[Int(merge.result)] == TokenTrie.none
+      else {
+        return nil
       }
-      guard isUnique else { return nil }
+      add(merge.result, left, right)
+      // The merges before it leave the two of its text: no other reaches across the border.
+      guard texts.isJoined(number, left, right),
+        Self.mergesKeepBorder(left, right, below: number, pairs, tokens.baseAddress!, alphabet)
+      else { return nil }
+      PairNumbers.insert(number, for: left, right, into: &pairs)
     }
+    trie = TokenTrie(texts)
+    guard trie.isUnique else { return nil }
+    for number in 0..<count { tokens[number].prefix = trie.prefixes[number] }
+    (self.tokens, self.ids) = (tokens, ids)
     self.pairs = pairs
     isComplete = true
-    ids = LargePages.allocate(UInt32.self, count: tokens.count)
-    for (number, token) in tokens.enumerated() { (ids + number).initialize(to: token.id) }
     let bytes = (0...255).map { byte in
       vocabulary.id(of: [UInt8(byte)]).map { numbers[Int($0)] } ?? TokenTrie.none
     }
     if !isWord && !bytes.contains(TokenTrie.none) {
-      let made = bytes.flatMap { left in bytes.map { pkm_pair_result(pairs, left, $0) } }
+      let table = pairs
+      let made = bytes.flatMap { left in bytes.map { pkm_pair_result(table, left, $0) } }
       byteNumbers = LargePages.allocate(UInt32.self, count: 256 + made.count)
       byteNumbers!.initialize(from: bytes + made, count: 256 + made.count)
     } else {
       byteNumbers = nil
     }
-    self.tokens = UnsafeMutableBufferPointer(
-      start: LargePages.allocate(Token.self, count: tokens.count), count: tokens.count)
-    _ = self.tokens.initialize(from: tokens)
     if isWord {
       markNumber = number(of: [Self.endOfWord])
       asciiNumbers = (0..<256).map {
@@ -127,19 +125,43 @@ final class Backtracking: @unchecked Sendable {
     pairs.slots.deallocate()
   }
 
-  /// Whether words begin as this: a byte; in word mode a character, with the mark if it ends the word, or the mark.
-  private static func isSymbol(_ token: [UInt8], _ tokenizer: Tokenizer) -> Bool {
-    if tokenizer.mode == .byteLevel { return token.count == 1 }
-    var text = text(token, tokenizer)
-    if text.last == endOfWord { text.removeLast() }
-    if text.isEmpty { return tokenizer.endOfWordIsSymbol && !token.isEmpty }
-    return text.dropFirst().allSatisfy { $0 & 0xc0 == 0x80 }
+  /// What words begin as: bytes; in word mode characters, with the mark if they end the word, or the mark.
+  ///
+  /// Nil where a text has symbols other than those.
+  private static func alphabet(of tokenizer: Tokenizer) -> [UInt32]? {
+    let vocabulary = tokenizer.vocabulary
+    var isMade = [Bool](repeating: false, count: vocabulary.count)
+    for merge in tokenizer.merges { isMade[Int(merge.result)] = true }
+    for token in tokenizer.specialTokens { isMade[Int(token.id)] = true }
+    var alphabet: [UInt32] = []
+    for id in 0..<UInt32(vocabulary.count) where !isMade[Int(id)] {
+      let token = vocabulary[id]
+      if tokenizer.mode == .byteLevel {
+        if token.count != 1 { continue }
+      } else {
+        let isMarked = token.suffix(4).elementsEqual(EndOfWord.mark)
+        let character = isMarked ? token.dropLast(4) : token[...]
+        if character.isEmpty && (!tokenizer.endOfWordIsSymbol || !isMarked) { continue }
+        if !character.dropFirst().allSatisfy({ $0 & 0xc0 == 0x80 }) { continue }
+        if let first = character.first, first & 0xc0 == 0x80 || isMarked && tokenizer.endOfWordIsSymbol {
+          return nil
+        }
+      }
+      guard vocabulary.id(of: token) == id else { return nil }
+      alphabet.append(id)
+    }
+    return alphabet
   }
 
   /// The bytes that the token stands for in the text of a word.
-  private static func text(_ token: [UInt8], _ tokenizer: Tokenizer) -> [UInt8] {
-    guard tokenizer.mode == .word, token.suffix(4).elementsEqual(EndOfWord.mark) else { return token }
-    return token.dropLast(4) + [endOfWord]
+  private static func withText(
+    of id: UInt32, _ tokenizer: Tokenizer, _ body: (UnsafeBufferPointer<UInt8>) -> Void
+  ) {
+    tokenizer.vocabulary.withBytes { bytes in
+      let token = UnsafeBufferPointer(rebasing: bytes[tokenizer.vocabulary.range(of: id)])
+      guard tokenizer.mode == .word, token.suffix(4).elementsEqual(EndOfWord.mark) else { return body(token) }
+      (Array(token.dropLast(4)) + [endOfWord]).withUnsafeBufferPointer(body)
+    }
   }
 
   /// The number of the token that is exactly this text.
@@ -189,6 +211,22 @@ final class Backtracking: @unchecked Sendable {
       written += 1
     }
     return written
+  }
+
+  /// Whether ``encodeWords(_:_:tokens:counts:)`` can be used.
+  var takesWords: Bool { byteNumbers != nil }
+
+  /// The ids of `count` words of the kind that `pkm_merge_words` takes, and in its form.
+  func encodeWords(
+    _ words: UnsafePointer<WordKey>, _ count: Int, tokens: UnsafeMutablePointer<UInt32>,
+    counts: UnsafeMutablePointer<UInt32>
+  ) {
+    pkm_merge_words(
+      pairs, byteNumbers!, byteNumbers! + 256,
+      UnsafeRawPointer(words).assumingMemoryBound(to: UInt8.self), Int32(count), tokens, counts)
+    for word in 0..<count {
+      for index in (16 * word)..<(16 * word + Int(counts[word])) { tokens[index] = ids[Int(tokens[index])] }
+    }
   }
 
   /// A word of characters, applying the merges.
@@ -290,15 +328,21 @@ final class Backtracking: @unchecked Sendable {
     return answer
   }
 
-  /// Undoes the merges on both sides of the border, the last first, and looks whether a pair across it would have merged
-  /// before.
   private func mergesKeepBorder(_ left: UInt32, _ right: UInt32) -> Bool {
-    var (left, right) = (left, right)
-    // Merges of this rank and later come too late.
-    var limit = PKM_NO_MERGE
+    Self.mergesKeepBorder(left, right, below: PKM_NO_MERGE, pairs, tokens.baseAddress!, alphabet)
+  }
+
+  /// Undoes the merges on both sides of the border, the last first, and looks whether a pair across it would have merged
+  /// before; merges from number `limit` on do not count.
+  private static func mergesKeepBorder(
+    _ left: UInt32, _ right: UInt32, below limit: UInt32, _ pairs: pkm_pairs, _ tokens: UnsafePointer<Token>,
+    _ alphabet: UInt32
+  ) -> Bool {
+    var (left, right, limit) = (left, right, limit)
     while true {
       if pkm_pair_result(pairs, left, right) < limit { return false }
-      // Of equal ranks the left one was merged first, so the right one is undone first.
+      // Merges of this rank and later come too late. Of equal ranks the left one was merged first, so the right one is undone
+      // first.
       if left > right {
         if left < alphabet { return true }
         limit = left
@@ -357,21 +401,59 @@ final class Backtracking: @unchecked Sendable {
   }
 }
 
-/// The making of the table of pairs that the kernels read, at most half full.
+/// The making of the table of pairs that the kernels read.
 private enum PairNumbers {
   static func make(capacity: Int) -> pkm_pairs {
     var bits = 6
-    while 1 << bits < 2 * capacity { bits += 1 }
+    // One that is half full has no two places for some pairs.
+    while 1 << bits < 5 * capacity / 2 { bits += 1 }
+    return make(bits: bits)
+  }
+
+  private static func make(bits: Int) -> pkm_pairs {
     let slots = LargePages.allocate(UInt64.self, count: 1 << bits)
     slots.initialize(repeating: UInt64(PKM_NO_PAIR), count: 1 << bits)
     return pkm_pairs(slots: slots, shift: Int32(64 - bits))
   }
 
   /// A pair that is there already keeps its first number.
-  static func insert(_ number: UInt32, for left: UInt32, _ right: UInt32, into pairs: pkm_pairs) {
+  static func insert(_ number: UInt32, for left: UInt32, _ right: UInt32, into pairs: inout pkm_pairs) {
     if pkm_pair_result(pairs, left, right) != PKM_NO_MERGE { return }
-    var place = pkm_pair_place(pairs, left, right)
-    while pairs.slots[place] != PKM_NO_PAIR { place = (place + 1) & (1 << (64 - Int(pairs.shift)) - 1) }
-    pairs.slots[place] = (UInt64(left) << PKM_PAIR_BITS | UInt64(right)) << PKM_PAIR_BITS | UInt64(number)
+    var slot = pkm_pair_key(left, right) << UInt64(PKM_PAIR_BITS) | UInt64(number)
+    // What is not found a place for after some moves needs a larger table.
+    while !move(&slot, into: pairs) {
+      let old = pairs
+      let bits = 64 - Int(old.shift)
+      pairs = make(bits: bits + 1)
+      for index in 0..<(1 << bits) where old.slots[index] != PKM_NO_PAIR {
+        insert(old.slots[index], into: &pairs)
+      }
+      old.slots.deallocate()
+    }
+  }
+
+  private static func insert(_ slot: UInt64, into pairs: inout pkm_pairs) {
+    let key = slot >> UInt64(PKM_PAIR_BITS)
+    insert(
+      UInt32(truncatingIfNeeded: slot) & (1 << UInt32(PKM_PAIR_BITS) - 1),
+      for: UInt32(key >> UInt64(PKM_PAIR_BITS)),
+      UInt32(truncatingIfNeeded: key) & (1 << UInt32(PKM_PAIR_BITS) - 1),
+      into: &pairs)
+  }
+
+  /// Puts a slot where it belongs, and what was there where that belongs; false, with one that is left over, after too many.
+  private static func move(_ slot: inout UInt64, into pairs: pkm_pairs) -> Bool {
+    var place = pkm_pair_place(pairs, slot >> UInt64(PKM_PAIR_BITS))
+    if pairs.slots[place] != PKM_NO_PAIR {
+      place = pkm_pair_other_place(pairs, slot >> UInt64(PKM_PAIR_BITS))
+    }
+    for _ in 0..<64 {
+      swap(&slot, &pairs.slots[place])
+      if slot == PKM_NO_PAIR { return true }
+      let key = slot >> UInt64(PKM_PAIR_BITS)
+      let (one, other) = (pkm_pair_place(pairs, key), pkm_pair_other_place(pairs, key))
+      place = place == one ? other : one
+    }
+    return false
   }
 }

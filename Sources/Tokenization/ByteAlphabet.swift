@@ -25,33 +25,60 @@ package enum ByteAlphabet {
   /// The same as UTF-8.
   static let encoded: [[UInt8]] = characters.map { Array(String($0).utf8) }
 
+  /// The same inside a JSON string: one byte and 0, or two.
+  private static let quoted: [SIMD2<UInt8>] = encoded.map {
+    let isReserved = $0 == [UInt8(ascii: "\"")] || $0 == [UInt8(ascii: "\\")]
+    return isReserved ? SIMD2(UInt8(ascii: "\\"), $0[0]) : SIMD2($0[0], $0.count > 1 ? $0[1] : 0)
+  }
+
+  /// Appends a token as a JSON string.
+  static func appendQuoted(_ token: UnsafeBufferPointer<UInt8>, to out: inout [UInt8]) {
+    let quoted = quoted
+    out.append(UInt8(ascii: "\""))
+    for byte in token {
+      let character = quoted[Int(byte)]
+      out.append(character[0])
+      if character[1] != 0 { out.append(character[1]) }
+    }
+    out.append(UInt8(ascii: "\""))
+  }
+
   /// A token's bytes as they are written in JSON.
   package static func encode(_ token: [UInt8]) -> [UInt8] { token.flatMap { encoded[Int($0)] } }
 
   /// The bytes that a written token stands for; nil if a character stands for none.
   package static func decode(_ text: [UInt8]) -> [UInt8]? {
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(text.count)
+    return text.withUnsafeBufferPointer { decode($0, into: &bytes) } ? bytes : nil
+  }
+
+  /// Appends them; false, and nothing, if a character stands for none.
+  static func decode(_ text: UnsafeBufferPointer<UInt8>, into bytes: inout [UInt8]) -> Bool {
+    let start = bytes.count
     var index = 0
     while index < text.count {
       let first = text[index]
-      if first < 0x80 {
-        guard ranks[Int(first)] < 188 else { return nil }
-        bytes.append(first)
+      var point = UInt16(first)
+      if first >= 0x80 {
+        let isWhole = (0xc2...0xc5).contains(first) && index + 1 < text.count
+        point = isWhole ? UInt16(first & 0x1f) << 6 | UInt16(text[index + 1] & 0x3f) : 0
         index += 1
-        continue
       }
-      guard index + 1 < text.count, first >= 0xc2, first <= 0xc5 else { return nil }
-      let point = Int(first & 0x1f) << 6 | Int(text[index + 1] & 0x3f)
-      if point < 0x100 {
-        guard ranks[point] < 188 else { return nil }
-        bytes.append(UInt8(point))
-      } else {
-        guard 188 + point - 0x100 < 256 else { return nil }
-        bytes.append(self.bytes[188 + point - 0x100])
+      index += 1
+      let byte = decoded[Int(point)]
+      if byte < 0 {
+        bytes.removeSubrange(start...)
+        return false
       }
-      index += 2
+      bytes.append(UInt8(truncatingIfNeeded: byte))
     }
-    return bytes
+    return true
   }
+
+  /// The byte that each character stands for, or -1.
+  private static let decoded: [Int16] = {
+    var decoded = [Int16](repeating: -1, count: 0x180)
+    for (byte, character) in characters.enumerated() { decoded[Int(character.value)] = Int16(byte) }
+    return decoded
+  }()
 }

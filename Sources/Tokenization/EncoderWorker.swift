@@ -17,13 +17,14 @@ final class EncoderWorker {
 
     /// Words between the two halves of a look into the cache, in a ring.
     let queue = UnsafeMutablePointer<Waiting>.allocate(capacity: Waiting.capacity)
+    var newWords = NewWords()
     /// Two places in which no word is found.
     fileprivate let nowhere = UnsafeMutablePointer<WordCache.Entry>.allocate(capacity: 2)
     var ids = Room<UInt32>()
     fileprivate var starts = Room<UInt64>()
     /// Where the ids of this text begin, and where each document ends in them.
-    fileprivate var first: UnsafeMutablePointer<UInt32>
-    fileprivate var ends: [Int] = []
+    fileprivate(set) var first: UnsafeMutablePointer<UInt32>
+    var ends: [Int] = []
     let form: Form
     /// Where pieces are written as text.
     var lines = PieceWriter()
@@ -103,6 +104,9 @@ final class EncoderWorker {
     seeds: ((Int) -> UInt64)?
   ) -> Int {
     state.starts.reserve(documents.reduce(0) { max($0, $1.count) } / 64 + 1)
+    let bytes = documents.reduce(0) { $0 + $1.count }
+    state.words.prepare(forBytes: bytes)
+    state.longWords.prepare(forBytes: bytes)
     defer { state.starts.shrink() }
     return Self.run(tables, &state, text, documents, terminator, seeds)
   }
@@ -161,7 +165,7 @@ final class EncoderWorker {
       pass.add(Waiting.end, next, at: document.upperBound, &state)
     }
     pass.take(pass.added &- pass.taken, &state)
-    return pass.output - state.first
+    return settle(tables, &state, pass.output) - state.first
   }
 
   /// One text's way through the queue.
@@ -172,7 +176,7 @@ final class EncoderWorker {
     let form: Form
     let queue: UnsafeMutablePointer<Waiting>
     let nowhere: UnsafeMutablePointer<WordCache.Entry>
-    let words: UnsafeMutablePointer<WordCache.Entry>
+    let words: WordCache.Places
     let starts: UnsafeMutablePointer<UInt64>
     let base: UnsafePointer<UInt8>
     let readable: Int
@@ -188,7 +192,7 @@ final class EncoderWorker {
       cuts = tables.safeCuts
       form = state.form
       (queue, nowhere, words, starts) = (
-        state.queue, state.nowhere, state.words.entries, state.starts.start
+        state.queue, state.nowhere, state.words.places, state.starts.start
       )
       // An empty text may have no address; the pointer is never read then.
       base = text.baseAddress ?? CharacterClasses.table
@@ -228,7 +232,7 @@ final class EncoderWorker {
     private mutating func addWord(_ place: Int, _ length: Int, _ state: inout State) {
       if length <= cachedLength {
         let key = WordKey(base + place, length: length, readable: readable &- place)
-        let places = WordCache.places(of: key, in: words)
+        let places = words[key]
         pkm_prefetch(places)
         add(key, places, place, &state)
       } else {
@@ -284,7 +288,7 @@ final class EncoderWorker {
           of: value & SIMD4(repeating: 0x00ff_ffff), as: SIMD4<UInt32>.self)
         output += count
       } else {
-        output += encode(waiting.pointee, place.pointee.key == key, tables, &state, base, output)
+        output = takeOther(waiting.pointee, place.pointee.key == key, tables, &state, base, output)
       }
     }
     return output
@@ -313,23 +317,15 @@ final class EncoderWorker {
     }
     let isShort = length <= WordKey.maximumLength
     let longKey = LongWordCache.key(of: word)
-    let longPlace = state.longWords.place(of: longKey)
-    if isLong || !isShort, longPlace.pointee.key == longKey {
-      UnsafeMutableRawPointer(output).storeBytes(of: longPlace.pointee.value, as: SIMD8<UInt32>.self)
-      return Int(longPlace.pointee.value[7])
+    if isLong || !isShort, case let place = state.longWords.place(of: longKey), place.pointee.key == longKey {
+      UnsafeMutableRawPointer(output).storeBytes(of: place.pointee.value, as: SIMD8<UInt32>.self)
+      return Int(place.pointee.value[7])
     }
     let count = encodeWord(tables, &state, word, output)
-    if isShort && count <= 4 {
-      var value = SIMD4(
-        output[0], output[min(1, count - 1)], output[min(2, count - 1)], output[count - 1])
-      value[0] |= UInt32(count) << 24
-      WordCache.store(value, for: waiting.key, at: waiting.places)
+    if isShort {
+      state.remember(waiting.key, at: waiting.places, longKey, output, count)
     } else if count <= LongWordCache.maximumIDs {
-      if isShort && !isLong { WordCache.store(SIMD4(), for: waiting.key, at: waiting.places) }
-      var value = SIMD8<UInt32>()
-      for index in 0..<count { value[index] = output[index] }
-      value[7] = UInt32(count)
-      longPlace.pointee = LongWordCache.Entry(key: longKey, value: value)
+      state.longWords.store(output, count, for: longKey)
     }
     return count
   }

@@ -56,7 +56,6 @@ final class EncodingTables: @unchecked Sendable {
     self.tokenizer = tokenizer
     self.options = options
     let count = min(options.merges ?? .max, tokenizer.merges.count)
-    merges = MergeTable(tokenizer.merges.prefix(count))
     specialTokens = SpecialTokenFinder(tokenizer.specialTokens)
     byteSymbols = (0...255).map { tokenizer.vocabulary.id(of: [UInt8($0)]) ?? WordMerger.unknown }
     endOfWordSymbol = tokenizer.vocabulary.id(of: EndOfWord.mark) ?? WordMerger.unknown
@@ -66,25 +65,20 @@ final class EncodingTables: @unchecked Sendable {
         parts[merge.result] = (merge.left, merge.right)
       }
     }
-    var scratch = Scratch()
-    let (merges, bytes, mark) = (merges, byteSymbols, endOfWordSymbol)
-    backtracking =
-      options.dropout > 0
-      ? nil
-      : Backtracking(tokenizer, mergeCount: count) { text, isFinal in
-        text.withUnsafeBufferPointer {
-          let count = Self.symbolize($0, isFinal: isFinal, tokenizer, bytes, mark, &scratch)
-          let merged = merges.withView { scratch.merger.merge($0, count: count) }
-          // A token that is a symbol already is never made.
-          return count < 2 ? [] : Array(UnsafeBufferPointer(start: scratch.merger.symbols, count: merged))
-        }
-      }
+    backtracking = options.dropout > 0 ? nil : Backtracking(tokenizer, mergeCount: count)
+    // Bytes never need them, words only if they hold what is no UTF-8.
+    merges = MergeTable(
+      tokenizer.merges.prefix(backtracking == nil || tokenizer.mode == .word ? count : 0))
     isPlain =
       backtracking != nil && tokenizer.mode == .byteLevel && !tokenizer.ignoresMerges
       && options.glossary == nil && options.allowed == nil
+    takesWords = isPlain && backtracking!.takesWords
     safeCuts =
-      isPlain ? SafeCuts(tokenizer.merges.prefix(count).map { tokenizer.vocabulary[$0.result] }) : nil
+      isPlain ? SafeCuts(tokenizer.vocabulary, tokenizer.merges.prefix(count)) : nil
   }
+
+  /// Whether ``encodeWords(_:_:tokens:counts:)`` can be used.
+  let takesWords: Bool
 
   /// Whether a word always gives the same ids.
   var isRepeatable: Bool { options.dropout == 0 }
@@ -119,6 +113,14 @@ final class EncodingTables: @unchecked Sendable {
       }
     }
     return count
+  }
+
+  /// The ids of a few short words at once.
+  func encodeWords(
+    _ words: UnsafePointer<WordKey>, _ count: Int, tokens: UnsafeMutablePointer<UInt32>,
+    counts: UnsafeMutablePointer<UInt32>
+  ) {
+    backtracking!.encodeWords(words, count, tokens: tokens, counts: counts)
   }
 
   private func encode(

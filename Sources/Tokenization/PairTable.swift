@@ -1,3 +1,6 @@
+import CPreTokens
+import Support
+
 /// What learning knows of each pair of symbols that can still be merged: its count and where it occurs.
 ///
 /// Open addressing keyed by both ids in one word.
@@ -17,11 +20,16 @@ struct PairTable: ~Copyable {
   private(set) var used = 0
 
   init() {
-    entries = .allocate(capacity: 1 << 12)
-    entries.initialize(repeating: Entry())
+    entries = Self.freeEntries(1 << 12)
   }
 
   deinit { entries.deallocate() }
+
+  private static func freeEntries(_ capacity: Int) -> UnsafeMutableBufferPointer<Entry> {
+    let entries = LargePages.allocate(Entry.self, count: capacity)
+    entries.initialize(repeating: Entry(), count: capacity)
+    return UnsafeMutableBufferPointer(start: entries, count: capacity)
+  }
 
   @inline(__always) static func key(_ left: UInt32, _ right: UInt32) -> UInt64 {
     UInt64(left) << 32 | UInt64(right)
@@ -30,6 +38,11 @@ struct PairTable: ~Copyable {
   @inline(__always) private static func slot(_ key: UInt64, _ capacity: Int) -> Int {
     let product = key.multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
     return Int(truncatingIfNeeded: product.high ^ product.low) & (capacity - 1)
+  }
+
+  /// Asks for the memory of a pair that will soon be looked for.
+  @inline(__always) func prefetch(_ key: UInt64) {
+    pkm_prefetch(entries.baseAddress! + Self.slot(key, entries.count))
   }
 
   /// The entry of a pair, nil where it has none.
@@ -50,7 +63,7 @@ struct PairTable: ~Copyable {
   /// Valid until the next insertion.
   mutating func insert(_ key: UInt64) -> UnsafeMutablePointer<Entry> {
     if let entry = find(key) { return entry }
-    if used * 2 >= entries.count { grow() }
+    if used * 8 >= entries.count * 5 { grow() }
     used += 1
     let entry = firstFree(key, entries)
     entry.pointee.key = key
@@ -66,8 +79,7 @@ struct PairTable: ~Copyable {
   }
 
   private mutating func grow() {
-    let larger = UnsafeMutableBufferPointer<Entry>.allocate(capacity: entries.count * 2)
-    larger.initialize(repeating: Entry())
+    let larger = Self.freeEntries(entries.count * 2)
     for entry in entries where entry.key != Self.free { firstFree(entry.key, larger).pointee = entry }
     entries.deallocate()
     entries = larger

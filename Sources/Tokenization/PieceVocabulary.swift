@@ -10,7 +10,9 @@ package struct PieceVocabulary: Sendable {
   /// Pieces that occur less than `threshold` times are not allowed.
   package init(_ file: [UInt8], threshold: Int, tokenizer: Tokenizer, file name: String) throws {
     guard tokenizer.mode == .word else {
-      throw Failure(.usage, "a vocabulary of pieces is for word tokenizers", file: name)
+      throw Failure(
+        .usage, "a vocabulary of pieces is for word tokenizers", file: name,
+        remedy: "Leave --vocab out, or encode with codes or a tokenizer learned with --mode word")
     }
     var inside = Set<UInt32>(), final = Set<UInt32>()
     for (index, line) in file.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
@@ -55,7 +57,9 @@ package struct Glossary: @unchecked Sendable {
   package init(_ patterns: [String]) throws {
     func compile(_ pattern: String) throws -> NSRegularExpression {
       do { return try NSRegularExpression(pattern: pattern) } catch {
-        throw Failure(.usage, "the glossary \(pattern) is no regular expression")
+        throw Failure(
+          .usage, "the glossary \(pattern) is no regular expression",
+          remedy: "A backslash before one of []()*+?.^$| makes it an ordinary character")
       }
     }
     expressions = try patterns.map(compile)

@@ -49,7 +49,7 @@ struct PositionLists: ~Copyable {
     let page = 1 << 12
     let start = (UInt(bitPattern: base + list.lowerBound) + UInt(page) - 1) & ~UInt(page - 1)
     let end = UInt(bitPattern: base + list.upperBound) & ~UInt(page - 1)
-    guard end > start, end - start >= 1 << 20 else { return }
+    guard end > start, end - start >= 1 << 16 else { return }
     madvise(UnsafeMutableRawPointer(bitPattern: start), Int(end - start), MADV_DONTNEED)
   }
 }

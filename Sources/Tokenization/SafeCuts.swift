@@ -19,13 +19,15 @@ final class SafeCuts: @unchecked Sendable {
   private var tails: UInt64 = 0
   private var heads: UInt64 = 0
 
-  /// `tokens` are all that merges make.
-  init(_ tokens: [[UInt8]]) {
+  init(_ vocabulary: Vocabulary, _ merges: ArraySlice<Tokenizer.Merge>) {
     known = LargePages.allocate(UInt64.self, count: 0x110000 / 64)
     known.initialize(repeating: 0, count: 0x110000 / 64)
     joined = LargePages.allocate(UInt64.self, count: 1 << (Self.joinedBits - 6))
     joined.initialize(repeating: 0, count: 1 << (Self.joinedBits - 6))
-    let tokens = tokens.filter { $0.count > 1 && $0.contains { $0 >= 0x80 } }
+    let made = vocabulary.withBytes { bytes in
+      merges.map(\.result).filter { bytes[vocabulary.range(of: $0)].contains { $0 >= 0x80 } }
+    }
+    let tokens = made.map { vocabulary[$0] }.filter { $0.count > 1 }
     var points: [UInt32] = []
     for token in tokens {
       var position = 0

@@ -91,7 +91,7 @@ package struct SymbolizedWords: ~Copyable, @unchecked Sendable {
         .failed, "the distinct words hold \(capacity) symbols, more than 4 billion",
         remedy: "Learn from a part of the text, or with a pre-tokenizer that makes shorter words")
     }
-    let symbols = UnsafeMutablePointer<UInt32>.allocate(capacity: capacity)
+    let symbols = LargePages.allocate(UInt32.self, count: capacity)
     symbols[0] = Self.separator
     var filled = 1
     var weights = PositionWeights.Runs()
@@ -159,6 +159,15 @@ struct PositionWeights: ~Copyable {
   deinit {
     ends.deallocate()
     weights.deallocate()
+  }
+
+  /// Calls `body` with the positions that share a count, run by run, and the count.
+  func forEachRun(_ body: (Range<Int>, _ weight: Int) -> Void) {
+    var start = 0
+    for (end, weight) in zip(ends, weights) {
+      body(start..<end, weight)
+      start = end
+    }
   }
 
   /// `cursor` belongs to one pass over ascending positions and begins as ``start``.

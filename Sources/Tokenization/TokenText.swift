@@ -47,6 +47,15 @@ package enum TokenText {
     return output + length
   }
 
+  /// Appends the id in decimal.
+  static func append(_ id: UInt32, to text: inout [UInt8]) {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 10) { digits in
+      let end = append(id, to: digits.baseAddress!)
+      text.append(
+        contentsOf: UnsafeBufferPointer(start: digits.baseAddress, count: end - digits.baseAddress!))
+    }
+  }
+
   private static func decimalLength(_ value: UInt32) -> Int {
     var (length, rest) = (1, value / 10)
     while rest > 0 { (length, rest) = (length + 1, rest / 10) }

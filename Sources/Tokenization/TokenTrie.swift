@@ -16,15 +16,17 @@ final class TokenTrie: @unchecked Sendable {
     var token = TokenTrie.none
   }
 
-  let nodes: UnsafeMutableBufferPointer<Node>
+  private let nodes: UnsafeMutablePointer<Node>
+  /// The longest token, beside itself, that each token begins with, or ``none``.
+  let prefixes: [UInt32]
+  /// Whether no two tokens are equal.
+  let isUnique: Bool
 
-  /// Token i of `tokens` is number i; empty ones are left out, and of equal ones the first is found.
-  init(_ tokens: [[UInt8]]) {
-    var builder = Builder(tokens)
+  /// Token i is number i; none is empty.
+  init(_ texts: TokenTexts) {
+    var builder = Builder(texts)
     builder.build()
-    nodes = UnsafeMutableBufferPointer(
-      start: LargePages.allocate(Node.self, count: builder.nodes.count), count: builder.nodes.count)
-    _ = nodes.initialize(from: builder.nodes)
+    (nodes, prefixes, isUnique) = (builder.nodes, builder.prefixes, builder.isUnique)
   }
 
   deinit { nodes.deallocate() }
@@ -34,7 +36,6 @@ final class TokenTrie: @unchecked Sendable {
   /// With `wholeCharacters` only where the byte behind it begins a character.
   @inline(__always)
   func longest(_ text: UnsafePointer<UInt8>, _ count: Int, wholeCharacters: Bool) -> UInt32 {
-    let nodes = nodes.baseAddress!
     var node: UInt32 = 0
     var found = Self.none
     var index = 0
@@ -53,104 +54,122 @@ final class TokenTrie: @unchecked Sendable {
     return found
   }
 
-  /// The tokens that `text` begins with, from the shortest on.
-  func forEachPrefix(_ text: [UInt8], _ body: (UInt32) -> Void) {
-    var node: UInt32 = 0
-    for byte in text {
-      let next = nodes[Int(node)].base ^ UInt32(byte)
-      if nodes[Int(next)].parent != node { return }
-      node = next
-      if nodes[Int(next)].token != Self.none { body(nodes[Int(next)].token) }
-    }
-  }
-
   private struct Builder {
-    let tokens: [[UInt8]]
-    var nodes = [Node](repeating: Node(), count: 512)
+    private let texts: TokenTexts
+    private(set) var nodes: UnsafeMutablePointer<Node>
+    private(set) var prefixes: [UInt32]
+    private(set) var isUnique = true
+    /// A multiple of 256, so that a node's children all lie inside.
+    private var capacity = 1 << 16
     /// Everything below is taken.
     private var firstFree = 1
     /// Where the search for room for several children begins.
     private var roomy = 1
-    private var order: [UInt32]
-    private var sorted: [UInt32]
 
-    init(_ tokens: [[UInt8]]) {
-      self.tokens = tokens
-      order = tokens.indices.filter { !tokens[$0].isEmpty }.map(UInt32.init)
-      sorted = order
-      nodes[0].parent = 0
+    init(_ texts: TokenTexts) {
+      self.texts = texts
+      prefixes = [UInt32](repeating: TokenTrie.none, count: texts.count)
+      nodes = LargePages.allocate(Node.self, count: capacity)
+      nodes.initialize(repeating: Node(), count: capacity)
+      // Taken, and nobody's child: the place `base ^ byte` of the root may be its own.
+      nodes[0].parent = TokenTrie.free - 1
     }
 
     mutating func build() {
-      // Node, and the part of `order` that holds the tokens below it, which agree in their first `depth` bytes.
-      var open: [(node: Int, range: Range<Int>, depth: Int)] = [(0, 0..<order.count, 0)]
-      while let (node, range, depth) = open.popLast() {
-        if range.count == 1 {
-          addRest(of: order[range.lowerBound], behind: node, depth)
-          continue
-        }
-        var counts = [Int](repeating: 0, count: 257)
-        for item in range {
-          let token = tokens[Int(order[item])]
-          if token.count == depth {
-            nodes[node].token = min(nodes[node].token, order[item])
-          } else {
-            counts[Int(token[depth]) + 1] += 1
+      let order = texts.sorted()
+      texts.bytes.withUnsafeBufferPointer { bytes in
+        // A node and the part of `order` that holds the tokens below it, which agree in their first `depth` bytes; the last token
+        // that ends above.
+        var open: [(node: Int, range: Range<Int>, depth: Int, above: UInt32)] = [
+          (0, 0..<order.count, 0, TokenTrie.none)
+        ]
+        var children: [(byte: Int, range: Range<Int>)] = []
+        while let part = open.popLast() {
+          let (node, depth) = (part.node, part.depth)
+          var (range, above) = (part.range, part.above)
+          while !range.isEmpty, case let token = order[range.lowerBound],
+            texts.range(of: token).count == depth
+          {
+            if nodes[node].token == TokenTrie.none {
+              nodes[node].token = token
+              prefixes[Int(token)] = above
+              above = token
+            } else {
+              isUnique = false
+            }
+            range = (range.lowerBound + 1)..<range.upperBound
           }
-        }
-        let children = (0..<256).filter { counts[$0 + 1] > 0 }
-        if children.isEmpty { continue }
-        let ended = range.count - counts.reduce(0, +)
-        var starts = [Int](repeating: range.lowerBound + ended, count: 257)
-        for byte in 0..<256 { starts[byte + 1] = starts[byte] + counts[byte + 1] }
-        var next = starts
-        for item in range where tokens[Int(order[item])].count > depth {
-          let byte = Int(tokens[Int(order[item])][depth])
-          sorted[next[byte]] = order[item]
-          next[byte] += 1
-        }
-        let inner = (range.lowerBound + ended)..<range.upperBound
-        for item in inner { order[item] = sorted[item] }
-        let base = room(for: children)
-        nodes[node].base = UInt32(base)
-        for byte in children {
-          let child = base ^ byte
-          nodes[child].parent = UInt32(node)
-          open.append((child, starts[byte]..<starts[byte + 1], depth + 1))
+          if range.count == 1 {
+            addRest(of: order[range.lowerBound], bytes, behind: node, depth, above)
+            continue
+          }
+          if range.isEmpty { continue }
+          children.removeAll(keepingCapacity: true)
+          var start = range.lowerBound
+          while start < range.upperBound {
+            let byte = bytes[texts.range(of: order[start]).lowerBound + depth]
+            var end = start + 1
+            while end < range.upperBound, bytes[texts.range(of: order[end]).lowerBound + depth] == byte {
+              end += 1
+            }
+            children.append((Int(byte), start..<end))
+            start = end
+          }
+          let base = room(for: children)
+          nodes[node].base = UInt32(base)
+          for child in children { nodes[base ^ child.byte].parent = UInt32(node) }
+          for child in children { open.append((base ^ child.byte, child.range, depth + 1, above)) }
         }
       }
     }
 
     /// The nodes of a token that shares no longer prefix with another.
-    private mutating func addRest(of token: UInt32, behind node: Int, _ depth: Int) {
+    private mutating func addRest(
+      of token: UInt32, _ bytes: UnsafeBufferPointer<UInt8>, behind node: Int, _ depth: Int, _ above: UInt32
+    ) {
       var node = node
-      for byte in tokens[Int(token)][depth...] {
-        while isTaken(firstFree) { firstFree += 1 }
+      for byte in bytes[texts.range(of: token).dropFirst(depth)] {
+        findFree()
         nodes[node].base = UInt32(firstFree) ^ UInt32(byte)
         nodes[firstFree].parent = UInt32(node)
         node = firstFree
       }
       nodes[node].token = token
+      prefixes[Int(token)] = above
     }
 
-    private mutating func room(for children: [Int]) -> Int {
-      while isTaken(firstFree) { firstFree += 1 }
+    private mutating func room(for children: [(byte: Int, range: Range<Int>)]) -> Int {
+      findFree()
       var place = children.count == 1 ? firstFree : max(firstFree, roomy)
       var tries = 0
       while true {
-        let base = place ^ children[0]
-        if !children.contains(where: { isTaken(base ^ $0) }) { break }
+        reserve(place)
+        let base = place ^ children[0].byte
+        if children.allSatisfy({ nodes[base ^ $0.byte].parent == TokenTrie.free }) { break }
         place += 1
         tries += 1
       }
       // Holes that have no room are left to single children.
       if tries > 64 { roomy = place }
-      return place ^ children[0]
+      return place ^ children[0].byte
     }
 
-    private mutating func isTaken(_ place: Int) -> Bool {
-      while place >= nodes.count { nodes.append(contentsOf: repeatElement(Node(), count: nodes.count)) }
-      return nodes[place].parent != TokenTrie.free
+    private mutating func findFree() {
+      while true {
+        reserve(firstFree)
+        if nodes[firstFree].parent == TokenTrie.free { return }
+        firstFree += 1
+      }
+    }
+
+    private mutating func reserve(_ place: Int) {
+      if place < capacity { return }
+      let larger = LargePages.allocate(Node.self, count: 2 * capacity)
+      larger.moveInitialize(from: nodes, count: capacity)
+      (larger + capacity).initialize(repeating: Node(), count: capacity)
+      nodes.deallocate()
+      nodes = larger
+      capacity *= 2
     }
   }
 }

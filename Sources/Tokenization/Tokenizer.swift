@@ -63,14 +63,25 @@ package struct Tokenizer: Sendable {
     unknown: UInt32? = nil, ignoresMerges: Bool = false, endOfWordIsSymbol: Bool = false,
     listedCount: Int? = nil
   ) {
+    self.init(
+      mode: mode, preTokenizer: preTokenizer, vocabulary: Vocabulary(tokens), merges: merges,
+      specialTokens: specialTokens, unknown: unknown, ignoresMerges: ignoresMerges,
+      endOfWordIsSymbol: endOfWordIsSymbol, listedCount: listedCount)
+  }
+
+  init(
+    mode: Mode, preTokenizer: PreTokenizer, vocabulary: Vocabulary, merges: [Merge],
+    specialTokens: [SpecialToken], unknown: UInt32?, ignoresMerges: Bool = false,
+    endOfWordIsSymbol: Bool = false, listedCount: Int? = nil
+  ) {
     self.mode = mode
     self.preTokenizer = preTokenizer
-    vocabulary = Vocabulary(tokens)
+    self.vocabulary = vocabulary
     self.merges = merges
     self.specialTokens = specialTokens.sorted { $0.id < $1.id }
     self.unknown = unknown
     self.ignoresMerges = ignoresMerges
-    self.listedCount = listedCount ?? tokens.count
+    self.listedCount = listedCount ?? vocabulary.count
     self.endOfWordIsSymbol = endOfWordIsSymbol
   }
 

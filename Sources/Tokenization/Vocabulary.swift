@@ -7,29 +7,57 @@ import Support
 package struct Vocabulary: Sendable {
   private var bytes: [UInt8] = []
   private var ends: [Int] = []
-  /// Open addressing: id + 1, or 0.
+  /// Open addressing: id + 1, or 0; at most half full.
   ///
   /// Empty tokens are not in it.
-  private var slots: [UInt32] = []
+  private var slots = [UInt32](repeating: 0, count: 16)
 
   /// Token i of `tokens` has id i.
   ///
   /// Of equal tokens the first is the one that is found.
   package init(_ tokens: [[UInt8]]) {
-    ends.reserveCapacity(tokens.count)
-    for token in tokens {
-      bytes.append(contentsOf: token)
-      ends.append(bytes.count)
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(tokens.reduce(0) { $0 + $1.count })
+    for token in tokens { bytes.append(contentsOf: token) }
+    self.init(bytes: bytes, counts: tokens.map(\.count))
+  }
+
+  /// The same of tokens one after another, with the length of each.
+  init(bytes: [UInt8], counts: [Int]) {
+    self.bytes = bytes
+    ends.reserveCapacity(counts.count)
+    var end = 0
+    for count in counts {
+      end += count
+      ends.append(end)
     }
+    reserve(ends.count)
+  }
+
+  /// The id of a token, which gets the next one where it has none.
+  mutating func insert(_ token: UnsafeBufferPointer<UInt8>) -> UInt32 {
+    if let id = id(of: token) { return id }
+    bytes.append(contentsOf: token)
+    ends.append(bytes.count)
+    if 2 * ends.count > slots.count {
+      reserve(2 * ends.count)
+    } else {
+      slots[slot(of: token)] = UInt32(ends.count)
+    }
+    return UInt32(ends.count - 1)
+  }
+
+  /// Makes room for so many tokens and enters those that are there.
+  private mutating func reserve(_ tokenCount: Int) {
     var capacity = 16
-    while capacity < tokens.count * 2 { capacity *= 2 }
+    while capacity < tokenCount * 2 { capacity *= 2 }
     slots = [UInt32](repeating: 0, count: capacity)
-    for id in 0..<tokens.count {
-      let token = tokens[id]
-      if token.isEmpty { continue }
-      token.withUnsafeBufferPointer {
-        let slot = slot(of: $0)
-        if slots[slot] == 0 { slots[slot] = UInt32(id) + 1 }
+    bytes.withUnsafeBufferPointer { bytes in
+      for id in 0..<UInt32(ends.count) {
+        let token = UnsafeBufferPointer(rebasing: bytes[range(of: id)])
+        if token.isEmpty { continue }
+        let slot = slot(of: token)
+        if slots[slot] == 0 { slots[slot] = id + 1 }
       }
     }
   }

@@ -2,7 +2,8 @@ import Support
 
 /// Words of up to 15 bytes with what was found for them, in one of the two places that their hash gives them.
 ///
-/// A new word displaces the older of the two, so the size is fixed; what is cached never changes a result.
+/// A new word displaces the older of the two; what is cached never changes a result. The size follows the text, up to 32 MB:
+/// memory that is touched for the first time costs more than the words of a short text.
 struct WordCache: ~Copyable {
   /// Half a cache line.
   struct Entry {
@@ -10,34 +11,61 @@ struct WordCache: ~Copyable {
     var value = SIMD4<UInt32>()
   }
 
-  /// 32 MB a thread.
-  private static var pairCount: Int { 1 << 19 }
+  /// The pairs of places of a cache; valid until it grows.
+  struct Places {
+    let entries: UnsafeMutablePointer<Entry>
+    fileprivate let mask: Int
 
-  let entries: UnsafeMutablePointer<Entry>
-
-  init() {
-    entries = LargePages.allocate(Entry.self, count: 2 * Self.pairCount)
-    entries.initialize(repeating: Entry(), count: 2 * Self.pairCount)
+    /// The first of the two of a word.
+    @inline(__always) subscript(key: WordKey) -> UnsafeMutablePointer<Entry> {
+      entries + 2 * (key.hash & mask)
+    }
   }
 
-  deinit { entries.deallocate() }
+  private(set) var places: Places
+  /// Words that were stored.
+  private var stored = 0
 
-  /// The first of the two places of a word.
-  @inline(__always) func places(of key: WordKey) -> UnsafeMutablePointer<Entry> {
-    Self.places(of: key, in: entries)
+  private static let (leastPairs, mostPairs) = (1 << 8, 1 << 19)
+
+  init() { places = Self.make(Self.leastPairs) }
+
+  deinit { places.entries.deallocate() }
+
+  private static func make(_ pairs: Int) -> Places {
+    let entries = LargePages.allocate(Entry.self, count: 2 * pairs)
+    entries.initialize(repeating: Entry(), count: 2 * pairs)
+    return Places(entries: entries, mask: pairs - 1)
   }
 
-  /// The same for who has taken ``entries`` out of a loop.
-  @inline(__always)
-  static func places(of key: WordKey, in entries: UnsafeMutablePointer<Entry>) -> UnsafeMutablePointer<Entry>
-  {
-    entries + 2 * (key.hash & (pairCount - 1))
+  /// Grows for so many bytes of text, or because the cache fills.
+  mutating func prepare(forBytes count: Int) {
+    let pairs = places.mask + 1
+    let wanted = min(Self.mostPairs, max(count / 64, stored > pairs / 2 ? 4 * pairs : pairs))
+    if wanted <= pairs { return }
+    var larger = pairs
+    while larger < wanted { larger *= 2 }
+    let old = places
+    places = Self.make(larger)
+    // The older of two first.
+    for pair in 0..<pairs {
+      for entry in [old.entries[2 * pair + 1], old.entries[2 * pair]] where entry.key != WordKey.free {
+        Self.put(entry, at: places[entry.key])
+      }
+    }
+    old.entries.deallocate()
   }
 
-  @inline(__always)
-  static func store(_ value: SIMD4<UInt32>, for key: WordKey, at places: UnsafeMutablePointer<Entry>) {
-    places[1] = places[0]
-    places[0] = Entry(key: key, value: value)
+  /// `place` is the first of the two of the word.
+  mutating func store(_ value: SIMD4<UInt32>, for key: WordKey, at place: UnsafeMutablePointer<Entry>) {
+    stored += 1
+    Self.put(Entry(key: key, value: value), at: place)
+  }
+
+  @inline(__always) private static func put(_ entry: Entry, at place: UnsafeMutablePointer<Entry>) {
+    // A word that came twice before its ids were known.
+    if place[0].key != entry.key { place[1] = place[0] }
+    place[0] = entry
   }
 }
 
@@ -53,17 +81,41 @@ struct LongWordCache: ~Copyable {
     var value = SIMD8<UInt32>()
   }
 
-  /// 4 MB a thread.
-  private static let count = 1 << 16
+  /// Up to 4 MB.
+  private static let (leastCount, mostCount) = (1 << 8, 1 << 16)
 
-  private let entries: UnsafeMutablePointer<Entry>
+  private var entries: UnsafeMutablePointer<Entry>
+  private var count: Int
+  private var stored = 0
 
   init() {
-    entries = LargePages.allocate(Entry.self, count: Self.count)
-    entries.initialize(repeating: Entry(), count: Self.count)
+    count = Self.leastCount
+    entries = LargePages.allocate(Entry.self, count: count)
+    entries.initialize(repeating: Entry(), count: count)
   }
 
   deinit { entries.deallocate() }
+
+  /// Grows for so many bytes of text, or because the cache fills.
+  mutating func prepare(forBytes bytes: Int) {
+    let wanted = min(Self.mostCount, max(bytes / 512, stored > count / 2 ? 4 * count : count))
+    if wanted <= count { return }
+    let old = UnsafeMutableBufferPointer(start: entries, count: count)
+    while count < wanted { count *= 2 }
+    entries = LargePages.allocate(Entry.self, count: count)
+    entries.initialize(repeating: Entry(), count: count)
+    for entry in old where entry.key != SIMD4() { place(of: entry.key).pointee = entry }
+    old.deallocate()
+  }
+
+  /// Keeps the ids of a word at its place.
+  mutating func store(_ ids: UnsafePointer<UInt32>, _ count: Int, for key: SIMD4<UInt64>) {
+    var value = SIMD8<UInt32>()
+    for index in 0..<count { value[index] = ids[index] }
+    value[7] = UInt32(count)
+    stored += 1
+    place(of: key).pointee = Entry(key: key, value: value)
+  }
 
   static func key(of word: UnsafeBufferPointer<UInt8>) -> SIMD4<UInt64> {
     var key = SIMD4<UInt64>()
@@ -76,7 +128,7 @@ struct LongWordCache: ~Copyable {
   func place(of key: SIMD4<UInt64>) -> UnsafeMutablePointer<Entry> {
     let a = WordKey(low: key[0], high: key[1]).hash
     let b = WordKey(low: key[2] ^ UInt64(truncatingIfNeeded: a), high: key[3]).hash
-    return entries + (b & (Self.count - 1))
+    return entries + (b & (count - 1))
   }
 }
 
@@ -112,6 +164,8 @@ struct WordKey {
       words[1] & ((1 &<< UInt64(truncatingIfNeeded: 8 &* max(length &- 8, 0))) &- 1)
       | UInt64(truncatingIfNeeded: length) << 56
   }
+
+  @inline(__always) var length: Int { Int(truncatingIfNeeded: high >> 56) }
 
   @inline(__always) var hash: Int {
     let product = (low ^ 0x9e37_79b9_7f4a_7c15).multipliedFullWidth(by: high ^ 0xd6e8_feb8_6659_fd93)

@@ -35,40 +35,38 @@ package enum WordCountFile {
   fileprivate static let headerStart = "#pre-tokenizer\t"
 
   private static func appendDecimal(_ value: Int, to out: inout [UInt8]) {
-    var rest = value
-    let start = out.count
-    repeat {
-      out.append(UInt8(truncatingIfNeeded: 0x30 + rest % 10))
-      rest /= 10
-    } while rest > 0
-    out[start...].reverse()
+    if value >= 10 { appendDecimal(value / 10, to: &out) }
+    out.append(UInt8(truncatingIfNeeded: 0x30 + value % 10))
   }
 
   private static func escape(_ word: UnsafeBufferPointer<UInt8>, into out: inout [UInt8]) {
+    // Where the bytes begin that stand for themselves and are not yet written.
+    var start = 0
     var index = 0
     while index < word.count {
       let byte = word[index]
-      if byte < 0x80 {
-        switch byte {
-        case UInt8(ascii: "\\"): out.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "\\")])
-        case 0x09: out.append(contentsOf: "\\t".utf8)
-        case 0x0a: out.append(contentsOf: "\\n".utf8)
-        case 0x0d: out.append(contentsOf: "\\r".utf8)
-        case 0x20..<0x7f: out.append(byte)
-        default: out.append(contentsOf: "\\x\(Hashing.hexadecimal([byte]))".utf8)
-        }
+      if byte >= 0x20 && byte < 0x7f && byte != UInt8(ascii: "\\") {
         index += 1
         continue
       }
-      let length = characterLength(word, at: index)
-      if length == 0 {
-        out.append(contentsOf: "\\x\(Hashing.hexadecimal([byte]))".utf8)
-        index += 1
-      } else {
-        out.append(contentsOf: word[index..<(index + length)])
+      let length = byte < 0x80 ? 0 : characterLength(word, at: index)
+      if length > 0 {
         index += length
+        continue
+      }
+      out.append(contentsOf: UnsafeBufferPointer(rebasing: word[start..<index]))
+      index += 1
+      start = index
+      out.append(UInt8(ascii: "\\"))
+      switch byte {
+      case UInt8(ascii: "\\"): out.append(byte)
+      case 0x09: out.append(UInt8(ascii: "t"))
+      case 0x0a: out.append(UInt8(ascii: "n"))
+      case 0x0d: out.append(UInt8(ascii: "r"))
+      default: out.append(contentsOf: "x\(Hashing.hexadecimal([byte]))".utf8)
       }
     }
+    out.append(contentsOf: UnsafeBufferPointer(rebasing: word[start...]))
   }
 
   /// Bytes of the well-formed character of more than one byte at `index`, or 0 (Unicode 15, table 3-7).

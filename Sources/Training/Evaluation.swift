@@ -72,11 +72,9 @@ package struct Evaluation {
       try window.withUnsafeMutableBufferPointer { window in
         try reader.read(at: scored, into: UnsafeMutableBufferPointer(rebasing: window[...count]))
         let tokens = UnsafeBufferPointer(window)
-        model.forward(
-          tokens: UnsafeBufferPointer(rebasing: tokens[..<count]), sequences: rows, length: columns,
-          mode: .evaluation)
-        let loss = model.loss(
-          targets: UnsafeBufferPointer(rebasing: tokens[1...count]), labelSmoothing: 0)
+        let loss = model.evaluate(
+          tokens: UnsafeBufferPointer(rebasing: tokens[..<count]),
+          targets: UnsafeBufferPointer(rebasing: tokens[1...count]), sequences: rows, length: columns)
         sum += loss.nll
         scored += loss.count
       }

@@ -103,7 +103,7 @@ package struct Sampling: Sendable {
 }
 
 /// Continues prompts token by token, several side by side, with the keys and values of the texts so far kept.
-package final class Generator {
+package final class Generator<Device: Operations> where Device.Scalar == Float {
   private struct Text {
     var tokens: [Int32]
     /// Not yet in the cache.
@@ -112,7 +112,8 @@ package final class Generator {
     let cache: KeyValueCache<Float>
   }
 
-  private let model: LanguageModel
+  private let model: Transformer<Device>
+  private let pool: WorkerPool
   private let caches: [KeyValueCache<Float>]
   private let logits: Matrix<Float>
   private let endOfDocument: Int32
@@ -120,11 +121,14 @@ package final class Generator {
   private let seed: UInt64
   private var texts = 0
 
-  /// - Parameter batch: prompts side by side at most; the model has to be made for as many tokens.
+  /// - Parameters:
+  ///   - pool: draws for several prompts at once.
+  ///   - batch: prompts side by side at most; the model has to be made for as many tokens.
   package init(
-    _ model: LanguageModel, endOfDocument: UInt32, sampling: Sampling, seed: UInt64, batch: Int = 1
+    _ model: Transformer<Device>, pool: WorkerPool, endOfDocument: UInt32, sampling: Sampling, seed: UInt64,
+    batch: Int = 1
   ) throws {
-    self.model = model
+    (self.model, self.pool) = (model, pool)
     (self.sampling, self.seed, self.endOfDocument) = (sampling, seed, Int32(endOfDocument))
     caches = try (0..<batch).map { _ in try model.makeCache() }
     let width = model.configuration.vocabularySize
@@ -201,7 +205,7 @@ package final class Generator {
     let logits = logits, sampling = sampling
     running.withUnsafeMutableBufferPointer { running in
       drawn.withUnsafeMutableBufferPointer { drawn in
-        model.device.pool.forEach(active.count) { row, _ in
+        pool.forEach(active.count) { row, _ in
           drawn[row] = sampling.draw(
             from: UnsafeBufferPointer(start: logits.rows(row..<row + 1).pointer, count: logits.columns),
             using: &running[active[row]].random)

@@ -1,19 +1,27 @@
 import Model
 import Support
 
-/// The speed of generation, against what reading the parameters allows.
+/// The speed of generation, and the work of a step: a token for each sequence.
 package struct GenerationBenchmark {
   package let batch: Int
   /// Of all sequences together.
   package let tokensPerSecond: Double
-  /// Of one step, a token for each sequence.
+  /// Of one step, drawing included.
   package let seconds: Double
-  /// Dense parameters in the form that is multiplied, read once a step.
-  package let weightBytes: Double
-  /// Value rows, and cached keys and values.
-  package let otherBytes: Double
-  /// Of products a step.
-  package let flops: Double
+  /// Averages over the steps, one for each operation and shape, the largest first.
+  package let operations: [OperationLog.Entry]
+
+  package var flops: Double { operations.reduce(0) { $0 + $1.flops } }
+  package var bytes: Double { operations.reduce(0) { $0 + $1.bytes } }
+
+  /// Seconds that a step takes at best.
+  ///
+  /// Each operation takes as long as its bytes or as its arithmetic, whichever is longer (the roofline model, Williams 2009).
+  package func bound(bytesPerSecond: Double, flopsPerSecond: Double) -> Double {
+    operations.reduce(0) {
+      $0 + max($1.bytes / bytesPerSecond, flopsPerSecond > 0 ? $1.flops / flopsPerSecond : 0)
+    }
+  }
 
   /// Prompts of 16 tokens, continued by 64, of which all but the first four are timed, drawing included.
   package init(_ recipe: TrainingRecipe, pool: WorkerPool, library: Arithmetic.Library?, batch: Int) throws {
@@ -22,21 +30,28 @@ package struct GenerationBenchmark {
     guard count > warm else {
       throw Failure(.usage, "model.context is \(configuration.context)", remedy: "Use at least 32")
     }
-    let device = try CPUOperations<Float>(
-      pool: pool, arithmetic: Arithmetic(precision: recipe.train.precision, library: library))
-    let model = try LanguageModel(
+    let log = OperationLog()
+    let device = try MeasuredOperations(
+      CPUOperations<Float>(
+        pool: pool, arithmetic: Arithmetic(precision: recipe.train.precision, library: library)), log: log)
+    let model = try Transformer(
       configuration, device: device, batch: (1, max(batch, prompt + 1)), training: false, seed: 1)
     // An end that is never drawn.
     let generator = try Generator(
-      model, endOfDocument: 0, sampling: Sampling(temperature: 1), seed: 1, batch: batch)
+      model, pool: pool, endOfDocument: 0, sampling: Sampling(temperature: 1), seed: 1, batch: batch)
     let prompts = (0..<batch).map { text in
       (0..<prompt).map { Int32((text * 7919 + $0 * 104_729) % configuration.vocabularySize) }
     }
+    // Once without being timed, so that the memory of the caches is there.
+    try generator.generate(prompts: prompts, count: count) { _, _ in }
     var emitted = 0, timed = 0
     var began = 0.0, ended = 0.0
     try generator.generate(prompts: prompts, count: count) { _, _ in
       emitted += 1
-      if emitted == warm * batch { began = Progress.now() }
+      if emitted == warm * batch {
+        log.clear()
+        began = Progress.now()
+      }
       if emitted > warm * batch {
         timed += 1
         ended = Progress.now()
@@ -46,21 +61,6 @@ package struct GenerationBenchmark {
     tokensPerSecond = Double(timed) / (ended - began)
     seconds = Double(batch) / tokensPerSecond
 
-    let isHalf = recipe.train.precision == .bf16
-    var weights = 0.0, others = 0.0, flops = 0.0
-    for tensor in configuration.parameterDescriptions where tensor.memoryIndex == nil {
-      if tensor.isOperand { flops += 2 * Double(tensor.count * batch) }
-      // One row a token of the positions.
-      if tensor.name != "embedding.positions" {
-        weights += Double(tensor.count * (tensor.isOperand && isHalf ? 2 : 4))
-      }
-    }
-    if let memory = configuration.memory {
-      let rows = memory.layers.count * memory.shape.reads * batch
-      others += Double(rows * configuration.dim * (memory.values == .bf16 ? 2 : 4))
-    }
-    let seen = Double(prompt) + Double(warm + count) / 2
-    others += seen * Double(8 * configuration.dim * configuration.layers * batch)
-    (weightBytes, otherBytes, self.flops) = (weights, others, flops)
+    operations = log.averages(over: timed / batch)
   }
 }

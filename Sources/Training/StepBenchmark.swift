@@ -1,25 +1,45 @@
 import Model
 import Support
 
-/// Where the time of whole training steps goes, operation by operation.
+/// Where the time of whole training steps, or of evaluation alone, goes, operation by operation.
 package struct StepBenchmark {
-  /// Of one step, the middle one of those measured.
-  package let seconds: Double
-  package let fastest, slowest: Double
+  /// Repetitions of the same work.
+  package struct Timing {
+    /// Of one repetition: the middle one, the extremes and the mean.
+    package let seconds, fastest, slowest, mean: Double
+    package let repetitions: Int
+    /// Averages over the repetitions, one for each operation and shape, the largest first.
+    package let operations: [OperationLog.Entry]
+
+    /// The share of the time that the operations account for.
+    package var accounted: Double { operations.reduce(0) { $0 + $1.seconds } / mean }
+
+    fileprivate init(_ log: OperationLog, repetitions: Int, _ body: (_ index: Int) -> Void) {
+      log.clear()
+      var times: [Double] = []
+      for index in 0..<repetitions {
+        let began = Progress.now()
+        body(index)
+        times.append(Progress.now() - began)
+      }
+      mean = times.reduce(0, +) / Double(times.count)
+      times.sort()
+      (fastest, seconds, slowest) = (times[0], times[times.count / 2], times[times.count - 1])
+      self.repetitions = repetitions
+      operations = log.averages(over: repetitions)
+    }
+  }
+
+  /// Tokens of a batch.
   package let tokens: Int
-  /// Averages over the steps measured, one for each operation and shape, the largest first.
-  package let operations: [OperationLog.Entry]
-  package let steps: Int
-  /// Mean time of a step, of which the operations are parts.
-  package let mean: Double
-  /// Evaluation of the same batch, forward and loss, seconds.
-  package let evaluation: Double
+  /// Forward, backward and update; nil where only evaluation was asked for.
+  package let training: Timing?
+  /// Forward and loss of the same batches.
+  package let evaluation: Timing
 
-  /// The share of the step that the operations account for.
-  package var accounted: Double { operations.reduce(0) { $0 + $1.seconds } / mean }
-
+  /// - Parameter steps: measured, after two that are not.
   package init(
-    _ recipe: TrainingRecipe, pool: WorkerPool, library: Arithmetic.Library?, steps: Int
+    _ recipe: TrainingRecipe, pool: WorkerPool, library: Arithmetic.Library?, steps: Int, trains: Bool
   ) throws {
     let train = recipe.train, length = recipe.model.context
     let log = OperationLog()
@@ -27,63 +47,51 @@ package struct StepBenchmark {
       CPUOperations<Float>(
         pool: pool, arithmetic: Arithmetic(precision: train.precision, library: library)), log: log)
     let model = try Transformer(
-      recipe.model, device: device, batch: (train.sequencesAtOnce, length), training: true,
+      recipe.model, device: device, batch: (train.sequencesAtOnce, length), training: trains,
       microBatches: train.batch / train.sequencesAtOnce, recomputes: train.recompute, seed: train.seed)
-    let optimizer = try Optimizer(model)
     let count = train.batch * length, part = train.sequencesAtOnce * length
     let batches = Self.text(count: 8 * count + 1, vocabulary: recipe.model.vocabularySize, seed: train.seed)
-    func range(_ first: Int, _ body: (UnsafeBufferPointer<Int32>, UnsafeBufferPointer<Int32>) -> Void) {
-      batches.withUnsafeBufferPointer {
-        body(
-          UnsafeBufferPointer(rebasing: $0[first..<first + part]),
-          UnsafeBufferPointer(rebasing: $0[first + 1..<first + part + 1]))
+    func forMicroBatches(
+      of index: Int,
+      _ body: (_ index: Int, _ tokens: UnsafeBufferPointer<Int32>, _ targets: UnsafeBufferPointer<Int32>) ->
+        Void
+    ) {
+      batches.withUnsafeBufferPointer { batches in
+        for microBatch in 0..<train.batch / train.sequencesAtOnce {
+          let first = index % 8 * count + microBatch * part
+          body(
+            microBatch, UnsafeBufferPointer(rebasing: batches[first..<first + part]),
+            UnsafeBufferPointer(rebasing: batches[first + 1..<first + part + 1]))
+        }
       }
     }
-    func step(_ index: Int) {
-      model.zeroGradients()
-      for microBatch in 0..<train.batch / train.sequencesAtOnce {
-        range(index % 8 * count + microBatch * part) { tokens, targets in
+    func evaluate(_ index: Int) {
+      forMicroBatches(of: index) { _, tokens, targets in
+        _ = model.evaluate(
+          tokens: tokens, targets: targets, sequences: train.sequencesAtOnce, length: length)
+      }
+    }
+    tokens = count
+    if trains {
+      let optimizer = try Optimizer(model)
+      func step(_ index: Int) {
+        model.zeroGradients()
+        forMicroBatches(of: index) { microBatch, tokens, targets in
           model.forward(
             tokens: tokens, sequences: train.sequencesAtOnce, length: length,
             mode: .training(step: UInt64(index), microBatch: microBatch))
           _ = model.loss(targets: targets, labelSmoothing: train.labelSmoothing)
           model.backward(scale: 1 / Double(count))
         }
+        _ = optimizer.step(train)
       }
-      _ = optimizer.step(train)
+      for index in 0..<2 { step(index) }
+      training = Timing(log, repetitions: steps) { step($0 + 2) }
+    } else {
+      training = nil
     }
-    for index in 0..<2 { step(index) }
-    log.clear()
-    var times: [Double] = []
-    for index in 0..<max(steps, 1) {
-      let began = Progress.now()
-      step(index + 2)
-      times.append(Progress.now() - began)
-    }
-    mean = times.reduce(0, +) / Double(times.count)
-    times.sort()
-    (fastest, seconds, slowest) = (times[0], times[times.count / 2], times[times.count - 1])
-    self.steps = times.count
-    tokens = count
-    operations = log.entries.map { entry in
-      var entry = entry
-      entry.seconds /= Double(times.count)
-      entry.flops /= Double(times.count)
-      entry.bytes /= Double(times.count)
-      entry.calls /= times.count
-      return entry
-    }.sorted { $0.seconds > $1.seconds }
-    var best = Double.infinity
-    for index in 0..<max(steps, 2) {
-      range(index % 8 * count) { tokens, targets in
-        let began = Progress.now()
-        model.forward(
-          tokens: tokens, sequences: train.sequencesAtOnce, length: length, mode: .evaluation)
-        _ = model.loss(targets: targets, labelSmoothing: 0)
-        best = min(best, Progress.now() - began)
-      }
-    }
-    evaluation = best / Double(part) * Double(count)
+    for index in 0..<2 { evaluate(index) }
+    evaluation = Timing(log, repetitions: max(steps, 3), evaluate)
   }
 
   /// Ids as frequent as those of text: the r-th most frequent in proportion to 1 / r (Zipf's law).

@@ -45,6 +45,11 @@ struct ConvertTokenizer: ParsableCommand {
     var summary = Summary()
     summary.add("vocabulary", tokenizer.vocabulary.count)
     summary.add("merges", tokenizer.merges.count)
+    if let output, output.hasSuffix(".tiktoken"),
+      let warning = TiktokenFile.warning(ofFileNamed: output, tokenizer.preTokenizer)
+    {
+      Log.warn(warning)
+    }
     let format = MergeCodes.Format(rawValue: codesFormat.rawValue)!
     for (path, bytes) in try TokenizerFile.write(tokenizer, to: output == "-" ? nil : output, codes: format) {
       let file = try OutputFile(path)

@@ -45,6 +45,7 @@ struct Inspect: ParsableCommand {
     let output = try OutputFile("-")
     try output.write(json ? inspection.json : inspection.text)
     try output.finish()
+    try options.write(inspection.counts)
   }
 
   private func inspect(dataset: Dataset) throws -> Inspection {

@@ -48,7 +48,8 @@ struct LearnBPE: ParsableCommand {
     name: .shortAndLong,
     help: ArgumentHelp(
       """
-      .json: tokenizer.json. .tiktoken, and merges.txt with vocab.json beside it: byte-level. Any other name in word \
+      .json: tokenizer.json. .gpt2.tiktoken or with another pattern, as the file itself does not say it, and merges.txt \
+      with vocab.json beside it: byte-level. Any other name in word \
       mode: codes. Standard output (the default): tokenizer.json, codes in word mode.
       """, valueName: "file"))
   var output: String?
@@ -300,7 +301,11 @@ struct LearnBPE: ParsableCommand {
   private func write(_ learned: LearnedMerges, _ tokenizer: Tokenizer) throws -> Int {
     switch target(isWord: tokenizer.mode == .word) {
     case .json: return try write(TokenizerJSON.write(tokenizer), to: output)
-    case .tiktoken: return try write(TiktokenFile.write(tokenizer), to: output)
+    case .tiktoken:
+      if let warning = TiktokenFile.warning(ofFileNamed: output!, tokenizer.preTokenizer) {
+        Log.warn(warning)
+      }
+      return try write(TiktokenFile.write(tokenizer), to: output)
     case .codes:
       return try write(
         MergeCodes.write(

@@ -17,6 +17,7 @@ struct Bench: ParsableCommand {
       EXAMPLES
         pkm-train bench --config pipelines/bench-s.yaml
         pkm-train bench --config pipelines/bench-l.yaml --set train.precision=bf16 --blas onednn --steps 3
+        pkm-train bench --evaluate --config pipelines/bench-m.yaml --set train.precision=bf16
         pkm-train bench --generate --config pipelines/bench-m.yaml
         pkm-train bench --memory --set model.dim=1024 --set model.memory.query_dim=512
         pkm-train bench --memory --subkeys 1024 --forward-only --set model.dim=1024 --set model.memory.values=bf16
@@ -53,6 +54,10 @@ struct Bench: ParsableCommand {
   @Flag(help: "With --memory: no training, which takes up to three times the memory of the values.")
   var forwardOnly = false
 
+  @Flag(
+    help: "Evaluation (forward and loss) instead, operation by operation, of a model made without training.")
+  var evaluate = false
+
   @Flag(help: "Generation instead, with as many sequences side by side as --batches says.")
   var generate = false
 
@@ -67,7 +72,9 @@ struct Bench: ParsableCommand {
     for (name, text) in [("--subkeys", subkeys), ("--batches", batches)] where Self.numbers(text) == nil {
       throw ValidationError("\(name) wants positive numbers such as 128,256, not '\(text)'")
     }
-    if memory && generate { throw ValidationError("--memory and --generate exclude each other") }
+    if [memory, generate, evaluate].count(where: { $0 }) > 1 {
+      throw ValidationError("--memory, --evaluate and --generate exclude each other")
+    }
     if forwardOnly && !memory { throw ValidationError("--forward-only needs --memory") }
   }
 
@@ -99,26 +106,25 @@ struct Bench: ParsableCommand {
     let recipe = try wholeRecipe()
     let pool = WorkerPool(threads: options.threadCount)
     let ceilings = try MachineCeilings(pool)
-    let arithmetic = recipe.train.precision == .bf16 ? ceilings.bfloat16 : ceilings.float32
+    let isHalf = recipe.train.precision == .bf16 && ceilings.bfloat16 > 0
+    let arithmetic = isHalf ? ceilings.bfloat16 : ceilings.float32
     print(
       String(
         format: "ceilings of %d threads: products %.0f GFLOP/s, memory in order %.1f GB/s",
-        options.threadCount,
-        arithmetic / 1e9, ceilings.stream / 1e9))
-    print("  sequences   tokens/s   ms a step   at best: weights   products   values, caches   share")
+        options.threadCount, arithmetic / 1e9, ceilings.stream / 1e9))
     var summary = Summary()
     for batch in Self.numbers(batches) ?? [] {
       let result = try GenerationBenchmark(recipe, pool: pool, library: engine.library, batch: batch)
-      // Weights are read while they are multiplied, whichever takes longer; the rest is read between products.
-      let weights = result.weightBytes / ceilings.stream, others = result.otherBytes / ceilings.stream
-      let products = arithmetic > 0 ? result.flops / arithmetic : 0
-      let share = (max(weights, products) + others) / result.seconds
+      let bound = result.bound(bytesPerSecond: ceilings.stream, flopsPerSecond: arithmetic)
+      print(Self.table(result.operations, of: result.seconds, ceilings, isHalf: isHalf))
       print(
         String(
-          format: "%11d %10.0f %11.2f %18.2f %10.2f %16.2f %5.0f %%", batch, result.tokensPerSecond,
-          1e3 * result.seconds, 1e3 * weights, 1e3 * products, 1e3 * others, 100 * share))
+          format:
+            "%d sequences: %.0f tokens/s; %.2f ms a step: %.1f MB, %.2f GFLOP; %.2f ms at best, the longer of bytes and arithmetic of each operation: %.0f %%",
+          batch, result.tokensPerSecond, 1e3 * result.seconds, result.bytes / 1e6, result.flops / 1e9,
+          1e3 * bound, 100 * bound / result.seconds))
       summary["tokens_per_second_\(batch)"] = .number(result.tokensPerSecond)
-      summary["share_\(batch)"] = .number(share)
+      summary["share_\(batch)"] = .number(bound / result.seconds)
     }
     try options.report(summary, since: started)
   }
@@ -145,11 +151,10 @@ struct Bench: ParsableCommand {
         arithmetic: Arithmetic(precision: recipe.train.precision, library: engine.library))
       print(
         String(
-          format: "\n%d slots: forward %.0f tokens/s, value rows %.1f GB/s", result.slots, result.forward,
+          format: "%d slots: forward %.0f tokens/s, value rows %.1f GB/s", result.slots, result.forward,
           result.forward * Double(result.bytesPerToken) / 1e9)
           + (result.training.map { String(format: "; training %.0f tokens/s", $0) } ?? ""))
-      print(Self.heading)
-      for entry in result.operations { print(Self.line(entry, of: result.seconds, ceilings, isHalf: isHalf)) }
+      print(Self.table(result.operations, of: result.seconds, ceilings, isHalf: isHalf))
       summary["forward_tokens_per_second_\(size)"] = .number(result.forward)
       if let training = result.training { summary["training_tokens_per_second_\(size)"] = .number(training) }
     }
@@ -173,36 +178,50 @@ struct Bench: ParsableCommand {
           "ceilings of %d threads: float32 %.0f GFLOP/s, bfloat16 %.0f GFLOP/s, memory in order %.1f GB/s, random rows of 4 KiB %.1f GB/s",
         options.threadCount, ceilings.float32 / 1e9, ceilings.bfloat16 / 1e9, ceilings.stream / 1e9,
         ceilings.randomRows / 1e9))
-    let result = try StepBenchmark(recipe, pool: pool, library: engine.library, steps: steps)
-    print("\n" + Self.heading)
+    let result = try StepBenchmark(
+      recipe, pool: pool, library: engine.library, steps: steps, trains: !evaluate)
     let isHalf = recipe.train.precision == .bf16 && ceilings.bfloat16 > 0
-    for entry in result.operations { print(Self.line(entry, of: result.mean, ceilings, isHalf: isHalf)) }
-    let flops = result.operations.reduce(0) { $0 + $1.flops }
-    let ceiling = isHalf ? ceilings.bfloat16 : ceilings.float32
-    print(
-      String(
-        format:
-          "\nstep: %.1f ms (%.1f to %.1f, %d steps), %.0f tokens/s; %.1f %% of it in the operations above; products %.0f GFLOP/s over the whole step",
-        1e3 * result.seconds, 1e3 * result.fastest, 1e3 * result.slowest, result.steps,
-        Double(result.tokens) / result.seconds, 100 * result.accounted, flops / result.seconds / 1e9)
-        + (ceiling > 0
-          ? String(format: ", %.0f %% of the ceiling", 100 * flops / result.seconds / ceiling) : ""))
-    print(
-      String(
-        format: "evaluation: %.1f ms, %.0f tokens/s", 1e3 * result.evaluation,
-        Double(result.tokens) / result.evaluation))
+    if let training = result.training {
+      print(Self.table(training.operations, of: training.mean, ceilings, isHalf: isHalf))
+      print(Self.line("step", training, tokens: result.tokens, ceilings, isHalf: isHalf))
+    } else {
+      print(Self.table(result.evaluation.operations, of: result.evaluation.mean, ceilings, isHalf: isHalf))
+    }
+    print(Self.line("evaluation", result.evaluation, tokens: result.tokens, ceilings, isHalf: isHalf))
     print(String(format: "memory at most: %.0f MB", Double(Self.peakBytes) / 1e6))
     var summary = Summary()
-    summary["step_seconds"] = .number(result.seconds)
-    summary["tokens_per_second"] = .number(Double(result.tokens) / result.seconds)
-    summary["evaluation_tokens_per_second"] = .number(Double(result.tokens) / result.evaluation)
-    summary["accounted"] = .number(result.accounted)
+    if let training = result.training {
+      summary["step_seconds"] = .number(training.seconds)
+      summary["tokens_per_second"] = .number(Double(result.tokens) / training.seconds)
+      summary["accounted"] = .number(training.accounted)
+    }
+    summary["evaluation_tokens_per_second"] = .number(Double(result.tokens) / result.evaluation.seconds)
     summary["peak_bytes"] = .count(Self.peakBytes)
     try options.report(summary, since: started)
   }
 
-  private static let heading =
-    pad("operation", 30) + pad("shape", 36) + "calls        ms      %    GFLOP/s   GB/s  of ceiling"
+  private static func table(
+    _ operations: [OperationLog.Entry], of seconds: Double, _ ceilings: MachineCeilings, isHalf: Bool
+  ) -> String {
+    let head =
+      "\n" + pad("operation", 30) + pad("shape", 36)
+      + "calls        ms      %    GFLOP/s   GB/s  of ceiling"
+    return ([head] + operations.map { line($0, of: seconds, ceilings, isHalf: isHalf) })
+      .joined(separator: "\n") + "\n"
+  }
+
+  private static func line(
+    _ what: String, _ timing: StepBenchmark.Timing, tokens: Int, _ ceilings: MachineCeilings, isHalf: Bool
+  ) -> String {
+    let rate = timing.operations.reduce(0) { $0 + $1.flops } / timing.mean
+    let ceiling = isHalf ? ceilings.bfloat16 : ceilings.float32
+    return String(
+      format:
+        "%@: %.1f ms (%.1f to %.1f, %d times), %.0f tokens/s; %.1f %% of it in its operations; products %.0f GFLOP/s over all of it",
+      what, 1e3 * timing.seconds, 1e3 * timing.fastest, 1e3 * timing.slowest, timing.repetitions,
+      Double(tokens) / timing.seconds, 100 * timing.accounted, rate / 1e9)
+      + (ceiling > 0 ? String(format: ", %.0f %% of the ceiling", 100 * rate / ceiling) : "")
+  }
 
   private static func line(
     _ entry: OperationLog.Entry, of step: Double, _ ceilings: MachineCeilings, isHalf: Bool

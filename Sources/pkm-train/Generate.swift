@@ -68,7 +68,7 @@ struct Generate: ParsableCommand {
       throw Failure(.badInput, "has no end-of-document token", file: checkpoint.tokenizerPath)
     }
     let generator = try Generator(
-      model, endOfDocument: endOfDocument,
+      model, pool: model.device.pool, endOfDocument: endOfDocument,
       sampling: Sampling(temperature: temperature, topK: topK, topP: topP), seed: options.seed, batch: batch)
     let output = try OutputFile(nil)
     var summary = Summary()

@@ -244,6 +244,9 @@ import Testing
     #expect(try pieces("low lower", "--vocab", vocabulary, "--vocab-threshold", "3") == "lo@@ w low@@ er\n")
     #expect(try pieces("low lower", "--merges", "1") == "lo@@ w lo@@ w@@ e@@ r\n")
     #expect(try pieces("lowXYlow XY", "--glossaries", "XY") == "low@@ XY@@ low XY\n")
+    // 2^32 and 1 are not 1.
+    let large = try scratch.write("large", "low@@ 4294967297\ner 9\nlow 4294967297\nlo@@ 9\n")
+    #expect(try pieces("low lower", "--vocab", large, "--vocab-threshold", "9") == "low low@@ er\n")
     let broken = try scratch.write("broken", "low\n")
     let result = try Tool.data("encode", "--codes", codes, "--vocab", broken, input: Data())
     #expect(result.status == 65 && result.errors.contains("broken:1"))
@@ -312,6 +315,12 @@ import Testing
     #expect(try pieces(json) == pieces(codes) && pieces(fastBPE) == pieces(codes))
     #expect(try scratch.read("again.codes") == String(contentsOfFile: codes, encoding: .utf8))
     #expect(try Tool.data("convert-tokenizer", tokenizer, "-o", scratch.path("x.codes")).status == 64)
+    // The form of subword-nmt 0.1 stays what it is.
+    let old = try scratch.write("old.codes", "t h\nth e\nthe </w>\n")
+    #expect(
+      try String(contentsOfFile: convert(old, "new.codes"), encoding: .utf8) == scratch.read("old.codes"))
+    let none = try Tool.data("convert-tokenizer", old, "--codes-format", "fastbpe")
+    #expect(none.status == 64 && none.errors.contains("0.1"), "\(none.errors)")
     #expect(try Tool.data("convert-tokenizer", codes, "-o", scratch.path("x.tiktoken")).status == 64)
   }
 

@@ -22,7 +22,8 @@ import Testing
   @Test func corpora() throws {
     let scratch = try Scratch()
     let file = try scratch.write("a.txt", "one two\n\nthree\u{1}\n")
-    let json = try Tool.data("inspect", "--json", file)
+    let json = try Tool.data("inspect", "--json", "--summary", scratch.path("summary.json"), file)
+    #expect(try readSummary(scratch.path("summary.json"))["documents"] as? Int == 3)
     let value = try #require(JSONSerialization.jsonObject(with: json.output) as? [String: Any])
     let counts = try #require(value["counts"] as? [String: Any])
     #expect(counts["documents"] as? Int == 3 && counts["words"] as? Int == 3)

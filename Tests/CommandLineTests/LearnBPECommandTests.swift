@@ -127,6 +127,47 @@ import Testing
     #expect(bad.status == 65 && bad.errors.contains(":2: "), "\(bad.errors)")
   }
 
+  /// Whoever reads standard error may stop.
+  @Test func nobodyReadsStandardError() throws {
+    let scratch = try Scratch()
+    try scratch.write("in.txt", Self.text)
+    let result = try runShell(
+      "pkm-data learn-bpe --verbose --merges 40 in.txt -o out.json 2>&1 | head -n 1", in: scratch.url)
+    #expect(result.status == 0 && result.text.hasPrefix("merge 1: "), "\(result.text) \(result.errors)")
+    #expect(try scratch.read("out.json").contains("merges"))
+  }
+
+  /// A pipe that gives its bytes now and then gives the same words.
+  @Test func aPipeThatStops() throws {
+    let scratch = try Scratch()
+    try scratch.write("in.txt", String(Self.long.prefix(300_000)))
+    let parts = "{ head -c 70001; sleep 0.2; head -c 1; sleep 0.2; head -c 131072; sleep 0.1; cat; } < in.txt"
+    for command in ["learn-bpe --merges 200", "learn-bpe --mode word --merges 200", "count-words"] {
+      let whole = try runShell("pkm-data \(command) --quiet in.txt", in: scratch.url)
+      let piped = try runShell("\(parts) | pkm-data \(command) --quiet", in: scratch.url)
+      #expect(whole.status == 0 && piped.status == 0 && whole.output == piped.output, "\(piped.errors)")
+    }
+  }
+
+  /// Its name is all that says which pattern a .tiktoken file is of.
+  @Test func namesOfTiktokenFiles() throws {
+    let scratch = try Scratch()
+    let input = try scratch.write("in.txt", Self.text)
+    func learn(_ name: String, _ preTokenizer: String) throws -> String {
+      let result = try Tool.data(
+        "learn-bpe", input, "--merges", "5", "--quiet", "--pre-tokenizer", preTokenizer, "-o",
+        scratch.path(name))
+      #expect(result.status == 0)
+      return result.errors
+    }
+    #expect(try learn("a.gpt2.tiktoken", "gpt2").isEmpty && learn("a.o200k.tiktoken", "o200k").isEmpty)
+    #expect(try learn("a.tiktoken", "o200k").contains("NAME.o200k.tiktoken"))
+    #expect(try learn("a.gpt2.tiktoken", "whitespace").contains("tokenizer.json"))
+    let converted = try Tool.data(
+      "convert-tokenizer", scratch.path("a.o200k.tiktoken"), "-o", scratch.path("b.tiktoken"))
+    #expect(converted.status == 0 && converted.errors.contains("NAME.o200k.tiktoken"))
+  }
+
   @Test func extendingATokenizer() throws {
     let scratch = try Scratch()
     let input = try scratch.write("in.txt", Self.text)

@@ -12,16 +12,24 @@ import Testing
   /// Section 9, vector 6 of the reference, and the whole range of the activation.
   @Test func gelu() throws {
     let exact = try CPUOperations<Double>(pool: Pools.one)
-    let h = matrix(1, 2) { [1.0, -1][$0] }, out: Matrix<Double> = matrix(1, 2)
-    exact.biasGELU(vector([0.0, 0]), h, keeping: Operand(h), into: Operand(out))
+    let h = matrix(2, 1) { [1.0, -1][$0] }, out: Matrix<Double> = matrix(2, 1)
+    // A product with 1 is what it was.
+    exact.multiply(
+      Operand(h), Operand(matrix(1, 1) { _ in 1 }), transposed: true,
+      finish: .biasGELU(vector([0.0]), keeping: nil, into: Operand(out)))
     #expect(zip(out.array, [0.8413447461, -0.1586552539]).allSatisfy { abs($0 - $1) < 1e-10 })
 
-    let xs = (0..<4001).map { Float($0 - 2000) / 150 }
-    let x = matrix(1, xs.count) { xs[$0] }, y: Matrix<Float> = matrix(1, xs.count),
-      d = matrix(1, xs.count) { _ in Float(1) }
-    device.biasGELU(vector(xs.count), x, keeping: Operand(x), into: Operand(y))
-    let again: Matrix<Float> = matrix(1, xs.count)
-    device.geluBackward(Operand(x), d, into: Operand(d), again: Operand(again))
+    let xs = (0..<4001).map { Float($0 - 2000) / 150 }, one = Operand(matrix(1, 1) { _ in Float(1) })
+    let x = matrix(xs.count, 1) { xs[$0] }, y: Matrix<Float> = matrix(xs.count, 1)
+    let kept: Matrix<Float> = matrix(xs.count, 1), d: Matrix<Float> = matrix(xs.count, 1)
+    device.multiply(
+      Operand(x), one, transposed: true,
+      finish: .biasGELU(vector(1), keeping: Operand(kept), into: Operand(y)))
+    #expect(kept.array == xs)
+    let again: Matrix<Float> = matrix(xs.count, 1)
+    device.multiply(
+      Operand(matrix(xs.count, 1) { _ in Float(1) }), one, transposed: false,
+      finish: .geluBackward(Operand(x), into: Operand(d), again: Operand(again)))
     #expect(again.array == y.array)
     for (i, value) in xs.enumerated() {
       let x = Double(value), phi = 0.5 * erfc(-x / 2.0.squareRoot())
@@ -30,18 +38,91 @@ import Testing
     }
   }
 
+  /// What is made of products in passing, in every form and instruction set: rows few and many, tiles that do not fill.
+  @Test(arguments: Arithmetic.Instructions.allCases, ArithmeticTests.choices)
+  func finishes(instructions: Arithmetic.Instructions, arithmetic: Arithmetic) throws {
+    var arithmetic = arithmetic
+    arithmetic.instructions = instructions
+    let device = try CPUOperations<Float>(pool: Pools.two, arithmetic: arithmetic)
+    let isHalf = device.operandsAreHalf
+    for (m, n, k) in [(1, 1, 1), (3, 70, 17), (40, 65, 33), (300, 700, 120)] {
+      func operand(_ seed: UInt64?, _ rows: Int, _ columns: Int) -> Operand<Float> {
+        let x: Matrix<Float> = seed.map { randomMatrix(rows, columns, seed: $0) } ?? matrix(rows, columns)
+        guard isHalf else { return Operand(x) }
+        let operand = Operand<Float>(
+          UnsafeMutablePointer<UInt16>.allocate(capacity: rows * columns), rows: rows, columns: columns,
+          isHalf: true)
+        device.round(x, into: operand)
+        return operand
+      }
+      func numbers(_ x: Operand<Float>) -> [Float] {
+        x.reals?.array
+          ?? (0..<x.count).map {
+            Float(bitPattern: UInt32(x.pointer.assumingMemoryBound(to: UInt16.self)[$0]) << 16)
+          }
+      }
+      let a = operand(1, m, k), h = operand(4, m, n), stream: Matrix<Float> = randomMatrix(m, n, seed: 5)
+      let bias: Vector<Float> = randomVector(n, seed: 3)
+      for transposed in [true, false] {
+        let b = transposed ? operand(2, n, k) : operand(2, k, n), c: Matrix<Float> = matrix(m, n)
+        device.multiply(a, transposed: false, b, transposed: transposed, factor: 1, into: c, adding: false)
+        let product = c.array.map(Double.init)
+        func expect(_ x: [Float], _ what: String, _ expected: (_ index: Int, _ product: Double) -> Double) {
+          for (index, value) in x.enumerated() {
+            let right = expected(index, product[index])
+            let error = abs(Double(value) - right) / max(1, abs(right))
+            if error > (isHalf ? 0.012 : 2e-5) {
+              Issue.record("\(what) \((m, n, k)) \(index): \(value), \(right)")
+              return
+            }
+          }
+        }
+        func gelu(_ x: Double) -> Double { x * 0.5 * erfc(-x / 2.0.squareRoot()) }
+        func biased(_ index: Int, _ product: Double) -> Double { product + Double(bias.pointer[index % n]) }
+        let out = operand(nil, m, n), other = operand(nil, m, n)
+        device.multiply(a, b, transposed: transposed, finish: .round(into: out))
+        expect(numbers(out), "round") { $1 }
+        device.multiply(a, b, transposed: transposed, finish: .bias(bias, into: out))
+        expect(numbers(out), "bias", biased)
+        device.multiply(a, b, transposed: transposed, finish: .biasGELU(bias, keeping: other, into: out))
+        expect(numbers(other), "kept", biased)
+        expect(numbers(out), "GELU") { gelu(biased($0, $1)) }
+        let alone = operand(nil, m, n)
+        device.multiply(a, b, transposed: transposed, finish: .biasGELU(bias, keeping: nil, into: alone))
+        #expect(numbers(alone) == numbers(out))
+        device.multiply(a, b, transposed: transposed, finish: .geluBackward(h, into: out, again: other))
+        let hidden = numbers(h).map(Double.init)
+        expect(numbers(other), "again") { index, _ in gelu(hidden[index]) }
+        expect(numbers(out), "slope") { index, product in
+          let x = hidden[index]
+          return product
+            * (0.5 * erfc(-x / 2.0.squareRoot()) + x * exp(-x * x / 2) / (2 * Double.pi).squareRoot())
+        }
+        // The elements of a piece are dropped as those of the whole: beside none dropped, 0 or twice.
+        let whole: Matrix<Float> = matrix(m, n), dropped: Matrix<Float> = matrix(m, n)
+        device.multiply(
+          a, b, transposed: transposed, finish: .residual(stream, bias: bias, mask: .none, into: whole))
+        expect(whole.array, "residual") { Double(stream.pointer[$0]) + biased($0, $1) }
+        let mask = DropoutMask(key: 9, probability: 0.5), ones: Matrix<Float> = matrix(m, n) { _ in 1 }
+        device.dropout(ones, mask)
+        device.multiply(
+          a, b, transposed: transposed, finish: .residual(stream, bias: bias, mask: mask, into: dropped))
+        expect(dropped.array, "dropout") {
+          Double(stream.pointer[$0]) + Double(ones.pointer[$0]) * biased($0, $1)
+        }
+      }
+    }
+  }
+
   @Test(arguments: [(1, 1), (3, 17), (130, 65), (70, 300)])
-  func residualBiasAndColumnSums(rows: Int, columns: Int) {
+  func sums(rows: Int, columns: Int) {
     let x: Matrix<Float> = randomMatrix(rows, columns, seed: 1),
       branch: Matrix<Float> = randomMatrix(rows, columns, seed: 2)
-    let bias: Vector<Float> = randomVector(columns, seed: 3), out: Matrix<Float> = matrix(rows, columns)
-    device.residual(x, branch: branch, bias: bias, mask: .none, into: out)
-    for i in 0..<rows * columns {
-      #expect(out.pointer[i] == x.pointer[i] + (branch.pointer[i] + bias.pointer[i % columns]))
-    }
-    device.addBias(bias, to: branch, into: Operand(branch))
+    let out: Matrix<Float> = matrix(rows, columns)
+    device.add(x, branch, into: out)
+    #expect(out.array == zip(x.array, branch.array).map { $0 + $1 })
     device.add(x.elements, to: branch.elements)
-    #expect(zip(out.array, branch.array).allSatisfy { abs($0 - $1) < 1e-5 })
+    #expect(out.array == branch.array)
     let sums: Vector<Float> = vector(columns) { _ in 1 }
     device.addColumnSums(of: Operand(x), factor: -2, to: sums)
     for c in 0..<columns {
@@ -68,11 +149,6 @@ import Testing
     // No row repeats another one's mask.
     let masks = Set((0..<400).map { (row: Int) -> [Float] in Array(first[row * 250..<(row + 1) * 250]) })
     #expect(masks.count == 400)
-    // The fused residual drops the same elements.
-    let zero: Matrix<Float> = matrix(400, 250), one: Matrix<Float> = matrix(400, 250) { _ in 1 }
-    let out: Matrix<Float> = matrix(400, 250)
-    device.residual(zero, branch: one, bias: nil, mask: DropoutMask(key: 1, probability: 0.2), into: out)
-    #expect(out.array == first)
   }
 
   /// Products of all four orientations, with tiles that do not fill, against triple loops.

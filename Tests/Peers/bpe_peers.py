@@ -67,6 +67,32 @@ def encode_tokenizers(file):
         print(*tokenizer.encode(text, add_special_tokens=False).ids)
 
 
+def encode_gpt2(vocabulary, merges):
+    """Ids of each text by vocab.json and merges.txt."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.BPE.from_file(vocabulary, merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    for text in texts():
+        print(*tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def ids_xlm(codes, dictionary):
+    """Ids that the rules of XLM's dictionaries give the pieces of each text."""
+    from subword_nmt.apply_bpe import BPE
+
+    ids = {"<s>": 0, "</s>": 1, "<pad>": 2, "<unk>": 3} | {f"<special{n}>": 4 + n for n in range(10)}
+    with open(dictionary, encoding="utf-8", newline="\n") as file:
+        for line in file:
+            fields = line.split()
+            if "\u2028" not in line and len(fields) == 2 and fields[0] not in ids:
+                ids[fields[0]] = len(ids)
+    with open(codes, encoding="utf-8", newline="\n") as file:
+        bpe = BPE(file)
+    for text in texts():
+        print(*(ids.get(piece, 3) for piece in bpe.process_line(text).split()))
+
+
 def resave_tokenizers(file):
     """The tokenizer.json as its own library writes it."""
     from tokenizers import Tokenizer

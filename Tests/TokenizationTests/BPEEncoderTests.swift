@@ -115,6 +115,23 @@ import Tokenization
     }
   }
 
+  /// Long words of letters that the vocabulary has, around each character that it lacks.
+  @Test func longWordsAroundEveryCharacter() throws {
+    for seed in 0..<40 {
+      var random = RandomGenerator(seed: UInt64(seed))
+      let letters = 1 + random.below(5)
+      let texts = (0..<20).map { _ in Make.word(&random, letters: letters, maximumLength: 12) }
+      let tokenizer = try Make.tokenizer(texts, mode: .word, merges: random.below(40))
+      let encoder = BPEEncoder(tokenizer)
+      for character in UInt8(0)..<128 where character != 0x20 && character != 0x0a {
+        var word = (0..<50).map { _ in UInt8(97 + random.below(letters)) }
+        word[random.below(48)] = character
+        let expected = ReferenceBPE.encode(ReferenceBPE.symbols(of: word, tokenizer), tokenizer.merges)
+        #expect(encoder.encode(word) == expected, "seed \(seed): \(String(decoding: word, as: UTF8.self))")
+      }
+    }
+  }
+
   @Test(arguments: [PreTokenizer.gpt2, .cl100k, .llama3, .o200k, .whitespace, .none])
   func decodingGivesTheBytesBack(preTokenizer: PreTokenizer) throws {
     let texts = Adversarial.texts + [String(Fixture.multilingual.prefix(20000))]

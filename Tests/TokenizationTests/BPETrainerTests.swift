@@ -55,6 +55,23 @@ import Tokenization
     }
   }
 
+  /// More than the symbols whose pairs are counted in a square.
+  @Test func alphabetsOfManyCharacters() throws {
+    for seed in 0..<5 {
+      var random = RandomGenerator(seed: UInt64(seed))
+      var words: [String: Int] = [:]
+      for _ in 0..<400 {
+        let word = (0...random.below(4)).map { _ in
+          Character(Unicode.Scalar(UInt32(0x4e00 + min(random.below(700), random.below(700))))!)
+        }
+        words[String(word)] = 1 + random.below(50)
+      }
+      try check(
+        words.sorted { $0.key < $1.key }, mode: .word, limit: 60, minimum: 1 + random.below(2), "seed \(seed)"
+      )
+    }
+  }
+
   @Test func symbolsStayBelowTheirLongestSize() throws {
     let counts = try Make.counts([Fixture.prose], .gpt2)
     for size in [1, 2, 5] {

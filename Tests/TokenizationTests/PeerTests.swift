@@ -50,7 +50,9 @@ import Tokenization
   }
 
   @Test func mergesOfGigatoken() throws {
-    let text = Self.realTexts.joined(separator: "\n")
+    // gigatoken cuts at the text of this special token and leaves it out.
+    let texts = (Self.realTexts + Adversarial.texts).filter { !$0.contains(Tokenizer.endOfText) }
+    let text = texts.joined(separator: "\n")
     let learned = try Make.learn(Make.counts([text], .gpt2), mode: .byteLevel, limit: 4000)
     let symbols = learned.symbolTexts().map { Hashing.hexadecimal($0) }
     let ours = learned.merges.map { "\(symbols[Int($0.left)]) \(symbols[Int($0.right)])" }
@@ -105,6 +107,52 @@ import Tokenization
     let encoder = BPEEncoder(try TokenizerFile.load(file))
     #expect(theirs.count == Self.encodeTexts.count)
     for (text, line) in zip(Self.encodeTexts, theirs) {
+      #expect(encoder.encode(Array(text.utf8)).map(String.init).joined(separator: " ") == line, "\(text)")
+    }
+  }
+
+  /// vocab.json and merges.txt, read by the library they are of.
+  @Test func idsOfGPT2Files() throws {
+    let tokenizer = try Make.tokenizer(Self.realTexts + Adversarial.texts, merges: 3000)
+    let scratch = try PeerScratch()
+    let vocabulary = try scratch.write("vocab.json", GPT2Files.writeVocabulary(tokenizer))
+    let merges = try scratch.write("merges.txt", GPT2Files.writeMerges(tokenizer))
+    let theirs = Peers.lines(try Peers.run(["encode-gpt2", vocabulary, merges], texts: Self.encodeTexts))
+    let encoder = BPEEncoder(try TokenizerFile.load(merges))
+    #expect(theirs.count == Self.encodeTexts.count)
+    for (text, line) in zip(Self.encodeTexts, theirs) {
+      #expect(encoder.encode(Array(text.utf8)).map(String.init).joined(separator: " ") == line, "\(text)")
+    }
+  }
+
+  /// The ids that XLM's rules, in Python, give the pieces of subword-nmt.
+  @Test func idsOfXLM() throws {
+    let learned = try Make.learn(Make.counts(Self.realTexts, .words), mode: .word, limit: 1500)
+    let scratch = try PeerScratch()
+    let codes = try scratch.write("codes", MergeCodes.write(learned, format: .subwordNMT))
+    let tokenizer = try TokenizerFile.load(codes)
+    let texts = Self.plainTexts.flatMap { $0.split(separator: "\n").map(String.init) }.filter {
+      !XLMDictionary.specialTokens.contains(where: $0.contains)
+    }
+    // Of the pieces of every other text, so that some are not in it, with lines that are passed over.
+    let all = BPEEncoder(tokenizer)
+    var counts: [String: Int] = [:]
+    for (number, text) in texts.enumerated() where number % 2 == 0 {
+      for piece in Self.words(all.pieces(of: Array(text.utf8))) {
+        counts[piece, default: number % 3 == 0 ? 1 << 33 : 0] += 1
+      }
+    }
+    var lines = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.key) \($0.value)" }
+    for bad in ["\u{a0} 7", "a\u{2028}b 7", "a b 7", "\(lines[0].split(separator: " ")[0]) 7", "<unk> 7", ""]
+    {
+      lines.insert(bad.replacingOccurrences(of: "7", with: "\(counts.values.max()!)"), at: 0)
+    }
+    let dictionary = Array(lines.joined(separator: "\n").utf8)
+    let file = try scratch.write("dictionary", dictionary)
+    let theirs = Peers.lines(try Peers.run(["ids-xlm", codes, file], texts: texts))
+    let encoder = BPEEncoder(try XLMDictionary.apply(dictionary, name: "dictionary", to: tokenizer))
+    #expect(theirs.count == texts.count && counts.count > 500)
+    for (text, line) in zip(texts, theirs) {
       #expect(encoder.encode(Array(text.utf8)).map(String.init).joined(separator: " ") == line, "\(text)")
     }
   }

@@ -18,6 +18,8 @@ typedef struct {
   double scale;
 } dropout_mask;
 
+enum { PKM_PANEL_COLUMNS = 64 };
+
 // One update of Adam: p -= rate * m / (sqrt(v) + epsilon), where `rate` holds the bias correction. The gradient is
 // multiplied by gradient_scale first.
 typedef struct {
@@ -30,6 +32,12 @@ typedef struct {
 typedef struct {
   double nll, smoothed;
 } row_loss;
+
+// Of some of the logits x of a row: the largest, the sum of exp(x - largest), the sum, and the one of the target, 0 where
+// it is not among them.
+typedef struct {
+  double largest, exponentials, total, at_target;
+} logit_sums;
 
 typedef struct {
   // --- elements
@@ -49,13 +57,16 @@ typedef struct {
   // half out = x, rounded to the nearest, ties to even; and back
   void (*to_operand)(long rows, long columns, const void *x, long stride, void *out, long out_stride);
   void (*from_operand)(long rows, long columns, const void *x, long stride, void *out, long out_stride);
-  // out = residual + dropout(branch + bias); `bias` may be NULL; `first` is the mask index of element 0.
-  void (*residual)(long rows, long columns, const void *residual, const void *branch, const void *bias,
-                   uint64_t first, dropout_mask mask, void *out);
-  // operands kept = h + bias, out = GELU(h + bias), exact form x * Phi(x)
-  void (*bias_gelu)(long rows, long columns, const void *bias, const void *h, void *kept, void *out, bool half);
-  // operands out = d * GELU'(operand h) and again = GELU(h)
-  void (*gelu_backward)(long count, const void *h, const void *d, void *out, void *again, bool half);
+  // out = residual + dropout(branch + bias), residual and out at one stride; `bias` may be NULL; `first` is the mask index of
+  // element 0. out may be branch.
+  void (*residual)(long rows, long columns, const void *residual, const void *branch, long branch_stride,
+                   const void *bias, uint64_t first, dropout_mask mask, void *out, long stride);
+  // operands kept = h + bias, out = GELU(h + bias), exact form x * Phi(x); `kept` may be NULL. Either may be h.
+  void (*bias_gelu)(long rows, long columns, const void *bias, const void *h, long stride, void *kept, void *out,
+                    long out_stride, bool half);
+  // operands out = d * GELU'(operand h) and again = GELU(h). out may be d.
+  void (*gelu_backward)(long rows, long columns, const void *h, const void *d, long d_stride, void *out, void *again,
+                        long stride, bool half);
   // out[c] += factor * sum over rows of operand x[r, c]
   void (*column_sum)(long rows, long columns, double factor, const void *x, long stride, void *out, bool half);
 
@@ -111,10 +122,14 @@ typedef struct {
   // table[tokens[r]] += d[r], for a strip of columns
   void (*embed_backward)(long rows, long columns, const int32_t *tokens, const void *d, long stride, void *table);
 
-  // --- cross-entropy over logits + bias with uniform smoothing epsilon / V; operand `gradient` = p - q unless it is
-  // NULL. The logits are overwritten. target < 0: zeros.
+  // --- cross-entropy over logits + bias with uniform smoothing epsilon / V; operand `gradient` = p - q. The
+  // logits are overwritten. target < 0: zeros.
   row_loss (*cross_entropy)(long columns, const void *bias, int32_t target, double smoothing, void *logits,
                             void *gradient, bool half);
+
+  // What such losses need of some columns of the logits, the first of which has the number `first_column`.
+  void (*logit_sums)(long rows, long columns, long first_column, const void *bias, const int32_t *targets,
+                     const void *logits, long stride, logit_sums *out, long out_stride);
 
   // out = exp(factor * (x - top)); returns the sum
   double (*exponentials)(long count, double top, double factor, const void *x, void *out);
@@ -179,6 +194,14 @@ typedef struct {
   void (*pack_few)(long m, long k, long first, long last, const void *a, long lda, void *packed, bool half);
   void (*product_few)(long m, long n, long k, const void *packed, const void *b, long ldb, void *c, long ldc,
                       bool half);
+  // The same for many rows; both NULL where the processor has no AVX-512. op(B) is packed first, in panels of
+  // PKM_PANEL_COLUMNS columns: those first..<last are written to `packed`, k * PKM_PANEL_COLUMNS operands each, the columns
+  // that are missing in the last one as zeros. In bfloat16 k is even.
+  void (*pack_panels)(bool transposed, long first, long last, long n, long k, const void *b, long ldb, void *packed,
+                      bool half);
+  // C = alpha * A * B for n columns from the start of `packed`.
+  void (*multiply_panels)(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,
+                          long ldc, bool half);
 } kernel_table;
 
 // What the kernels are compiled for: any processor, AVX2 with FMA, AVX-512 (the levels of the x86-64 psABI), and AVX-512

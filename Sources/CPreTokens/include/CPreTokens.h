@@ -23,8 +23,9 @@ void pkm_pre_token_starts(int pattern, const uint8_t *text, size_t count, size_t
 int pkm_pre_token_starts_on(int machine, int pattern, const uint8_t *text, size_t count, size_t readable, const uint8_t *classes,
                             uint64_t *starts);
 
-// Pairs of tokens that merge, in open addressing: a slot is left << 42 | right << 21 | result, or PKM_NO_PAIR. Tokens have
-// numbers below 2²¹ that are ranks: of two results the one with the smaller number is made first. 2^(64 - shift) slots.
+// Pairs of tokens that merge: a slot is left << 42 | right << 21 | result, or PKM_NO_PAIR. A pair is in one of the two places
+// that its hashes give it, so that looking takes two loads and no branch. Tokens have numbers below 2²¹ that are ranks: of two
+// results the one with the smaller number is made first. 2^(64 - shift) slots.
 #define PKM_PAIR_BITS 21
 #define PKM_NO_PAIR 0xffffffffffffffffu
 // Larger than any number: no merge.
@@ -35,19 +36,23 @@ typedef struct {
   int shift;
 } pkm_pairs;
 
-static inline size_t pkm_pair_place(pkm_pairs pairs, uint32_t left, uint32_t right) {
-  uint64_t key = (uint64_t)left << PKM_PAIR_BITS | right;
-  return key * 0x9e3779b97f4a7c15u >> pairs.shift;
+// Both tokens of a pair in one number.
+static inline uint64_t pkm_pair_key(uint32_t left, uint32_t right) { return (uint64_t)left << PKM_PAIR_BITS | right; }
+
+static inline size_t pkm_pair_place(pkm_pairs pairs, uint64_t key) { return key * 0x9e3779b97f4a7c15u >> pairs.shift; }
+
+static inline size_t pkm_pair_other_place(pkm_pairs pairs, uint64_t key) {
+  return key * 0xc2b2ae3d27d4eb4fu >> pairs.shift;
 }
 
 // What two tokens make, or PKM_NO_MERGE.
 static inline uint32_t pkm_pair_result(pkm_pairs pairs, uint32_t left, uint32_t right) {
-  uint64_t key = (uint64_t)left << PKM_PAIR_BITS | right;
-  for (size_t place = pkm_pair_place(pairs, left, right);; place = (place + 1) & (~0ull >> pairs.shift)) {
-    uint64_t slot = pairs.slots[place];
-    if (slot >> PKM_PAIR_BITS == key) return slot & ((1u << PKM_PAIR_BITS) - 1);
-    if (slot == PKM_NO_PAIR) return PKM_NO_MERGE;
-  }
+  uint64_t key = pkm_pair_key(left, right);
+  uint64_t one = pairs.slots[pkm_pair_place(pairs, key)], other = pairs.slots[pkm_pair_other_place(pairs, key)];
+  uint32_t result = PKM_NO_MERGE;
+  if (one >> PKM_PAIR_BITS == key) result = one & ((1u << PKM_PAIR_BITS) - 1);
+  if (other >> PKM_PAIR_BITS == key) result = other & ((1u << PKM_PAIR_BITS) - 1);
+  return result;
 }
 
 // Applies merges, the lowest number first and of equal ones the leftmost, to a word of at most PKM_SHORT_WORD bytes.
@@ -56,6 +61,12 @@ static inline uint32_t pkm_pair_result(pkm_pairs pairs, uint32_t left, uint32_t 
 #define PKM_SHORT_WORD 32
 int pkm_merge_short(pkm_pairs pairs, const uint32_t *symbols, const uint32_t *byte_pairs, const uint8_t *word, int count,
                     uint32_t *output);
+
+// The same to up to PKM_WORDS_AT_ONCE words of 1 to 15 bytes side by side, so that they wait for memory together. `words` has 16 bytes
+// for each, zeros behind the word and its length in the last; `tokens` takes 16 numbers for each, `counts` how many they are.
+#define PKM_WORDS_AT_ONCE 4
+void pkm_merge_words(pkm_pairs pairs, const uint32_t *symbols, const uint32_t *byte_pairs, const uint8_t *words, int count,
+                     uint32_t *tokens, uint32_t *counts);
 
 // The same to the numbers in `symbols` themselves, of which PKM_SHORT_WORD + 34 can be read; PKM_NO_MERGE is one that merges with
 // nothing.

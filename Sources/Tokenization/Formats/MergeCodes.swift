@@ -72,8 +72,7 @@ package enum MergeCodes {
     } else {
       endOfWordIsSymbol = true
     }
-    var pairs: [([UInt8], [UInt8])] = []
-    pairs.reserveCapacity(lines.count)
+    var symbols = Symbols()
     for (index, line) in lines.enumerated().dropFirst(skipped) {
       let parts = fields(line)
       let isWhole =
@@ -87,37 +86,68 @@ package enum MergeCodes {
           file: file, line: index + 1,
           remedy: "Give a codes file of learn-bpe, fastBPE or subword-nmt, or a tokenizer.json")
       }
-      pairs.append((Array(parts[0]), Array(parts[1])))
+      symbols.addMerge(of: parts[0], parts[1])
     }
-    return tokenizer(pairs, endOfWordIsSymbol: endOfWordIsSymbol)
+    return symbols.tokenizer(endOfWordIsSymbol: endOfWordIsSymbol)
   }
 
   private static func fields(_ line: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
     line.split(separator: 0x20, omittingEmptySubsequences: false)
   }
 
-  private static func tokenizer(_ pairs: [([UInt8], [UInt8])], endOfWordIsSymbol: Bool) -> Tokenizer {
-    let results = Set(pairs.map { $0.0 + $0.1 })
-    var alphabet = Set<[UInt8]>()
-    for (left, right) in pairs {
-      for side in [left, right] where !results.contains(side) { alphabet.insert(side) }
+  /// What the merges mention.
+  private struct Symbols {
+    /// Everything, in the order of being mentioned: the two sides of a merge, then what it makes.
+    private var texts = Vocabulary([])
+    private var merges: [(left: UInt32, right: UInt32, result: UInt32)] = []
+    private var joined: [UInt8] = []
+
+    mutating func addMerge(of left: ArraySlice<UInt8>, _ right: ArraySlice<UInt8>) {
+      joined.removeAll(keepingCapacity: true)
+      joined += left
+      joined += right
+      let numbers = joined.withUnsafeBufferPointer {
+        (
+          texts.insert(UnsafeBufferPointer(rebasing: $0[..<left.count])),
+          texts.insert(UnsafeBufferPointer(rebasing: $0[left.count...])), texts.insert($0)
+        )
+      }
+      merges.append(numbers)
     }
-    if endOfWordIsSymbol { alphabet.insert(EndOfWord.mark) }
-    var tokens = [Array(Tokenizer.unknownToken.utf8)]
-    tokens.append(contentsOf: alphabet.sorted { $0.lexicographicallyPrecedes($1) })
-    var ids: [[UInt8]: UInt32] = [:]
-    for (id, token) in tokens.enumerated().dropFirst() { ids[token] = UInt32(id) }
-    for (left, right) in pairs where ids[left + right] == nil {
-      ids[left + right] = UInt32(tokens.count)
-      tokens.append(left + right)
+
+    mutating func tokenizer(endOfWordIsSymbol: Bool) -> Tokenizer {
+      var isMade = [Bool](repeating: false, count: texts.count)
+      for merge in merges { isMade[Int(merge.result)] = true }
+      if endOfWordIsSymbol {
+        let mark = EndOfWord.mark.withUnsafeBufferPointer { texts.insert($0) }
+        if mark == isMade.count { isMade.append(false) }
+        isMade[Int(mark)] = false
+      }
+      let alphabet = (0..<UInt32(texts.count)).filter { !isMade[Int($0)] }.map { ($0, texts[$0]) }
+        .sorted { $0.1.lexicographicallyPrecedes($1.1) }.map(\.0)
+      var ids = [UInt32](repeating: 0, count: texts.count)
+      var (bytes, counts) = (Array(Tokenizer.unknownToken.utf8), [Tokenizer.unknownToken.utf8.count])
+      texts.withBytes { all in
+        func add(_ symbol: UInt32) {
+          ids[Int(symbol)] = UInt32(counts.count)
+          let range = texts.range(of: symbol)
+          bytes.append(contentsOf: UnsafeBufferPointer(rebasing: all[range]))
+          counts.append(range.count)
+        }
+        for symbol in alphabet { add(symbol) }
+        for merge in merges where ids[Int(merge.result)] == 0 { add(merge.result) }
+      }
+      let end = UInt32(counts.count)
+      bytes += Tokenizer.endOfText.utf8
+      counts.append(Tokenizer.endOfText.utf8.count)
+      return Tokenizer(
+        mode: .word, preTokenizer: .words, vocabulary: Vocabulary(bytes: bytes, counts: counts),
+        merges: merges.map {
+          .init(left: ids[Int($0.left)], right: ids[Int($0.right)], result: ids[Int($0.result)])
+        },
+        specialTokens: [
+          .init(id: 0, text: Tokenizer.unknownToken), .init(id: end, text: Tokenizer.endOfText),
+        ], unknown: 0, endOfWordIsSymbol: endOfWordIsSymbol)
     }
-    let merges = pairs.map { Tokenizer.Merge(left: ids[$0]!, right: ids[$1]!, result: ids[$0 + $1]!) }
-    let end = UInt32(tokens.count)
-    tokens.append(Array(Tokenizer.endOfText.utf8))
-    return Tokenizer(
-      mode: .word, preTokenizer: .words, tokens: tokens, merges: merges,
-      specialTokens: [
-        .init(id: 0, text: Tokenizer.unknownToken), .init(id: end, text: Tokenizer.endOfText),
-      ], unknown: 0, endOfWordIsSymbol: endOfWordIsSymbol)
   }
 }

@@ -6,12 +6,28 @@ import Support
 /// The rank is the id and the order of merging. The file holds neither pattern nor special tokens: the
 /// pattern is told by the file's name, and ``Tokenizer/endOfText`` takes the first id behind the last rank.
 package enum TiktokenFile {
+  private static let patterns: [(name: String, preTokenizer: PreTokenizer)] = [
+    ("cl100k", .cl100k), ("o200k", .o200k), ("gpt2", .gpt2), ("r50k", .gpt2), ("p50k", .gpt2),
+  ]
+
+  /// The pattern that the name of a file says; nil where it says none.
+  package static func preTokenizer(ofFileNamed path: String) -> PreTokenizer? {
+    let name = Path.name(of: path).lowercased()
+    return patterns.first { name.contains($0.name) }?.preTokenizer
+  }
+
+  /// What to say to him who gave a file a name that does not tell its pattern; nil where it does.
+  package static func warning(ofFileNamed path: String, _ preTokenizer: PreTokenizer) -> String? {
+    if Self.preTokenizer(ofFileNamed: path) == preTokenizer { return nil }
+    let remedy =
+      patterns.contains { $0.preTokenizer == preTokenizer }
+      ? "only its name can: call it NAME.\(preTokenizer.rawValue).tiktoken to encode with it"
+      : "and no name says \(preTokenizer.rawValue): write tokenizer.json to encode with it"
+    return "\(path): a .tiktoken file does not hold its pattern, \(remedy)"
+  }
+
   package static func read(_ bytes: [UInt8], file: String) throws -> Tokenizer {
-    let name = Path.name(of: file).lowercased()
-    let patterns: [(String, PreTokenizer)] = [
-      ("cl100k", .cl100k), ("o200k", .o200k), ("gpt2", .gpt2), ("r50k", .gpt2), ("p50k", .gpt2),
-    ]
-    guard let preTokenizer = patterns.first(where: { name.contains($0.0) })?.1 else {
+    guard let preTokenizer = preTokenizer(ofFileNamed: file) else {
       throw Failure(
         .usage, "the pattern of a .tiktoken file is not in the file", file: file,
         remedy: "Let its name say which, as in NAME.gpt2.tiktoken: gpt2, cl100k or o200k")

@@ -3,12 +3,111 @@ import Support
 // Reading.
 extension TokenizerJSON {
   package static func read(_ bytes: [UInt8], file: String) throws -> Tokenizer {
-    let json = try JSONValue(parsing: bytes, file: file)
-    return try Reader(json: json, file: file).tokenizer()
+    var vocabulary: VocabularyTexts?
+    var merges: MergeTexts?
+    let json = try JSONReader.read(bytes, file: file) { reader in
+      guard reader.peek() == UInt8(ascii: "{") else { return try reader.value() }
+      var members: [JSONValue.Member] = []
+      try reader.forEachMember { reader in
+        let key = reader.key
+        let isModel = key.elementsEqual("model".utf8) && reader.peek() == UInt8(ascii: "{")
+        let value = isModel ? try model(&reader, &vocabulary, &merges) : try reader.value()
+        members.append(JSONValue.Member(key: key, value: value))
+      }
+      return .object(members)
+    }
+    return try Reader(json: json, vocabulary: vocabulary, merges: merges, file: file).tokenizer()
+  }
+
+  /// The model without the two large parts, of each of which the first counts.
+  private static func model(
+    _ reader: inout JSONReader, _ vocabulary: inout VocabularyTexts?, _ merges: inout MergeTexts?
+  ) throws -> JSONValue {
+    var members: [JSONValue.Member] = []
+    try reader.forEachMember { reader in
+      let key = reader.key
+      var value = JSONValue.null
+      if vocabulary == nil && key.elementsEqual("vocab".utf8) && reader.peek() == UInt8(ascii: "{") {
+        vocabulary = try VocabularyTexts(&reader)
+      } else if merges == nil && key.elementsEqual("merges".utf8) && reader.peek() == UInt8(ascii: "[") {
+        merges = try MergeTexts(&reader)
+      } else {
+        value = try reader.value()
+      }
+      members.append(JSONValue.Member(key: key, value: value))
+    }
+    return .object(members)
+  }
+
+  /// Tokens as they are written, one after another, with their ids.
+  private struct VocabularyTexts {
+    var bytes: [UInt8] = []
+    var entries: [(id: Int, end: Int)] = []
+    /// What is wrong with the first entry that has no id.
+    var mistake: String?
+
+    init(_ reader: inout JSONReader) throws {
+      try reader.forEachMember { reader in
+        bytes.append(contentsOf: reader.key)
+        let value = try reader.value()
+        var id = 0
+        if let number = value.number, let natural = UInt32(exactly: number) {
+          if natural >= 1 << 24 { note("the id \(natural) is larger than any vocabulary") }
+          id = Int(natural)
+        } else {
+          let start = entries.last?.end ?? 0
+          note("the id of \"\(String(decoding: bytes[start...], as: UTF8.self))\" is no natural number")
+        }
+        entries.append((id, bytes.count))
+      }
+    }
+
+    private mutating func note(_ mistake: String) { self.mistake = self.mistake ?? mistake }
+  }
+
+  /// The two sides of each merge, one after another: `["a", "b"]` or `"a b"`.
+  private struct MergeTexts {
+    var bytes: [UInt8] = []
+    var ends: [(left: Int, right: Int)] = []
+    /// The first that is not two texts.
+    var mistake: Int?
+
+    init(_ reader: inout JSONReader) throws {
+      try reader.forEachElement { reader in
+        let start = bytes.count
+        var middle = start
+        var count = 0
+        if reader.peek() == UInt8(ascii: "[") {
+          try reader.forEachElement { reader in
+            if reader.peek() == UInt8(ascii: "\"") {
+              try reader.string(into: &bytes)
+              count += 1
+              if count == 1 { middle = bytes.count }
+            } else {
+              _ = try reader.value()
+            }
+          }
+        } else if reader.peek() == UInt8(ascii: "\"") {
+          try reader.string(into: &bytes)
+          let parts = bytes[start...].split(separator: 0x20)
+          count = parts.count
+          if count == 2 {
+            middle = start + parts[0].count
+            bytes.replaceSubrange(start..., with: Array(parts[0] + parts[1]))
+          }
+        } else {
+          _ = try reader.value()
+        }
+        if count != 2 { mistake = mistake ?? ends.count }
+        ends.append((middle, bytes.count))
+      }
+    }
   }
 
   private struct Reader {
     let json: JSONValue
+    let vocabulary: VocabularyTexts?
+    let merges: MergeTexts?
     let file: String
 
     private func unsupported(_ part: String) -> Failure {
@@ -80,37 +179,91 @@ extension TokenizerJSON {
     private func assemble(_ mode: Tokenizer.Mode, _ model: JSONValue, _ preTokenizer: PreTokenizer) throws
       -> Tokenizer
     {
-      guard case .object(let entries)? = model["vocab"] else { throw broken("the model has no \"vocab\"") }
-      guard let merges = model["merges"]?.array else { throw broken("the model has no \"merges\"") }
+      guard let entries = vocabulary else { throw broken("the model has no \"vocab\"") }
+      guard let merges else { throw broken("the model has no \"merges\"") }
       let added = try addedTokens()
-      let addedIDs = Set(added.map(\.id))
-      var tokens: [[UInt8]] = []
-      func set(_ id: UInt32, _ bytes: [UInt8]) throws {
-        guard id < 1 << 24 else { throw broken("the id \(id) is larger than any vocabulary") }
-        while tokens.count <= id { tokens.append([]) }
-        tokens[Int(id)] = bytes
+      if let mistake = entries.mistake { throw broken(mistake) }
+      if let id = added.map(\.id).first(where: { $0 >= 1 << 24 }) {
+        throw broken("the id \(id) is larger than any vocabulary")
       }
-      for entry in entries {
-        guard let number = entry.value.number, let id = UInt32(exactly: number) else {
-          throw broken("the id of \"\(String(decoding: entry.key, as: UTF8.self))\" is no natural number")
-        }
-        // A token of the library's own alphabet may be anything; those that text cannot produce stay as they are.
-        try set(
-          id, mode == .word || addedIDs.contains(id) ? entry.key : ByteAlphabet.decode(entry.key) ?? entry.key
-        )
-      }
-      for token in added { try set(token.id, Array(token.text.utf8)) }
-      let written = Vocabulary(tokens)
+      let vocabulary = assemble(entries, mode, added)
       if mode == .byteLevel {
-        for byte in UInt8.min...UInt8.max where written.id(of: [byte]) == nil {
+        for byte in UInt8.min...UInt8.max where vocabulary.id(of: [byte]) == nil {
           throw broken("the vocabulary has no token for the byte \(byte): not a byte-level tokenizer")
         }
       }
-      let unknown = mode == .word ? try unknownID(model, written) : nil
+      let unknown = mode == .word ? try unknownID(model, vocabulary) : nil
       return Tokenizer(
-        mode: mode, preTokenizer: preTokenizer, tokens: tokens,
-        merges: try merges.enumerated().map { try merge($1, rank: $0, mode, written) }, specialTokens: added,
+        mode: mode, preTokenizer: preTokenizer, vocabulary: vocabulary,
+        merges: try assemble(merges, mode, vocabulary), specialTokens: added,
         unknown: unknown, ignoresMerges: model["ignore_merges"]?.bool ?? false)
+    }
+
+    /// The tokens by id; of several with one id the last, and above all an added one.
+    private func assemble(
+      _ entries: VocabularyTexts, _ mode: Tokenizer.Mode, _ added: [Tokenizer.SpecialToken]
+    ) -> Vocabulary {
+      var bytes: [UInt8] = []
+      bytes.reserveCapacity(entries.bytes.count)
+      let ids = entries.entries.map(\.id) + added.map { Int($0.id) }
+      var places = [Range<Int>](repeating: 0..<0, count: (ids.max() ?? -1) + 1)
+      entries.bytes.withUnsafeBufferPointer { texts in
+        var start = 0
+        for entry in entries.entries {
+          let first = bytes.count
+          append(UnsafeBufferPointer(rebasing: texts[start..<entry.end]), mode, to: &bytes)
+          places[entry.id] = first..<bytes.count
+          start = entry.end
+        }
+      }
+      for token in added {
+        places[Int(token.id)] = bytes.count..<(bytes.count + token.text.utf8.count)
+        bytes.append(contentsOf: token.text.utf8)
+      }
+      var ordered: [UInt8] = []
+      ordered.reserveCapacity(bytes.count)
+      for place in places { ordered.append(contentsOf: bytes[place]) }
+      return Vocabulary(bytes: ordered, counts: places.map(\.count))
+    }
+
+    /// What a written token stands for; those that text cannot produce, of the library's own alphabet, stay as they are.
+    private func append(
+      _ text: UnsafeBufferPointer<UInt8>, _ mode: Tokenizer.Mode, to bytes: inout [UInt8]
+    ) {
+      if mode == .word || !ByteAlphabet.decode(text, into: &bytes) { bytes.append(contentsOf: text) }
+    }
+
+    private func assemble(_ merges: MergeTexts, _ mode: Tokenizer.Mode, _ vocabulary: Vocabulary) throws
+      -> [Tokenizer.Merge]
+    {
+      var result: [Tokenizer.Merge] = []
+      result.reserveCapacity(merges.ends.count)
+      var token: [UInt8] = []
+      try merges.bytes.withUnsafeBufferPointer { texts in
+        var start = 0
+        for (middle, end) in merges.ends {
+          if result.count == merges.mistake { throw broken("merge \(result.count) is not a pair of tokens") }
+          let rank = result.count
+          let left = try id(of: texts[start..<middle], mode, vocabulary, rank: rank, &token)
+          let right = try id(of: texts[middle..<end], mode, vocabulary, rank: rank, &token)
+          let whole = try id(of: texts[start..<end], mode, vocabulary, rank: rank, &token)
+          result.append(Tokenizer.Merge(left: left, right: right, result: whole))
+          start = end
+        }
+      }
+      return result
+    }
+
+    /// `token` is scratch space.
+    private func id(
+      of text: Slice<UnsafeBufferPointer<UInt8>>, _ mode: Tokenizer.Mode, _ vocabulary: Vocabulary, rank: Int,
+      _ token: inout [UInt8]
+    ) throws -> UInt32 {
+      token.removeAll(keepingCapacity: true)
+      append(UnsafeBufferPointer(rebasing: text), mode, to: &token)
+      if let id = vocabulary.id(of: token) { return id }
+      throw broken(
+        "merge \(rank) needs \"\(String(decoding: text, as: UTF8.self))\", which is not in the vocabulary")
     }
 
     private func unknownID(_ model: JSONValue, _ vocabulary: Vocabulary) throws -> UInt32 {
@@ -127,31 +280,6 @@ extension TokenizerJSON {
         else { throw broken("an entry of \"added_tokens\" has no id or content") }
         return Tokenizer.SpecialToken(id: id, text: text)
       }
-    }
-
-    /// Both spellings: `["a", "b"]` and `"a b"`.
-    private func merge(
-      _ value: JSONValue, rank: Int, _ mode: Tokenizer.Mode, _ vocabulary: Vocabulary
-    ) throws -> Tokenizer.Merge {
-      var sides: [[UInt8]] = []
-      switch value {
-      case .string(let text): sides = text.split(separator: 0x20).map(Array.init)
-      case .array(let pair):
-        for case .string(let text) in pair { sides.append(text) }
-      default: break
-      }
-      guard sides.count == 2 else { throw broken("merge \(rank) is not a pair of tokens") }
-      func id(_ token: [UInt8]) throws -> UInt32 {
-        let bytes = mode == .word ? token : ByteAlphabet.decode(token) ?? token
-        guard let id = vocabulary.id(of: bytes) else {
-          throw broken(
-            "merge \(rank) needs \"\(String(decoding: token, as: UTF8.self))\", which is not in the vocabulary"
-          )
-        }
-        return id
-      }
-      return Tokenizer.Merge(
-        left: try id(sides[0]), right: try id(sides[1]), result: try id(sides[0] + sides[1]))
     }
   }
 }

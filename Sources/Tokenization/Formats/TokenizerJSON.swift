@@ -17,13 +17,9 @@ extension TokenizerJSON {
     }
     let isWord = tokenizer.mode == .word
     var out: [UInt8] = []
-    out.reserveCapacity(tokenizer.vocabulary.count * 60)
+    // A token is there twice, and its bytes may be two each.
+    out.reserveCapacity(tokenizer.vocabulary.count * 60 + 4 * tokenizer.vocabulary.withBytes(\.count))
     func add(_ text: String) { out.append(contentsOf: text.utf8) }
-    func addToken(_ id: UInt32) {
-      let bytes = tokenizer.vocabulary[id]
-      (isWord ? bytes : ByteAlphabet.encode(bytes)).withUnsafeBytes { JSONText.quote($0, into: &out) }
-    }
-
     add("{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [")
     for (index, token) in tokenizer.specialTokens.enumerated() {
       add(index == 0 ? "\n" : ",\n")
@@ -41,27 +37,40 @@ extension TokenizerJSON {
     add("    \"end_of_word_suffix\": \(isWord ? "\"</w>\"" : "null"),\n    \"fuse_unk\": false,\n")
     add("    \"byte_fallback\": false,\n    \"ignore_merges\": \(tokenizer.ignoresMerges),\n    \"vocab\": {")
     let special = Set(tokenizer.specialTokens.map(\.id))
+    let (between, colon, comma) = (Array(",\n      ".utf8), Array(": ".utf8), Array(", ".utf8))
     var isFirst = true
     for id in 0..<UInt32(tokenizer.vocabulary.count) where !tokenizer.vocabulary.range(of: id).isEmpty {
-      add(isFirst ? "\n      " : ",\n      ")
+      out += isFirst ? between[1...] : between[...]
       isFirst = false
       if special.contains(id) {
         add(JSONText.quote(tokenizer.specialTokens.first { $0.id == id }!.text))
       } else {
-        addToken(id)
+        append(id, of: tokenizer, to: &out)
       }
-      add(": \(id)")
+      out += colon
+      TokenText.append(id, to: &out)
     }
     add(isFirst ? "},\n    \"merges\": [" : "\n    },\n    \"merges\": [")
     for (rank, merge) in tokenizer.merges.enumerated() {
-      add(rank == 0 ? "\n      [" : ",\n      [")
-      addToken(merge.left)
-      add(", ")
-      addToken(merge.right)
-      add("]")
+      out += rank == 0 ? between[1...] : between[...]
+      out.append(UInt8(ascii: "["))
+      append(merge.left, of: tokenizer, to: &out)
+      out += comma
+      append(merge.right, of: tokenizer, to: &out)
+      out.append(UInt8(ascii: "]"))
     }
     add(tokenizer.merges.isEmpty ? "]\n  }\n}\n" : "\n    ]\n  }\n}\n")
     return out
+  }
+
+  /// A token in quotation marks.
+  private static func append(_ id: UInt32, of tokenizer: Tokenizer, to out: inout [UInt8]) {
+    let range = tokenizer.vocabulary.range(of: id)
+    tokenizer.vocabulary.withBytes { bytes in
+      let token = UnsafeBufferPointer(rebasing: bytes[range])
+      if tokenizer.mode == .word { return JSONText.quote(UnsafeRawBufferPointer(token), into: &out) }
+      ByteAlphabet.appendQuoted(token, to: &out)
+    }
   }
 
   private static func byteLevel(usesRegex: Bool) -> String {

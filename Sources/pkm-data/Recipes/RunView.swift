@@ -98,7 +98,7 @@ final class RunView: @unchecked Sendable {
 
   private func replace(by text: String) {
     let erase = drawnLines > 0 ? "\u{1b}[\(drawnLines)A\r\u{1b}[J" : ""
-    FileHandle.standardError.write(Data((erase + text).utf8))
+    Log.write(erase + text)
     drawnLines = 0
   }
 
