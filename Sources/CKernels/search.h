@@ -132,7 +132,7 @@ INLINE __m128 fold_lanes(__m512 x) {
   return _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps(halves, 1));
 }
 
-// Scores in float of four sub-keys at a time, each summed in the order of product_row. The next four are fetched ahead.
+// Scores in float of four sub-keys at a time, each in sixteen sums that are folded in the end. The next four are fetched ahead.
 INLINE void score_four(long half, const real *query, const real *keys, const int32_t *ids, real *scores) {
   const real *k0 = keys + ids[0] * half, *k1 = keys + ids[1] * half;
   const real *k2 = keys + ids[2] * half, *k3 = keys + ids[3] * half;

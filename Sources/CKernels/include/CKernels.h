@@ -142,8 +142,8 @@ typedef struct {
                       int32_t *slots, void *weights, void *scores, long out_stride, void *scratch);
   // Bytes of scratch that product_top needs.
   long (*product_top_scratch)(long n, long topk);
-  // The same from queries and sub-keys: what product_top makes of the scores of product_row, to the bit, though most of
-  // these are not computed. A row of queries has two halves, a multiple of 16 each; `keys` are two lists of n x half,
+  // The same from queries and sub-keys: what product_top makes of all scores in float, each summed in one order, to the bit,
+  // though most of them are not computed. A row of queries has two halves, a multiple of 16 each; `keys` are two lists of n x half,
   // `packed` two results of pack_keys. NULL where there are no dot products of bfloat16 to tell which scores matter.
   void (*search_keys)(long rows, long n, long topk, long half, const void *queries, long stride, const void *keys,
                       const void *packed, int32_t *slots, void *weights, long out_stride, void *scratch);
