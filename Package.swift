@@ -83,9 +83,14 @@ let package = Package(
       name: "TokenizationTests", dependencies: ["Tokenization", "CPreTokens"], resources: [.copy("Fixtures")],
       swiftSettings: swift),
     .testTarget(name: "ShardsTests", dependencies: ["Shards", "Support"], swiftSettings: swift),
-    .testTarget(name: "ModelTests", dependencies: ["Model", "Support", "CKernels"], swiftSettings: swift),
     .testTarget(
-      name: "TrainingTests", dependencies: ["Training", "Shards", "Model", "Support"], swiftSettings: swift),
+      name: "ModelTests", dependencies: ["Model", "Support", "CKernels", "CBLAS", "COneDNN"],
+      swiftSettings: swift),
+    // Counts allocations.
+    .target(name: "CAllocations", path: "Tests/CAllocations"),
+    .testTarget(
+      name: "TrainingTests", dependencies: ["Training", "Shards", "Model", "Support", "CAllocations"],
+      swiftSettings: swift),
     .testTarget(
       name: "CommandLineTests", dependencies: ["Support", "Shards", "pkm-data", "pkm-train"],
       swiftSettings: swift),

@@ -12,6 +12,7 @@ typedef void (*dgemm_function)(int, int, int, int, int, int, double, const doubl
 static sgemm_function sgemm;
 static dgemm_function dgemm;
 static char *(*corename)(void);
+static int (*threads)(void);
 static char *(*config)(void);
 static const char *problem;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -43,6 +44,7 @@ static void load(void) {
   dgemm = (dgemm_function)dlsym(library, "cblas_dgemm");
   corename = (char *(*)(void))dlsym(library, "openblas_get_corename");
   config = (char *(*)(void))dlsym(library, "openblas_get_config");
+  threads = (int (*)(void))dlsym(library, "openblas_get_num_threads");
   void (*set_threads)(int) = (void (*)(int))dlsym(library, "openblas_set_num_threads");
   if (set_threads) set_threads(1);
   if (!sgemm || !dgemm) {
@@ -56,6 +58,7 @@ const char *blas_load(void) {
   return problem;
 }
 
+int blas_threads(void) { return threads ? threads() : 0; }
 const char *blas_kernel(void) { return corename ? corename() : "unknown"; }
 const char *blas_description(void) { return config ? config() : "not OpenBLAS"; }
 

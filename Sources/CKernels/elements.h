@@ -59,11 +59,11 @@ KERNEL void from_operand(long rows, long columns, const void *px, long stride, v
   }
 }
 
-KERNEL void residual(long rows, long columns, const void *presidual, const void *pbranch, const void *pbias,
-                     uint64_t first, dropout_mask mask, void *pout, long stride) {
+KERNEL void residual(long rows, long columns, const void *presidual, const void *pbranch, long branch_stride,
+                     const void *pbias, uint64_t first, dropout_mask mask, void *pout, long stride) {
   const real *stream = presidual, *branch = pbranch, *bias = pbias;
   real *out = pout, scale = (real)mask.scale;
-  for (long r = 0; r < rows; r++, stream += stride, branch += stride, out += stride, first += (uint64_t)stride) {
+  for (long r = 0; r < rows; r++, stream += stride, branch += branch_stride, out += stride, first += (uint64_t)stride) {
     if (mask.threshold) {
       EACH_ITSELF
       for (long c = 0; c < columns; c++) {

@@ -3,7 +3,9 @@
 
 #include "elements.h"
 #include "norm.h"
+#include "packing.h"
 #include "product.h"
+#include "panels.h"
 #include "attention.h"
 #include "loss.h"
 #include "memory.h"
@@ -50,6 +52,10 @@ static const kernel_table table = {
     .product_row = product_row,
     .pack_few = pack_few,
     .product_few = product_few,
+#if REAL_IS_FLOAT && HAS_AVX512
+    .pack_panels = pack_panels,
+    .multiply_panels = multiply_panels,
+#endif
     .to_operand = to_operand,
     .from_operand = from_operand,
 };

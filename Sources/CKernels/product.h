@@ -75,40 +75,40 @@ INLINE void load_lanes(lanes *v, const void *x, long i, const bool half) {
 #endif
 }
 
-// `width` rows of B times one row of A. The next rows of B are fetched ahead: they are read from memory, in pieces too short
-// for the processor to notice a pattern.
-INLINE void row_times_rows(long k, const void *a, const void *b, long ldb, real *c, const int width, const bool half) {
+// One row of A times one of B, in four sums. What follows in B is fetched ahead: it is read from memory, once.
+INLINE real row_times_row(long k, const void *a, const void *b, const bool half) {
   FUSED
-  lanes sums[4] = {{0}};
-  long whole = k / LANES * LANES;
-  for (long p = 0; p < whole; p += LANES) {
-    lanes left;
-    load_lanes(&left, a, p, half);
-    for (int j = 0; j < width; j++) {
-      lanes right;
-      __builtin_prefetch(operand_at(b, (width + j) * ldb + p, half));
-      load_lanes(&right, b, j * ldb + p, half);
+  enum { SUMS = 4, AHEAD = 4096 };
+  lanes sums[SUMS] = {{0}};
+  long p = 0;
+  for (; p + SUMS * LANES <= k; p += SUMS * LANES) {
+#pragma clang loop unroll(full)
+    for (int j = 0; j < SUMS; j++) {
+      lanes left, right;
+      load_lanes(&left, a, p + j * LANES, half);
+      load_lanes(&right, b, p + j * LANES, half);
+      if (!half || j % 2 == 0) __builtin_prefetch((const char *)operand_at(b, p + j * LANES, half) + AHEAD);
       sums[j] += left * right;
     }
   }
-  for (int j = 0; j < width; j++) {
-    lanes sum = sums[j];
-    for (int step = LANES / 2; step > 0; step /= 2) {
-      for (int lane = 0; lane < step; lane++) sum[lane] += sum[lane + step];
-    }
-    real total = sum[0];
-    for (long p = whole; p < k; p++) total += load_operand(a, p, half) * load_operand(b, j * ldb + p, half);
-    c[j] = total;
+  for (; p + LANES <= k; p += LANES) {
+    lanes left, right;
+    load_lanes(&left, a, p, half);
+    load_lanes(&right, b, p, half);
+    sums[0] += left * right;
   }
+  lanes sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  for (int step = LANES / 2; step > 0; step /= 2) {
+    for (int lane = 0; lane < step; lane++) sum[lane] += sum[lane + step];
+  }
+  real total = sum[0];
+  for (; p < k; p++) total += load_operand(a, p, half) * load_operand(b, p, half);
+  return total;
 }
 
 // A row vector times the transpose of B.
 INLINE void row_product(long n, long k, const void *a, const void *b, long ldb, real *c, const bool half) {
-  long column = 0;
-  for (; column + 4 <= n; column += 4) {
-    row_times_rows(k, a, operand_at(b, column * ldb, half), ldb, c + column, 4, half);
-  }
-  for (; column < n; column++) row_times_rows(k, a, operand_at(b, column * ldb, half), ldb, c + column, 1, half);
+  for (long column = 0; column < n; column++) c[column] = row_times_row(k, a, operand_at(b, column * ldb, half), half);
 }
 
 KERNEL void product_row(long n, long k, const void *a, const void *b, long ldb, void *c, bool half) {
@@ -118,13 +118,6 @@ KERNEL void product_row(long n, long k, const void *a, const void *b, long ldb, 
 // Rows of A at most, two registers of numbers; with 12 rows of B their sums fill three quarters of the registers.
 enum { FEW_ROWS = 2 * LANES, BLOCK_ROWS = 12 };
 
-// What is packed for one lane: a real, or two neighbors of a row in bfloat16.
-#if REAL_IS_FLOAT
-typedef uint32_t packed_word;
-#else
-typedef uint64_t packed_word;
-#endif
-
 INLINE long few_width(long m) { return m > LANES ? FEW_ROWS : LANES; }
 INLINE long few_words(long k, bool half) { return half ? (k + 1) / 2 : k; }
 
@@ -132,6 +125,15 @@ INLINE long few_words(long k, bool half) { return half ? (k + 1) / 2 : k; }
 INLINE void pack_few_in(long m, long k, long first, long last, const void *a, long lda, packed_word *out,
                         const bool half) {
   const long width = few_width(m), whole = half ? k / 2 : k;
+#if REAL_IS_FLOAT && HAS_AVX512
+  for (; first + 16 <= last; first += 16) {
+    for (long i = 0; i < width; i += 16) {
+      __m512i rows[16];
+      load_words(rows, m - i, operand_at(a, i * lda, half), lda, first, k, half);
+      transpose_words(rows, out + first * width + i, width);
+    }
+  }
+#endif
   for (long block = first; block < last; block += 64) {
     long end = block + 64 < last ? block + 64 : last;
     for (long i = 0; i < width; i++) {
@@ -212,6 +214,10 @@ INLINE void few_block(long m, long k, const packed_word *a, const void *b, long 
 
 INLINE void few_rows(long m, long n, long k, const packed_word *a, const void *b, long ldb, real *c, long ldc,
                      const int registers, const bool half) {
+  // The first block; each then fetches the next.
+  for (long j = 0; j < BLOCK_ROWS && j < n; j++) {
+    for (long p = 0; p < k; p += half ? 32 : LANES) __builtin_prefetch(operand_at(b, j * ldb + p, half));
+  }
   long column = 0;
   for (; column + BLOCK_ROWS <= n; column += BLOCK_ROWS) {
     few_block(m, k, a, operand_at(b, column * ldb, half), ldb, c + column, ldc, BLOCK_ROWS, registers, half);

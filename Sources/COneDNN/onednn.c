@@ -19,6 +19,7 @@ typedef struct {
 
 static sgemm_function sgemm;
 static bgemm_function bgemm;
+static int (*threads)(void);
 static char description[32] = "not loaded";
 static const char *problem;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -35,6 +36,7 @@ static void load(void) {
     problem = "oneDNN is not installed. Install it with: sudo apt-get install libdnnl-dev";
     return;
   }
+  threads = (int (*)(void))dlsym(library, "omp_get_max_threads");
   sgemm = (sgemm_function)dlsym(library, "dnnl_sgemm");
   bgemm = (bgemm_function)dlsym(library, "dnnl_gemm_bf16bf16f32");
   const library_version *(*version)(void) = (const library_version *(*)(void))dlsym(library, "dnnl_version");
@@ -50,6 +52,7 @@ const char *onednn_load(void) {
   return problem;
 }
 
+int onednn_threads(void) { return threads ? threads() : 0; }
 const char *onednn_description(void) { return description; }
 
 bool onednn_has_bfloat16(void) {

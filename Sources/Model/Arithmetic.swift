@@ -11,7 +11,7 @@ package struct Arithmetic: Sendable, Equatable {
   package enum Library: String, CaseIterable, Sendable {
     case openblas
     case onednn
-    /// Our own plain product, which every machine has.
+    /// Our own products alone, which every machine has.
     case generic
   }
 
@@ -38,7 +38,10 @@ package struct Arithmetic: Sendable, Equatable {
   }
 
   package var precision: Precision
-  /// nil: oneDNN, else OpenBLAS, where they are installed.
+  /// nil: what is fastest.
+  ///
+  /// That is our own product for many rows where the processor has AVX-512, and for the others
+  /// oneDNN, else OpenBLAS, where they are installed.
   package var library: Library?
   /// The best to use, if the processor has them.
   package var instructions: Instructions
@@ -87,12 +90,19 @@ struct Products<Scalar: Real> {
   let isHalfNative: Bool
   /// Whether operands are bfloat16.
   let isHalf: Bool
+  /// Whether products of many rows are our own, and those of bfloat16.
+  let packs, packsHalf: Bool
   /// For the reader of a log: "oneDNN 2.6.3, bfloat16".
   let description: String
 
   init(_ arithmetic: Arithmetic) throws(Failure) {
     let library = try arithmetic.chosenLibrary()
     let kernels = Scalar.kernels(arithmetic.instructions.cSet)
+    packs = kernels.multiply_panels != nil && (arithmetic.library == nil || library == .generic)
+    packsHalf =
+      packs
+      && min(arithmetic.instructions.cSet.rawValue, instruction_set_best().rawValue)
+        == INSTRUCTION_SET_V4_BFLOAT16.rawValue
     let isFloat = Scalar.self == Float.self
     isHalf = arithmetic.precision == .bf16
     var name: String
@@ -106,6 +116,9 @@ struct Products<Scalar: Real> {
       name = "\(String(cString: blas_description())), kernel \(String(cString: blas_kernel()))"
     }
     isHalfNative = library == .generic || library == .onednn && isFloat && onednn_has_bfloat16()
+    if packs && library != .generic {
+      name = "our own for AVX-512, those of a transposed left operand by \(name)"
+    }
     half = isHalfNative && library == .onednn ? onednn_bgemm : kernels.product_half
     name += isHalf ? ", bfloat16" : isFloat ? ", float32" : ", float64"
     if isHalf && !isHalfNative {

@@ -32,6 +32,9 @@ extension CPUOperations {
     }
   }
 
+  /// Losses of rows of logits, to which the bias is added here, and their gradient p - q.
+  ///
+  /// The logits are overwritten.
   package func crossEntropy(
     _ logits: Matrix<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>, smoothing: Double,
     gradient: Operand<Scalar>
@@ -53,13 +56,17 @@ extension CPUOperations {
 
   package func crossEntropy(
     of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>,
-    smoothing: Double
+    smoothing: Double, gradient: Operand<Scalar>?
   ) -> Loss {
     precondition(targets.count == x.rows && bias.count == table.rows && x.columns == table.columns)
+    if let gradient {
+      return crossEntropy(
+        of: x, table: table, bias: bias, targets: targets, smoothing: smoothing, gradient: gradient)
+    }
     let kernels = kernels, tile = ProductTile(rows: 256, columns: 512)
     let across = (table.rows + tile.columns - 1) / tile.columns
     let parts = results.shared(logit_sums.self, x.rows * across)
-    forTiles(tile, of: x, table, transposed: true, in: nil) { logits, rows, columns in
+    forTiles(of: x, table, transposed: true, in: nil, tile: tile) { logits, rows, columns in
       kernels.logit_sums(
         rows.count, columns.count, columns.lowerBound, bias[columns].pointer,
         targets.baseAddress! + rows.lowerBound,
@@ -75,6 +82,33 @@ extension CPUOperations {
       }
     }
     return Self.sum(losses, x.rows)
+  }
+
+  /// With the gradient: a softmax needs all logits of a row, so they are stored, of a few rows at a time.
+  private func crossEntropy(
+    of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>,
+    smoothing: Double, gradient: Operand<Scalar>
+  ) -> Loss {
+    let block = 252, isPacked = packs(x)
+    // Packed once for all of them.
+    let right = isPacked ? panels(table, transposed: true) : nil
+    let space = gradient.isHalf ? results.shared(Scalar.self, block * table.rows) : nil
+    var loss = Loss()
+    for first in stride(from: 0, to: x.rows, by: block) {
+      let rows = first..<min(first + block, x.rows), d = gradient.rows(rows)
+      let logits = d.reals ?? Matrix(space!, rows: rows.count, columns: table.rows)
+      if let right {
+        forTiles(of: x.rows(rows), panels: right, columns: 0..<table.rows) { product, rows, columns in
+          write(product, into: logits.rows(rows).columns(columns))
+        }
+      } else {
+        multiply(x.rows(rows), table, transposed: true, into: logits)
+      }
+      loss += crossEntropy(
+        logits, bias: bias, targets: UnsafeBufferPointer(rebasing: targets[rows]), smoothing: smoothing,
+        gradient: d)
+    }
+    return loss
   }
 
   /// The loss of one row from the sums of its parts.

@@ -12,6 +12,13 @@ extension CPUOperations {
     if isFew(c.rows) && !transposesA && transposesB && factor == 1 && !adding {
       return multiplyFew(a, b, into: c, finish: nil)
     }
+    if !transposesA && packs(a) {
+      // By way of a piece in cache: rows of c may lie so that they displace each other from it.
+      forTiles(of: a, b, transposed: transposesB, factor: factor, in: nil) { product, rows, columns in
+        write(product, into: c.rows(rows).columns(columns), adding: adding)
+      }
+      return
+    }
     let (a, b) =
       a.isHalf && !products.isHalfNative
       ? widened(a, b, scratch.shared(Scalar.self, a.count + b.count)) : (a, b)
@@ -34,19 +41,36 @@ extension CPUOperations {
     precondition((transposed ? b.columns : b.rows) == a.columns && a.isHalf == b.isHalf)
     finish.check(rows: rows, columns: columns)
     if isFew(rows) && transposed { return multiplyFew(a, b, into: nil, finish: finish) }
-    let tile = ProductTile(rows: rows, columns: columns, inner: a.columns, area: 1 << 17), kernels = kernels
-    forTiles(tile, of: a, b, transposed: transposed, in: finish.target) { product, rows, columns in
+    let kernels = kernels
+    forTiles(of: a, b, transposed: transposed, in: finish.target) { product, rows, columns in
       finish.apply(kernels, to: product, rows: rows, columns: columns)
     }
   }
 
-  /// Hands on a op(b) piece by piece, each on the thread that computed it: the pieces stand in `target` or, without it, in
-  /// memory that the next piece overwrites.
+  /// Hands on factor · a op(b) piece by piece, each on the thread that computed it.
+  ///
+  /// The pieces stand in memory that the next piece overwrites, or where they belong in `target`. They are of `tile`, if it is
+  /// given, or begin where tiles of it would.
   func forTiles(
-    _ tile: ProductTile, of a: Operand<Scalar>, _ b: Operand<Scalar>, transposed: Bool,
-    in target: Matrix<Scalar>?,
+    of a: Operand<Scalar>, _ b: Operand<Scalar>, transposed: Bool, factor: Double = 1,
+    in target: Matrix<Scalar>?, tile: ProductTile? = nil,
     _ body: (_ product: Matrix<Scalar>, _ rows: Range<Int>, _ columns: Range<Int>) -> Void
   ) {
+    if packs(a) {
+      // So many columns that they stay in the cache that the cores share, and the same for any number of rows.
+      let words = a.columns / (a.isHalf ? 2 : 1), most = max(512, (1 << 20) / words / 512 * 512)
+      let count = transposed ? b.rows : b.columns
+      for first in stride(from: 0, to: count, by: most) {
+        let columns = first..<min(first + most, count)
+        let right = panels(transposed ? b.rows(columns) : b.columns(columns), transposed: transposed)
+        forTiles(of: a, panels: right, columns: columns, factor: factor, body)
+      }
+      return
+    }
+    let tile =
+      tile
+      ?? ProductTile(
+        rows: a.rows, columns: transposed ? b.rows : b.columns, inner: a.columns, area: 1 << 17)
     let isWidened = a.isHalf && !products.isHalfNative
     let wide = isWidened ? (a.count + b.count + 15) / 16 * 16 : 0
     let piece = target == nil ? tile.rows * tile.columns + 16 * 17 : 0
@@ -59,9 +83,17 @@ extension CPUOperations {
         ?? Matrix(space + wide + worker * piece, rows: rows.count, columns: columns.count)
       let right = transposed ? b.rows(columns) : b.columns(columns)
       gemm(
-        false, transposed, rows.count, columns.count, a.columns, 1, a.rows(rows).pointer, a.stride,
+        false, transposed, rows.count, columns.count, a.columns, factor, a.rows(rows).pointer, a.stride,
         right.pointer, b.stride, 0, product.pointer, product.stride)
       body(product, rows, columns)
+    }
+  }
+
+  /// On the calling thread: y (+)= x.
+  func write(_ x: Matrix<Scalar>, into y: Matrix<Scalar>, adding: Bool = false) {
+    for row in 0..<x.rows {
+      let from = x.pointer + row * x.stride, to = y.pointer + row * y.stride
+      if adding { kernels.add(x.columns, from, to) } else { to.update(from: from, count: x.columns) }
     }
   }
 
@@ -87,18 +119,11 @@ extension CPUOperations {
     let kernels = kernels, target = c ?? finish?.target
     let words = a.isHalf ? (a.columns + 1) / 2 : a.columns
     let packing = a.rows > 1 ? 128 / MemoryLayout<Scalar>.stride * words : 0
-    // At least 128 KiB of floats a task, and whole blocks of the kernel's.
-    let block = max(24, (1 << 15) / max(b.columns, 1) / 24 * 24)
+    // Whole blocks of the kernel's, and few tasks: the first rows of each are waited for.
+    let block = max(24, (1 << 15) / max(b.columns, 1) / 24 * 24, b.rows / 16 / 24 * 24)
     let piece = target == nil ? a.rows * block + 16 * 17 : 0
     let space = scratch.shared(Scalar.self, packing + pool.threads * piece)
-    if a.rows > 1 {
-      let part = 512
-      pool.forEach((words + part - 1) / part) { index, _ in
-        kernels.pack_few(
-          a.rows, a.columns, index * part, min((index + 1) * part, words), a.pointer, a.stride, space,
-          a.isHalf)
-      }
-    }
+    if a.rows > 1 { kernels.pack_few(a.rows, a.columns, 0, words, a.pointer, a.stride, space, a.isHalf) }
     pool.forEach((b.rows + block - 1) / block) { index, worker in
       let part = index * block..<min((index + 1) * block, b.rows), rows = b.rows(part).pointer
       let product =
@@ -168,8 +193,12 @@ extension ProductFinish {
     func piece(_ operand: Operand<Scalar>) -> Operand<Scalar> { operand.rows(rows).columns(columns) }
     switch self {
     case .round(let out):
-      guard out.isHalf else { return }
-      kernels.to_operand(x.rows, x.columns, x.pointer, x.stride, piece(out).pointer, out.stride)
+      guard let reals = out.reals?.rows(rows).columns(columns) else {
+        return kernels.to_operand(x.rows, x.columns, x.pointer, x.stride, piece(out).pointer, out.stride)
+      }
+      for row in 0..<x.rows where reals.pointer != x.pointer {
+        (reals.pointer + row * reals.stride).update(from: x.pointer + row * x.stride, count: x.columns)
+      }
     case .bias(let bias, let out):
       kernels.add_bias(
         x.rows, x.columns, bias[columns].pointer, x.pointer, x.stride, piece(out).pointer, out.stride,
@@ -185,7 +214,7 @@ extension ProductFinish {
     case .residual(let stream, let bias, let mask, let out):
       let first = rows.lowerBound * out.columns + columns.lowerBound
       kernels.residual(
-        x.rows, x.columns, stream.pointer + first, x.pointer, bias[columns].pointer, UInt64(first),
+        x.rows, x.columns, stream.pointer + first, x.pointer, x.stride, bias[columns].pointer, UInt64(first),
         mask.kernelMask, out.pointer + first, out.columns)
     }
   }

@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 import Support
 
 /// The operations on the processor: a library for products and our kernels for the rest, shared out over one worker pool.
@@ -10,6 +11,8 @@ package struct CPUOperations<Scalar: Real>: Operations {
   let scratch = WorkerScratch()
   /// What is gathered while the other is in use.
   let results = WorkerScratch()
+  /// Packed operands.
+  let packing = WorkerScratch()
   let kernels: kernel_table
   let products: Products<Scalar>
 
@@ -106,7 +109,7 @@ package struct CPUOperations<Scalar: Real>: Operations {
     let kernels = kernels
     forRows(out.rows, width: out.columns) {
       kernels.residual(
-        $0.count, out.columns, stream.rows($0).pointer, branch.rows($0).pointer, nil, 0,
+        $0.count, out.columns, stream.rows($0).pointer, branch.rows($0).pointer, out.columns, nil, 0,
         DropoutMask.none.kernelMask, out.rows($0).pointer, out.columns)
     }
   }
@@ -142,7 +145,9 @@ final class WorkerScratch: @unchecked Sendable {
     if needed > bytes {
       base.deallocate()
       bytes = needed * 5 / 4
-      base = .allocate(byteCount: bytes, alignment: 4096)
+      let isLarge = bytes >= 4 << 20
+      base = .allocate(byteCount: bytes, alignment: isLarge ? 2 << 20 : 4096)
+      if isLarge { madvise(base, bytes, 14) }  // MADV_HUGEPAGE; a refusal costs only speed
     }
     return base.bindMemory(to: type, capacity: count)
   }

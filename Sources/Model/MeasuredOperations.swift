@@ -285,23 +285,15 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   }
 
   package func crossEntropy(
-    _ logits: Matrix<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>, smoothing: Double,
-    gradient: Operand<Scalar>
-  ) -> Loss {
-    measure("cross-entropy", shape(logits), elements: logits.count, operands: logits.count) {
-      base.crossEntropy(logits, bias: bias, targets: targets, smoothing: smoothing, gradient: gradient)
-    }
-  }
-
-  package func crossEntropy(
     of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>,
-    smoothing: Double
+    smoothing: Double, gradient: Operand<Scalar>?
   ) -> Loss {
     measure(
       "product a bᵀ, cross-entropy", "\(x.rows) × \(table.rows) × \(x.columns)",
-      flops: 2 * Double(x.count * table.rows), operands: x.count + table.count
+      flops: 2 * Double(x.count * table.rows), operands: x.count + table.count + (gradient?.count ?? 0)
     ) {
-      base.crossEntropy(of: x, table: table, bias: bias, targets: targets, smoothing: smoothing)
+      base.crossEntropy(
+        of: x, table: table, bias: bias, targets: targets, smoothing: smoothing, gradient: gradient)
     }
   }
 

@@ -88,16 +88,11 @@ package protocol Operations {
   func embedBackward(
     _ tokens: UnsafeBufferPointer<Int32>, _ d: Matrix<Scalar>, length: Int, table: Matrix<Scalar>,
     positions: Matrix<Scalar>)
-  /// Losses of rows of logits (to which the bias is added here) with uniform smoothing ε/V, and their gradient p - q. The
-  /// logits are overwritten. Targets below 0 count nothing.
-  func crossEntropy(
-    _ logits: Matrix<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>, smoothing: Double,
-    gradient: Operand<Scalar>
-  ) -> Loss
-  /// The losses alone, of the logits x · tableᵀ + bias, which are never stored.
+  /// Losses of the logits x · tableᵀ + bias with uniform smoothing ε/V, and where it is wanted their gradient p - q. The
+  /// logits themselves are not kept. Targets below 0 count nothing.
   func crossEntropy(
     of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>,
-    smoothing: Double
+    smoothing: Double, gradient: Operand<Scalar>?
   ) -> Loss
 
   // MARK: Product-key memory

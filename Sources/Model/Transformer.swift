@@ -42,8 +42,11 @@ package final class Transformer<Device: Operations> {
     let embedding: Embedding<Device>
     /// Those that a backward pass follows, and those that none does.
     let blocks, passing: [Block<Device>]
+    let memories: [ProductKeyMemory<Device>]
     /// Results of the blocks whose activations are made again for the backward pass; nil for the others.
     let kept: [Twin<Scalar>?]
+    /// The last of them: what the forward pass computed last still stands where it was written.
+    let standing: Int?
     let finalNorm: LayerNorm<Device>?
     /// The final hidden states of a pre-norm model.
     let final: Operand<Scalar>?
@@ -63,11 +66,13 @@ package final class Transformer<Device: Operations> {
       (blocks, passing) = Transformer.blocks(
         configuration, store, rows: rows, microBatches: microBatches, recomputes: recomputes, isHalf: isHalf,
         &plan)
+      memories = blocks.compactMap(\.memory)
       kept = (0..<configuration.layers).map { layer in
         guard isTraining && recomputes && !configuration.hasMemory(at: layer) else { return nil }
         let result: Matrix<Scalar> = plan.matrix(rows, d)
         return isPre ? Twin(real: result, operand: Operand(result)) : plan.twin(result, isHalf: isHalf)
       }
+      standing = kept.lastIndex { $0 != nil }
       finalNorm = isPre ? LayerNorm("output.norm", in: store, rows: rows, &plan) : nil
       final = isPre ? plan.operand(rows, d, isHalf: isHalf) : nil
       head = OutputHead(embedding, in: store, rows: rows, training: isTraining, isHalf: isHalf, &plan)
@@ -230,7 +235,9 @@ package final class Transformer<Device: Operations> {
       savedTokens, length: length, pieces: pieces(of: 0), mask: mask(site: 0), on: device)
     var x = view(layout.embedding.result)
     var collected = (mode == .evaluation && caches.isEmpty ? statistics : nil)?.makeIterator()
-    for (index, block) in (mode == .evaluation ? layout.passing : layout.blocks).enumerated() {
+    let blocks = mode == .evaluation ? layout.passing : layout.blocks
+    for index in 0..<blocks.count {
+      let block = blocks[index]
       var batch = batch(at: index)
       batch.pieces = pieces(of: index)
       block.forward(x, batch, layout.scratch, on: device)
@@ -304,14 +311,13 @@ package final class Transformer<Device: Operations> {
     let d = view(layout.gradient!)
     layout.head.backward(hidden, scale: scale, into: d.real, on: device)
     if let norm = layout.finalNorm {
-      norm.backward(view(layout.blocks.last!.result).real, dy: d.real, into: d, on: device)
+      norm.backward(view(layout.blocks[layout.blocks.count - 1].result).real, dy: d.real, into: d, on: device)
     }
-    // What the forward pass computed last still stands where it was written.
-    let standing = layout.kept.lastIndex { $0 != nil }
-    for (index, block) in layout.blocks.enumerated().reversed() {
+    for index in (0..<layout.blocks.count).reversed() {
+      let block = layout.blocks[index]
       let x = view(
         index == 0 ? layout.embedding.result : layout.kept[index - 1] ?? layout.blocks[index - 1].result)
-      if layout.kept[index] != nil && index != standing {
+      if layout.kept[index] != nil && index != layout.standing {
         block.forward(x, batch(at: index), layout.scratch, on: device)
       }
       block.backward(x, d: d, batch(at: index), layout.workspace!, on: device)
@@ -341,7 +347,7 @@ package final class Transformer<Device: Operations> {
 
   // MARK: Parts
 
-  private var memories: [ProductKeyMemory<Device>] { layout.blocks.compactMap(\.memory) }
+  private var memories: [ProductKeyMemory<Device>] { layout.memories }
 
   private var savedTokens: UnsafeBufferPointer<Int32> {
     .init(start: layout.tokens, count: sequences * length)
@@ -349,7 +355,7 @@ package final class Transformer<Device: Operations> {
 
   private var hidden: Operand<Scalar> {
     let blocks = mode == .evaluation ? layout.passing : layout.blocks
-    return (layout.final ?? blocks.last!.result.operand).rows(0..<sequences * length)
+    return (layout.final ?? blocks[blocks.count - 1].result.operand).rows(0..<sequences * length)
   }
 
   /// The rows of the micro-batch at hand.

@@ -40,6 +40,9 @@ package struct Footprint {
     let activations = try LanguageModel.activationBytes(
       recipe.model, batch: (train.sequencesAtOnce, recipe.model.context), microBatches: microBatches,
       recomputes: train.recompute, isHalf: isHalf)
+    // The tied table, packed, and the logits of some rows, where the gradient has no room for them.
+    let packed =
+      recipe.model.vocabularySize * (isHalf ? 2 * recipe.model.dim + 4 * 252 : 4 * recipe.model.dim)
     parts = [
       Part(name: "parameters, dense", bytes: dense),
       Part(
@@ -51,6 +54,7 @@ package struct Footprint {
       Part(name: "moments of Adam, dense", bytes: 2 * dense),
       Part(name: "moments of Adam, values", bytes: 8 * values, growsWithReads: true),
       Part(name: "activations and scratch of \(tokens) tokens", bytes: activations - reads),
+      Part(name: "working memory of products", bytes: packed),
     ].filter { $0.bytes > 0 }
   }
 }

@@ -41,10 +41,13 @@ package final class Optimizer<Device: Operations> where Device.Scalar == Float {
   /// values.
   package func step(_ configuration: TrainingConfiguration) -> Double {
     let device = model.device
-    let valueGradients = (0..<model.memoryCount).map(model.valueGradient)
     var square = 0.0
-    for gradient in model.parameters.compactMap(\.gradient) { square += device.squaredNorm(Vector(gradient)) }
-    for gradient in valueGradients { square += device.squaredNorm(gradient) }
+    for parameter in model.parameters {
+      if let gradient = parameter.gradient { square += device.squaredNorm(Vector(gradient)) }
+    }
+    for memory in 0..<model.memoryCount {
+      square += device.squaredNorm(model.valueGradient(ofMemory: memory))
+    }
     let norm = square.squareRoot()
     let scale = configuration.clip > 0 && norm > configuration.clip ? configuration.clip / norm : 1
 
@@ -55,7 +58,9 @@ package final class Optimizer<Device: Operations> where Device.Scalar == Float {
       epsilon: configuration.eps,
       step: updates, gradientScale: scale)
     var valueStep = AdamStep(learningRate: configuration.valueLR, step: updates, gradientScale: scale)
-    for (parameter, moment) in zip(model.parameters, moments) {
+    let parameters = model.parameters
+    for index in 0..<parameters.count {
+      let parameter = parameters[index], moment = moments[index]
       switch parameter.role {
       case .dense:
         device.adam(
@@ -69,7 +74,8 @@ package final class Optimizer<Device: Operations> where Device.Scalar == Float {
         }
         valueStep.roundingKey = RandomGenerator.mix(UInt64(updates) << 8 | UInt64(index))
         device.lazyAdam(
-          values, gradient: valueGradients[index], m: table(moment.first), v: table(moment.second), valueStep)
+          values, gradient: model.valueGradient(ofMemory: index), m: table(moment.first),
+          v: table(moment.second), valueStep)
       }
     }
     return norm

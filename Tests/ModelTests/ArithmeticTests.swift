@@ -1,4 +1,6 @@
+import CBLAS
 import CKernels
+import COneDNN
 import Foundation
 import Model
 import Support
@@ -6,10 +8,12 @@ import Testing
 
 /// Every library, precision and instruction set against plain Swift and against each other.
 @Suite struct ArithmeticTests {
-  /// Those that this machine can run; `generic` always can.
-  static let libraries = Arithmetic.Library.allCases.filter {
-    (try? CPUOperations<Float>(pool: Pools.one, arithmetic: Arithmetic(library: $0))) != nil
-  }
+  /// Those that this machine can run, as `generic` always can, and the choice among them.
+  static let libraries: [Arithmetic.Library?] =
+    [nil]
+    + Arithmetic.Library.allCases.filter {
+      (try? CPUOperations<Float>(pool: Pools.one, arithmetic: Arithmetic(library: $0))) != nil
+    }
   static let choices = libraries.flatMap { library in
     Arithmetic.Precision.allCases.map { Arithmetic(precision: $0, library: library) }
   }
@@ -47,6 +51,12 @@ import Testing
     }
   }
 
+  /// One pool of threads shares out the work of all operations; beside it the libraries' own would fight for processors.
+  @Test func librariesHaveNoThreadsOfTheirOwn() {
+    if blas_load() == nil { #expect(blas_threads() <= 1) }
+    if onednn_load() == nil { #expect(onednn_threads() <= 1) }
+  }
+
   /// x in the form that the device multiplies.
   private func operand(_ x: Matrix<Float>, on device: CPUOperations<Float>) -> Operand<Float> {
     guard device.operandsAreHalf else { return Operand(x) }
@@ -58,7 +68,8 @@ import Testing
   }
 
   /// Products of all orientations, with strides, factors and sums, against triple loops over the rounded operands.
-  @Test(arguments: choices, [(1, 1, 1), (3, 5, 7), (65, 33, 129), (130, 530, 290)])
+  @Test(
+    arguments: choices, [(1, 1, 1), (3, 5, 7), (65, 33, 129), (130, 530, 290), (129, 70, 31), (260, 65, 600)])
   func products(arithmetic: Arithmetic, shape: (Int, Int, Int)) throws {
     let device = try CPUOperations<Float>(pool: Pools.two, arithmetic: arithmetic)
     let (m, n, k) = shape

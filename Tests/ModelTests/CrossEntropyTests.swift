@@ -19,13 +19,14 @@ import Testing
     }
   }
 
-  /// Without a gradient, of logits that are never stored.
+  /// Of logits that are not kept.
   func loss<T: Real>(
     _ device: CPUOperations<T>, of x: Operand<T>, table: Operand<T>, _ bias: Vector<T>, _ targets: [Int32],
-    _ smoothing: Double
+    _ smoothing: Double, gradient: Operand<T>? = nil
   ) -> Loss {
     targets.withUnsafeBufferPointer {
-      device.crossEntropy(of: x, table: table, bias: bias, targets: $0, smoothing: smoothing)
+      device.crossEntropy(
+        of: x, table: table, bias: bias, targets: $0, smoothing: smoothing, gradient: gradient)
     }
   }
 
@@ -77,23 +78,41 @@ import Testing
   @Test(arguments: ArithmeticTests.choices) func storedOrNot(arithmetic: Arithmetic) throws {
     let device = try CPUOperations<Float>(pool: Pools.two, arithmetic: arithmetic)
     let (rows, classes, d) = (300, 1300, 24)
-    func operand(_ seed: UInt64, _ rows: Int) -> Operand<Float> {
-      let x: Matrix<Float> = randomMatrix(rows, d, seed: seed)
+    func operand(_ seed: UInt64, _ rows: Int, _ columns: Int) -> Operand<Float> {
+      let x: Matrix<Float> = randomMatrix(rows, columns, seed: seed)
       guard device.operandsAreHalf else { return Operand(x) }
       let operand = Operand<Float>(
-        UnsafeMutablePointer<UInt16>.allocate(capacity: x.count), rows: rows, columns: d, isHalf: true)
+        UnsafeMutablePointer<UInt16>.allocate(capacity: x.count), rows: rows, columns: columns, isHalf: true)
       device.round(x, into: operand)
       return operand
     }
-    let x = operand(1, rows), table = operand(2, classes),
+    func numbers(_ x: Operand<Float>) -> [Float] {
+      x.reals?.array
+        ?? (0..<x.count).map {
+          Float(bitPattern: UInt32(x.pointer.assumingMemoryBound(to: UInt16.self)[$0]) << 16)
+        }
+    }
+    let x = operand(1, rows, d), table = operand(2, classes, d),
       bias: Vector<Float> = randomVector(classes, seed: 3)
     let targets = (0..<rows).map { Int32($0 % 7 == 2 ? -1 : $0 * 977 % classes) }
     let logits: Matrix<Float> = matrix(rows, classes)
     device.multiply(x, transposed: false, table, transposed: true, factor: 1, into: logits, adding: false)
     let stored = run(device, logits, bias, targets, 0.1)
-    let other = loss(device, of: x, table: table, bias, targets, 0.1)
-    #expect(stored.count == other.count && stored.count == rows - (rows + 4) / 7)
-    #expect(abs(stored.nll - other.nll) < 1e-5 * stored.nll)
-    #expect(abs(stored.smoothed - other.smoothed) < 1e-5 * stored.smoothed)
+    let gradient: Operand<Float> = operand(4, rows, classes)
+    for loss in [
+      loss(device, of: x, table: table, bias, targets, 0.1),
+      loss(device, of: x, table: table, bias, targets, 0.1, gradient: gradient),
+    ] {
+      #expect(stored.count == loss.count && loss.count == rows - (rows + 4) / 7)
+      #expect(abs(stored.nll - loss.nll) < 1e-5 * stored.nll)
+      #expect(abs(stored.smoothed - loss.smoothed) < 1e-5 * stored.smoothed)
+    }
+    for (value, right) in zip(numbers(gradient), logits.array) {
+      let error = abs(value - right)
+      if error > 1e-5 + 0.005 * abs(right) {
+        Issue.record("\(value), \(right)")
+        break
+      }
+    }
   }
 }

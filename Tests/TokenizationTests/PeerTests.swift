@@ -50,7 +50,9 @@ import Tokenization
   }
 
   @Test func mergesOfGigatoken() throws {
-    let text = (Self.realTexts + Adversarial.texts).joined(separator: "\n")
+    // gigatoken cuts at the text of this special token and leaves it out.
+    let texts = (Self.realTexts + Adversarial.texts).filter { !$0.contains(Tokenizer.endOfText) }
+    let text = texts.joined(separator: "\n")
     let learned = try Make.learn(Make.counts([text], .gpt2), mode: .byteLevel, limit: 4000)
     let symbols = learned.symbolTexts().map { Hashing.hexadecimal($0) }
     let ours = learned.merges.map { "\(symbols[Int($0.left)]) \(symbols[Int($0.right)])" }

@@ -12,6 +12,9 @@ const char *blas_load(void);
 const char *blas_kernel(void);
 const char *blas_description(void);
 
+// Threads that the library uses by itself: 1, because ours share out the work. 0 where it does not say.
+int blas_threads(void);
+
 // C = alpha * op(A) * op(B) + beta * C, row-major, on the calling thread, in float and in double. op(A) is m x k,
 // op(B) is k x n.
 void blas_sgemm(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,

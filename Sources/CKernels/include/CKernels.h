@@ -18,6 +18,8 @@ typedef struct {
   double scale;
 } dropout_mask;
 
+enum { PKM_PANEL_COLUMNS = 64 };
+
 // One update of Adam: p -= rate * m / (sqrt(v) + epsilon), where `rate` holds the bias correction. The gradient is
 // multiplied by gradient_scale first.
 typedef struct {
@@ -55,10 +57,10 @@ typedef struct {
   // half out = x, rounded to the nearest, ties to even; and back
   void (*to_operand)(long rows, long columns, const void *x, long stride, void *out, long out_stride);
   void (*from_operand)(long rows, long columns, const void *x, long stride, void *out, long out_stride);
-  // out = residual + dropout(branch + bias), all at one stride; `bias` may be NULL; `first` is the mask index of element 0.
-  // out may be branch.
-  void (*residual)(long rows, long columns, const void *residual, const void *branch, const void *bias,
-                   uint64_t first, dropout_mask mask, void *out, long stride);
+  // out = residual + dropout(branch + bias), residual and out at one stride; `bias` may be NULL; `first` is the mask index of
+  // element 0. out may be branch.
+  void (*residual)(long rows, long columns, const void *residual, const void *branch, long branch_stride,
+                   const void *bias, uint64_t first, dropout_mask mask, void *out, long stride);
   // operands kept = h + bias, out = GELU(h + bias), exact form x * Phi(x); `kept` may be NULL. Either may be h.
   void (*bias_gelu)(long rows, long columns, const void *bias, const void *h, long stride, void *kept, void *out,
                     long out_stride, bool half);
@@ -182,6 +184,14 @@ typedef struct {
   void (*pack_few)(long m, long k, long first, long last, const void *a, long lda, void *packed, bool half);
   void (*product_few)(long m, long n, long k, const void *packed, const void *b, long ldb, void *c, long ldc,
                       bool half);
+  // The same for many rows; both NULL where the processor has no AVX-512. op(B) is packed first, in panels of
+  // PKM_PANEL_COLUMNS columns: those first..<last are written to `packed`, k * PKM_PANEL_COLUMNS operands each, the columns
+  // that are missing in the last one as zeros. In bfloat16 k is even.
+  void (*pack_panels)(bool transposed, long first, long last, long n, long k, const void *b, long ldb, void *packed,
+                      bool half);
+  // C = alpha * A * B for n columns from the start of `packed`.
+  void (*multiply_panels)(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,
+                          long ldc, bool half);
 } kernel_table;
 
 // What the kernels are compiled for: any processor, AVX2 with FMA, AVX-512 (the levels of the x86-64 psABI), and AVX-512

@@ -9,6 +9,9 @@ const char *onednn_load(void);
 // The library's version, "2.6.3".
 const char *onednn_description(void);
 
+// Threads that the library uses by itself: 1, because ours share out the work. 0 where it does not say.
+int onednn_threads(void);
+
 // Whether products of bfloat16 run at the speed of the processor's own instructions.
 bool onednn_has_bfloat16(void);
 

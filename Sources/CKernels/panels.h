@@ -1,0 +1,114 @@
+// Products of many rows with AVX-512. B is packed once for all of them, in panels of PKM_PANEL_COLUMNS columns that lie side
+// by side for each k; A is read as it is. 6 rows times 4 registers keep 24 sums going. Sums are taken in the order of k,
+// whatever m and n are.
+#if REAL_IS_FLOAT && HAS_AVX512
+
+enum { PANEL_REGISTERS = PKM_PANEL_COLUMNS / LANES, BLOCK_OF_ROWS = 6, DEPTH_WORDS = 256 };
+
+// Words of k: numbers, or in bfloat16, where k is even, pairs of neighbors.
+INLINE long word_count(long k, const bool half) { return half ? k / 2 : k; }
+
+// `width` words of row p of op(X) as words, where op(X) = X is k x n: in bfloat16 two rows are woven into one.
+INLINE void weave_row(long width, const void *x, long stride, long p, packed_word *out, const bool half) {
+  for (long c = 0; c < width; c += LANES) {
+    const long count = width - c < LANES ? width - c : LANES;
+    const __mmask16 mask = (__mmask16)((1u << count) - 1);
+    __m512i word;
+    if (half) {
+      const uint16_t *row = (const uint16_t *)x + 2 * p * stride + c;
+      __m512i next = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, row + stride));
+      word = _mm512_or_si512(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, row)), _mm512_slli_epi32(next, 16));
+    } else {
+      word = _mm512_maskz_loadu_epi32(mask, (const uint32_t *)x + p * stride + c);
+    }
+    _mm512_storeu_si512(out + c, word);
+  }
+}
+
+// Panels first..<last of op(B), k x n: for each word of k in order, those of all columns.
+INLINE void pack_panels_in(bool transposed, long first, long last, long n, long k, const void *b, long ldb,
+                           packed_word *packed, const bool half) {
+  const long words = word_count(k, half);
+  for (long panel = first; panel < last; panel++) {
+    packed_word *out = packed + (panel - first) * words * PKM_PANEL_COLUMNS;
+    const long column = panel * PKM_PANEL_COLUMNS, width = n - column < PKM_PANEL_COLUMNS ? n - column : PKM_PANEL_COLUMNS;
+    if (transposed) {
+      for (long c = 0; c < PKM_PANEL_COLUMNS; c += 16) {
+        for (long p = 0; p < words; p += 16) {
+          __m512i rows[16];
+          load_words(rows, width - c, operand_at(b, (column + c) * ldb, half), ldb, p, k, half);
+          if (p + 16 <= words) {
+            transpose_words(rows, out + p * PKM_PANEL_COLUMNS + c, PKM_PANEL_COLUMNS);
+          } else {
+            packed_word block[16 * 16];
+            transpose_words(rows, block, 16);
+            for (long q = p; q < words; q++) memcpy(out + q * PKM_PANEL_COLUMNS + c, block + (q - p) * 16, 64);
+          }
+        }
+      }
+    } else {
+      if (width < PKM_PANEL_COLUMNS) memset(out, 0, (size_t)(words * PKM_PANEL_COLUMNS) * sizeof *out);
+      for (long p = 0; p < words; p++) weave_row(width, operand_at(b, column, half), ldb, p, out + p * PKM_PANEL_COLUMNS, half);
+    }
+  }
+}
+
+// c = (+)= alpha * (some rows of A) * (a panel), over `words` words, of which `rows` and `width` are wanted.
+INLINE void panel_block(long words, real alpha, const packed_word *const a[BLOCK_OF_ROWS], const packed_word *b, bool adds,
+                        real *c, long ldc, long rows, long width, const bool half) {
+  lanes sums[BLOCK_OF_ROWS][PANEL_REGISTERS];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < BLOCK_OF_ROWS; i++) {
+#pragma clang loop unroll(full)
+    for (int v = 0; v < PANEL_REGISTERS; v++) sums[i][v] = (lanes){0};
+  }
+  for (long p = 0; p < words; p++, b += PKM_PANEL_COLUMNS) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < BLOCK_OF_ROWS; i++) {
+#pragma clang loop unroll(full)
+      for (int v = 0; v < PANEL_REGISTERS; v++) add_products(&sums[i][v], b + v * LANES, a[i] + p, half, true);
+    }
+  }
+  for (long i = 0; i < rows; i++, c += ldc) {
+    for (int v = 0; v * LANES < width; v++) {
+      const long count = width - v * LANES;
+      const __mmask16 mask = count >= LANES ? (__mmask16)0xffff : (__mmask16)((1u << count) - 1);
+      __m512 sum = _mm512_mul_ps((__m512)sums[i][v], _mm512_set1_ps(alpha));
+      if (adds) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, c + v * LANES));
+      _mm512_mask_storeu_ps(c + v * LANES, mask, sum);
+    }
+  }
+}
+
+INLINE void multiply_panels_in(long m, long n, long k, real alpha, const void *a, long lda, const packed_word *b, real *c,
+                               long ldc, const bool half) {
+  const long words = word_count(k, half);
+  // A part of k at a time, so that a panel and the rows stay in the caches of a core.
+  for (long first = 0; first < words; first += DEPTH_WORDS) {
+    const long depth = words - first < DEPTH_WORDS ? words - first : DEPTH_WORDS;
+    for (long column = 0; column < n; column += PKM_PANEL_COLUMNS) {
+      const packed_word *panel = b + column * words + first * PKM_PANEL_COLUMNS;
+      const long width = n - column < PKM_PANEL_COLUMNS ? n - column : PKM_PANEL_COLUMNS;
+      for (long row = 0; row < m; row += BLOCK_OF_ROWS) {
+        const long rows = m - row < BLOCK_OF_ROWS ? m - row : BLOCK_OF_ROWS;
+        const packed_word *left[BLOCK_OF_ROWS];
+        // In place of rows that are not there, the first.
+        for (int i = 0; i < BLOCK_OF_ROWS; i++) {
+          left[i] = (const packed_word *)operand_at(a, (row + (i < rows ? i : 0)) * lda, half) + first;
+        }
+        panel_block(depth, alpha, left, panel, first > 0, c + row * ldc + column, ldc, rows, width, half);
+      }
+    }
+  }
+}
+
+KERNEL void pack_panels(bool transposed, long first, long last, long n, long k, const void *b, long ldb, void *packed,
+                        bool half) {
+  BY_FORM(half, pack_panels_in, transposed, first, last, n, k, b, ldb, packed);
+}
+
+KERNEL void multiply_panels(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,
+                            long ldc, bool half) {
+  BY_FORM(half, multiply_panels_in, m, n, k, (real)alpha, a, lda, packed, c, ldc);
+}
+#endif

@@ -1,0 +1,79 @@
+import CAllocations
+import Model
+import Support
+import Synchronization
+import Testing
+import Training
+
+/// Nothing is allocated inside a step: forward, loss, backward and update.
+///
+/// With our own products: a library may take memory for what it packs, and gives it back.
+@Suite(.serialized, .enabled(if: allocations_are_counted())) struct AllocationTests {
+  /// Runs `body` on every thread of the pool at once.
+  private func onEveryThread(of pool: WorkerPool, _ body: () -> Void) {
+    let arrived = Atomic<Int>(0)
+    pool.forEach(pool.threads) { _, _ in
+      body()
+      arrived.add(1, ordering: .sequentiallyConsistent)
+      while arrived.load(ordering: .sequentiallyConsistent) < pool.threads {}
+    }
+  }
+
+  /// What steps 3 to 5 allocate on the threads of a pool.
+  private func allocations(
+    threads: Int, precision: Arithmetic.Precision, norm: ModelConfiguration.Norm, alsoAllocate: Bool = false
+  ) throws -> (count: Int, largest: Int) {
+    var configuration = ModelConfiguration()
+    configuration.layers = 3
+    configuration.dim = 64
+    configuration.heads = 2
+    configuration.context = 48
+    configuration.dropout = 0.1
+    configuration.norm = norm
+    configuration.vocabularySize = 300
+    var memory = ModelConfiguration.Memory()
+    (memory.layers, memory.subkeys, memory.heads, memory.topk, memory.queryDim) = ([2], 16, 2, 4, 32)
+    configuration.memory = memory
+    var train = TrainingConfiguration()
+    train.clip = 1
+    let pool = WorkerPool(threads: threads), sequences = 4, length = configuration.context
+    defer { pool.close() }
+    let device = try CPUOperations<Float>(
+      pool: pool, arithmetic: Arithmetic(precision: precision, library: .generic))
+    let model = try LanguageModel(
+      configuration, device: device, batch: (sequences, length), training: true, seed: 1)
+    let optimizer = try Optimizer(model)
+    let ids = (0...sequences * length).map { Int32($0 * 7919 % configuration.vocabularySize) }
+    func step(_ index: Int) {
+      ids.withUnsafeBufferPointer { ids in
+        model.zeroGradients()
+        model.forward(
+          tokens: UnsafeBufferPointer(rebasing: ids.dropLast()), sequences: sequences, length: length,
+          mode: .training(step: UInt64(index), microBatch: 0))
+        _ = model.loss(targets: UnsafeBufferPointer(rebasing: ids.dropFirst()), labelSmoothing: 0.1)
+        model.backward(scale: 1 / Double(sequences * length))
+        _ = optimizer.step(train)
+      }
+    }
+    for index in 0..<3 { step(index) }
+    onEveryThread(of: pool) { count_allocations(true) }
+    clear_allocations()
+    for index in 3..<6 { step(index) }
+    if alsoAllocate { UnsafeMutablePointer<Int>.allocate(capacity: 1000).deallocate() }
+    let result = (counted_allocations(), largest_allocation())
+    onEveryThread(of: pool) { count_allocations(false) }
+    return result
+  }
+
+  @Test(arguments: Arithmetic.Precision.allCases, [ModelConfiguration.Norm.pre, .post])
+  func aStepAllocatesNothing(precision: Arithmetic.Precision, norm: ModelConfiguration.Norm) throws {
+    #expect(try allocations(threads: 1, precision: precision, norm: norm).count == 0)
+    // An object for each loop that is shared out: the closure as other threads may hold it.
+    #expect(try allocations(threads: 2, precision: precision, norm: norm).largest <= 64)
+  }
+
+  @Test func anAllocationIsCounted() throws {
+    let found = try allocations(threads: 1, precision: .fp32, norm: .pre, alsoAllocate: true)
+    #expect(found == (1, 8000))
+  }
+}
