@@ -18,6 +18,8 @@ package final class PreTokenCounter: @unchecked Sendable {
   private let preTokenizer: PreTokenizer
   /// The most bytes of one table.
   private let tableBytes: Int
+  /// A part of a text that a table can take without growing far beyond that.
+  private let partBytes: Int
   private let threads: Int
   private let lock = NSLock()
   private var idle: [Table] = []
@@ -64,12 +66,25 @@ package final class PreTokenCounter: @unchecked Sendable {
     self.preTokenizer = preTokenizer
     // The joining thread has a table, too. Sorting the words of one takes up to a sixth more than counting.
     tableBytes = memory / (threads + 1) / 7 * 6
+    partBytes = min(max(tableBytes / 16, 1 << 16), 1 << 22)
     self.threads = threads
     spilled = SpilledCounts(in: temporaryDirectory)
   }
 
   package func countText(_ text: UnsafeBufferPointer<UInt8>) throws {
-    try withTable { $0.count(text, preTokenizer) }
+    // In parts, between which a table that has grown too large is written to disk.
+    var rest = text
+    var window = partBytes
+    while rest.count > window {
+      guard let cut = preTokenizer.safeCuts(in: UnsafeBufferPointer(rebasing: rest[..<window]))?.last else {
+        window *= 2
+        continue
+      }
+      try withTable { $0.count(UnsafeBufferPointer(rebasing: rest[..<cut]), preTokenizer) }
+      rest = UnsafeBufferPointer(rebasing: rest[cut...])
+      window = partBytes
+    }
+    try withTable { $0.count(rest, preTokenizer) }
   }
 
   /// Adds words that were counted before, none of them empty.

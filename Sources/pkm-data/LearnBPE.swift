@@ -48,7 +48,8 @@ struct LearnBPE: ParsableCommand {
     name: .shortAndLong,
     help: ArgumentHelp(
       """
-      .json: tokenizer.json. .tiktoken, and merges.txt with vocab.json beside it: byte-level. Any other name in word \
+      .json: tokenizer.json. .gpt2.tiktoken or with another pattern, as the file itself does not say it, and merges.txt \
+      with vocab.json beside it: byte-level. Any other name in word \
       mode: codes. Standard output (the default): tokenizer.json, codes in word mode.
       """, valueName: "file"))
   var output: String?

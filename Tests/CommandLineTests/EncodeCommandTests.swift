@@ -315,6 +315,12 @@ import Testing
     #expect(try pieces(json) == pieces(codes) && pieces(fastBPE) == pieces(codes))
     #expect(try scratch.read("again.codes") == String(contentsOfFile: codes, encoding: .utf8))
     #expect(try Tool.data("convert-tokenizer", tokenizer, "-o", scratch.path("x.codes")).status == 64)
+    // The form of subword-nmt 0.1 stays what it is.
+    let old = try scratch.write("old.codes", "t h\nth e\nthe </w>\n")
+    #expect(
+      try String(contentsOfFile: convert(old, "new.codes"), encoding: .utf8) == scratch.read("old.codes"))
+    let none = try Tool.data("convert-tokenizer", old, "--codes-format", "fastbpe")
+    #expect(none.status == 64 && none.errors.contains("0.1"), "\(none.errors)")
     #expect(try Tool.data("convert-tokenizer", codes, "-o", scratch.path("x.tiktoken")).status == 64)
   }
 

@@ -1,12 +1,14 @@
 """How fast learning is beside other people's trainers, on the same text in one run.
 
     python learn_peers.py TEXT [--tokenized TEXT] [--merges 32000] [--threads 2] [--runs 3] [--fastbpe PROGRAM]
-                          [--pkm-data .build/release/pkm-data]
+                          [--large PATH...] [--pkm-data .build/release/pkm-data]
 
 Prints the median and range of whole processes, file in to vocabulary out, their largest memory, and the ratio of each
 peer to ours. TEXT goes to the byte-level trainers (gigatoken, and tokenizers with --slow), the words of --tokenized,
 separated by spaces, to the word-level ones (youtokentome where it is installed, fastBPE where its program is given). The
-merges of gigatoken are compared with ours. The peers: pip install gigatoken tokenizers; youtokentome wants "cython<3".
+merges of gigatoken are compared with ours. Further rows of ours: counting with all threads and with one, 1,000 merges (and
+so what each merge beyond them takes), 60,000 merges, and the files of --large, say those of make_words.py. The peers: pip
+install gigatoken tokenizers; youtokentome wants "cython<3"; fastBPE's program as apply_peers.py says.
 """
 
 import argparse
@@ -71,40 +73,51 @@ def main():
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--pkm-data", default=".build/release/pkm-data")
     parser.add_argument("--fastbpe")
+    parser.add_argument("--large", nargs="+", default=[])
     parser.add_argument("--slow", action="store_true", help="also peers that take a minute and more")
     options = parser.parse_args()
     scratch = tempfile.TemporaryDirectory()
     path = lambda name: os.path.join(scratch.name, name)
-    ours = [options.pkm_data, "learn-bpe", "--quiet", "--merges", options.merges, "--threads", str(options.threads)]
+    threads = ["--threads", str(options.threads)]
+    learn = [options.pkm_data, "learn-bpe", "--quiet"]
+    ours = learn + threads + ["--merges", options.merges]
+    count = [options.pkm_data, "count-words", "--quiet", options.text, "-o", path("ours.counts")]
     python = [sys.executable, "-c"]
 
-    def table(title, text, rows):
-        size = os.path.getsize(text) / 1e6
-        with open(text, "rb") as file:  # Every row reads it from memory.
-            while file.read(1 << 24):
-                pass
+    def table(title, texts, rows):
+        """The median of each row by its name; the first is what the others are compared with."""
+        size = sum(map(os.path.getsize, texts)) / 1e6
+        for text in texts:
+            with open(text, "rb") as file:  # Every row reads it from memory.
+                while file.read(1 << 24):
+                    pass
         print(f"{title}: {size:.0f} MB, {options.merges} merges, {options.threads} threads, {options.runs} runs")
-        base = None
+        medians = {}
         for name, command, output in rows:
             seconds, peak = measure(command, options.runs, options.threads, output)
             if seconds is None:
-                print(f"  {name:14} not measured: {' '.join(peak)}")
+                print(f"  {name:18} not measured: {' '.join(peak)}")
                 continue
-            median = statistics.median(seconds)
-            base = base or median
+            median = medians[name] = statistics.median(seconds)
             print(
-                f"  {name:14} {median:6.2f} s ({min(seconds):.2f}-{max(seconds):.2f}) {size / median:6.1f} MB/s"
-                f" {peak:5} MB  {median / base:5.2f} times ours", flush=True)
+                f"  {name:18} {median:6.2f} s ({min(seconds):.2f}-{max(seconds):.2f}) {size / median:6.1f} MB/s"
+                f" {peak:5} MB  {median / medians['ours']:5.2f} times ours", flush=True)
+        return medians
 
     rows = [
         ("ours", ours + [options.text, "-o", path("ours.json")], None),
-        ("counting alone", [options.pkm_data, "count-words", "--quiet", "--threads", str(options.threads),
-                            options.text, "-o", path("ours.counts")], None),
+        ("1,000 merges", learn + threads + ["--merges", "1000", options.text, "-o", path("few.json")], None),
+        ("60,000 merges", learn + threads + ["--merges", "60000", options.text, "-o", path("many.json")], None),
+        ("counting", count + threads, None),
+        ("counting, 1 thread", count + ["--threads", "1"], None),
         ("gigatoken", python + [GIGATOKEN, options.text, options.merges, path("gigatoken")], None),
     ]
     if options.slow:
         rows.append(("tokenizers", python + [TOKENIZERS, options.text, options.merges, path("hf.json")], None))
-    table("byte-level", options.text, rows)
+    medians = table("byte-level", [options.text], rows)
+    if int(options.merges) > 1000:
+        each = (medians["ours"] - medians["1,000 merges"]) / (int(options.merges) - 1000)
+        print(f"  {each * 1e6:.1f} \u00b5s a merge beyond the first thousand")
     if os.path.exists(path("gigatoken")):
         import pickle
 
@@ -113,6 +126,8 @@ def main():
         theirs = [[show(left), show(right)] for left, right in pickle.load(open(path("gigatoken"), "rb"))]
         same = json.load(open(path("ours.json")))["model"]["merges"] == theirs
         print("  merges of gigatoken:", "identical" if same else "DIFFERENT")
+    if options.large:
+        table("large", options.large, [("ours", ours + options.large + ["-o", path("large.json")], None)])
     if options.tokenized:
         rows = [
             ("ours", ours + ["--mode", "word", options.tokenized, "-o", path("ours.codes")], None),
@@ -121,7 +136,7 @@ def main():
         ]
         if options.fastbpe:
             rows.append(("fastBPE", [options.fastbpe, "learnbpe", options.merges, options.tokenized], path("codes")))
-        table("words", options.tokenized, rows)
+        table("words", [options.tokenized], rows)
 
 
 if __name__ == "__main__":

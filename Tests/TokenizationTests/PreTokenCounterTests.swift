@@ -41,6 +41,20 @@ import Tokenization
     #expect(onDisk.spilledRuns > 64, "\(onDisk.spilledRuns)")
   }
 
+  /// A text is counted in parts, so that one alone cannot outgrow the memory.
+  @Test(arguments: [PreTokenizer.gpt2, .words]) func oneLargeText(preTokenizer: PreTokenizer) throws {
+    // A part without a place to cut is among them.
+    let text = Array(Self.texts.joined(separator: [0x0a])) + [UInt8](repeating: 0x61, count: 1 << 18)
+    func counter(_ memory: Int) throws -> PreTokenCounter {
+      let counter = PreTokenCounter(preTokenizer, memory: memory)
+      try text.withUnsafeBufferPointer { try counter.countText($0) }
+      return counter
+    }
+    let (whole, parts) = (try counter(.max), try counter(100_000))
+    #expect(parts.spilledRuns > 8 && whole.spilledRuns == 0)
+    #expect(try dictionary(parts.finish()) == dictionary(whole.finish()))
+  }
+
   @Test(arguments: [Int.max, 40_000]) func sortedByTheirBytes(memory: Int) throws {
     let counter = try counter(memory: memory)
     var words: [[UInt8]] = []

@@ -55,6 +55,12 @@ package enum TokenizerFile {
         .usage, "a byte-level tokenizer has no codes", file: path,
         remedy: "Name the output .json, .tiktoken or merges.txt")
     }
+    if codes == .fastBPE && tokenizer.endOfWordIsSymbol {
+      throw Failure(
+        .usage,
+        "in codes of subword-nmt's format 0.1 the end of a word is a symbol, which fastBPE does not know",
+        remedy: "Write codes of subword-nmt")
+    }
     return [(path, MergeCodes.write(tokenizer, format: codes))]
   }
 }
