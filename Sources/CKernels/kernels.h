@@ -8,6 +8,8 @@
 #include "panels.h"
 #include "attention.h"
 #include "loss.h"
+#include "selection.h"
+#include "search.h"
 #include "memory.h"
 #include "optimizer.h"
 
@@ -40,6 +42,12 @@ static const kernel_table table = {
     .logit_sums = logit_sums_of,
     .product_top = product_top,
     .product_top_scratch = product_top_scratch,
+#if REAL_IS_FLOAT && HAS_BFLOAT16_DOT
+    .packed_keys_size = packed_keys_size,
+    .pack_keys = pack_keys,
+    .search_keys = search_keys,
+    .search_scratch = search_scratch,
+#endif
     .weighted_sum = weighted_sum,
     .weighted_sum_backward = weighted_sum_backward,
     .value_gradient_norm = value_gradient_norm,

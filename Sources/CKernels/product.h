@@ -205,6 +205,19 @@ INLINE void few_block(long m, long k, const packed_word *a, const void *b, long 
       }
     }
   }
+#if REAL_IS_FLOAT && HAS_AVX512
+  const __mmask16 wanted = (__mmask16)((1u << height) - 1);
+  for (int v = 0; v < registers; v++) {
+    __m512i columns[16];
+    packed_word rows[16][16];
+    for (int j = 0; j < 16; j++) columns[j] = j < height ? (__m512i)sums[j][v] : _mm512_setzero_si512();
+    transpose_words(columns, rows[0], 16);
+    for (long i = v * LANES; i < m && i < (v + 1) * LANES; i++) {
+      _mm512_mask_storeu_epi32(c + i * ldc, wanted, _mm512_loadu_si512(rows[i - v * LANES]));
+    }
+  }
+  return;
+#endif
   real tile[BLOCK_ROWS][FEW_ROWS];
   for (int j = 0; j < height; j++) memcpy(tile[j], sums[j], (size_t)registers * sizeof(lanes));
   for (long i = 0; i < m; i++) {

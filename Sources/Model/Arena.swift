@@ -36,10 +36,12 @@ package struct ArenaPlan {
   /// The first of the two runs: pointers must not be used yet.
   package var isPlanning: Bool { arena == nil }
 
-  /// `count` elements, on a cache line of their own.
+  /// `count` elements, on cache lines of their own and, where they are many, pages: rows of 4 KiB that lie across two pages
+  /// are read a tenth more slowly, as processors do not fetch ahead past the end of one.
   package mutating func take<T>(_ type: T.Type, _ count: Int) -> UnsafeMutablePointer<T> {
-    let start = position
-    position += (count * MemoryLayout<T>.stride + 63) & ~63
+    let size = count * MemoryLayout<T>.stride, unit = size < 1 << 20 ? 64 : 4096
+    let start = (position + unit - 1) / unit * unit
+    position = start + (size + 63) / 64 * 64
     bytes = max(bytes, position)
     guard let arena else { return UnsafeMutablePointer(bitPattern: 64)! }
     return (arena.base + start).bindMemory(to: type, capacity: max(count, 1))

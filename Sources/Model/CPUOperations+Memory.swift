@@ -5,6 +5,9 @@ extension CPUOperations {
     weights: Matrix<Scalar>
   ) {
     precondition(queries.columns == shape.heads * shape.queryDimension && weights.columns == shape.reads)
+    if isWorthEstimating(shape, rows: queries.rows) {
+      return search(shape, queries: queries, subkeys: subkeys, slots: slots, weights: weights)
+    }
     // Scores are float32 whatever the precision: in 16 bits many would tie.
     let kernels = kernels, gemm = products.exact
     let n = shape.subkeys, half = shape.half
@@ -28,6 +31,39 @@ extension CPUOperations {
       kernels.product_top(
         rows, n, shape.topk, scores, scores + n, 2 * n, slots + out, weights.pointer + out, nil, shape.reads,
         scores + block * 2 * n)
+    }
+  }
+
+  // Fewer rows do not make up for packing the sub-keys, and of fewer sub-keys the product takes no longer than the choice.
+  private func isWorthEstimating(_ shape: MemoryShape, rows: Int) -> Bool {
+    kernels.search_keys != nil && rows >= 256 && shape.subkeys >= 512 && shape.topk <= 64
+      && shape.half % 16 == 0
+  }
+
+  /// The lookup by scores that are estimated with products of bfloat16: the few that decide are then computed as reals.
+  private func search(
+    _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>,
+    slots: UnsafeMutablePointer<Int32>,
+    weights: Matrix<Scalar>
+  ) {
+    let kernels = kernels
+    let n = shape.subkeys, half = shape.half, lists = 2 * shape.heads
+    let packedBytes = kernels.packed_keys_size(n, half)
+    let workerBytes = (kernels.search_scratch(n, shape.topk, half) + 4095) / 4096 * 4096
+    let packed = scratch.shared(UInt8.self, lists * packedBytes + pool.threads * workerBytes)
+    let spaces = packed + lists * packedBytes
+    pool.forEach(lists) { list, _ in
+      kernels.pack_keys(n, half, subkeys.pointer + list * n * half, packed + list * packedBytes)
+    }
+    let block = 48, blocks = (queries.rows + block - 1) / block
+    pool.forEach(blocks * shape.heads) { task, worker in
+      let head = task % shape.heads
+      let first = task / shape.heads * block, out = first * shape.reads + head * shape.topk
+      kernels.search_keys(
+        min(block, queries.rows - first), n, shape.topk, half,
+        queries.pointer + first * queries.stride + head * shape.queryDimension, queries.stride,
+        subkeys.pointer + 2 * head * n * half, packed + 2 * head * packedBytes, slots + out,
+        weights.pointer + out, shape.reads, spaces + worker * workerBytes)
     }
   }
 

@@ -116,18 +116,19 @@ extension CPUOperations {
   private func multiplyFew(
     _ a: Operand<Scalar>, _ b: Operand<Scalar>, into c: Matrix<Scalar>?, finish: ProductFinish<Scalar>?
   ) {
-    let kernels = kernels, target = c ?? finish?.target
+    let kernels = kernels
     let words = a.isHalf ? (a.columns + 1) / 2 : a.columns
     let packing = a.rows > 1 ? 128 / MemoryLayout<Scalar>.stride * words : 0
     // Whole blocks of the kernel's, and few tasks: the first rows of each are waited for.
     let block = max(24, (1 << 15) / max(b.columns, 1) / 24 * 24, b.rows / 16 / 24 * 24)
-    let piece = target == nil ? a.rows * block + 16 * 17 : 0
+    let piece = a.rows * block + 16 * 17
     let space = scratch.shared(Scalar.self, packing + pool.threads * piece)
     if a.rows > 1 { kernels.pack_few(a.rows, a.columns, 0, words, a.pointer, a.stride, space, a.isHalf) }
     pool.forEach((b.rows + block - 1) / block) { index, worker in
       let part = index * block..<min((index + 1) * block, b.rows), rows = b.rows(part).pointer
+      // By way of a piece in cache: rows of the result may lie so that they displace each other from it.
       let product =
-        target?.columns(part)
+        c?.columns(part)
         ?? Matrix(space + packing + worker * piece, rows: a.rows, columns: part.count)
       if a.rows > 1 {
         kernels.product_few(

@@ -27,9 +27,14 @@ package struct MachineCeilings: Sendable {
           var total: UInt64 = 0
           for index in rows / parts * part..<rows / parts * (part + 1) {
             let row = buffer + rowOf(index) * rowWords
+            // No more can be had than by fetching a row while the one before is read.
+            let next = buffer + rowOf(min(index + 1, rows - 1)) * rowWords
             var lanes = SIMD8<UInt64>.zero
             UnsafeRawPointer(row).withMemoryRebound(to: SIMD8<UInt64>.self, capacity: rowWords / 8) {
-              for word in 0..<rowWords / 8 { lanes &+= $0[word] }
+              for word in 0..<rowWords / 8 {
+                pkm_prefetch(next + 8 * word)
+                lanes &+= $0[word]
+              }
             }
             total &+= lanes.wrappedSum()
           }

@@ -7,6 +7,9 @@ package struct MemoryBenchmark {
   package let forward: Double
   /// The same and the backward pass and the update of the values; nil where it was not asked for.
   package let training: Double?
+  /// Where the time of the forward passes goes, and seconds of them all.
+  package let operations: [OperationLog.Entry]
+  package let seconds: Double
   /// Bytes of value rows that one token reads.
   package let bytesPerToken: Int
 
@@ -17,7 +20,9 @@ package struct MemoryBenchmark {
     _ memory: ModelConfiguration.Memory, dim: Int, tokens: Int, isTraining: Bool, pool: WorkerPool,
     arithmetic: Arithmetic
   ) throws(Failure) {
-    let device = try CPUOperations<Float>(pool: pool, arithmetic: arithmetic)
+    typealias Device = MeasuredOperations<CPUOperations<Float>>
+    let log = OperationLog()
+    let device = Device(try CPUOperations(pool: pool, arithmetic: arithmetic), log: log)
     var configuration = ModelConfiguration()
     (configuration.layers, configuration.dim, configuration.heads) = (1, dim, 1)
     (configuration.context, configuration.vocabularySize) = (1, 1)
@@ -36,11 +41,11 @@ package struct MemoryBenchmark {
         inputs: plan.twin(batches * tokens, dim, isHalf: isHalf) as Twin<Float>,
         result: plan.matrix(tokens, dim) as Matrix<Float>,
         gradient: plan.matrix(tokens, dim) as Matrix<Float>,
-        layer: ProductKeyMemory<CPUOperations<Float>>(
+        layer: ProductKeyMemory<Device>(
           "blocks.0.memory", memory, in: store, rows: tokens, microBatches: isTraining ? 1 : nil,
           isHalf: isHalf,
           &plan),
-        workspace: ProductKeyMemory<CPUOperations<Float>>.Workspace(
+        workspace: ProductKeyMemory<Device>.Workspace(
           shape, rows: tokens, isHalf: isHalf, &plan),
         moments: (0..<2).map { _ in plan.matrix(isTraining ? shape.slots : 0, dim) as Matrix<Float> }
       )
@@ -69,6 +74,7 @@ package struct MemoryBenchmark {
     /// Once around to touch every page, then timed.
     func rate(_ body: (Int) -> Void) -> Double {
       for batch in 0..<batches { body(batch) }
+      log.clear()
       let began = Progress.now()
       for batch in 0..<batches { body(batch) }
       return Double(batches * tokens) / (Progress.now() - began)
@@ -76,6 +82,7 @@ package struct MemoryBenchmark {
     slots = shape.slots
     bytesPerToken = shape.reads * dim * store.stored("blocks.0.memory.values").elementBytes
     self.forward = rate { _ = forward($0) }
+    (operations, seconds) = (log.entries, Double(batches * tokens) / self.forward)
     training = isTraining ? rate { train($0, step: $0 + 1) } : nil
     withExtendedLifetime(arena) {}
   }

@@ -142,8 +142,8 @@ struct Bench: ParsableCommand {
           "one memory, d = %d, %d heads, top %d, query_dim %d, values %@, %d tokens at once, %d threads; random rows of 4 KiB: %.1f GB/s at best",
         recipe.model.dim, memory.heads, memory.topk, memory.queryDim, memory.values.rawValue, tokens,
         options.threadCount, ceilings.randomRows / 1e9))
-    print("     slots   forward tokens/s   value rows GB/s   training tokens/s")
     var summary = Summary()
+    let isHalf = recipe.train.precision == .bf16 && ceilings.bfloat16 > 0
     for size in Self.numbers(subkeys) ?? [] {
       memory.subkeys = size
       let result = try MemoryBenchmark(
@@ -151,9 +151,10 @@ struct Bench: ParsableCommand {
         arithmetic: Arithmetic(precision: recipe.train.precision, library: engine.library))
       print(
         String(
-          format: "%10d %18.0f %17.1f", result.slots, result.forward,
+          format: "%d slots: forward %.0f tokens/s, value rows %.1f GB/s", result.slots, result.forward,
           result.forward * Double(result.bytesPerToken) / 1e9)
-          + (result.training.map { String(format: " %19.0f", $0) } ?? ""))
+          + (result.training.map { String(format: "; training %.0f tokens/s", $0) } ?? ""))
+      print(Self.table(result.operations, of: result.seconds, ceilings, isHalf: isHalf))
       summary["forward_tokens_per_second_\(size)"] = .number(result.forward)
       if let training = result.training { summary["training_tokens_per_second_\(size)"] = .number(training) }
     }
@@ -227,7 +228,7 @@ struct Bench: ParsableCommand {
   ) -> String {
     var line = pad(entry.name, 30) + pad(entry.detail, 36)
     line += String(format: "%5d %9.2f %6.1f", entry.calls, 1e3 * entry.seconds, 100 * entry.seconds / step)
-    // What bounds an operation: the scores of the memory are float32 whatever the precision.
+    // What bounds an operation: the scores of the memory count as float32 whatever they are found with.
     let flopCeiling = isHalf && !entry.name.hasPrefix("memory: lookup") ? ceilings.bfloat16 : ceilings.float32
     let flopRate = entry.flops / entry.seconds, byteRate = entry.bytes / entry.seconds
     line += entry.flops > 0 ? String(format: "  %9.1f", flopRate / 1e9) : String(repeating: " ", count: 11)

@@ -240,10 +240,28 @@ import Testing
     #expect(zip(zip(once, alone), both).allSatisfy { abs($0.0 + $0.1 - $1) < 1e-12 })
   }
 
-  @Test(arguments: [2, 3])
-  func threadsDoNotChangeABit(threads: Int) throws {
+  /// Large enough for scores that are estimated first, and compared with those of plain code.
+  @Test func manySubkeysMatchDefinition() throws {
+    let c = try Case<Float>(rows: 300, n: 520, heads: 2, k: 32, half: 16, d: 2, pool: Pools.two)
+    let weights: Matrix<Float> = matrix(300, 64)
+    let slots = UnsafeMutableBufferPointer<Int32>.allocate(capacity: 300 * 64)
+    defer { slots.deallocate() }
+    let plain = try CPUOperations<Float>(
+      pool: Pools.one, arithmetic: Arithmetic(library: .generic, instructions: .plain))
+    c.forward()
+    plain.lookup(
+      c.shape, queries: c.queries, subkeys: c.subkeys, slots: slots.baseAddress!, weights: weights)
+    // Rounding may exchange slots whose scores are nearly equal.
+    let same = zip(c.chosen, slots).filter { $0 == $1 }.count
+    #expect(same > slots.count * 999 / 1000)
+    #expect(zip(c.weights.array, weights.array).allSatisfy { abs($0 - $1) < 1e-4 })
+    withExtendedLifetime(c.arena) {}
+  }
+
+  @Test(arguments: [2, 3], [24, 512])
+  func threadsDoNotChangeABit(threads: Int, n: Int) throws {
     func run(_ pool: WorkerPool) throws -> [Float] {
-      let c = try Case<Float>(rows: 700, n: 24, heads: 4, k: 8, half: 8, d: 48, pool: pool)
+      let c = try Case<Float>(rows: 700, n: n, heads: 4, k: 8, half: 16, d: 48, pool: pool)
       c.forward()
       c.backward()
       return c.y.array + c.dQueries.array + c.dSubkeys.array + c.denseGradient

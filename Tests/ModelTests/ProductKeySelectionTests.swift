@@ -120,4 +120,90 @@ import Testing
     let shifted = Self.choose(first.map { $0 + 64 }, second, 9), plain = Self.choose(first, second, 9)
     #expect(shifted.slots == plain.slots && shifted.weights == plain.weights)
   }
+
+  enum Numbers: CaseIterable {
+    case normal, integers, equalKeys, tiny, huge, unlikeNorms, notNumbers
+  }
+
+  /// Estimates decide which scores are computed, never what comes out: slots and weights are those of all scores, to the bit.
+  @Test(arguments: Numbers.allCases)
+  func searchEqualsAllScoresBitForBit(numbers: Numbers) throws {
+    let kernels = Float.kernels(INSTRUCTION_SET_V4_BFLOAT16)
+    guard kernels.search_keys != nil else { return }  // no dot products of bfloat16 here
+    let rows = 53
+    let shapes = [(1, 1, 16), (7, 3, 48), (64, 32, 16), (300, 32, 272), (512, 8, 32), (1024, 32, 256)]
+    for (n, k, half) in shapes {
+      let (queries, keys) = Self.make(numbers, rows: rows, n: n, half: half)
+      let found = Self.search(kernels, queries, keys, rows: rows, n: n, k: k, half: half)
+      let expected = Self.chooseFromAll(kernels, queries, keys, rows: rows, n: n, k: k, half: half)
+      #expect(found.slots == expected.slots, "n \(n), k \(k)")
+      #expect(found.weights.map(\.bitPattern) == expected.weights.map(\.bitPattern), "n \(n), k \(k)")
+    }
+  }
+
+  private static func make(_ numbers: Numbers, rows: Int, n: Int, half: Int) -> ([Float], [Float]) {
+    var random = RandomGenerator(seed: UInt64(n + half))
+    var queries = (0..<rows * 2 * half).map { _ in Float(random.normal()) }
+    var keys = (0..<2 * n * half).map { _ in Float(random.normal()) }
+    switch numbers {
+    case .normal: break
+    case .integers:
+      queries = queries.map { $0.rounded() }
+      keys = keys.map { $0.rounded() }
+    case .equalKeys: for i in keys.indices { keys[i] = keys[i % (2 * half)] }
+    case .tiny:
+      queries = queries.map { $0 * 1e-21 }
+      keys = keys.map { $0 * 1e-20 }
+    case .huge:
+      queries = queries.map { $0 * 1e22 }
+      keys = keys.map { $0 * 1e19 }
+    case .unlikeNorms:
+      for i in keys.indices { keys[i] *= Float(1 + i / half % 13 * (i / half % 7)) }
+    case .notNumbers: (queries[half + 1], keys[3], keys[n * half + 5]) = (.nan, .infinity, .nan)
+    }
+    return (queries, keys)
+  }
+
+  private static func search(
+    _ kernels: kernel_table, _ queries: [Float], _ keys: [Float], rows: Int, n: Int, k: Int, half: Int
+  ) -> Choice {
+    var choice = Choice(
+      slots: .init(repeating: -1, count: rows * k), scores: [], weights: .init(repeating: 0, count: rows * k))
+    let listBytes = kernels.packed_keys_size(n, half)
+    let packed = UnsafeMutableRawPointer.allocate(byteCount: 2 * listBytes, alignment: 64)
+    let scratch = UnsafeMutableRawPointer.allocate(
+      byteCount: kernels.search_scratch(n, k, half), alignment: 64)
+    defer {
+      packed.deallocate()
+      scratch.deallocate()
+    }
+    keys.withUnsafeBufferPointer { keys in
+      for list in 0..<2 {
+        kernels.pack_keys(n, half, keys.baseAddress! + list * n * half, packed + list * listBytes)
+      }
+      kernels.search_keys(
+        rows, n, k, half, queries, 2 * half, keys.baseAddress!, packed, &choice.slots, &choice.weights, k,
+        scratch)
+    }
+    return choice
+  }
+
+  private static func chooseFromAll(
+    _ kernels: kernel_table, _ queries: [Float], _ keys: [Float], rows: Int, n: Int, k: Int, half: Int
+  ) -> Choice {
+    var all = Choice(slots: [], scores: [], weights: [])
+    for row in 0..<rows {
+      let scores = (0..<2).map { side in
+        var scores = [Float](repeating: 0, count: n)
+        let query = Array(queries[(row * 2 + side) * half..<(row * 2 + side + 1) * half])
+        kernels.product_row(
+          n, half, query, Array(keys[side * n * half..<(side + 1) * n * half]), half, &scores, false)
+        return scores
+      }
+      let choice = choose(scores[0], scores[1], k, instructions: INSTRUCTION_SET_V4_BFLOAT16)
+      all.slots += choice.slots
+      all.weights += choice.weights
+    }
+    return all
+  }
 }

@@ -142,6 +142,16 @@ typedef struct {
                       int32_t *slots, void *weights, void *scores, long out_stride, void *scratch);
   // Bytes of scratch that product_top needs.
   long (*product_top_scratch)(long n, long topk);
+  // The same from queries and sub-keys: what product_top makes of the scores of product_row, to the bit, though most of
+  // these are not computed. A row of queries has two halves, a multiple of 16 each; `keys` are two lists of n x half,
+  // `packed` two results of pack_keys. NULL where there are no dot products of bfloat16 to tell which scores matter.
+  void (*search_keys)(long rows, long n, long topk, long half, const void *queries, long stride, const void *keys,
+                      const void *packed, int32_t *slots, void *weights, long out_stride, void *scratch);
+  // Bytes of scratch that search_keys needs.
+  long (*search_scratch)(long n, long topk, long half);
+  // One list of n x half sub-keys for search_keys, and the bytes that it takes, a multiple of 64.
+  void (*pack_keys)(long n, long half, const void *keys, void *packed);
+  long (*packed_keys_size)(long n, long half);
   // y[r] = sum over reads m of weights[r, m] * operand values[slots[r, m]]
   void (*weighted_sum)(long rows, long reads, long columns, const int32_t *slots, const void *weights,
                        const void *values, void *y, bool half);
@@ -215,7 +225,8 @@ const kernel_table *kernels_double(instruction_set wanted);
 double ceiling_multiply_add(long rounds, double *sum);
 double ceiling_bfloat16(long rounds, double *sum);
 
-// Tells the processor that the line of memory at an address will be read and written soon.
+// Tells the processor that the line of memory at an address will be read soon, or read and written.
+static inline void pkm_prefetch(const void *address) { __builtin_prefetch(address); }
 static inline void pkm_prefetch_for_writing(const void *address) { __builtin_prefetch(address, 1); }
 
 // MinHash: minima[i] = min(minima[i], multipliers[i] * low + high) over the low and high halves of all shingles, modulo

@@ -1,0 +1,256 @@
+// The product-key memory: the choice of slots from scores. n sub-keys a half, k = topk, slot = i * n + j.
+
+typedef struct {
+  real *scores;       // a copy without NaN
+  real *kept_scores;  // those that passed the threshold
+  int32_t *kept_ids;
+  int32_t *better;  // how many go before each of these
+} selection_scratch;
+
+typedef int32_t slot_lanes __attribute__((vector_size(LANES * sizeof(int32_t))));
+// Comparisons of lanes: -1 where they hold.
+typedef __typeof__((lanes){0} > (lanes){0}) marks;
+
+// Collects the scores that reach a threshold, and their ids; returns how many. The results may be what is given.
+INLINE long collect(long count, const real *x, const int32_t *ids, real threshold, selection_scratch scratch) {
+  real *kept = scratch.kept_scores;
+  int32_t *kept_ids = scratch.kept_ids;
+  long m = 0;
+#if REAL_IS_FLOAT && HAS_AVX512
+  __m512i positions = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  for (long i = 0; i < count; i += LANES) {
+    __mmask16 there = count - i < LANES ? (__mmask16)((1 << (count - i)) - 1) : (__mmask16)-1;
+    __m512 scores = _mm512_maskz_loadu_ps(there, x + i);
+    __m512i names = ids ? _mm512_maskz_loadu_epi32(there, ids + i) : _mm512_add_epi32(positions, _mm512_set1_epi32((int)i));
+    __mmask16 passes = _mm512_mask_cmp_ps_mask(there, scores, _mm512_set1_ps(threshold), _CMP_GE_OQ);
+    // Whole registers are stored: what follows the last one is room to spare.
+    _mm512_storeu_ps(kept + m, _mm512_maskz_compress_ps(passes, scores));
+    _mm512_storeu_si512(kept_ids + m, _mm512_maskz_compress_epi32(passes, names));
+    m += __builtin_popcount(passes);
+  }
+#else
+  for (long i = 0; i < count; i++) {
+    kept[m] = x[i];
+    kept_ids[m] = ids ? ids[i] : (int32_t)i;
+    m += x[i] >= threshold;
+  }
+#endif
+  return m;
+}
+
+// A threshold that at least k of `count` scores reach and no more than enough, found by bisection from `low`.
+INLINE real bisect(long count, long k, long enough, const real *x, real low, real high) {
+  real threshold = -(real)INFINITY;
+  low = low < -REAL_MAX ? -REAL_MAX : low;
+  high = high > REAL_MAX ? REAL_MAX : high;
+  long passing = count;
+  for (int probe = 0; probe < 32 && passing > enough; probe++) {
+    real middle = low * (real)0.5 + high * (real)0.5;
+    int reached = 0;
+    for (long i = 0; i < count; i++) reached += x[i] >= middle;
+    if (reached >= k) {
+      threshold = low = middle;
+      passing = reached;
+    } else {
+      high = middle;
+    }
+  }
+  return threshold;
+}
+
+enum { COLUMNS = 4 };
+
+INLINE long count_reaching(const lanes *x, real threshold) {
+  long count = 0;
+  for (int v = 0; v < COLUMNS; v++) {
+#if REAL_IS_FLOAT && HAS_AVX512
+    count += __builtin_popcount(_mm512_cmp_ps_mask((__m512)x[v], _mm512_set1_ps(threshold), _CMP_GE_OQ));
+#else
+    for (int lane = 0; lane < LANES; lane++) count += x[v][lane] >= threshold;
+#endif
+  }
+  return count;
+}
+
+// A threshold that at least k of `count` scores reach, and not many more; -infinity where there is no telling. NaN counts as
+// -infinity.
+// The scores are dealt out into columns: as many scores as columns reach what the largest of so many columns reach, and
+// that is found by bisection.
+INLINE real reached_by(long count, long k, const real *x) {
+  if (count <= k || k > COLUMNS * LANES) return -(real)INFINITY;
+  lanes largest[COLUMNS], none = (lanes){0} - (real)INFINITY;
+  for (int v = 0; v < COLUMNS; v++) largest[v] = none;
+  long start = 0;
+  for (; start + COLUMNS * LANES <= count; start += COLUMNS * LANES) {
+    for (int v = 0; v < COLUMNS; v++) {
+      lanes scores;
+      memcpy(&scores, x + start + v * LANES, sizeof scores);
+      largest[v] = __builtin_elementwise_max(largest[v], scores);
+    }
+  }
+  for (int v = 0; start < count; v++, start += LANES) {
+    lanes scores = none;
+    for (int lane = 0; lane < LANES && start + lane < count; lane++) scores[lane] = x[start + lane];
+    largest[v] = __builtin_elementwise_max(largest[v], scores);
+  }
+  lanes low = largest[0], high = largest[0];
+  for (int v = 1; v < COLUMNS; v++) {
+    low = __builtin_elementwise_min(low, largest[v]);
+    high = __builtin_elementwise_max(high, largest[v]);
+  }
+  real threshold = __builtin_reduce_min(low), above = __builtin_reduce_max(high);
+  for (int probe = 0; probe < 7; probe++) {
+    real middle = threshold * (real)0.5 + above * (real)0.5;
+    bool reached = count_reaching(largest, middle) >= k;
+    threshold = reached ? middle : threshold;
+    above = reached ? above : middle;
+  }
+  return threshold;
+}
+
+// How many of m scores go before each, one loop of plain comparisons for two registers of them.
+INLINE void count_better(long m, const real *kept, int32_t *better) {
+  for (long start = 0; start < m; start += 2 * LANES) {
+    lanes own[2];
+    marks counts[2] = {{0}};
+    memcpy(own, kept + start, sizeof own);
+    for (long other = 0; other < m; other++) {
+      lanes score = (lanes){0} + kept[other];
+      for (int v = 0; v < 2; v++) counts[v] -= score > own[v];
+    }
+    for (int i = 0; i < 2 * LANES; i++) better[start + i] = (int32_t)counts[i / LANES][i % LANES];
+  }
+}
+
+// The k best of m scores, best first; of equal scores the lower id goes first. Both results have room for one more. Each
+// score is ranked by counting how many go before it.
+INLINE void rank(long m, long k, selection_scratch scratch, real *top_scores, int32_t *top_ids) {
+  const real *kept = scratch.kept_scores;
+  const int32_t *ids = scratch.kept_ids;
+  int32_t *better = scratch.better;
+  count_better(m, kept, better);
+  // Where no scores are equal, the ranks are 0...m - 1.
+  long total = 0;
+  for (long i = 0; i < m; i++) total += better[i];
+  for (long i = 0; i < m && total != m * (m - 1) / 2; i++) {
+    for (long other = 0; other < m; other++) better[i] += (kept[other] == kept[i]) & (ids[other] < ids[i]);
+  }
+  for (long i = 0; i < m; i++) {
+    long place = better[i] < k ? better[i] : k;
+    top_scores[place] = kept[i];
+    top_ids[place] = ids[i];
+  }
+}
+
+// The k best of `count` scores as of `rank`; ids NULL: the position is the id. NaN counts as -infinity.
+INLINE void select_top(long count, long k, const real *x, const int32_t *ids, real *top_scores, int32_t *top_ids,
+                       selection_scratch scratch) {
+  long enough = k + k / 2;
+  real threshold = reached_by(count, k, x);
+  if (!(threshold > -(real)INFINITY)) {
+    for (long i = 0; i < count; i++) scratch.scores[i] = x[i] != x[i] ? -(real)INFINITY : x[i];
+    x = scratch.scores;
+  }
+  long m = collect(count, x, ids, threshold, scratch);
+  if (m > enough) {
+    real low = threshold, high = row_max(count, x);
+    if (!(low > -(real)INFINITY)) {
+      for (long i = 0; i < count; i++) low = i == 0 || x[i] < low ? x[i] : low;
+    }
+    real better = bisect(count, k, enough, x, low, high);
+    if (better > threshold) m = collect(count, x, ids, better, scratch);
+  }
+  rank(m, k, scratch, top_scores, top_ids);
+}
+
+// Pairs (r, c), counted from 0, that can be among the k best: (r + 1)(c + 1) <= k, both below n.
+INLINE long candidate_count(long n, long k) {
+  long count = 0;
+  for (long r = 0; r < k && r < n; r++) count += k / (r + 1) < n ? k / (r + 1) : n;
+  return count;
+}
+
+// Two lists, best first, and what is made of them. Whole registers are read and written: behind each is room to spare.
+typedef struct {
+  selection_scratch selection;
+  real *sums, *first, *second, *best;
+  int32_t *sum_slots, *first_ids, *second_ids, *chosen;
+  int32_t *widths;  // k / (r + 1): the pairs of the r-th of the first list
+} product_scratch;
+
+static long product_top_scratch(long n, long k) {
+  long widest = (candidate_count(n, k) > n ? candidate_count(n, k) : n) + 128, list = k + 64;
+  return widest * (long)(3 * sizeof(real) + 3 * sizeof(int32_t)) + list * (long)(3 * sizeof(real) + 4 * sizeof(int32_t));
+}
+
+INLINE product_scratch cut_scratch(long n, long k, void *space) {
+  long pairs = candidate_count(n, k), widest = (pairs > n ? pairs : n) + 128, list = k + 64;
+  real *reals = space;
+  int32_t *integers = (int32_t *)(reals + 3 * widest + 3 * list);
+  product_scratch s = {
+      .selection = {.scores = reals, .kept_scores = reals + widest, .kept_ids = integers, .better = integers + widest},
+      .sums = reals + 2 * widest,
+      .first = reals + 3 * widest,
+      .second = reals + 3 * widest + list,
+      .best = reals + 3 * widest + 2 * list,
+      .sum_slots = integers + 2 * widest,
+      .first_ids = integers + 3 * widest,
+      .second_ids = integers + 3 * widest + list,
+      .chosen = integers + 3 * widest + 2 * list,
+      .widths = integers + 3 * widest + 3 * list,
+  };
+  for (long r = 0; r < k; r++) s.widths[r] = (int32_t)(k / (r + 1));
+  return s;
+}
+
+// The sums of the pairs that can be among the k best of two lists in order, and their slots unless ids are NULL.
+INLINE long pair_sums(long n, long k, long firsts, long seconds, const product_scratch *s, const bool names) {
+  long count = 0;
+  for (long r = 0; r < firsts && r < k; r++) {
+    long width = s->widths[r] < seconds ? s->widths[r] : seconds;
+    int32_t slot = names ? s->first_ids[r] * (int32_t)n : 0;
+    for (long c = 0; c < width; c += LANES) {
+      lanes sums;
+      memcpy(&sums, s->second + c, sizeof sums);
+      sums += s->first[r];
+      memcpy(s->sums + count + c, &sums, sizeof sums);
+      if (!names) continue;
+      slot_lanes slots;
+      memcpy(&slots, s->second_ids + c, sizeof slots);
+      slots += slot;
+      memcpy(s->sum_slots + count + c, &slots, sizeof slots);
+    }
+    count += width;
+  }
+  return count;
+}
+
+// The k best slots of two lists in order, and their softmax weights.
+INLINE void choose_slots(long n, long k, long firsts, long seconds, const product_scratch *s, int32_t *slots,
+                         real *weights, real *scores) {
+  long count = pair_sums(n, k, firsts, seconds, s, true);
+  select_top(count, k, s->sums, s->sum_slots, s->best, s->chosen, s->selection);
+  real total = 0;
+  for (long m = 0; m < k; m++) {
+    slots[m] = s->chosen[m];
+    weights[m] = real_exp(s->best[m] - s->best[0]);
+  }
+  for (long m = 0; m < k; m++) total += weights[m];
+  for (long m = 0; m < k; m++) weights[m] /= total;
+  for (long m = 0; m < k && scores; m++) scores[m] = s->best[m];
+}
+
+KERNEL void product_top(long rows, long n, long k, const void *pfirst, const void *psecond, long stride,
+                        int32_t *slots, void *pweights, void *pscores, long out_stride, void *space) {
+  const real *first = pfirst, *second = psecond;
+  real *weights = pweights, *scores = pscores;
+  product_scratch s = cut_scratch(n, k, space);
+  long half = k < n ? k : n;
+  for (long row = 0; row < rows; row++, first += stride, second += stride) {
+    select_top(n, half, first, NULL, s.first, s.first_ids, s.selection);
+    select_top(n, half, second, NULL, s.second, s.second_ids, s.selection);
+    choose_slots(n, k, half, half, &s, slots, weights, scores);
+    slots += out_stride, weights += out_stride;
+    if (scores) scores += out_stride;
+  }
+}
