@@ -59,11 +59,10 @@ package final class DatasetWriter {
     defaultSplit = split
     output = try OutputDirectory(directory)
     tokenizerSHA256 = tokenizerJSON.withUnsafeBytes { Hashing.sha256($0) }
-    let tokenizer = try OutputFile(Path.join(output.temporary, DatasetIndex.tokenizerFileName))
-    try tokenizer.write(tokenizerJSON)
-    try tokenizer.finish()
+    try output.write(DatasetIndex.tokenizerFileName, tokenizerJSON)
     scratch = .allocate(byteCount: 1 << 16, alignment: 64)
-    compressor = FrameCompressor(threads: threads, level: level)
+    // Two threads that deliver in turn have time for what level 0 takes, and threads of its own would be two too many.
+    compressor = FrameCompressor(threads: level == 0 && threads <= 2 ? 1 : threads, level: level)
     try declare(split: split)
   }
 
@@ -188,9 +187,7 @@ package final class DatasetWriter {
       vocabularySize: vocabularySize, endOfDocument: endOfDocument, tokenizerSHA256: tokenizerSHA256,
       packing: packing, splits: splits.mapValues(\.totals), shards: ordered.flatMap(\.value.closed),
       recipe: recipe)
-    let file = try OutputFile(Path.join(output.temporary, DatasetIndex.fileName))
-    try file.write(index.json())
-    try file.finish()
+    try output.write(DatasetIndex.fileName, index.json())
     try output.finish()
     return index
   }

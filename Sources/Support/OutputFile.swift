@@ -230,6 +230,14 @@ package final class OutputDirectory {
     }
   }
 
+  /// Makes a file in the directory, which ``finish()`` syncs.
+  package func write(_ name: String, _ bytes: [UInt8]) throws {
+    let path = Path.join(temporary, name)
+    let file = try SystemCall.open(path, O_WRONLY | O_CREAT | O_TRUNC)
+    defer { close(file) }
+    try bytes.withUnsafeBytes { try SystemCall.write(file, $0, path: path) }
+  }
+
   /// Syncs every file and renames the directory into place.
   package func finish() throws {
     for name in try FileManager.default.contentsOfDirectory(atPath: temporary) {

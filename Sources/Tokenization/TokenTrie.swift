@@ -60,7 +60,7 @@ final class TokenTrie: @unchecked Sendable {
     private(set) var prefixes: [UInt32]
     private(set) var isUnique = true
     /// A multiple of 256, so that a node's children all lie inside.
-    private var capacity = 1 << 16
+    private var capacity: Int
     /// Everything below is taken.
     private var firstFree = 1
     /// Where the search for room for several children begins.
@@ -69,6 +69,9 @@ final class TokenTrie: @unchecked Sendable {
     init(_ texts: TokenTexts) {
       self.texts = texts
       prefixes = [UInt32](repeating: TokenTrie.none, count: texts.count)
+      // A few nodes a token.
+      capacity = 1 << 10
+      while capacity < 4 * texts.count { capacity *= 2 }
       nodes = LargePages.allocate(Node.self, count: capacity)
       nodes.initialize(repeating: Node(), count: capacity)
       // Taken, and nobody's child: the place `base ^ byte` of the root may be its own.

@@ -47,11 +47,11 @@ struct WordCache: ~Copyable {
     while larger < wanted { larger *= 2 }
     let old = places
     places = Self.make(larger)
-    // The older of two first.
     for pair in 0..<pairs {
-      for entry in [old.entries[2 * pair + 1], old.entries[2 * pair]] where entry.key != WordKey.free {
-        Self.put(entry, at: places[entry.key])
-      }
+      // The older of two first.
+      let (newer, older) = (old.entries[2 * pair], old.entries[2 * pair + 1])
+      if older.key != WordKey.free { Self.put(older, at: places[older.key]) }
+      if newer.key != WordKey.free { Self.put(newer, at: places[newer.key]) }
     }
     old.entries.deallocate()
   }

@@ -23,9 +23,9 @@ void pkm_pre_token_starts(int pattern, const uint8_t *text, size_t count, size_t
 int pkm_pre_token_starts_on(int machine, int pattern, const uint8_t *text, size_t count, size_t readable, const uint8_t *classes,
                             uint64_t *starts);
 
-// Pairs of tokens that merge: a slot is left << 42 | right << 21 | result, or PKM_NO_PAIR. A pair is in one of the two places
-// that its hashes give it, so that looking takes two loads and no branch. Tokens have numbers below 2²¹ that are ranks: of two
-// results the one with the smaller number is made first. 2^(64 - shift) slots.
+// Pairs of tokens that merge: a slot is left << 42 | right << 21 | result, or PKM_NO_PAIR. A pair is in one of the two slots of
+// one of the two places that its hashes give it, so that looking takes no branch and the table can be nearly full. Tokens have
+// numbers below 2²¹ that are ranks: of two results the one with the smaller number is made first. 2^(64 - shift) places.
 #define PKM_PAIR_BITS 21
 #define PKM_NO_PAIR 0xffffffffffffffffu
 // Larger than any number: no merge.
@@ -48,10 +48,13 @@ static inline size_t pkm_pair_other_place(pkm_pairs pairs, uint64_t key) {
 // What two tokens make, or PKM_NO_MERGE.
 static inline uint32_t pkm_pair_result(pkm_pairs pairs, uint32_t left, uint32_t right) {
   uint64_t key = pkm_pair_key(left, right);
-  uint64_t one = pairs.slots[pkm_pair_place(pairs, key)], other = pairs.slots[pkm_pair_other_place(pairs, key)];
+  const uint64_t *one = pairs.slots + 2 * pkm_pair_place(pairs, key);
+  const uint64_t *other = pairs.slots + 2 * pkm_pair_other_place(pairs, key);
+  uint64_t slots[4] = {one[0], one[1], other[0], other[1]};
   uint32_t result = PKM_NO_MERGE;
-  if (one >> PKM_PAIR_BITS == key) result = one & ((1u << PKM_PAIR_BITS) - 1);
-  if (other >> PKM_PAIR_BITS == key) result = other & ((1u << PKM_PAIR_BITS) - 1);
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 4; i++)
+    if (slots[i] >> PKM_PAIR_BITS == key) result = slots[i] & ((1u << PKM_PAIR_BITS) - 1);
   return result;
 }
 
