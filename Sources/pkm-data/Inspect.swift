@@ -99,7 +99,9 @@ struct Inspect: ParsableCommand {
   }
 
   private static func looksLikeTokenizer(_ path: String) -> Bool {
-    ["merges.txt", ".json", ".codes", ".tiktoken"].contains { path.hasSuffix($0) } && !Path.isDirectory(path)
+    let name = TokenizerFile.plainName(of: path)
+    return ["merges.txt", ".json", ".codes", ".tiktoken"].contains { name.hasSuffix($0) }
+      && !Path.isDirectory(path)
   }
 
   private func inspect(tokenizer path: String) throws -> Inspection {

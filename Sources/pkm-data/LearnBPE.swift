@@ -299,6 +299,11 @@ struct LearnBPE: ParsableCommand {
   }
 
   private func write(_ learned: LearnedMerges, _ tokenizer: Tokenizer) throws -> Int {
+    if !special.isEmpty && target(isWord: tokenizer.mode == .word) != .json {
+      Log.warn(
+        "special tokens are lost in this format: name the output .json to keep \(special.joined(separator: " "))"
+      )
+    }
     switch target(isWord: tokenizer.mode == .word) {
     case .json: return try write(TokenizerJSON.write(tokenizer), to: output)
     case .tiktoken:

@@ -149,6 +149,39 @@ import Testing
     }
   }
 
+  @Test func compressedTokenizers() throws {
+    let scratch = try Scratch()
+    let input = try scratch.write("in.txt", Self.text)
+    for (plain, packed) in [("a.json", "b.json.zst"), ("a.json", "b.json.gz"), ("a.codes", "b.codes.gz")] {
+      let mode = plain.hasSuffix("json") ? "byte-level" : "word"
+      for name in [plain, packed] {
+        let learn = [
+          "learn-bpe", input, "--mode", mode, "--merges", "9", "--quiet", "-o", scratch.path(name),
+        ]
+        #expect(try Tool.data.run(learn).status == 0)
+      }
+      let encode = ["encode", input, "--quiet", "--tokenizer"]
+      let ids = try Tool.data.run(encode + [scratch.path(packed)])
+      #expect(ids.status == 0, "\(packed): \(ids.errors)")
+      #expect(try ids.output == Tool.data.run(encode + [scratch.path(plain)]).output)
+      #expect(try Tool.data("inspect", scratch.path(packed)).text.hasPrefix("tokenizer"))
+    }
+    let short = try Data(contentsOf: URL(fileURLWithPath: scratch.path("b.json.zst"))).dropLast(20)
+    try short.write(to: URL(fileURLWithPath: scratch.path("short.json.zst")))
+    let damaged = try Tool.data("encode", input, "--tokenizer", scratch.path("short.json.zst"))
+    #expect(damaged.status == 65 && damaged.errors.contains("short.json.zst"), "\(damaged.errors)")
+  }
+
+  @Test func specialTokensThatAreLost() throws {
+    let scratch = try Scratch()
+    let input = try scratch.write("in.txt", Self.text)
+    let learn = [
+      "learn-bpe", input, "--mode", "word", "--merges", "5", "--special", "<pad>", "--quiet", "-o",
+    ]
+    #expect(try Tool.data.run(learn + [scratch.path("a.codes")]).errors.contains("<pad>"))
+    #expect(try Tool.data.run(learn + [scratch.path("a.json")]).errors.isEmpty)
+  }
+
   /// Its name is all that says which pattern a .tiktoken file is of.
   @Test func namesOfTiktokenFiles() throws {
     let scratch = try Scratch()

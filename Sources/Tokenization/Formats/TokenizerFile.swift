@@ -2,17 +2,19 @@ import Support
 
 /// Opens a tokenizer in whichever format it is.
 package enum TokenizerFile {
-  /// `.json` is a tokenizer.json, or a GPT-2 vocab.json with merges.txt beside it; `merges.txt` is GPT-2's, with or
-  /// without vocab.json beside it; `.tiktoken` is tiktoken's; anything else holds codes.
+  /// Reads a tokenizer in the format that the name of its file says.
+  ///
+  /// `.json` is a tokenizer.json, or a GPT-2 vocab.json with merges.txt beside it; `merges.txt` is GPT-2's, with or without
+  /// vocab.json beside it; `.tiktoken` is tiktoken's; anything else holds codes. gzip and zstd are recognized by content.
   package static func load(_ path: String) throws -> Tokenizer {
-    let bytes = try MappedFile.read(path)
-    let name = Path.name(of: path)
+    let bytes = try read(path)
+    let name = plainName(of: path)
     if name.hasSuffix(".tiktoken") { return try TiktokenFile.read(bytes, file: path) }
     if name.hasSuffix("merges.txt") {
       let vocabulary = Path.join(Path.directory(of: path), name.dropLast("merges.txt".count) + "vocab.json")
       return try GPT2Files.read(
         merges: bytes, mergesFile: path,
-        vocabulary: Path.exists(vocabulary) ? MappedFile.read(vocabulary) : nil, vocabularyFile: vocabulary)
+        vocabulary: Path.exists(vocabulary) ? read(vocabulary) : nil, vocabularyFile: vocabulary)
     }
     guard name.hasSuffix(".json") || bytes.first == UInt8(ascii: "{") else {
       return try MergeCodes.read(bytes, file: path)
@@ -21,10 +23,36 @@ package enum TokenizerFile {
       let merges = Path.join(Path.directory(of: path), name.dropLast("vocab.json".count) + "merges.txt")
       if Path.exists(merges) {
         return try GPT2Files.read(
-          merges: MappedFile.read(merges), mergesFile: merges, vocabulary: bytes, vocabularyFile: path)
+          merges: read(merges), mergesFile: merges, vocabulary: bytes, vocabularyFile: path)
       }
     }
     return try TokenizerJSON.read(bytes, file: path)
+  }
+
+  /// The name without what says that it is compressed.
+  package static func plainName(of path: String) -> String {
+    var name = Path.name(of: path)
+    for suffix in [".gz", ".zst"] where name.hasSuffix(suffix) { name.removeLast(suffix.count) }
+    return name
+  }
+
+  private static func read(_ path: String) throws -> [UInt8] {
+    let bytes = try MappedFile.read(path)
+    guard bytes.starts(with: [0x1f, 0x8b]) || bytes.starts(with: [0x28, 0xb5, 0x2f, 0xfd]) else {
+      return bytes
+    }
+    let file = try InputFile(path)
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    var text: [UInt8] = []
+    while true {
+      let count = try buffer.withUnsafeMutableBytes { try file.readSome(into: $0) }
+      if count == 0 { break }
+      text += buffer[..<count]
+    }
+    if let damage = file.damage {
+      throw Failure(.badInput, damage.reason, file: path, offset: damage.offset, remedy: "Get the whole file")
+    }
+    return text
   }
 
   /// The files that hold a tokenizer in the format that the name of the first says.
@@ -35,8 +63,7 @@ package enum TokenizerFile {
     _ tokenizer: Tokenizer, to path: String?, codes: MergeCodes.Format = .subwordNMT
   ) throws -> [(path: String?, bytes: [UInt8])] {
     let name = path.map(Path.name(of:)) ?? ""
-    var plain = name
-    for suffix in [".gz", ".zst"] where plain.hasSuffix(suffix) { plain.removeLast(suffix.count) }
+    let plain = path.map(plainName(of:)) ?? ""
     if plain.hasSuffix(".tiktoken") { return [(path, try TiktokenFile.write(tokenizer))] }
     if name.hasSuffix("merges.txt") {
       guard tokenizer.mode == .byteLevel else {
