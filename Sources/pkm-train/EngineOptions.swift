@@ -5,7 +5,7 @@ import Model
 struct EngineOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Library that multiplies matrices: onednn, openblas, generic (our own, slower), or auto: the first of these that is installed.",
+      "Library that multiplies matrices: onednn, openblas, generic (ours alone), or auto: ours for many rows where there is AVX-512, the first of the two that is installed for the rest.",
       valueName: "name"))
   var blas: Library = .auto
 
