@@ -15,7 +15,7 @@ package struct Arithmetic: Sendable, Equatable {
     case generic
   }
 
-  package enum Precision: String, Codable, CaseIterable, Sendable {
+  package enum Precision: String, NamedChoice {
     case fp32
     /// The operands of the large products are rounded to bfloat16 and their sums are float32. Everything else is
     /// float32: parameters, statistics, softmax, and the scores of the memories, where ties would matter.
