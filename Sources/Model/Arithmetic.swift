@@ -67,7 +67,7 @@ package struct Arithmetic: Sendable, Equatable {
       if let problem = onednn_load() { throw Failure(.failed, String(cString: problem)) }
       return .onednn
     case nil:
-      // The products of a training step run 5 % faster with oneDNN, the small ones of attention 15 %.
+      // The products of a training step run 5 % faster with oneDNN.
       if onednn_load() == nil { return .onednn }
       return blas_load() == nil ? .openblas : .generic
     }
