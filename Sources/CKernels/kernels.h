@@ -65,7 +65,7 @@ static const kernel_table table = {
     .product_few = product_few,
 #if REAL_IS_FLOAT && HAS_AVX512
     .pack_panels = pack_panels,
-    .pack_rows = pack_rows,
+    .pack_panel_words = pack_panel_words,
     .multiply_panels = multiply_panels,
     .multiply_columns = multiply_columns,
 #endif

@@ -48,7 +48,8 @@ INLINE void pack_panels_in(long first, long last, long n, long k, const void *b,
 }
 
 // The words first..<last of all panels of op(B) = B.
-INLINE void pack_rows_in(long first, long last, long n, long k, const void *b, long ldb, packed_word *packed, const bool half) {
+INLINE void pack_panel_words_in(long first, long last, long n, long k, const void *b, long ldb, packed_word *packed,
+                                const bool half) {
   const long words = word_count(k, half);
   for (long p = first; p < last; p++) {
     for (long column = 0; column < n; column += PKM_PANEL_COLUMNS) {
@@ -125,8 +126,8 @@ KERNEL void pack_panels(long first, long last, long n, long k, const void *b, lo
   BY_FORM(half, pack_panels_in, first, last, n, k, b, ldb, packed);
 }
 
-KERNEL void pack_rows(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool half) {
-  BY_FORM(half, pack_rows_in, first, last, n, k, b, ldb, packed);
+KERNEL void pack_panel_words(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool half) {
+  BY_FORM(half, pack_panel_words_in, first, last, n, k, b, ldb, packed);
 }
 
 KERNEL void multiply_panels(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,

@@ -29,7 +29,7 @@ extension CPUOperations {
     let packed = packing.shared(Scalar.self, count * width * words)
     // Pieces of what lies together in b: some of its rows.
     let pieces = transposed ? count : words, together = transposed ? 4 : 64
-    let pack = transposed ? kernels.pack_panels : kernels.pack_rows
+    let pack = transposed ? kernels.pack_panels : kernels.pack_panel_words
     pool.forEach((pieces + together - 1) / together) { index, _ in
       let first = index * together
       pack!(

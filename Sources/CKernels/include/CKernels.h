@@ -198,7 +198,7 @@ typedef struct {
   // bfloat16 k is even. Where op transposes, the panels first..<last are written, ...
   void (*pack_panels)(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool half);
   // ... else the words first..<last of all panels: rows of B or, with `half`, pairs of them.
-  void (*pack_rows)(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool half);
+  void (*pack_panel_words)(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool half);
   // C = alpha * A * B for n columns from the start of `packed`.
   void (*multiply_panels)(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,
                           long ldc, bool half);
