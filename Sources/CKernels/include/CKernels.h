@@ -109,10 +109,10 @@ typedef struct {
                                     long out_stride, const void *log_sum_exp, void *d_queries, void *d_keys,
                                     void *d_values, void *scratch, bool half);
   long (*causal_attention_backward_scratch)(long length, long width);
-  // One query against `seen` keys of `width` numbers, and the values mixed by softmax; keys and values are dense. `scores`
-  // is scratch for `seen` numbers.
-  void (*attend)(long seen, long width, double scale, const void *query, const void *keys, const void *values,
-                 void *scores, void *out);
+  // One token's queries of some heads, side by side, against the keys of `seen` tokens, and the values mixed by softmax: operands
+  // in rows `stride` apart, of which each head has `width` numbers. `scratch` takes heads * (seen + 1 + width) reals.
+  void (*attend)(long seen, long heads, long width, double scale, const void *queries, const void *keys,
+                 const void *values, long stride, void *scratch, void *out, bool half);
 
   // --- embedding
   // out[r] = tokens[r] of table + row (r % length) of positions
