@@ -7,6 +7,8 @@
 #include "product.h"
 #include "panels.h"
 #include "attention.h"
+#include "tiles.h"
+#include "causal_attention.h"
 #include "loss.h"
 #include "selection.h"
 #include "estimate.h"
@@ -31,10 +33,10 @@ static const kernel_table table = {
     .batch_norm = batch_norm,
     .batch_norm_backward = batch_norm_backward,
     .causal_softmax = causal_softmax,
-    .causal_probabilities = causal_probabilities,
-    .causal_softmax_backward = causal_softmax_backward,
     .causal_attention = causal_attention,
     .causal_attention_scratch = causal_attention_scratch,
+    .causal_attention_backward = causal_attention_backward,
+    .causal_attention_backward_scratch = causal_attention_backward_scratch,
     .attend = attend,
     .exponentials = exponentials,
     .embed = embed,

@@ -122,9 +122,9 @@ INLINE long few_width(long m) { return m > LANES ? FEW_ROWS : LANES; }
 INLINE long few_words(long k, bool half) { return half ? (k + 1) / 2 : k; }
 
 // A by columns, in as many rows as fill registers, so that each of its numbers meets one of B in a lane of its own.
-INLINE void pack_few_in(long m, long k, long first, long last, const void *a, long lda, packed_word *out,
-                        const bool half) {
-  const long width = few_width(m), whole = half ? k / 2 : k;
+INLINE void pack_lanes(long m, long width, long k, long first, long last, const void *a, long lda, packed_word *out,
+                       const bool half) {
+  const long whole = half ? k / 2 : k;
 #if REAL_IS_FLOAT && HAS_AVX512
   for (; first + 16 <= last; first += 16) {
     for (long i = 0; i < width; i += 16) {
@@ -147,7 +147,7 @@ INLINE void pack_few_in(long m, long k, long first, long last, const void *a, lo
 }
 
 KERNEL void pack_few(long m, long k, long first, long last, const void *a, long lda, void *packed, bool half) {
-  BY_FORM(half, pack_few_in, m, k, first, last, a, lda, packed);
+  BY_FORM(half, pack_lanes, m, few_width(m), k, first, last, a, lda, packed);
 }
 
 // sum += a * b in every lane; of bfloat16, two products in each.

@@ -15,7 +15,7 @@ package struct Arithmetic: Sendable, Equatable {
     case generic
   }
 
-  package enum Precision: String, Codable, CaseIterable, Sendable {
+  package enum Precision: String, NamedChoice {
     case fp32
     /// The operands of the large products are rounded to bfloat16 and their sums are float32. Everything else is
     /// float32: parameters, statistics, softmax, and the scores of the memories, where ties would matter.
@@ -67,7 +67,7 @@ package struct Arithmetic: Sendable, Equatable {
       if let problem = onednn_load() { throw Failure(.failed, String(cString: problem)) }
       return .onednn
     case nil:
-      // The products of a training step run 5 % faster with oneDNN, the small ones of attention 15 %.
+      // The products of a training step run 5 % faster with oneDNN.
       if onednn_load() == nil { return .onednn }
       return blas_load() == nil ? .openblas : .generic
     }

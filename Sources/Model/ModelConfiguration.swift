@@ -3,7 +3,7 @@ import Support
 /// Everything that decides the shape of a model; saved beside every checkpoint.
 package struct ModelConfiguration: Codable, Sendable, Equatable {
   /// Where the layer norms stand: after each residual sum (the paper's) or before each branch.
-  package enum Norm: String, Codable, Sendable { case post, pre }
+  package enum Norm: String, NamedChoice { case post, pre }
 
   package var layers = 4
   /// d, the width of the residual stream; the feed-forward layers are 4 d wide.

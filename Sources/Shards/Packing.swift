@@ -1,8 +1,10 @@
+import Support
+
 /// How the tokens of a split are divided into training sequences.
 ///
 /// The division is made when a trainer knows its context, not when a dataset is written: a dataset holds documents, whole and
 /// without padding, and may say in its index which division it is meant for.
-package enum Packing: String, Codable, Sendable, CaseIterable {
+package enum Packing: String, NamedChoice {
   /// One stream of documents with their end-of-document ids between them, cut every `sequenceLength` tokens wherever that
   /// falls.
   ///

@@ -1,3 +1,4 @@
+import Foundation
 import Model
 import Support
 
@@ -14,6 +15,23 @@ package struct Footprint {
 
   package let parts: [Part]
   package var bytes: Int { parts.reduce(0) { $0 + $1.bytes } }
+
+  /// Throws a usage ``Failure`` where the parts that are taken from the start exceed `memory` bytes; warns where all may.
+  package func check(against memory: Int) throws {
+    let certain = parts.reduce(0) { $0 + ($1.growsWithReads ? 0 : $1.bytes) }
+    func gigabytes(_ bytes: Int) -> String { String(format: "%.1f GB", Double(bytes) / 1e9) }
+    if certain > memory {
+      throw Failure(
+        .usage, "this run needs \(gigabytes(certain)) of memory, and the machine has \(gigabytes(memory))",
+        remedy: "`pkm-train inspect --memory --config` says for what; a smaller train.micro_batch, "
+          + "train.recompute or model.memory.values=bf16 need less")
+    }
+    if bytes > memory {
+      Log.warn(
+        "this run may grow to \(gigabytes(bytes)) of memory as it reads more slots, and the machine has "
+          + gigabytes(memory))
+    }
+  }
 
   /// The configuration's vocabulary size has to be set.
   package init(_ recipe: TrainingRecipe) throws {

@@ -1,8 +1,9 @@
 import Foundation
+import Support
 
 /// From the number of finished updates to the learning rate of the next one.
 package struct LearningRateSchedule: Sendable, Equatable {
-  package enum Shape: String, Codable, Sendable {
+  package enum Shape: String, NamedChoice {
     /// Linear warm-up, then ∝ step^-½ (Vaswani et al. 2017, section 5.3).
     case inverseSquareRoot = "inverse-sqrt"
     /// Linear warm-up, then half a cosine down to a tenth of the peak at the last step.

@@ -42,6 +42,7 @@ package final class Trainer {
     recipe.train.packing = recipe.train.packing ?? dataset.index.packing ?? .stream
     try recipe.model.validate()
     try recipe.train.validate()
+    try Footprint(recipe).check(against: Int(ProcessInfo.processInfo.physicalMemory))
     self.recipe = recipe
     self.directory = directory
     self.split = split
@@ -122,8 +123,13 @@ package final class Trainer {
     old.train.logEvery = recipe.train.logEvery
     old.train.recompute = recipe.train.recompute
     guard old == recipe else {
+      let (was, now) = (old.settings, recipe.settings)
+      let differing = Set(was.keys).union(now.keys).sorted().filter { was[$0] != now[$0] }
       throw Failure(
-        .usage, "the recipe differs from the one that this run was started with", file: checkpoint.directory,
+        .usage,
+        "the recipe differs from the one that this run was started with: "
+          + differing.map { "\($0) was \(was[$0] ?? "not set"), is \(now[$0] ?? "not set")" }
+          .joined(separator: "; "), file: checkpoint.directory,
         remedy: "Use the configuration in its config.json, or another run directory")
     }
     guard checkpoint.state.dataset == datasetDigest && checkpoint.state.split == split else {

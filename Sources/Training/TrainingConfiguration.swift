@@ -122,4 +122,21 @@ package struct TrainingRecipe: Codable, Sendable, Equatable {
     self.model = model
     self.train = train
   }
+
+  /// Every setting by its key: `train.lr` → `0.00025`.
+  package var settings: [String: String] {
+    guard let data = try? JSONEncoder().encode(self),
+      let object = try? JSONSerialization.jsonObject(with: data)
+    else { return [:] }
+    var flat: [String: String] = [:]
+    func add(_ value: Any, _ path: String) {
+      if let members = value as? [String: Any] {
+        for (key, value) in members { add(value, path.isEmpty ? key : "\(path).\(key)") }
+      } else {
+        flat[path] = (value as? [Any]).map { $0.map { "\($0)" }.joined(separator: ", ") } ?? "\(value)"
+      }
+    }
+    add(object, "")
+    return flat
+  }
 }

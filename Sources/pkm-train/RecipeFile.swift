@@ -23,13 +23,19 @@ enum RecipeFile {
     }
     for setting in settings { try apply(setting, to: &root) }
     try check(root, path: path)
-    do {
-      let model = try YAMLDecoder().decode(ModelConfiguration.self, from: root["model"] ?? [:])
-      let train = try YAMLDecoder().decode(TrainingConfiguration.self, from: root["train"] ?? [:])
-      try train.validate()
-      return TrainingRecipe(model: model, train: train)
-    } catch let error as DecodingError {
-      throw Failure(.usage, explain(error), file: path)
+    let model: ModelConfiguration = try decode("model", of: root, path: path)
+    let train: TrainingConfiguration = try decode("train", of: root, path: path)
+    try train.validate()
+    return TrainingRecipe(model: model, train: train)
+  }
+
+  private static func decode<Section: Decodable>(_ name: String, of root: Node, path: String?) throws
+    -> Section
+  {
+    do { return try YAMLDecoder().decode(Section.self, from: root[name] ?? [:]) } catch let error
+      as DecodingError
+    {
+      throw Failure(.usage, explain(error, in: name), file: path)
     }
   }
 
@@ -82,12 +88,12 @@ enum RecipeFile {
     }
   }
 
-  private static func explain(_ error: DecodingError) -> String {
+  private static func explain(_ error: DecodingError, in section: String) -> String {
     switch error {
     case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context),
       .keyNotFound(_, let context):
-      let keys = context.codingPath.map(\.stringValue).joined(separator: ".")
-      return "the value of '\(keys)' is not what it should be: \(context.debugDescription)"
+      let key = ([section] + context.codingPath.map(\.stringValue)).joined(separator: ".")
+      return "the value of '\(key)' is not what it should be: \(context.debugDescription)"
     @unknown default: return "\(error)"
     }
   }

@@ -99,41 +99,62 @@ import Testing
     }
   }
 
-  /// Whole and broken registers, odd widths and lengths, in every instruction set and both forms.
+  /// Whole and broken registers, odd widths, lengths below, at and above blocks, forward and backward, in every
+  /// instruction set and both forms: against the same in Float64, which the tests above hold to its definition.
   @Test(arguments: Arithmetic.Instructions.allCases, Arithmetic.Precision.allCases)
   func attentionInEveryForm(instructions: Arithmetic.Instructions, precision: Arithmetic.Precision) throws {
     let device = try CPUOperations<Float>(
       pool: Pools.two,
       arithmetic: Arithmetic(precision: precision, library: .generic, instructions: instructions))
-    let exact = try CPUOperations<Double>(pool: Pools.one)
-    for (length, width) in [(1, 1), (31, 7), (33, 32), (70, 35), (65, 64)] {
+    let isHalf = precision == .bf16
+    for (length, width) in [(1, 1), (31, 7), (33, 32), (70, 35), (65, 64), (200, 33)] {
       let shape = AttentionShape(sequences: 2, length: length, heads: 2, headDimension: width)
-      let d = 2 * width, qkv: Matrix<Float> = randomMatrix(2 * length, 3 * d, seed: 5)
-      for i in 0..<qkv.count where precision == .bf16 {
-        qkv.pointer[i] = ArithmeticTests.rounded(qkv.pointer[i])
+      let exact = try AttentionCase<Double>(shape, pool: Pools.one)
+      let space = UnsafeMutablePointer<UInt16>.allocate(capacity: 2 * (exact.qkv.count + exact.out.count))
+      defer { space.deallocate() }
+      var used = 0
+      func operand(_ x: Matrix<Double>) -> Operand<Float> {
+        let reals: Matrix<Float> = matrix(x.rows, x.columns) { Float(x.pointer[$0]) }
+        guard isHalf else { return Operand(reals) }
+        defer { used += x.count }
+        let halves = Operand<Float>(space + used, rows: x.rows, columns: x.columns, isHalf: true)
+        device.round(reals, into: halves)
+        return halves
       }
-      let halves = UnsafeMutablePointer<UInt16>.allocate(capacity: qkv.count + 2 * length * d)
-      defer { halves.deallocate() }
-      let result: Matrix<Float> = matrix(2 * length, d), sums: Vector<Float> = vector(4 * length)
-      let isHalf = precision == .bf16
-      let input = isHalf ? Operand(halves, rows: 2 * length, columns: 3 * d, isHalf: true) : Operand(qkv)
-      let out =
-        isHalf
-        ? Operand(halves + qkv.count, rows: 2 * length, columns: d, isHalf: true) : Operand<Float>(result)
-      device.round(qkv, into: input)
-      device.attention(shape, qkv: input, out: out, logSumExp: sums)
-
-      let wide = matrix(2 * length, 3 * d) { Double(qkv.pointer[$0]) }
-      let expected: Matrix<Double> = matrix(2 * length, d), exactSums: Vector<Double> = vector(4 * length)
-      exact.attention(shape, qkv: Operand(wide), out: Operand(expected), logSumExp: exactSums)
-      for i in 0..<expected.count {
-        let value = isHalf ? Float(bitPattern: UInt32(halves[qkv.count + i]) << 16) : result.pointer[i]
-        #expect(abs(Double(value) - expected.pointer[i]) < (isHalf ? 0.03 : 1e-5))
+      func value(_ x: Operand<Float>, _ i: Int) -> Double {
+        guard isHalf else { return Double(x.reals!.pointer[i]) }
+        return Double(Float(bitPattern: UInt32(x.pointer.assumingMemoryBound(to: UInt16.self)[i]) << 16))
       }
-      for i in 0..<exactSums.count {
-        #expect(abs(Double(sums.pointer[i]) - exactSums.pointer[i]) < 1e-4)
+      let qkv = operand(exact.qkv), dOut = operand(exact.dOut)
+      let out = operand(exact.out), dQKV = operand(exact.dQKV)
+      for i in 0..<exact.qkv.count { exact.qkv.pointer[i] = value(qkv, i) }
+      for i in 0..<exact.dOut.count { exact.dOut.pointer[i] = value(dOut, i) }
+      let sums: Vector<Float> = vector(4 * length)
+      device.attention(shape, qkv: qkv, out: out, logSumExp: sums)
+      device.attentionBackward(shape, qkv: qkv, out: out, dOut: dOut, logSumExp: sums, dQKV: dQKV)
+      exact.forward()
+      exact.backward()
+      for i in 0..<exact.logSumExp.count {
+        #expect(abs(Double(sums.pointer[i]) - exact.logSumExp.pointer[i]) < 1e-4)
+      }
+      for (result, expected, tolerance) in [(out, exact.out, 1e-5), (dQKV, exact.dQKV, 2e-5)] {
+        let worst = (0..<expected.count).map { abs(value(result, $0) - expected.pointer[$0]) }.max()!
+        #expect(worst < (isHalf ? 0.03 : tolerance), "\(length) × \(width)")
       }
     }
+  }
+
+  /// What queries must not see is left out, not only made small.
+  @Test func attentionIsCausalToTheBit() throws {
+    let shape = AttentionShape(sequences: 1, length: 150, heads: 1, headDimension: 16)
+    let c = try AttentionCase<Float>(shape, pool: Pools.one), seen = 101 * c.out.stride
+    c.forward()
+    let before = c.out.array
+    for i in 101 * c.qkv.stride..<c.qkv.count { c.qkv.pointer[i] = 1e15 }
+    c.forward()
+    let after = c.out.array
+    #expect(after[..<seen] == before[..<seen])
+    #expect(after[seen...].allSatisfy { $0 > 1e14 })
   }
 
   @Test func embedding() {

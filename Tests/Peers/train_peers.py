@@ -8,7 +8,8 @@ The models are those of pipelines/bench-s.yaml, -m and -l with a vocabulary of 1
 speed: scaled_dot_product_attention, EmbeddingBag with a sparse gradient for the values, SparseAdam for them and fused Adam
 for the rest, an allocator that keeps what it has freed, products in bfloat16 by autocast. Of fp32 there are two variants:
 `exact`, and `medium`, in which PyTorch may round the operands of float32 products to bfloat16
-(torch.set_float32_matmul_precision). --torch eager,compile tries both ways of running and the faster one counts.
+(torch.set_float32_matmul_precision). --torch eager,compile tries both ways of running and the faster one counts;
+--torch installed is PyTorch as it comes: eager, its default Adam, the system's allocator as it is.
 
 Every measurement is a process of its own, so that its peak memory is its own; ours and theirs alternate. Printed: tokens a
 second in training (forward, backward, update) and in evaluation (forward and loss), medians, and the largest resident size.
@@ -119,7 +120,7 @@ def measure_torch(config, precision, matmul, way):
     run = torch.compile(model) if way == "compile" else model
     values = [block.second.values.weight for block in model.blocks if isinstance(block.second, Memory)]
     dense = [p for p in model.parameters() if all(p is not v for v in values)]
-    optimizers = [torch.optim.Adam(dense, lr=2.5e-4, betas=(0.9, 0.98), fused=True), torch.optim.SparseAdam(values, lr=1e-3)]
+    optimizers = [torch.optim.Adam(dense, lr=2.5e-4, betas=(0.9, 0.98), fused=way != "installed"), torch.optim.SparseAdam(values, lr=1e-3)]
     frequencies = 1 / torch.arange(1, VOCABULARY + 1)
     ids = torch.multinomial(frequencies, 4 * c["batch"] * (c["length"] + 1), replacement=True).view(4, c["batch"], -1)
 
@@ -160,9 +161,10 @@ def torch_side(config, precision, matmul):
     """The faster of the ways asked for."""
     best = None
     # Freed memory is kept: pages that come and go cost PyTorch up to half of its time.
-    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": str(1 << 32), "MALLOC_TRIM_THRESHOLD_": str(1 << 36),
-                                "MALLOC_TOP_PAD_": str(1 << 26), "OMP_NUM_THREADS": str(arguments.threads)}
+    allocator = {"MALLOC_MMAP_THRESHOLD_": str(1 << 32), "MALLOC_TRIM_THRESHOLD_": str(1 << 36),
+                 "MALLOC_TOP_PAD_": str(1 << 26)}
     for way in arguments.torch.split(","):
+        environment = os.environ | {"OMP_NUM_THREADS": str(arguments.threads)} | (allocator if way != "installed" else {})
         command = [sys.executable, __file__, "--measure", ",".join([config, precision, matmul, way])]
         command += ["--threads", str(arguments.threads), "--steps", str(arguments.steps)]
         result = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)

@@ -262,7 +262,8 @@ private final class Laboratory {
     #expect(throws: Failure.self) { try laboratory.train(recipe, into: "run") }
     var other = recipe
     other.train.lr *= 2
-    #expect(throws: Failure.self) { try laboratory.train(other, into: "run", resume: true) }
+    let refusal = #expect(throws: Failure.self) { try laboratory.train(other, into: "run", resume: true) }
+    #expect(refusal?.message.hasSuffix(": train.lr was 0.003, is 0.006") == true)
     other = recipe
     other.model.memory = nil
     #expect(throws: Failure.self) { try laboratory.train(other, into: "run", resume: true) }

@@ -90,26 +90,25 @@ typedef struct {
                               const void *variance, const void *gamma, double epsilon, int uses_batch, void *dx,
                               void *d_gamma, void *d_beta, void *sums);
 
-  // --- attention, per block of query rows; row i attends to the columns 0...first_row + i of `columns`
-  // scores -> operand p, probabilities, zero behind the diagonal; log_sum_exp of each row of scale * scores. The scores
-  // are overwritten.
+  // --- attention
+  // Of a block of query rows, where row i attends to the columns 0...first_row + i of `columns`: scores -> operand p,
+  // probabilities, zero behind the diagonal; log_sum_exp of each row of scale * scores. The scores are overwritten.
   void (*causal_softmax)(long rows, long first_row, long columns, double scale, void *scores, void *p, long stride,
                          void *log_sum_exp, bool half);
-  // scores -> probabilities again, from log_sum_exp, in place and, with `half`, rounded in p
-  void (*causal_probabilities)(long rows, long first_row, long columns, double scale, const void *log_sum_exp,
-                               void *scores, void *p, long stride, bool half);
-  // operand ds, the gradient of the scores: p * (dp - <d_out, out>) * scale, with operands out and d_out
-  void (*causal_softmax_backward)(long rows, long columns, long head_dimension, double scale, const void *p,
-                                  const void *out, const void *d_out, long out_stride, const void *dp, void *ds,
-                                  long stride, bool half);
 
   // Causal attention of one head: operands `queries`, `keys`, `values`, length x width, all at one stride, and operand `out`.
-  // log_sum_exp of each row of scale * scores. 32 queries (16 in double) are a lane each, so that nothing is added across
-  // lanes. `scratch` takes so many words of 4 bytes (8 in double).
+  // log_sum_exp of each row of scale * scores. Scores exist for 64 queries and keys at a time (32 in double). In bfloat16
+  // softmax and all sums are reals. `scratch` takes so many words of 4 bytes (8 in double), on a cache line.
   void (*causal_attention)(long length, long width, double scale, const void *queries, const void *keys,
                            const void *values, long stride, void *out, long out_stride, void *log_sum_exp, void *scratch,
                            bool half);
   long (*causal_attention_scratch)(long length, long width);
+  // Gradients of the same from that of its result, `d_out`; those of queries, keys and values lie as they do.
+  void (*causal_attention_backward)(long length, long width, double scale, const void *queries, const void *keys,
+                                    const void *values, long stride, const void *out, const void *d_out,
+                                    long out_stride, const void *log_sum_exp, void *d_queries, void *d_keys,
+                                    void *d_values, void *scratch, bool half);
+  long (*causal_attention_backward_scratch)(long length, long width);
   // One query against `seen` keys of `width` numbers, and the values mixed by softmax; keys and values are dense. `scores`
   // is scratch for `seen` numbers.
   void (*attend)(long seen, long width, double scale, const void *query, const void *keys, const void *values,

@@ -70,19 +70,5 @@ struct RunCurves {
   }
 
   /// The recipe as flat keys: `train.lr` → `0.00025`.
-  var settings: [String: String] {
-    guard let recipe, let data = try? JSONEncoder().encode(recipe),
-      let object = try? JSONSerialization.jsonObject(with: data)
-    else { return [:] }
-    var flat: [String: String] = [:]
-    func add(_ value: Any, _ path: String) {
-      if let members = value as? [String: Any] {
-        for (key, value) in members { add(value, path.isEmpty ? key : "\(path).\(key)") }
-      } else {
-        flat[path] = (value as? [Any]).map { $0.map { "\($0)" }.joined(separator: ", ") } ?? "\(value)"
-      }
-    }
-    add(object, "")
-    return flat
-  }
+  var settings: [String: String] { recipe?.settings ?? [:] }
 }
