@@ -6,6 +6,7 @@
 #include "packing.h"
 #include "product.h"
 #include "panels.h"
+#include "columns.h"
 #include "attention.h"
 #include "tiles.h"
 #include "causal_attention.h"
@@ -65,7 +66,9 @@ static const kernel_table table = {
     .product_few = product_few,
 #if REAL_IS_FLOAT && HAS_AVX512
     .pack_panels = pack_panels,
+    .pack_panel_words = pack_panel_words,
     .multiply_panels = multiply_panels,
+    .multiply_columns = multiply_columns,
 #endif
     .to_operand = to_operand,
     .from_operand = from_operand,

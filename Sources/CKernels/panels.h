@@ -3,7 +3,7 @@
 // whatever m and n are.
 #if REAL_IS_FLOAT && HAS_AVX512
 
-enum { PANEL_REGISTERS = PKM_PANEL_COLUMNS / LANES, BLOCK_OF_ROWS = 6, DEPTH_WORDS = 256 };
+enum { PANEL_REGISTERS = PKM_PANEL_COLUMNS / LANES, BLOCK_OF_ROWS = 6, DEPTH_WORDS = 256, NEXT_WORDS = 4 };
 
 // Words of k: numbers, or in bfloat16, where k is even, pairs of neighbors.
 INLINE long word_count(long k, const bool half) { return half ? k / 2 : k; }
@@ -25,48 +25,62 @@ INLINE void weave_row(long width, const void *x, long stride, long p, packed_wor
   }
 }
 
-// Panels first..<last of op(B), k x n: for each word of k in order, those of all columns.
-INLINE void pack_panels_in(bool transposed, long first, long last, long n, long k, const void *b, long ldb,
-                           packed_word *packed, const bool half) {
+// Panels first..<last of op(B) = the transpose of B, k x n: for each word of k in order, those of all columns.
+INLINE void pack_panels_in(long first, long last, long n, long k, const void *b, long ldb, packed_word *packed, const bool half) {
   const long words = word_count(k, half);
   for (long panel = first; panel < last; panel++) {
-    packed_word *out = packed + (panel - first) * words * PKM_PANEL_COLUMNS;
+    packed_word *out = packed + panel * words * PKM_PANEL_COLUMNS;
     const long column = panel * PKM_PANEL_COLUMNS, width = n - column < PKM_PANEL_COLUMNS ? n - column : PKM_PANEL_COLUMNS;
-    if (transposed) {
-      for (long c = 0; c < PKM_PANEL_COLUMNS; c += 16) {
-        for (long p = 0; p < words; p += 16) {
-          __m512i rows[16];
-          load_words(rows, width - c, operand_at(b, (column + c) * ldb, half), ldb, p, k, half);
-          if (p + 16 <= words) {
-            transpose_words(rows, out + p * PKM_PANEL_COLUMNS + c, PKM_PANEL_COLUMNS);
-          } else {
-            packed_word block[16 * 16];
-            transpose_words(rows, block, 16);
-            for (long q = p; q < words; q++) memcpy(out + q * PKM_PANEL_COLUMNS + c, block + (q - p) * 16, 64);
-          }
+    for (long c = 0; c < PKM_PANEL_COLUMNS; c += 16) {
+      for (long p = 0; p < words; p += 16) {
+        __m512i rows[16];
+        load_words(rows, width - c, operand_at(b, (column + c) * ldb, half), ldb, p, k, half);
+        if (p + 16 <= words) {
+          transpose_words(rows, out + p * PKM_PANEL_COLUMNS + c, PKM_PANEL_COLUMNS);
+        } else {
+          packed_word block[16 * 16];
+          transpose_words(rows, block, 16);
+          for (long q = p; q < words; q++) memcpy(out + q * PKM_PANEL_COLUMNS + c, block + (q - p) * 16, 64);
         }
       }
-    } else {
-      if (width < PKM_PANEL_COLUMNS) memset(out, 0, (size_t)(words * PKM_PANEL_COLUMNS) * sizeof *out);
-      for (long p = 0; p < words; p++) weave_row(width, operand_at(b, column, half), ldb, p, out + p * PKM_PANEL_COLUMNS, half);
     }
   }
 }
 
-// c = (+)= alpha * (some rows of A) * (a panel), over `words` words, of which `rows` and `width` are wanted.
-INLINE void panel_block(long words, real alpha, const packed_word *const a[BLOCK_OF_ROWS], const packed_word *b, bool adds,
-                        real *c, long ldc, long rows, long width, const bool half) {
+// The words first..<last of all panels of op(B) = B.
+INLINE void pack_panel_words_in(long first, long last, long n, long k, const void *b, long ldb, packed_word *packed,
+                                const bool half) {
+  const long words = word_count(k, half);
+  for (long p = first; p < last; p++) {
+    for (long column = 0; column < n; column += PKM_PANEL_COLUMNS) {
+      packed_word *out = packed + column * words + p * PKM_PANEL_COLUMNS;
+      const long width = n - column < PKM_PANEL_COLUMNS ? n - column : PKM_PANEL_COLUMNS;
+      if (width < PKM_PANEL_COLUMNS) memset(out, 0, PKM_PANEL_COLUMNS * sizeof *out);
+      weave_row(width, operand_at(b, column, half), ldb, p, out, half);
+    }
+  }
+}
+
+// c (+)= alpha * (some rows of A) * (a panel), over `words` words, of which `rows` and `width` are wanted. A row of A has its
+// words `step` apart. Some of what will be multiplied after this, from `next`, is fetched meanwhile.
+INLINE void panel_block(long words, real alpha, const packed_word *const a[BLOCK_OF_ROWS], const long step,
+                        const packed_word *b, const packed_word *next, bool adds, real *c, long ldc, long rows, long width,
+                        const bool half) {
   lanes sums[BLOCK_OF_ROWS][PANEL_REGISTERS];
 #pragma clang loop unroll(full)
   for (int i = 0; i < BLOCK_OF_ROWS; i++) {
 #pragma clang loop unroll(full)
     for (int v = 0; v < PANEL_REGISTERS; v++) sums[i][v] = (lanes){0};
   }
+  for (long i = 0; i < rows; i++) {
+    for (int v = 0; v < PANEL_REGISTERS; v++) __builtin_prefetch(c + i * ldc + v * LANES, 1);
+  }
   for (long p = 0; p < words; p++, b += PKM_PANEL_COLUMNS) {
+    __builtin_prefetch(next + p * NEXT_WORDS, 0, 2);
 #pragma clang loop unroll(full)
     for (int i = 0; i < BLOCK_OF_ROWS; i++) {
 #pragma clang loop unroll(full)
-      for (int v = 0; v < PANEL_REGISTERS; v++) add_products(&sums[i][v], b + v * LANES, a[i] + p, half, true);
+      for (int v = 0; v < PANEL_REGISTERS; v++) add_products(&sums[i][v], b + v * LANES, a[i] + p * step, half, true);
     }
   }
   for (long i = 0; i < rows; i++, c += ldc) {
@@ -78,6 +92,11 @@ INLINE void panel_block(long words, real alpha, const packed_word *const a[BLOCK
       _mm512_mask_storeu_ps(c + v * LANES, mask, sum);
     }
   }
+}
+
+// What is multiplied after `depth` words of a panel are those of the next panel. Each block of rows fetches a part of them.
+INLINE const packed_word *next_panel(const packed_word *panel, long words, long depth, long row) {
+  return panel + words * PKM_PANEL_COLUMNS + row / BLOCK_OF_ROWS * depth * NEXT_WORDS;
 }
 
 INLINE void multiply_panels_in(long m, long n, long k, real alpha, const void *a, long lda, const packed_word *b, real *c,
@@ -96,15 +115,19 @@ INLINE void multiply_panels_in(long m, long n, long k, real alpha, const void *a
         for (int i = 0; i < BLOCK_OF_ROWS; i++) {
           left[i] = (const packed_word *)operand_at(a, (row + (i < rows ? i : 0)) * lda, half) + first;
         }
-        panel_block(depth, alpha, left, panel, first > 0, c + row * ldc + column, ldc, rows, width, half);
+        const packed_word *next = next_panel(panel, words, depth, row);
+        panel_block(depth, alpha, left, 1, panel, next, first > 0, c + row * ldc + column, ldc, rows, width, half);
       }
     }
   }
 }
 
-KERNEL void pack_panels(bool transposed, long first, long last, long n, long k, const void *b, long ldb, void *packed,
-                        bool half) {
-  BY_FORM(half, pack_panels_in, transposed, first, last, n, k, b, ldb, packed);
+KERNEL void pack_panels(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool half) {
+  BY_FORM(half, pack_panels_in, first, last, n, k, b, ldb, packed);
+}
+
+KERNEL void pack_panel_words(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool half) {
+  BY_FORM(half, pack_panel_words_in, first, last, n, k, b, ldb, packed);
 }
 
 KERNEL void multiply_panels(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,

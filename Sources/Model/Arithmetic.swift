@@ -117,7 +117,7 @@ struct Products<Scalar: Real> {
     }
     isHalfNative = library == .generic || library == .onednn && isFloat && onednn_has_bfloat16()
     if packs && library != .generic {
-      name = "our own for AVX-512, those of a transposed left operand by \(name)"
+      name = "our own for AVX-512, small ones by \(name)"
     }
     half = isHalfNative && library == .onednn ? onednn_bgemm : kernels.product_half
     name += isHalf ? ", bfloat16" : isFloat ? ", float32" : ", float64"

@@ -14,9 +14,10 @@ extension CPUOperations {
   private var pieceRows: Int { 126 }
   private var pieceColumns: Int { 512 }
 
-  /// Whether products of `a` are made this way: packing has to be worth its while.
-  func packs(_ a: Operand<Scalar>) -> Bool {
-    a.rows >= 128 && products.packs && (!a.isHalf || products.packsHalf && a.columns % 2 == 0)
+  /// Whether products of `a`, or of its transpose, are made this way: packing has to be worth its while.
+  func packs(_ a: Operand<Scalar>, transposed: Bool = false) -> Bool {
+    let inner = transposed ? a.rows : a.columns
+    return a.rows >= 128 && products.packs && (!a.isHalf || products.packsHalf && inner % 2 == 0)
   }
 
   /// Packs all columns of op(b), in memory that the next call overwrites.
@@ -24,13 +25,15 @@ extension CPUOperations {
     let kernels = kernels
     let (columns, depth) = transposed ? (b.rows, b.columns) : (b.columns, b.rows)
     let words = b.isHalf ? depth / 2 : depth, width = Int(PKM_PANEL_COLUMNS)
-    let count = (columns + width - 1) / width, together = 4
+    let count = (columns + width - 1) / width
     let packed = packing.shared(Scalar.self, count * width * words)
-    pool.forEach((count + together - 1) / together) { index, _ in
+    // Pieces of what lies together in b: some of its rows.
+    let pieces = transposed ? count : words, together = transposed ? 4 : 64
+    let pack = transposed ? kernels.pack_panels : kernels.pack_panel_words
+    pool.forEach((pieces + together - 1) / together) { index, _ in
       let first = index * together
-      kernels.pack_panels(
-        transposed, first, min(first + together, count), columns, depth, b.pointer, b.stride,
-        packed + first * width * words, b.isHalf)
+      pack!(
+        first, min(first + together, pieces), columns, depth, b.pointer, b.stride, packed, b.isHalf)
     }
     return Panels(packed: packed, depth: depth, words: words, isHalf: b.isHalf)
   }
@@ -54,6 +57,45 @@ extension CPUOperations {
         panels.packed + column * panels.words, product.pointer, width, panels.isHalf)
       let first = columns.lowerBound + column
       body(product, rows, first..<first + width)
+    }
+  }
+
+  /// c (+)= factor · aᵀ b, and `sums` += factor · the sums of a's columns, where they are wanted.
+  ///
+  /// For operands of which ``packs(_:transposed:)`` is true.
+  func multiplyColumns(
+    of a: Operand<Scalar>, _ b: Operand<Scalar>, factor: Double, into c: Matrix<Scalar>, adding: Bool,
+    sums: Vector<Scalar>?
+  ) {
+    // So many rows and columns of b that they stay in the cache that the cores share.
+    let most = a.isHalf ? 4096 : 2048, parts = (b.columns + 1023) / 1024
+    let width = ((b.columns + parts - 1) / parts + 63) / 64 * 64
+    for first in stride(from: 0, to: a.rows, by: most) {
+      let rows = first..<min(first + most, a.rows)
+      for column in stride(from: 0, to: b.columns, by: width) {
+        let columns = column..<min(column + width, b.columns)
+        multiplyColumns(
+          of: a.rows(rows), panels: panels(b.rows(rows).columns(columns), transposed: false), factor: factor,
+          into: c.columns(columns), adding: adding || first > 0, sums: column == 0 ? sums : nil)
+      }
+    }
+  }
+
+  private func multiplyColumns(
+    of a: Operand<Scalar>, panels: Panels<Scalar>, factor: Double, into c: Matrix<Scalar>, adding: Bool,
+    sums: Vector<Scalar>?
+  ) {
+    let kernels = kernels, most = Int(PKM_LEFT_COLUMNS)
+    let spaces = scratch.perWorker(Scalar.self, Int(PKM_LEFT_WORDS), workers: pool.threads)
+    // Pieces of one size, and as many of them for each of 2 or 4 cores.
+    let pieces = ((a.columns + most - 1) / most + 3) / 4 * 4,
+      width = ((a.columns + pieces - 1) / pieces + 5) / 6 * 6
+    pool.forEach((a.columns + width - 1) / width) { index, worker in
+      let columns = index * width..<min((index + 1) * width, a.columns), part = c.rows(columns)
+      kernels.multiply_columns(
+        columns.count, c.columns, panels.depth, factor, a.columns(columns).pointer, a.stride, panels.packed,
+        adding, part.pointer, c.stride, sums?[columns].pointer, spaces.base + worker * spaces.stride,
+        panels.isHalf)
     }
   }
 }

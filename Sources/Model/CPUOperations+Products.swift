@@ -19,6 +19,9 @@ extension CPUOperations {
       }
       return
     }
+    if transposesA && !transposesB && packs(a, transposed: true) {
+      return multiplyColumns(of: a, b, factor: factor, into: c, adding: adding, sums: nil)
+    }
     let (a, b) =
       a.isHalf && !products.isHalfNative
       ? widened(a, b, scratch.shared(Scalar.self, a.count + b.count)) : (a, b)
@@ -45,6 +48,19 @@ extension CPUOperations {
     forTiles(of: a, b, transposed: transposed, in: finish.target) { product, rows, columns in
       finish.apply(kernels, to: product, rows: rows, columns: columns)
     }
+  }
+
+  package func addProduct(
+    ofTransposed a: Operand<Scalar>, _ b: Operand<Scalar>, factor: Double, to c: Matrix<Scalar>,
+    columnSums sums: Vector<Scalar>
+  ) {
+    precondition(a.columns == c.rows && b.columns == c.columns && a.rows == b.rows && a.isHalf == b.isHalf)
+    precondition(sums.count == a.columns)
+    if packs(a, transposed: true) {
+      return multiplyColumns(of: a, b, factor: factor, into: c, adding: true, sums: sums)
+    }
+    multiply(a, transposed: true, b, transposed: false, factor: factor, into: c, adding: true)
+    addColumnSums(of: a, factor: factor, to: sums)
   }
 
   /// Hands on factor · a op(b) piece by piece, each on the thread that computed it.

@@ -36,9 +36,7 @@ struct OutputHead<Device: Operations> {
     let d = gradients!.rows(0..<x.rows)
     device.multiply(
       d, transposed: false, embedding, transposed: false, factor: scale, into: dx, adding: false)
-    device.multiply(
-      d, transposed: true, x, transposed: false, factor: scale, into: embeddingGradient!, adding: true)
-    device.addColumnSums(of: d, factor: scale, to: biasGradient!)
+    device.addProduct(ofTransposed: d, x, factor: scale, to: embeddingGradient!, columnSums: biasGradient!)
   }
 
   /// Logits of the rows of x, bias included.

@@ -32,9 +32,7 @@ struct Linear<Device: Operations> {
 
   /// dW += dyᵀ x, db += Σ dy.
   func addGradients(_ x: Operand<Scalar>, dy: Operand<Scalar>, on device: Device) {
-    device.multiply(
-      dy, transposed: true, x, transposed: false, factor: 1, into: weightGradient!, adding: true)
-    device.addColumnSums(of: dy, factor: 1, to: biasGradient!)
+    device.addProduct(ofTransposed: dy, x, factor: 1, to: weightGradient!, columnSums: biasGradient!)
   }
 
   /// dy W, of which only what `finish` makes of it is stored.

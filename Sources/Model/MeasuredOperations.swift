@@ -165,6 +165,18 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     }
   }
 
+  package func addProduct(
+    ofTransposed a: Operand<Scalar>, _ b: Operand<Scalar>, factor: Double, to c: Matrix<Scalar>,
+    columnSums: Vector<Scalar>
+  ) {
+    measure(
+      "product aᵀ b", "\(c.rows) × \(c.columns) × \(a.rows)", flops: 2 * Double(c.count * a.rows),
+      elements: 2 * c.count, operands: a.count + b.count
+    ) {
+      base.addProduct(ofTransposed: a, b, factor: factor, to: c, columnSums: columnSums)
+    }
+  }
+
   // MARK: Normalization
 
   package func layerNorm(

@@ -39,6 +39,11 @@ package protocol Operations {
   func multiply(
     _ a: Operand<Scalar>, _ b: Operand<Scalar>, transposed: Bool, finish: ProductFinish<Scalar>)
 
+  /// c += factor · aᵀ b and `columnSums` += factor · the sums of a's columns: gradients of a weight and a bias.
+  func addProduct(
+    ofTransposed a: Operand<Scalar>, _ b: Operand<Scalar>, factor: Double, to c: Matrix<Scalar>,
+    columnSums: Vector<Scalar>)
+
   // MARK: Normalization
 
   /// The result as reals, where they are wanted, and as an operand.

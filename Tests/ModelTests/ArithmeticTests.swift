@@ -95,6 +95,31 @@ import Testing
     }
   }
 
+  /// Gradients of weights and biases are added to; those of biases are the bits of a pass of their own.
+  @Test(arguments: choices, [(3, 5, 40), (100, 1090, 2118), (97, 70, 4140), (770, 65, 129)])
+  func productsWithColumnSums(arithmetic: Arithmetic, shape: (Int, Int, Int)) throws {
+    let device = try CPUOperations<Float>(pool: Pools.two, arithmetic: arithmetic)
+    let (m, n, k) = shape
+    func multiplied(_ x: Float) -> Double { Double(arithmetic.precision == .bf16 ? Self.rounded(x) : x) }
+    let a = (randomMatrix(k, m + 3, seed: 1) as Matrix<Float>).columns(2..<m + 2)
+    let b: Matrix<Float> = randomMatrix(k, n, seed: 2)
+    let c = (matrix(m, n + 1) { _ in 3 } as Matrix<Float>).columns(0..<n)
+    let sums: Vector<Float> = vector(m) { _ in 2 }, alone: Vector<Float> = vector(m) { _ in 2 }
+    let x = operand(a, on: device)
+    device.addProduct(ofTransposed: x, operand(b, on: device), factor: 0.5, to: c, columnSums: sums)
+    device.addColumnSums(of: x, factor: 0.5, to: alone)
+    #expect(sums.array == alone.array)
+    for i in stride(from: 0, to: m, by: 19) {
+      for j in [0, n / 3, n - 1] {
+        let sum = (0..<k).reduce(0.0) {
+          $0 + multiplied(a.pointer[$1 * a.stride + i]) * multiplied(b.pointer[$1 * n + j])
+        }
+        #expect(abs(Double(c.pointer[i * c.stride + j]) - (3 + 0.5 * sum)) < 2e-4)
+      }
+    }
+    for row in 0..<m { #expect(c.pointer[row * c.stride + n] == 3) }
+  }
+
   /// Few rows are multiplied by a kernel of our own: all remainders, in every instruction set and both forms.
   @Test(arguments: Arithmetic.Instructions.allCases, Arithmetic.Precision.allCases)
   func fewRows(instructions: Arithmetic.Instructions, precision: Arithmetic.Precision) throws {

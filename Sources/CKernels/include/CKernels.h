@@ -18,7 +18,7 @@ typedef struct {
   double scale;
 } dropout_mask;
 
-enum { PKM_PANEL_COLUMNS = 64 };
+enum { PKM_PANEL_COLUMNS = 64, PKM_LEFT_COLUMNS = 96, PKM_LEFT_WORDS = 16 * (384 * 6 + 2) };
 
 // One update of Adam: p -= rate * m / (sqrt(v) + epsilon), where `rate` holds the bias correction. The gradient is
 // multiplied by gradient_scale first.
@@ -193,14 +193,19 @@ typedef struct {
   void (*pack_few)(long m, long k, long first, long last, const void *a, long lda, void *packed, bool half);
   void (*product_few)(long m, long n, long k, const void *packed, const void *b, long ldb, void *c, long ldc,
                       bool half);
-  // The same for many rows; both NULL where the processor has no AVX-512. op(B) is packed first, in panels of
-  // PKM_PANEL_COLUMNS columns: those first..<last are written to `packed`, k * PKM_PANEL_COLUMNS operands each, the columns
-  // that are missing in the last one as zeros. In bfloat16 k is even.
-  void (*pack_panels)(bool transposed, long first, long last, long n, long k, const void *b, long ldb, void *packed,
-                      bool half);
+  // The same for many rows; all NULL where the processor has no AVX-512. op(B), k x n, is packed first, in panels of
+  // PKM_PANEL_COLUMNS columns, k * PKM_PANEL_COLUMNS operands each, the columns that are missing in the last one as zeros. In
+  // bfloat16 k is even. Where op transposes, the panels first..<last are written, ...
+  void (*pack_panels)(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool half);
+  // ... else the words first..<last of all panels: rows of B or, with `half`, pairs of them.
+  void (*pack_panel_words)(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool half);
   // C = alpha * A * B for n columns from the start of `packed`.
   void (*multiply_panels)(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,
                           long ldc, bool half);
+  // C = (or += with `adds`) alpha * A^T * B, A k x m, for m <= PKM_LEFT_COLUMNS and n columns from the start of `packed`; and
+  // sums += alpha * the sums of A's columns, unless `sums` is NULL. `space` takes PKM_LEFT_WORDS floats.
+  void (*multiply_columns)(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, bool adds,
+                           void *c, long ldc, void *sums, void *space, bool half);
 } kernel_table;
 
 // What the kernels are compiled for: any processor, AVX2 with FMA, AVX-512 (the levels of the x86-64 psABI), and AVX-512
