@@ -28,6 +28,11 @@ struct BatchNorm<Device: Operations> {
       device.moveRunningStatistics(
         mean: runningMean, variance: runningVariance, towards: batchMean, batchVariance, rows: x.rows)
     }
+    normalize(x, training: training, into: y, on: device)
+  }
+
+  /// The result of the last forward pass again.
+  func normalize(_ x: Matrix<Scalar>, training: Bool, into y: Matrix<Scalar>, on device: Device) {
     device.batchNorm(
       x, parameters, mean: training ? batchMean : runningMean,
       variance: training ? batchVariance : runningVariance,

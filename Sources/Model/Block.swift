@@ -17,12 +17,13 @@ struct Block<Device: Operations> {
   private let norm1, norm2: LayerNorm<Device>
   /// Results of the two sums, tokens × d.
   private let sum1, sum2: Matrix<Scalar>
-  /// Results of the two norms, tokens × d; with pre-norm they are only multiplied.
+  /// Results of the two norms, in memory that all blocks share: they are not kept but made again.
   private let normed1, normed2: Normed
 
-  private struct Normed {
+  /// The result of a norm, tokens × d.
+  struct Normed {
     let operand: Operand<Scalar>
-    /// The stream itself, with post-norm.
+    /// The stream itself, with post-norm; with pre-norm it is only multiplied.
     let real: Matrix<Scalar>?
 
     init(_ configuration: ModelConfiguration, rows: Int, isHalf: Bool, _ plan: inout ArenaPlan) {
@@ -37,11 +38,14 @@ struct Block<Device: Operations> {
     func rows(_ rows: Range<Int>) -> Twin<Scalar> { Twin(real: real!, operand: operand).rows(rows) }
   }
 
-  /// What the forward passes of all blocks share: the result of a memory, tokens × d, and the activations of a
-  /// feed-forward, tokens × 4d.
+  /// What the forward passes of all blocks share.
   struct Scratch {
+    /// The result of a memory, tokens × d.
     let branch: Matrix<Scalar>
+    /// The activations of a feed-forward, tokens × 4d.
     let active: Operand<Scalar>
+    /// Of memories.
+    let queries: Twin<Scalar>?
     /// Tokens × 4d, which only generation needs.
     let space: Matrix<Scalar>?
   }
@@ -63,26 +67,27 @@ struct Block<Device: Operations> {
     var pieces: [CachedPiece<Scalar>]?
   }
 
+  /// - Parameters:
+  ///   - normed: for the results of the two norms, which are the same memory with pre-norm.
+  ///   - scratch: that ``forward(_:_:_:on:)`` will be given.
   init(
     _ layer: Int, _ configuration: ModelConfiguration, in store: ParameterStore<Scalar>, rows: Int,
-    microBatches: Int?, isHalf: Bool, _ plan: inout ArenaPlan
+    normed: (Normed, Normed), scratch: Scratch, microBatches: Int?, isHalf: Bool, _ plan: inout ArenaPlan
   ) {
     let name = "blocks.\(layer)"
     isPostNorm = configuration.norm == .post
     // First, so that they lie alike in all blocks: where blocks share memory, x is the former content of the result,
     // which is written last.
     sum1 = plan.matrix(rows, configuration.dim)
-    normed1 = Normed(configuration, rows: rows, isHalf: isHalf, &plan)
     sum2 = plan.matrix(rows, configuration.dim)
-    normed2 = Normed(configuration, rows: rows, isHalf: isHalf, &plan)
+    (normed1, normed2) = normed
     attention = Attention(name + ".attention", configuration, in: store, rows: rows, isHalf: isHalf, &plan)
     second =
       if configuration.hasMemory(at: layer), let memory = configuration.memory {
         .memory(
           ProductKeyMemory(
-            name + ".memory", memory, in: store, rows: rows, microBatches: microBatches, isHalf: isHalf, &plan
-          )
-        )
+            name + ".memory", memory, in: store, rows: rows, queries: scratch.queries!,
+            microBatches: microBatches, &plan))
       } else {
         .feedForward(
           FeedForward(name + ".feed_forward", configuration, in: store, rows: rows, isHalf: isHalf, &plan))
@@ -95,9 +100,15 @@ struct Block<Device: Operations> {
     if case .memory(let memory) = second { memory } else { nil }
   }
 
-  /// The stream behind this block; with pre-norm nobody multiplies it as it is.
+  /// The stream behind this block; with pre-norm nobody multiplies it as it is, and with post-norm the next block
+  /// writes over it.
   var result: Twin<Scalar> {
     isPostNorm ? normed2.rows(0..<sum2.rows) : Twin(real: sum2, operand: Operand(sum2))
+  }
+
+  /// Makes ``result`` again of the last forward pass.
+  func makeResultAgain(rows: Int, on device: Device) {
+    if isPostNorm { norm2.forward(sum2.rows(0..<rows), into: normed2.rows(0..<rows), on: device) }
   }
 
   /// Leaves its result in ``result``.
@@ -143,6 +154,12 @@ struct Block<Device: Operations> {
     let inputGradient = isPostNorm ? d.real : space.input.rows(rows)
 
     if isPostNorm { norm2.backward(sum2, dy: d.real, into: d, on: device) }
+    // Made again, to the same bits; so is the other norm's result, below.
+    if isPostNorm {
+      norm1.forward(sum1, into: normed1.rows(rows), on: device)
+    } else {
+      norm2.forward(sum1, into: normed2.operand.rows(rows), on: device)
+    }
     let input = (isPostNorm ? normed1 : normed2).operand.rows(rows)
     switch second {
     case .feedForward(let layer):
@@ -157,7 +174,11 @@ struct Block<Device: Operations> {
     }
     if !isPostNorm { norm2.backward(sum1, dy: inputGradient, into: d, adding: true, on: device) }
 
-    if isPostNorm { norm1.backward(sum1, dy: d.real, into: d, on: device) }
+    if isPostNorm {
+      norm1.backward(sum1, dy: d.real, into: d, on: device)
+    } else {
+      norm1.forward(x.real, into: normed1.operand.rows(rows), on: device)
+    }
     attention.backward(
       isPostNorm ? x.operand : normed1.operand.rows(rows),
       dy: masked(d, batch.masks.0, space, on: device), sequences: batch.sequences, length: batch.length,

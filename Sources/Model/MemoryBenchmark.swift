@@ -42,9 +42,9 @@ package struct MemoryBenchmark {
         result: plan.matrix(tokens, dim) as Matrix<Float>,
         gradient: plan.matrix(tokens, dim) as Matrix<Float>,
         layer: ProductKeyMemory<Device>(
-          "blocks.0.memory", memory, in: store, rows: tokens, microBatches: isTraining ? 1 : nil,
-          isHalf: isHalf,
-          &plan),
+          "blocks.0.memory", memory, in: store, rows: tokens,
+          queries: ProductKeyMemory<Device>.queries(shape, rows: tokens, isHalf: isHalf, &plan),
+          microBatches: isTraining ? 1 : nil, &plan),
         workspace: ProductKeyMemory<Device>.Workspace(
           shape, rows: tokens, isHalf: isHalf, &plan),
         moments: (0..<2).map { _ in plan.matrix(isTraining ? shape.slots : 0, dim) as Matrix<Float> }

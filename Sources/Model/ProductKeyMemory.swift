@@ -13,18 +13,22 @@ struct ProductKeyMemory<Device: Operations> {
   private let values: Operand<Scalar>
   let valueGradient: ValueGradient<Scalar>?
 
-  /// Queries before and after batch norm, tokens × heads · queryDimension (the same memory without it).
+  /// Queries before batch norm, tokens × heads · queryDimension.
   private let raw: Matrix<Scalar>
-  /// Scored as reals, whatever the precision; the backward pass multiplies them.
+  /// What is scored, as reals whatever the precision, and what the backward pass multiplies.
+  ///
+  /// Not kept but made again: it may stand in memory that memories share.
   private let queries: Twin<Scalar>
   /// Tokens × heads · topk.
   private let slots: UnsafeMutablePointer<Int32>
   private let weights: Matrix<Scalar>
 
-  /// - Parameter microBatches: of one step at most, for the room that their reads need; nil without training.
+  /// - Parameters:
+  ///   - queries: room that other memories and, between the passes, anything may use.
+  ///   - microBatches: of one step at most, for the room that their reads need; nil without training.
   init(
     _ name: String, _ configuration: ModelConfiguration.Memory, in store: ParameterStore<Scalar>, rows: Int,
-    microBatches: Int?, isHalf: Bool, _ plan: inout ArenaPlan
+    queries space: Twin<Scalar>, microBatches: Int?, _ plan: inout ArenaPlan
   ) {
     shape = configuration.shape
     query = Linear(name + ".query", in: store)
@@ -34,8 +38,9 @@ struct ProductKeyMemory<Device: Operations> {
     subkeyGradient = store.matrixGradient(name + ".subkeys")
     values = store.stored(name + ".values")
     raw = plan.matrix(rows, shape.heads * shape.queryDimension)
-    let normed = configuration.batchNorm ? plan.matrix(rows, shape.heads * shape.queryDimension) : raw
-    queries = plan.twin(normed, isHalf: isHalf)
+    queries =
+      configuration.batchNorm
+      ? space : Twin(real: raw, operand: space.operand.isHalf ? space.operand : Operand(raw))
     slots = plan.take(Int32.self, rows * shape.reads)
     weights = plan.matrix(rows, shape.reads)
     valueGradient =
@@ -44,6 +49,12 @@ struct ProductKeyMemory<Device: Operations> {
           slots: shape.slots, dimension: values.columns, tokens: rows * microBatches, reads: shape.reads,
           in: &plan)
       } else { nil }
+  }
+
+  /// Room for the queries of `rows` tokens.
+  static func queries(_ shape: MemoryShape, rows: Int, isHalf: Bool, _ plan: inout ArenaPlan) -> Twin<Scalar>
+  {
+    plan.twin(rows, shape.heads * shape.queryDimension, isHalf: isHalf)
   }
 
   /// What the backward passes of all memories share.
@@ -63,7 +74,6 @@ struct ProductKeyMemory<Device: Operations> {
     let rows = 0..<x.rows, queries = queries.rows(rows)
     query.forward(x, into: Operand(raw.rows(rows)), on: device)
     norm?.forward(raw.rows(rows), training: training, into: queries.real, on: device)
-    if training { device.round(queries.real, into: queries.operand) }
     device.lookup(
       shape, queries: queries.real, subkeys: subkeys, slots: slots, weights: weights.rows(rows))
     device.weightedSum(slots: slots, weights: weights.rows(rows), values: values, into: y)
@@ -76,11 +86,14 @@ struct ProductKeyMemory<Device: Operations> {
   ) {
     let rows = 0..<x.rows
     let dWeights = workspace.dWeights.rows(rows), dQueries = workspace.dQueries.rows(rows)
+    let queries = queries.rows(rows)
+    norm?.normalize(raw.rows(rows), training: training, into: queries.real, on: device)
+    device.round(queries.real, into: queries.operand)
     device.weightedSumBackward(
       slots: slots, weights: weights.rows(rows), values: values, dy: dy, dWeights: dWeights,
       gradient: valueGradient!)
     device.lookupBackward(
-      shape, queries: queries.operand.rows(rows), subkeys: subkeyOperand, slots: slots,
+      shape, queries: queries.operand, subkeys: subkeyOperand, slots: slots,
       weights: weights.rows(rows), dWeights: dWeights, scoreGradients: workspace.dScores.rows(rows),
       dQueries: dQueries.real, dSubkeys: subkeyGradient!)
     norm?.backward(raw.rows(rows), dy: dQueries.real, training: training, into: dQueries.real, on: device)

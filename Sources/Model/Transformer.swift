@@ -48,8 +48,8 @@ package final class Transformer<Device: Operations> {
     /// The last of them: what the forward pass computed last still stands where it was written.
     let standing: Int?
     let finalNorm: LayerNorm<Device>?
-    /// The final hidden states of a pre-norm model.
-    let final: Operand<Scalar>?
+    /// The final hidden states, in what holds the results of the blocks' norms before.
+    let final: Operand<Scalar>
     let head: OutputHead<Device>
     let scratch: Block<Device>.Scratch
     let gradient: Twin<Scalar>?
@@ -63,23 +63,20 @@ package final class Transformer<Device: Operations> {
       let d = configuration.dim, isTraining = microBatches != nil, isPre = configuration.norm == .pre
       tokens = plan.take(Int32.self, rows)
       embedding = Embedding(configuration, in: store, rows: rows, isHalf: isHalf, &plan)
-      (blocks, passing) = Transformer.blocks(
-        configuration, store, rows: rows, microBatches: microBatches, recomputes: recomputes, isHalf: isHalf,
-        &plan)
-      memories = blocks.compactMap(\.memory)
-      kept = (0..<configuration.layers).map { layer in
-        guard isTraining && recomputes && !configuration.hasMemory(at: layer) else { return nil }
-        let result: Matrix<Scalar> = plan.matrix(rows, d)
-        return isPre ? Twin(real: result, operand: Operand(result)) : plan.twin(result, isHalf: isHalf)
-      }
-      standing = kept.lastIndex { $0 != nil }
-      finalNorm = isPre ? LayerNorm("output.norm", in: store, rows: rows, &plan) : nil
-      final = isPre ? plan.operand(rows, d, isHalf: isHalf) : nil
+      let normed = Block<Device>.Normed(configuration, rows: rows, isHalf: isHalf, &plan)
+      final = normed.operand
+      gradient = isTraining ? plan.twin(rows, d, isHalf: isHalf) : nil
+      // The gradients of the logits lie over what the blocks share: they are made when the last block is through, and
+      // used before one goes backward.
+      let start = plan.position
       head = OutputHead(embedding, in: store, rows: rows, training: isTraining, isHalf: isHalf, &plan)
+      let end = plan.position
+      plan.position = start
       scratch = Block.Scratch(
         branch: plan.matrix(rows, d), active: plan.operand(rows, 4 * d, isHalf: isHalf),
-        space: isTraining ? nil : plan.matrix(rows, 4 * d))
-      gradient = isTraining ? plan.twin(rows, d, isHalf: isHalf) : nil
+        queries: configuration.memory.map {
+          ProductKeyMemory<Device>.queries($0.shape, rows: rows, isHalf: isHalf && isTraining, &plan)
+        }, space: isTraining ? nil : plan.matrix(rows, 4 * d))
       workspace =
         isTraining
         ? Block.Workspace(
@@ -90,6 +87,19 @@ package final class Transformer<Device: Operations> {
             ProductKeyMemory.Workspace($0.shape, rows: rows, isHalf: isHalf, &plan)
           })
         : nil
+      let between = isPre ? normed : Block<Device>.Normed(configuration, rows: rows, isHalf: isHalf, &plan)
+      plan.position = max(plan.position, end)
+      (blocks, passing) = Transformer.blocks(
+        configuration, store, rows: rows, normed: (between, normed), scratch: scratch,
+        microBatches: microBatches, recomputes: recomputes, isHalf: isHalf, &plan)
+      memories = blocks.compactMap(\.memory)
+      kept = (0..<configuration.layers).map { layer in
+        guard isTraining && recomputes && !configuration.hasMemory(at: layer) else { return nil }
+        let result: Matrix<Scalar> = plan.matrix(rows, d)
+        return isPre ? Twin(real: result, operand: Operand(result)) : plan.twin(result, isHalf: isHalf)
+      }
+      standing = kept.lastIndex { $0 != nil }
+      finalNorm = isPre ? LayerNorm("output.norm", in: store, rows: rows, &plan) : nil
     }
   }
 
@@ -154,7 +164,8 @@ package final class Transformer<Device: Operations> {
   /// With a backward pass that makes activations again, those without a memory do. The others lie over the same memory,
   /// but for blocks with a memory: the reads that it gathers outlive an evaluation.
   private static func blocks(
-    _ configuration: ModelConfiguration, _ store: ParameterStore<Scalar>, rows: Int, microBatches: Int?,
+    _ configuration: ModelConfiguration, _ store: ParameterStore<Scalar>, rows: Int,
+    normed: (Block<Device>.Normed, Block<Device>.Normed), scratch: Block<Device>.Scratch, microBatches: Int?,
     recomputes: Bool, isHalf: Bool, _ plan: inout ArenaPlan
   ) -> (training: [Block<Device>], passing: [Block<Device>]) {
     let layers = 0..<configuration.layers, start = plan.position
@@ -163,12 +174,14 @@ package final class Transformer<Device: Operations> {
       plan.position = start
       defer { end = max(end, plan.position) }
       return Block<Device>(
-        layer, configuration, in: store, rows: rows, microBatches: nil, isHalf: isHalf, &plan)
+        layer, configuration, in: store, rows: rows, normed: normed, scratch: scratch, microBatches: nil,
+        isHalf: isHalf, &plan)
     }
     var training = passing
     func keep(_ layer: Int) {
       training[layer] = Block(
-        layer, configuration, in: store, rows: rows, microBatches: microBatches, isHalf: isHalf, &plan)
+        layer, configuration, in: store, rows: rows, normed: normed, scratch: scratch,
+        microBatches: microBatches, isHalf: isHalf, &plan)
     }
     plan.position = start
     if microBatches != nil && !recomputes {
@@ -317,11 +330,17 @@ package final class Transformer<Device: Operations> {
     }
     for index in (0..<layout.blocks.count).reversed() {
       let block = layout.blocks[index]
-      let x = view(
-        index == 0 ? layout.embedding.result : layout.kept[index - 1] ?? layout.blocks[index - 1].result)
-      if layout.kept[index] != nil && index != layout.standing {
-        block.forward(x, batch(at: index), layout.scratch, on: device)
+      let before: Twin<Scalar>? = index == 0 ? layout.embedding.result : layout.kept[index - 1]
+      /// The stream in front of the block, made again where it was not kept.
+      func stream() -> Twin<Scalar> {
+        if let before { return view(before) }
+        layout.blocks[index - 1].makeResultAgain(rows: sequences * length, on: device)
+        return view(layout.blocks[index - 1].result)
       }
+      if layout.kept[index] != nil && index != layout.standing {
+        block.forward(stream(), batch(at: index), layout.scratch, on: device)
+      }
+      let x = stream()
       block.backward(x, d: d, batch(at: index), layout.workspace!, on: device)
     }
     layout.embedding.backward(savedTokens, d: d, length: length, mask: mask(site: 0), on: device)
@@ -355,10 +374,7 @@ package final class Transformer<Device: Operations> {
     .init(start: layout.tokens, count: sequences * length)
   }
 
-  private var hidden: Operand<Scalar> {
-    let blocks = mode == .evaluation ? layout.passing : layout.blocks
-    return (layout.final ?? blocks[blocks.count - 1].result.operand).rows(0..<sequences * length)
-  }
+  private var hidden: Operand<Scalar> { layout.final.rows(0..<sequences * length) }
 
   /// The rows of the micro-batch at hand.
   private func view(_ matrix: Matrix<Scalar>) -> Matrix<Scalar> { matrix.rows(0..<sequences * length) }
