@@ -2,17 +2,33 @@ import CKernels
 import Support
 
 /// What the machine can do at best, all threads together: the yardstick of the benchmark.
+///
+/// A machine that others share does not show it at every moment: it is measured before, between and after what is compared
+/// with it, and the best counts.
 package struct MachineCeilings: Sendable {
-  /// Multiply-adds in float32 and dot products in bfloat16, operations a second; 0 where they could not be measured.
-  package let float32, bfloat16: Double
-  /// Reading memory in order, and reading random rows of 4 KiB, bytes a second.
-  package let stream, randomRows: Double
+  /// Operations or bytes a second; 0 where they could not be measured.
+  package struct Ceiling: Sendable {
+    package private(set) var best = 0.0
+    /// What the least favorable of the measurements found.
+    package private(set) var poorest = Double.infinity
 
-  /// Measures for about a second.
-  package init(_ pool: WorkerPool) throws(Failure) {
-    float32 = Self.rate(pool) { ceiling_multiply_add(1 << 22, &$0) }
-    bfloat16 = Self.rate(pool) { ceiling_bfloat16(1 << 22, &$0) }
-    let words = 1 << 26, rowWords = 512
+    fileprivate mutating func add(_ rate: Double) { (best, poorest) = (max(best, rate), min(poorest, rate)) }
+  }
+
+  /// Multiply-adds in float32 and dot products in bfloat16.
+  package private(set) var float32 = Ceiling(), bfloat16 = Ceiling()
+  /// Bytes of memory read in order, and of random rows of 4 KiB.
+  package private(set) var stream = Ceiling(), randomRows = Ceiling()
+  package private(set) var measurements = 0
+
+  package init(_ pool: WorkerPool) throws(Failure) { try measure(pool) }
+
+  /// Takes about half a second.
+  package mutating func measure(_ pool: WorkerPool) throws(Failure) {
+    measurements += 1
+    float32.add(Self.rate(pool) { ceiling_multiply_add(1 << 22, &$0) })
+    bfloat16.add(Self.rate(pool) { ceiling_bfloat16(1 << 22, &$0) })
+    let words = 1 << 25, rowWords = 512
     let (buffer, arena) = try ArenaPlan.build { $0.take(UInt64.self, words) }
     let parts = pool.threads, rows = words / rowWords
     pool.forEach(parts) { part, _ in
@@ -43,7 +59,8 @@ package struct MachineCeilings: Sendable {
         })
     }
     // An odd multiplier visits every row once, in an order that no prefetcher guesses.
-    (stream, randomRows) = (read { $0 }, read { ($0 &* 40503 &+ 12345) % rows })
+    stream.add(read { $0 })
+    randomRows.add(read { ($0 &* 40503 &+ 12345) % rows })
     withExtendedLifetime(arena) {}
   }
 
@@ -51,13 +68,13 @@ package struct MachineCeilings: Sendable {
     rate(pool, part: { body(&$1) })
   }
 
-  /// The best of three, every thread doing its part.
+  /// The best of eight, every thread doing its part.
   private static func rate(_ pool: WorkerPool, part body: (Int, inout Double) -> Double) -> Double {
     let work = UnsafeMutablePointer<Double>.allocate(capacity: 2 * pool.threads)
     defer { work.deallocate() }
     work.initialize(repeating: 0, count: 2 * pool.threads)
     var best = 0.0
-    for _ in 0..<3 {
+    for _ in 0..<8 {
       let began = Progress.now()
       pool.forEach(pool.threads) { part, _ in work[part] = body(part, &work[pool.threads + part]) }
       let done = (0..<pool.threads).reduce(0) { $0 + work[$1] }

@@ -1,57 +1,5 @@
 import Support
 
-/// Time and work of the operations of a model, by operation and shape.
-package final class OperationLog {
-  package struct Entry: Sendable {
-    package let name: String
-    /// Shapes, for the reader.
-    package let detail: String
-    package var calls = 0
-    package var seconds = 0.0
-    /// Floating-point operations of matrix products, and bytes that have to move between memory and the cores at least;
-    /// zero where they say nothing.
-    package var flops = 0.0
-    package var bytes = 0.0
-  }
-
-  package private(set) var entries: [Entry] = []
-  private var indexOf: [String: Int] = [:]
-
-  package init() {}
-
-  package func clear() {
-    entries = []
-    indexOf = [:]
-  }
-
-  /// The entries of one of `count` repetitions, the largest first.
-  package func averages(over count: Int) -> [Entry] {
-    entries.map { entry in
-      var entry = entry
-      entry.seconds /= Double(count)
-      entry.flops /= Double(count)
-      entry.bytes /= Double(count)
-      entry.calls /= count
-      return entry
-    }.sorted { $0.seconds > $1.seconds }
-  }
-
-  package var seconds: Double { entries.reduce(0) { $0 + $1.seconds } }
-
-  fileprivate func add(_ name: String, _ detail: String, _ seconds: Double, flops: Double, bytes: Double) {
-    let key = name + " " + detail
-    let index = indexOf[key] ?? entries.count
-    if index == entries.count {
-      entries.append(Entry(name: name, detail: detail))
-      indexOf[key] = index
-    }
-    entries[index].calls += 1
-    entries[index].seconds += seconds
-    entries[index].flops += flops
-    entries[index].bytes += bytes
-  }
-}
-
 /// Operations that do what `base` does and write down what each took.
 package struct MeasuredOperations<Base: Operations>: Operations {
   package typealias Scalar = Base.Scalar
@@ -65,9 +13,11 @@ package struct MeasuredOperations<Base: Operations>: Operations {
 
   /// `elements` are reals moved, `operands` those in the form of operands.
   private func measure<Result>(
-    _ name: String, _ detail: String, flops: Double = 0, elements: Int = 0, operands: Int = 0, bytes: Int = 0,
-    _ body: () -> Result
+    _ name: @autoclosure () -> String, _ detail: @autoclosure () -> String, flops: Double = 0,
+    elements: Int = 0, operands: Int = 0, bytes: Int = 0, _ body: () -> Result
   ) -> Result {
+    guard log.isOn else { return body() }
+    let (name, detail) = (name(), detail())
     let began = Progress.now()
     let result = body()
     let size = MemoryLayout<Scalar>.stride

@@ -9,8 +9,9 @@ struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show where the time of a training step goes, against what the machine can do.",
     discussion: """
-      Measures what the processor and the memory can do at best, then runs training steps of the recipe's model on ids \
-      with the frequencies of text. For each operation and shape: calls and milliseconds a step, its share of the step, \
+      Measures what the processor and the memory can do at best, runs training steps of the recipe's model on ids with the \
+      frequencies of text, and measures the ceilings again: the best counts, and beside it stands the poorest, which shows \
+      how far other work disturbed the machine. For each operation and shape: calls and milliseconds a step, its share of the step, \
       floating-point operations of products or bytes moved a second, and the share of the machine's ceiling that this is. \
       Bytes that the caches hold can pass the ceiling of memory.
 
@@ -105,17 +106,19 @@ struct Bench: ParsableCommand {
     let started = Progress.now()
     let recipe = try wholeRecipe()
     let pool = WorkerPool(threads: options.threadCount)
-    let ceilings = try MachineCeilings(pool)
-    let isHalf = recipe.train.precision == .bf16 && ceilings.bfloat16 > 0
-    let arithmetic = isHalf ? ceilings.bfloat16 : ceilings.float32
-    print(
-      String(
-        format: "ceilings of %d threads: products %.0f GFLOP/s, memory in order %.1f GB/s",
-        options.threadCount, arithmetic / 1e9, ceilings.stream / 1e9))
-    var summary = Summary()
+    var ceilings = try MachineCeilings(pool)
+    var results: [GenerationBenchmark] = []
     for batch in Self.numbers(batches) ?? [] {
-      let result = try GenerationBenchmark(recipe, pool: pool, library: engine.library, batch: batch)
-      let bound = result.bound(bytesPerSecond: ceilings.stream, flopsPerSecond: arithmetic)
+      results.append(try GenerationBenchmark(recipe, pool: pool, library: engine.library, batch: batch))
+      try ceilings.measure(pool)
+    }
+    let isHalf = recipe.train.precision == .bf16 && ceilings.bfloat16.best > 0
+    let arithmetic = isHalf ? ceilings.bfloat16.best : ceilings.float32.best
+    print(Self.describe(ceilings, threads: options.threadCount))
+    var summary = Summary()
+    for result in results {
+      let batch = result.batch
+      let bound = result.bound(bytesPerSecond: ceilings.stream.best, flopsPerSecond: arithmetic)
       print(Self.table(result.operations, of: result.seconds, ceilings, isHalf: isHalf))
       print(
         String(
@@ -133,22 +136,27 @@ struct Bench: ParsableCommand {
     let started = Progress.now()
     let recipe = try RecipeFile.load(config, settings: settings)
     let pool = WorkerPool(threads: options.threadCount)
-    let ceilings = try MachineCeilings(pool)
+    var ceilings = try MachineCeilings(pool)
     var memory = recipe.model.memory ?? ModelConfiguration.Memory()
     let tokens = 2048
     print(
       String(
         format:
-          "one memory, d = %d, %d heads, top %d, query_dim %d, values %@, %d tokens at once, %d threads; random rows of 4 KiB: %.1f GB/s at best",
-        recipe.model.dim, memory.heads, memory.topk, memory.queryDim, memory.values.rawValue, tokens,
-        options.threadCount, ceilings.randomRows / 1e9))
-    var summary = Summary()
-    let isHalf = recipe.train.precision == .bf16 && ceilings.bfloat16 > 0
+          "one memory, d = %d, %d heads, top %d, query_dim %d, values %@, %d tokens at once",
+        recipe.model.dim, memory.heads, memory.topk, memory.queryDim, memory.values.rawValue, tokens))
+    var results: [(subkeys: Int, speed: MemoryBenchmark)] = []
     for size in Self.numbers(subkeys) ?? [] {
       memory.subkeys = size
       let result = try MemoryBenchmark(
         memory, dim: recipe.model.dim, tokens: tokens, isTraining: !forwardOnly, pool: pool,
         arithmetic: Arithmetic(precision: recipe.train.precision, library: engine.library))
+      results.append((size, result))
+      try ceilings.measure(pool)
+    }
+    let isHalf = recipe.train.precision == .bf16 && ceilings.bfloat16.best > 0
+    print(Self.describe(ceilings, threads: options.threadCount))
+    var summary = Summary()
+    for (size, result) in results {
       print(
         String(
           format: "%d slots: forward %.0f tokens/s, value rows %.1f GB/s", result.slots, result.forward,
@@ -167,20 +175,16 @@ struct Bench: ParsableCommand {
     let started = Progress.now()
     let recipe = try wholeRecipe()
     let pool = WorkerPool(threads: options.threadCount)
-    let ceilings = try MachineCeilings(pool)
+    var ceilings = try MachineCeilings(pool)
     let products = try CPUOperations<Float>(
       pool: pool, arithmetic: Arithmetic(precision: recipe.train.precision, library: engine.library)
     ).description
     print("products: \(products)")
-    print(
-      String(
-        format:
-          "ceilings of %d threads: float32 %.0f GFLOP/s, bfloat16 %.0f GFLOP/s, memory in order %.1f GB/s, random rows of 4 KiB %.1f GB/s",
-        options.threadCount, ceilings.float32 / 1e9, ceilings.bfloat16 / 1e9, ceilings.stream / 1e9,
-        ceilings.randomRows / 1e9))
     let result = try StepBenchmark(
       recipe, pool: pool, library: engine.library, steps: steps, trains: !evaluate)
-    let isHalf = recipe.train.precision == .bf16 && ceilings.bfloat16 > 0
+    try ceilings.measure(pool)
+    print(Self.describe(ceilings, threads: options.threadCount))
+    let isHalf = recipe.train.precision == .bf16 && ceilings.bfloat16.best > 0
     if let training = result.training {
       print(Self.table(training.operations, of: training.mean, ceilings, isHalf: isHalf))
       print(Self.line("step", training, tokens: result.tokens, ceilings, isHalf: isHalf))
@@ -200,6 +204,22 @@ struct Bench: ParsableCommand {
     try options.report(summary, since: started)
   }
 
+  private static func describe(_ ceilings: MachineCeilings, threads: Int) -> String {
+    func text(_ what: String, _ ceiling: MachineCeilings.Ceiling, _ format: String, _ unit: String) -> String
+    {
+      String(format: "%@ \(format) (\(format)) %@", what, ceiling.best / 1e9, ceiling.poorest / 1e9, unit)
+    }
+    let kinds = [
+      text("float32", ceilings.float32, "%.0f", "GFLOP/s"),
+      text("bfloat16", ceilings.bfloat16, "%.0f", "GFLOP/s"),
+      text("memory in order", ceilings.stream, "%.1f", "GB/s"),
+      text("random rows of 4 KiB", ceilings.randomRows, "%.1f", "GB/s"),
+    ]
+    return
+      "ceilings of \(threads) threads, the best of \(ceilings.measurements) measurements (and the poorest): "
+      + kinds.joined(separator: ", ")
+  }
+
   private static func table(
     _ operations: [OperationLog.Entry], of seconds: Double, _ ceilings: MachineCeilings, isHalf: Bool
   ) -> String {
@@ -214,7 +234,7 @@ struct Bench: ParsableCommand {
     _ what: String, _ timing: StepBenchmark.Timing, tokens: Int, _ ceilings: MachineCeilings, isHalf: Bool
   ) -> String {
     let rate = timing.operations.reduce(0) { $0 + $1.flops } / timing.mean
-    let ceiling = isHalf ? ceilings.bfloat16 : ceilings.float32
+    let ceiling = isHalf ? ceilings.bfloat16.best : ceilings.float32.best
     return String(
       format:
         "%@: %.1f ms (%.1f to %.1f, %d times), %.0f tokens/s; %.1f %% of it in its operations; products %.0f GFLOP/s over all of it",
@@ -229,14 +249,15 @@ struct Bench: ParsableCommand {
     var line = pad(entry.name, 30) + pad(entry.detail, 36)
     line += String(format: "%5d %9.2f %6.1f", entry.calls, 1e3 * entry.seconds, 100 * entry.seconds / step)
     // What bounds an operation: the scores of the memory count as float32 whatever they are found with.
-    let flopCeiling = isHalf && !entry.name.hasPrefix("memory: lookup") ? ceilings.bfloat16 : ceilings.float32
+    let isHalf = isHalf && !entry.name.hasPrefix("memory: lookup")
+    let flopCeiling = isHalf ? ceilings.bfloat16.best : ceilings.float32.best
     let flopRate = entry.flops / entry.seconds, byteRate = entry.bytes / entry.seconds
     line += entry.flops > 0 ? String(format: "  %9.1f", flopRate / 1e9) : String(repeating: " ", count: 11)
     line += entry.bytes > 0 ? String(format: " %6.1f", byteRate / 1e9) : String(repeating: " ", count: 7)
     if entry.flops > 0, flopCeiling > 0 {
       line += String(format: "  %3.0f %% of products", 100 * flopRate / flopCeiling)
     } else if entry.bytes > 0 {
-      line += String(format: "  %3.0f %% of memory", 100 * byteRate / ceilings.stream)
+      line += String(format: "  %3.0f %% of memory", 100 * byteRate / ceilings.stream.best)
     }
     return line
   }

@@ -231,8 +231,15 @@ import Testing
     }
   #endif
 
-  @Test func fewerThreadsOfTheMachineStillMeasureCeilings() throws {
-    let ceilings = try MachineCeilings(Pools.one)
-    #expect(ceilings.float32 >= 0 && ceilings.stream > 0 && ceilings.randomRows > 0)
+  @Test func theBestOfTheCeilingsCounts() throws {
+    var ceilings = try MachineCeilings(Pools.one)
+    let first = ceilings
+    try ceilings.measure(Pools.one)
+    #expect(ceilings.measurements == 2)
+    for kind in [\MachineCeilings.float32, \.bfloat16, \.stream, \.randomRows] {
+      let (once, twice) = (first[keyPath: kind], ceilings[keyPath: kind])
+      #expect(once.best == once.poorest && twice.best >= once.best && twice.poorest <= once.poorest)
+    }
+    #expect(first.float32.best >= 0 && first.stream.best > 0 && first.randomRows.best > 0)
   }
 }
