@@ -17,7 +17,7 @@ extension CPUOperations {
           ? heads * (seen + 1 + width) : piece.rows.count * (seen + 1) + 2 * seen * width)
     }
     // Of many sequences each is a task, so that its rows are read from end to end; of few the heads are shared out.
-    let parts = min(heads, (4 * pool.threads + pieces.count - 1) / pieces.count)
+    let parts = min(heads, (2 * pool.threads + pieces.count - 1) / pieces.count)
     let together = (heads + parts - 1) / parts, groups = (heads + together - 1) / together
     let spaces = scratch.perWorker(Scalar.self, most, workers: pool.threads)
     pool.forEach(pieces.count * groups) { task, worker in
