@@ -12,6 +12,7 @@
 #include "causal_attention.h"
 #include "loss.h"
 #include "selection.h"
+#include "estimate.h"
 #include "search.h"
 #include "memory.h"
 #include "optimizer.h"
@@ -45,7 +46,7 @@ static const kernel_table table = {
     .logit_sums = logit_sums_of,
     .product_top = product_top,
     .product_top_scratch = product_top_scratch,
-#if REAL_IS_FLOAT && HAS_BFLOAT16_DOT
+#if REAL_IS_FLOAT && HAS_BYTE_DOT
     .packed_keys_size = packed_keys_size,
     .pack_keys = pack_keys,
     .search_keys = search_keys,

@@ -1,130 +1,76 @@
-// The search of product keys where the processor multiplies bfloat16 twice as fast as float: the scores of all sub-keys are
-// estimated from rounded numbers, and only those of sub-keys that can still be among the best are computed in float.
+// The search of product keys by estimates: few sub-keys are scored in float, and what comes out is what the scores of all
+// would give, to the bit.
 //
-// What comes out is what the scores in float of all sub-keys would give, to the bit. With queries q' and sub-keys k' rounded,
-// |qk - q'k'| <= |q - q'| |k| + |q'| |k - k'| (Cauchy and Schwarz), so an estimate is wrong by `error` at most, roundings of
-// the sums included. At least k slots are estimated at s or more, so the k-th best has at least s - error, and nothing that
-// is estimated below s - 2 error can be among the k best, whatever its ties.
-#if REAL_IS_FLOAT && HAS_BFLOAT16_DOT
+// Those that are among the best by the estimates are scored. The k best slots reach the k-th best sum of two such scores. A
+// sub-key that is estimated too low to reach it, even by its error more and together with the best of the other list, is
+// not among them, whatever its ties. Where any were left out that are not too low, they are scored as well.
+#if REAL_IS_FLOAT && HAS_BYTE_DOT
 
-// Sub-keys of a panel, two registers of sums; with so many queries they fill three quarters of the registers.
-enum { PANEL_KEYS = 2 * LANES, PANEL_QUERIES = 12 };
-
-typedef struct {
-  real norm, cut;  // the largest |k| and |k - k'| of a list of sub-keys
-} key_bounds;
-
-INLINE long search_panels(long n) { return (n + PANEL_KEYS - 1) / PANEL_KEYS; }
-
-// The bounds take a line of 64 bytes before the panels.
-static long packed_keys_size(long n, long half) {
-  return 64 + search_panels(n) * PANEL_KEYS * half * (long)sizeof(uint16_t);
+INLINE void order_registers(__m512 *v, const int upper, const int lower) {
+  __m512 higher = _mm512_max_ps(v[upper], v[lower]);
+  v[lower] = _mm512_min_ps(v[upper], v[lower]);
+  v[upper] = higher;
 }
 
-// Rounds a row; returns the squares of what is kept and of what is cut off.
-INLINE void round_row(long half, const real *x, uint16_t *rounded, real *kept, real *cut) {
-  __m512 left = _mm512_setzero_ps(), off = _mm512_setzero_ps();
-  for (long e = 0; e < half; e += LANES) {
-    __m512 given = _mm512_loadu_ps(x + e);
-    __m256i bits = (__m256i)_mm512_cvtneps_pbh(given);
-    __m512 value = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
-    __m512 rest = _mm512_sub_ps(given, value);
-    left = _mm512_fmadd_ps(value, value, left);
-    off = _mm512_fmadd_ps(rest, rest, off);
-    _mm256_storeu_si256((__m256i *)(rounded + e), bits);
+// Orders each lane and lane ^ distance, of the opposite register where a merge begins; `low` is the highest bit of distance.
+INLINE void order_lanes(__m512 *v, const int distance, const int low, const bool begins) {
+  __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  __m512i partner = _mm512_xor_si512(lane, _mm512_set1_epi32(distance));
+  __mmask16 takes_less = _mm512_test_epi32_mask(lane, _mm512_set1_epi32(low));
+  __m512 others[COLUMNS];
+  for (int i = 0; i < COLUMNS; i++) others[i] = _mm512_permutexvar_ps(partner, v[begins ? COLUMNS - 1 - i : i]);
+  for (int i = 0; i < COLUMNS; i++) {
+    v[i] = _mm512_mask_min_ps(_mm512_max_ps(v[i], others[i]), takes_less, v[i], others[i]);
   }
-  *kept = _mm512_reduce_add_ps(left);
-  *cut = _mm512_reduce_add_ps(off);
 }
 
-// So that squares too small for a float count.
-INLINE real norm_of(real squares) { return real_sqrt(squares) + (real)1e-20; }
+// Where the number of rank r, counted from 0, is after sort_columns.
+INLINE long place_of_rank(long r) { return r % COLUMNS * LANES + r / COLUMNS; }
 
-KERNEL void pack_keys(long n, long half, const void *pkeys, void *packed) {
-  enum { PIECE = 256 };
-  const real *keys = pkeys;
-  uint32_t *panels = (uint32_t *)((char *)packed + 64);
-  memset(panels, 0, (size_t)(packed_keys_size(n, half) - 64));
-  key_bounds bounds = {0, 0};
-  for (long i = 0; i < n; i++, keys += half) {
-    uint32_t *lane = panels + i / PANEL_KEYS * PANEL_KEYS * (half / 2) + i % PANEL_KEYS;
-    real kept = 0, cut = 0;
-    for (long first = 0; first < half; first += PIECE) {
-      long width = half - first < PIECE ? half - first : PIECE;
-      uint16_t rounded[PIECE];
-      real more, off;
-      round_row(width, keys + first, rounded, &more, &off);
-      kept += more, cut += off;
-      for (long e = 0; e < width; e += 2, lane += PANEL_KEYS) memcpy(lane, rounded + e, sizeof *lane);
-    }
-    real norm = norm_of(kept) + norm_of(cut);
-    if (norm != norm) norm = (real)INFINITY;
-    bounds.norm = norm > bounds.norm ? norm : bounds.norm;
-    bounds.cut = norm_of(cut) > bounds.cut ? norm_of(cut) : bounds.cut;
-  }
-  memcpy(packed, &bounds, sizeof bounds);
-}
-
-// Estimates of one panel for `height` queries.
-INLINE void estimate_tile(long pairs, const uint16_t *queries, const uint32_t *panel, real *out, long out_stride,
-                          const int height) {
-  __m512 sums[PANEL_QUERIES][2];
-  for (int i = 0; i < height; i++) sums[i][0] = sums[i][1] = _mm512_setzero_ps();
-  for (long p = 0; p < pairs; p++) {
-    __m512bh k0 = (__m512bh)_mm512_loadu_si512(panel + p * PANEL_KEYS);
-    __m512bh k1 = (__m512bh)_mm512_loadu_si512(panel + p * PANEL_KEYS + LANES);
+// Bitonic sorting, highest first: of four registers' lanes, then merging of 2, 4, 8 and 16 lanes.
+INLINE void sort_columns(__m512 *v) {
+  order_registers(v, 0, 1), order_registers(v, 2, 3);
+  order_registers(v, 0, 3), order_registers(v, 1, 2);
+  order_registers(v, 0, 1), order_registers(v, 2, 3);
 #pragma clang loop unroll(full)
-    for (int i = 0; i < height; i++) {
-      int32_t pair;
-      memcpy(&pair, queries + 2 * (i * pairs + p), sizeof pair);
-      __m512bh q = (__m512bh)_mm512_set1_epi32(pair);
-      sums[i][0] = _mm512_dpbf16_ps(sums[i][0], q, k0);
-      sums[i][1] = _mm512_dpbf16_ps(sums[i][1], q, k1);
+  for (int size = 2; size <= LANES; size *= 2) {
+    order_lanes(v, size - 1, size / 2, true);
+#pragma clang loop unroll(full)
+    for (int distance = size / 4; distance > 0; distance /= 2) order_lanes(v, distance, distance, false);
+    order_registers(v, 0, 2), order_registers(v, 1, 3);
+    order_registers(v, 0, 1), order_registers(v, 2, 3);
+  }
+}
+
+// A register of the ranks from `first` on, a multiple of 16.
+INLINE __m512 ranks_from(long first, const real *sorted) {
+  real ranks[LANES];
+  for (int i = 0; i < COLUMNS; i++) memcpy(ranks + 4 * i, sorted + i * LANES + first / COLUMNS, 4 * sizeof(real));
+  return _mm512_loadu_ps(ranks);
+}
+
+// A sum that at least k pairs of two sorted lists reach, and not many more: by bisection, of pairs of high ranks.
+INLINE real reached_by_pairs(long k, const real *x, const real *y) {
+  enum { HIGH = 8, PAIRS = HIGH + 3 + 2, PROBES = 4 };
+  __m512 sums[PAIRS], x0 = ranks_from(0, x), y0 = ranks_from(0, y);
+  for (int r = 0; r < HIGH; r++) sums[r] = _mm512_add_ps(_mm512_set1_ps(x[place_of_rank(r)]), y0);
+  // Ranks from 8 on are the latter two of each four.
+  __m512 late = _mm512_mask_mov_ps(_mm512_set1_ps(-(real)INFINITY), 0xcccc, x0);
+  for (int r = 0; r < 3; r++) sums[HIGH + r] = _mm512_add_ps(_mm512_set1_ps(y[place_of_rank(r)]), late);
+  sums[PAIRS - 2] = _mm512_add_ps(_mm512_set1_ps(x[0]), ranks_from(LANES, y));
+  sums[PAIRS - 1] = _mm512_add_ps(_mm512_set1_ps(y[0]), ranks_from(LANES, x));
+  real one = x[0] + y[place_of_rank(k - 1)], other = x[place_of_rank(k - 1)] + y[0];
+  real reached = one > other ? one : other, above = x[0] + y[0];
+  for (int probe = 0; probe < PROBES; probe++) {
+    real middle = reached * (real)0.5 + above * (real)0.5;
+    long count = 0;
+    for (int i = 0; i < PAIRS; i++) {
+      count += __builtin_popcount(_mm512_cmp_ps_mask(sums[i], _mm512_set1_ps(middle), _CMP_GE_OQ));
     }
+    reached = count >= k ? middle : reached;
+    above = count >= k ? above : middle;
   }
-  for (int i = 0; i < height; i++) {
-    _mm512_storeu_ps(out + i * out_stride, sums[i][0]);
-    _mm512_storeu_ps(out + i * out_stride + LANES, sums[i][1]);
-  }
-}
-
-INLINE void estimate(long rows, long n, long pairs, const uint16_t *queries, const uint32_t *panels, real *out,
-                     long out_stride) {
-  for (long panel = 0; panel < search_panels(n); panel++, panels += PANEL_KEYS * pairs, out += PANEL_KEYS) {
-    long row = 0;
-    for (; row + PANEL_QUERIES <= rows; row += PANEL_QUERIES) {
-      estimate_tile(pairs, queries + 2 * row * pairs, panels, out + row * out_stride, out_stride, PANEL_QUERIES);
-    }
-    for (; row < rows; row++) estimate_tile(pairs, queries + 2 * row * pairs, panels, out + row * out_stride, out_stride, 1);
-  }
-}
-
-// Queries at a time: their estimates stay in a core's nearer caches.
-enum { SEARCH_ROWS = 48 };
-
-// The sub-keys of one list that can still be among the best of one query.
-typedef struct {
-  long count;
-  selection_scratch space;
-} remaining;
-
-static long search_scratch(long n, long k, long half) {
-  long estimates = 2 * search_panels(n) * PANEL_KEYS, list = n + 128;
-  return (SEARCH_ROWS * (estimates + 2) + 6 * list) * (long)sizeof(real) + SEARCH_ROWS * half * (long)sizeof(uint16_t) +
-         product_top_scratch(n, k);
-}
-
-// Those that can be among the k best of their list, and its best estimates in order.
-INLINE long remain_in_list(long n, long k, const real *estimates, real error, real *best, int32_t *best_ids,
-                           remaining *r) {
-  r->count = collect(n, estimates, NULL, reached_by(n, k, estimates) - 2 * error, r->space);
-  rank(r->count, k, r->space, best, best_ids);
-  return r->count < k ? r->count : k;
-}
-
-// Those estimated at a threshold at least.
-INLINE void remain_above(real threshold, remaining *r) {
-  r->count = collect(r->count, r->space.kept_scores, r->space.kept_ids, threshold, r->space);
+  return reached;
 }
 
 INLINE __m128 fold_lanes(__m512 x) {
@@ -132,15 +78,12 @@ INLINE __m128 fold_lanes(__m512 x) {
   return _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps(halves, 1));
 }
 
-// Scores in float of four sub-keys at a time, each in sixteen sums that are folded in the end. The next four are fetched ahead.
+// Scores in float of four sub-keys at a time, each in sixteen sums that are folded in the end.
 INLINE void score_four(long half, const real *query, const real *keys, const int32_t *ids, real *scores) {
   const real *k0 = keys + ids[0] * half, *k1 = keys + ids[1] * half;
   const real *k2 = keys + ids[2] * half, *k3 = keys + ids[3] * half;
-  const real *n0 = keys + ids[4] * half, *n1 = keys + ids[5] * half;
-  const real *n2 = keys + ids[6] * half, *n3 = keys + ids[7] * half;
   __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
   for (long e = 0; e < half; e += LANES) {
-    __builtin_prefetch(n0 + e), __builtin_prefetch(n1 + e), __builtin_prefetch(n2 + e), __builtin_prefetch(n3 + e);
     __m512 q = _mm512_loadu_ps(query + e);
     s0 = _mm512_fmadd_ps(q, _mm512_loadu_ps(k0 + e), s0);
     s1 = _mm512_fmadd_ps(q, _mm512_loadu_ps(k1 + e), s1);
@@ -153,71 +96,146 @@ INLINE void score_four(long half, const real *query, const real *keys, const int
   _mm_storeu_ps(scores, _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab)));
 }
 
-// Their scores in float, in place of the estimates.
-INLINE void score_remaining(long half, const real *query, const real *keys, remaining *r) {
-  int32_t *ids = r->space.kept_ids;
-  for (long c = r->count; c < r->count + 8; c++) ids[c] = ids[r->count - 1];
-  for (long c = 0; c < r->count; c += 4) score_four(half, query, keys, ids + c, r->space.kept_scores + c);
+// Queries at a time: their estimates stay in a core's nearer caches.
+enum { SEARCH_ROWS = 4 * PANEL_QUERIES };
+
+// Estimates of a list, in whole panels, and from those of a query to those of the next: an odd number of lines, so that rows
+// do not meet in the same cache sets.
+INLINE long estimates_width(long n) { return panel_count(n) * PANEL_KEYS; }
+INLINE long estimates_stride(long n) { return 2 * estimates_width(n) + LINE / (long)sizeof(int16_t); }
+
+// One list of sub-keys and one query. Those estimated at the threshold or more are scored.
+typedef struct {
+  const real *query, *keys;
+  const int16_t *estimates;
+  score_bounds bounds;
+  real threshold;
+  long count;  // of the best that are in order
+  selection_scratch scored;
+} key_search;
+
+// Collects and scores those that reach the threshold, and puts the best in order.
+INLINE void score_reaching(long n, long half, long top, key_search *list, real *best, int32_t *best_ids,
+                           selection_scratch scratch) {
+  int32_t *ids = list->scored.kept_ids;
+  long count = n;
+  if (list->bounds.unit > 0) {
+    count = collect_estimated(estimates_width(n), list->estimates, list->bounds.unit, list->threshold, ids);
+  } else {
+    for (long i = 0; i < n; i++) ids[i] = (int32_t)i;
+  }
+  for (long c = count; c < count + 4; c++) ids[c] = ids[count - 1];
+  for (long c = 0; c < count; c += 4) score_four(half, list->query, list->keys, ids + c, list->scored.kept_scores + c);
+  list->count = count < top ? count : top;
+  select_top(count, list->count, list->scored.kept_scores, ids, best, best_ids, scratch);
+}
+
+// The best score that any sub-key of a list can have.
+INLINE real highest(const key_search *list, real best) {
+  real unscored = list->threshold + list->bounds.error;
+  return unscored > best ? unscored : best;
+}
+
+typedef struct {
+  score_bounds *bounds;  // of each row and list
+  query_bytes queries[2];
+  int16_t *estimates;  // of each row those of the first list and of the second
+  selection_scratch scored[2];
+  product_scratch choice;
+} search_space;
+
+static long search_scratch(long n, long k, long half) {
+  const long list = n + 128;
+  long row = 2 * (long)(sizeof(score_bounds) + sizeof(real)) + 2 * query_size(half);
+  row += estimates_stride(n) * (long)sizeof(int16_t);
+  return SEARCH_ROWS * row + 2 * list * (long)(sizeof(real) + sizeof(int32_t)) + product_top_scratch(n, k);
+}
+
+INLINE search_space cut_search_space(long n, long k, long half, void *space) {
+  const long list = n + 128;
+  search_space s = {.bounds = space};
+  real *scales = (real *)(s.bounds + 2 * SEARCH_ROWS), *scores = scales + 2 * SEARCH_ROWS;
+  int32_t *ids = (int32_t *)(scores + 2 * list);
+  s.estimates = (int16_t *)(ids + 2 * list);
+  char *bytes = (char *)(s.estimates + SEARCH_ROWS * estimates_stride(n));
+  for (int side = 0; side < 2; side++) {
+    s.queries[side].scales = scales + side * SEARCH_ROWS;
+    s.queries[side].bytes = bytes + side * SEARCH_ROWS * query_size(half);
+    s.scored[side] = (selection_scratch){.kept_scores = scores + side * list, .kept_ids = ids + side * list};
+  }
+  s.choice = cut_scratch(n, k, bytes + 2 * SEARCH_ROWS * query_size(half));
+  return s;
+}
+
+// Estimates of both lists for `rows` queries.
+INLINE void estimate_lists(long rows, long n, long half, const real *queries, long stride, const void *packed,
+                           const search_space *s) {
+  for (int side = 0; side < 2; side++, packed = (const char *)packed + packed_keys_size(n, half)) {
+    key_bounds keys;
+    memcpy(&keys, packed, sizeof keys);
+    for (long row = 0; row < rows; row++) {
+      const real *query = queries + row * stride + side * half;
+      s->bounds[2 * row + side] = quantize_query(half, query, keys, s->queries[side], row);
+    }
+    estimate(rows, n, half, s->queries[side], packed, s->estimates + side * estimates_width(n), estimates_stride(n));
+  }
+}
+
+// Sets the thresholds of both lists so low that what reaches them is enough, mostly.
+INLINE void set_thresholds(long n, long k, key_search *lists) {
+  real sorted[2][COLUMNS * LANES];
+  for (int side = 0; side < 2; side++) {
+    __m512 columns[COLUMNS];
+    largest_of_columns(estimates_width(n), lists[side].estimates, lists[side].bounds.unit, columns);
+    sort_columns(columns);
+    memcpy(sorted[side], columns, sizeof columns);
+  }
+  real reached = reached_by_pairs(k, sorted[0], sorted[1]);
+  for (int side = 0; side < 2; side++) {
+    lists[side].threshold = reached - sorted[1 - side][0] - (real)1.1 * lists[side].bounds.error;
+  }
 }
 
 KERNEL void search_keys(long rows, long n, long k, long half, const void *pqueries, long stride, const void *pkeys,
                         const void *packed, int32_t *slots, void *pweights, long out_stride, void *space) {
   const real *queries = pqueries, *keys = pkeys;
   real *weights = pweights;
-  const long width = search_panels(n) * PANEL_KEYS, list = n + 128, top = k < n ? k : n;
-  real *estimates = space, *errors = estimates + SEARCH_ROWS * 2 * width, *candidates = errors + SEARCH_ROWS * 2;
-  int32_t *ids = (int32_t *)(candidates + 2 * list), *better = ids + 2 * list;
-  uint16_t *rounded = (uint16_t *)(better + 2 * list);
-  product_scratch s = cut_scratch(n, k, rounded + SEARCH_ROWS * half);
-  // Rounding in sums of `half` products, in whatever order, and in the sum of two of them.
-  const real rounding = (real)(half + 16) * FLT_EPSILON;
+  const search_space s = cut_search_space(n, k, half, space);
+  const product_scratch *choice = &s.choice;
+  const long top = k < n ? k : n;
   for (long first = 0; first < rows; first += SEARCH_ROWS) {
     long height = rows - first < SEARCH_ROWS ? rows - first : SEARCH_ROWS;
-    for (int side = 0; side < 2; side++) {
-      const char *of_side = (const char *)packed + side * packed_keys_size(n, half);
-      key_bounds bounds;
-      memcpy(&bounds, of_side, sizeof bounds);
-      for (long row = 0; row < height; row++) {
-        real kept, cut;
-        round_row(half, queries + (first + row) * stride + side * half, rounded + row * half, &kept, &cut);
-        kept = norm_of(kept), cut = norm_of(cut);
-        real largest = (kept + cut) * bounds.norm;
-        real error = (real)1.001 * (cut * bounds.norm + kept * bounds.cut + rounding * largest);
-        errors[2 * row + side] = largest < (real)1e37 ? error + (real)1e-30 : (real)INFINITY;
-      }
-      estimate(height, n, half / 2, rounded, (const uint32_t *)(of_side + 64), estimates + side * width, 2 * width);
-    }
+    estimate_lists(height, n, half, queries + first * stride, stride, packed, &s);
     for (long row = 0; row < height; row++, slots += out_stride, weights += out_stride) {
-      remaining r[2];
-      real e0 = errors[2 * row], e1 = errors[2 * row + 1];
+      key_search lists[2];
       for (int side = 0; side < 2; side++) {
-        r[side] = (remaining){n, {.kept_scores = candidates + side * list,
-                                  .kept_ids = ids + side * list,
-                                  .better = better + side * list}};
+        lists[side] = (key_search){.query = queries + (first + row) * stride + side * half,
+                                   .keys = keys + side * n * half,
+                                   .estimates = s.estimates + row * estimates_stride(n) + side * estimates_width(n),
+                                   .bounds = s.bounds[2 * row + side],
+                                   .threshold = -(real)INFINITY,
+                                   .scored = s.scored[side]};
       }
-      const real *query = queries + (first + row) * stride;
-      if (e0 + e1 < INFINITY) {
-        const real *of_row = estimates + row * 2 * width;
-        long firsts = remain_in_list(n, top, of_row, e0, s.first, s.first_ids, &r[0]);
-        long seconds = remain_in_list(n, top, of_row + width, e1, s.second, s.second_ids, &r[1]);
-        long sums = pair_sums(n, k, firsts, seconds, &s, false);
-        real threshold = reached_by(sums, k, s.sums) - 2 * (e0 + e1);
-        remain_above(threshold - s.second[0], &r[0]);
-        remain_above(threshold - s.first[0], &r[1]);
-        score_remaining(half, query, keys, &r[0]);
-        score_remaining(half, query + half, keys + n * half, &r[1]);
-        rank(r[0].count, top, r[0].space, s.first, s.first_ids);
-        rank(r[1].count, top, r[1].space, s.second, s.second_ids);
+      // The sum of two scores is rounded too.
+      real more = FLT_EPSILON * 4 * (lists[0].bounds.bound + lists[1].bounds.bound);
+      for (int side = 0; side < 2; side++) lists[side].bounds.error += more;
+      // Numbers too large or too small, or none: every score is computed, and NaN takes its place.
+      if (lists[0].bounds.unit > 0 && lists[1].bounds.unit > 0) {
+        set_thresholds(n, k, lists);
       } else {
-        // Numbers too large, or none: every score is computed, and NaN takes its place.
-        for (long i = 0; i < n; i++) r[0].space.kept_ids[i] = r[1].space.kept_ids[i] = (int32_t)i;
-        score_remaining(half, query, keys, &r[0]);
-        score_remaining(half, query + half, keys + n * half, &r[1]);
-        select_top(n, top, r[0].space.kept_scores, NULL, s.first, s.first_ids, s.selection);
-        select_top(n, top, r[1].space.kept_scores, NULL, s.second, s.second_ids, s.selection);
+        lists[0].bounds.unit = lists[1].bounds.unit = 0;
       }
-      long firsts = r[0].count < top ? r[0].count : top, seconds = r[1].count < top ? r[1].count : top;
-      choose_slots(n, k, firsts, seconds, &s, slots, weights, NULL);
+      for (bool changes[2] = {true, true}; changes[0] || changes[1];) {
+        if (changes[0]) score_reaching(n, half, top, &lists[0], choice->first, choice->first_ids, choice->selection);
+        if (changes[1]) score_reaching(n, half, top, &lists[1], choice->second, choice->second_ids, choice->selection);
+        choose_slots(n, k, lists[0].count, lists[1].count, choice, slots, weights, NULL);
+        const real highs[2] = {highest(&lists[0], choice->first[0]), highest(&lists[1], choice->second[0])};
+        for (int side = 0; side < 2; side++) {
+          real needed = choice->best[k - 1] - highs[1 - side] - lists[side].bounds.error;
+          changes[side] = needed < lists[side].threshold;
+          if (changes[side]) lists[side].threshold = needed;
+        }
+      }
     }
   }
 }

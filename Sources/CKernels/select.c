@@ -13,7 +13,8 @@ instruction_set instruction_set_best(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (__builtin_cpu_supports("x86-64-v4")) {
-    return __builtin_cpu_supports("avx512bf16") ? INSTRUCTION_SET_V4_BFLOAT16 : INSTRUCTION_SET_V4;
+    bool dots = __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
+    return dots ? INSTRUCTION_SET_V4_BFLOAT16 : INSTRUCTION_SET_V4;
   }
   if (__builtin_cpu_supports("x86-64-v3")) return INSTRUCTION_SET_V3;
 #endif

@@ -11,6 +11,16 @@ typedef int32_t slot_lanes __attribute__((vector_size(LANES * sizeof(int32_t))))
 // Comparisons of lanes: -1 where they hold.
 typedef __typeof__((lanes){0} > (lanes){0}) marks;
 
+// Loads up to a register of numbers; where none are, what was there stays.
+INLINE void load_some(long count, const real *x, lanes *into) {
+#if REAL_IS_FLOAT && HAS_AVX512
+  __mmask16 there = count < LANES ? (__mmask16)((1 << count) - 1) : (__mmask16)-1;
+  *into = (lanes)_mm512_mask_loadu_ps((__m512)*into, there, x);
+#else
+  for (int lane = 0; lane < LANES && lane < count; lane++) (*into)[lane] = x[lane];
+#endif
+}
+
 // Collects the scores that reach a threshold, and their ids; returns how many. The results may be what is given.
 INLINE long collect(long count, const real *x, const int32_t *ids, real threshold, selection_scratch scratch) {
   real *kept = scratch.kept_scores;
@@ -90,7 +100,7 @@ INLINE real reached_by(long count, long k, const real *x) {
   }
   for (int v = 0; start < count; v++, start += LANES) {
     lanes scores = none;
-    for (int lane = 0; lane < LANES && start + lane < count; lane++) scores[lane] = x[start + lane];
+    load_some(count - start, x + start, &scores);
     largest[v] = __builtin_elementwise_max(largest[v], scores);
   }
   lanes low = largest[0], high = largest[0];
@@ -146,6 +156,13 @@ INLINE void rank(long m, long k, selection_scratch scratch, real *top_scores, in
 INLINE void select_top(long count, long k, const real *x, const int32_t *ids, real *top_scores, int32_t *top_ids,
                        selection_scratch scratch) {
   long enough = k + k / 2;
+  if (count <= enough) {
+    for (long i = 0; i < count; i++) {
+      scratch.kept_scores[i] = x[i] != x[i] ? -(real)INFINITY : x[i];
+      scratch.kept_ids[i] = ids ? ids[i] : (int32_t)i;
+    }
+    return rank(count, k, scratch, top_scores, top_ids);
+  }
   real threshold = reached_by(count, k, x);
   if (!(threshold > -(real)INFINITY)) {
     for (long i = 0; i < count; i++) scratch.scores[i] = x[i] != x[i] ? -(real)INFINITY : x[i];

@@ -34,13 +34,13 @@ extension CPUOperations {
     }
   }
 
-  // Fewer rows do not make up for packing the sub-keys, and of fewer sub-keys the product takes no longer than the choice.
+  // Fewer rows do not make up for packing the sub-keys, and of fewer sub-keys most are among the best.
   private func isWorthEstimating(_ shape: MemoryShape, rows: Int) -> Bool {
-    kernels.search_keys != nil && rows >= 256 && shape.subkeys >= 512 && shape.topk <= 64
+    kernels.search_keys != nil && rows >= 256 && shape.subkeys >= 128 && shape.topk <= 64
       && shape.half % 16 == 0
   }
 
-  /// The lookup by scores that are estimated with products of bfloat16: the few that decide are then computed as reals.
+  /// The lookup by scores that are estimated with products of bytes: the few that decide are then computed as reals.
   private func search(
     _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>,
     slots: UnsafeMutablePointer<Int32>,

@@ -122,16 +122,19 @@ import Testing
   }
 
   enum Numbers: CaseIterable {
-    case normal, integers, equalKeys, tiny, huge, unlikeNorms, notNumbers
+    case normal, integers, equalKeys, almostEqual, tiny, subnormal, huge, zeros, notNumbers
+    case unlikeNorms, oneFarAhead, oneDimension
   }
 
   /// Estimates decide which scores are computed, never what comes out: slots and weights are those of all scores, to the bit.
   @Test(arguments: Numbers.allCases)
   func searchEqualsAllScoresBitForBit(numbers: Numbers) throws {
     let kernels = Float.kernels(INSTRUCTION_SET_V4_BFLOAT16)
-    guard kernels.search_keys != nil else { return }  // no dot products of bfloat16 here
+    guard kernels.search_keys != nil else { return }  // no dot products of bytes here
     let rows = 53
-    let shapes = [(1, 1, 16), (7, 3, 48), (64, 32, 16), (300, 32, 272), (512, 8, 32), (1024, 32, 256)]
+    let shapes = [
+      (1, 1, 16), (7, 3, 48), (64, 32, 16), (100, 64, 80), (300, 32, 272), (512, 8, 32), (1024, 32, 256),
+    ]
     for (n, k, half) in shapes {
       let (queries, keys) = Self.make(numbers, rows: rows, n: n, half: half)
       let found = Self.search(kernels, queries, keys, rows: rows, n: n, k: k, half: half)
@@ -152,15 +155,34 @@ import Testing
       queries = queries.map { $0.rounded() }
       keys = keys.map { $0.rounded() }
     case .equalKeys: for i in keys.indices { keys[i] = keys[i % (2 * half)] }
+    case .almostEqual:
+      for i in keys.indices { keys[i] = keys[i % (2 * half)] }
+      for key in 0..<2 * n {
+        let i = key * half + random.below(half)
+        keys[i] = random.below(2) == 0 ? keys[i].nextUp : keys[i].nextDown
+      }
     case .tiny:
       queries = queries.map { $0 * 1e-21 }
       keys = keys.map { $0 * 1e-20 }
+    case .subnormal: queries = queries.map { $0 * 1e-20 * 1e-19 }
     case .huge:
       queries = queries.map { $0 * 1e22 }
       keys = keys.map { $0 * 1e19 }
     case .unlikeNorms:
       for i in keys.indices { keys[i] *= Float(1 + i / half % 13 * (i / half % 7)) }
-    case .notNumbers: (queries[half + 1], keys[3], keys[n * half + 5]) = (.nan, .infinity, .nan)
+    case .oneFarAhead:  // of each list
+      for i in 0..<half {
+        (keys[n / 2 * half + i], keys[n * half + i]) = (50 * queries[i], 20 * queries[half + i])
+      }
+    case .oneDimension:  // to which all others are nothing in 8 bits
+      for i in stride(from: 3, to: queries.count, by: half) { queries[i] *= 1e5 }
+      for i in stride(from: 3, to: keys.count, by: half) { keys[i] = 1 + keys[i] * 1e-5 }
+    case .zeros:
+      for i in 0..<20 * 2 * half { queries[i] = 0 }
+      for i in 0..<n / 2 * half { keys[i] = 0 }
+    case .notNumbers:
+      (queries[half + 1], keys[3], keys[n * half + 5]) = (.nan, .infinity, .nan)
+      queries[14 * half] = -.infinity
     }
     return (queries, keys)
   }

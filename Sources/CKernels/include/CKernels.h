@@ -143,7 +143,7 @@ typedef struct {
   long (*product_top_scratch)(long n, long topk);
   // The same from queries and sub-keys: what product_top makes of all scores in float, each summed in one order, to the bit,
   // though most of them are not computed. A row of queries has two halves, a multiple of 16 each; `keys` are two lists of n x half,
-  // `packed` two results of pack_keys. NULL where there are no dot products of bfloat16 to tell which scores matter.
+  // `packed` two results of pack_keys. NULL where there are no dot products of bytes to tell which scores matter. topk <= 64.
   void (*search_keys)(long rows, long n, long topk, long half, const void *queries, long stride, const void *keys,
                       const void *packed, int32_t *slots, void *weights, long out_stride, void *scratch);
   // Bytes of scratch that search_keys needs.
@@ -212,7 +212,7 @@ typedef struct {
 } kernel_table;
 
 // What the kernels are compiled for: any processor, AVX2 with FMA, AVX-512 (the levels of the x86-64 psABI), and AVX-512
-// with dot products of bfloat16.
+// with dot products of bfloat16 and of bytes.
 typedef enum {
   INSTRUCTION_SET_PLAIN,
   INSTRUCTION_SET_V3,
