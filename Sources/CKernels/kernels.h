@@ -10,6 +10,7 @@
 #include "attention.h"
 #include "tiles.h"
 #include "causal_attention.h"
+#include "cache.h"
 #include "loss.h"
 #include "selection.h"
 #include "estimate.h"

@@ -186,8 +186,9 @@ INLINE void few_block(long m, long k, const packed_word *a, const void *b, long 
   const long line = 64 / (long)sizeof(packed_word);
   for (long first = 0; first < whole; first += line) {
     long last = first + line < whole ? first + line : whole;
-    // The same line of the next block: short rows hide their pattern from the processor.
-    for (int j = 0; j < height; j++) __builtin_prefetch(operand_at(b, (height + j) * ldb + each * first, half));
+    // The same line of the next block: short rows hide their pattern from the processor. To the second cache, as rows that
+    // are a multiple of a page apart have one set of the first cache, which holds no more than the lines at hand.
+    for (int j = 0; j < height; j++) __builtin_prefetch(operand_at(b, (height + j) * ldb + each * first, half), 0, 2);
     for (long p = first; p < last; p++) {
 #pragma clang loop unroll(full)
       for (int j = 0; j < height; j++) {
@@ -225,31 +226,32 @@ INLINE void few_block(long m, long k, const packed_word *a, const void *b, long 
   }
 }
 
-INLINE void few_rows(long m, long n, long k, const packed_word *a, const void *b, long ldb, real *c, long ldc,
-                     const int registers, const bool half) {
+INLINE void few_rows(long m, long n, long k, const packed_word *a, const void *b, long ldb, bool is_start, real *c,
+                     long ldc, const int registers, const bool half) {
   // The first block; each then fetches the next.
-  for (long j = 0; j < BLOCK_ROWS && j < n; j++) {
-    for (long p = 0; p < k; p += half ? 32 : LANES) __builtin_prefetch(operand_at(b, j * ldb + p, half));
+  for (long j = 0; is_start && j < BLOCK_ROWS && j < n; j++) {
+    for (long p = 0; p < k; p += half ? 32 : LANES) __builtin_prefetch(operand_at(b, j * ldb + p, half), 0, 2);
   }
-  long column = 0;
-  for (; column + BLOCK_ROWS <= n; column += BLOCK_ROWS) {
-    few_block(m, k, a, operand_at(b, column * ldb, half), ldb, c + column, ldc, BLOCK_ROWS, registers, half);
-  }
-  for (; column < n; column++) {
+  for (long column = 0; column < n && n < BLOCK_ROWS; column++) {
     few_block(m, k, a, operand_at(b, column * ldb, half), ldb, c + column, ldc, 1, registers, half);
   }
-}
-
-INLINE void product_few_in(long m, long n, long k, const packed_word *a, const void *b, long ldb, real *c, long ldc,
-                           const bool half) {
-  if (m > LANES) {
-    few_rows(m, n, k, a, b, ldb, c, ldc, 2, half);
-  } else {
-    few_rows(m, n, k, a, b, ldb, c, ldc, 1, half);
+  for (long next = 0; next < n && n >= BLOCK_ROWS; next += BLOCK_ROWS) {
+    // The last block takes some rows again: one by one they would take longer.
+    const long column = next + BLOCK_ROWS <= n ? next : n - BLOCK_ROWS;
+    few_block(m, k, a, operand_at(b, column * ldb, half), ldb, c + column, ldc, BLOCK_ROWS, registers, half);
   }
 }
 
-KERNEL void product_few(long m, long n, long k, const void *packed, const void *b, long ldb, void *c, long ldc,
-                        bool half) {
-  BY_FORM(half, product_few_in, m, n, k, packed, b, ldb, c, ldc);
+INLINE void product_few_in(long m, long n, long k, const packed_word *a, const void *b, long ldb, bool is_start, real *c,
+                           long ldc, const bool half) {
+  if (m > LANES) {
+    few_rows(m, n, k, a, b, ldb, is_start, c, ldc, 2, half);
+  } else {
+    few_rows(m, n, k, a, b, ldb, is_start, c, ldc, 1, half);
+  }
+}
+
+KERNEL void product_few(long m, long n, long k, const void *packed, const void *b, long ldb, bool is_start, void *c,
+                        long ldc, bool half) {
+  BY_FORM(half, product_few_in, m, n, k, packed, b, ldb, is_start, c, ldc);
 }

@@ -8,22 +8,24 @@ import Support
 /// address cache on every read.
 package final class Arena {
   fileprivate let base: UnsafeMutableRawPointer
-  private let bytes: Int
+  private let mapping: UnsafeMutableRawBufferPointer
 
   fileprivate init(bytes: Int) throws(Failure) {
-    self.bytes = max(bytes, 1)
+    // From a huge page's start.
+    let page = 2 << 20, size = (bytes + page - 1) / page * page + page
     let mapping = mmap(
-      nil, self.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+      nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     guard let mapping, mapping != MAP_FAILED else {
       throw Failure(
         .failed, "cannot allocate \(bytes >> 20) MiB for the model",
         remedy: "Choose a smaller model, batch or context, or a machine with more memory")
     }
-    base = mapping
-    madvise(base, self.bytes, 14)  // MADV_HUGEPAGE; a refusal costs only speed
+    self.mapping = UnsafeMutableRawBufferPointer(start: mapping, count: size)
+    base = mapping.alignedUp(toMultipleOf: page)
+    madvise(base, size - page, 14)  // MADV_HUGEPAGE; a refusal costs only speed
   }
 
-  deinit { munmap(base, bytes) }
+  deinit { munmap(mapping.baseAddress, mapping.count) }
 }
 
 /// Plans an arena and then cuts it: the same takes run twice, first to add up, then to hand out.

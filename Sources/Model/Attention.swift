@@ -44,7 +44,7 @@ struct Attention<Device: Operations> {
 
   /// The same for new tokens of sequences whose keys and values before them are cached.
   ///
-  /// These few rows stay reals, as the cache is, in `space`, tokens × 4d.
+  /// These few rows stay reals, in `space`, tokens × 4d.
   func extend(
     _ x: Operand<Scalar>, pieces: [CachedPiece<Scalar>], space: Matrix<Scalar>,
     addingTo stream: Matrix<Scalar>, into out: Matrix<Scalar>, on device: Device

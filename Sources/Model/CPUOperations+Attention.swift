@@ -16,37 +16,6 @@ extension CPUOperations {
     }
   }
 
-  package func attention(
-    heads: Int, appending qkv: Matrix<Scalar>, to pieces: [CachedPiece<Scalar>], out: Matrix<Scalar>
-  ) {
-    let kernels = kernels, gemm = products.exact
-    let d = out.columns, width = d / heads, scale = 1 / Double(width).squareRoot()
-    var most = 0
-    for piece in pieces {
-      let context = piece.cache.rows / (2 * heads), seen = piece.position + piece.rows.count
-      precondition(qkv.columns == 3 * d && piece.cache.columns == width && seen <= context)
-      most = max(most, piece.rows.count * (seen + 1))
-    }
-    let spaces = scratch.perWorker(Scalar.self, most, workers: pool.threads)
-    pool.forEach(pieces.count * heads) { task, worker in
-      let piece = pieces[task / heads], head = task % heads, first = piece.rows.lowerBound
-      let new = piece.rows.count, seen = piece.position + new, context = piece.cache.rows / (2 * heads)
-      let s = spaces.base + worker * spaces.stride
-      let keys = piece.cache.pointer + head * context * width, values = keys + heads * context * width
-      let queries = qkv.pointer + first * qkv.stride + head * width
-      let result = out.pointer + first * out.stride + head * width
-      for row in 0..<new {
-        let at = (piece.position + row) * width, given = queries + row * qkv.stride
-        (keys + at).update(from: given + d, count: width)
-        (values + at).update(from: given + 2 * d, count: width)
-      }
-      if new == 1 { return kernels.attend(seen, width, scale, queries, keys, values, s, result) }
-      gemm(false, true, new, seen, width, 1, queries, qkv.stride, keys, width, 0, s, seen)
-      kernels.causal_softmax(new, piece.position, seen, scale, s, s, seen, s + new * seen, false)
-      gemm(false, false, new, width, seen, 1, s, seen, values, width, 0, result, out.stride)
-    }
-  }
-
   package func attentionBackward(
     _ shape: AttentionShape, qkv: Operand<Scalar>, out: Operand<Scalar>, dOut: Operand<Scalar>,
     logSumExp: Vector<Scalar>, dQKV: Operand<Scalar>

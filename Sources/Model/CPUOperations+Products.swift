@@ -133,31 +133,41 @@ extension CPUOperations {
   /// doubles.
   private func isFew(_ rows: Int) -> Bool { rows <= 128 / MemoryLayout<Scalar>.stride }
 
-  // c = a bᵀ, or what `finish` makes of it. Of the rows of a, a is packed; b is read once, and not packed.
+  // c = a bᵀ, or what `finish` makes of it. The rows of a are packed; b is read once, and not packed. Each thread reads its
+  // part of b from end to end, so that what follows is fetched ahead, and packs a for itself: where another thread has read,
+  // writing takes longer.
   private func multiplyFew(
     _ a: Operand<Scalar>, _ b: Operand<Scalar>, into c: Matrix<Scalar>?, finish: ProductFinish<Scalar>?
   ) {
     let kernels = kernels
     let words = a.isHalf ? (a.columns + 1) / 2 : a.columns
     let packing = a.rows > 1 ? 128 / MemoryLayout<Scalar>.stride * words : 0
-    // Whole blocks of the kernel's, and few tasks: the first rows of each are waited for.
-    let block = max(24, (1 << 15) / max(b.columns, 1) / 24 * 24, b.rows / 16 / 24 * 24)
-    let piece = a.rows * block + 16 * 17
-    let space = scratch.shared(Scalar.self, packing + pool.threads * piece)
-    if a.rows > 1 { kernels.pack_few(a.rows, a.columns, 0, words, a.pointer, a.stride, space, a.isHalf) }
-    pool.forEach((b.rows + block - 1) / block) { index, worker in
-      let part = index * block..<min((index + 1) * block, b.rows), rows = b.rows(part).pointer
-      // By way of a piece in cache: rows of the result may lie so that they displace each other from it.
-      let product =
-        c?.columns(part)
-        ?? Matrix(space + packing + worker * piece, rows: a.rows, columns: part.count)
-      if a.rows > 1 {
-        kernels.product_few(
-          a.rows, part.count, a.columns, space, rows, b.stride, product.pointer, product.stride, a.isHalf)
-      } else {
-        kernels.product_row(part.count, a.columns, a.pointer, rows, b.stride, product.pointer, a.isHalf)
+    // One for each thread, of whole blocks of the kernel's.
+    let part = max(24, (b.rows + 12 * pool.threads - 1) / (12 * pool.threads) * 12)
+    // By way of a piece in cache: rows of the result may lie so that they displace each other from it.
+    let piece = 192, rest = 12
+    let spaces = scratch.perWorker(Scalar.self, packing + a.rows * (piece + rest), workers: pool.threads)
+    pool.forEach((b.rows + part - 1) / part) { index, worker in
+      let space = spaces.base + worker * spaces.stride
+      if a.rows > 1 { kernels.pack_few(a.rows, a.columns, 0, words, a.pointer, a.stride, space, a.isHalf) }
+      let start = index * part, end = min(start + part, b.rows)
+      var first = start
+      while first < end {
+        let columns = first..<(end - first <= piece + rest ? end : first + piece)
+        let rows = b.rows(columns).pointer
+        let product =
+          c?.columns(columns) ?? Matrix(space + packing, rows: a.rows, columns: columns.count)
+        if a.rows > 1 {
+          kernels.product_few(
+            a.rows, columns.count, a.columns, space, rows, b.stride, first == start, product.pointer,
+            product.stride, a.isHalf)
+        } else {
+          kernels.product_row(
+            columns.count, a.columns, a.pointer, rows, b.stride, product.pointer, a.isHalf)
+        }
+        finish?.apply(kernels, to: product, rows: 0..<a.rows, columns: columns)
+        first = columns.upperBound
       }
-      finish?.apply(kernels, to: product, rows: 0..<a.rows, columns: part)
     }
   }
 

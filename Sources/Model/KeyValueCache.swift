@@ -4,17 +4,17 @@ import Support
 package final class KeyValueCache<Scalar: Real> {
   /// Tokens in it.
   package internal(set) var count = 0
-  /// For each block the keys of its heads, one head after the other, then their values: 2 heads · context × d / heads.
-  let blocks: [Matrix<Scalar>]
+  let blocks: [CachedBlock<Scalar>]
   private let context: Int
   private let arena: Arena
 
-  init(_ configuration: ModelConfiguration) throws(Failure) {
+  init(_ configuration: ModelConfiguration, isHalf: Bool) throws(Failure) {
     context = configuration.context
     (blocks, arena) = try ArenaPlan.build { plan in
       (0..<configuration.layers).map { _ in
-        plan.matrix(
-          2 * configuration.heads * configuration.context, configuration.dim / configuration.heads)
+        CachedBlock(
+          keys: plan.operand(configuration.context, configuration.dim, isHalf: isHalf),
+          values: plan.operand(configuration.context, configuration.dim, isHalf: isHalf))
       }
     }
   }
@@ -25,16 +25,22 @@ package final class KeyValueCache<Scalar: Real> {
   package func clear() { count = 0 }
 }
 
+/// What one block keeps of a sequence, a row for each token, the heads side by side: context × d.
+package struct CachedBlock<Scalar: Real> {
+  package let keys, values: Operand<Scalar>
+
+  package init(keys: Operand<Scalar>, values: Operand<Scalar>) { (self.keys, self.values) = (keys, values) }
+}
+
 /// New tokens of one sequence among those that are computed at once.
 package struct CachedPiece<Scalar: Real> {
-  /// Keys and values of one block, as ``KeyValueCache/blocks`` has them.
-  package let cache: Matrix<Scalar>
+  package let cache: CachedBlock<Scalar>
   /// Of the first new token in its sequence.
   package let position: Int
   /// The new tokens among all.
   package let rows: Range<Int>
 
-  package init(cache: Matrix<Scalar>, position: Int, rows: Range<Int>) {
+  package init(cache: CachedBlock<Scalar>, position: Int, rows: Range<Int>) {
     (self.cache, self.position, self.rows) = (cache, position, rows)
   }
 }

@@ -272,7 +272,7 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     heads: Int, appending qkv: Matrix<Scalar>, to pieces: [CachedPiece<Scalar>], out: Matrix<Scalar>
   ) {
     let read = pieces.reduce(0) { $0 + ($1.position + $1.rows.count) * 2 * out.columns }
-    measure("attention over a cache", "\(heads) heads", elements: qkv.count + read) {
+    measure("attention over a cache", "\(heads) heads", elements: qkv.count, operands: read) {
       base.attention(heads: heads, appending: qkv, to: pieces, out: out)
     }
   }

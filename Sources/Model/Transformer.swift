@@ -211,7 +211,9 @@ package final class Transformer<Device: Operations> {
   }
 
   /// Room for one sequence to generate.
-  package func makeCache() throws(Failure) -> KeyValueCache<Scalar> { try KeyValueCache(configuration) }
+  package func makeCache() throws(Failure) -> KeyValueCache<Scalar> {
+    try KeyValueCache(configuration, isHalf: device.operandsAreHalf)
+  }
 
   /// Final hidden states of the next tokens of one sequence, in evaluation mode.
   ///

@@ -144,6 +144,58 @@ import Testing
     }
   }
 
+  /// Two sequences, prompts of different length and then token by token, beside attention over all of it, in every
+  /// instruction set and both forms.
+  @Test(arguments: Arithmetic.Instructions.allCases, Arithmetic.Precision.allCases)
+  func attentionOverACache(instructions: Arithmetic.Instructions, precision: Arithmetic.Precision) throws {
+    let device = try CPUOperations<Float>(
+      pool: Pools.two,
+      arithmetic: Arithmetic(precision: precision, library: .generic, instructions: instructions))
+    let exact = try CPUOperations<Double>(pool: Pools.one)
+    for (length, heads, width) in [(2, 1, 1), (9, 3, 7), (40, 2, 32), (70, 5, 64), (21, 2, 99)] {
+      let shape = AttentionShape(sequences: 2, length: length, heads: heads, headDimension: width)
+      let d = heads * width, qkv: Matrix<Float> = randomMatrix(2 * length, 3 * d, seed: 5)
+      // Keys and values that bfloat16 holds.
+      for i in 0..<qkv.count where precision == .bf16 && i % (3 * d) >= d {
+        qkv.pointer[i] = ArithmeticTests.rounded(qkv.pointer[i])
+      }
+      let expected: Matrix<Double> = matrix(2 * length, d), sums: Vector<Double> = vector(2 * heads * length)
+      exact.attention(
+        shape, qkv: Operand(matrix(2 * length, 3 * d) { Double(qkv.pointer[$0]) }), out: Operand(expected),
+        logSumExp: sums)
+
+      let isHalf = precision == .bf16
+      let (caches, arena) = try ArenaPlan.build { plan in
+        (0..<2).map { _ in
+          CachedBlock<Float>(
+            keys: plan.operand(length, d, isHalf: isHalf), values: plan.operand(length, d, isHalf: isHalf))
+        }
+      }
+      var positions = [0, 0]
+      while positions != [length, length] {
+        var pieces: [CachedPiece<Float>] = [], rows = 0
+        let new: Matrix<Float> = matrix(2 * length, 3 * d), out: Matrix<Float> = matrix(2 * length, d)
+        for sequence in 0..<2 where positions[sequence] < length {
+          let count = positions[sequence] == 0 ? min(3 * sequence + 1, length) : 1
+          pieces.append(
+            CachedPiece(cache: caches[sequence], position: positions[sequence], rows: rows..<rows + count))
+          new.rows(rows..<rows + count).pointer.update(
+            from: qkv.pointer + (sequence * length + positions[sequence]) * 3 * d, count: count * 3 * d)
+          positions[sequence] += count
+          rows += count
+        }
+        device.attention(heads: heads, appending: new, to: pieces, out: out)
+        for piece in pieces {
+          let sequence = piece.cache.keys.pointer == caches[0].keys.pointer ? 0 : 1
+          let right = expected.pointer + (sequence * length + piece.position) * d
+          let found = out.pointer + piece.rows.lowerBound * d
+          for i in 0..<piece.rows.count * d { #expect(abs(Double(found[i]) - right[i]) < 1e-5) }
+        }
+      }
+      withExtendedLifetime(arena) {}
+    }
+  }
+
   /// What queries must not see is left out, not only made small.
   @Test func attentionIsCausalToTheBit() throws {
     let shape = AttentionShape(sequences: 1, length: 150, heads: 1, headDimension: 16)

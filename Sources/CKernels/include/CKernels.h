@@ -109,10 +109,10 @@ typedef struct {
                                     long out_stride, const void *log_sum_exp, void *d_queries, void *d_keys,
                                     void *d_values, void *scratch, bool half);
   long (*causal_attention_backward_scratch)(long length, long width);
-  // One query against `seen` keys of `width` numbers, and the values mixed by softmax; keys and values are dense. `scores`
-  // is scratch for `seen` numbers.
-  void (*attend)(long seen, long width, double scale, const void *query, const void *keys, const void *values,
-                 void *scores, void *out);
+  // One token's queries of some heads, side by side, against the keys of `seen` tokens, and the values mixed by softmax: operands
+  // in rows `stride` apart, of which each head has `width` numbers. `scratch` takes heads * (seen + 1 + width) reals.
+  void (*attend)(long seen, long heads, long width, double scale, const void *queries, const void *keys,
+                 const void *values, long stride, void *scratch, void *out, bool half);
 
   // --- embedding
   // out[r] = tokens[r] of table + row (r % length) of positions
@@ -190,9 +190,10 @@ typedef struct {
   void (*product_row)(long n, long k, const void *a, const void *b, long ldb, void *c, bool half);
   // The same for few rows of A, 2 <= m <= 128 / sizeof(real), which are packed first: the words first..<last of each, of
   // k or, with `half`, (k + 1) / 2 words. `packed` takes that many words for each row, m rounded up to 64 or 128 bytes.
+  // `is_start` unless the rows of B before these were multiplied just now, which fetches these ahead.
   void (*pack_few)(long m, long k, long first, long last, const void *a, long lda, void *packed, bool half);
-  void (*product_few)(long m, long n, long k, const void *packed, const void *b, long ldb, void *c, long ldc,
-                      bool half);
+  void (*product_few)(long m, long n, long k, const void *packed, const void *b, long ldb, bool is_start, void *c,
+                      long ldc, bool half);
   // The same for many rows; all NULL where the processor has no AVX-512. op(B), k x n, is packed first, in panels of
   // PKM_PANEL_COLUMNS columns, k * PKM_PANEL_COLUMNS operands each, the columns that are missing in the last one as zeros. In
   // bfloat16 k is even; with `rounds`, for which there have to be dot products of it, B is reals that are rounded to it. Where

@@ -1,0 +1,90 @@
+import CKernels
+
+/// Attention over the keys and values that generation keeps.
+extension CPUOperations {
+  package func attention(
+    heads: Int, appending qkv: Matrix<Scalar>, to pieces: [CachedPiece<Scalar>], out: Matrix<Scalar>
+  ) {
+    let width = out.columns / heads
+    var most = 0
+    for piece in pieces {
+      let (keys, values) = (piece.cache.keys, piece.cache.values), seen = piece.position + piece.rows.count
+      precondition(qkv.columns == 3 * out.columns && keys.columns == out.columns && seen <= keys.rows)
+      precondition(values.columns == out.columns && values.rows == keys.rows && values.stride == keys.stride)
+      most = max(
+        most,
+        piece.rows.count == 1
+          ? heads * (seen + 1 + width) : piece.rows.count * (seen + 1) + 2 * seen * width)
+    }
+    // Of many sequences each is a task, so that its rows are read from end to end; of few the heads are shared out.
+    let parts = min(heads, (4 * pool.threads + pieces.count - 1) / pieces.count)
+    let together = (heads + parts - 1) / parts, groups = (heads + together - 1) / together
+    let spaces = scratch.perWorker(Scalar.self, most, workers: pool.threads)
+    pool.forEach(pieces.count * groups) { task, worker in
+      let piece = pieces[task / groups], first = task % groups * together
+      let group = first..<min(first + together, heads)
+      let space = spaces.base + worker * spaces.stride
+      append(qkv, group.lowerBound * width..<group.upperBound * width, to: piece)
+      if piece.rows.count == 1 {
+        attend(piece, heads: group, width: width, qkv: qkv, space, out: out)
+      } else {
+        for head in group { attend(piece, head: head, width: width, qkv: qkv, space, out: out) }
+      }
+    }
+  }
+
+  /// On the calling thread: some columns of the new tokens' keys and values.
+  private func append(_ qkv: Matrix<Scalar>, _ columns: Range<Int>, to piece: CachedPiece<Scalar>) {
+    let rows = piece.position..<piece.position + piece.rows.count, new = qkv.rows(piece.rows)
+    for (part, kept) in [(1, piece.cache.keys), (2, piece.cache.values)] {
+      let first = part * qkv.columns / 3 + columns.lowerBound
+      let from = new.columns(first..<first + columns.count), to = kept.rows(rows).columns(columns)
+      if let reals = to.reals {
+        write(from, into: reals)
+      } else {
+        kernels.to_operand(from.rows, from.columns, from.pointer, from.stride, to.pointer, to.stride)
+      }
+    }
+  }
+
+  /// On the calling thread: one new token.
+  private func attend(
+    _ piece: CachedPiece<Scalar>, heads: Range<Int>, width: Int, qkv: Matrix<Scalar>,
+    _ space: UnsafeMutablePointer<Scalar>, out: Matrix<Scalar>
+  ) {
+    let row = piece.rows.lowerBound, columns = heads.lowerBound * width..<heads.upperBound * width
+    let (keys, values) = (piece.cache.keys.columns(columns), piece.cache.values.columns(columns))
+    kernels.attend(
+      piece.position + 1, heads.count, width, 1 / Double(width).squareRoot(),
+      qkv.pointer + row * qkv.stride + columns.lowerBound, keys.pointer, values.pointer, keys.stride, space,
+      out.pointer + row * out.stride + columns.lowerBound, keys.isHalf)
+  }
+
+  /// On the calling thread: several new tokens, as of a prompt.
+  private func attend(
+    _ piece: CachedPiece<Scalar>, head: Int, width: Int, qkv: Matrix<Scalar>,
+    _ space: UnsafeMutablePointer<Scalar>, out: Matrix<Scalar>
+  ) {
+    let gemm = products.exact
+    let new = piece.rows.count, seen = piece.position + new, columns = head * width..<(head + 1) * width
+    let scores = Matrix(space, rows: new, columns: seen)
+    let queries = qkv.rows(piece.rows).columns(columns), result = out.rows(piece.rows).columns(columns)
+    func reals(_ kept: Operand<Scalar>, _ part: Int) -> Matrix<Scalar> {
+      let kept = kept.rows(0..<seen).columns(columns)
+      if let reals = kept.reals { return reals }
+      let wide = Matrix(space + new * (seen + 1) + part * seen * width, rows: seen, columns: width)
+      kernels.from_operand(seen, width, kept.pointer, kept.stride, wide.pointer, width)
+      return wide
+    }
+    let keys = reals(piece.cache.keys, 0), values = reals(piece.cache.values, 1)
+    gemm(
+      false, true, new, seen, width, 1, queries.pointer, queries.stride, keys.pointer, keys.stride, 0,
+      scores.pointer, seen)
+    kernels.causal_softmax(
+      new, piece.position, seen, 1 / Double(width).squareRoot(), scores.pointer, scores.pointer, seen,
+      scores.pointer + new * seen, false)
+    gemm(
+      false, false, new, width, seen, 1, scores.pointer, seen, values.pointer, values.stride, 0,
+      result.pointer, result.stride)
+  }
+}
