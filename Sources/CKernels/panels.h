@@ -8,13 +8,37 @@ enum { PANEL_REGISTERS = PKM_PANEL_COLUMNS / LANES, BLOCK_OF_ROWS = 6, DEPTH_WOR
 // Words of k: numbers, or in bfloat16, where k is even, pairs of neighbors.
 INLINE long word_count(long k, const bool half) { return half ? k / 2 : k; }
 
-// `width` words of row p of op(X) as words, where op(X) = X is k x n: in bfloat16 two rows are woven into one.
-INLINE void weave_row(long width, const void *x, long stride, long p, packed_word *out, const bool half) {
+#if HAS_BFLOAT16_DOT
+// load_words of reals, as words of bfloat16.
+INLINE void load_rounded_words(__m512i rows[16], long count, const void *x, long stride, long p, long k) {
+  const long low = k - 2 * p < LANES ? k - 2 * p : LANES, high = k - 2 * p < 2 * LANES ? k - 2 * p - low : LANES;
+  const __mmask16 low_mask = (__mmask16)((1u << low) - 1), high_mask = (__mmask16)((1u << high) - 1);
+  for (long j = 0; j < 16; j++) {
+    const real *row = (const real *)x + j * stride + 2 * p;
+    rows[j] = j < count ? (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high_mask, row + LANES),
+                                                       _mm512_maskz_loadu_ps(low_mask, row))
+                        : _mm512_setzero_si512();
+  }
+}
+#endif
+
+// `width` words of row p of op(X) as words, where op(X) = X is k x n: in bfloat16 two rows are woven into one. With `rounds`
+// X is reals, which become bfloat16.
+INLINE void weave_row(long width, const void *x, long stride, long p, packed_word *out, const bool rounds, const bool half) {
   for (long c = 0; c < width; c += LANES) {
     const long count = width - c < LANES ? width - c : LANES;
     const __mmask16 mask = (__mmask16)((1u << count) - 1);
     __m512i word;
-    if (half) {
+    if (rounds) {
+#if HAS_BFLOAT16_DOT
+      const real *row = (const real *)x + 2 * p * stride + c;
+      __m256i first = (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, row));
+      __m256i second = (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, row + stride));
+      word = _mm512_or_si512(_mm512_cvtepu16_epi32(first), _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16));
+#else
+      __builtin_trap();
+#endif
+    } else if (half) {
       const uint16_t *row = (const uint16_t *)x + 2 * p * stride + c;
       __m512i next = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, row + stride));
       word = _mm512_or_si512(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, row)), _mm512_slli_epi32(next, 16));
@@ -26,7 +50,8 @@ INLINE void weave_row(long width, const void *x, long stride, long p, packed_wor
 }
 
 // Panels first..<last of op(B) = the transpose of B, k x n: for each word of k in order, those of all columns.
-INLINE void pack_panels_in(long first, long last, long n, long k, const void *b, long ldb, packed_word *packed, const bool half) {
+INLINE void pack_panels_in(long first, long last, long n, long k, const void *b, long ldb, packed_word *packed,
+                           const bool rounds, const bool half) {
   const long words = word_count(k, half);
   for (long panel = first; panel < last; panel++) {
     packed_word *out = packed + panel * words * PKM_PANEL_COLUMNS;
@@ -34,7 +59,11 @@ INLINE void pack_panels_in(long first, long last, long n, long k, const void *b,
     for (long c = 0; c < PKM_PANEL_COLUMNS; c += 16) {
       for (long p = 0; p < words; p += 16) {
         __m512i rows[16];
-        load_words(rows, width - c, operand_at(b, (column + c) * ldb, half), ldb, p, k, half);
+        const void *from = operand_at(b, (column + c) * ldb, half && !rounds);
+#if HAS_BFLOAT16_DOT
+        if (rounds) load_rounded_words(rows, width - c, from, ldb, p, k);
+#endif
+        if (!rounds) load_words(rows, width - c, from, ldb, p, k, half);
         if (p + 16 <= words) {
           transpose_words(rows, out + p * PKM_PANEL_COLUMNS + c, PKM_PANEL_COLUMNS);
         } else {
@@ -49,14 +78,14 @@ INLINE void pack_panels_in(long first, long last, long n, long k, const void *b,
 
 // The words first..<last of all panels of op(B) = B.
 INLINE void pack_panel_words_in(long first, long last, long n, long k, const void *b, long ldb, packed_word *packed,
-                                const bool half) {
+                                const bool rounds, const bool half) {
   const long words = word_count(k, half);
   for (long p = first; p < last; p++) {
     for (long column = 0; column < n; column += PKM_PANEL_COLUMNS) {
       packed_word *out = packed + column * words + p * PKM_PANEL_COLUMNS;
       const long width = n - column < PKM_PANEL_COLUMNS ? n - column : PKM_PANEL_COLUMNS;
       if (width < PKM_PANEL_COLUMNS) memset(out, 0, PKM_PANEL_COLUMNS * sizeof *out);
-      weave_row(width, operand_at(b, column, half), ldb, p, out, half);
+      weave_row(width, operand_at(b, column, half && !rounds), ldb, p, out, rounds, half);
     }
   }
 }
@@ -122,12 +151,22 @@ INLINE void multiply_panels_in(long m, long n, long k, real alpha, const void *a
   }
 }
 
-KERNEL void pack_panels(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool half) {
-  BY_FORM(half, pack_panels_in, first, last, n, k, b, ldb, packed);
+KERNEL void pack_panels(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool rounds,
+                        bool half) {
+  if (rounds) {
+    pack_panels_in(first, last, n, k, b, ldb, packed, true, true);
+  } else {
+    BY_FORM(half, pack_panels_in, first, last, n, k, b, ldb, packed, false);
+  }
 }
 
-KERNEL void pack_panel_words(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool half) {
-  BY_FORM(half, pack_panel_words_in, first, last, n, k, b, ldb, packed);
+KERNEL void pack_panel_words(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool rounds,
+                             bool half) {
+  if (rounds) {
+    pack_panel_words_in(first, last, n, k, b, ldb, packed, true, true);
+  } else {
+    BY_FORM(half, pack_panel_words_in, first, last, n, k, b, ldb, packed, false);
+  }
 }
 
 KERNEL void multiply_panels(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,

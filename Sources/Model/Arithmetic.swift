@@ -92,6 +92,8 @@ struct Products<Scalar: Real> {
   let isHalf: Bool
   /// Whether products of many rows are our own, and those of bfloat16.
   let packs, packsHalf: Bool
+  /// Whether products of many rows round a right operand of reals to bfloat16 while they pack it.
+  var roundsRightOperands: Bool { isHalf && packsHalf }
   /// For the reader of a log: "oneDNN 2.6.3, bfloat16".
   let description: String
 

@@ -91,7 +91,7 @@ extension CPUOperations {
   ) -> Loss {
     let block = 252, isPacked = packs(x)
     // Packed once for all of them.
-    let right = isPacked ? panels(table, transposed: true) : nil
+    let right = isPacked ? panels(table, transposed: true, isHalf: x.isHalf) : nil
     let space = gradient.isHalf ? results.shared(Scalar.self, block * table.rows) : nil
     var loss = Loss()
     for first in stride(from: 0, to: x.rows, by: block) {

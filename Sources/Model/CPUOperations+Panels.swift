@@ -20,11 +20,11 @@ extension CPUOperations {
     return a.rows >= 128 && products.packs && (!a.isHalf || products.packsHalf && inner % 2 == 0)
   }
 
-  /// Packs all columns of op(b), in memory that the next call overwrites.
-  func panels(_ b: Operand<Scalar>, transposed: Bool) -> Panels<Scalar> {
+  /// Packs all columns of op(b), in memory that the next call overwrites, for products of `isHalf` left operands.
+  func panels(_ b: Operand<Scalar>, transposed: Bool, isHalf: Bool) -> Panels<Scalar> {
     let kernels = kernels
     let (columns, depth) = transposed ? (b.rows, b.columns) : (b.columns, b.rows)
-    let words = b.isHalf ? depth / 2 : depth, width = Int(PKM_PANEL_COLUMNS)
+    let words = isHalf ? depth / 2 : depth, width = Int(PKM_PANEL_COLUMNS)
     let count = (columns + width - 1) / width
     let packed = packing.shared(Scalar.self, count * width * words)
     // Pieces of what lies together in b: some of its rows.
@@ -33,9 +33,11 @@ extension CPUOperations {
     pool.forEach((pieces + together - 1) / together) { index, _ in
       let first = index * together
       pack!(
-        first, min(first + together, pieces), columns, depth, b.pointer, b.stride, packed, b.isHalf)
+        first, min(first + together, pieces), columns, depth, b.pointer, b.stride, packed,
+        isHalf && !b.isHalf,
+        isHalf)
     }
-    return Panels(packed: packed, depth: depth, words: words, isHalf: b.isHalf)
+    return Panels(packed: packed, depth: depth, words: words, isHalf: isHalf)
   }
 
   /// Hands on factor · a · panels piece by piece; `columns` are those of the panels in the product.
@@ -75,7 +77,8 @@ extension CPUOperations {
       for column in stride(from: 0, to: b.columns, by: width) {
         let columns = column..<min(column + width, b.columns)
         multiplyColumns(
-          of: a.rows(rows), panels: panels(b.rows(rows).columns(columns), transposed: false), factor: factor,
+          of: a.rows(rows),
+          panels: panels(b.rows(rows).columns(columns), transposed: false, isHalf: a.isHalf), factor: factor,
           into: c.columns(columns), adding: adding || first > 0, sums: column == 0 ? sums : nil)
       }
     }

@@ -8,23 +8,25 @@ extension CPUOperations {
     let inner = transposesA ? a.rows : a.columns
     precondition(
       (transposesA ? a.columns : a.rows) == c.rows && (transposesB ? b.rows : b.columns) == c.columns)
-    precondition((transposesB ? b.columns : b.rows) == inner && a.isHalf == b.isHalf)
+    precondition((transposesB ? b.columns : b.rows) == inner && (a.isHalf || !b.isHalf))
+    let packs = transposesA ? !transposesB && self.packs(a, transposed: true) : self.packs(a)
+    let right = matching(b, a, packs: packs)
     if isFew(c.rows) && !transposesA && transposesB && factor == 1 && !adding {
-      return multiplyFew(a, b, into: c, finish: nil)
+      return multiplyFew(a, right, into: c, finish: nil)
     }
-    if !transposesA && packs(a) {
+    if packs && !transposesA {
       // By way of a piece in cache: rows of c may lie so that they displace each other from it.
       forTiles(of: a, b, transposed: transposesB, factor: factor, in: nil) { product, rows, columns in
         write(product, into: c.rows(rows).columns(columns), adding: adding)
       }
       return
     }
-    if transposesA && !transposesB && packs(a, transposed: true) {
+    if packs {
       return multiplyColumns(of: a, b, factor: factor, into: c, adding: adding, sums: nil)
     }
     let (a, b) =
       a.isHalf && !products.isHalfNative
-      ? widened(a, b, scratch.shared(Scalar.self, a.count + b.count)) : (a, b)
+      ? widened(a, right, scratch.shared(Scalar.self, a.count + b.count)) : (a, right)
     let gemm = products.gemm(isHalf: a.isHalf), bytes = a.elementBytes
     let tile = ProductTile(rows: c.rows, columns: c.columns, inner: inner)
     forTiles(tile, rows: c.rows, columns: c.columns) { rows, columns, _ in
@@ -41,8 +43,9 @@ extension CPUOperations {
     _ a: Operand<Scalar>, _ b: Operand<Scalar>, transposed: Bool, finish: ProductFinish<Scalar>
   ) {
     let (rows, columns) = (a.rows, transposed ? b.rows : b.columns)
-    precondition((transposed ? b.columns : b.rows) == a.columns && a.isHalf == b.isHalf)
+    precondition((transposed ? b.columns : b.rows) == a.columns && (a.isHalf || !b.isHalf))
     finish.check(rows: rows, columns: columns)
+    let b = matching(b, a, packs: packs(a))
     if isFew(rows) && transposed { return multiplyFew(a, b, into: nil, finish: finish) }
     let kernels = kernels
     forTiles(of: a, b, transposed: transposed, in: finish.target) { product, rows, columns in
@@ -78,11 +81,13 @@ extension CPUOperations {
       let count = transposed ? b.rows : b.columns
       for first in stride(from: 0, to: count, by: most) {
         let columns = first..<min(first + most, count)
-        let right = panels(transposed ? b.rows(columns) : b.columns(columns), transposed: transposed)
+        let right = panels(
+          transposed ? b.rows(columns) : b.columns(columns), transposed: transposed, isHalf: a.isHalf)
         forTiles(of: a, panels: right, columns: columns, factor: factor, body)
       }
       return
     }
+    let right = matching(b, a, packs: false)
     let tile =
       tile
       ?? ProductTile(
@@ -91,7 +96,7 @@ extension CPUOperations {
     let wide = isWidened ? (a.count + b.count + 15) / 16 * 16 : 0
     let piece = target == nil ? tile.rows * tile.columns + 16 * 17 : 0
     let space = scratch.shared(Scalar.self, wide + pool.threads * piece)
-    let (a, b) = isWidened ? widened(a, b, space) : (a, b)
+    let (a, b) = isWidened ? widened(a, right, space) : (a, right)
     let gemm = products.gemm(isHalf: a.isHalf)
     forTiles(tile, rows: a.rows, columns: transposed ? b.rows : b.columns) { rows, columns, worker in
       let product =
@@ -164,6 +169,15 @@ extension CPUOperations {
         first = columns.upperBound
       }
     }
+  }
+
+  /// b in the form of a: by the way where it is packed, else by a pass over it.
+  private func matching(_ b: Operand<Scalar>, _ a: Operand<Scalar>, packs: Bool) -> Operand<Scalar> {
+    guard !packs, a.isHalf, let reals = b.reals else { return b }
+    let half = Operand<Scalar>(
+      rounding.shared(UInt16.self, b.count), rows: b.rows, columns: b.columns, isHalf: true)
+    round(reals, into: half)
+    return half
   }
 
   /// Both operands as reals in `space`, for libraries and processors without products of bfloat16.

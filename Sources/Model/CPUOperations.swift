@@ -13,6 +13,8 @@ package struct CPUOperations<Scalar: Real>: Operations {
   let results = WorkerScratch()
   /// Packed operands.
   let packing = WorkerScratch()
+  /// Those rounded for one product.
+  let rounding = WorkerScratch()
   let kernels: kernel_table
   let products: Products<Scalar>
 
@@ -27,6 +29,12 @@ package struct CPUOperations<Scalar: Real>: Operations {
   package var description: String { products.description }
 
   package var operandsAreHalf: Bool { products.isHalf }
+  package var roundsRightOperands: Bool { products.roundsRightOperands }
+
+  /// Whether such operations would round them.
+  package static func roundsRightOperands(_ arithmetic: Arithmetic) throws(Failure) -> Bool {
+    try Products<Scalar>(arithmetic).roundsRightOperands
+  }
 
   // MARK: Sharing out
 

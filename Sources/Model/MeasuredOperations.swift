@@ -81,6 +81,7 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   private func shape(_ x: Operand<Scalar>) -> String { "\(x.rows) × \(x.columns)" }
 
   package var operandsAreHalf: Bool { base.operandsAreHalf }
+  package var roundsRightOperands: Bool { base.roundsRightOperands }
 
   // MARK: Elements
 
@@ -138,7 +139,7 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     let orientation = "\(transposesA ? "aᵀ" : "a") \(transposesB ? "bᵀ" : "b")"
     measure(
       "product \(orientation)", "\(c.rows) × \(c.columns) × \(inner)", flops: 2 * Double(c.count * inner),
-      elements: (adding ? 2 : 1) * c.count, operands: a.count + b.count
+      elements: (adding ? 2 : 1) * c.count, operands: a.count, bytes: b.count * b.elementBytes
     ) {
       base.multiply(
         a, transposed: transposesA, b, transposed: transposesB, factor: factor, into: c, adding: adding)
@@ -159,7 +160,8 @@ package struct MeasuredOperations<Base: Operations>: Operations {
       }
     measure(
       "product a \(transposed ? "bᵀ" : "b")\(what)", "\(a.rows) × \(columns) × \(a.columns)",
-      flops: 2 * Double(count * a.columns), elements: elements, operands: operands + a.count + b.count
+      flops: 2 * Double(count * a.columns), elements: elements, operands: operands + a.count,
+      bytes: b.count * b.elementBytes
     ) {
       base.multiply(a, b, transposed: transposed, finish: finish)
     }
@@ -302,7 +304,8 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   ) -> Loss {
     measure(
       "product a bᵀ, cross-entropy", "\(x.rows) × \(table.rows) × \(x.columns)",
-      flops: 2 * Double(x.count * table.rows), operands: x.count + table.count + (gradient?.count ?? 0)
+      flops: 2 * Double(x.count * table.rows), operands: x.count + (gradient?.count ?? 0),
+      bytes: table.count * table.elementBytes
     ) {
       base.crossEntropy(
         of: x, table: table, bias: bias, targets: targets, smoothing: smoothing, gradient: gradient)

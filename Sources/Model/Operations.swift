@@ -7,6 +7,9 @@ package protocol Operations {
 
   /// Whether the operands of products are bfloat16; else they are the numbers themselves.
   var operandsAreHalf: Bool { get }
+  /// Whether products of many rows take reals for their right operand where the left one is bfloat16, and round them at no
+  /// cost; other products do so, too, but by a pass over them.
+  var roundsRightOperands: Bool { get }
 
   // MARK: Elements
 
@@ -31,7 +34,8 @@ package protocol Operations {
 
   // MARK: Products
 
-  /// c = factor · op(a) op(b) (+ c when `adding`). op transposes where asked.
+  /// c = factor · op(a) op(b) (+ c when `adding`). op transposes where asked. Of all products, b may be reals where a is
+  /// bfloat16.
   func multiply(
     _ a: Operand<Scalar>, transposed transposesA: Bool, _ b: Operand<Scalar>, transposed transposesB: Bool,
     factor: Double, into c: Matrix<Scalar>, adding: Bool)

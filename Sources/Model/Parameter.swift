@@ -22,7 +22,7 @@ package struct Parameter<Scalar: Real> {
   package let gradient: UnsafeMutableBufferPointer<Scalar>?
   /// What products multiply, nil for tensors that enter none.
   ///
-  /// In half precision it is a copy, to be kept up to date.
+  /// In half precision it is a copy, to be kept up to date, unless products round it as they pack it.
   package let operand: Operand<Scalar>?
 
   package var count: Int { shape.reduce(1, *) }
@@ -144,6 +144,7 @@ struct ParameterStore<Scalar: Real> {
   private let byName: [String: Parameter<Scalar>]
   private let arenas: [Arena]
 
+  /// - Parameter isHalf: keeps copies in bfloat16 of what products multiply.
   init(_ configuration: ModelConfiguration, training: Bool, isHalf: Bool) throws(Failure) {
     func slice(_ descriptions: [TensorDescription], _ plan: inout ArenaPlan) -> [UnsafeMutableBufferPointer<
       Scalar

@@ -120,7 +120,9 @@ package final class Transformer<Device: Operations> {
     let rows = batch.sequences * batch.length
     maximumTokens = rows
     let isHalf = device.operandsAreHalf
-    let store = try ParameterStore<Scalar>(configuration, training: training, isHalf: isHalf)
+    // Training reads the parameters twice a step, in products of many rows. Generation reads them for each token.
+    let store = try ParameterStore<Scalar>(
+      configuration, training: training, isHalf: isHalf && !(training && device.roundsRightOperands))
     self.store = store
     (layout, arena) = try ArenaPlan.build {
       Layout(

@@ -34,7 +34,9 @@ package struct Footprint {
   }
 
   /// The configuration's vocabulary size has to be set.
-  package init(_ recipe: TrainingRecipe) throws {
+  ///
+  /// - Parameter library: that multiplies; nil for the choice of this machine.
+  package init(_ recipe: TrainingRecipe, library: Arithmetic.Library? = nil) throws {
     try recipe.model.validate()
     try recipe.train.validate()
     let described = recipe.model.parameterDescriptions
@@ -58,6 +60,9 @@ package struct Footprint {
     let activations = try LanguageModel.activationBytes(
       recipe.model, batch: (train.sequencesAtOnce, recipe.model.context), microBatches: microBatches,
       recomputes: train.recompute, isHalf: isHalf)
+    let keepsCopies =
+      try isHalf
+      && !CPUOperations<Float>.roundsRightOperands(Arithmetic(precision: train.precision, library: library))
     // The tied table, packed, and the logits of some rows, where the gradient has no room for them.
     let packed =
       recipe.model.vocabularySize * (isHalf ? 2 * recipe.model.dim + 4 * 252 : 4 * recipe.model.dim)
@@ -66,7 +71,7 @@ package struct Footprint {
       Part(
         name: "parameters, values of memories", bytes: (recipe.model.memory?.values == .bf16 ? 2 : 4) * values
       ),
-      Part(name: "copies in bfloat16", bytes: isHalf ? 2 * count(\.isOperand) : 0),
+      Part(name: "copies in bfloat16", bytes: keepsCopies ? 2 * count(\.isOperand) : 0),
       Part(name: "gradients, dense", bytes: dense),
       Part(name: "gradients of values, as reads", bytes: reads),
       Part(name: "moments of Adam, dense", bytes: 2 * dense),

@@ -42,7 +42,7 @@ package final class Trainer {
     recipe.train.packing = recipe.train.packing ?? dataset.index.packing ?? .stream
     try recipe.model.validate()
     try recipe.train.validate()
-    try Footprint(recipe).check(against: Int(ProcessInfo.processInfo.physicalMemory))
+    try Footprint(recipe, library: library).check(against: Int(ProcessInfo.processInfo.physicalMemory))
     self.recipe = recipe
     self.directory = directory
     self.split = split

@@ -120,6 +120,34 @@ import Testing
     for row in 0..<m { #expect(c.pointer[row * c.stride + n] == 3) }
   }
 
+  /// A right operand of reals beside a left one of bfloat16 counts as if it had been rounded, whatever multiplies.
+  @Test(
+    arguments: choices.filter { $0.precision == .bf16 },
+    [(1, 7, 33), (40, 30, 64), (130, 530, 290), (129, 70, 31), (260, 65, 600)])
+  func realRightOperandsAreRounded(arithmetic: Arithmetic, shape: (Int, Int, Int)) throws {
+    let device = try CPUOperations<Float>(pool: Pools.two, arithmetic: arithmetic)
+    let (m, n, k) = shape
+    let a = operand(randomMatrix(m, k, seed: 1), on: device)
+    for transposed in [false, true] {
+      let (rows, columns) = transposed ? (n, k) : (k, n)
+      let b = (randomMatrix(rows, columns + 3, seed: 2) as Matrix<Float>).columns(1..<columns + 1)
+      let rounded = operand(b, on: device)
+      let result: Matrix<Float> = matrix(m, n), expected: Matrix<Float> = matrix(m, n)
+      for (b, c) in [(Operand(b), result), (rounded, expected)] {
+        device.multiply(
+          a, transposed: false, b, transposed: transposed, factor: 0.5, into: c, adding: true)
+      }
+      #expect(result.array == expected.array)
+      let bias: Vector<Float> = randomVector(n, seed: 3)
+      for (b, c) in [(Operand(b), result), (rounded, expected)] {
+        let out = operand(matrix(m, n), on: device)
+        device.multiply(a, b, transposed: transposed, finish: .bias(bias, into: out))
+        Float.kernels(INSTRUCTION_SET_PLAIN).from_operand(m, n, out.pointer, out.stride, c.pointer, n)
+      }
+      #expect(result.array == expected.array)
+    }
+  }
+
   /// Few rows are multiplied by a kernel of our own: all remainders, in every instruction set and both forms.
   @Test(arguments: Arithmetic.Instructions.allCases, Arithmetic.Precision.allCases)
   func fewRows(instructions: Arithmetic.Instructions, precision: Arithmetic.Precision) throws {

@@ -196,10 +196,13 @@ typedef struct {
                       long ldc, bool half);
   // The same for many rows; all NULL where the processor has no AVX-512. op(B), k x n, is packed first, in panels of
   // PKM_PANEL_COLUMNS columns, k * PKM_PANEL_COLUMNS operands each, the columns that are missing in the last one as zeros. In
-  // bfloat16 k is even. Where op transposes, the panels first..<last are written, ...
-  void (*pack_panels)(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool half);
+  // bfloat16 k is even; with `rounds`, for which there have to be dot products of it, B is reals that are rounded to it. Where
+  // op transposes, the panels first..<last are written, ...
+  void (*pack_panels)(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool rounds,
+                      bool half);
   // ... else the words first..<last of all panels: rows of B or, with `half`, pairs of them.
-  void (*pack_panel_words)(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool half);
+  void (*pack_panel_words)(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool rounds,
+                           bool half);
   // C = alpha * A * B for n columns from the start of `packed`.
   void (*multiply_panels)(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,
                           long ldc, bool half);
