@@ -108,8 +108,8 @@ KERNEL void bias_gelu(long rows, long columns, const void *bias, const void *h, 
   }
 }
 
-INLINE void gelu_backward_in(long rows, long columns, const void *h, const real *d, long d_stride, void *out, void *again,
-                             long stride, const bool half) {
+INLINE void gelu_backward_in(long rows, long columns, void *h, const real *d, long d_stride, void *again, long stride,
+                             const bool half) {
   FUSED
   for (long r = 0; r < rows; r++, d += d_stride) {
     EACH_ITSELF
@@ -117,16 +117,16 @@ INLINE void gelu_backward_in(long rows, long columns, const void *h, const real 
       real x = load_operand(h, c, half), density;
       real tail = normal_tail(x, &density);
       real slope = (x < 0 ? tail : 1 - tail) + x * density * (real)0.39894228040143268;
-      store_operand(out, c, d[c] * slope, half);
+      store_operand(h, c, d[c] * slope, half);
       store_operand(again, c, gelu(x, tail), half);
     }
-    h = operand_at(h, stride, half), out = operand_at(out, stride, half), again = operand_at(again, stride, half);
+    h = operand_at(h, stride, half), again = operand_at(again, stride, half);
   }
 }
 
-KERNEL void gelu_backward(long rows, long columns, const void *h, const void *d, long d_stride, void *out, void *again,
-                          long stride, bool half) {
-  BY_FORM(half, gelu_backward_in, rows, columns, h, d, d_stride, out, again, stride);
+KERNEL void gelu_backward(long rows, long columns, void *h, const void *d, long d_stride, void *again, long stride,
+                          bool half) {
+  BY_FORM(half, gelu_backward_in, rows, columns, h, d, d_stride, again, stride);
 }
 
 // Sums in blocks of 64 rows, so that rounding grows with the number of blocks only.

@@ -50,11 +50,13 @@ struct Block<Device: Operations> {
     let space: Matrix<Scalar>?
   }
 
-  /// What the backward passes share: tokens × 4d and tokens × d.
+  /// What the backward passes share; the first two may be those of the forward passes.
   struct Workspace {
-    let wide, active: Operand<Scalar>
-    let branch: Twin<Scalar>
+    /// Tokens × 4d: the activations of a feed-forward, then the gradients of an attention.
+    let active: Operand<Scalar>
+    /// Tokens × d: the gradients of a branch's input and, with dropout, of its result.
     let input: Matrix<Scalar>
+    let branch: Twin<Scalar>
     let memory: ProductKeyMemory<Device>.Workspace?
   }
 
@@ -164,8 +166,8 @@ struct Block<Device: Operations> {
     switch second {
     case .feedForward(let layer):
       layer.backward(
-        input, dy: masked(d, batch.masks.1, space, on: device), d: space.wide, active: space.active,
-        into: inputGradient, adding: isPostNorm, on: device)
+        input, dy: masked(d, batch.masks.1, space, on: device), active: space.active, into: inputGradient,
+        adding: isPostNorm, on: device)
     case .memory(let layer):
       layer.backward(
         input, dy: d.real, training: batch.training, workspace: space.memory!, into: inputGradient,
@@ -182,7 +184,7 @@ struct Block<Device: Operations> {
     attention.backward(
       isPostNorm ? x.operand : normed1.operand.rows(rows),
       dy: masked(d, batch.masks.0, space, on: device), sequences: batch.sequences, length: batch.length,
-      space: space.wide, into: inputGradient, adding: isPostNorm, on: device)
+      space: space.active, into: inputGradient, adding: isPostNorm, on: device)
     if !isPostNorm { norm1.backward(x.real, dy: inputGradient, into: d, adding: true, on: device) }
   }
 

@@ -84,15 +84,18 @@ extension CPUOperations {
     return Self.sum(losses, x.rows)
   }
 
-  /// With the gradient: a softmax needs all logits of a row, so they are stored, of a few rows at a time.
+  /// With the gradient: a softmax needs all logits of a row, so they are stored.
+  ///
+  /// Those of reals stand where their gradient will. Those of bfloat16 have no room there: they are of a few rows at a time,
+  /// for all of which the table is packed once.
   private func crossEntropy(
     of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>,
     smoothing: Double, gradient: Operand<Scalar>
   ) -> Loss {
-    let block = 252, isPacked = packs(x)
-    // Packed once for all of them.
-    let right = isPacked ? panels(table, transposed: true, isHalf: x.isHalf) : nil
+    let block = 252
+    let right = gradient.isHalf && packs(x) ? panels(table, transposed: true, isHalf: x.isHalf) : nil
     let space = gradient.isHalf ? results.shared(Scalar.self, block * table.rows) : nil
+    if let logits = gradient.reals { multiply(x, table, transposed: true, into: logits) }
     var loss = Loss()
     for first in stride(from: 0, to: x.rows, by: block) {
       let rows = first..<min(first + block, x.rows), d = gradient.rows(rows)
@@ -101,7 +104,7 @@ extension CPUOperations {
         forTiles(of: x.rows(rows), panels: right, columns: 0..<table.rows) { product, rows, columns in
           write(product, into: logits.rows(rows).columns(columns))
         }
-      } else {
+      } else if gradient.isHalf {
         multiply(x.rows(rows), table, transposed: true, into: logits)
       }
       loss += crossEntropy(

@@ -77,7 +77,8 @@ extension CPUOperations {
   ) {
     if packs(a) {
       // So many columns that they stay in the cache that the cores share, and the same for any number of rows.
-      let words = a.columns / (a.isHalf ? 2 : 1), most = max(512, (1 << 20) / words / 512 * 512)
+      let words = a.columns / (a.isHalf ? 2 : 1)
+      let most = max(min(512, (1 << 22) / words / 64 * 64), (1 << 20) / words / 512 * 512, 64)
       let count = transposed ? b.rows : b.columns
       for first in stride(from: 0, to: count, by: most) {
         let columns = first..<min(first + most, count)
@@ -203,9 +204,11 @@ extension ProductFinish {
   /// Where the product itself can stand: what is made of it replaces it there.
   fileprivate var target: Matrix<Scalar>? {
     switch self {
-    case .round(let out), .bias(_, let out), .geluBackward(_, let out, _): out.reals
+    case .round(let out), .bias(_, let out): out.reals
     case .biasGELU(_, let kept, let out): (kept ?? out).reals
     case .residual(_, _, _, let out): out
+    // What stands there is needed yet.
+    case .geluBackward: nil
     }
   }
 
@@ -217,10 +220,8 @@ extension ProductFinish {
     case .biasGELU(let bias, let kept, let out):
       precondition(fits(out) && bias.count == columns)
       precondition(kept.map { fits($0) && $0.stride == out.stride && $0.isHalf == out.isHalf } ?? true)
-    case .geluBackward(let h, let out, let again):
-      precondition(
-        fits(h) && fits(out) && fits(again) && h.stride == out.stride && out.stride == again.stride)
-      precondition(h.isHalf == out.isHalf && again.isHalf == out.isHalf)
+    case .geluBackward(let h, let again):
+      precondition(fits(h) && fits(again) && h.stride == again.stride && h.isHalf == again.isHalf)
     case .residual(let stream, let bias, _, let out):
       precondition(fits(Operand(stream)) && fits(Operand(out)) && bias.count == columns)
       precondition(stream.isDense && out.isDense && stream.pointer != out.pointer)
@@ -248,10 +249,9 @@ extension ProductFinish {
       kernels.bias_gelu(
         x.rows, x.columns, bias[columns].pointer, x.pointer, x.stride, kept.map { piece($0).pointer },
         piece(out).pointer, out.stride, out.isHalf)
-    case .geluBackward(let h, let out, let again):
+    case .geluBackward(let h, let again):
       kernels.gelu_backward(
-        x.rows, x.columns, piece(h).pointer, x.pointer, x.stride, piece(out).pointer, piece(again).pointer,
-        out.stride, out.isHalf)
+        x.rows, x.columns, piece(h).pointer, x.pointer, x.stride, piece(again).pointer, h.stride, h.isHalf)
     case .residual(let stream, let bias, let mask, let out):
       let first = rows.lowerBound * out.columns + columns.lowerBound
       kernels.residual(

@@ -3,7 +3,7 @@ struct FeedForward<Device: Operations> {
   typealias Scalar = Device.Scalar
   private let input: Linear<Device>
   private let output: Linear<Device>
-  /// Before the activation, tokens × 4d.
+  /// Before the activation, tokens × 4d; the backward pass replaces it by its gradient.
   ///
   /// What comes after it is not kept but made again.
   private let hidden: Operand<Scalar>
@@ -30,14 +30,14 @@ struct FeedForward<Device: Operations> {
     output.forward(active, addingTo: stream, mask: mask, into: out, on: device)
   }
 
-  /// `d` and `active` are tokens × 4d; dx is another matrix than what dy was made from unless adding.
+  /// `active` is tokens × 4d; dx is another matrix than what dy was made from unless adding.
   func backward(
-    _ x: Operand<Scalar>, dy: Operand<Scalar>, d: Operand<Scalar>, active: Operand<Scalar>,
-    into dx: Matrix<Scalar>, adding: Bool, on device: Device
+    _ x: Operand<Scalar>, dy: Operand<Scalar>, active: Operand<Scalar>, into dx: Matrix<Scalar>, adding: Bool,
+    on device: Device
   ) {
-    let rows = 0..<x.rows, d = d.rows(rows), active = active.rows(rows)
-    output.backward(dy: dy, finish: .geluBackward(hidden.rows(rows), into: d, again: active), on: device)
+    let rows = 0..<x.rows, hidden = hidden.rows(rows), active = active.rows(rows)
+    output.backward(dy: dy, finish: .geluBackward(hidden, again: active), on: device)
     output.addGradients(active, dy: dy, on: device)
-    input.backward(x, dy: d, into: dx, adding: adding, on: device)
+    input.backward(x, dy: hidden, into: dx, adding: adding, on: device)
   }
 }

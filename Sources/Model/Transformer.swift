@@ -80,9 +80,7 @@ package final class Transformer<Device: Operations> {
       workspace =
         isTraining
         ? Block.Workspace(
-          wide: plan.operand(rows, 4 * d, isHalf: isHalf), active: scratch.active,
-          branch: plan.twin(rows, d, isHalf: isHalf),
-          input: plan.matrix(rows, d),
+          active: scratch.active, input: scratch.branch, branch: plan.twin(rows, d, isHalf: isHalf),
           memory: configuration.memory.map {
             ProductKeyMemory.Workspace($0.shape, rows: rows, isHalf: isHalf, &plan)
           })

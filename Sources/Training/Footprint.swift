@@ -63,9 +63,12 @@ package struct Footprint {
     let keepsCopies =
       try isHalf
       && !CPUOperations<Float>.roundsRightOperands(Arithmetic(precision: train.precision, library: library))
-    // The tied table, packed, and the logits of some rows, where the gradient has no room for them.
+    // The tied table, packed, and the logits of some rows, where the gradient has no room for them; where it has, 16 MiB
+    // of the table at most.
+    let vocabulary = recipe.model.vocabularySize
     let packed =
-      recipe.model.vocabularySize * (isHalf ? 2 * recipe.model.dim + 4 * 252 : 4 * recipe.model.dim)
+      isHalf
+      ? vocabulary * (2 * recipe.model.dim + 4 * 252) : 4 * min(vocabulary * recipe.model.dim, 1 << 22)
     parts = [
       Part(name: "parameters, dense", bytes: dense),
       Part(

@@ -64,9 +64,9 @@ typedef struct {
   // operands kept = h + bias, out = GELU(h + bias), exact form x * Phi(x); `kept` may be NULL. Either may be h.
   void (*bias_gelu)(long rows, long columns, const void *bias, const void *h, long stride, void *kept, void *out,
                     long out_stride, bool half);
-  // operands out = d * GELU'(operand h) and again = GELU(h). out may be d.
-  void (*gelu_backward)(long rows, long columns, const void *h, const void *d, long d_stride, void *out, void *again,
-                        long stride, bool half);
+  // operands again = GELU(h) and h = d * GELU'(h)
+  void (*gelu_backward)(long rows, long columns, void *h, const void *d, long d_stride, void *again, long stride,
+                        bool half);
   // out[c] += factor * sum over rows of operand x[r, c]
   void (*column_sum)(long rows, long columns, double factor, const void *x, long stride, void *out, bool half);
 
