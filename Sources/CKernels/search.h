@@ -6,42 +6,6 @@
 // not among them, whatever its ties. Where any were left out that are not too low, they are scored as well.
 #if REAL_IS_FLOAT && HAS_BYTE_DOT
 
-INLINE void order_registers(__m512 *v, const int upper, const int lower) {
-  __m512 higher = _mm512_max_ps(v[upper], v[lower]);
-  v[lower] = _mm512_min_ps(v[upper], v[lower]);
-  v[upper] = higher;
-}
-
-// Orders each lane and lane ^ distance, of the opposite register where a merge begins; `low` is the highest bit of distance.
-INLINE void order_lanes(__m512 *v, const int distance, const int low, const bool begins) {
-  __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  __m512i partner = _mm512_xor_si512(lane, _mm512_set1_epi32(distance));
-  __mmask16 takes_less = _mm512_test_epi32_mask(lane, _mm512_set1_epi32(low));
-  __m512 others[COLUMNS];
-  for (int i = 0; i < COLUMNS; i++) others[i] = _mm512_permutexvar_ps(partner, v[begins ? COLUMNS - 1 - i : i]);
-  for (int i = 0; i < COLUMNS; i++) {
-    v[i] = _mm512_mask_min_ps(_mm512_max_ps(v[i], others[i]), takes_less, v[i], others[i]);
-  }
-}
-
-// Where the number of rank r, counted from 0, is after sort_columns.
-INLINE long place_of_rank(long r) { return r % COLUMNS * LANES + r / COLUMNS; }
-
-// Bitonic sorting, highest first: of four registers' lanes, then merging of 2, 4, 8 and 16 lanes.
-INLINE void sort_columns(__m512 *v) {
-  order_registers(v, 0, 1), order_registers(v, 2, 3);
-  order_registers(v, 0, 3), order_registers(v, 1, 2);
-  order_registers(v, 0, 1), order_registers(v, 2, 3);
-#pragma clang loop unroll(full)
-  for (int size = 2; size <= LANES; size *= 2) {
-    order_lanes(v, size - 1, size / 2, true);
-#pragma clang loop unroll(full)
-    for (int distance = size / 4; distance > 0; distance /= 2) order_lanes(v, distance, distance, false);
-    order_registers(v, 0, 2), order_registers(v, 1, 3);
-    order_registers(v, 0, 1), order_registers(v, 2, 3);
-  }
-}
-
 // A register of the ranks from `first` on, a multiple of 16.
 INLINE __m512 ranks_from(long first, const real *sorted) {
   real ranks[LANES];

@@ -70,22 +70,76 @@ INLINE real bisect(long count, long k, long enough, const real *x, real low, rea
 
 enum { COLUMNS = 4 };
 
-INLINE long count_reaching(const lanes *x, real threshold) {
-  long count = 0;
-  for (int v = 0; v < COLUMNS; v++) {
 #if REAL_IS_FLOAT && HAS_AVX512
-    count += __builtin_popcount(_mm512_cmp_ps_mask((__m512)x[v], _mm512_set1_ps(threshold), _CMP_GE_OQ));
-#else
-    for (int lane = 0; lane < LANES; lane++) count += x[v][lane] >= threshold;
-#endif
-  }
-  return count;
+INLINE void order_registers(__m512 *v, const int upper, const int lower) {
+  __m512 higher = _mm512_max_ps(v[upper], v[lower]);
+  v[lower] = _mm512_min_ps(v[upper], v[lower]);
+  v[upper] = higher;
 }
+
+// Orders each lane and lane ^ distance, of the opposite register where a merge begins; `low` is the highest bit of distance.
+INLINE void order_lanes(__m512 *v, const int distance, const int low, const bool begins) {
+  __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  __m512i partner = _mm512_xor_si512(lane, _mm512_set1_epi32(distance));
+  __mmask16 takes_less = _mm512_test_epi32_mask(lane, _mm512_set1_epi32(low));
+  __m512 others[COLUMNS];
+  for (int i = 0; i < COLUMNS; i++) others[i] = _mm512_permutexvar_ps(partner, v[begins ? COLUMNS - 1 - i : i]);
+  for (int i = 0; i < COLUMNS; i++) {
+    v[i] = _mm512_mask_min_ps(_mm512_max_ps(v[i], others[i]), takes_less, v[i], others[i]);
+  }
+}
+
+// Where the number of rank r, counted from 0, is after sort_columns.
+INLINE long place_of_rank(long r) { return r % COLUMNS * LANES + r / COLUMNS; }
+
+// Bitonic sorting, highest first: of four registers' lanes, then merging of 2, 4, 8 and 16 lanes.
+INLINE void sort_columns(__m512 *v) {
+  order_registers(v, 0, 1), order_registers(v, 2, 3);
+  order_registers(v, 0, 3), order_registers(v, 1, 2);
+  order_registers(v, 0, 1), order_registers(v, 2, 3);
+#pragma clang loop unroll(full)
+  for (int size = 2; size <= LANES; size *= 2) {
+    order_lanes(v, size - 1, size / 2, true);
+#pragma clang loop unroll(full)
+    for (int distance = size / 4; distance > 0; distance /= 2) order_lanes(v, distance, distance, false);
+    order_registers(v, 0, 2), order_registers(v, 1, 3);
+    order_registers(v, 0, 1), order_registers(v, 2, 3);
+  }
+}
+
+// What k of the columns reach.
+INLINE real reached_by_columns(long k, lanes *largest) {
+  __m512 v[COLUMNS];
+  memcpy(v, largest, sizeof v);
+  sort_columns(v);
+  memcpy(largest, v, sizeof v);
+  return ((const real *)largest)[place_of_rank(k - 1)];
+}
+#else
+// What at least k of the columns reach, by bisection.
+INLINE real reached_by_columns(long k, lanes *largest) {
+  lanes low = largest[0], high = largest[0];
+  for (int v = 1; v < COLUMNS; v++) {
+    low = __builtin_elementwise_min(low, largest[v]);
+    high = __builtin_elementwise_max(high, largest[v]);
+  }
+  real threshold = __builtin_reduce_min(low), above = __builtin_reduce_max(high);
+  for (int probe = 0; probe < 7; probe++) {
+    real middle = threshold * (real)0.5 + above * (real)0.5;
+    long count = 0;
+    for (int v = 0; v < COLUMNS; v++) {
+      for (int lane = 0; lane < LANES; lane++) count += largest[v][lane] >= middle;
+    }
+    threshold = count >= k ? middle : threshold;
+    above = count >= k ? above : middle;
+  }
+  return threshold;
+}
+#endif
 
 // A threshold that at least k of `count` scores reach, and not many more; -infinity where there is no telling. NaN counts as
 // -infinity.
-// The scores are dealt out into columns: as many scores as columns reach what the largest of so many columns reach, and
-// that is found by bisection.
+// The scores are dealt out into columns: as many scores as columns reach what the largest of so many columns reach.
 INLINE real reached_by(long count, long k, const real *x) {
   if (count <= k || k > COLUMNS * LANES) return -(real)INFINITY;
   lanes largest[COLUMNS], none = (lanes){0} - (real)INFINITY;
@@ -103,19 +157,7 @@ INLINE real reached_by(long count, long k, const real *x) {
     load_some(count - start, x + start, &scores);
     largest[v] = __builtin_elementwise_max(largest[v], scores);
   }
-  lanes low = largest[0], high = largest[0];
-  for (int v = 1; v < COLUMNS; v++) {
-    low = __builtin_elementwise_min(low, largest[v]);
-    high = __builtin_elementwise_max(high, largest[v]);
-  }
-  real threshold = __builtin_reduce_min(low), above = __builtin_reduce_max(high);
-  for (int probe = 0; probe < 7; probe++) {
-    real middle = threshold * (real)0.5 + above * (real)0.5;
-    bool reached = count_reaching(largest, middle) >= k;
-    threshold = reached ? middle : threshold;
-    above = reached ? above : middle;
-  }
-  return threshold;
+  return reached_by_columns(k, largest);
 }
 
 // How many of m scores go before each, one loop of plain comparisons for two registers of them.
