@@ -143,3 +143,23 @@ KERNEL void attend(long seen, long heads, long width, double scale, const void *
                    const void *values, long stride, void *scratch, void *out, bool half) {
   BY_FORM(half, attend_in, seen, heads, width, (real)scale, queries, keys, values, stride, scratch, out);
 }
+
+// --- several tokens, between two products
+
+KERNEL void causal_softmax(long rows, long first_row, long columns, double scale, void *pscores, long stride) {
+  VECTOR_SUMS
+  real *scores = pscores;
+  const real factor = (real)scale;
+  for (long r = 0; r < rows; r++, scores += stride) {
+    long count = first_row + r + 1;
+    real top = row_max(count, scores) * factor, sum = 0;
+    for (long c = 0; c < count; c++) {
+      real e = real_exp(scores[c] * factor - top);
+      scores[c] = e;
+      sum += e;
+    }
+    real share = 1 / sum;
+    for (long c = 0; c < count; c++) scores[c] *= share;
+    for (long c = count; c < columns; c++) scores[c] = 0;
+  }
+}

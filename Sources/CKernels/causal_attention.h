@@ -45,7 +45,7 @@ INLINE void causal_attention_in(long length, long width, real scale, const void 
                                 const void *values, long stride, void *out, long out_stride, real *log_sum_exp,
                                 packed_word *scratch, const bool half) {
   FUSED
-  const long words = few_words(width, half), padded = padded_width(width), tall = whole_tiles(length);
+  const long words = word_count(width, half), padded = padded_width(width), tall = whole_tiles(length);
   const long each = half ? 2 : 1;
   const row_source sources[] = {{queries, stride}, {keys, stride}, {values, stride}, {out, out_stride}};
   packed_word *query_lanes = scratch, *value_rows = query_lanes + BLOCK * padded, *p = value_rows + tall * padded;
@@ -164,7 +164,7 @@ INLINE void causal_attention_backward_in(long length, long width, real scale, co
                                          long out_stride, const real *log_sum_exp, void *d_queries, void *d_keys,
                                          void *d_values, packed_word *scratch, const bool half) {
   VECTOR_SUMS
-  const long words = few_words(width, half), padded = padded_width(width), tall = whole_tiles(length);
+  const long words = word_count(width, half), padded = padded_width(width), tall = whole_tiles(length);
   const long each = half ? 2 : 1;
   packed_word *query_lanes = scratch, *out_lanes = query_lanes + BLOCK * padded;
   packed_word *query_rows = out_lanes + BLOCK * padded, *out_rows = query_rows + BLOCK * padded;

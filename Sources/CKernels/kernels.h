@@ -7,7 +7,6 @@
 #include "product.h"
 #include "panels.h"
 #include "columns.h"
-#include "attention.h"
 #include "tiles.h"
 #include "causal_attention.h"
 #include "cache.h"

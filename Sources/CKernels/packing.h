@@ -5,6 +5,9 @@ typedef uint32_t packed_word;
 typedef uint64_t packed_word;
 #endif
 
+// Words of k numbers: in bfloat16 pairs of neighbors, the last one perhaps half empty.
+INLINE long word_count(long k, const bool half) { return half ? (k + 1) / 2 : k; }
+
 #if REAL_IS_FLOAT && HAS_AVX512
 // 16 × 16 words transposed: row j of `in`, `stride` words apart, becomes word j of the rows of `out`.
 INLINE void transpose_words(const __m512i in[16], packed_word *out, long out_stride) {

@@ -5,9 +5,6 @@
 
 enum { PANEL_REGISTERS = PKM_PANEL_COLUMNS / LANES, BLOCK_OF_ROWS = 6, DEPTH_WORDS = 256, NEXT_WORDS = 4 };
 
-// Words of k: numbers, or in bfloat16, where k is even, pairs of neighbors.
-INLINE long word_count(long k, const bool half) { return half ? k / 2 : k; }
-
 #if HAS_BFLOAT16_DOT
 // load_words of reals, as words of bfloat16.
 INLINE void load_rounded_words(__m512i rows[16], long count, const void *x, long stride, long p, long k) {

@@ -119,7 +119,6 @@ KERNEL void product_row(long n, long k, const void *a, const void *b, long ldb, 
 enum { FEW_ROWS = 2 * LANES, BLOCK_ROWS = 12 };
 
 INLINE long few_width(long m) { return m > LANES ? FEW_ROWS : LANES; }
-INLINE long few_words(long k, bool half) { return half ? (k + 1) / 2 : k; }
 
 // A by columns, in as many rows as fill registers, so that each of its numbers meets one of B in a lane of its own.
 INLINE void pack_lanes(long m, long width, long k, long first, long last, const void *a, long lda, packed_word *out,

@@ -70,7 +70,7 @@ INLINE void fetch_rows(long *row, long end, long count, long width, const row_so
 
 // Rows as words, for what is read number by number: in bfloat16 neighbors of a row in one word.
 INLINE void pack_rows(long rows, long width, const void *x, long stride, packed_word *out, const bool half) {
-  const long words = few_words(width, half);
+  const long words = word_count(width, half);
   for (long r = 0; r < whole_tiles(rows); r++, out += words, x = operand_at(x, stride, half)) {
     if (r >= rows) {
       memset(out, 0, (size_t)words * sizeof *out);
@@ -86,7 +86,7 @@ INLINE void pack_rows(long rows, long width, const void *x, long stride, packed_
 
 // Rows whose columns stand in lanes: in bfloat16 neighbors of a column in one word.
 INLINE void weave_rows(long rows, long width, const void *x, long stride, packed_word *out, const bool half) {
-  const long padded = padded_width(width), words = few_words(whole_tiles(rows), half);
+  const long padded = padded_width(width), words = word_count(whole_tiles(rows), half);
   for (long p = 0; p < words; p++, out += padded) {
     const long r = half ? 2 * p : p;
     const void *row = operand_at(x, r * stride, half);
@@ -108,7 +108,7 @@ INLINE void weave_rows(long rows, long width, const void *x, long stride, packed
 
 // Rows in lanes, FEW_ROWS at a time; zeros in place of what is missing of BLOCK rows.
 INLINE void pack_lane_blocks(long rows, long width, const void *x, long stride, packed_word *out, const bool half) {
-  const long words = few_words(width, half);
+  const long words = word_count(width, half);
   for (long lane = 0; lane < BLOCK; lane += FEW_ROWS) {
     const long count = rows > lane ? rows - lane : 0;
     pack_lanes(count, FEW_ROWS, width, 0, words, operand_at(x, lane * stride, half), stride, out + lane * words, half);

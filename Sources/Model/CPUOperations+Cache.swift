@@ -14,7 +14,7 @@ extension CPUOperations {
       most = max(
         most,
         piece.rows.count == 1
-          ? heads * (seen + 1 + width) : piece.rows.count * (seen + 1) + 2 * seen * width)
+          ? heads * (seen + 1 + width) : (piece.rows.count + 2 * width) * seen)
     }
     // Of many sequences each is a task, so that its rows are read from end to end; of few the heads are shared out.
     let parts = min(heads, (2 * pool.threads + pieces.count - 1) / pieces.count)
@@ -72,7 +72,7 @@ extension CPUOperations {
     func reals(_ kept: Operand<Scalar>, _ part: Int) -> Matrix<Scalar> {
       let kept = kept.rows(0..<seen).columns(columns)
       if let reals = kept.reals { return reals }
-      let wide = Matrix(space + new * (seen + 1) + part * seen * width, rows: seen, columns: width)
+      let wide = Matrix(space + new * seen + part * seen * width, rows: seen, columns: width)
       kernels.from_operand(seen, width, kept.pointer, kept.stride, wide.pointer, width)
       return wide
     }
@@ -81,8 +81,7 @@ extension CPUOperations {
       false, true, new, seen, width, 1, queries.pointer, queries.stride, keys.pointer, keys.stride, 0,
       scores.pointer, seen)
     kernels.causal_softmax(
-      new, piece.position, seen, 1 / Double(width).squareRoot(), scores.pointer, scores.pointer, seen,
-      scores.pointer + new * seen, false)
+      new, piece.position, seen, 1 / Double(width).squareRoot(), scores.pointer, seen)
     gemm(
       false, false, new, width, seen, 1, scores.pointer, seen, values.pointer, values.stride, 0,
       result.pointer, result.stride)

@@ -59,7 +59,10 @@ struct Bench: ParsableCommand {
     help: "Evaluation (forward and loss) instead, operation by operation, of a model made without training.")
   var evaluate = false
 
-  @Flag(help: "Generation instead, with as many sequences side by side as --batches says.")
+  @Flag(
+    help:
+      "Generation instead, the fastest of three rounds, with as many sequences side by side as --batches says."
+  )
   var generate = false
 
   @Option(help: ArgumentHelp("With --generate: sequences side by side.", valueName: "n,n,..."))

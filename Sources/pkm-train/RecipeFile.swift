@@ -32,9 +32,9 @@ enum RecipeFile {
   private static func decode<Section: Decodable>(_ name: String, of root: Node, path: String?) throws
     -> Section
   {
-    do { return try YAMLDecoder().decode(Section.self, from: root[name] ?? [:]) } catch let error
-      as DecodingError
-    {
+    do {
+      return try YAMLDecoder().decode(Section.self, from: root[name] ?? [:])
+    } catch let error as DecodingError {
       throw Failure(.usage, explain(error, in: name), file: path)
     }
   }

@@ -91,10 +91,9 @@ typedef struct {
                               void *d_gamma, void *d_beta, void *sums);
 
   // --- attention
-  // Of a block of query rows, where row i attends to the columns 0...first_row + i of `columns`: scores -> operand p,
-  // probabilities, zero behind the diagonal; log_sum_exp of each row of scale * scores. The scores are overwritten.
-  void (*causal_softmax)(long rows, long first_row, long columns, double scale, void *scores, void *p, long stride,
-                         void *log_sum_exp, bool half);
+  // Scores of some query rows -> probabilities, in place: row i attends to the columns 0...first_row + i of `columns`, and
+  // behind them is zero.
+  void (*causal_softmax)(long rows, long first_row, long columns, double scale, void *scores, long stride);
 
   // Causal attention of one head: operands `queries`, `keys`, `values`, length x width, all at one stride, and operand `out`.
   // log_sum_exp of each row of scale * scores. Scores exist for 64 queries and keys at a time (32 in double). In bfloat16
