@@ -9,16 +9,15 @@ extension ParsableCommand {
     keepFreedMemory()
     do {
       var command = try parseAsRoot()
-      do {
-        try command.run()
-      } catch let failure as Failure {
-        if failure.kind == .closedPipe { Foundation.exit(0) }
-        Log.line("\(_commandName): error: \(failure)")
-        Foundation.exit(failure.kind.rawValue)
-      }
+      try command.run()
+      HalfWritten.removeAll()
       Foundation.exit(0)
     } catch {
-      exit(withError: error)
+      HalfWritten.removeAll()
+      guard let failure = error as? Failure else { exit(withError: error) }
+      if failure.kind == .closedPipe { Foundation.exit(0) }
+      Log.line("\(_commandName): error: \(failure)")
+      Foundation.exit(failure.kind.rawValue)
     }
   }
 }

@@ -50,6 +50,7 @@ package final class OutputFile {
       isStream = false
       if !Path.isDirectory(directory) { try SystemCall.makeDirectories(directory) }
       descriptor = try SystemCall.open(temporary, O_WRONLY | O_CREAT | O_TRUNC)
+      HalfWritten.insert(temporary)
     }
     disk = WriteBehind(descriptor, path: self.path)
     buffer = .allocate(byteCount: 1 << 18, alignment: 64)
@@ -130,6 +131,7 @@ package final class OutputFile {
     try SystemCall.sync(descriptor, path: path)
     guard close(descriptor) == 0 else { throw SystemCall.failure("close", path) }
     isOpen = false
+    defer { HalfWritten.remove(temporary) }
     do { try SystemCall.rename(temporary, to: target) } catch {
       unlink(temporary)
       throw error
@@ -142,7 +144,9 @@ package final class OutputFile {
     isOpen = false
     pipe?.writerLeaves()
     if descriptor != STDOUT_FILENO { close(descriptor) }
-    if !isStream { unlink(temporary) }
+    if isStream { return }
+    unlink(temporary)
+    HalfWritten.remove(temporary)
   }
 
   private func emit(_ bytes: UnsafeRawBufferPointer, isLast: Bool) throws {
@@ -191,6 +195,7 @@ package final class OutputDirectory {
     self.path = path
     temporary = Path.join(Path.directory(of: path), ".\(Path.name(of: path)).tmp-directory")
     descriptor = try Self.claim(temporary, for: path)
+    HalfWritten.insert(temporary)
     // Looked at when the lock is held: the one who had it may just have finished.
     if Path.exists(path) {
       let content = Path.isDirectory(path) ? try? FileManager.default.contentsOfDirectory(atPath: path) : nil
@@ -248,6 +253,7 @@ package final class OutputDirectory {
     }
     try SystemCall.syncDirectory(temporary)
     try SystemCall.rename(temporary, to: path)
+    HalfWritten.remove(temporary)
     isOpen = false
     close(descriptor)
   }
@@ -256,6 +262,7 @@ package final class OutputDirectory {
     guard isOpen else { return }
     isOpen = false
     try? FileManager.default.removeItem(atPath: temporary)
+    HalfWritten.remove(temporary)
     close(descriptor)
   }
 }

@@ -27,12 +27,12 @@ struct SpilledCounts: ~Copyable {
 
   init(in directory: String) { parent = directory }
 
-  deinit { if let directory { try? FileManager.default.removeItem(atPath: directory) } }
+  deinit { removeDirectory() }
 
-  /// Removes the files: a thread that is still on its way out may keep this alive until the process has ended.
-  private mutating func removeFiles() {
-    if let directory { try? FileManager.default.removeItem(atPath: directory) }
-    (directory, runs) = (nil, [])
+  private func removeDirectory() {
+    guard let directory else { return }
+    try? FileManager.default.removeItem(atPath: directory)
+    HalfWritten.remove(directory)
   }
 
   /// A name for the next file.
@@ -40,6 +40,7 @@ struct SpilledCounts: ~Copyable {
     if directory == nil {
       let path = Path.join(parent, "pkm-counts-\(getpid())-\(UUID().uuidString)")
       try SystemCall.makeDirectories(path)
+      HalfWritten.insert(path)
       directory = path
     }
     written += 1
@@ -63,7 +64,10 @@ struct SpilledCounts: ~Copyable {
       runs.append(run)
       for old in some { unlink(old.path) }
     }
-    defer { removeFiles() }
+    defer {
+      removeDirectory()
+      (directory, runs) = (nil, [])
+    }
     try Self.merge(runs, body)
   }
 

@@ -27,6 +27,24 @@ import Testing
     #expect(try scratch.read("out.txt") == Array("old".utf8))
   }
 
+  /// A thread that waits for a pipe keeps what it holds until the process has ended.
+  @Test func whatIsHeldWhenTheProcessEndsLeavesNothing() async throws {
+    let directory = scratch.url.path
+    await #expect(processExitsWith: .success) { [directory = directory as String] in
+      let done = try OutputFile(Path.join(directory, "done"))
+      try done.finish()
+      let file = try OutputFile(Path.join(directory, "file"))
+      let tree = try OutputDirectory(Path.join(directory, "tree"))
+      try tree.write("part", [1, 2, 3])
+      let names = try FileManager.default.contentsOfDirectory(atPath: directory)
+      withExtendedLifetime((file, tree)) {
+        HalfWritten.removeAll()
+        exit(names.count == 3 ? 0 : 1)
+      }
+    }
+    #expect(scratch.names == ["done"])
+  }
+
   @Test func makesItsDirectory() throws {
     let file = try OutputFile(scratch.path("a/b/out"))
     try file.finish()

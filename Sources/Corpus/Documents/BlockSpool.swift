@@ -16,9 +16,13 @@ package final class BlockSpool {
     self.path = path
     self.options = options
     output = try OutputFile(path)
+    HalfWritten.insert(path)
   }
 
-  deinit { unlink(path) }
+  deinit {
+    unlink(path)
+    HalfWritten.remove(path)
+  }
 
   /// A block, of which the frame is enough, with the documents that were made of it.
   package func append(_ block: DocumentBlock, of batch: DocumentBatch) throws {
