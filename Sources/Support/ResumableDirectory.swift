@@ -19,7 +19,9 @@ package final class ResumableDirectory {
     let file = Path.join(path, "job")
     let old = Path.exists(file) ? String(decoding: try MappedFile.read(file), as: UTF8.self) : nil
     if old != identity {
-      let names = try FileManager.default.contentsOfDirectory(atPath: path).filter { $0 != "lock" }
+      // A run killed at its very start has left the name of its job half-written.
+      let names = try FileManager.default.contentsOfDirectory(atPath: path)
+        .filter { $0 != "lock" && !$0.hasPrefix(".job.tmp-") }
       if !names.isEmpty && !isTemporary {
         throw Failure(
           .usage, old == nil ? "holds other files" : "holds the state of another job, or of other input",

@@ -31,6 +31,15 @@ import Testing
     #expect(!Path.exists(path))
   }
 
+  @Test func aRunKilledBeforeItHadNamedItsJobLeavesNothingInTheWay() throws {
+    try FileManager.default.createDirectory(atPath: scratch.path("d"), withIntermediateDirectories: true)
+    try scratch.write("d/lock", [])
+    try scratch.write("d/.job.tmp-123", [1])
+    _ = try ResumableDirectory(scratch.path("d"), identity: "a", isTemporary: false)
+    let names = try FileManager.default.contentsOfDirectory(atPath: scratch.path("d")).sorted()
+    #expect(names == ["job", "lock"])
+  }
+
   @Test func aDirectoryOfOtherFilesIsLeftAlone() throws {
     try FileManager.default.createDirectory(atPath: scratch.path("d"), withIntermediateDirectories: true)
     try scratch.write("d/precious", [1])
