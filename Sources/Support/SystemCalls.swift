@@ -106,6 +106,13 @@ package enum SystemCall {
         remedy: "Check the permissions of its parent, and that no file stands in its place")
     }
   }
+
+  /// The most memory that this process has had resident so far, in bytes.
+  package static var peakMemory: Int {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return usage.ru_maxrss * 1024
+  }
 }
 
 /// Paths as plain strings.
