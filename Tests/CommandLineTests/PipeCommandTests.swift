@@ -67,6 +67,17 @@ import Testing
     #expect(result.text == "first\none\ntwo\nlast\n")
   }
 
+  /// A file that is opened does not take the place of a stream that is not there.
+  @Test func closedStreamsAreErrors() throws {
+    let output = try shell("pkm-data normalize few.txt >&-")
+    #expect(
+      output.status == 74 && output.errors.contains("standard output: cannot write"), "\(output.errors)")
+    let input = try shell("pkm-data normalize <&-")
+    #expect(input.status == 74 && input.errors.contains("standard input: cannot read"))
+    let errors = try shell("pkm-data normalize few.txt 2>&-")
+    #expect(errors.status == 0 && errors.text == "one\ntwo\n")
+  }
+
   @Test func outputsAreNamedApart() throws {
     let same = try shell("pkm-data filter --quiet --min-words 2 few.txt -o x.jsonl --rejected x.jsonl")
     #expect(same.status == 64 && same.errors.contains("x.jsonl: two outputs of this command have this name"))

@@ -177,13 +177,15 @@ import Testing
     try scratch.write("recipe.yaml", recipe)
     func total(_ settings: String...) throws -> Double {
       let result = try Tool.train.run(
-        ["inspect", "--memory", "--config", "recipe.yaml", "--vocabulary", "5000"]
+        ["inspect", "--memory", "--config", "recipe.yaml", "--vocabulary", "5000", "--summary", "s.json"]
           + settings.flatMap { ["--set", $0] }, in: scratch.url)
       #expect(result.status == 0, "\(result.errors)")
       let numbers = result.text.split(separator: "\n").map { line in
         line.split(separator: " ").compactMap { Double($0) }.last ?? -1
       }
       #expect(abs(numbers.dropLast().reduce(0, +) - numbers.last!) < 0.1 * Double(numbers.count))
+      let bytes = try #require(try readSummary(scratch.path("s.json"))["memory_bytes"] as? Int)
+      #expect(abs(Double(bytes) / 1e6 - numbers.last!) < 0.1)
       return numbers.last!
     }
     let whole = try total()
