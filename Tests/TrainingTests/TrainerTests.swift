@@ -333,7 +333,7 @@ private final class Laboratory {
     for file in Checkpoint.File.allCases { #expect(try checkpoint.checkedPath(of: file).isEmpty == false) }
     var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
     // In the configuration a digit that becomes another one.
-    bytes[damaged == .configuration ? bytes.lastIndex(of: UInt8(ascii: "1"))! : bytes.count - 3] ^= 2
+    bytes[damaged == .configuration ? bytes.lastIndex(of: UInt8(ascii: "1"))! : bytes.count / 2] ^= 2
     try bytes.write(to: URL(fileURLWithPath: path))
     #expect { try checkpoint.checkedPath(of: damaged) } throws: { ($0 as? Failure)?.file == path }
     // The tokenizer is that of the dataset: training does not read it.
