@@ -14,7 +14,7 @@ extension CPUOperations {
       most = max(
         most,
         piece.rows.count == 1
-          ? heads * (seen + 1 + width) : (piece.rows.count + 2 * width) * seen)
+          ? kernels.attend_scratch(seen, heads, width) : (piece.rows.count + 2 * width) * seen)
     }
     // Of many sequences each is a task, so that its rows are read from end to end; of few the heads are shared out.
     let parts = min(heads, (2 * pool.threads + pieces.count - 1) / pieces.count)
@@ -26,7 +26,9 @@ extension CPUOperations {
       let space = spaces.base + worker * spaces.stride
       append(qkv, group.lowerBound * width..<group.upperBound * width, to: piece)
       if piece.rows.count == 1 {
-        attend(piece, heads: group, width: width, qkv: qkv, space, out: out)
+        // What this thread will most likely take up then.
+        let next = pieces[min((task + pool.threads) / groups, pieces.count - 1)]
+        attend(piece, heads: group, width: width, qkv: qkv, before: next, space, out: out)
       } else {
         for head in group { attend(piece, head: head, width: width, qkv: qkv, space, out: out) }
       }
@@ -50,13 +52,14 @@ extension CPUOperations {
   /// On the calling thread: one new token.
   private func attend(
     _ piece: CachedPiece<Scalar>, heads: Range<Int>, width: Int, qkv: Matrix<Scalar>,
-    _ space: UnsafeMutablePointer<Scalar>, out: Matrix<Scalar>
+    before next: CachedPiece<Scalar>, _ space: UnsafeMutablePointer<Scalar>, out: Matrix<Scalar>
   ) {
     let row = piece.rows.lowerBound, columns = heads.lowerBound * width..<heads.upperBound * width
     let (keys, values) = (piece.cache.keys.columns(columns), piece.cache.values.columns(columns))
     kernels.attend(
       piece.position + 1, heads.count, width, 1 / Double(width).squareRoot(),
-      qkv.pointer + row * qkv.stride + columns.lowerBound, keys.pointer, values.pointer, keys.stride, space,
+      qkv.pointer + row * qkv.stride + columns.lowerBound, keys.pointer, values.pointer,
+      next.cache.keys.columns(columns).pointer, keys.stride, space,
       out.pointer + row * out.stride + columns.lowerBound, keys.isHalf)
   }
 

@@ -109,9 +109,11 @@ typedef struct {
                                     void *d_values, void *scratch, bool half);
   long (*causal_attention_backward_scratch)(long length, long width);
   // One token's queries of some heads, side by side, against the keys of `seen` tokens, and the values mixed by softmax: operands
-  // in rows `stride` apart, of which each head has `width` numbers. `scratch` takes heads * (seen + 1 + width) reals.
+  // in rows `stride` apart, of which each head has `width` numbers. `next` are rows like them that will be read after these.
+  // `scratch` takes so many reals, on a cache line.
   void (*attend)(long seen, long heads, long width, double scale, const void *queries, const void *keys,
-                 const void *values, long stride, void *scratch, void *out, bool half);
+                 const void *values, const void *next, long stride, void *scratch, void *out, bool half);
+  long (*attend_scratch)(long seen, long heads, long width);
 
   // --- embedding
   // out[r] = tokens[r] of table + row (r % length) of positions
