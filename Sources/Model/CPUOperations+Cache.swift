@@ -2,6 +2,7 @@ import CKernels
 
 /// Attention over the keys and values that generation keeps.
 extension CPUOperations {
+  @_specialize(where Scalar == Float)
   package func attention(
     heads: Int, appending qkv: Matrix<Scalar>, to pieces: [CachedPiece<Scalar>], out: Matrix<Scalar>
   ) {
@@ -36,20 +37,24 @@ extension CPUOperations {
   }
 
   /// On the calling thread: some columns of the new tokens' keys and values.
+  @_specialize(where Scalar == Float)
   private func append(_ qkv: Matrix<Scalar>, _ columns: Range<Int>, to piece: CachedPiece<Scalar>) {
-    let rows = piece.position..<piece.position + piece.rows.count, new = qkv.rows(piece.rows)
-    for (part, kept) in [(1, piece.cache.keys), (2, piece.cache.values)] {
-      let first = part * qkv.columns / 3 + columns.lowerBound
-      let from = new.columns(first..<first + columns.count), to = kept.rows(rows).columns(columns)
+    let new = qkv.rows(piece.rows), d = qkv.columns / 3
+    func append(_ part: Int, to kept: Operand<Scalar>) {
+      let first = part * d + columns.lowerBound, from = new.columns(first..<first + columns.count)
+      let to = kept.rows(piece.position..<piece.position + piece.rows.count).columns(columns)
       if let reals = to.reals {
         write(from, into: reals)
       } else {
         kernels.to_operand(from.rows, from.columns, from.pointer, from.stride, to.pointer, to.stride)
       }
     }
+    append(1, to: piece.cache.keys)
+    append(2, to: piece.cache.values)
   }
 
   /// On the calling thread: one new token.
+  @_specialize(where Scalar == Float)
   private func attend(
     _ piece: CachedPiece<Scalar>, heads: Range<Int>, width: Int, qkv: Matrix<Scalar>,
     before next: CachedPiece<Scalar>, _ space: UnsafeMutablePointer<Scalar>, out: Matrix<Scalar>

@@ -137,6 +137,7 @@ extension CPUOperations {
   // c = a bᵀ, or what `finish` makes of it. The rows of a are packed; b is read once, and not packed. Each thread reads its
   // part of b from end to end, so that what follows is fetched ahead, and packs a for itself: where another thread has read,
   // writing takes longer.
+  @_specialize(where Scalar == Float)
   private func multiplyFew(
     _ a: Operand<Scalar>, _ b: Operand<Scalar>, into c: Matrix<Scalar>?, finish: ProductFinish<Scalar>?
   ) {
@@ -147,6 +148,7 @@ extension CPUOperations {
     let part = max(24, (b.rows + 12 * pool.threads - 1) / (12 * pool.threads) * 12)
     // By way of a piece in cache: rows of the result may lie so that they displace each other from it.
     let piece = 192, rest = 12
+    let result = c.map { Operand($0) } ?? finish!.result
     let spaces = scratch.perWorker(Scalar.self, packing + a.rows * (piece + rest), workers: pool.threads)
     pool.forEach((b.rows + part - 1) / part) { index, worker in
       let space = spaces.base + worker * spaces.stride
@@ -159,9 +161,12 @@ extension CPUOperations {
         let product =
           c?.columns(columns) ?? Matrix(space + packing, rows: a.rows, columns: columns.count)
         if a.rows > 1 {
+          let place = result_place(
+            start: result.columns(columns).pointer, row: result.stride * result.elementBytes,
+            element: result.elementBytes)
           kernels.product_few(
             a.rows, columns.count, a.columns, space, rows, b.stride, first == start, product.pointer,
-            product.stride, a.isHalf)
+            product.stride, place, a.isHalf)
         } else {
           kernels.product_row(
             columns.count, a.columns, a.pointer, rows, b.stride, product.pointer, a.isHalf)
@@ -212,6 +217,15 @@ extension ProductFinish {
     }
   }
 
+  /// What is made of the product.
+  fileprivate var result: Operand<Scalar> {
+    switch self {
+    case .round(let out), .bias(_, let out), .biasGELU(_, _, let out): out
+    case .geluBackward(let h, _): h
+    case .residual(_, _, _, let out): Operand(out)
+    }
+  }
+
   fileprivate func check(rows: Int, columns: Int) {
     func fits(_ x: Operand<Scalar>) -> Bool { x.rows == rows && x.columns == columns }
     switch self {
@@ -229,6 +243,7 @@ extension ProductFinish {
   }
 
   /// On the calling thread, of one piece of the product.
+  @_specialize(where Scalar == Float)
   fileprivate func apply(
     _ kernels: kernel_table, to x: Matrix<Scalar>, rows: Range<Int>, columns: Range<Int>
   ) {

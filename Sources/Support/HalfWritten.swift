@@ -21,9 +21,14 @@ package enum HalfWritten {
       // A file system that knows no locks does without.
       if flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK {
         close(descriptor)
+        if paths.withLock({ $0.contains(path) }) {
+          throw Failure(
+            .usage, "two outputs of this command have this name", file: name,
+            remedy: "Give each a name of its own")
+        }
         throw Failure(
-          .failed, "another process is writing it, or this command for another option",
-          file: name, remedy: "Wait until it has ended, or choose another output")
+          .failed, "another process is writing it", file: name,
+          remedy: "Wait until it has ended, or choose another output")
       }
       // Another process may have renamed or removed it before it was locked.
       var (opened, named) = (stat(), stat())

@@ -30,7 +30,7 @@ import Testing
       } catch { return error as? Failure }
     }
     let busy = refusal(of: "d/")
-    #expect(busy?.kind == .failed && busy?.message.contains("another process") == true && busy?.remedy != nil)
+    #expect(busy?.kind == .usage && busy?.message.contains("two outputs") == true && busy?.remedy != nil)
     #expect(refusal(of: "e") == nil)
     // The refused one has taken nothing away.
     try Data("x".utf8).write(to: URL(fileURLWithPath: first.temporary + "/f"))

@@ -39,7 +39,7 @@ import Testing
     let first = try OutputFile(scratch.path("out"))
     try first.write("first")
     let refusal = #expect(throws: Failure.self) { try OutputFile(scratch.path("out")) }
-    #expect(refusal?.kind == .failed && refusal?.file == scratch.path("out") && refusal?.remedy != nil)
+    #expect(refusal?.kind == .usage && refusal?.file == scratch.path("out") && refusal?.remedy != nil)
     try first.finish()
     #expect(try scratch.names == ["out"] && scratch.read("out") == Array("first".utf8))
     try OutputFile(scratch.path("out")).finish()

@@ -28,6 +28,12 @@ typedef struct {
   uint64_t rounding_key;
 } adam_step;
 
+// Where the results of a product will be written: the first one, and the bytes from row to row and from column to column.
+typedef struct {
+  void *start;
+  long row, element;
+} result_place;
+
 // Per row: log-sum-exp based losses in nats.
 typedef struct {
   double nll, smoothed;
@@ -191,10 +197,11 @@ typedef struct {
   void (*product_row)(long n, long k, const void *a, const void *b, long ldb, void *c, bool half);
   // The same for few rows of A, 2 <= m <= 128 / sizeof(real), which are packed first: the words first..<last of each, of
   // k or, with `half`, (k + 1) / 2 words. `packed` takes that many words for each row, m rounded up to 64 or 128 bytes.
-  // `is_start` unless the rows of B before these were multiplied just now, which fetches these ahead.
+  // `is_start` unless the rows of B before these were multiplied just now, which fetches these ahead. `place` is where the caller
+  // will write what it makes of c.
   void (*pack_few)(long m, long k, long first, long last, const void *a, long lda, void *packed, bool half);
   void (*product_few)(long m, long n, long k, const void *packed, const void *b, long ldb, bool is_start, void *c,
-                      long ldc, bool half);
+                      long ldc, result_place place, bool half);
   // The same for many rows; all NULL where the processor has no AVX-512. op(B), k x n, is packed first, in panels of
   // PKM_PANEL_COLUMNS columns, k * PKM_PANEL_COLUMNS operands each, the columns that are missing in the last one as zeros. In
   // bfloat16 k is even; with `rounds`, for which there have to be dot products of it, B is reals that are rounded to it. Where
