@@ -15,7 +15,7 @@ extension ParsableCommand {
       Foundation.exit(0)
     } catch {
       HalfWritten.removeAll()
-      guard let failure = error as? Failure else { exit(withError: error) }
+      guard let failure = error as? Failure ?? Failure(foundation: error) else { exit(withError: error) }
       if failure.kind == .closedPipe { Foundation.exit(0) }
       Log.line("\(_commandName): error: \(failure)")
       Foundation.exit(failure.kind.rawValue)

@@ -61,7 +61,7 @@ package struct DatasetVerifier {
     for name in index.missingFiles(in: directory) {
       problems.append(DatasetProblem(file: path(name), "the file is missing"))
     }
-    for name in try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
+    for name in try SystemCall.names(in: directory).sorted()
     where !names.contains(name) {
       problems.append(DatasetProblem(file: path(name), "the file does not belong to the dataset"))
     }

@@ -8,7 +8,9 @@ package final class FileLock {
   package init(_ path: String, what: String) throws {
     descriptor = try SystemCall.open(path, O_RDWR | O_CREAT)
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      let code = errno
       close(descriptor)
+      if code != EWOULDBLOCK { throw SystemCall.failure("lock", path, code: code) }
       throw Failure(
         .failed, "another process is working in \(what)", file: path,
         remedy: "Wait until it has ended, or stop it")

@@ -9,9 +9,36 @@ import Synchronization
 package enum HalfWritten {
   private static let paths = Mutex<Set<String>>([])
 
-  /// False when the path is there already.
-  @discardableResult
-  package static func insert(_ path: String) -> Bool { paths.withLock { $0.insert(path).inserted } }
+  package static func insert(_ path: String) { _ = paths.withLock { $0.insert(path) } }
+
+  /// Opens a temporary name, new or left by a killed process, and locks it: nobody else writes there until the descriptor
+  /// is closed.
+  ///
+  /// `open` makes what is missing; nil where it was gone before it could be opened. `name` is what is to appear.
+  package static func claim(_ path: String, for name: String, open: () throws -> Int32?) throws -> Int32 {
+    while true {
+      guard let descriptor = try open() else { continue }
+      // A file system that knows no locks does without.
+      if flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK {
+        close(descriptor)
+        if paths.withLock({ $0.contains(path) }) {
+          throw Failure(
+            .usage, "two outputs of this command have this name", file: name,
+            remedy: "Give each a name of its own")
+        }
+        throw Failure(
+          .failed, "another process is writing it", file: name,
+          remedy: "Wait until it has ended, or choose another output")
+      }
+      // Another process may have renamed or removed it before it was locked.
+      var (opened, named) = (stat(), stat())
+      if fstat(descriptor, &opened) == 0, stat(path, &named) == 0, opened.st_ino == named.st_ino {
+        insert(path)
+        return descriptor
+      }
+      close(descriptor)
+    }
+  }
 
   /// Call when the path is renamed or removed.
   package static func remove(_ path: String) { _ = paths.withLock { $0.remove(path) } }

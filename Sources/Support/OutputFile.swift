@@ -4,7 +4,9 @@ import Foundation
 /// A file that appears under its name only when it is complete: written beside it under a temporary name,
 /// synced, renamed by ``finish()``.
 ///
-/// Dropped without that, it leaves nothing behind. Standard output (`-`) and an ``InnerPipe`` are written directly.
+/// Dropped without that, it leaves nothing behind; what a killed run left is taken over by the next one. While it is being
+/// written it is locked: a second writer of the same name is refused. Standard output (`-`) and an ``InnerPipe`` are written
+/// directly.
 ///
 /// `.gz` and `.zst` in the name choose the compression: gzip at level 6 in members of a megabyte (``GzipMembers``), zstd at
 /// level 3.
@@ -38,7 +40,7 @@ package final class OutputFile {
     // A link stays a link: the file that it leads to is replaced.
     let target = Path.resolvingLinks(self.path)
     let directory = Path.directory(of: target)
-    let temporary = Path.join(directory, ".\(Path.name(of: target)).tmp-\(getpid())")
+    let temporary = Path.join(directory, ".\(Path.name(of: target)).tmp-file")
     (self.target, self.temporary) = (target, temporary)
     pipe = InnerPipe.at(self.path)
     if self.path == "-" || pipe != nil {
@@ -52,15 +54,14 @@ package final class OutputFile {
     } else {
       isStream = false
       if !Path.isDirectory(directory) { try SystemCall.makeDirectories(directory) }
-      guard HalfWritten.insert(temporary) else {
-        throw Failure(
-          .usage, "two outputs of this command have this name", file: self.path,
-          remedy: "Give each a name of its own")
+      descriptor = try HalfWritten.claim(temporary, for: self.path) {
+        try SystemCall.open(temporary, O_WRONLY | O_CREAT)
       }
-      do { descriptor = try SystemCall.open(temporary, O_WRONLY | O_CREAT | O_TRUNC) } catch {
-        HalfWritten.remove(temporary)
-        throw error
+      // What a killed process left.
+      if lseek(descriptor, 0, SEEK_END) > 0 && ftruncate(descriptor, 0) != 0 {
+        throw SystemCall.failure("empty", temporary)
       }
+      lseek(descriptor, 0, SEEK_SET)
     }
     disk = WriteBehind(descriptor, path: self.path == "-" ? "standard output" : self.path)
     buffer = .allocate(byteCount: 1 << 18, alignment: 64)
@@ -138,14 +139,12 @@ package final class OutputFile {
       if descriptor != STDOUT_FILENO { close(descriptor) }
       return
     }
+    // Locked until it has its name: nobody may take it over in between.
     try SystemCall.sync(descriptor, path: path)
-    guard close(descriptor) == 0 else { throw SystemCall.failure("close", path) }
+    try SystemCall.rename(temporary, to: target)
+    HalfWritten.remove(temporary)
     isOpen = false
-    defer { HalfWritten.remove(temporary) }
-    do { try SystemCall.rename(temporary, to: target) } catch {
-      unlink(temporary)
-      throw error
-    }
+    close(descriptor)
   }
 
   /// Forgets the file.
@@ -153,10 +152,11 @@ package final class OutputFile {
     guard isOpen else { return }
     isOpen = false
     pipe?.writerLeaves()
+    if !isStream {
+      unlink(temporary)
+      HalfWritten.remove(temporary)
+    }
     if descriptor != STDOUT_FILENO { close(descriptor) }
-    if isStream { return }
-    unlink(temporary)
-    HalfWritten.remove(temporary)
   }
 
   private func emit(_ bytes: UnsafeRawBufferPointer, isLast: Bool) throws {
@@ -183,96 +183,5 @@ package final class OutputFile {
       try disk.write(UnsafeRawBufferPointer(rebasing: compressed[..<target.pos]))
       if isLast ? left == 0 : source.pos == source.size { return }
     }
-  }
-}
-
-/// A directory that appears under its name only when it is complete.
-///
-/// Dropped before ``finish()`` it leaves nothing; what a killed run left is cleared by the next one. While it is being
-/// written it is locked: a second process that wants the same name is refused at once, not after hours of work.
-package final class OutputDirectory {
-  package let path: String
-  /// Where to write meanwhile: beside `path`, so that the rename is atomic.
-  package let temporary: String
-  /// Open and locked until the directory is finished or dropped.
-  private let descriptor: Int32
-  private var isOpen = true
-
-  /// Refuses a name that is taken, unless what stands there is an empty directory.
-  package init(_ path: String) throws {
-    var path = path
-    while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
-    self.path = path
-    temporary = Path.join(Path.directory(of: path), ".\(Path.name(of: path)).tmp-directory")
-    descriptor = try Self.claim(temporary, for: path)
-    HalfWritten.insert(temporary)
-    // Looked at when the lock is held: the one who had it may just have finished.
-    if Path.exists(path) {
-      let content = Path.isDirectory(path) ? try? FileManager.default.contentsOfDirectory(atPath: path) : nil
-      guard content?.isEmpty == true else {
-        discard()
-        throw Failure(
-          .inputOutput, "exists already", file: path, remedy: "Choose another output or remove it first")
-      }
-    }
-  }
-
-  deinit { discard() }
-
-  /// Makes the directory, or takes over and empties the one that a killed process left, and locks it.
-  private static func claim(_ temporary: String, for path: String) throws -> Int32 {
-    while true {
-      try SystemCall.makeDirectories(temporary)
-      let descriptor = open(temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-      // Another process may have renamed or removed it meanwhile.
-      if descriptor < 0 && errno == ENOENT { continue }
-      guard descriptor >= 0 else { throw SystemCall.failure("open", temporary) }
-      guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-        close(descriptor)
-        throw Failure(
-          .failed, "another process is writing this directory", file: path,
-          remedy: "Wait until it has ended, or choose another output")
-      }
-      var opened = stat()
-      var named = stat()
-      if fstat(descriptor, &opened) == 0, stat(temporary, &named) == 0, opened.st_ino == named.st_ino {
-        for name in try FileManager.default.contentsOfDirectory(atPath: temporary) {
-          try FileManager.default.removeItem(atPath: Path.join(temporary, name))
-        }
-        return descriptor
-      }
-      close(descriptor)
-    }
-  }
-
-  /// Makes a file in the directory, which ``finish()`` syncs.
-  package func write(_ name: String, _ bytes: [UInt8]) throws {
-    let path = Path.join(temporary, name)
-    let file = try SystemCall.open(path, O_WRONLY | O_CREAT | O_TRUNC)
-    defer { close(file) }
-    try bytes.withUnsafeBytes { try SystemCall.write(file, $0, path: path) }
-  }
-
-  /// Syncs every file and renames the directory into place.
-  package func finish() throws {
-    for name in try FileManager.default.contentsOfDirectory(atPath: temporary) {
-      let file = Path.join(temporary, name)
-      let descriptor = try SystemCall.open(file, O_RDONLY)
-      defer { close(descriptor) }
-      try SystemCall.sync(descriptor, path: file)
-    }
-    try SystemCall.syncDirectory(temporary)
-    try SystemCall.rename(temporary, to: path)
-    HalfWritten.remove(temporary)
-    isOpen = false
-    close(descriptor)
-  }
-
-  package func discard() {
-    guard isOpen else { return }
-    isOpen = false
-    try? FileManager.default.removeItem(atPath: temporary)
-    HalfWritten.remove(temporary)
-    close(descriptor)
   }
 }

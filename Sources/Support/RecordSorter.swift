@@ -70,7 +70,7 @@ package final class RecordSorter {
 
   /// The last run goes first, so that what is left after a kill still starts with the first; merged runs before them.
   private static func removeRuns(name: String, in directory: String) throws {
-    let files = try FileManager.default.contentsOfDirectory(atPath: directory)
+    let files = try SystemCall.names(in: directory)
     for file in files.filter({ $0.hasPrefix(name + "-") }).sorted(by: >) {
       unlink(Path.join(directory, file))
     }

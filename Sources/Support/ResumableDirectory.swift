@@ -20,7 +20,7 @@ package final class ResumableDirectory {
     let old = Path.exists(file) ? String(decoding: try MappedFile.read(file), as: UTF8.self) : nil
     if old != identity {
       // A run killed at its very start has left the name of its job half-written.
-      let names = try FileManager.default.contentsOfDirectory(atPath: path)
+      let names = try SystemCall.names(in: path)
         .filter { $0 != "lock" && !$0.hasPrefix(".job.tmp-") }
       if !names.isEmpty && !isTemporary {
         throw Failure(
@@ -49,7 +49,7 @@ package final class ResumableDirectory {
 
   /// Removes what killed runs have left half-written.
   private func sweep(_ directory: String) throws {
-    for name in try FileManager.default.contentsOfDirectory(atPath: directory)
+    for name in try SystemCall.names(in: directory)
     where name.hasPrefix(".") && name.contains(".tmp-") {
       try FileManager.default.removeItem(atPath: Path.join(directory, name))
     }

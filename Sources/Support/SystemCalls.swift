@@ -3,19 +3,26 @@ import Foundation
 /// The thin layer over the C library that every file operation goes through: `EINTR` is retried, errors become
 /// a ``Failure`` that names the file.
 package enum SystemCall {
-  package static func failure(_ action: String, _ path: String) -> Failure {
-    let code = errno
+  package static func failure(_ action: String, _ path: String, code: Int32 = errno) -> Failure {
     let remedy: String? =
       switch code {
       case ENOSPC, EDQUOT: "Free some space and run the same command again"
       case EACCES, EPERM, EROFS: "Check the permissions of the file and of its directory"
       case ENOENT: "Check the spelling of the path"
-      case EMFILE: "Raise the limit of open files (ulimit -n)"
+      case EMFILE, ENFILE: "Raise the limit of open files (ulimit -n)"
+      case EEXIST, ENOTDIR: "See that no file stands where a directory is to be"
+      case ENOMEM: "Free some memory and run the same command again"
+      case EIO: "See what the system says of the disk (dmesg)"
       default: nil
       }
     return Failure(
       code == EPIPE ? .closedPipe : .inputOutput, "cannot \(action): \(String(cString: strerror(code)))",
       file: path, remedy: remedy)
+  }
+
+  /// The number of an error of Foundation's file operations.
+  package static func code(of error: any Error) -> Int32 {
+    ((error as? CocoaError)?.userInfo[NSUnderlyingErrorKey] as? POSIXError)?.code.rawValue ?? EIO
   }
 
   package static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o644) throws -> Int32 {
@@ -81,6 +88,15 @@ package enum SystemCall {
     try syncDirectory(Path.directory(of: to))
   }
 
+  /// Removes a file or a directory, which is gone from its name at once: a killed process leaves no half of it there, but
+  /// a temporary name beside it.
+  package static func remove(_ path: String) throws {
+    let leaving = Path.join(Path.directory(of: path), ".\(Path.name(of: path)).tmp-removed")
+    if Path.exists(leaving) { try FileManager.default.removeItem(atPath: leaving) }
+    if Foundation.rename(path, leaving) != 0 { throw failure("remove", path) }
+    try FileManager.default.removeItem(atPath: leaving)
+  }
+
   /// Swaps two names in one step; both must exist.
   package static func exchange(_ one: String, _ other: String) throws {
     // glibc has renameat2 since 2.28, but its headers hide it from Swift.
@@ -97,13 +113,31 @@ package enum SystemCall {
     try syncDirectory(Path.directory(of: other))
   }
 
+  /// Names in a directory, in no order.
+  ///
+  /// Foundation takes a directory that cannot be read to its end for a shorter one.
+  package static func names(in directory: String) throws -> [String] {
+    guard let stream = opendir(directory) else { throw failure("list the directory", directory) }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while true {
+      errno = 0
+      guard let entry = readdir(stream) else {
+        if errno != 0 { throw failure("list the directory", directory) }
+        return names
+      }
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+  }
+
   package static func makeDirectories(_ path: String) throws {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
-      throw Failure(
-        .inputOutput, "cannot create the directory", file: path,
-        remedy: "Check the permissions of its parent, and that no file stands in its place")
+      throw failure("create the directory", path, code: code(of: error))
     }
   }
 
@@ -114,6 +148,15 @@ package enum SystemCall {
     let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
     let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
     return 1024 * (line?.split(separator: " ").compactMap { Int($0) }.first ?? 0)
+  }
+}
+
+extension Failure {
+  /// What Foundation throws where a file operation fails, in our form; nil for an error of another kind.
+  package init?(foundation error: any Error) {
+    guard let error = error as? CocoaError else { return nil }
+    let path = error.userInfo[NSFilePathErrorKey] as? String ?? error.url?.path
+    self = SystemCall.failure("read, make or remove", path ?? "", code: SystemCall.code(of: error))
   }
 }
 

@@ -61,7 +61,7 @@ package final class PreTokenCounter: @unchecked Sendable {
   /// `temporaryDirectory`.
   package init(
     _ preTokenizer: PreTokenizer, memory: Int = .max, threads: Int = 1,
-    temporaryDirectory: String = NSTemporaryDirectory()
+    temporaryDirectory: String = TemporaryDirectory.common
   ) {
     self.preTokenizer = preTokenizer
     // The joining thread has a table, too. Sorting the words of one takes up to a sixth more than counting.

@@ -11,7 +11,7 @@ struct SpilledCounts: ~Copyable {
   /// Files written so far.
   private(set) var written = 0
   private let parent: String
-  private var directory: String?
+  private var directory: TemporaryDirectory?
   private var runs: [Run] = []
 
   struct Run: Sendable {
@@ -27,24 +27,12 @@ struct SpilledCounts: ~Copyable {
 
   init(in directory: String) { parent = directory }
 
-  deinit { removeDirectory() }
-
-  private func removeDirectory() {
-    guard let directory else { return }
-    try? FileManager.default.removeItem(atPath: directory)
-    HalfWritten.remove(directory)
-  }
-
   /// A name for the next file.
   mutating func newRun() throws -> Run {
-    if directory == nil {
-      let path = Path.join(parent, "pkm-counts-\(getpid())-\(UUID().uuidString)")
-      try SystemCall.makeDirectories(path)
-      HalfWritten.insert(path)
-      directory = path
-    }
+    let directory = try directory ?? TemporaryDirectory(in: parent)
+    self.directory = directory
     written += 1
-    return Run(path: Path.join(directory!, "\(written)"))
+    return Run(path: Path.join(directory.path, "\(written)"))
   }
 
   /// Takes in a file that has been written.
@@ -64,10 +52,7 @@ struct SpilledCounts: ~Copyable {
       runs.append(run)
       for old in some { unlink(old.path) }
     }
-    defer {
-      removeDirectory()
-      (directory, runs) = (nil, [])
-    }
+    defer { (directory, runs) = (nil, []) }
     try Self.merge(runs, body)
   }
 

@@ -77,7 +77,7 @@ package struct Checkpoint {
   package init(_ path: String) throws {
     if Path.exists(Path.join(path, "trainer.json")) {
       directory = path
-    } else if let newest = Self.all(in: path).last {
+    } else if let newest = try Self.all(in: path).last {
       directory = newest
     } else {
       throw Failure(
@@ -92,18 +92,19 @@ package struct Checkpoint {
   /// The checkpoints of a run, oldest first.
   ///
   /// Their directories appear by rename, so all of them are whole.
-  package static func all(in run: String) -> [String] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: run)) ?? []
-    return names.filter {
+  package static func all(in run: String) throws -> [String] {
+    guard Path.isDirectory(run) else { return [] }
+    return try SystemCall.names(in: run).filter {
       $0.hasPrefix("step-") && Path.exists(Path.join(Path.join(run, $0), "trainer.json"))
     }
     .sorted().map { Path.join(run, $0) }
   }
 
   private static func decode<Value: Decodable>(_ type: Value.Type, _ path: String) throws -> Value {
-    do { return try JSONDecoder().decode(type, from: Data(contentsOf: URL(fileURLWithPath: path))) } catch {
+    let bytes = try MappedFile.read(path)
+    do { return try JSONDecoder().decode(type, from: Data(bytes)) } catch {
       throw Failure(
-        .badInput, "the file is missing or damaged", file: path, remedy: "Use another checkpoint of the run")
+        .badInput, "the file is damaged", file: path, remedy: "Use another checkpoint of the run")
     }
   }
 
@@ -121,6 +122,8 @@ package struct Checkpoint {
   // MARK: Writing
 
   /// Writes a checkpoint, points `latest` at it and removes all but the `keep` newest.
+  ///
+  /// One that is there already is of the same state, and stays: it may be the only one.
   package static func write(
     run: String, model: LanguageModel, optimizer: LanguageModelOptimizer, recipe: TrainingRecipe,
     state: State,
@@ -129,8 +132,7 @@ package struct Checkpoint {
     let digits = String(state.step)
     let name = "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
     let path = Path.join(run, name)
-    // Left by a run that was stopped before it could name this one in `latest`: about to be made again, to the same bytes.
-    if Path.exists(path) { try FileManager.default.removeItem(atPath: path) }
+    if try all(in: run).contains(path) { return try settle(in: run, keep: keep) }
     let directory = try OutputDirectory(path)
     func file(_ name: String) -> String { Path.join(directory.temporary, name) }
 
@@ -151,11 +153,16 @@ package struct Checkpoint {
       uniqueKeysWithValues: File.allCases.map { ($0.rawValue, try checksum(of: file($0.rawValue))) })
     try writeJSON(state, to: file("trainer.json"))
     try directory.finish()
+    try settle(in: run, keep: keep)
+  }
 
+  /// Points `latest` at the newest checkpoint and removes all but the `keep` newest.
+  package static func settle(in run: String, keep: Int) throws {
+    guard let newest = try all(in: run).last else { return }
     let latest = try OutputFile(Path.join(run, "latest"))
-    try latest.write(name + "\n")
+    try latest.write(Path.name(of: newest) + "\n")
     try latest.finish()
-    for old in all(in: run).dropLast(keep) { try FileManager.default.removeItem(atPath: old) }
+    for old in try all(in: run).dropLast(keep) { try SystemCall.remove(old) }
   }
 
   private static func writeJSON(_ value: some Encodable, to path: String) throws {

@@ -7,18 +7,24 @@ package final class MetricsLog {
   private let path: String
   private let descriptor: Int32
   private let events: EventFile
+  /// Steps whose evaluation the log holds.
+  package private(set) var evaluatedSteps: Set<Int>
 
   /// Opens for appending.
   ///
   /// On resuming, lines after `step` belong to work that is about to be done again and are removed.
   package init(directory: String, keepingThrough step: Int) throws {
     path = Path.join(directory, Self.name)
+    var evaluated: Set<Int> = []
     if Path.exists(path) {
-      let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+      let lines = String(decoding: try MappedFile.read(path), as: UTF8.self).split(separator: "\n")
       let kept = lines.filter { line in
-        let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
         // A line cut off by a kill is no object.
-        return (object?["step"] as? Int).map { $0 <= step } ?? false
+        guard let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any],
+          let number = object["step"] as? Int, number <= step
+        else { return false }
+        if object["split"] != nil { evaluated.insert(number) }
+        return true
       }
       if kept.count < lines.count || !kept.isEmpty {
         let file = try OutputFile(path)
@@ -26,6 +32,7 @@ package final class MetricsLog {
         try file.finish()
       }
     }
+    evaluatedSteps = evaluated
     descriptor = try SystemCall.open(path, O_WRONLY | O_CREAT | O_APPEND)
     events = try EventFile(directory: directory)
   }
@@ -33,6 +40,11 @@ package final class MetricsLog {
   deinit { close(descriptor) }
 
   package static let name = "metrics.jsonl"
+
+  /// Whether a run has written anything there: one that failed before its first line has not.
+  package static func holdsAnything(in directory: String) -> Bool {
+    (try? MappedFile.read(Path.join(directory, name)).isEmpty) == false
+  }
 
   /// One line.
   ///
@@ -44,6 +56,7 @@ package final class MetricsLog {
     var fields = ["\"step\":\(step)", "\"tokens\":\(tokens)"]
     if let split { fields.append("\"split\":\(JSONText.quote(split))") }
     fields += numbers.map { "\(JSONText.quote($0.name)):\($0.value.isFinite ? String($0.value) : "null")" }
+    if split != nil { evaluatedSteps.insert(step) }
     let line = Array("{\(fields.joined(separator: ","))}\n".utf8)
     try line.withUnsafeBytes { try SystemCall.write(descriptor, $0, path: path) }
     try events.write(step: step, scalars: numbers.map { ("\(split ?? "train")/\($0.name)", $0.value) })

@@ -54,14 +54,13 @@ package final class Trainer {
     try SystemCall.makeDirectories(directory)
     lock = try FileLock(Path.join(directory, ".lock"), what: "this run directory")
     Self.removeLeftovers(in: directory)
-    let holdsRun =
-      !Checkpoint.all(in: directory).isEmpty || Path.exists(Path.join(directory, MetricsLog.name))
-    if holdsRun && !resume {
+    let checkpoints = try Checkpoint.all(in: directory)
+    if !resume && (!checkpoints.isEmpty || MetricsLog.holdsAnything(in: directory)) {
       throw Failure(
         .usage, "holds a run already", file: directory,
         remedy: "Add --resume to go on with it, or choose another directory")
     }
-    let checkpoint = Checkpoint.all(in: directory).isEmpty ? nil : try Checkpoint(directory)
+    let checkpoint = try checkpoints.last.map { try Checkpoint($0) }
 
     let train = recipe.train
     model = try LanguageModel(
@@ -86,6 +85,8 @@ package final class Trainer {
     (cursor, paddingShare) = (loader.cursor, loader.paddingShare)
     batches = BatchPrefetcher(loader)
     metrics = try MetricsLog(directory: directory, keepingThrough: checkpoint?.state.step ?? -1)
+    // A run that was killed may not have come to it.
+    try Checkpoint.settle(in: directory, keep: train.keepCheckpoints)
     if let checkpoint, !isQuiet { Log.line("resuming after step \(checkpoint.state.step)") }
   }
 
@@ -106,7 +107,7 @@ package final class Trainer {
 
   /// Temporary names that a killed run left behind.
   private static func removeLeftovers(in directory: String) {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    let names = (try? SystemCall.names(in: directory)) ?? []
     for name in names where name.hasPrefix(".") && name.contains(".tmp-") {
       try? FileManager.default.removeItem(atPath: Path.join(directory, name))
     }
@@ -149,7 +150,7 @@ package final class Trainer {
   package func run() throws -> Summary {
     let train = recipe.train
     if !isQuiet { Log.line(startLine) }
-    if optimizer.updates == 0 { try evaluate(tokenLimit: train.evalTokens) }
+    try evaluateIfDue()
 
     let firstUpdate = optimizer.updates
     let firstTokens = tokens
@@ -182,16 +183,11 @@ package final class Trainer {
         of: (tokens - firstTokens) * (train.steps - firstUpdate) / (step - firstUpdate),
         note: String(
           format: "step %d of %d, loss %.3f", step, train.steps, loss.smoothed / Double(loss.count)))
-      let isLast = step == train.steps
-      if !isLast && train.evalEvery > 0 && step % train.evalEvery == 0 {
-        do { try evaluate(tokenLimit: train.evalTokens) } catch let failure as Failure
-          where failure.kind == .interrupted
-        { try stopEarly() }
-      }
-      if isLast { try evaluate(tokenLimit: 0) }
-      if isLast || (train.checkpointEvery > 0 && step % train.checkpointEvery == 0) {
+      // Before the evaluation, which may take long and not come to its end.
+      if step == train.steps || (train.checkpointEvery > 0 && step % train.checkpointEvery == 0) {
         try save()
       }
+      try evaluateIfDue()
     }
     progress.finish()
     return summary(seconds: trainingSeconds, trained: tokens - firstTokens)
@@ -256,6 +252,19 @@ package final class Trainer {
 
   private static func scaled(_ count: Int) -> String {
     Progress.scaled(Double(count), "").trimmingCharacters(in: .whitespaces)
+  }
+
+  /// Evaluates before the first step, every so many and, on the whole split, after the last, unless an earlier run of this
+  /// directory has done so.
+  private func evaluateIfDue() throws {
+    let (step, train) = (optimizer.updates, recipe.train)
+    let isLast = step == train.steps
+    guard step == 0 || isLast || (train.evalEvery > 0 && step % train.evalEvery == 0),
+      !metrics.evaluatedSteps.contains(step)
+    else { return }
+    do { try evaluate(tokenLimit: isLast ? 0 : train.evalTokens) } catch let failure as Failure
+      where failure.kind == .interrupted
+    { try stopEarly() }
   }
 
   private func evaluate(tokenLimit: Int) throws {

@@ -57,11 +57,10 @@ struct Bench: ParsableCommand {
   func run() throws {
     let started = Progress.now()
     // The commands write here, beside the system's other scratch files.
-    let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("pkm-bench-\(getpid())").path
-    try SystemCall.makeDirectories(scratch)
-    defer { try? FileManager.default.removeItem(atPath: scratch) }
+    let scratch = try TemporaryDirectory()
+    defer { withExtendedLifetime(scratch) {} }
     let commands = StageCommands(
-      input: input, threads: options.threadCount, merges: merges, tokenizer: tokenizer, scratch: scratch)
+      input: input, threads: options.threadCount, merges: merges, tokenizer: tokenizer, scratch: scratch.path)
     if tokenizer == nil { try commands.learn() }
     let tokenizer = try TokenizerFile.load(commands.tokenizerPath)
     let batches = try readAll()

@@ -124,6 +124,7 @@ struct Run: ParsableCommand {
     for step in steps {
       try SystemCall.makeDirectories(Path.directory(of: step.output))
       // An output without its record: the run was killed between the two. Its counts are lost with it, so make it anew.
+      work.forget(step)
       if Path.exists(step.output) { try FileManager.default.removeItem(atPath: step.output) }
     }
     try StepChain(steps: steps).run { row in view?.display(row: row) }

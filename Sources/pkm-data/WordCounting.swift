@@ -64,7 +64,7 @@ struct CountingOptions: ParsableArguments {
     PreTokenCounter(
       preTokenizer, memory: memory?.bytes ?? Int(ProcessInfo.processInfo.physicalMemory / 4),
       threads: options.threadCount,
-      temporaryDirectory: temporaryDirectory ?? ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp")
+      temporaryDirectory: temporaryDirectory ?? TemporaryDirectory.common)
   }
 }
 

@@ -135,6 +135,10 @@ import Testing
     let again = try FileManager.default.attributesOfItem(
       atPath: scratch.path("work/signatures/signatures.json"))
     #expect(stamp[.modificationDate] as? Date == again[.modificationDate] as? Date)
+    let piped = try run("-", "--work-dir", "work")
+    #expect(piped.status == 64)
+    let names = try FileManager.default.contentsOfDirectory(atPath: scratch.url.path)
+    #expect(!names.contains { $0.contains("spool") }, "\(names)")
     let other = try run("in.txt", "--work-dir", "work", "--ngram", "3")
     #expect(other.status == 64 && other.errors.contains("another job"))
     #expect(try run("in.txt", "--threshold", "2").status == 64)

@@ -27,6 +27,25 @@ import Testing
     #expect(try scratch.read("out.txt") == Array("old".utf8))
   }
 
+  @Test func whatAKilledProcessLeftIsTakenOver() throws {
+    try scratch.write(".out.tmp-file", Array("left by a killed process".utf8))
+    let file = try OutputFile(scratch.path("out"))
+    try file.write("new")
+    try file.finish()
+    #expect(try scratch.names == ["out"] && scratch.read("out") == Array("new".utf8))
+  }
+
+  @Test func aFileHasOneWriterAtATime() throws {
+    let first = try OutputFile(scratch.path("out"))
+    try first.write("first")
+    let refusal = #expect(throws: Failure.self) { try OutputFile(scratch.path("out")) }
+    #expect(refusal?.kind == .usage && refusal?.file == scratch.path("out") && refusal?.remedy != nil)
+    try first.finish()
+    #expect(try scratch.names == ["out"] && scratch.read("out") == Array("first".utf8))
+    try OutputFile(scratch.path("out")).finish()
+    #expect(try scratch.names == ["out"] && scratch.read("out").isEmpty)
+  }
+
   /// A thread that waits for a pipe keeps what it holds until the process has ended.
   @Test func whatIsHeldWhenTheProcessEndsLeavesNothing() async throws {
     let directory = scratch.url.path
@@ -70,20 +89,21 @@ import Testing
   }
 
   /// Every write to this device fails with "no space left".
-  @Test(arguments: ["", ".gz", ".zst"]) func aFullDiskIsAnErrorAndLeavesNothing(suffix: String) throws {
-    // The temporary file is a link to the device, so that the disk of the machine need not be filled.
-    let name = "out\(suffix)"
-    try FileManager.default.createSymbolicLink(
-      atPath: scratch.path(".\(name).tmp-\(getpid())"), withDestinationPath: "/dev/full")
-    let failure = #expect(throws: Failure.self) {
-      let file = try OutputFile(scratch.path(name))
-      var random = RandomGenerator(seed: 4)
-      for _ in 0..<4 { try file.write((0..<300_000).map { _ in UInt8(random.below(256)) }) }
-      try file.finish()
+  @Test func aFullDiskIsAnErrorAndLeavesNothing() throws {
+    for name in ["out", "out.gz", "out.zst"] {
+      // The temporary file is a link to the device, so that the disk of the machine need not be filled.
+      try FileManager.default.createSymbolicLink(
+        atPath: scratch.path(".\(name).tmp-file"), withDestinationPath: "/dev/full")
+      let failure = #expect(throws: Failure.self) {
+        let file = try OutputFile(scratch.path(name))
+        var random = RandomGenerator(seed: 4)
+        for _ in 0..<4 { try file.write((0..<300_000).map { _ in UInt8(random.below(256)) }) }
+        try file.finish()
+      }
+      #expect(failure?.kind == .inputOutput && failure?.message.contains("No space left") == true)
+      #expect(failure?.remedy != nil && failure?.file == scratch.path(name))
+      #expect(scratch.names.isEmpty)
     }
-    #expect(failure?.kind == .inputOutput && failure?.message.contains("No space left") == true)
-    #expect(failure?.remedy != nil && failure?.file == scratch.path(name))
-    #expect(scratch.names.isEmpty)
   }
 
   /// Replacing them by a file with our bytes would take the device from everybody.
@@ -125,48 +145,6 @@ import Testing
       let failure = #expect(throws: Failure.self) { try OutputFile(path) }
       #expect(failure?.kind == .inputOutput && failure?.file?.isEmpty == false)
     }
-  }
-
-  @Test func aDirectoryAppearsOnlyWhenFinished() throws {
-    do {
-      let dropped = try OutputDirectory(scratch.path("d"))
-      try Data("x".utf8).write(to: URL(fileURLWithPath: dropped.temporary + "/f"))
-    }
-    #expect(scratch.names.isEmpty)
-    let directory = try OutputDirectory(scratch.path("d/"))
-    try Data("x".utf8).write(to: URL(fileURLWithPath: directory.temporary + "/f"))
-    #expect(!scratch.names.contains("d"))
-    try directory.finish()
-    #expect(try scratch.names == ["d"] && scratch.read("d/f") == Array("x".utf8))
-    #expect(throws: Failure.self) { try OutputDirectory(scratch.path("d")) }
-  }
-
-  @Test func aDirectoryHasOneWriterAtATime() throws {
-    let first = try OutputDirectory(scratch.path("d"))
-    func refusal(of name: String) -> Failure? {
-      do {
-        _ = try OutputDirectory(scratch.path(name))
-        return nil
-      } catch { return error as? Failure }
-    }
-    let busy = refusal(of: "d/")
-    #expect(busy?.kind == .failed && busy?.message.contains("another process") == true && busy?.remedy != nil)
-    #expect(refusal(of: "e") == nil)
-    // The refused one has taken nothing away.
-    try Data("x".utf8).write(to: URL(fileURLWithPath: first.temporary + "/f"))
-    try first.finish()
-    #expect(try scratch.names == ["d"] && scratch.read("d/f") == Array("x".utf8))
-    #expect(refusal(of: "d")?.message == "exists already")
-    #expect(scratch.names == ["d"])
-  }
-
-  @Test func aDirectoryLeftByAKilledProcessIsTakenOver() throws {
-    let temporary = try OutputDirectory(scratch.path("d")).temporary
-    try FileManager.default.createDirectory(atPath: temporary + "/inner", withIntermediateDirectories: true)
-    try Data("old".utf8).write(to: URL(fileURLWithPath: temporary + "/inner/f"))
-    try OutputDirectory(scratch.path("d")).finish()
-    #expect(scratch.names == ["d"])
-    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path("d")) == [])
   }
 
   /// zstd with workers and without writes different frames; ours must not depend on the number of threads.

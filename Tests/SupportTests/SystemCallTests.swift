@@ -14,4 +14,29 @@ import Testing
     #expect(try scratch.read("b/content") == Array("a".utf8))
     #expect(throws: Failure.self) { try SystemCall.exchange(scratch.path("a"), scratch.path("none")) }
   }
+
+  @Test func removalIsAtOnceAndGoesOnWhereItWasKilled() throws {
+    let scratch = try Scratch()
+    for name in ["a", ".a.tmp-removed"] {
+      try SystemCall.makeDirectories(scratch.path(name))
+      try scratch.write(name + "/content", [1])
+    }
+    try SystemCall.remove(scratch.path("a"))
+    #expect(scratch.names == [])
+    #expect(throws: Failure.self) { try SystemCall.remove(scratch.path("a")) }
+  }
+
+  @Test func errorsOfFoundationNameTheFileAndTheRemedy() throws {
+    let scratch = try Scratch()
+    do {
+      _ = try FileManager.default.contentsOfDirectory(atPath: scratch.path("none"))
+      Issue.record("nothing is there")
+    } catch {
+      let failure = Failure(foundation: error)
+      #expect(failure?.kind == .inputOutput && failure?.file == scratch.path("none"))
+      #expect(failure?.message.contains("No such file") == true && failure?.remedy != nil)
+    }
+    struct Other: Error {}
+    #expect(Failure(foundation: Other()) == nil)
+  }
 }

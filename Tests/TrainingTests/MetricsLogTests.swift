@@ -20,7 +20,8 @@ import Training
     try handle.write(contentsOf: Data(#"{"step":12,"tok"#.utf8))
     try handle.close()
 
-    _ = try MetricsLog(directory: directory.path, keepingThrough: 20)
+    let resumed = try MetricsLog(directory: directory.path, keepingThrough: 20)
+    #expect(resumed.evaluatedSteps == [20])
     let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
     #expect(
       lines == [

@@ -273,7 +273,7 @@ private final class Laboratory {
   @Test func checkpointsAreKeptAsTold() throws {
     let laboratory = try Laboratory()
     try laboratory.train(Laboratory.recipe(), into: "run")
-    let names = Checkpoint.all(in: laboratory.run("run")).map { Path.name(of: $0) }
+    let names = try Checkpoint.all(in: laboratory.run("run")).map { Path.name(of: $0) }
     #expect(names == ["step-00000010", "step-00000012"])
     #expect(
       try String(contentsOfFile: laboratory.run("run") + "/latest", encoding: .utf8) == "step-00000012\n")
@@ -295,6 +295,60 @@ private final class Laboratory {
     let before = try laboratory.bytes("run")
     try laboratory.train(recipe, into: "run", resume: true)
     #expect(try laboratory.bytes("run") == before)
+  }
+
+  /// What a run leaves that was killed at its end: `latest` does not name the last checkpoint yet, an old one is still there,
+  /// another half removed, and the last evaluation is missing.
+  @Test func whatAKilledRunDidNotComeToIsDoneByTheNext() throws {
+    let laboratory = try Laboratory()
+    let recipe = Laboratory.recipe()
+    try laboratory.train(recipe, into: "run")
+    let (run, files) = (laboratory.run("run"), FileManager.default)
+    let (names, metrics) = (try files.contentsOfDirectory(atPath: run), try laboratory.metrics("run"))
+    func file(_ name: String) -> URL { URL(fileURLWithPath: run + "/" + name) }
+
+    try files.copyItem(at: file("step-00000010"), to: file("step-00000005"))
+    try files.copyItem(at: file("step-00000010"), to: file(".step-00000001.tmp-removed"))
+    try files.removeItem(at: file(".step-00000001.tmp-removed/trainer.json"))
+    try Data("step-00000010\n".utf8).write(to: file("latest"))
+    let lines = try String(contentsOf: file("metrics.jsonl"), encoding: .utf8).split(separator: "\n")
+    try Data(lines.dropLast().map { $0 + "\n" }.joined().utf8).write(to: file("metrics.jsonl"))
+    let before = try laboratory.bytes("run")
+
+    try laboratory.train(recipe, into: "run", resume: true)
+    #expect(try laboratory.bytes("run") == before)
+    #expect(try String(contentsOf: file("latest"), encoding: .utf8) == "step-00000012\n")
+    let now = try files.contentsOfDirectory(atPath: run)
+    func steady(_ names: [String]) -> [String] { names.filter { !$0.hasPrefix("events") }.sorted() }
+    #expect(steady(now) == steady(names))
+    #expect(try laboratory.metrics("run").count == metrics.count)
+    #expect(
+      try laboratory.metrics("run").last?["perplexity"] as? Double == metrics.last?["perplexity"] as? Double)
+  }
+
+  /// A run that is interrupted right after a checkpoint has it already; writing it again would take the only one away
+  /// meanwhile.
+  @Test func aCheckpointIsNotWrittenTwice() throws {
+    let laboratory = try Laboratory()
+    try laboratory.train(Laboratory.recipe(), into: "run")
+    let checkpoint = try Checkpoint(laboratory.run("run"))
+    let model = try LanguageModel(
+      checkpoint.recipe.model,
+      device: CPUOperations(
+        pool: WorkerPool(threads: 1), arithmetic: Arithmetic(precision: .fp32, library: nil)),
+      batch: (1, 16), training: true, microBatches: 1, recomputes: false, seed: 9)
+    let before = try laboratory.bytes("run")
+    try Checkpoint.write(
+      run: laboratory.run("run"), model: model, optimizer: Optimizer(model), recipe: checkpoint.recipe,
+      state: checkpoint.state, tokenizerJSON: [], keep: 2)
+    #expect(try laboratory.bytes("run") == before)
+  }
+
+  @Test func aRunThatFailedBeforeItsFirstLineIsNone() throws {
+    let laboratory = try Laboratory()
+    try SystemCall.makeDirectories(laboratory.run("run"))
+    try Data().write(to: URL(fileURLWithPath: laboratory.run("run") + "/" + MetricsLog.name))
+    try laboratory.train(Laboratory.recipe(), into: "run")
   }
 
   @Test func microBatchesSumToTheBatch() throws {

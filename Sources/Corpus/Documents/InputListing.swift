@@ -46,16 +46,9 @@ package enum InputListing {
     guard stat(directory, &status) == 0,
       !parents.contains(where: { $0.st_ino == status.st_ino && $0.st_dev == status.st_dev })
     else { return [] }
-    return try names(in: directory).filter { !$0.hasPrefix(".") }.flatMap { name in
+    return try SystemCall.names(in: directory).filter { !$0.hasPrefix(".") }.flatMap { name in
       let path = Path.join(directory, name)
       return Path.isDirectory(path) ? try filesBelow(path, parents: parents + [status]) : [path]
-    }
-  }
-
-  static func names(in directory: String) throws -> [String] {
-    do { return try FileManager.default.contentsOfDirectory(atPath: directory) } catch {
-      throw Failure(
-        .inputOutput, "cannot list the directory", file: directory, remedy: "Check the permissions of it")
     }
   }
 
@@ -126,7 +119,7 @@ struct PathPattern {
   }
 
   private func names(in directory: String) throws -> [String] {
-    try InputListing.names(in: directory.isEmpty ? "." : directory)
+    try SystemCall.names(in: directory.isEmpty ? "." : directory)
   }
 
   private func files(in directory: String) throws -> [String] {

@@ -37,7 +37,7 @@ package final class DatasetImporter {
   ) throws -> [Source] {
     var paths = [path]
     if Path.isDirectory(path) {
-      paths = try FileManager.default.contentsOfDirectory(atPath: path).sorted().filter { name in
+      paths = try SystemCall.names(in: path).sorted().filter { name in
         let isToken = [".bin", ".idx", ".npy"].contains { name.hasSuffix($0) }
         return isToken && !name.hasPrefix(".") && !name.hasSuffix(NumPyHeader.documentsSuffix)
       }.map { Path.join(path, $0) }

@@ -11,7 +11,8 @@ final class DeduplicationJob {
   /// Where they are read: the spool for a pipe.
   private let files: [String]
   private let spools: [String]
-  private let isForThisProcess: Bool
+  /// Of a job whose state nobody will find again.
+  private let temporary: TemporaryDirectory?
   private let readerOptions: ReaderOptions
   let directory: ResumableDirectory
   /// Hash of the listing of the inputs: see ``InputListing/identity(of:names:options:)``.
@@ -38,20 +39,26 @@ final class DeduplicationJob {
     readerOptions = try input.readerOptions()
     pool = WorkerPool(threads: options.threadCount)
     let names = try InputListing.files(input.inputs)
-    let path = workDirectory ?? Self.temporaryDirectory(beside: output)
-    isForThisProcess = workDirectory == nil && path.hasSuffix("-\(getpid())")
+    let place = try workDirectory.map { (path: $0, owner: nil) } ?? Self.temporaryDirectory(beside: output)
+    let path = place.path
+    temporary = place.owner
     // Pipes come first: what they say is part of what the state depends on.
     var (files, spools, spooled) = (names, [String](), "")
-    for index in names.indices where names[index] == "-" || InputListing.size(of: [names[index]]) == nil {
-      files[index] = "\(path).spool-\(index)"
-      spools.append(files[index])
-      spooled += try Self.spool(names[index], to: files[index], isStrict: input.strict)
+    do {
+      for index in names.indices where names[index] == "-" || InputListing.size(of: [names[index]]) == nil {
+        files[index] = "\(path).spool-\(index)"
+        spools.append(files[index])
+        spooled += try Self.spool(names[index], to: files[index], isStrict: input.strict)
+      }
+      (self.names, self.files, self.spools) = (names, files, spools)
+      listing = InputListing.identity(of: files, names: names, options: readerOptions)
+      directory = try ResumableDirectory(
+        path, identity: "\(listing) \(spooled) \(settings) \(seenFiles) \(screen?.identity ?? "")\n",
+        isTemporary: workDirectory == nil)
+    } catch {
+      for spool in spools { unlink(spool) }
+      throw error
     }
-    (self.names, self.files, self.spools) = (names, files, spools)
-    listing = InputListing.identity(of: files, names: names, options: readerOptions)
-    directory = try ResumableDirectory(
-      path, identity: "\(listing) \(spooled) \(settings) \(seenFiles) \(screen?.identity ?? "")\n",
-      isTemporary: workDirectory == nil)
   }
 
   /// A quarter of the machine's memory.
@@ -62,12 +69,15 @@ final class DeduplicationJob {
 
   /// Beside an output its name depends on the output alone, so that the same command finds what it left when it was
   /// killed; for a stream nothing is left.
-  static func temporaryDirectory(beside output: String?) -> String {
+  static func temporaryDirectory(beside output: String?) throws -> (
+    path: String, owner: TemporaryDirectory?
+  ) {
     guard let output, output != "-", !Path.exists(output) || Path.isRegularFile(output) else {
-      return Path.join(NSTemporaryDirectory(), "pkm-dedup-\(getpid())")
+      let owner = try TemporaryDirectory()
+      return (Path.join(owner.path, "dedup"), owner)
     }
     let target = Path.resolvingLinks(output)
-    return Path.join(Path.directory(of: target), ".\(Path.name(of: target)).dedup")
+    return (Path.join(Path.directory(of: target), ".\(Path.name(of: target)).dedup"), nil)
   }
 
   /// Copies a pipe and returns a hash of it.
@@ -127,6 +137,5 @@ final class DeduplicationJob {
 
   deinit {
     for spool in spools { unlink(spool) }
-    if isForThisProcess { directory.finish() }
   }
 }

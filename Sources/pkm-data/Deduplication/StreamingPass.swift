@@ -23,6 +23,7 @@ struct StreamingPass {
   struct Place {
     let directory: String
     let pool: WorkerPool
+    var owner: TemporaryDirectory?
   }
 
   /// The documents of a block, worked on: an object, so that whoever takes the batch can change it where it is.
@@ -142,7 +143,7 @@ struct StreamingPass {
   }
 
   private func makeRest() throws -> (spool: BlockSpool, place: Place) {
-    let directory = DeduplicationJob.temporaryDirectory(beside: command.output.output)
+    let (directory, owner) = try DeduplicationJob.temporaryDirectory(beside: command.output.output)
     try? FileManager.default.removeItem(atPath: directory)
     try SystemCall.makeDirectories(directory)
     if !command.options.quiet {
@@ -150,7 +151,7 @@ struct StreamingPass {
     }
     return (
       try BlockSpool(Path.join(directory, "rest"), options: readerOptions),
-      Place(directory: directory, pool: WorkerPool(threads: command.options.threadCount))
+      Place(directory: directory, pool: WorkerPool(threads: command.options.threadCount), owner: owner)
     )
   }
 }

@@ -54,7 +54,7 @@ struct InputFingerprint {
 
   private static func files(at path: String) throws -> [String] {
     guard Path.isDirectory(path) else { return [path] }
-    let names = try FileManager.default.contentsOfDirectory(atPath: path).filter { !$0.hasPrefix(".") }
+    let names = try SystemCall.names(in: path).filter { !$0.hasPrefix(".") }
     return try names.sorted().flatMap { try files(at: Path.join(path, $0)) }
   }
 
@@ -81,7 +81,7 @@ struct InputFingerprint {
       defer { globfree(&matches) }
       guard glob(path, 0, nil, &matches) == 0, matches.gl_pathc > 0 else {
         let directory = Path.directory(of: path)
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        let names = (try? SystemCall.names(in: directory)) ?? []
         let near = Suggestion.nearest(to: Path.name(of: path), among: names).map {
           "Did you mean \"\($0)\"? "
         }

@@ -25,7 +25,7 @@ struct Publication {
 
   private var isTaken: Bool {
     guard Path.exists(output) else { return false }
-    return (try? FileManager.default.contentsOfDirectory(atPath: output).isEmpty) != true
+    return (try? SystemCall.names(in: output).isEmpty) != true
   }
 
   private var currentHash: String? {
@@ -45,7 +45,7 @@ struct Publication {
   /// Throws where the directory to be replaced holds something that is not of its dataset.
   private func checkNothingElse() throws {
     let known = Set((try? DatasetIndex(directory: output))?.fileNames ?? [])
-    let names = try FileManager.default.contentsOfDirectory(atPath: output)
+    let names = try SystemCall.names(in: output)
     if let other = names.first(where: { !known.contains($0) && !known.isEmpty }) {
       throw Failure(
         .inputOutput, "does not belong to the dataset that is to be replaced", file: Path.join(output, other),

@@ -100,7 +100,7 @@ final class WorkDirectory {
   }
 
   private func names(in directory: String) -> [String] {
-    (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    (try? SystemCall.names(in: directory)) ?? []
   }
 
   /// Removes outputs that no step of the plan has made: those of earlier recipes.
@@ -108,9 +108,10 @@ final class WorkDirectory {
     let kept = Set(
       steps.flatMap { $0.isStreamed ? [$0.output + ".done"] : [$0.output, $0.output + ".done"] })
     for directory in subdirectories {
-      for file in names(in: directory).map({ Path.join(directory, $0) }) where !kept.contains(file) {
-        try? FileManager.default.removeItem(atPath: file)
-      }
+      let left = names(in: directory).map { Path.join(directory, $0) }.filter { !kept.contains($0) }
+      // Records first: an output that is half removed has none.
+      for file in left.filter({ $0.hasSuffix(".done") }) { unlink(file) }
+      for file in left { try? FileManager.default.removeItem(atPath: file) }
       rmdir(directory)
     }
   }

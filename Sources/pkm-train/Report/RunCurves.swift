@@ -26,7 +26,7 @@ struct RunCurves {
         remedy: "Name run directories, the -o of pkm-train train")
     }
     name = Self.shortName(directory)
-    recipe = try? Checkpoint(directory).recipe
+    recipe = try Checkpoint.all(in: directory).last.map { try Checkpoint($0).recipe }
     for line in try MappedFile.read(path).split(separator: UInt8(ascii: "\n")) {
       guard let object = try? JSONValue(parsing: Array(line)), case .object(let members) = object,
         let step = object["step"]?.number, let tokens = object["tokens"]?.number
