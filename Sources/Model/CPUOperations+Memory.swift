@@ -1,4 +1,7 @@
+import CKernels
+
 extension CPUOperations {
+  @_specialize(where Scalar == Float)
   package func lookup(
     _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>,
     slots: UnsafeMutablePointer<Int32>,
@@ -13,24 +16,31 @@ extension CPUOperations {
     let n = shape.subkeys, half = shape.half
     let block = 256, blocks = (queries.rows + block - 1) / block
     // Scores of one block of rows and one head stay in a core's cache.
-    let sorting = kernels.product_top_scratch(n, shape.topk)
-    let spaces = scratch.perWorker(
-      Scalar.self, block * 2 * n + sorting / MemoryLayout<Scalar>.stride + 16, workers: pool.threads)
+    let sorting = kernels.product_top_scratch(n, shape.topk) / MemoryLayout<Scalar>.stride + 16
+    let size = MemoryLayout<Scalar>.stride, packing = 128 / size * half
+    let spaces = scratch.perWorker(Scalar.self, block * 2 * n + packing + sorting, workers: pool.threads)
     pool.forEach(blocks * shape.heads) { task, worker in
       let head = task % shape.heads
       let first = task / shape.heads * block, rows = min(block, queries.rows - first)
-      let scores = spaces.base + worker * spaces.stride
+      let scores = spaces.base + worker * spaces.stride, packed = scores + block * 2 * n
       for side in 0..<2 {
-        gemm(
-          false, true, rows, n, half, 1,
-          queries.pointer + first * queries.stride + head * shape.queryDimension + side * half,
-          queries.stride,
-          subkeys.pointer + (head * 2 + side) * n * half, half, 0, scores + side * n, 2 * n)
+        let left = queries.pointer + first * queries.stride + head * shape.queryDimension + side * half
+        let right = subkeys.pointer + (head * 2 + side) * n * half, out = scores + side * n
+        // As in the products of few rows: libraries take three times as long over these.
+        if rows == 1 {
+          kernels.product_row(n, half, left, right, half, out, false)
+        } else if isFew(rows) {
+          kernels.pack_few(rows, half, 0, half, left, queries.stride, packed, false)
+          let place = result_place(start: out, row: 2 * n * size, element: size)
+          kernels.product_few(rows, n, half, packed, right, half, true, out, 2 * n, place, false)
+        } else {
+          gemm(false, true, rows, n, half, 1, left, queries.stride, right, half, 0, out, 2 * n)
+        }
       }
       let out = first * shape.reads + head * shape.topk
       kernels.product_top(
         rows, n, shape.topk, scores, scores + n, 2 * n, slots + out, weights.pointer + out, nil, shape.reads,
-        scores + block * 2 * n)
+        packed + packing)
     }
   }
 

@@ -132,7 +132,7 @@ extension CPUOperations {
 
   /// At most so many rows, those of generation, are multiplied with b as it lies in memory: 32 floats, and half as many
   /// doubles.
-  private func isFew(_ rows: Int) -> Bool { rows <= 128 / MemoryLayout<Scalar>.stride }
+  func isFew(_ rows: Int) -> Bool { rows <= 128 / MemoryLayout<Scalar>.stride }
 
   // c = a bᵀ, or what `finish` makes of it. The rows of a are packed; b is read once, and not packed. Each thread reads its
   // part of b from end to end, so that what follows is fetched ahead, and packs a for itself: where another thread has read,

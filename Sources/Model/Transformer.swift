@@ -16,6 +16,8 @@ package final class Transformer<Device: Operations> {
 
   package let configuration: ModelConfiguration
   package let device: Device
+  /// Of one pass.
+  package let maximumTokens: Int
   /// Trained tensors in the order of the forward pass.
   package var parameters: [Parameter<Scalar>] { store.parameters }
   /// Untrained state: running statistics of batch norms.
@@ -27,7 +29,6 @@ package final class Transformer<Device: Operations> {
   private let layout: Layout
   private let arena: Arena
   private let seed: UInt64
-  private let maximumTokens: Int
   private let isTrainable: Bool
 
   /// The micro-batch of the last forward pass.
@@ -210,7 +211,7 @@ package final class Transformer<Device: Operations> {
     precondition(sequences >= 1 && length >= 1 && tokens.count == sequences * length)
     precondition(tokens.count <= maximumTokens && length <= configuration.context)
     precondition(tokens.allSatisfy { $0 >= 0 && $0 < configuration.vocabularySize }, "token id out of range")
-    run(tokens, sequences: sequences, length: length, mode: mode, caches: [])
+    run(tokens, sequences: sequences, length: length, mode: mode, caches: [], counts: [])
   }
 
   /// Room for one sequence to generate.
@@ -218,38 +219,36 @@ package final class Transformer<Device: Operations> {
     try KeyValueCache(configuration, isHalf: device.operandsAreHalf)
   }
 
-  /// Final hidden states of the next tokens of one sequence, in evaluation mode.
+  /// Final hidden states of the next tokens of some sequences, one sequence after another, in evaluation mode: `counts` of the
+  /// tokens belong to each.
   ///
-  /// Of a model made without training. The first call takes the prompt, later ones a token each; ``logits(row:into:)`` counts rows from the first of
-  /// these tokens.
-  package func extend(_ cache: KeyValueCache<Scalar>, tokens: UnsafeBufferPointer<Int32>) {
-    precondition(!tokens.isEmpty && tokens.count <= min(maximumTokens, cache.room))
+  /// Of a model made without training. The first call takes a prompt, later ones a token each; rows of logits are counted
+  /// from the first of these tokens.
+  package func extend(
+    _ caches: [KeyValueCache<Scalar>], counts: [Int], tokens: UnsafeBufferPointer<Int32>
+  ) {
+    precondition(!tokens.isEmpty && tokens.count <= maximumTokens && counts.count == caches.count)
+    precondition(counts.reduce(0, +) == tokens.count)
+    precondition(zip(caches, counts).allSatisfy { $1 >= 1 && $1 <= $0.room })
     precondition(tokens.allSatisfy { $0 >= 0 && $0 < configuration.vocabularySize }, "token id out of range")
-    run(tokens, sequences: 1, length: tokens.count, mode: .evaluation, caches: [cache])
-    cache.count += tokens.count
-  }
-
-  /// The same for one next token of each of several sequences: row i of the results belongs to cache i.
-  package func extend(_ caches: [KeyValueCache<Scalar>], tokens: UnsafeBufferPointer<Int32>) {
-    precondition(!tokens.isEmpty && tokens.count == caches.count && tokens.count <= maximumTokens)
-    precondition(caches.allSatisfy { $0.room > 0 })
-    precondition(tokens.allSatisfy { $0 >= 0 && $0 < configuration.vocabularySize }, "token id out of range")
-    run(tokens, sequences: tokens.count, length: 1, mode: .evaluation, caches: caches)
-    for cache in caches { cache.count += 1 }
+    run(tokens, sequences: tokens.count, length: 1, mode: .evaluation, caches: caches, counts: counts)
+    for (cache, count) in zip(caches, counts) { cache.count += count }
   }
 
   private func run(
     _ tokens: UnsafeBufferPointer<Int32>, sequences: Int, length: Int, mode: Mode,
-    caches: [KeyValueCache<Scalar>]
+    caches: [KeyValueCache<Scalar>], counts: [Int]
   ) {
     (self.mode, self.sequences, self.length, hasGradient) = (mode, sequences, length, false)
     layout.tokens.update(from: tokens.baseAddress!, count: tokens.count)
     func pieces(of block: Int) -> [CachedPiece<Scalar>]? {
       guard !caches.isEmpty else { return nil }
+      var first = 0
       return (0..<caches.count).map { index in
-        CachedPiece(
+        defer { first += counts[index] }
+        return CachedPiece(
           cache: caches[index].blocks[block], position: caches[index].count,
-          rows: index * length..<(index + 1) * length)
+          rows: first..<first + counts[index])
       }
     }
     layout.embedding.forward(
@@ -321,6 +320,19 @@ package final class Transformer<Device: Operations> {
     layout.head.logits(
       hidden.rows(row..<row + 1), into: Matrix(logits.baseAddress!, rows: 1, columns: logits.count),
       on: device)
+  }
+
+  /// Logits of some tokens of the last forward pass, one row each of `logits`; `rows` ascend.
+  ///
+  /// Their final states move to the front for that, over those of others.
+  package func logits(rows: [Int], into logits: Matrix<Scalar>) {
+    let size = hidden.columns * hidden.elementBytes
+    for (row, from) in rows.enumerated() where row != from {
+      precondition(from > row && from < hidden.rows)
+      hidden.rows(row..<row + 1).pointer.copyMemory(
+        from: hidden.rows(from..<from + 1).pointer, byteCount: size)
+    }
+    self.logits(into: logits)
   }
 
   // MARK: Backward

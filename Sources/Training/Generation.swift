@@ -69,33 +69,32 @@ package final class Generator<Device: Operations> where Device.Scalar == Float {
 
   /// Takes the fresh tokens of the texts; row i of the logits is of the i-th active text.
   private func advance(_ running: inout [Text], _ active: [Int]) {
-    var together: [Int] = []
-    for (row, index) in active.enumerated() {
-      let cache = running[index].cache
-      if cache.room < running[index].fresh.count {
-        cache.clear()
-        running[index].fresh = running[index].tokens.suffix(max(1, model.configuration.context / 2))
-      }
-      let fresh = running[index].fresh
-      if fresh.count == 1 {
-        together.append(row)
-        continue
-      }
-      fresh.withUnsafeBufferPointer { model.extend(cache, tokens: $0) }
-      model.logits(
-        row: fresh.count - 1,
-        into: UnsafeMutableBufferPointer(start: logits.rows(row..<row + 1).pointer, count: logits.columns))
+    for index in active where running[index].cache.room < running[index].fresh.count {
+      running[index].cache.clear()
+      running[index].fresh = running[index].tokens.suffix(max(1, model.configuration.context / 2))
     }
-    guard !together.isEmpty else { return }
-    let tokens = together.map { running[active[$0]].fresh[0] }
-    tokens.withUnsafeBufferPointer { tokens in
-      model.extend(together.map { running[active[$0]].cache }, tokens: tokens)
-    }
-    if together.count == active.count { return model.logits(into: logits.rows(0..<active.count)) }
-    for (position, row) in together.enumerated() {
-      model.logits(
-        row: position,
-        into: UnsafeMutableBufferPointer(start: logits.rows(row..<row + 1).pointer, count: logits.columns))
+    var caches: [KeyValueCache<Float>] = [], counts: [Int] = [], tokens: [Int32] = []
+    var first = 0
+    while first < active.count {
+      // So many texts that their fresh tokens, a whole prompt or one each, fit into a pass.
+      var end = first
+      while end < active.count, tokens.count + running[active[end]].fresh.count <= model.maximumTokens {
+        caches.append(running[active[end]].cache)
+        counts.append(running[active[end]].fresh.count)
+        tokens += running[active[end]].fresh
+        end += 1
+      }
+      tokens.withUnsafeBufferPointer { model.extend(caches, counts: counts, tokens: $0) }
+      var last = -1
+      let ends = counts.map { count in
+        last += count
+        return last
+      }
+      model.logits(rows: ends, into: logits.rows(first..<end))
+      first = end
+      caches.removeAll(keepingCapacity: true)
+      counts.removeAll(keepingCapacity: true)
+      tokens.removeAll(keepingCapacity: true)
     }
   }
 

@@ -167,7 +167,7 @@ import Testing
     var configuration = smallConfiguration(.pre)
     configuration.layers = 3
     let model = try Transformer(
-      configuration, device: CPUOperations<Float>(pool: Pools.two), batch: (1, 9), training: false, seed: 3)
+      configuration, device: CPUOperations<Float>(pool: Pools.two), batch: (1, 11), training: false, seed: 3)
     let texts: [[Int32]] = [[3], [7, 1, 28, 4], [0, 9], [5, 5, 5], [11, 12, 13, 14, 15]]
     let next: [Int32] = [8, 2, 27, 9, 1]
     func fill(_ text: [Int32]) throws -> KeyValueCache<Float> {
@@ -183,13 +183,28 @@ import Testing
       logits.withUnsafeMutableBufferPointer { model.logits(row: 0, into: $0) }
       alone.append(logits)
     }
-    let caches = try texts.map(fill)
-    next.withUnsafeBufferPointer { model.extend(caches, tokens: $0) }
     let together: Matrix<Float> = matrix(5, 29)
-    model.logits(into: together)
-    for row in 0..<5 {
-      #expect(zip(together.rows(row..<row + 1).array, alone[row]).allSatisfy { abs($0 - $1) < 1e-6 })
+    func expectTheSame() {
+      for row in 0..<5 {
+        #expect(zip(together.rows(row..<row + 1).array, alone[row]).allSatisfy { abs($0 - $1) < 1e-6 })
+      }
     }
+    var caches = try texts.map(fill)
+    next.withUnsafeBufferPointer { model.extend(caches, counts: [1, 1, 1, 1, 1], tokens: $0) }
+    model.logits(into: together)
+    expectTheSame()
+    #expect(caches.map(\.count) == texts.map { $0.count + 1 })
+
+    // Some of them whole, beside single tokens of others.
+    caches = [
+      try model.makeCache(), try fill(texts[1]), try model.makeCache(), try model.makeCache(),
+      try fill(texts[4]),
+    ]
+    let counts = [2, 1, 3, 4, 1]
+    let tokens = zip(zip(texts, next), counts).flatMap { ($0.0 + [$0.1]).suffix($1) }
+    tokens.withUnsafeBufferPointer { model.extend(caches, counts: counts, tokens: $0) }
+    model.logits(rows: [1, 2, 5, 9, 10], into: together)
+    expectTheSame()
     #expect(caches.map(\.count) == texts.map { $0.count + 1 })
   }
 
@@ -288,4 +303,11 @@ import Testing
 
 extension Parameter {
   var distributionIsNormal: Bool { name.hasSuffix(".weight") || name.hasPrefix("embedding.tokens") }
+}
+
+extension Transformer {
+  /// The next tokens of one sequence.
+  fileprivate func extend(_ cache: KeyValueCache<Scalar>, tokens: UnsafeBufferPointer<Int32>) {
+    extend([cache], counts: [tokens.count], tokens: tokens)
+  }
 }

@@ -58,6 +58,28 @@ import Training
     }
   }
 
+  /// The nucleus of the k best, beside the same by sorting.
+  @Test func topPOfTopKIsExact() {
+    var random = RandomGenerator(seed: 5)
+    let logits = (0..<3000).map { _ in Float(random.normal()) * 2 }
+    let best = logits.indices.sorted { logits[$0] > logits[$1] }.prefix(40)
+    let weights = best.map { Foundation.exp(Double(logits[$0])) }
+    var kept = 0.0, nucleus: [Int: Double] = [:]
+    for (id, weight) in zip(best, weights) where kept < 0.8 * weights.reduce(0, +) {
+      nucleus[id] = weight
+      kept += weight
+    }
+    var counts: [Int: Double] = [:]
+    for _ in 0..<20_000 {
+      let token = logits.withUnsafeBufferPointer {
+        Sampling(temperature: 1, topK: 40, topP: 0.8).draw(from: $0, using: &random)
+      }
+      counts[Int(token), default: 0] += 1 / 20_000
+    }
+    #expect(Set(counts.keys) == Set(nucleus.keys))
+    for (id, weight) in nucleus { #expect(abs(counts[id, default: 0] - weight / kept) < 0.018) }
+  }
+
   @Test func topKAndTopPCutTheTail() {
     let two = frequencies(Sampling(temperature: 1, topK: 2))
     #expect(two[0] + two[2] + two[4] == 0 && two[1] > 0 && two[3] > 0)
