@@ -3,7 +3,7 @@
 // whatever m and n are.
 #if REAL_IS_FLOAT && HAS_AVX512
 
-enum { PANEL_REGISTERS = PKM_PANEL_COLUMNS / LANES, BLOCK_OF_ROWS = 6, DEPTH_WORDS = 256, NEXT_WORDS = 4 };
+enum { PANEL_REGISTERS = PKM_PANEL_COLUMNS / LANES, BLOCK_OF_ROWS = 6, DEPTH_WORDS = 768, NEXT_WORDS = 8 };
 
 #if HAS_BFLOAT16_DOT
 // load_words of reals, as words of bfloat16.
@@ -49,14 +49,21 @@ INLINE void weave_row(long width, const void *x, long stride, long p, packed_wor
 // Panels first..<last of op(B) = the transpose of B, k x n: for each word of k in order, those of all columns.
 INLINE void pack_panels_in(long first, long last, long n, long k, const void *b, long ldb, packed_word *packed,
                            const bool rounds, const bool half) {
-  const long words = word_count(k, half);
+  const bool is_short = half && !rounds;
+  const long words = word_count(k, half), each = half ? 2 : 1;
   for (long panel = first; panel < last; panel++) {
     packed_word *out = packed + panel * words * PKM_PANEL_COLUMNS;
     const long column = panel * PKM_PANEL_COLUMNS, width = n - column < PKM_PANEL_COLUMNS ? n - column : PKM_PANEL_COLUMNS;
     for (long c = 0; c < PKM_PANEL_COLUMNS; c += 16) {
       for (long p = 0; p < words; p += 16) {
         __m512i rows[16];
-        const void *from = operand_at(b, (column + c) * ldb, half && !rounds);
+        const void *from = operand_at(b, (column + c) * ldb, is_short);
+        // So many rows are more than the processor sees a pattern in.
+        for (long j = 0; j < 16; j++) {
+          const void *ahead = operand_at(from, j * ldb + each * (p + 2 * 16), is_short);
+          __builtin_prefetch(ahead, 0, 2);
+          if (rounds) __builtin_prefetch((const char *)ahead + 64, 0, 2);
+        }
 #if HAS_BFLOAT16_DOT
         if (rounds) load_rounded_words(rows, width - c, from, ldb, p, k);
 #endif
@@ -73,16 +80,26 @@ INLINE void pack_panels_in(long first, long last, long n, long k, const void *b,
   }
 }
 
-// The words first..<last of all panels of op(B) = B.
+// The words first..<last of all panels of op(B) = B. Some words of a panel at a time, as the panels lie so that they displace
+// each other from the caches; the rows ahead are fetched, whose pattern the processor does not see.
 INLINE void pack_panel_words_in(long first, long last, long n, long k, const void *b, long ldb, packed_word *packed,
                                 const bool rounds, const bool half) {
-  const long words = word_count(k, half);
-  for (long p = first; p < last; p++) {
+  enum { TOGETHER = 8, AHEAD = 16 };
+  const bool is_short = half && !rounds;
+  const long words = word_count(k, half), each = half ? 2 : 1, line = is_short ? 2 * LANES : LANES;
+  for (long block = first; block < last; block += TOGETHER) {
+    const long end = block + TOGETHER < last ? block + TOGETHER : last;
     for (long column = 0; column < n; column += PKM_PANEL_COLUMNS) {
-      packed_word *out = packed + column * words + p * PKM_PANEL_COLUMNS;
       const long width = n - column < PKM_PANEL_COLUMNS ? n - column : PKM_PANEL_COLUMNS;
-      if (width < PKM_PANEL_COLUMNS) memset(out, 0, PKM_PANEL_COLUMNS * sizeof *out);
-      weave_row(width, operand_at(b, column, half && !rounds), ldb, p, out, rounds, half);
+      const void *from = operand_at(b, column, is_short);
+      for (long p = block; p < end; p++) {
+        packed_word *out = packed + column * words + p * PKM_PANEL_COLUMNS;
+        for (long r = each * (p + AHEAD); r < each * (p + AHEAD + 1); r++) {
+          for (long c = 0; c < width; c += line) __builtin_prefetch(operand_at(from, r * ldb + c, is_short), 0, 2);
+        }
+        if (width < PKM_PANEL_COLUMNS) memset(out, 0, PKM_PANEL_COLUMNS * sizeof *out);
+        weave_row(width, from, ldb, p, out, rounds, half);
+      }
     }
   }
 }
@@ -125,8 +142,15 @@ INLINE const packed_word *next_panel(const packed_word *panel, long words, long 
   return panel + words * PKM_PANEL_COLUMNS + row / BLOCK_OF_ROWS * depth * NEXT_WORDS;
 }
 
+// What is done with `rows` and `width` of a product takes as many operands from `x`, which lie far apart.
+INLINE void fetch_operands(const void *x, long stride, long rows, long width, const bool half) {
+  for (long i = 0; i < rows; i++) {
+    for (long c = 0; c < width; c += half ? 2 * LANES : LANES) __builtin_prefetch(operand_at(x, i * stride + c, half), 1, 2);
+  }
+}
+
 INLINE void multiply_panels_in(long m, long n, long k, real alpha, const void *a, long lda, const packed_word *b, real *c,
-                               long ldc, const bool half) {
+                               long ldc, const void *wanted, long ldw, const bool half) {
   const long words = word_count(k, half);
   // A part of k at a time, so that a panel and the rows stay in the caches of a core.
   for (long first = 0; first < words; first += DEPTH_WORDS) {
@@ -140,6 +164,9 @@ INLINE void multiply_panels_in(long m, long n, long k, real alpha, const void *a
         // In place of rows that are not there, the first.
         for (int i = 0; i < BLOCK_OF_ROWS; i++) {
           left[i] = (const packed_word *)operand_at(a, (row + (i < rows ? i : 0)) * lda, half) + first;
+        }
+        if (wanted && first + depth == words) {
+          fetch_operands(operand_at(wanted, row * ldw + column, half), ldw, rows, width, half);
         }
         const packed_word *next = next_panel(panel, words, depth, row);
         panel_block(depth, alpha, left, 1, panel, next, first > 0, c + row * ldc + column, ldc, rows, width, half);
@@ -167,7 +194,7 @@ KERNEL void pack_panel_words(long first, long last, long n, long k, const void *
 }
 
 KERNEL void multiply_panels(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,
-                            long ldc, bool half) {
-  BY_FORM(half, multiply_panels_in, m, n, k, (real)alpha, a, lda, packed, c, ldc);
+                            long ldc, const void *wanted, long ldw, bool half) {
+  BY_FORM(half, multiply_panels_in, m, n, k, (real)alpha, a, lda, packed, c, ldc, wanted, ldw);
 }
 #endif

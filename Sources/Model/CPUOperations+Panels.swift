@@ -10,8 +10,9 @@ struct Panels<Scalar: Real> {
 
 /// Products of many rows by our own kernel, which wants the right operand packed.
 extension CPUOperations {
-  /// Rows and columns of one piece of a product, which stays in a core's cache with what it is made of.
-  private var pieceRows: Int { 126 }
+  /// Rows and columns of one piece of a product, which stays in a core's cache with what it is made of: whole blocks of the
+  /// kernel's, and so small that the threads end together.
+  private var pieceRows: Int { 54 }
   private var pieceColumns: Int { 512 }
 
   /// Whether products of `a`, or of its transpose, are made this way: packing has to be worth its while.
@@ -41,8 +42,11 @@ extension CPUOperations {
   }
 
   /// Hands on factor · a · panels piece by piece; `columns` are those of the panels in the product.
+  ///
+  /// `wanted` is what `body` reads of the same rows and columns, which is fetched meanwhile.
   func forTiles(
     of a: Operand<Scalar>, panels: Panels<Scalar>, columns: Range<Int>, factor: Double = 1,
+    wanted: Operand<Scalar>? = nil,
     _ body: (_ product: Matrix<Scalar>, _ rows: Range<Int>, _ columns: Range<Int>) -> Void
   ) {
     let kernels = kernels, pieceRows = pieceRows, pieceColumns = pieceColumns
@@ -54,11 +58,13 @@ extension CPUOperations {
       let row = index % down * pieceRows, column = index / down * pieceColumns
       let rows = row..<min(row + pieceRows, a.rows), width = min(pieceColumns, columns.count - column)
       let product = Matrix(spaces.base + worker * spaces.stride, rows: rows.count, columns: width)
+      let first = columns.lowerBound + column, taken = first..<first + width
       kernels.multiply_panels(
         rows.count, width, panels.depth, factor, a.rows(rows).pointer, a.stride,
-        panels.packed + column * panels.words, product.pointer, width, panels.isHalf)
-      let first = columns.lowerBound + column
-      body(product, rows, first..<first + width)
+        panels.packed + column * panels.words, product.pointer, width,
+        wanted.map { UnsafeRawPointer($0.rows(rows).columns(taken).pointer) }, wanted?.stride ?? 0,
+        panels.isHalf)
+      body(product, rows, taken)
     }
   }
 

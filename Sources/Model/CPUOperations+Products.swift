@@ -48,7 +48,8 @@ extension CPUOperations {
     let b = matching(b, a, packs: packs(a))
     if isFew(rows) && transposed { return multiplyFew(a, b, into: nil, finish: finish) }
     let kernels = kernels
-    forTiles(of: a, b, transposed: transposed, in: finish.target) { product, rows, columns in
+    forTiles(of: a, b, transposed: transposed, in: finish.target, wanted: finish.wanted) {
+      product, rows, columns in
       finish.apply(kernels, to: product, rows: rows, columns: columns)
     }
   }
@@ -69,10 +70,10 @@ extension CPUOperations {
   /// Hands on factor · a op(b) piece by piece, each on the thread that computed it.
   ///
   /// The pieces stand in memory that the next piece overwrites, or where they belong in `target`. They are of `tile`, if it is
-  /// given, or begin where tiles of it would.
+  /// given, or begin where tiles of it would. `wanted` is what `body` reads of the same rows and columns.
   func forTiles(
     of a: Operand<Scalar>, _ b: Operand<Scalar>, transposed: Bool, factor: Double = 1,
-    in target: Matrix<Scalar>?, tile: ProductTile? = nil,
+    in target: Matrix<Scalar>?, tile: ProductTile? = nil, wanted: Operand<Scalar>? = nil,
     _ body: (_ product: Matrix<Scalar>, _ rows: Range<Int>, _ columns: Range<Int>) -> Void
   ) {
     if packs(a) {
@@ -84,7 +85,7 @@ extension CPUOperations {
         let columns = first..<min(first + most, count)
         let right = panels(
           transposed ? b.rows(columns) : b.columns(columns), transposed: transposed, isHalf: a.isHalf)
-        forTiles(of: a, panels: right, columns: columns, factor: factor, body)
+        forTiles(of: a, panels: right, columns: columns, factor: factor, wanted: wanted, body)
       }
       return
     }
@@ -210,6 +211,11 @@ extension ProductFinish {
     // What stands there is needed yet.
     case .geluBackward: nil
     }
+  }
+
+  /// What it reads from memory piece by piece.
+  fileprivate var wanted: Operand<Scalar>? {
+    if case .geluBackward(let h, _) = self { h } else { nil }
   }
 
   fileprivate func check(rows: Int, columns: Int) {

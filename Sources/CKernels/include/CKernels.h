@@ -202,9 +202,10 @@ typedef struct {
   // ... else the words first..<last of all panels: rows of B or, with `half`, pairs of them.
   void (*pack_panel_words)(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool rounds,
                            bool half);
-  // C = alpha * A * B for n columns from the start of `packed`.
+  // C = alpha * A * B for n columns from the start of `packed`. `wanted`, unless it is NULL, are m x n operands that will be used,
+  // and are fetched meanwhile.
   void (*multiply_panels)(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,
-                          long ldc, bool half);
+                          long ldc, const void *wanted, long ldw, bool half);
   // C = (or += with `adds`) alpha * A^T * B, A k x m, for m <= PKM_LEFT_COLUMNS and n columns from the start of `packed`; and
   // sums += alpha * the sums of A's columns, unless `sums` is NULL. `space` takes PKM_LEFT_WORDS floats.
   void (*multiply_columns)(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, bool adds,
