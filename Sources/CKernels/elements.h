@@ -99,6 +99,15 @@ INLINE void end_writes_past_caches(void) {
 #endif
 }
 
+KERNEL void write_rows(long rows, long columns, const void *px, long stride, void *pout, long out_stride) {
+  const real *x = px;
+  real *out = pout;
+  for (long r = 0; r < rows; r++, x += stride, out += out_stride) {
+    write_past_caches(x, columns * (long)sizeof *x, out);
+  }
+  end_writes_past_caches();
+}
+
 // What is kept for the backward pass is not read before all of the rest of the forward pass is computed.
 INLINE void bias_gelu_in(long rows, long columns, const real *bias, const real *h, long stride, void *kept, void *out,
                          long out_stride, const bool keeps, const bool half) {

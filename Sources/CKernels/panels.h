@@ -3,7 +3,7 @@
 // whatever m and n are.
 #if REAL_IS_FLOAT && HAS_AVX512
 
-enum { PANEL_REGISTERS = PKM_PANEL_COLUMNS / LANES, BLOCK_OF_ROWS = 6, DEPTH_WORDS = 768, NEXT_WORDS = 8 };
+enum { PANEL_REGISTERS = PKM_PANEL_COLUMNS / LANES, BLOCK_OF_ROWS = 6, DEPTH_WORDS = 768 };
 
 #if HAS_BFLOAT16_DOT
 // load_words of reals, as words of bfloat16.
@@ -105,10 +105,10 @@ INLINE void pack_panel_words_in(long first, long last, long n, long k, const voi
 }
 
 // c (+)= alpha * (some rows of A) * (a panel), over `words` words, of which `rows` and `width` are wanted. A row of A has its
-// words `step` apart. Some of what will be multiplied after this, from `next`, is fetched meanwhile.
+// words `step` apart. Some of what will be multiplied after this, from `next`, is fetched meanwhile: `ahead` words for each.
 INLINE void panel_block(long words, real alpha, const packed_word *const a[BLOCK_OF_ROWS], const long step,
-                        const packed_word *b, const packed_word *next, bool adds, real *c, long ldc, long rows, long width,
-                        const bool half) {
+                        const packed_word *b, const packed_word *next, const long ahead, bool adds, real *c, long ldc,
+                        long rows, long width, const bool half) {
   lanes sums[BLOCK_OF_ROWS][PANEL_REGISTERS];
 #pragma clang loop unroll(full)
   for (int i = 0; i < BLOCK_OF_ROWS; i++) {
@@ -119,7 +119,7 @@ INLINE void panel_block(long words, real alpha, const packed_word *const a[BLOCK
     for (int v = 0; v < PANEL_REGISTERS; v++) __builtin_prefetch(c + i * ldc + v * LANES, 1);
   }
   for (long p = 0; p < words; p++, b += PKM_PANEL_COLUMNS) {
-    __builtin_prefetch(next + p * NEXT_WORDS, 0, 2);
+    __builtin_prefetch(next + p * ahead, 0, 2);
 #pragma clang loop unroll(full)
     for (int i = 0; i < BLOCK_OF_ROWS; i++) {
 #pragma clang loop unroll(full)
@@ -137,21 +137,27 @@ INLINE void panel_block(long words, real alpha, const packed_word *const a[BLOCK
   }
 }
 
-// What is multiplied after `depth` words of a panel are those of the next panel. Each block of rows fetches a part of them.
-INLINE const packed_word *next_panel(const packed_word *panel, long words, long depth, long row) {
-  return panel + words * PKM_PANEL_COLUMNS + row / BLOCK_OF_ROWS * depth * NEXT_WORDS;
+// What is multiplied after `depth` words of a panel are those of the next panel. Each block of rows fetches a part of them, ...
+INLINE const packed_word *next_panel(const packed_word *panel, long words, long depth, long row, const long ahead) {
+  return panel + words * PKM_PANEL_COLUMNS + row / BLOCK_OF_ROWS * depth * ahead;
 }
 
-// What is done with `rows` and `width` of a product takes as many operands from `x`, which lie far apart.
-INLINE void fetch_operands(const void *x, long stride, long rows, long width, const bool half) {
+// ... `ahead` words for each of its own, so that m rows fetch them all; a line is 16.
+INLINE long words_ahead(long m) {
+  const long blocks = (m + BLOCK_OF_ROWS - 1) / BLOCK_OF_ROWS, ahead = (PKM_PANEL_COLUMNS + blocks - 1) / blocks;
+  return ahead < LANES ? ahead : LANES;
+}
+
+// What is done with a part of a product reads or writes as much of `x`, whose rows lie far apart.
+INLINE void fetch_rows_of(const char *x, long stride, long rows, long bytes) {
   for (long i = 0; i < rows; i++) {
-    for (long c = 0; c < width; c += half ? 2 * LANES : LANES) __builtin_prefetch(operand_at(x, i * stride + c, half), 1, 2);
+    for (long c = 0; c < bytes; c += 64) __builtin_prefetch(x + i * stride + c, 1, 2);
   }
 }
 
 INLINE void multiply_panels_in(long m, long n, long k, real alpha, const void *a, long lda, const packed_word *b, real *c,
-                               long ldc, const void *wanted, long ldw, const bool half) {
-  const long words = word_count(k, half);
+                               long ldc, const char *wanted, long wanted_stride, long wanted_size, const bool half) {
+  const long words = word_count(k, half), ahead = words_ahead(m);
   // A part of k at a time, so that a panel and the rows stay in the caches of a core.
   for (long first = 0; first < words; first += DEPTH_WORDS) {
     const long depth = words - first < DEPTH_WORDS ? words - first : DEPTH_WORDS;
@@ -166,10 +172,10 @@ INLINE void multiply_panels_in(long m, long n, long k, real alpha, const void *a
           left[i] = (const packed_word *)operand_at(a, (row + (i < rows ? i : 0)) * lda, half) + first;
         }
         if (wanted && first + depth == words) {
-          fetch_operands(operand_at(wanted, row * ldw + column, half), ldw, rows, width, half);
+          fetch_rows_of(wanted + row * wanted_stride + column * wanted_size, wanted_stride, rows, width * wanted_size);
         }
-        const packed_word *next = next_panel(panel, words, depth, row);
-        panel_block(depth, alpha, left, 1, panel, next, first > 0, c + row * ldc + column, ldc, rows, width, half);
+        const packed_word *next = next_panel(panel, words, depth, row, ahead);
+        panel_block(depth, alpha, left, 1, panel, next, ahead, first > 0, c + row * ldc + column, ldc, rows, width, half);
       }
     }
   }
@@ -194,7 +200,7 @@ KERNEL void pack_panel_words(long first, long last, long n, long k, const void *
 }
 
 KERNEL void multiply_panels(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,
-                            long ldc, const void *wanted, long ldw, bool half) {
-  BY_FORM(half, multiply_panels_in, m, n, k, (real)alpha, a, lda, packed, c, ldc, wanted, ldw);
+                            long ldc, const void *wanted, long wanted_stride, long wanted_size, bool half) {
+  BY_FORM(half, multiply_panels_in, m, n, k, (real)alpha, a, lda, packed, c, ldc, wanted, wanted_stride, wanted_size);
 }
 #endif

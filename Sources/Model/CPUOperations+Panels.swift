@@ -43,7 +43,7 @@ extension CPUOperations {
 
   /// Hands on factor · a · panels piece by piece; `columns` are those of the panels in the product.
   ///
-  /// `wanted` is what `body` reads of the same rows and columns, which is fetched meanwhile.
+  /// `wanted` is what `body` reads or writes at the same rows and columns, which is fetched meanwhile.
   func forTiles(
     of a: Operand<Scalar>, panels: Panels<Scalar>, columns: Range<Int>, factor: Double = 1,
     wanted: Operand<Scalar>? = nil,
@@ -62,8 +62,8 @@ extension CPUOperations {
       kernels.multiply_panels(
         rows.count, width, panels.depth, factor, a.rows(rows).pointer, a.stride,
         panels.packed + column * panels.words, product.pointer, width,
-        wanted.map { UnsafeRawPointer($0.rows(rows).columns(taken).pointer) }, wanted?.stride ?? 0,
-        panels.isHalf)
+        wanted.map { UnsafeRawPointer($0.rows(rows).columns(taken).pointer) },
+        (wanted?.stride ?? 0) * (wanted?.elementBytes ?? 0), wanted?.elementBytes ?? 0, panels.isHalf)
       body(product, rows, taken)
     }
   }
@@ -94,13 +94,14 @@ extension CPUOperations {
     of a: Operand<Scalar>, panels: Panels<Scalar>, factor: Double, into c: Matrix<Scalar>, adding: Bool,
     sums: Vector<Scalar>?
   ) {
-    let kernels = kernels, most = Int(PKM_LEFT_COLUMNS)
+    let kernels = kernels, piece = Int(PKM_LEFT_COLUMNS), half = piece / 2
     let spaces = scratch.perWorker(Scalar.self, Int(PKM_LEFT_WORDS), workers: pool.threads)
-    // Pieces of one size, and as many of them for each of 2 or 4 cores.
-    let pieces = ((a.columns + most - 1) / most + 3) / 4 * 4,
-      width = ((a.columns + pieces - 1) / pieces + 5) / 6 * 6
-    pool.forEach((a.columns + width - 1) / width) { index, worker in
-      let columns = index * width..<min((index + 1) * width, a.columns), part = c.rows(columns)
+    // Pieces of one size, and the last four by halves, so that the threads end together.
+    let large = max(0, (a.columns + piece - 1) / piece - 4)
+    let small = (a.columns - large * piece + half - 1) / half
+    pool.forEach(large + small) { index, worker in
+      let first = index < large ? index * piece : (large + index) * half
+      let columns = first..<min(first + (index < large ? piece : half), a.columns), part = c.rows(columns)
       kernels.multiply_columns(
         columns.count, c.columns, panels.depth, factor, a.columns(columns).pointer, a.stride, panels.packed,
         adding, part.pointer, c.stride, sums?[columns].pointer, spaces.base + worker * spaces.stride,

@@ -16,7 +16,8 @@ extension CPUOperations {
     }
     if packs && !transposesA {
       // By way of a piece in cache: rows of c may lie so that they displace each other from it.
-      forTiles(of: a, b, transposed: transposesB, factor: factor, in: nil) { product, rows, columns in
+      forTiles(of: a, b, transposed: transposesB, factor: factor, in: nil, wanted: Operand(c)) {
+        product, rows, columns in
         write(product, into: c.rows(rows).columns(columns), adding: adding)
       }
       return
@@ -70,7 +71,8 @@ extension CPUOperations {
   /// Hands on factor · a op(b) piece by piece, each on the thread that computed it.
   ///
   /// The pieces stand in memory that the next piece overwrites, or where they belong in `target`. They are of `tile`, if it is
-  /// given, or begin where tiles of it would. `wanted` is what `body` reads of the same rows and columns.
+  /// given, or begin where tiles of it would. `wanted` is what `body` reads or
+  /// writes at the same rows and columns.
   func forTiles(
     of a: Operand<Scalar>, _ b: Operand<Scalar>, transposed: Bool, factor: Double = 1,
     in target: Matrix<Scalar>?, tile: ProductTile? = nil, wanted: Operand<Scalar>? = nil,
@@ -213,9 +215,13 @@ extension ProductFinish {
     }
   }
 
-  /// What it reads from memory piece by piece.
-  fileprivate var wanted: Operand<Scalar>? {
-    if case .geluBackward(let h, _) = self { h } else { nil }
+  /// What it reads, or else writes, piece by piece.
+  fileprivate var wanted: Operand<Scalar> {
+    switch self {
+    case .round(let out), .bias(_, let out), .biasGELU(_, _, let out): out
+    case .geluBackward(let h, _): h
+    case .residual(_, _, _, let out): Operand(out)
+    }
   }
 
   fileprivate func check(rows: Int, columns: Int) {
