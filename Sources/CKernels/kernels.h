@@ -40,6 +40,7 @@ static const kernel_table table = {
     .causal_attention_backward = causal_attention_backward,
     .causal_attention_backward_scratch = causal_attention_backward_scratch,
     .attend = attend,
+    .attend_scratch = attend_scratch,
     .exponentials = exponentials,
     .embed = embed,
     .embed_backward = embed_backward,

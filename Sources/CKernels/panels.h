@@ -148,15 +148,16 @@ INLINE long words_ahead(long m) {
   return ahead < LANES ? ahead : LANES;
 }
 
-// What is done with a part of a product reads or writes as much of `x`, whose rows lie far apart.
-INLINE void fetch_rows_of(const char *x, long stride, long rows, long bytes) {
-  for (long i = 0; i < rows; i++) {
-    for (long c = 0; c < bytes; c += 64) __builtin_prefetch(x + i * stride + c, 1, 2);
+// The rows of a place lie far apart.
+INLINE void fetch_place(result_place place, long row, long rows, long column, long width) {
+  const char *from = (char *)place.start + row * place.row + column * place.element;
+  for (long i = 0; i < rows; i++, from += place.row) {
+    for (long c = 0; c < width * place.element; c += 64) __builtin_prefetch(from + c, 1, 2);
   }
 }
 
 INLINE void multiply_panels_in(long m, long n, long k, real alpha, const void *a, long lda, const packed_word *b, real *c,
-                               long ldc, const char *wanted, long wanted_stride, long wanted_size, const bool half) {
+                               long ldc, result_place place, const bool half) {
   const long words = word_count(k, half), ahead = words_ahead(m);
   // A part of k at a time, so that a panel and the rows stay in the caches of a core.
   for (long first = 0; first < words; first += DEPTH_WORDS) {
@@ -171,9 +172,7 @@ INLINE void multiply_panels_in(long m, long n, long k, real alpha, const void *a
         for (int i = 0; i < BLOCK_OF_ROWS; i++) {
           left[i] = (const packed_word *)operand_at(a, (row + (i < rows ? i : 0)) * lda, half) + first;
         }
-        if (wanted && first + depth == words) {
-          fetch_rows_of(wanted + row * wanted_stride + column * wanted_size, wanted_stride, rows, width * wanted_size);
-        }
+        if (place.start && first + depth == words) fetch_place(place, row, rows, column, width);
         const packed_word *next = next_panel(panel, words, depth, row, ahead);
         panel_block(depth, alpha, left, 1, panel, next, ahead, first > 0, c + row * ldc + column, ldc, rows, width, half);
       }
@@ -200,7 +199,7 @@ KERNEL void pack_panel_words(long first, long last, long n, long k, const void *
 }
 
 KERNEL void multiply_panels(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,
-                            long ldc, const void *wanted, long wanted_stride, long wanted_size, bool half) {
-  BY_FORM(half, multiply_panels_in, m, n, k, (real)alpha, a, lda, packed, c, ldc, wanted, wanted_stride, wanted_size);
+                            long ldc, result_place place, bool half) {
+  BY_FORM(half, multiply_panels_in, m, n, k, (real)alpha, a, lda, packed, c, ldc, place);
 }
 #endif

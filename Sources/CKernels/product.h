@@ -174,9 +174,10 @@ INLINE void add_products(lanes *sum, const packed_word *a, const void *b, const 
 #endif
 }
 
-// `height` rows of B times all rows of A. Each sum is taken in the order of k, whatever the block and m are.
-INLINE void few_block(long m, long k, const packed_word *a, const void *b, long ldb, real *c, long ldc, const int height,
-                      const int registers, const bool half) {
+// `height` rows of B times all rows of A. Each sum is taken in the order of k, whatever the block and m are. Meanwhile the places
+// of what will be made of them become this core's to write.
+INLINE void few_block(long m, long k, const packed_word *a, const void *b, long ldb, real *c, long ldc, result_place place,
+                      const int height, const int registers, const bool half) {
   lanes sums[BLOCK_ROWS][2];
   for (int j = 0; j < height; j++) {
     for (int v = 0; v < registers; v++) sums[j][v] = (lanes){0};
@@ -188,6 +189,7 @@ INLINE void few_block(long m, long k, const packed_word *a, const void *b, long 
     // The same line of the next block: short rows hide their pattern from the processor. To the second cache, as rows that
     // are a multiple of a page apart have one set of the first cache, which holds no more than the lines at hand.
     for (int j = 0; j < height; j++) __builtin_prefetch(operand_at(b, (height + j) * ldb + each * first, half), 0, 2);
+    for (long i = m * first / whole; i < m * last / whole; i++) __builtin_prefetch((char *)place.start + i * place.row, 1);
     for (long p = first; p < last; p++) {
 #pragma clang loop unroll(full)
       for (int j = 0; j < height; j++) {
@@ -225,32 +227,39 @@ INLINE void few_block(long m, long k, const packed_word *a, const void *b, long 
   }
 }
 
+INLINE result_place columns_from(result_place place, long column) {
+  place.start = (char *)place.start + column * place.element;
+  return place;
+}
+
 INLINE void few_rows(long m, long n, long k, const packed_word *a, const void *b, long ldb, bool is_start, real *c,
-                     long ldc, const int registers, const bool half) {
+                     long ldc, result_place place, const int registers, const bool half) {
   // The first block; each then fetches the next.
   for (long j = 0; is_start && j < BLOCK_ROWS && j < n; j++) {
     for (long p = 0; p < k; p += half ? 32 : LANES) __builtin_prefetch(operand_at(b, j * ldb + p, half), 0, 2);
   }
   for (long column = 0; column < n && n < BLOCK_ROWS; column++) {
-    few_block(m, k, a, operand_at(b, column * ldb, half), ldb, c + column, ldc, 1, registers, half);
+    few_block(m, k, a, operand_at(b, column * ldb, half), ldb, c + column, ldc, columns_from(place, column), 1, registers,
+              half);
   }
   for (long next = 0; next < n && n >= BLOCK_ROWS; next += BLOCK_ROWS) {
     // The last block takes some rows again: one by one they would take longer.
     const long column = next + BLOCK_ROWS <= n ? next : n - BLOCK_ROWS;
-    few_block(m, k, a, operand_at(b, column * ldb, half), ldb, c + column, ldc, BLOCK_ROWS, registers, half);
+    few_block(m, k, a, operand_at(b, column * ldb, half), ldb, c + column, ldc, columns_from(place, column), BLOCK_ROWS,
+              registers, half);
   }
 }
 
 INLINE void product_few_in(long m, long n, long k, const packed_word *a, const void *b, long ldb, bool is_start, real *c,
-                           long ldc, const bool half) {
+                           long ldc, result_place place, const bool half) {
   if (m > LANES) {
-    few_rows(m, n, k, a, b, ldb, is_start, c, ldc, 2, half);
+    few_rows(m, n, k, a, b, ldb, is_start, c, ldc, place, 2, half);
   } else {
-    few_rows(m, n, k, a, b, ldb, is_start, c, ldc, 1, half);
+    few_rows(m, n, k, a, b, ldb, is_start, c, ldc, place, 1, half);
   }
 }
 
 KERNEL void product_few(long m, long n, long k, const void *packed, const void *b, long ldb, bool is_start, void *c,
-                        long ldc, bool half) {
-  BY_FORM(half, product_few_in, m, n, k, packed, b, ldb, is_start, c, ldc);
+                        long ldc, result_place place, bool half) {
+  BY_FORM(half, product_few_in, m, n, k, packed, b, ldb, is_start, c, ldc, place);
 }

@@ -2,5 +2,5 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #define HAS_AVX512 1
-#pragma clang attribute push(__attribute__((target("arch=x86-64-v4"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("arch=x86-64-v4,prfchw"))), apply_to = function)
 #endif

@@ -4,5 +4,5 @@
 #define HAS_AVX512 1
 #define HAS_BFLOAT16_DOT 1
 #define HAS_BYTE_DOT 1
-#pragma clang attribute push(__attribute__((target("arch=x86-64-v4,avx512bf16,avx512vnni"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("arch=x86-64-v4,prfchw,avx512bf16,avx512vnni"))), apply_to = function)
 #endif

@@ -32,11 +32,17 @@ package struct RunOptions: ParsableArguments {
     }
   }
 
-  /// Ends a run: stamps the seconds, prints the summary line and writes the JSON.
+  /// Ends a run: stamps the seconds and the most memory taken, prints the summary line and writes the JSON.
   package func report(_ summary: Summary, since started: Double) throws {
     var summary = summary
     summary["seconds"] = .number(Progress.now() - started)
-    if let display = Progress.display { display.ended(summary) } else if !quiet { Log.line(summary.line) }
+    if let display = Progress.display {
+      // A step of several in one process, whose memory is not the step's.
+      display.ended(summary)
+    } else {
+      summary["peak_bytes"] = .count(SystemCall.peakMemory)
+      if !quiet { Log.line(summary.line) }
+    }
     try write(summary)
   }
 

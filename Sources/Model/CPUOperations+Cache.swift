@@ -2,6 +2,7 @@ import CKernels
 
 /// Attention over the keys and values that generation keeps.
 extension CPUOperations {
+  @_specialize(where Scalar == Float)
   package func attention(
     heads: Int, appending qkv: Matrix<Scalar>, to pieces: [CachedPiece<Scalar>], out: Matrix<Scalar>
   ) {
@@ -14,7 +15,7 @@ extension CPUOperations {
       most = max(
         most,
         piece.rows.count == 1
-          ? heads * (seen + 1 + width) : (piece.rows.count + 2 * width) * seen)
+          ? kernels.attend_scratch(seen, heads, width) : (piece.rows.count + 2 * width) * seen)
     }
     // Of many sequences each is a task, so that its rows are read from end to end; of few the heads are shared out.
     let parts = min(heads, (2 * pool.threads + pieces.count - 1) / pieces.count)
@@ -26,7 +27,9 @@ extension CPUOperations {
       let space = spaces.base + worker * spaces.stride
       append(qkv, group.lowerBound * width..<group.upperBound * width, to: piece)
       if piece.rows.count == 1 {
-        attend(piece, heads: group, width: width, qkv: qkv, space, out: out)
+        // What this thread will most likely take up then.
+        let next = pieces[min((task + pool.threads) / groups, pieces.count - 1)]
+        attend(piece, heads: group, width: width, qkv: qkv, before: next, space, out: out)
       } else {
         for head in group { attend(piece, head: head, width: width, qkv: qkv, space, out: out) }
       }
@@ -34,29 +37,34 @@ extension CPUOperations {
   }
 
   /// On the calling thread: some columns of the new tokens' keys and values.
+  @_specialize(where Scalar == Float)
   private func append(_ qkv: Matrix<Scalar>, _ columns: Range<Int>, to piece: CachedPiece<Scalar>) {
-    let rows = piece.position..<piece.position + piece.rows.count, new = qkv.rows(piece.rows)
-    for (part, kept) in [(1, piece.cache.keys), (2, piece.cache.values)] {
-      let first = part * qkv.columns / 3 + columns.lowerBound
-      let from = new.columns(first..<first + columns.count), to = kept.rows(rows).columns(columns)
+    let new = qkv.rows(piece.rows), d = qkv.columns / 3
+    func append(_ part: Int, to kept: Operand<Scalar>) {
+      let first = part * d + columns.lowerBound, from = new.columns(first..<first + columns.count)
+      let to = kept.rows(piece.position..<piece.position + piece.rows.count).columns(columns)
       if let reals = to.reals {
         write(from, into: reals)
       } else {
         kernels.to_operand(from.rows, from.columns, from.pointer, from.stride, to.pointer, to.stride)
       }
     }
+    append(1, to: piece.cache.keys)
+    append(2, to: piece.cache.values)
   }
 
   /// On the calling thread: one new token.
+  @_specialize(where Scalar == Float)
   private func attend(
     _ piece: CachedPiece<Scalar>, heads: Range<Int>, width: Int, qkv: Matrix<Scalar>,
-    _ space: UnsafeMutablePointer<Scalar>, out: Matrix<Scalar>
+    before next: CachedPiece<Scalar>, _ space: UnsafeMutablePointer<Scalar>, out: Matrix<Scalar>
   ) {
     let row = piece.rows.lowerBound, columns = heads.lowerBound * width..<heads.upperBound * width
     let (keys, values) = (piece.cache.keys.columns(columns), piece.cache.values.columns(columns))
     kernels.attend(
       piece.position + 1, heads.count, width, 1 / Double(width).squareRoot(),
-      qkv.pointer + row * qkv.stride + columns.lowerBound, keys.pointer, values.pointer, keys.stride, space,
+      qkv.pointer + row * qkv.stride + columns.lowerBound, keys.pointer, values.pointer,
+      next.cache.keys.columns(columns).pointer, keys.stride, space,
       out.pointer + row * out.stride + columns.lowerBound, keys.isHalf)
   }
 

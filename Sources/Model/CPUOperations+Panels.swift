@@ -43,10 +43,10 @@ extension CPUOperations {
 
   /// Hands on factor · a · panels piece by piece; `columns` are those of the panels in the product.
   ///
-  /// `wanted` is what `body` reads or writes at the same rows and columns, which is fetched meanwhile.
+  /// `place` is what `body` reads or writes at the same rows and columns, which is fetched meanwhile.
   func forTiles(
     of a: Operand<Scalar>, panels: Panels<Scalar>, columns: Range<Int>, factor: Double = 1,
-    wanted: Operand<Scalar>? = nil,
+    place: Operand<Scalar>? = nil,
     _ body: (_ product: Matrix<Scalar>, _ rows: Range<Int>, _ columns: Range<Int>) -> Void
   ) {
     let kernels = kernels, pieceRows = pieceRows, pieceColumns = pieceColumns
@@ -62,8 +62,7 @@ extension CPUOperations {
       kernels.multiply_panels(
         rows.count, width, panels.depth, factor, a.rows(rows).pointer, a.stride,
         panels.packed + column * panels.words, product.pointer, width,
-        wanted.map { UnsafeRawPointer($0.rows(rows).columns(taken).pointer) },
-        (wanted?.stride ?? 0) * (wanted?.elementBytes ?? 0), wanted?.elementBytes ?? 0, panels.isHalf)
+        place?.rows(rows).columns(taken).place ?? result_place(), panels.isHalf)
       body(product, rows, taken)
     }
   }

@@ -16,7 +16,7 @@ extension CPUOperations {
     }
     if packs && !transposesA {
       // By way of a piece in cache: rows of c may lie so that they displace each other from it.
-      forTiles(of: a, b, transposed: transposesB, factor: factor, in: nil, wanted: Operand(c)) {
+      forTiles(of: a, b, transposed: transposesB, factor: factor, in: nil, place: Operand(c)) {
         product, rows, columns in
         write(product, into: c.rows(rows).columns(columns), adding: adding)
       }
@@ -49,7 +49,7 @@ extension CPUOperations {
     let b = matching(b, a, packs: packs(a))
     if isFew(rows) && transposed { return multiplyFew(a, b, into: nil, finish: finish) }
     let kernels = kernels
-    forTiles(of: a, b, transposed: transposed, in: finish.target, wanted: finish.wanted) {
+    forTiles(of: a, b, transposed: transposed, in: finish.target, place: finish.result) {
       product, rows, columns in
       finish.apply(kernels, to: product, rows: rows, columns: columns)
     }
@@ -71,11 +71,11 @@ extension CPUOperations {
   /// Hands on factor · a op(b) piece by piece, each on the thread that computed it.
   ///
   /// The pieces stand in memory that the next piece overwrites, or where they belong in `target`. They are of `tile`, if it is
-  /// given, or begin where tiles of it would. `wanted` is what `body` reads or
+  /// given, or begin where tiles of it would. `place` is what `body` reads or
   /// writes at the same rows and columns.
   func forTiles(
     of a: Operand<Scalar>, _ b: Operand<Scalar>, transposed: Bool, factor: Double = 1,
-    in target: Matrix<Scalar>?, tile: ProductTile? = nil, wanted: Operand<Scalar>? = nil,
+    in target: Matrix<Scalar>?, tile: ProductTile? = nil, place: Operand<Scalar>? = nil,
     _ body: (_ product: Matrix<Scalar>, _ rows: Range<Int>, _ columns: Range<Int>) -> Void
   ) {
     if packs(a) {
@@ -87,7 +87,7 @@ extension CPUOperations {
         let columns = first..<min(first + most, count)
         let right = panels(
           transposed ? b.rows(columns) : b.columns(columns), transposed: transposed, isHalf: a.isHalf)
-        forTiles(of: a, panels: right, columns: columns, factor: factor, wanted: wanted, body)
+        forTiles(of: a, panels: right, columns: columns, factor: factor, place: place, body)
       }
       return
     }
@@ -140,6 +140,7 @@ extension CPUOperations {
   // c = a bᵀ, or what `finish` makes of it. The rows of a are packed; b is read once, and not packed. Each thread reads its
   // part of b from end to end, so that what follows is fetched ahead, and packs a for itself: where another thread has read,
   // writing takes longer.
+  @_specialize(where Scalar == Float)
   private func multiplyFew(
     _ a: Operand<Scalar>, _ b: Operand<Scalar>, into c: Matrix<Scalar>?, finish: ProductFinish<Scalar>?
   ) {
@@ -150,6 +151,7 @@ extension CPUOperations {
     let part = max(24, (b.rows + 12 * pool.threads - 1) / (12 * pool.threads) * 12)
     // By way of a piece in cache: rows of the result may lie so that they displace each other from it.
     let piece = 192, rest = 12
+    let result = c.map { Operand($0) } ?? finish!.result
     let spaces = scratch.perWorker(Scalar.self, packing + a.rows * (piece + rest), workers: pool.threads)
     pool.forEach((b.rows + part - 1) / part) { index, worker in
       let space = spaces.base + worker * spaces.stride
@@ -164,7 +166,7 @@ extension CPUOperations {
         if a.rows > 1 {
           kernels.product_few(
             a.rows, columns.count, a.columns, space, rows, b.stride, first == start, product.pointer,
-            product.stride, a.isHalf)
+            product.stride, result.columns(columns).place, a.isHalf)
         } else {
           kernels.product_row(
             columns.count, a.columns, a.pointer, rows, b.stride, product.pointer, a.isHalf)
@@ -215,8 +217,8 @@ extension ProductFinish {
     }
   }
 
-  /// What it reads, or else writes, piece by piece.
-  fileprivate var wanted: Operand<Scalar> {
+  /// What is made of the product.
+  fileprivate var result: Operand<Scalar> {
     switch self {
     case .round(let out), .bias(_, let out), .biasGELU(_, _, let out): out
     case .geluBackward(let h, _): h
@@ -241,6 +243,7 @@ extension ProductFinish {
   }
 
   /// On the calling thread, of one piece of the product.
+  @_specialize(where Scalar == Float)
   fileprivate func apply(
     _ kernels: kernel_table, to x: Matrix<Scalar>, rows: Range<Int>, columns: Range<Int>
   ) {

@@ -106,9 +106,10 @@ package final class Transformer<Device: Operations> {
   ///   - microBatches: of one step at most, for the room that the reads of memories need.
   ///   - recomputes: keeps only the results of blocks without a memory and makes their activations again, to the same
   ///     bits, when the backward pass needs them.
+  ///   - isInitialized: parameters are drawn; else they are zeros until they are read from somewhere.
   package init(
     _ configuration: ModelConfiguration, device: Device, batch: (sequences: Int, length: Int), training: Bool,
-    microBatches: Int = 1, recomputes: Bool = false, seed: UInt64
+    microBatches: Int = 1, recomputes: Bool = false, isInitialized: Bool = true, seed: UInt64
   ) throws(Failure) {
     try configuration.validate()
     self.configuration = configuration
@@ -127,6 +128,10 @@ package final class Transformer<Device: Operations> {
         configuration, store, rows: rows, isHalf: isHalf, microBatches: training ? microBatches : nil,
         recomputes: recomputes, &$0)
     }
+    if isInitialized { initialize() }
+  }
+
+  private func initialize() {
     for (description, parameter) in zip(
       configuration.parameterDescriptions + configuration.bufferDescriptions, parameters + buffers)
     {
@@ -241,9 +246,10 @@ package final class Transformer<Device: Operations> {
     layout.tokens.update(from: tokens.baseAddress!, count: tokens.count)
     func pieces(of block: Int) -> [CachedPiece<Scalar>]? {
       guard !caches.isEmpty else { return nil }
-      return caches.enumerated().map { index, cache in
+      return (0..<caches.count).map { index in
         CachedPiece(
-          cache: cache.blocks[block], position: cache.count, rows: index * length..<(index + 1) * length)
+          cache: caches[index].blocks[block], position: caches[index].count,
+          rows: index * length..<(index + 1) * length)
       }
     }
     layout.embedding.forward(

@@ -106,6 +106,15 @@ package enum SystemCall {
         remedy: "Check the permissions of its parent, and that no file stands in its place")
     }
   }
+
+  /// The most memory that this process has had resident so far, in bytes; 0 where the system does not tell.
+  ///
+  /// Of `getrusage` a program that was started by a larger one hears the size of that one.
+  package static var peakMemory: Int {
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+    return 1024 * (line?.split(separator: " ").compactMap { Int($0) }.first ?? 0)
+  }
 }
 
 /// Paths as plain strings.

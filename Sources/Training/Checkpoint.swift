@@ -133,17 +133,19 @@ package struct Checkpoint {
 }
 
 extension Checkpoint {
-  /// The untrained model of the checkpoint's configuration and seed, for evaluation and generation.
+  /// A model of the checkpoint's configuration for ``restore(_:)``, for evaluation and generation, or with `isInitialized` the
+  /// one that training began with.
   ///
   /// It computes in the precision that it was trained in.
   package func makeModel(
-    threads: Int, library: Arithmetic.Library? = nil, maximumSequences: Int
+    threads: Int, library: Arithmetic.Library? = nil, maximumSequences: Int, isInitialized: Bool = false
   ) throws -> LanguageModel {
     try LanguageModel(
       recipe.model,
       device: CPUOperations(
         pool: WorkerPool(threads: threads),
         arithmetic: Arithmetic(precision: recipe.train.precision, library: library)),
-      batch: (maximumSequences, recipe.model.context), training: false, seed: recipe.train.seed)
+      batch: (maximumSequences, recipe.model.context), training: false, isInitialized: isInitialized,
+      seed: recipe.train.seed)
   }
 }

@@ -70,7 +70,8 @@ package final class Trainer {
         pool: WorkerPool(threads: threads),
         arithmetic: Arithmetic(precision: train.precision, library: library)),
       batch: (train.sequencesAtOnce, recipe.model.context), training: true,
-      microBatches: train.batch / train.sequencesAtOnce, recomputes: train.recompute, seed: train.seed)
+      microBatches: train.batch / train.sequencesAtOnce, recomputes: train.recompute,
+      isInitialized: checkpoint == nil, seed: train.seed)
     optimizer = try Optimizer(model)
     if let checkpoint {
       try Self.check(checkpoint, recipe: recipe, split: split, datasetDigest: datasetDigest)

@@ -169,8 +169,7 @@ struct Bench: ParsableCommand {
       summary["forward_tokens_per_second_\(size)"] = .number(result.forward)
       if let training = result.training { summary["training_tokens_per_second_\(size)"] = .number(training) }
     }
-    print(String(format: "memory at most: %.0f MB", Double(Self.peakBytes) / 1e6))
-    summary["peak_bytes"] = .count(Self.peakBytes)
+    print(String(format: "memory at most: %.0f MB", Double(SystemCall.peakMemory) / 1e6))
     try options.report(summary, since: started)
   }
 
@@ -195,7 +194,7 @@ struct Bench: ParsableCommand {
       print(Self.table(result.evaluation.operations, of: result.evaluation.mean, ceilings, isHalf: isHalf))
     }
     print(Self.line("evaluation", result.evaluation, tokens: result.tokens, ceilings, isHalf: isHalf))
-    print(String(format: "memory at most: %.0f MB", Double(Self.peakBytes) / 1e6))
+    print(String(format: "memory at most: %.0f MB", Double(SystemCall.peakMemory) / 1e6))
     var summary = Summary()
     if let training = result.training {
       summary["step_seconds"] = .number(training.seconds)
@@ -203,7 +202,6 @@ struct Bench: ParsableCommand {
       summary["accounted"] = .number(training.accounted)
     }
     summary["evaluation_tokens_per_second"] = .number(Double(result.tokens) / result.evaluation.seconds)
-    summary["peak_bytes"] = .count(Self.peakBytes)
     try options.report(summary, since: started)
   }
 
@@ -263,12 +261,6 @@ struct Bench: ParsableCommand {
       line += String(format: "  %3.0f %% of memory", 100 * byteRate / ceilings.stream.best)
     }
     return line
-  }
-
-  private static var peakBytes: Int {
-    var usage = rusage()
-    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return usage.ru_maxrss * 1024
   }
 
   private static func pad(_ text: String, _ width: Int) -> String {

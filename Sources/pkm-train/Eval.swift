@@ -62,7 +62,8 @@ struct Eval: ParsableCommand {
       .orThrow(Failure(.usage, "has no split test or valid: name one with --split", file: dataset.path))
 
     let model = try checkpoint.makeModel(
-      threads: options.threadCount, library: engine.library, maximumSequences: batch)
+      threads: options.threadCount, library: engine.library, maximumSequences: batch,
+      isInitialized: baseline)
     var summary = Summary()
     summary["checkpoint"] = .text(checkpoint.directory)
     summary["step"] = .count(checkpoint.state.step)

@@ -1,4 +1,5 @@
 import Foundation
+import Shards
 import Testing
 
 /// The two tools together: text to dataset to model, as a user would run them.
@@ -192,6 +193,32 @@ import Testing
     #expect(try total("train.precision=bf16") != whole)
     #expect(try Tool.train("inspect", "--memory", in: scratch.url).status == 64)
     #expect(try Tool.train("inspect", "--config", "recipe.yaml", in: scratch.url).status == 64)
+  }
+
+  @Test(arguments: [
+    [], ["train.precision=bf16"], ["train.recompute=true", "train.micro_batch=2"],
+    ["model.memory.values=bf16", "train.precision=bf16"], ["model.memory=null", "model.norm=post"],
+  ]) func inspectForetellsTheMemory(settings: [String]) throws {
+    _ = try makeDataset()
+    try scratch.write(
+      "recipe.yaml",
+      """
+      model:
+        {layers: 3, dim: 512, heads: 8, context: 128, memory: {layers: [2], subkeys: 128, topk: 32, query_dim: 128}}
+      train: {batch: 8, steps: 3}
+      """)
+    let options = ["--config", "recipe.yaml"] + settings.flatMap { ["--set", $0] }
+    let result = try Tool.train.run(
+      ["train", "--data", "data", "-o", "run", "--summary", "s.json", "--quiet"] + options, in: scratch.url)
+    #expect(result.status == 0, "\(result.errors)")
+    let summary = try #require(
+      try JSONSerialization.jsonObject(with: Data(scratch.read("s.json").utf8)) as? [String: Any])
+    let measured = try #require(summary["peak_bytes"] as? Double)
+    let index = try Dataset(scratch.path("data")).index
+    let told = try Tool.train.run(
+      ["inspect", "--memory", "--vocabulary", "\(index.vocabularySize)"] + options, in: scratch.url)
+    let all = try #require(told.text.split(separator: " ").compactMap { Double($0) }.last)
+    #expect(abs(measured / 1e6 - all) < 20, "\(measured / 1e6) MB, foretold \(all) MB")
   }
 
   @Test func benchAccountsForTheStep() throws {

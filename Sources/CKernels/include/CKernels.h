@@ -28,6 +28,12 @@ typedef struct {
   uint64_t rounding_key;
 } adam_step;
 
+// Where the results of a product will be written: the first one, and the bytes from row to row and from column to column.
+typedef struct {
+  void *start;
+  long row, element;
+} result_place;
+
 // Per row: log-sum-exp based losses in nats.
 typedef struct {
   double nll, smoothed;
@@ -111,9 +117,11 @@ typedef struct {
                                     void *d_values, void *scratch, bool half);
   long (*causal_attention_backward_scratch)(long length, long width);
   // One token's queries of some heads, side by side, against the keys of `seen` tokens, and the values mixed by softmax: operands
-  // in rows `stride` apart, of which each head has `width` numbers. `scratch` takes heads * (seen + 1 + width) reals.
+  // in rows `stride` apart, of which each head has `width` numbers. `next` are rows like them that will be read after these.
+  // `scratch` takes so many reals, on a cache line.
   void (*attend)(long seen, long heads, long width, double scale, const void *queries, const void *keys,
-                 const void *values, long stride, void *scratch, void *out, bool half);
+                 const void *values, const void *next, long stride, void *scratch, void *out, bool half);
+  long (*attend_scratch)(long seen, long heads, long width);
 
   // --- embedding
   // out[r] = tokens[r] of table + row (r % length) of positions
@@ -191,10 +199,11 @@ typedef struct {
   void (*product_row)(long n, long k, const void *a, const void *b, long ldb, void *c, bool half);
   // The same for few rows of A, 2 <= m <= 128 / sizeof(real), which are packed first: the words first..<last of each, of
   // k or, with `half`, (k + 1) / 2 words. `packed` takes that many words for each row, m rounded up to 64 or 128 bytes.
-  // `is_start` unless the rows of B before these were multiplied just now, which fetches these ahead.
+  // `is_start` unless the rows of B before these were multiplied just now, which fetches these ahead. `place` is where the caller
+  // will write what it makes of c.
   void (*pack_few)(long m, long k, long first, long last, const void *a, long lda, void *packed, bool half);
   void (*product_few)(long m, long n, long k, const void *packed, const void *b, long ldb, bool is_start, void *c,
-                      long ldc, bool half);
+                      long ldc, result_place place, bool half);
   // The same for many rows; all NULL where the processor has no AVX-512. op(B), k x n, is packed first, in panels of
   // PKM_PANEL_COLUMNS columns, k * PKM_PANEL_COLUMNS operands each, the columns that are missing in the last one as zeros. In
   // bfloat16 k is even; with `rounds`, for which there have to be dot products of it, B is reals that are rounded to it. Where
@@ -204,10 +213,9 @@ typedef struct {
   // ... else the words first..<last of all panels: rows of B or, with `half`, pairs of them.
   void (*pack_panel_words)(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool rounds,
                            bool half);
-  // C = alpha * A * B for n columns from the start of `packed`. `wanted`, unless it is NULL, are m x n elements of `wanted_size`
-  // bytes, in rows `wanted_stride` bytes apart, that will be read or written next, and are fetched meanwhile.
+  // C = alpha * A * B for n columns from the start of `packed`. `place`, unless it starts at NULL, is fetched meanwhile.
   void (*multiply_panels)(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,
-                          long ldc, const void *wanted, long wanted_stride, long wanted_size, bool half);
+                          long ldc, result_place place, bool half);
   // C = (or += with `adds`) alpha * A^T * B, A k x m, for m <= PKM_LEFT_COLUMNS and n columns from the start of `packed`; and
   // sums += alpha * the sums of A's columns, unless `sums` is NULL. `space` takes PKM_LEFT_WORDS floats.
   void (*multiply_columns)(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, bool adds,
