@@ -79,7 +79,65 @@ size_t replaceLoneSurrogates(std::string &line, size_t from, size_t to) {
   return replaced;
 }
 
-// The same for a field of the line itself, from the places of brackets, commas, colons and values that the tree parser
+// Length of the number at `at`, by JSON's grammar; 0 where there is none.
+size_t numberLength(const std::string &line, size_t at) {
+  const auto digits = [&](size_t from) {
+    size_t to = from;
+    while (to < line.size() && line[to] >= '0' && line[to] <= '9') to++;
+    return to;
+  };
+  size_t start = line[at] == '-' ? at + 1 : at;
+  size_t end = digits(start);
+  if (end == start || (line[start] == '0' && end > start + 1)) return 0;
+  if (end < line.size() && line[end] == '.') {
+    start = end + 1;
+    end = digits(start);
+    if (end == start) return 0;
+  }
+  if (end < line.size() && (line[end] | 0x20) == 'e') {
+    start = end + 1;
+    if (start < line.size() && (line[start] == '+' || line[start] == '-')) start++;
+    end = digits(start);
+    if (end == start) return 0;
+  }
+  return end - at;
+}
+
+// Writes 0 over the numbers before the first ill-formed one: the length stays.
+size_t replaceNumbers(std::string &line) {
+  size_t replaced = 0;
+  bool isInString = false;
+  for (size_t i = 0; i < line.size(); i++) {
+    const char c = line[i];
+    if (c == '"') {
+      isInString = !isInString;
+    } else if (isInString) {
+      if (c == '\\') i++;
+    } else if (c == '-' || (c >= '0' && c <= '9')) {
+      const size_t length = numberLength(line, i);
+      if (length == 0) break;
+      line.replace(i, length, length, ' ');
+      line[i] = '0';
+      replaced++;
+      i += length - 1;
+    }
+  }
+  return replaced;
+}
+
+// Parses a line, and where simdjson refuses what JSON allows, a copy that it takes, to which `line` then points: real
+// corpora hold lone surrogates, and numbers beyond 64 bits.
+simdjson::error_code parseLine(Parsers &parsers, const char *&line, size_t length, dom::element &element) {
+  const auto error = parsers.tree.parse(line, length, false).get(element);
+  if (!error) return error;
+  parsers.repaired.assign(line, length);
+  if (replaceLoneSurrogates(parsers.repaired, 0, length) + replaceNumbers(parsers.repaired) == 0) return error;
+  parsers.repaired.append(simdjson::SIMDJSON_PADDING, ' ');
+  line = parsers.repaired.data();
+  return parsers.tree.parse(line, length, false).get(element);
+}
+
+// Where the value of a field of the line itself stands, from the places of brackets, commas, colons and values that the tree parser
 // has left. False also where a name with an escape comes before it, which would have to be decoded.
 bool locateField(const simdjson::internal::dom_parser_implementation &parser, const char *line, std::string_view name,
                  size_t &start, size_t &end) {
@@ -113,6 +171,16 @@ bool locateField(const simdjson::internal::dom_parser_implementation &parser, co
   return false;
 }
 
+// The first field of that name, which may be written with escapes.
+bool findField(ondemand::object &object, std::string_view name, ondemand::value &value) {
+  for (auto field : object) {
+    std::string_view key;
+    if (field.unescaped_key().get(key)) return false;
+    if (key == name) return !field.value().get(value);
+  }
+  return false;
+}
+
 // Where the value at `path`, or with `isLiteral` of the field of that name, stands. The line is known to be valid.
 bool locate(ondemand::parser &parser, const char *line, size_t length, std::string_view path, bool isLiteral,
             size_t &start, size_t &end) {
@@ -123,7 +191,7 @@ bool locate(ondemand::parser &parser, const char *line, size_t length, std::stri
   while (true) {
     size_t dot = isLiteral ? std::string_view::npos : path.find('.');
     ondemand::value value;
-    if (object.find_field_unordered(path.substr(0, dot)).get(value)) return false;
+    if (!findField(object, path.substr(0, dot), value)) return false;
     if (dot == std::string_view::npos) {
       std::string_view token = value.raw_json_token();
       start = size_t(token.data() - line);
@@ -143,17 +211,8 @@ int pkm_json_find_text(const char *line, size_t length, const char *path, pkm_js
                        const char **message) {
   Parsers &parsers = parsersOfThread();
   dom::element element;
-  auto error = parsers.tree.parse(line, length, false).get(element);
   const char *original = line;
-  if (error == simdjson::STRING_ERROR) {
-    // simdjson refuses lone surrogates, which real corpora hold.
-    parsers.repaired.assign(line, length);
-    if (replaceLoneSurrogates(parsers.repaired, 0, length) > 0) {
-      parsers.repaired.append(simdjson::SIMDJSON_PADDING, ' ');
-      line = parsers.repaired.data();
-      error = parsers.tree.parse(line, length, false).get(element);
-    }
-  }
+  const auto error = parseLine(parsers, line, length, element);
   if (error) {
     *message = simdjson::error_message(error);
     return PKM_JSON_BROKEN;
@@ -191,7 +250,7 @@ int pkm_json_find_text(const char *line, size_t length, const char *path, pkm_js
 
 bool pkm_json_is_object(const char *line, size_t length) {
   dom::element element;
-  return !parsersOfThread().tree.parse(line, length, false).get(element) && element.is_object();
+  return !parseLine(parsersOfThread(), line, length, element) && element.is_object();
 }
 
 void pkm_json_forget(void) { parsers.reset(); }

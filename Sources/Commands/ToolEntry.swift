@@ -5,6 +5,7 @@ import Support
 extension ParsableCommand {
   /// The entry of both tools: signals, exit codes and the form of messages are decided here and nowhere else.
   package static func runAsTool() -> Never {
+    occupyStandardStreams()
     Interruption.install()
     keepFreedMemory()
     do {
@@ -19,6 +20,13 @@ extension ParsableCommand {
       Log.line("\(_commandName): error: \(failure)")
       Foundation.exit(failure.kind.rawValue)
     }
+  }
+}
+
+/// A standard stream that the caller has closed must not become a file that is opened later: using it stays an error.
+private func occupyStandardStreams() {
+  for stream in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(stream, F_GETFD) == -1 {
+    _ = open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY)
   }
 }
 

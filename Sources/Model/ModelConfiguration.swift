@@ -87,13 +87,13 @@ package struct ModelConfiguration: Codable, Sendable, Equatable {
   /// Whether layer `index`, counted from 0, holds a memory.
   package func hasMemory(at index: Int) -> Bool { memory?.layers.contains(index + 1) ?? false }
 
-  /// Throws what is wrong with the first setting that cannot be built.
+  /// Throws what is wrong with the first setting that cannot be built, in a message that begins with its key.
   package func validate() throws(Failure) {
     func require(_ holds: Bool, _ problem: String, _ remedy: String) throws(Failure) {
-      if !holds { throw Failure(.usage, "model: " + problem, remedy: remedy) }
+      if !holds { throw Failure(.usage, "model." + problem, remedy: remedy) }
     }
     let largest = Int(Int32.max)
-    try require(layers >= 1, "layers is \(layers)", "Use at least 1")
+    try require((1...1 << 12).contains(layers), "layers is \(layers)", "Use 1 to \(1 << 12)")
     try require(dim >= 1 && dim <= 1 << 20, "dim is \(dim)", "Use a width such as 256")
     try require(
       heads >= 1 && dim % heads == 0, "heads (\(heads)) does not divide dim (\(dim))",
@@ -117,12 +117,14 @@ package struct ModelConfiguration: Codable, Sendable, Equatable {
     try require(
       memory.subkeys >= 1 && memory.subkeys <= 46340, "memory.subkeys is \(memory.subkeys)",
       "Use 1 to 46340; the memory has its square of slots")
-    try require(memory.heads >= 1, "memory.heads is \(memory.heads)", "Use at least 1")
+    try require(
+      (1...1 << 12).contains(memory.heads), "memory.heads is \(memory.heads)", "Use 1 to \(1 << 12)")
     try require(
       memory.topk >= 1 && memory.topk <= memory.subkeys,
       "memory.topk is \(memory.topk) with \(memory.subkeys) sub-keys", "Use 1 up to the number of sub-keys")
     try require(
-      memory.queryDim >= 2 && memory.queryDim % 2 == 0, "memory.query_dim is \(memory.queryDim)",
+      (2...1 << 20).contains(memory.queryDim) && memory.queryDim % 2 == 0,
+      "memory.query_dim is \(memory.queryDim)",
       "Use an even number: each half of a query has its own sub-keys")
   }
 }

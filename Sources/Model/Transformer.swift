@@ -372,6 +372,15 @@ package final class Transformer<Device: Operations> {
     statistics = isOn ? memories.map { MemoryStatistics(slots: $0.shape.slots) } : nil
   }
 
+  /// How the reads gathered since the last `zeroGradients` fall on the slots of each memory.
+  package func gatheredStatistics() -> [MemoryStatistics] {
+    memories.map { memory in
+      let statistics = MemoryStatistics(slots: memory.shape.slots)
+      if let reads = memory.valueGradient?.gathered { statistics.add(reads.slots, reads.weights, on: device) }
+      return statistics
+    }
+  }
+
   // MARK: Parts
 
   private var memories: [ProductKeyMemory<Device>] { layout.memories }

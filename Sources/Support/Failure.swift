@@ -13,7 +13,7 @@ package struct Failure: Error, CustomStringConvertible, Equatable {
 
   package let kind: Kind
   package let message: String
-  /// The file concerned, `-` for standard input or output.
+  /// The file concerned, `-` for standard input.
   package let file: String?
   /// Counted from 1.
   package let line: Int?
@@ -36,7 +36,7 @@ package struct Failure: Error, CustomStringConvertible, Equatable {
 
   package var description: String {
     var text = ""
-    if let file { text += file == "-" ? "standard stream" : file }
+    if let file { text += file == "-" ? "standard input" : file }
     if let line { text += ":\(line)" }
     if let offset { text += " at byte \(offset)" }
     if !text.isEmpty { text += ": " }

@@ -9,7 +9,9 @@ import Synchronization
 package enum HalfWritten {
   private static let paths = Mutex<Set<String>>([])
 
-  package static func insert(_ path: String) { _ = paths.withLock { $0.insert(path) } }
+  /// False when the path is there already.
+  @discardableResult
+  package static func insert(_ path: String) -> Bool { paths.withLock { $0.insert(path).inserted } }
 
   /// Call when the path is renamed or removed.
   package static func remove(_ path: String) { _ = paths.withLock { $0.remove(path) } }

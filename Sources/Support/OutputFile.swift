@@ -29,9 +29,12 @@ package final class OutputFile {
   private var lastFlush = 0.0
   private var compressed: UnsafeMutableRawBufferPointer
 
-  /// nil or `-` is standard output.
+  /// nil, `-` or `/dev/stdout` is standard output.
   package init(_ path: String?, compressionThreads: Int = 1) throws {
-    self.path = path ?? "-"
+    if path == "" {
+      throw Failure(.usage, "an output has an empty name", remedy: "Give a path, or - for standard output")
+    }
+    self.path = path == nil || path == "/dev/stdout" ? "-" : path!
     // A link stays a link: the file that it leads to is replaced.
     let target = Path.resolvingLinks(self.path)
     let directory = Path.directory(of: target)
@@ -41,18 +44,25 @@ package final class OutputFile {
     if self.path == "-" || pipe != nil {
       isStream = true
       descriptor = STDOUT_FILENO
-    } else if Path.isDirectory(target) {
-      throw Failure(.inputOutput, "is a directory", file: self.path)
+    } else if Path.isDirectory(target) || target.hasSuffix("/") {
+      throw Failure(.inputOutput, "is a directory", file: self.path, remedy: "Give the name of a file")
     } else if Path.exists(target) && !Path.isRegularFile(target) {
       isStream = true
       descriptor = try SystemCall.open(target, O_WRONLY)
     } else {
       isStream = false
       if !Path.isDirectory(directory) { try SystemCall.makeDirectories(directory) }
-      descriptor = try SystemCall.open(temporary, O_WRONLY | O_CREAT | O_TRUNC)
-      HalfWritten.insert(temporary)
+      guard HalfWritten.insert(temporary) else {
+        throw Failure(
+          .usage, "two outputs of this command have this name", file: self.path,
+          remedy: "Give each a name of its own")
+      }
+      do { descriptor = try SystemCall.open(temporary, O_WRONLY | O_CREAT | O_TRUNC) } catch {
+        HalfWritten.remove(temporary)
+        throw error
+      }
     }
-    disk = WriteBehind(descriptor, path: self.path)
+    disk = WriteBehind(descriptor, path: self.path == "-" ? "standard output" : self.path)
     buffer = .allocate(byteCount: 1 << 18, alignment: 64)
     compressed = .allocate(byteCount: 1 << 18, alignment: 64)
     if pipe != nil { return }

@@ -16,7 +16,6 @@ package final class Progress {
   private let isTerminal = isatty(STDERR_FILENO) == 1
   private let started = Progress.now()
   private var lastDrawn = Progress.now()
-  private var hasDrawn = false
 
   /// `unit` follows the rate: `B` is scaled to kB, MB, GB.
   package init(_ label: String, unit: String = "B", isQuiet: Bool = false) {
@@ -49,32 +48,28 @@ package final class Progress {
           label: label, unit: unit, done: done, total: total, seconds: time - started, documents: documents,
           words: words, note: note()))
     }
-    hasDrawn = true
     let rate = Double(done) / max(time - started, 1e-9)
-    var text = "\(label): "
+    var (bar, text) = ("", "")
     if let total, total > 0 {
       let share = min(1, Double(done) / Double(total))
-      if isTerminal {
-        let filled = Int(share * 24)
-        text +=
-          "[" + String(repeating: "█", count: filled) + String(repeating: "·", count: 24 - filled) + "] "
-      }
+      let filled = Int(share * 24)
+      bar = "[" + String(repeating: "█", count: filled) + String(repeating: "·", count: 24 - filled) + "] "
       text += "\(Int(share * 100)) %, "
       if rate > 0 { text += "\(Self.duration((Double(total) - Double(done)) / rate)) left, " }
     }
-    text += "\(Self.scaled(Double(done), unit)), \(Self.scaled(rate, unit))/s"
     let note = note()
-    if !note.isEmpty { text += ", " + note }
-    write(isTerminal ? "\r\u{1b}[K" + text : text + "\n")
+    if !note.isEmpty { text += note + ", " }
+    text += "\(Self.scaled(Double(done), unit)), \(Self.scaled(rate, unit))/s"
+    guard isTerminal else { return Log.line("\(label): \(text)") }
+    // Where it is narrow the numbers come first.
+    let line = "\(label): \(bar)\(text)"
+    Log.draw(Log.fitting(line) == line ? line : "\(label): \(text)")
   }
 
   /// Clears the bar.
   package func finish() {
-    if isTerminal && hasDrawn { write("\r\u{1b}[K") }
-    hasDrawn = false
+    if isTerminal { Log.clear() }
   }
-
-  private func write(_ text: String) { Log.write(text) }
 
   package static func scaled(_ value: Double, _ unit: String) -> String {
     for (limit, prefix) in [(1e9, "G"), (1e6, "M"), (1e3, "k")] where abs(value) >= limit {
@@ -121,7 +116,33 @@ package enum Log {
 
   package static func line(_ message: String) {
     if let taker = diversion.withLock({ $0 }) { return taker(message) }
+    clear()
     write(message + "\n")
+  }
+
+  /// Whether a drawn line stands on the terminal.
+  private static let hasDrawn = Mutex(false)
+
+  /// Draws a line that stands on the terminal until the next one, drawn or not, takes its place.
+  static func draw(_ text: String) {
+    hasDrawn.withLock { $0 = true }
+    write("\r\u{1b}[K" + fitting(text))
+  }
+
+  /// Takes a drawn line away.
+  static func clear() {
+    let isDrawn = hasDrawn.withLock { hasDrawn in
+      defer { hasDrawn = false }
+      return hasDrawn
+    }
+    if isDrawn { write("\r\u{1b}[K") }
+  }
+
+  /// As much of a line as fits on the terminal: what is longer would wrap, and stay there when the line is drawn again.
+  package static func fitting(_ line: String) -> String {
+    var size = winsize()
+    guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return line }
+    return String(line.prefix(Int(size.ws_col) - 1))
   }
 
   /// Writes to standard error; when nobody reads it any more, the work goes on without.

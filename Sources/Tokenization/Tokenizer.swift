@@ -162,7 +162,7 @@ package struct Tokenizer: Sendable {
 
   func unknownID(_ id: UInt64, at index: Int) -> Failure {
     Failure(
-      .badInput, "id \(id), the \(index + 1)th, is not in the vocabulary of \(vocabulary.count) tokens",
+      .badInput, "id \(id) (number \(index + 1)) is not in the vocabulary of \(vocabulary.count) tokens",
       remedy: "Decode with the tokenizer that encoded")
   }
 }

@@ -21,9 +21,11 @@ package struct Checkpoint {
     package var dataset: String
     package var datasetPath: String
     package var codeVersion: String
+    /// XXH64 of the other files, by name; nil in checkpoints of earlier versions.
+    package var checksums: [String: String]?
 
     package enum CodingKeys: String, CodingKey {
-      case step, tokens, seed, cursor, split, dataset
+      case step, tokens, seed, cursor, split, dataset, checksums
       case datasetPath = "dataset_path"
       case codeVersion = "code_version"
     }
@@ -36,9 +38,38 @@ package struct Checkpoint {
   package let recipe: TrainingRecipe
   package let state: State
 
-  package var modelPath: String { Path.join(directory, "model.safetensors") }
-  package var optimizerPath: String { Path.join(directory, "optimizer.safetensors") }
-  package var tokenizerPath: String { Path.join(directory, "tokenizer.json") }
+  package enum File: String, CaseIterable {
+    case model = "model.safetensors"
+    case optimizer = "optimizer.safetensors"
+    case configuration = "config.json"
+    case tokenizer = "tokenizer.json"
+  }
+
+  package func path(of file: File) -> String { Path.join(directory, file.rawValue) }
+
+  /// The path of a file whose bytes are those that were written.
+  package func checkedPath(of file: File) throws -> String {
+    let path = path(of: file)
+    if let expected = state.checksums?[file.rawValue], try Self.checksum(of: path) != expected {
+      throw Failure(
+        .badInput, "the file is damaged: its checksum is not that in trainer.json", file: path,
+        remedy: "Use another checkpoint of the run")
+    }
+    return path
+  }
+
+  private static func checksum(of path: String) throws -> String {
+    // In pieces: mapped, the largest file of a run would count as its memory.
+    let descriptor = try SystemCall.open(path, O_RDONLY)
+    defer { close(descriptor) }
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
+    defer { buffer.deallocate() }
+    let hash = StreamingXXH64()
+    while case let count = try SystemCall.read(descriptor, into: buffer, path: path), count > 0 {
+      hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+    }
+    return Hashing.hexadecimal(hash.digest)
+  }
 
   // MARK: Reading
 
@@ -53,8 +84,9 @@ package struct Checkpoint {
         .inputOutput, "holds no checkpoint", file: path,
         remedy: "Name a run directory of pkm-train or one of its step-… directories")
     }
-    recipe = try Self.decode(TrainingRecipe.self, Path.join(directory, "config.json"))
     state = try Self.decode(State.self, Path.join(directory, "trainer.json"))
+    recipe = try Self.decode(TrainingRecipe.self, Path.join(directory, File.configuration.rawValue))
+    _ = try checkedPath(of: .configuration)
   }
 
   /// The checkpoints of a run, oldest first.
@@ -77,7 +109,7 @@ package struct Checkpoint {
 
   /// Copies parameters and buffers into a model of the same configuration.
   package func restore(_ model: LanguageModel) throws {
-    let contents = try SafeTensors.Contents(modelPath)
+    let contents = try SafeTensors.Contents(checkedPath(of: .model))
     for parameter in model.parameters {
       try contents.read(
         parameter.name, shape: parameter.shape, into: parameter.bytes, isHalf: parameter.stored.isHalf)
@@ -108,13 +140,16 @@ package struct Checkpoint {
     tensors += model.buffers.map {
       SafeTensors.Tensor($0.name, shape: $0.shape, UnsafeRawBufferPointer($0.bytes), isHalf: $0.stored.isHalf)
     }
-    try SafeTensors.write(tensors, to: file("model.safetensors"))
-    try SafeTensors.write(optimizer.tensors, to: file("optimizer.safetensors"))
-    try writeJSON(recipe, to: file("config.json"))
-    try writeJSON(state, to: file("trainer.json"))
-    let tokenizer = try OutputFile(file("tokenizer.json"))
+    try SafeTensors.write(tensors, to: file(File.model.rawValue))
+    try SafeTensors.write(optimizer.tensors, to: file(File.optimizer.rawValue))
+    try writeJSON(recipe, to: file(File.configuration.rawValue))
+    let tokenizer = try OutputFile(file(File.tokenizer.rawValue))
     try tokenizer.write(tokenizerJSON)
     try tokenizer.finish()
+    var state = state
+    state.checksums = try Dictionary(
+      uniqueKeysWithValues: File.allCases.map { ($0.rawValue, try checksum(of: file($0.rawValue))) })
+    try writeJSON(state, to: file("trainer.json"))
     try directory.finish()
 
     let latest = try OutputFile(Path.join(run, "latest"))

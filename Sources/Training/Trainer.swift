@@ -76,7 +76,8 @@ package final class Trainer {
     if let checkpoint {
       try Self.check(checkpoint, recipe: recipe, split: split, datasetDigest: datasetDigest)
       try checkpoint.restore(model)
-      try optimizer.restore(from: .init(checkpoint.optimizerPath), updates: checkpoint.state.step)
+      try optimizer.restore(
+        from: .init(checkpoint.checkedPath(of: .optimizer)), updates: checkpoint.state.step)
       tokens = checkpoint.state.tokens
     }
     let loader = try BatchLoader(
@@ -268,14 +269,23 @@ package final class Trainer {
       (name: "nll", value: result.nll), ("perplexity", result.perplexity),
       ("word_perplexity", result.wordPerplexity), ("bits_per_byte", result.bitsPerByte),
     ]
-    if !result.memories.isEmpty {
-      let count = Double(result.memories.count)
-      numbers.append(("memory_usage", result.memories.map(\.usage).reduce(0, +) / count))
-      numbers.append(("memory_kl", result.memories.map(\.kl).reduce(0, +) / count))
-    }
+    numbers += Self.memoryNumbers(result.memories.map { ($0.usage, $0.kl) })
     try metrics.write(step: optimizer.updates, tokens: tokens, split: result.split, numbers)
   }
 
+  /// Means over the memories.
+  private static func memoryNumbers(_ memories: [(usage: Double, kl: Double)]) -> [(
+    name: String, value: Double
+  )] {
+    guard !memories.isEmpty else { return [] }
+    let count = Double(memories.count)
+    return [
+      ("memory_usage", memories.map(\.usage).reduce(0, +) / count),
+      ("memory_kl", memories.map(\.kl).reduce(0, +) / count),
+    ]
+  }
+
+  /// Loss and speed are those since the last logged step, all else is of this step, the use of the memories too.
   private func log(_ window: inout LossWindow, norm: Double) throws {
     try metrics.write(
       step: optimizer.updates, tokens: tokens,
@@ -285,7 +295,7 @@ package final class Trainer {
         ("tokens_per_second", window.tokensPerSecond),
         ("learning_rate", recipe.train.learningRate.rate(afterUpdates: optimizer.updates - 1)),
         ("gradient_norm", norm), ("data_wait", window.waitShare),
-      ])
+      ] + Self.memoryNumbers(model.gatheredStatistics().map { ($0.usage, $0.kl) }))
     window = LossWindow()
   }
 

@@ -39,6 +39,7 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
   package var evalEvery = 200
   /// Tokens of the validation split scored at each evaluation during training; 0 scores all of them.
   package var evalTokens = 100_000
+  /// Steps between checkpoints; 0 writes one only at the end.
   package var checkpointEvery = 200
   /// Checkpoints kept, the newest ones.
   package var keepCheckpoints = 2
@@ -92,24 +93,32 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
     LearningRateSchedule(shape: schedule, peak: lr, warmup: warmup, steps: steps)
   }
 
-  /// Throws a usage ``Failure`` that names the key.
+  /// Throws a usage ``Failure`` whose message begins with the key.
   package func validate() throws {
     func require(_ condition: Bool, _ message: String) throws {
       if !condition { throw Failure(.usage, "train." + message) }
     }
-    try require(batch >= 1, "batch must be at least 1")
+    try require((1...1 << 20).contains(batch), "batch must be 1 to \(1 << 20), not \(batch)")
     try require(
-      sequencesAtOnce >= 1 && batch % sequencesAtOnce == 0, "micro_batch must divide batch (\(batch))")
-    try require(steps >= 1, "steps must be at least 1")
-    try require(lr > 0 && valueLR >= 0 && eps > 0, "lr and eps must be positive, value_lr not negative")
-    try require(warmup >= 0, "warmup must not be negative")
+      sequencesAtOnce >= 1 && batch % sequencesAtOnce == 0,
+      "micro_batch must divide batch (\(batch)), which \(sequencesAtOnce) does not")
+    try require(steps >= 1, "steps must be at least 1, not \(steps)")
+    try require(lr > 0 && lr.isFinite, "lr must be positive, not \(lr)")
+    try require(valueLR >= 0 && valueLR.isFinite, "value_lr must be 0 or more, not \(valueLR)")
+    try require(eps > 0 && eps.isFinite, "eps must be positive, not \(eps)")
+    try require(warmup >= 0, "warmup must be 0 or more, not \(warmup)")
     try require(
-      betas.count == 2 && betas.allSatisfy { (0..<1).contains($0) }, "betas must be two numbers in [0, 1)")
-    try require(clip >= 0, "clip must not be negative")
-    try require((0..<1).contains(labelSmoothing), "label_smoothing must be in [0, 1)")
-    try require(evalEvery >= 0 && evalTokens >= 0, "eval_every and eval_tokens must not be negative")
-    try require(checkpointEvery >= 0 && keepCheckpoints >= 1, "keep_checkpoints must be at least 1")
-    try require(logEvery >= 1, "log_every must be at least 1")
+      betas.count == 2 && betas.allSatisfy { (0..<1).contains($0) },
+      "betas must be two numbers from 0 to below 1, not \(betas)")
+    try require(clip >= 0, "clip must be 0 (no clipping) or more, not \(clip)")
+    try require(
+      (0..<1).contains(labelSmoothing), "label_smoothing must be from 0 to below 1, not \(labelSmoothing)")
+    try require(evalEvery >= 0, "eval_every must be 0 (only at the end) or more, not \(evalEvery)")
+    try require(evalTokens >= 0, "eval_tokens must be 0 (all of them) or more, not \(evalTokens)")
+    try require(
+      checkpointEvery >= 0, "checkpoint_every must be 0 (only at the end) or more, not \(checkpointEvery)")
+    try require(keepCheckpoints >= 1, "keep_checkpoints must be at least 1, not \(keepCheckpoints)")
+    try require(logEvery >= 1, "log_every must be at least 1, not \(logEvery)")
   }
 }
 

@@ -45,7 +45,11 @@ struct Bench: ParsableCommand {
   func validate() throws {
     if runs < 1 { throw ValidationError("--runs must be at least 1") }
     if merges < 1 { throw ValidationError("--merges must be at least 1") }
-    if input.inputs.isEmpty || input.inputs.contains("-") {
+    if input.inputs.isEmpty
+      || input.inputs.contains(where: {
+        $0 == "-" || Path.exists($0) && !Path.isRegularFile($0) && !Path.isDirectory($0)
+      })
+    {
       throw ValidationError("bench reads files, several times")
     }
   }

@@ -16,7 +16,7 @@ struct ConvertTokenizer: ParsableCommand {
         pkm-data convert-tokenizer bpe.json -o bpe.gpt2.tiktoken
         pkm-data convert-tokenizer gpt2/merges.txt -o gpt2.json
         pkm-data convert-tokenizer fastbpe.codes -o bpe.codes
-        pkm-data convert-tokenizer bpe.json --codes-format fastbpe -o fastbpe.codes
+        pkm-data convert-tokenizer bpe.codes --codes-format fastbpe -o fastbpe.codes
       """)
 
   enum CodesFormat: String, ExpressibleByArgument, CaseIterable {

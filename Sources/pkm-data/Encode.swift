@@ -68,7 +68,7 @@ struct Encode: ParsableCommand {
   @Option(help: ArgumentHelp("Apply only the first n merges.", valueName: "n"))
   var merges: Int?
 
-  @Flag(help: "Encode the text of a special token as its id; shards: end-of-text ends a document.")
+  @Flag(help: "Encode the text of a special or added token as its id; shards: end-of-text ends a document.")
   var parseSpecial = false
 
   @Option(

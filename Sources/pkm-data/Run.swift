@@ -46,6 +46,11 @@ struct Run: ParsableCommand {
 
   @Flag(help: "Run nothing: write the report of what earlier runs have done.") var report = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Memory of each stage for what grows with the corpus (default: the stage's).", valueName: "size"))
+  var memory: ByteSize?
+
   @OptionGroup var options: RunOptions
 
   func run() throws {
@@ -54,7 +59,8 @@ struct Run: ParsableCommand {
     let plan = try RunPlan(
       recipe,
       options: .init(
-        threads: options.threads, seed: options.seed, isQuiet: options.quiet, keepsAll: keepAll))
+        threads: options.threads, seed: options.seed, memory: memory.map { "\($0)" }, isQuiet: options.quiet,
+        keepsAll: keepAll))
     let work = WorkDirectory(plan.workDirectory)
     let publication = Publication(
       output: plan.output, work: work, recipe: "# \(PKMData.provenance)\n" + recipe.text)

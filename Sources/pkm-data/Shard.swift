@@ -129,7 +129,13 @@ struct Shard: ParsableCommand {
         throw Failure(
           .usage, "there are no tokens of train to take", file: path, remedy: "Give it the number 0")
       }
-      if let weights { return DatasetMixture(weights: weights, tokens: available, budget: budget) }
+      if let weights {
+        let mixture = DatasetMixture(weights: weights, tokens: available, budget: budget)
+        for (path, (quota, tokens)) in zip(paths, zip(mixture.quotas, available)) where quota > 10 * tokens {
+          Log.warn("\(path): its \(tokens) tokens are taken \(quota / tokens) times to make \(quota)")
+        }
+        return mixture
+      }
       if let epochs { return DatasetMixture(epochs: epochs, tokens: available) }
       return DatasetMixture(budget: budget!, tokens: available)
     }

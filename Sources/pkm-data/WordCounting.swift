@@ -41,9 +41,11 @@ struct CountingOptions: ParsableArguments {
   }
 
   /// The pre-tokenizer that the options name or, where they do not, what files of counts say of theirs.
+  ///
+  /// What a pipe says is only seen when it is read: it can be read once.
   func preTokenizer(of files: [String]) throws -> PreTokenizer {
     var found: (PreTokenizer, file: String)?
-    for path in files where path != "-" {
+    for path in files where Path.isRegularFile(path) {
       let reader = try WordCountReader(path)
       _ = try reader.advance()
       guard let preTokenizer = reader.preTokenizer else { continue }

@@ -49,12 +49,13 @@ struct Eval: ParsableCommand {
     let started = Progress.now()
     let checkpoint = try Checkpoint(checkpoint)
     let dataset = try Dataset(data ?? checkpoint.state.datasetPath)
+    let tokenizer = try checkpoint.checkedPath(of: .tokenizer)
     guard dataset.index.vocabularySize == checkpoint.recipe.model.vocabularySize,
-      try [UInt8](Data(contentsOf: URL(fileURLWithPath: checkpoint.tokenizerPath))) == dataset.tokenizerJSON()
+      try MappedFile.read(tokenizer) == dataset.tokenizerJSON()
     else {
       throw Failure(
         .badInput, "the dataset was encoded with another tokenizer than the model's", file: dataset.path,
-        remedy: "Encode the text with \(checkpoint.tokenizerPath)")
+        remedy: "Encode the text with \(tokenizer)")
     }
     let split =
       try split

@@ -50,7 +50,9 @@ struct Generate: ParsableCommand {
   func validate() throws {
     if !(1...4096).contains(batch) { throw ValidationError("--batch must be from 1 to 4096") }
     if tokens < 1 { throw ValidationError("--tokens must be at least 1") }
-    if temperature < 0 { throw ValidationError("--temperature must not be negative") }
+    if !(temperature >= 0 && temperature.isFinite) {
+      throw ValidationError("--temperature must be 0 or a positive number")
+    }
     if let topK, topK < 1 { throw ValidationError("--top-k must be at least 1") }
     if !(topP > 0 && topP <= 1) { throw ValidationError("--top-p must be in (0, 1]") }
   }
@@ -58,14 +60,14 @@ struct Generate: ParsableCommand {
   func run() throws {
     let started = Progress.now()
     let checkpoint = try Checkpoint(checkpoint)
-    let encoder = BPEEncoder(try TokenizerFile.load(checkpoint.tokenizerPath))
+    let encoder = BPEEncoder(try TokenizerFile.load(checkpoint.checkedPath(of: .tokenizer)))
     let tokenizer = encoder.tokenizer
     let model = try checkpoint.makeModel(
       threads: options.threadCount, library: engine.library,
       maximumSequences: (batch - 1) / checkpoint.recipe.model.context + 1)
     try checkpoint.restore(model)
     guard let endOfDocument = tokenizer.endOfDocument else {
-      throw Failure(.badInput, "has no end-of-document token", file: checkpoint.tokenizerPath)
+      throw Failure(.badInput, "has no end-of-document token", file: checkpoint.path(of: .tokenizer))
     }
     let generator = try Generator(
       model, pool: model.device.pool, endOfDocument: endOfDocument,

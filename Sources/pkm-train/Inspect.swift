@@ -33,6 +33,8 @@ struct Inspect: ParsableCommand {
   @Option(help: ArgumentHelp("Size of the vocabulary of a recipe.", valueName: "n"))
   var vocabulary = 16000
 
+  @OptionGroup var options: RunOptions
+
   func validate() throws {
     if (checkpoint == nil) == (config == nil) {
       throw ValidationError("Name either a --checkpoint or, with --memory, a --config")
@@ -44,17 +46,28 @@ struct Inspect: ParsableCommand {
   }
 
   func run() throws {
+    let started = Progress.now()
+    var summary = Summary()
     if let checkpoint {
       let checkpoint = try Checkpoint(checkpoint)
-      if memory { try printMemory(checkpoint.recipe) } else { try printTensors(checkpoint) }
+      summary["checkpoint"] = .text(checkpoint.directory)
+      summary["step"] = .count(checkpoint.state.step)
+      summary["tokens"] = .count(checkpoint.state.tokens)
+      if memory {
+        try printMemory(checkpoint.recipe, &summary)
+      } else {
+        try printTensors(checkpoint, &summary)
+      }
     } else {
       var recipe = try RecipeFile.load(config, settings: settings)
       recipe.model.vocabularySize = vocabulary
-      try printMemory(recipe)
+      try printMemory(recipe, &summary)
     }
+    summary["seconds"] = .number(Progress.now() - started)
+    try options.write(summary)
   }
 
-  private func printMemory(_ recipe: TrainingRecipe) throws {
+  private func printMemory(_ recipe: TrainingRecipe, _ summary: inout Summary) throws {
     let footprint = try Footprint(recipe)
     func line(_ name: String, _ bytes: Int) -> String {
       name + String(repeating: " ", count: max(1, 44 - name.count))
@@ -64,9 +77,10 @@ struct Inspect: ParsableCommand {
       print(line(part.name, part.bytes) + (part.growsWithReads ? "  at most, as slots are read" : ""))
     }
     print(line("all", footprint.bytes))
+    summary["memory_bytes"] = .count(footprint.bytes)
   }
 
-  private func printTensors(_ checkpoint: Checkpoint) throws {
+  private func printTensors(_ checkpoint: Checkpoint, _ summary: inout Summary) throws {
     let model = try checkpoint.makeModel(threads: 1, maximumSequences: 1)
     print("\(checkpoint.directory): step \(checkpoint.state.step), \(checkpoint.state.tokens) tokens seen")
     var dense = 0
@@ -77,5 +91,7 @@ struct Inspect: ParsableCommand {
       print("  \(parameter.name): \(shape)")
     }
     print("parameters: \(dense) dense, \(values) in memory values, \(dense + values) in all")
+    summary["parameters_dense"] = .count(dense)
+    summary["parameters_in_values"] = .count(values)
   }
 }

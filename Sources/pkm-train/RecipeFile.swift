@@ -10,7 +10,7 @@ import Yams
 enum RecipeFile {
   private static let sectionsOfOthers: Set<String> = ["inputs", "output", "stages"]
 
-  /// Throws a usage `Failure` with the line of the offending key.
+  /// Throws a usage `Failure` with the key at fault, and the line or the `--set` that has it.
   static func load(_ path: String?, settings: [String]) throws -> TrainingRecipe {
     var root: Node = [:]
     if let path {
@@ -21,21 +21,40 @@ enum RecipeFile {
         throw Failure(.usage, "is not valid YAML: \(error)", file: path)
       }
     }
+    let written = root
     for setting in settings { try apply(setting, to: &root) }
     try check(root, path: path)
-    let model: ModelConfiguration = try decode("model", of: root, path: path)
-    let train: TrainingConfiguration = try decode("train", of: root, path: path)
-    try train.validate()
-    return TrainingRecipe(model: model, train: train)
+    do {
+      let recipe = TrainingRecipe(model: try decode("model", of: root), train: try decode("train", of: root))
+      var model = recipe.model
+      // The tokenizer of the data says it later.
+      model.vocabularySize = max(1, model.vocabularySize)
+      try model.validate()
+      try recipe.train.validate()
+      return recipe
+    } catch let failure as Failure {
+      // Its message begins with the key.
+      let key = failure.message.prefix { $0 != " " }
+      let setting = settings.last { $0.hasPrefix("\(key)=") }
+      throw Failure(
+        failure.kind, failure.message, file: setting.map { "--set \($0)" } ?? path,
+        line: setting == nil ? line(of: key.split(separator: ".").map(String.init), in: written) : nil,
+        remedy: failure.remedy)
+    }
   }
 
-  private static func decode<Section: Decodable>(_ name: String, of root: Node, path: String?) throws
-    -> Section
-  {
+  private static func line(of keys: [String], in node: Node) -> Int? {
+    guard let key = keys.first, let pair = node.mapping?.first(where: { $0.key.string == key }) else {
+      return nil
+    }
+    return keys.count == 1 ? pair.key.mark?.line : line(of: Array(keys.dropFirst()), in: pair.value)
+  }
+
+  private static func decode<Section: Decodable>(_ name: String, of root: Node) throws -> Section {
     do {
       return try YAMLDecoder().decode(Section.self, from: root[name] ?? [:])
     } catch let error as DecodingError {
-      throw Failure(.usage, explain(error, in: name), file: path)
+      throw explained(error, in: name, of: root)
     }
   }
 
@@ -88,13 +107,35 @@ enum RecipeFile {
     }
   }
 
-  private static func explain(_ error: DecodingError, in section: String) -> String {
-    switch error {
-    case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context),
-      .keyNotFound(_, let context):
-      let key = ([section] + context.codingPath.map(\.stringValue)).joined(separator: ".")
-      return "the value of '\(key)' is not what it should be: \(context.debugDescription)"
-    @unknown default: return "\(error)"
+  private static func explained(_ error: DecodingError, in section: String, of root: Node) -> Failure {
+    let (context, wanted): (DecodingError.Context, String?) =
+      switch error {
+      case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
+        (context, name(of: type))
+      case .dataCorrupted(let context), .keyNotFound(_, let context): (context, nil)
+      @unknown default: (.init(codingPath: [], debugDescription: "\(error)"), nil)
+      }
+    // Of a list the whole is shown.
+    let keys = [section] + context.codingPath.filter { $0.intValue == nil }.map(\.stringValue)
+    let key = keys.joined(separator: ".")
+    guard let wanted else { return Failure(.usage, "\(key) has a wrong value: \(context.debugDescription)") }
+    let value = keys.reduce(Optional(root)) { $0?[$1] }
+    return Failure(.usage, "\(key) is \(value.map(shown) ?? "missing")", remedy: "Give \(wanted)")
+  }
+
+  private static func shown(_ node: Node) -> String {
+    if let text = node.scalar?.string { return text.isEmpty ? "empty" : text }
+    return node.sequence.map { "[\($0.map(shown).joined(separator: ", "))]" } ?? "a mapping"
+  }
+
+  private static func name(of type: Any.Type) -> String {
+    switch type {
+    case is any UnsignedInteger.Type: "a whole number, 0 or more"
+    case is any BinaryInteger.Type: "a whole number"
+    case is any FloatingPoint.Type: "a number"
+    case is Bool.Type: "true or false"
+    case is String.Type: "a name"
+    default: "a list, as in [2, 3]"
     }
   }
 }

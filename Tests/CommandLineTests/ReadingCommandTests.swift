@@ -70,7 +70,7 @@ import Testing
     #expect(try normalize([], input: input).text == "one\nt\u{fffd}o\nthree\n")
     #expect(try normalize(["--invalid", "drop"], input: input).text == "one\nthree\n")
     let refused = try normalize(["--invalid", "error"], input: input)
-    #expect(refused.status == 65 && refused.errors.contains("standard stream:2"))
+    #expect(refused.status == 65 && refused.errors.contains("standard input:2"))
     let long = try normalize(
       ["--max-document-size", "4", "--summary", "s.json"], input: Data("one\nthree\n".utf8))
     #expect(

@@ -115,6 +115,22 @@ import Testing
     return files
   }
 
+  /// It bounds the stages that grow, and changes nothing of what they make.
+  @Test func memoryIsHandedToTheStages() throws {
+    var place = try Workplace()
+    #expect(try place.stepsRun() > 0)
+    let bytes = try place.output()
+    #expect(try place.stepsRun("--memory", "70M") == 0)
+    try FileManager.default.removeItem(atPath: place.scratch.path("out"))
+    try FileManager.default.removeItem(atPath: place.scratch.path("out.work"))
+    #expect(try place.stepsRun("--memory", "1M") > 0)
+    #expect(try place.output() == bytes)
+    // What a stage has of its own stands.
+    place.stages[1] = "dedup: {memory: lots}"
+    let wrong = try place.run("--memory", "1M")
+    #expect(wrong.status == 64 && wrong.errors.contains("'lots' is invalid for '--memory <size>'"))
+  }
+
   @Test func dryRunTellsWhy() throws {
     var place = try Workplace()
     let fresh = try place.run("--dry-run")

@@ -63,10 +63,14 @@ import Testing
       return try Tool.data.run(
         ["shard", scratch.path("a"), scratch.path("b"), "-o", scratch.path("out")] + more)
     }
-    #expect(try shard("--weights", "0.5,0.5", "--tokens", "60K").status == 0)
+    let mixed = try shard("--weights", "0.5,0.5", "--tokens", "60K")
+    #expect(mixed.status == 0 && !mixed.errors.contains("warning"))
     let dataset = try Dataset(scratch.path("out"))
     #expect((59_000...60_000).contains(try dataset.tokenCount(of: "train")))
     #expect(dataset.index.recipe?.contains("--weights 0.5,0.5 --tokens 60000") == true)
+    let repeated = try shard("--weights", "0.1,0.9", "--tokens", "300K")
+    #expect(repeated.status == 0 && repeated.errors.contains("\(scratch.path("b")): its "))
+    #expect(repeated.errors.contains("times to make 270000") && !repeated.errors.contains("a: its"))
     #expect(try shard("--epochs", "1,3").status == 0)
     #expect(try Dataset(scratch.path("out")).totals(of: "train").documents == 800)
     for wrong in [

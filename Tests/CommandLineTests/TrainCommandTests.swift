@@ -177,13 +177,15 @@ import Testing
     try scratch.write("recipe.yaml", recipe)
     func total(_ settings: String...) throws -> Double {
       let result = try Tool.train.run(
-        ["inspect", "--memory", "--config", "recipe.yaml", "--vocabulary", "5000"]
+        ["inspect", "--memory", "--config", "recipe.yaml", "--vocabulary", "5000", "--summary", "s.json"]
           + settings.flatMap { ["--set", $0] }, in: scratch.url)
       #expect(result.status == 0, "\(result.errors)")
       let numbers = result.text.split(separator: "\n").map { line in
         line.split(separator: " ").compactMap { Double($0) }.last ?? -1
       }
       #expect(abs(numbers.dropLast().reduce(0, +) - numbers.last!) < 0.1 * Double(numbers.count))
+      let bytes = try #require(try readSummary(scratch.path("s.json"))["memory_bytes"] as? Int)
+      #expect(abs(Double(bytes) / 1e6 - numbers.last!) < 0.1)
       return numbers.last!
     }
     let whole = try total()
@@ -257,6 +259,22 @@ import Testing
     #expect(try Tool.train("bench", "--generate", "--memory", in: scratch.url).status == 64)
   }
 
+  /// A line that is told takes the place of the bar, which is never wider than the terminal.
+  @Test func theTerminalShowsOneThingALine() throws {
+    _ = try makeDataset()
+    let result = try runShell(
+      #"""
+      script -qec "stty cols 80; pkm-train train --config recipe.yaml --data data -o run --eval-split test \
+        --set train.steps=300 --set train.eval_every=60" typescript
+      """#, in: scratch.url)
+    #expect(result.status == 0)
+    let lines = try scratch.read("typescript").unicodeScalars.split { $0 == "\n" || $0 == "\r" }.map(
+      String.init)
+    let drawn = lines.filter { $0.hasPrefix("\u{1b}[Ktraining: ") }
+    #expect(!drawn.isEmpty && drawn.allSatisfy { $0.count < 3 + 80 && !$0.contains("perplexity") })
+    #expect(lines.count { $0.hasPrefix("step ") || $0.hasPrefix("\u{1b}[Kstep ") } == 6)
+  }
+
   @Test func wrongInputIsExplained() throws {
     _ = try makeDataset()
     let key = try train("run", "--set", "train.learning=1")
@@ -265,18 +283,48 @@ import Testing
     let line = try Tool.train("train", "--config", "bad.yaml", "--data", "data", "-o", "run", in: scratch.url)
     #expect(line.status == 64 && line.errors.contains("bad.yaml:3"))
     let type = try train("run", "--set", "train.batch=many")
-    #expect(type.status == 64 && type.errors.contains("train.batch"))
+    #expect(type.status == 64 && type.errors.contains("train.batch is many. Give a whole number"))
     let choice = try train("run", "--set", "train.precision=fp16")
     #expect(choice.status == 64 && choice.errors.contains("train.precision"))
     #expect(choice.errors.contains("'fp16' is not one of its names: fp32, bf16"))
     let large = try train("large", "--set", "model.memory.subkeys=40000")
     #expect(large.status == 64 && large.errors.contains("GB of memory, and the machine has"))
     #expect(!FileManager.default.fileExists(atPath: scratch.path("large")))
+    let hot = try Tool.train("generate", "--checkpoint", "run", "--temperature", "nan", "A", in: scratch.url)
+    #expect(hot.status == 64 && hot.errors.contains("--temperature"))
     let data = try Tool.train("train", "--data", "nowhere", "-o", "run", in: scratch.url)
     #expect(data.status == 74 && data.errors.contains("nowhere"))
     let checkpoint = try Tool.train("eval", "--checkpoint", "data", in: scratch.url)
     #expect(checkpoint.status == 74 && checkpoint.errors.contains("holds no checkpoint"))
-    #expect(try train("run", "--set", "model.heads=5").status == 64)
+    let heads = try train("run", "--set", "model.heads=5")
+    #expect(
+      heads.status == 64 && heads.errors.contains("--set model.heads=5: model.heads (5) does not divide"))
+    // Wrong types and wrong values have their line.
+    for (value, message) in [
+      ("lr: fast", "train.lr is fast. Give a number"), ("lr: -1", "train.lr must be positive, not -1.0"),
+      ("betas: 0.9", "train.betas is 0.9. Give a list"),
+      ("betas: [a, 2]", "train.betas is [a, 2]. Give a number"),
+      ("seed: -1", "train.seed is -1. Give a whole number, 0 or more"),
+      ("recompute: 3", "train.recompute is 3. Give true or false"),
+      ("batch: 99999999999", "train.batch must be 1 to 1048576"),
+      ("schedule: linear", "'linear' is not one of its names: inverse-sqrt, cosine, constant"),
+    ] {
+      try scratch.write("bad.yaml", "model: {layers: 1}\ntrain:\n  steps: 5\n  \(value)\n")
+      let refused = try Tool.train(
+        "train", "--config", "bad.yaml", "--data", "data", "-o", "run", in: scratch.url)
+      #expect(refused.status == 64 && refused.errors.contains("bad.yaml:4: "), "\(refused.errors)")
+      #expect(refused.errors.contains(message), "\(refused.errors)")
+    }
+    for (value, message) in [
+      ("heads: 999999999999999999", "model.memory.heads is 999999999999999999"), ("layers: 2", "Give a list"),
+      ("query_dim: 33", "model.memory.query_dim is 33"), ("layers: [9]", "names layer 9 of 4"),
+    ] {
+      try scratch.write("bad.yaml", "model:\n  memory:\n    \(value)\n")
+      let refused = try Tool.train("inspect", "--memory", "--config", "bad.yaml", in: scratch.url)
+      #expect(
+        refused.status == 64 && refused.errors.contains("bad.yaml:3: model.memory."), "\(refused.errors)")
+      #expect(refused.errors.contains(message), "\(refused.errors)")
+    }
     #expect(try train("text.txt/run").status == 74)
   }
 }

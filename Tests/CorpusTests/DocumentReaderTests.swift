@@ -51,13 +51,43 @@ import Testing
       {"text": "garbage after"} x
       """#
     let found = try read(text, name: "a.jsonl")
-    #expect(found.texts == ["plain", "é\n\"😀", "half \u{fffd} pair \u{fffd}.", ""])
-    #expect(found.lines == [1, 3, 8, 9])
+    #expect(found.texts == ["plain", "é\n\"😀", "half \u{fffd} pair \u{fffd}.", "", "named by an escape"])
+    #expect(found.lines == [1, 3, 8, 9, 10])
     #expect(found.counts.count("blank_lines_skipped") == 1)
     #expect(found.counts.count("json_lines_broken") == 3)
-    #expect(found.counts.count("json_texts_missing") == 3)
+    #expect(found.counts.count("json_texts_missing") == 2)
     #expect(found.counts.count("lone_surrogates_replaced") == 2)
     #expect(try read(text, name: "a.jsonl", ReaderOptions(textField: "meta.body")).texts == ["inner"])
+  }
+
+  /// What JSON allows and 64 bits do not hold passes; what it does not allow is broken.
+  @Test func numbersOfAnySize() throws {
+    let good = #"""
+      {"id":123456789012345678901234567890,"text":"a"}
+      {"text":"b \" 5","x":[-1e400,{"y":-99999999999999999999},0,1.5E+999]}
+      {"n":18446744073709551616,"text":"c \ud800 1e999"}
+      {"a":{"n":1e999,"b":"inner"},"text":"d"}
+      """#
+    let bad = #"""
+      {"text":"e","n":01}
+      {"text":"f","n":99999999999999999999x}
+      {"text":"g","n":1e}
+      {"text":"h","n":NaN,"m":1e999}
+      {"text":"i","n":-}
+      {"text":"j","n":1e999 5}
+      """#
+    // The first line alone tells a file without a name.
+    let found = try read(good + "\n" + bad + "\n", name: "a")
+    #expect(found.texts == ["a", "b \" 5", "c \u{fffd} 1e999", "d"])
+    #expect(found.counts.count("json_lines_broken") == 6)
+    #expect(found.counts.count("lone_surrogates_replaced") == 1)
+    #expect(try read(good, name: "a.jsonl", ReaderOptions(textField: "a.b")).texts == ["inner"])
+    let path = try scratch.write("b.jsonl", good + "\n")
+    let batch = try #require(try DocumentReader(inputs: [path]).next())
+    var counts = Summary()
+    let written = String(decoding: DocumentRenderer().render(batch, counts: &counts), as: UTF8.self)
+    #expect(written.hasPrefix(#"{"id":123456789012345678901234567890,"text":"a"}"#))
+    #expect(written.contains(#""x":[-1e400,{"y":-99999999999999999999},0,1.5E+999]}"#))
   }
 
   @Test func formatIsFoundByNameAndByContent() throws {

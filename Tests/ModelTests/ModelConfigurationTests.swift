@@ -38,15 +38,15 @@ import Testing
         return "valid"
       } catch { return error.message }
     }
-    #expect(mistake { $0.heads = 5 } == "model: heads (5) does not divide dim (12)")
-    #expect(mistake { $0.layers = 0 } == "model: layers is 0")
-    #expect(mistake { $0.dropout = 1 } == "model: dropout is 1.0")
-    #expect(mistake { $0.vocabularySize = 0 } == "model: vocabulary_size is 0")
-    #expect(mistake { $0.memory?.layers = [3] } == "model: memory.layers names layer 3 of 2")
-    #expect(mistake { $0.memory?.layers = [1, 1] } == "model: memory.layers is [1, 1]")
-    #expect(mistake { $0.memory?.topk = 7 } == "model: memory.topk is 7 with 6 sub-keys")
-    #expect(mistake { $0.memory?.queryDim = 7 } == "model: memory.query_dim is 7")
-    #expect(mistake { $0.memory?.subkeys = 1 << 20 } == "model: memory.subkeys is 1048576")
+    #expect(mistake { $0.heads = 5 } == "model.heads (5) does not divide dim (12)")
+    #expect(mistake { $0.layers = 0 } == "model.layers is 0")
+    #expect(mistake { $0.dropout = 1 } == "model.dropout is 1.0")
+    #expect(mistake { $0.vocabularySize = 0 } == "model.vocabulary_size is 0")
+    #expect(mistake { $0.memory?.layers = [3] } == "model.memory.layers names layer 3 of 2")
+    #expect(mistake { $0.memory?.layers = [1, 1] } == "model.memory.layers is [1, 1]")
+    #expect(mistake { $0.memory?.topk = 7 } == "model.memory.topk is 7 with 6 sub-keys")
+    #expect(mistake { $0.memory?.queryDim = 7 } == "model.memory.query_dim is 7")
+    #expect(mistake { $0.memory?.subkeys = 1 << 20 } == "model.memory.subkeys is 1048576")
   }
 
   /// Names are unique and the shapes are the reference's.

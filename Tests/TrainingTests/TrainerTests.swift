@@ -183,6 +183,30 @@ private final class Laboratory {
     }
   }
 
+  /// Logged steps say how their own reads fall on the slots.
+  @Test func loggedStepsMeasureTheMemory() throws {
+    let laboratory = try Laboratory()
+    var recipe = Laboratory.recipe()
+    recipe.train.steps = 4
+    recipe.train.logEvery = 2
+    try laboratory.train(recipe, into: "run")
+    let logged = try laboratory.metrics("run").filter { $0["split"] == nil }
+    let memory = try #require(recipe.model.memory)
+    let reads = recipe.train.batch * recipe.model.context * memory.heads * memory.topk
+    for step in logged {
+      let usage = try #require(step["memory_usage"] as? Double),
+        kl = try #require(step["memory_kl"] as? Double)
+      let slots = Double(memory.subkeys * memory.subkeys)
+      #expect(usage > 0 && usage <= min(1, Double(reads) / slots))
+      // No weight lies outside the slots that are used.
+      #expect(kl >= log(1 / usage) - 1e-9 && kl <= log(slots))
+    }
+    #expect(logged.count == 2)
+    recipe.model.memory = nil
+    try laboratory.train(recipe, into: "dense")
+    #expect(try laboratory.metrics("dense").allSatisfy { $0["memory_usage"] == nil })
+  }
+
   /// Documents of many lengths, some longer than the context: every token is learned from once an epoch, padding never.
   @Test func documentPackingLeavesPaddingOut() throws {
     let laboratory = try Laboratory(documentLengths: [40, 3, 9, 15, 16, 17, 1, 0, 5, 33])
@@ -290,12 +314,33 @@ private final class Laboratory {
   @Test func damagedCheckpointIsNamed() throws {
     let laboratory = try Laboratory()
     try laboratory.train(Laboratory.recipe(), into: "run")
-    let file = try Checkpoint(laboratory.run("run")).modelPath
+    let file = try Checkpoint(laboratory.run("run")).path(of: .model)
     let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: file))
     try handle.truncate(atOffset: 2000)
     try handle.close()
     #expect { try laboratory.train(Laboratory.recipe(), into: "run", resume: true) } throws: {
       ($0 as? Failure)?.file == file
+    }
+  }
+
+  /// One bit of any file.
+  @Test(arguments: Checkpoint.File.allCases) func aDamagedBitIsNoticed(damaged: Checkpoint.File) throws {
+    let laboratory = try Laboratory()
+    var recipe = Laboratory.recipe()
+    recipe.train.steps = 2
+    try laboratory.train(recipe, into: "run")
+    let checkpoint = try Checkpoint(laboratory.run("run")), path = checkpoint.path(of: damaged)
+    for file in Checkpoint.File.allCases { #expect(try checkpoint.checkedPath(of: file).isEmpty == false) }
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    // In the configuration a digit that becomes another one.
+    bytes[damaged == .configuration ? bytes.lastIndex(of: UInt8(ascii: "1"))! : bytes.count / 2] ^= 2
+    try bytes.write(to: URL(fileURLWithPath: path))
+    #expect { try checkpoint.checkedPath(of: damaged) } throws: { ($0 as? Failure)?.file == path }
+    // The tokenizer is that of the dataset: training does not read it.
+    if damaged == .tokenizer { return }
+    recipe.train.steps = 3
+    #expect { try laboratory.train(recipe, into: "run", resume: true) } throws: {
+      ($0 as? Failure)?.file == path && ($0 as? Failure)?.kind == .badInput
     }
   }
 }

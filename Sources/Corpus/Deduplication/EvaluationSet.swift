@@ -72,20 +72,16 @@ package struct EvaluationSet: Sendable {
     for file in try InputListing.files(inputs) {
       var options = options
       if let textField { options.textField = textField }
-      let isJSON = try DocumentReader(inputs: [file], options: options).nextBlock()?.source.format == .jsonl
-      if isJSON && textField == nil {
-        // Lines of text first, each then parsed as a whole.
-        options.format = .text
-        options.splitting = .line
-      }
-      let reader = try DocumentReader(inputs: [file], options: options)
-      while let batch = try reader.next() {
+      let blocks = try DocumentInputs([file], options: options).open(0)
+      let isParsedHere = blocks.format == .jsonl && textField == nil
+      if isParsedHere { blocks.takeAsLines() }
+      while let batch = try blocks.next()?.documents() {
         try Interruption.check()
         counts.merge(batch.counts)
         warnings += batch.warnings
         for (index, range) in batch.ranges.enumerated() {
           let place = Place(file: file, line: batch.lines[index])
-          if isJSON && textField == nil {
+          if isParsedHere {
             try addStrings(of: Array(batch.bytes[range]), at: place, isStrict: options.isStrict)
           } else {
             batch.bytes.withUnsafeBytes { add(UnsafeRawBufferPointer(rebasing: $0[range]), at: place) }

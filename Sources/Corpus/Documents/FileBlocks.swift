@@ -50,6 +50,11 @@ package final class FileBlocks {
 
   package var format: DocumentFormat { source.format }
 
+  /// Whatever the format is, the lines are the documents; to be called before the first block is taken.
+  func takeAsLines() {
+    source = DocumentSource(index: source.index, path: path, format: .text, splitting: .line)
+  }
+
   private func beginsAsJSONLines() throws -> Bool {
     guard let start = rest.firstIndex(where: { $0 != 0x20 && ($0 < 0x09 || $0 > 0x0d) }),
       rest[start] == UInt8(ascii: "{")

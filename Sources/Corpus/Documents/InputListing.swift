@@ -59,9 +59,14 @@ package enum InputListing {
     }
   }
 
-  /// Throws when a regular file cannot be opened.
+  /// Throws when a regular file cannot be opened, or a name in a directory leads nowhere: a broken link, or bytes that are
+  /// not UTF-8.
   static func checkReadable(_ file: String) throws {
-    guard Path.isRegularFile(file) else { return }
+    if file == "-" || InnerPipe.at(file) != nil || Path.exists(file) && !Path.isRegularFile(file) { return }
+    if !Path.exists(file) && file.unicodeScalars.contains("\u{fffd}") {
+      throw Failure(
+        .inputOutput, "a name that is not UTF-8", file: file, remedy: "Rename the file or directory")
+    }
     close(try SystemCall.open(file, O_RDONLY))
   }
 

@@ -65,6 +65,8 @@ struct RunPlan {
   struct StageRunOptions {
     let threads: Int?
     let seed: UInt64
+    /// What `--memory` of a stage gets that has one.
+    let memory: String?
     let isQuiet: Bool
     /// Whether the output of every step is kept as a file.
     let keepsAll: Bool
@@ -265,6 +267,12 @@ struct RunPlan {
     arguments += ["--output=\(output)", "--summary=\(output).summary"]
     if let threads = options.threads { arguments.append("--threads=\(threads)") }
     if options.isQuiet { arguments.append("--quiet") }
+    // It bounds what a stage takes, and decides nothing of what it makes: no part of the key.
+    if let memory = options.memory, draft.command.has("memory"),
+      !stage.options.contains(where: { $0.name == "memory" })
+    {
+      arguments.append("--memory=\(memory)")
+    }
     let command = try draft.command.parse(arguments, for: stage, in: recipe)
     let readsOnce = (command as? Dedup)?.readsOnce ?? true
     let role = draft.command.role

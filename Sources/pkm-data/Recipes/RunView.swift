@@ -70,7 +70,7 @@ final class RunView: @unchecked Sendable {
     Log.divert(nil)
     lock.withLock {
       isDrawing = false
-      replace(by: rows.filter { $0.summary != nil }.map { cut(line(of: $0)) + "\n" }.joined())
+      replace(by: rows.filter { $0.summary != nil }.map { Log.fitting(line(of: $0)) + "\n" }.joined())
     }
   }
 
@@ -92,7 +92,7 @@ final class RunView: @unchecked Sendable {
   private func draw(below told: String = "") {
     var lines = rows.map { line(of: $0) }
     lines.append("  \(chain) of \(chainCount), \(Progress.duration(Progress.now() - started))")
-    replace(by: told + lines.map { cut($0) + "\n" }.joined())
+    replace(by: told + lines.map { Log.fitting($0) + "\n" }.joined())
     drawnLines = lines.count
   }
 
@@ -100,13 +100,6 @@ final class RunView: @unchecked Sendable {
     let erase = drawnLines > 0 ? "\u{1b}[\(drawnLines)A\r\u{1b}[J" : ""
     Log.write(erase + text)
     drawnLines = 0
-  }
-
-  /// As much of a line as the terminal is wide.
-  private func cut(_ line: String) -> String {
-    var size = winsize()
-    guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return line }
-    return String(line.prefix(Int(size.ws_col) - 1))
   }
 
   private func line(of row: Row) -> String {
