@@ -92,7 +92,7 @@ extension CPUOperations {
     of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>,
     smoothing: Double, gradient: Operand<Scalar>
   ) -> Loss {
-    let block = 270
+    let block = 270  // whole pieces of products
     let right = gradient.isHalf && packs(x) ? panels(table, transposed: true, isHalf: x.isHalf) : nil
     let space = gradient.isHalf ? results.shared(Scalar.self, block * table.rows) : nil
     if let logits = gradient.reals {

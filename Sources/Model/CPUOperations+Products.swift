@@ -71,8 +71,7 @@ extension CPUOperations {
   /// Hands on factor · a op(b) piece by piece, each on the thread that computed it.
   ///
   /// The pieces stand in memory that the next piece overwrites, or where they belong in `target`. They are of `tile`, if it is
-  /// given, or begin where tiles of it would. `place` is what `body` reads or
-  /// writes at the same rows and columns.
+  /// given, or begin where tiles of it would. `place` is what `body` reads or writes at the same rows and columns.
   func forTiles(
     of a: Operand<Scalar>, _ b: Operand<Scalar>, transposed: Bool, factor: Double = 1,
     in target: Matrix<Scalar>?, tile: ProductTile? = nil, place: Operand<Scalar>? = nil,
