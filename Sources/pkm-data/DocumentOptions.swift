@@ -88,9 +88,12 @@ struct InputOptions: ParsableArguments {
     case "utf-8", "utf8": return .utf8
     default:
       guard let charset = Charset(name) else {
+        // ICU has some two hundred: too many to list.
+        let near = Suggestion.nearest(to: name.lowercased(), among: ["auto"] + Charset.names)
         throw ValidationError(
           "ICU knows no character set \"\(name)\". "
-            + Suggestion.remedy(for: name.lowercased(), among: ["auto"] + Charset.names))
+            + (near.map { "Did you mean \"\($0)\"?" }
+              ?? "Give auto or a name such as iso-8859-1, windows-1252, koi8-r, shift_jis or gb18030"))
       }
       return .named(charset)
     }

@@ -37,7 +37,8 @@ struct Shard: ParsableCommand {
   var output: String
 
   @Option(
-    help: ArgumentHelp("Shares of train to split off, as in valid=0.01,test=0.01.", valueName: "shares"))
+    help: ArgumentHelp(
+      "Shares of train to split off, as in valid=0.01,test=0.01, less than 1 in all.", valueName: "shares"))
   var split: SplitShares?
 
   @Option(help: ArgumentHelp("Shares of the inputs in train, as in 0.7,0.3.", valueName: "numbers"))

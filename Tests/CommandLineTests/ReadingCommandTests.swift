@@ -63,6 +63,8 @@ import Testing
     #expect(try readSummary(scratch.path("s.json"))["charset_windows_1252"] as? Int == 1)
     let refused = try normalize(["--encoding", "windos-1252"], input: cafe)
     #expect(refused.status == 64 && refused.errors.contains("Did you mean \"windows-1252\"?"))
+    let unknown = try normalize(["--encoding", "klingon"], input: cafe)
+    #expect(unknown.status == 64 && unknown.errors.contains("koi8-r") && unknown.errors.count < 400)
   }
 
   @Test func invalidTextIsReplacedRefusedOrDropped() throws {
