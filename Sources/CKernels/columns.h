@@ -62,7 +62,7 @@ INLINE void pack_left_columns(long words, long m, const void *a, long lda, packe
 
 INLINE void multiply_columns_in(long m, long n, long k, real alpha, const void *a, long lda, const packed_word *b, bool adds,
                                 real *c, long ldc, real *sums, packed_word *space, const bool half) {
-  const long words = word_count(k, half), each = half ? 2 : 1;
+  const long words = word_count(k, half), each = half ? 2 : 1, ahead = words_ahead(m);
   for (long first = 0; first < words; first += LEFT_DEPTH) {
     const long depth = words - first < LEFT_DEPTH ? words - first : LEFT_DEPTH;
     pack_left_columns(depth, m, operand_at(a, each * first * lda, half), lda, space, alpha, sums, half);
@@ -73,8 +73,9 @@ INLINE void multiply_columns_in(long m, long n, long k, real alpha, const void *
         const long rows = m - row < BLOCK_OF_ROWS ? m - row : BLOCK_OF_ROWS;
         const packed_word *left[BLOCK_OF_ROWS];
         for (int i = 0; i < BLOCK_OF_ROWS; i++) left[i] = space + row / BLOCK_OF_ROWS * LEFT_STRIDE + i;
-        panel_block(depth, alpha, left, BLOCK_OF_ROWS, panel, next_panel(panel, words, depth, row), adds || first > 0,
-                    c + row * ldc + column, ldc, rows, width, half);
+        const packed_word *next = next_panel(panel, words, depth, row, ahead);
+        panel_block(depth, alpha, left, BLOCK_OF_ROWS, panel, next, ahead, adds || first > 0, c + row * ldc + column, ldc,
+                    rows, width, half);
       }
     }
   }

@@ -81,22 +81,57 @@ KERNEL void residual(long rows, long columns, const void *presidual, const void 
 
 INLINE real gelu(real x, real tail) { return x * (x < 0 ? tail : 1 - tail); }
 
+// Writes what nobody reads soon past the caches: what was there is not read first, and nothing else has to go.
+INLINE void write_past_caches(const void *x, long bytes, void *out) {
+#if HAS_AVX512
+  if ((uintptr_t)out % 64 == 0 && bytes % 64 == 0) {
+    for (long i = 0; i < bytes; i += 64) _mm512_stream_si512((char *)out + i, _mm512_loadu_si512((const char *)x + i));
+    return;
+  }
+#endif
+  memcpy(out, x, (size_t)bytes);
+}
+
+// Makes such writes known before anything that follows.
+INLINE void end_writes_past_caches(void) {
+#if HAS_AVX512
+  _mm_sfence();
+#endif
+}
+
+KERNEL void write_rows(long rows, long columns, const void *px, long stride, void *pout, long out_stride) {
+  const real *x = px;
+  real *out = pout;
+  for (long r = 0; r < rows; r++, x += stride, out += out_stride) {
+    write_past_caches(x, columns * (long)sizeof *x, out);
+  }
+  end_writes_past_caches();
+}
+
+// What is kept for the backward pass is not read before all of the rest of the forward pass is computed.
 INLINE void bias_gelu_in(long rows, long columns, const real *bias, const real *h, long stride, void *kept, void *out,
                          long out_stride, const bool keeps, const bool half) {
   FUSED
+  enum { PART = 256 };
+  real part[PART];
   for (long r = 0; r < rows; r++, h += stride) {
-    EACH_ITSELF
-    for (long c = 0; c < columns; c++) {
-      real x = h[c] + bias[c], density;
-      // Of what is kept, so that the backward pass can make the result again.
-      if (half) x = from_bfloat16(to_bfloat16(x));
-      real tail = normal_tail(x, &density);
-      if (keeps) store_operand(kept, c, x, half);
-      store_operand(out, c, gelu(x, tail), half);
+    for (long first = 0; first < columns; first += PART) {
+      const long last = first + PART < columns ? first + PART : columns;
+      EACH_ITSELF
+      for (long c = first; c < last; c++) {
+        real x = h[c] + bias[c], density;
+        // Of what is kept, so that the backward pass can make the result again.
+        if (half) x = from_bfloat16(to_bfloat16(x));
+        real tail = normal_tail(x, &density);
+        if (keeps) store_operand(part, c - first, x, half);
+        store_operand(out, c, gelu(x, tail), half);
+      }
+      if (keeps) write_past_caches(part, (last - first) * (long)(half ? 2 : sizeof(real)), operand_at(kept, first, half));
     }
     if (keeps) kept = operand_at(kept, out_stride, half);
     out = operand_at(out, out_stride, half);
   }
+  if (keeps) end_writes_past_caches();
 }
 
 KERNEL void bias_gelu(long rows, long columns, const void *bias, const void *h, long stride, void *kept, void *out,

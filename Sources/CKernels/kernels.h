@@ -24,6 +24,7 @@ static const kernel_table table = {
     .squared_norm = squared_norm,
     .dropout = dropout,
     .add_bias = add_bias,
+    .write_rows = write_rows,
     .residual = residual,
     .bias_gelu = bias_gelu,
     .gelu_backward = gelu_backward,

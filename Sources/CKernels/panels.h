@@ -3,7 +3,7 @@
 // whatever m and n are.
 #if REAL_IS_FLOAT && HAS_AVX512
 
-enum { PANEL_REGISTERS = PKM_PANEL_COLUMNS / LANES, BLOCK_OF_ROWS = 6, DEPTH_WORDS = 256, NEXT_WORDS = 4 };
+enum { PANEL_REGISTERS = PKM_PANEL_COLUMNS / LANES, BLOCK_OF_ROWS = 6, DEPTH_WORDS = 768 };
 
 #if HAS_BFLOAT16_DOT
 // load_words of reals, as words of bfloat16.
@@ -49,14 +49,21 @@ INLINE void weave_row(long width, const void *x, long stride, long p, packed_wor
 // Panels first..<last of op(B) = the transpose of B, k x n: for each word of k in order, those of all columns.
 INLINE void pack_panels_in(long first, long last, long n, long k, const void *b, long ldb, packed_word *packed,
                            const bool rounds, const bool half) {
-  const long words = word_count(k, half);
+  const bool is_short = half && !rounds;
+  const long words = word_count(k, half), each = half ? 2 : 1;
   for (long panel = first; panel < last; panel++) {
     packed_word *out = packed + panel * words * PKM_PANEL_COLUMNS;
     const long column = panel * PKM_PANEL_COLUMNS, width = n - column < PKM_PANEL_COLUMNS ? n - column : PKM_PANEL_COLUMNS;
     for (long c = 0; c < PKM_PANEL_COLUMNS; c += 16) {
       for (long p = 0; p < words; p += 16) {
         __m512i rows[16];
-        const void *from = operand_at(b, (column + c) * ldb, half && !rounds);
+        const void *from = operand_at(b, (column + c) * ldb, is_short);
+        // So many rows are more than the processor sees a pattern in.
+        for (long j = 0; j < 16; j++) {
+          const void *ahead = operand_at(from, j * ldb + each * (p + 2 * 16), is_short);
+          __builtin_prefetch(ahead, 0, 2);
+          if (rounds) __builtin_prefetch((const char *)ahead + 64, 0, 2);
+        }
 #if HAS_BFLOAT16_DOT
         if (rounds) load_rounded_words(rows, width - c, from, ldb, p, k);
 #endif
@@ -73,25 +80,35 @@ INLINE void pack_panels_in(long first, long last, long n, long k, const void *b,
   }
 }
 
-// The words first..<last of all panels of op(B) = B.
+// The words first..<last of all panels of op(B) = B. Some words of a panel at a time, as the panels lie so that they displace
+// each other from the caches; the rows ahead are fetched, whose pattern the processor does not see.
 INLINE void pack_panel_words_in(long first, long last, long n, long k, const void *b, long ldb, packed_word *packed,
                                 const bool rounds, const bool half) {
-  const long words = word_count(k, half);
-  for (long p = first; p < last; p++) {
+  enum { TOGETHER = 8, AHEAD = 16 };
+  const bool is_short = half && !rounds;
+  const long words = word_count(k, half), each = half ? 2 : 1, line = is_short ? 2 * LANES : LANES;
+  for (long block = first; block < last; block += TOGETHER) {
+    const long end = block + TOGETHER < last ? block + TOGETHER : last;
     for (long column = 0; column < n; column += PKM_PANEL_COLUMNS) {
-      packed_word *out = packed + column * words + p * PKM_PANEL_COLUMNS;
       const long width = n - column < PKM_PANEL_COLUMNS ? n - column : PKM_PANEL_COLUMNS;
-      if (width < PKM_PANEL_COLUMNS) memset(out, 0, PKM_PANEL_COLUMNS * sizeof *out);
-      weave_row(width, operand_at(b, column, half && !rounds), ldb, p, out, rounds, half);
+      const void *from = operand_at(b, column, is_short);
+      for (long p = block; p < end; p++) {
+        packed_word *out = packed + column * words + p * PKM_PANEL_COLUMNS;
+        for (long r = each * (p + AHEAD); r < each * (p + AHEAD + 1); r++) {
+          for (long c = 0; c < width; c += line) __builtin_prefetch(operand_at(from, r * ldb + c, is_short), 0, 2);
+        }
+        if (width < PKM_PANEL_COLUMNS) memset(out, 0, PKM_PANEL_COLUMNS * sizeof *out);
+        weave_row(width, from, ldb, p, out, rounds, half);
+      }
     }
   }
 }
 
 // c (+)= alpha * (some rows of A) * (a panel), over `words` words, of which `rows` and `width` are wanted. A row of A has its
-// words `step` apart. Some of what will be multiplied after this, from `next`, is fetched meanwhile.
+// words `step` apart. Some of what will be multiplied after this, from `next`, is fetched meanwhile: `ahead` words for each.
 INLINE void panel_block(long words, real alpha, const packed_word *const a[BLOCK_OF_ROWS], const long step,
-                        const packed_word *b, const packed_word *next, bool adds, real *c, long ldc, long rows, long width,
-                        const bool half) {
+                        const packed_word *b, const packed_word *next, const long ahead, bool adds, real *c, long ldc,
+                        long rows, long width, const bool half) {
   lanes sums[BLOCK_OF_ROWS][PANEL_REGISTERS];
 #pragma clang loop unroll(full)
   for (int i = 0; i < BLOCK_OF_ROWS; i++) {
@@ -102,7 +119,7 @@ INLINE void panel_block(long words, real alpha, const packed_word *const a[BLOCK
     for (int v = 0; v < PANEL_REGISTERS; v++) __builtin_prefetch(c + i * ldc + v * LANES, 1);
   }
   for (long p = 0; p < words; p++, b += PKM_PANEL_COLUMNS) {
-    __builtin_prefetch(next + p * NEXT_WORDS, 0, 2);
+    __builtin_prefetch(next + p * ahead, 0, 2);
 #pragma clang loop unroll(full)
     for (int i = 0; i < BLOCK_OF_ROWS; i++) {
 #pragma clang loop unroll(full)
@@ -120,14 +137,28 @@ INLINE void panel_block(long words, real alpha, const packed_word *const a[BLOCK
   }
 }
 
-// What is multiplied after `depth` words of a panel are those of the next panel. Each block of rows fetches a part of them.
-INLINE const packed_word *next_panel(const packed_word *panel, long words, long depth, long row) {
-  return panel + words * PKM_PANEL_COLUMNS + row / BLOCK_OF_ROWS * depth * NEXT_WORDS;
+// What is multiplied after `depth` words of a panel are those of the next panel. Each block of rows fetches a part of them, ...
+INLINE const packed_word *next_panel(const packed_word *panel, long words, long depth, long row, const long ahead) {
+  return panel + words * PKM_PANEL_COLUMNS + row / BLOCK_OF_ROWS * depth * ahead;
+}
+
+// ... `ahead` words for each of its own, so that m rows fetch them all; a line is 16.
+INLINE long words_ahead(long m) {
+  const long blocks = (m + BLOCK_OF_ROWS - 1) / BLOCK_OF_ROWS, ahead = (PKM_PANEL_COLUMNS + blocks - 1) / blocks;
+  return ahead < LANES ? ahead : LANES;
+}
+
+// The rows of a place lie far apart.
+INLINE void fetch_place(result_place place, long row, long rows, long column, long width) {
+  const char *from = (char *)place.start + row * place.row + column * place.element;
+  for (long i = 0; i < rows; i++, from += place.row) {
+    for (long c = 0; c < width * place.element; c += 64) __builtin_prefetch(from + c, 1, 2);
+  }
 }
 
 INLINE void multiply_panels_in(long m, long n, long k, real alpha, const void *a, long lda, const packed_word *b, real *c,
-                               long ldc, const bool half) {
-  const long words = word_count(k, half);
+                               long ldc, result_place place, const bool half) {
+  const long words = word_count(k, half), ahead = words_ahead(m);
   // A part of k at a time, so that a panel and the rows stay in the caches of a core.
   for (long first = 0; first < words; first += DEPTH_WORDS) {
     const long depth = words - first < DEPTH_WORDS ? words - first : DEPTH_WORDS;
@@ -141,8 +172,9 @@ INLINE void multiply_panels_in(long m, long n, long k, real alpha, const void *a
         for (int i = 0; i < BLOCK_OF_ROWS; i++) {
           left[i] = (const packed_word *)operand_at(a, (row + (i < rows ? i : 0)) * lda, half) + first;
         }
-        const packed_word *next = next_panel(panel, words, depth, row);
-        panel_block(depth, alpha, left, 1, panel, next, first > 0, c + row * ldc + column, ldc, rows, width, half);
+        if (place.start && first + depth == words) fetch_place(place, row, rows, column, width);
+        const packed_word *next = next_panel(panel, words, depth, row, ahead);
+        panel_block(depth, alpha, left, 1, panel, next, ahead, first > 0, c + row * ldc + column, ldc, rows, width, half);
       }
     }
   }
@@ -167,7 +199,7 @@ KERNEL void pack_panel_words(long first, long last, long n, long k, const void *
 }
 
 KERNEL void multiply_panels(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,
-                            long ldc, bool half) {
-  BY_FORM(half, multiply_panels_in, m, n, k, (real)alpha, a, lda, packed, c, ldc);
+                            long ldc, result_place place, bool half) {
+  BY_FORM(half, multiply_panels_in, m, n, k, (real)alpha, a, lda, packed, c, ldc, place);
 }
 #endif

@@ -92,10 +92,17 @@ extension CPUOperations {
     of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>,
     smoothing: Double, gradient: Operand<Scalar>
   ) -> Loss {
-    let block = 252
+    let block = 270  // whole pieces of products
     let right = gradient.isHalf && packs(x) ? panels(table, transposed: true, isHalf: x.isHalf) : nil
     let space = gradient.isHalf ? results.shared(Scalar.self, block * table.rows) : nil
-    if let logits = gradient.reals { multiply(x, table, transposed: true, into: logits) }
+    if let logits = gradient.reals {
+      let kernels = kernels
+      forTiles(of: x, table, transposed: true, in: nil) { product, rows, columns in
+        kernels.write_rows(
+          product.rows, product.columns, product.pointer, product.stride,
+          logits.rows(rows).columns(columns).pointer, logits.stride)
+      }
+    }
     var loss = Loss()
     for first in stride(from: 0, to: x.rows, by: block) {
       let rows = first..<min(first + block, x.rows), d = gradient.rows(rows)

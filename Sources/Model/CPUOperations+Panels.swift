@@ -10,8 +10,9 @@ struct Panels<Scalar: Real> {
 
 /// Products of many rows by our own kernel, which wants the right operand packed.
 extension CPUOperations {
-  /// Rows and columns of one piece of a product, which stays in a core's cache with what it is made of.
-  private var pieceRows: Int { 126 }
+  /// Rows and columns of one piece of a product, which stays in a core's cache with what it is made of: whole blocks of the
+  /// kernel's, and so small that the threads end together.
+  private var pieceRows: Int { 54 }
   private var pieceColumns: Int { 512 }
 
   /// Whether products of `a`, or of its transpose, are made this way: packing has to be worth its while.
@@ -41,8 +42,11 @@ extension CPUOperations {
   }
 
   /// Hands on factor · a · panels piece by piece; `columns` are those of the panels in the product.
+  ///
+  /// `place` is what `body` reads or writes at the same rows and columns, which is fetched meanwhile.
   func forTiles(
     of a: Operand<Scalar>, panels: Panels<Scalar>, columns: Range<Int>, factor: Double = 1,
+    place: Operand<Scalar>? = nil,
     _ body: (_ product: Matrix<Scalar>, _ rows: Range<Int>, _ columns: Range<Int>) -> Void
   ) {
     let kernels = kernels, pieceRows = pieceRows, pieceColumns = pieceColumns
@@ -54,11 +58,12 @@ extension CPUOperations {
       let row = index % down * pieceRows, column = index / down * pieceColumns
       let rows = row..<min(row + pieceRows, a.rows), width = min(pieceColumns, columns.count - column)
       let product = Matrix(spaces.base + worker * spaces.stride, rows: rows.count, columns: width)
+      let first = columns.lowerBound + column, taken = first..<first + width
       kernels.multiply_panels(
         rows.count, width, panels.depth, factor, a.rows(rows).pointer, a.stride,
-        panels.packed + column * panels.words, product.pointer, width, panels.isHalf)
-      let first = columns.lowerBound + column
-      body(product, rows, first..<first + width)
+        panels.packed + column * panels.words, product.pointer, width,
+        place?.rows(rows).columns(taken).place ?? result_place(), panels.isHalf)
+      body(product, rows, taken)
     }
   }
 
@@ -88,13 +93,14 @@ extension CPUOperations {
     of a: Operand<Scalar>, panels: Panels<Scalar>, factor: Double, into c: Matrix<Scalar>, adding: Bool,
     sums: Vector<Scalar>?
   ) {
-    let kernels = kernels, most = Int(PKM_LEFT_COLUMNS)
+    let kernels = kernels, piece = Int(PKM_LEFT_COLUMNS), half = piece / 2
     let spaces = scratch.perWorker(Scalar.self, Int(PKM_LEFT_WORDS), workers: pool.threads)
-    // Pieces of one size, and as many of them for each of 2 or 4 cores.
-    let pieces = ((a.columns + most - 1) / most + 3) / 4 * 4,
-      width = ((a.columns + pieces - 1) / pieces + 5) / 6 * 6
-    pool.forEach((a.columns + width - 1) / width) { index, worker in
-      let columns = index * width..<min((index + 1) * width, a.columns), part = c.rows(columns)
+    // Pieces of one size, and the last four by halves, so that the threads end together.
+    let large = max(0, (a.columns + piece - 1) / piece - 4)
+    let small = (a.columns - large * piece + half - 1) / half
+    pool.forEach(large + small) { index, worker in
+      let first = index < large ? index * piece : (large + index) * half
+      let columns = first..<min(first + (index < large ? piece : half), a.columns), part = c.rows(columns)
       kernels.multiply_columns(
         columns.count, c.columns, panels.depth, factor, a.columns(columns).pointer, a.stride, panels.packed,
         adding, part.pointer, c.stride, sums?[columns].pointer, spaces.base + worker * spaces.stride,

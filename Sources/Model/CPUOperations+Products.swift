@@ -16,7 +16,8 @@ extension CPUOperations {
     }
     if packs && !transposesA {
       // By way of a piece in cache: rows of c may lie so that they displace each other from it.
-      forTiles(of: a, b, transposed: transposesB, factor: factor, in: nil) { product, rows, columns in
+      forTiles(of: a, b, transposed: transposesB, factor: factor, in: nil, place: Operand(c)) {
+        product, rows, columns in
         write(product, into: c.rows(rows).columns(columns), adding: adding)
       }
       return
@@ -48,7 +49,8 @@ extension CPUOperations {
     let b = matching(b, a, packs: packs(a))
     if isFew(rows) && transposed { return multiplyFew(a, b, into: nil, finish: finish) }
     let kernels = kernels
-    forTiles(of: a, b, transposed: transposed, in: finish.target) { product, rows, columns in
+    forTiles(of: a, b, transposed: transposed, in: finish.target, place: finish.result) {
+      product, rows, columns in
       finish.apply(kernels, to: product, rows: rows, columns: columns)
     }
   }
@@ -69,10 +71,10 @@ extension CPUOperations {
   /// Hands on factor · a op(b) piece by piece, each on the thread that computed it.
   ///
   /// The pieces stand in memory that the next piece overwrites, or where they belong in `target`. They are of `tile`, if it is
-  /// given, or begin where tiles of it would.
+  /// given, or begin where tiles of it would. `place` is what `body` reads or writes at the same rows and columns.
   func forTiles(
     of a: Operand<Scalar>, _ b: Operand<Scalar>, transposed: Bool, factor: Double = 1,
-    in target: Matrix<Scalar>?, tile: ProductTile? = nil,
+    in target: Matrix<Scalar>?, tile: ProductTile? = nil, place: Operand<Scalar>? = nil,
     _ body: (_ product: Matrix<Scalar>, _ rows: Range<Int>, _ columns: Range<Int>) -> Void
   ) {
     if packs(a) {
@@ -84,7 +86,7 @@ extension CPUOperations {
         let columns = first..<min(first + most, count)
         let right = panels(
           transposed ? b.rows(columns) : b.columns(columns), transposed: transposed, isHalf: a.isHalf)
-        forTiles(of: a, panels: right, columns: columns, factor: factor, body)
+        forTiles(of: a, panels: right, columns: columns, factor: factor, place: place, body)
       }
       return
     }
@@ -161,12 +163,9 @@ extension CPUOperations {
         let product =
           c?.columns(columns) ?? Matrix(space + packing, rows: a.rows, columns: columns.count)
         if a.rows > 1 {
-          let place = result_place(
-            start: result.columns(columns).pointer, row: result.stride * result.elementBytes,
-            element: result.elementBytes)
           kernels.product_few(
             a.rows, columns.count, a.columns, space, rows, b.stride, first == start, product.pointer,
-            product.stride, place, a.isHalf)
+            product.stride, result.columns(columns).place, a.isHalf)
         } else {
           kernels.product_row(
             columns.count, a.columns, a.pointer, rows, b.stride, product.pointer, a.isHalf)

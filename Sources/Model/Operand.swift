@@ -1,3 +1,5 @@
+import CKernels
+
 /// A matrix in the form that products take it: its numbers themselves or, in half precision, bfloat16 in 16 bits each.
 ///
 /// Where operands are the numbers themselves, what makes one of a matrix works in place: both are the same memory.
@@ -54,6 +56,11 @@ package struct Operand<Scalar: Real> {
     isHalf
       ? nil
       : Matrix(pointer.assumingMemoryBound(to: Scalar.self), rows: rows, columns: columns, stride: stride)
+  }
+
+  /// Where it lies, for kernels that fetch it.
+  var place: result_place {
+    result_place(start: pointer, row: stride * elementBytes, element: elementBytes)
   }
 
   /// Where kernels write bfloat16 beside reals; nil where the reals are the operand.

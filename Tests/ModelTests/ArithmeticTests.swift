@@ -69,7 +69,10 @@ import Testing
 
   /// Products of all orientations, with strides, factors and sums, against triple loops over the rounded operands.
   @Test(
-    arguments: choices, [(1, 1, 1), (3, 5, 7), (65, 33, 129), (130, 530, 290), (129, 70, 31), (260, 65, 600)])
+    arguments: choices,
+    [
+      (1, 1, 1), (3, 5, 7), (65, 33, 129), (130, 530, 290), (129, 70, 31), (260, 65, 600), (128, 1030, 2050),
+    ])
   func products(arithmetic: Arithmetic, shape: (Int, Int, Int)) throws {
     let device = try CPUOperations<Float>(pool: Pools.two, arithmetic: arithmetic)
     let (m, n, k) = shape
@@ -96,7 +99,7 @@ import Testing
   }
 
   /// Gradients of weights and biases are added to; those of biases are the bits of a pass of their own.
-  @Test(arguments: choices, [(3, 5, 40), (100, 1090, 2118), (97, 70, 4140), (770, 65, 129)])
+  @Test(arguments: choices, [(3, 5, 40), (100, 1090, 2118), (97, 70, 4140), (770, 65, 129), (50, 2100, 200)])
   func productsWithColumnSums(arithmetic: Arithmetic, shape: (Int, Int, Int)) throws {
     let device = try CPUOperations<Float>(pool: Pools.two, arithmetic: arithmetic)
     let (m, n, k) = shape

@@ -60,6 +60,8 @@ typedef struct {
   // operand out[r, c] = x[r, c] + bias[c]
   void (*add_bias)(long rows, long columns, const void *bias, const void *x, long stride, void *out, long out_stride,
                    bool half);
+  // out = x, which nobody reads soon: it does not stay in the caches
+  void (*write_rows)(long rows, long columns, const void *x, long stride, void *out, long out_stride);
   // half out = x, rounded to the nearest, ties to even; and back
   void (*to_operand)(long rows, long columns, const void *x, long stride, void *out, long out_stride);
   void (*from_operand)(long rows, long columns, const void *x, long stride, void *out, long out_stride);
@@ -211,9 +213,9 @@ typedef struct {
   // ... else the words first..<last of all panels: rows of B or, with `half`, pairs of them.
   void (*pack_panel_words)(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool rounds,
                            bool half);
-  // C = alpha * A * B for n columns from the start of `packed`.
+  // C = alpha * A * B for n columns from the start of `packed`. `place`, unless it starts at NULL, is fetched meanwhile.
   void (*multiply_panels)(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,
-                          long ldc, bool half);
+                          long ldc, result_place place, bool half);
   // C = (or += with `adds`) alpha * A^T * B, A k x m, for m <= PKM_LEFT_COLUMNS and n columns from the start of `packed`; and
   // sums += alpha * the sums of A's columns, unless `sums` is NULL. `space` takes PKM_LEFT_WORDS floats.
   void (*multiply_columns)(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, bool adds,
