@@ -21,7 +21,7 @@ echo "== The held-out text, before and after training"
 "$bin/pkm-train" eval --checkpoint $run/model --data $run/data --split test --baseline
 
 echo "== A paragraph by the model"
-"$bin/pkm-train" generate --checkpoint $run/model --tokens 120 --temperature 0.8 --top-p 0.95 --seed 8 "The old man looked at"
+"$bin/pkm-train" generate --checkpoint $run/model --tokens 120 --temperature 0.8 --top-p 0.95 --seed 9 "The old man looked at"
 
 cat <<END
 
