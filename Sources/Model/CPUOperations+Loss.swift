@@ -84,6 +84,9 @@ extension CPUOperations {
     return Self.sum(losses, x.rows)
   }
 
+  /// Rows of logits at a time where the gradient has no room for all of them: whole pieces of products.
+  package static var rowsOfLogits: Int { 270 }
+
   /// With the gradient: a softmax needs all logits of a row, so they are stored.
   ///
   /// Those of reals stand where their gradient will. Those of bfloat16 have no room there: they are of a few rows at a time,
@@ -92,7 +95,7 @@ extension CPUOperations {
     of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>,
     smoothing: Double, gradient: Operand<Scalar>
   ) -> Loss {
-    let block = 270  // whole pieces of products
+    let block = Self.rowsOfLogits
     let right = gradient.isHalf && packs(x) ? panels(table, transposed: true, isHalf: x.isHalf) : nil
     let space = gradient.isHalf ? results.shared(Scalar.self, block * table.rows) : nil
     if let logits = gradient.reals {

@@ -69,7 +69,8 @@ package struct Footprint {
     let vocabulary = recipe.model.vocabularySize
     let packed =
       isHalf
-      ? vocabulary * (2 * recipe.model.dim + 4 * 252) : 4 * min(vocabulary * recipe.model.dim, 1 << 22)
+      ? vocabulary * (2 * recipe.model.dim + 4 * CPUOperations<Float>.rowsOfLogits)
+      : 4 * min(vocabulary * recipe.model.dim, 1 << 22)
     parts = [
       Part(name: "parameters, dense", bytes: dense),
       Part(
