@@ -145,9 +145,13 @@ package enum SystemCall {
   ///
   /// Of `getrusage` a program that was started by a larger one hears the size of that one.
   package static var peakMemory: Int {
-    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    peakMemory(of: (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? "")
+  }
+
+  /// The same of any process, from its `/proc/PID/status`: `VmHWM:`, a tab, blanks up to eight digits, the number, ` kB`.
+  package static func peakMemory(of status: String) -> Int {
     let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-    return 1024 * (line?.split(separator: " ").compactMap { Int($0) }.first ?? 0)
+    return 1024 * (line?.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }.first ?? 0)
   }
 }
 

@@ -26,6 +26,13 @@ import Testing
     #expect(throws: Failure.self) { try SystemCall.remove(scratch.path("a")) }
   }
 
+  @Test func thePeakOfMemoryHasAnyNumberOfDigits() {
+    #expect(SystemCall.peakMemory(of: "VmPeak:\t      99 kB\nVmHWM:\t    2136 kB\n") == 2136 << 10)
+    #expect(SystemCall.peakMemory(of: "VmHWM:\t12345678 kB\nVmRSS:\t       1 kB\n") == 12_345_678 << 10)
+    #expect(SystemCall.peakMemory(of: "") == 0)
+    #expect(SystemCall.peakMemory > 1 << 20)
+  }
+
   @Test func errorsOfFoundationNameTheFileAndTheRemedy() throws {
     let scratch = try Scratch()
     do {
