@@ -32,8 +32,10 @@ package struct RunOptions: ParsableArguments {
     }
   }
 
-  /// Ends a run: stamps the seconds and the most memory taken, prints the summary line and writes the JSON.
-  package func report(_ summary: Summary, since started: Double) throws {
+  /// Ends a run: prints the summary line and writes the JSON of `--summary`, where it is asked for.
+  ///
+  /// Both say the seconds and the most memory taken; without `printsLine` what the command has printed says enough.
+  package func report(_ summary: Summary, since started: Double, printsLine: Bool = true) throws {
     var summary = summary
     summary["seconds"] = .number(Progress.now() - started)
     if let display = Progress.display {
@@ -41,13 +43,8 @@ package struct RunOptions: ParsableArguments {
       display.ended(summary)
     } else {
       summary["peak_bytes"] = .count(SystemCall.peakMemory)
-      if !quiet { Log.line(summary.line) }
+      if !quiet && printsLine { Log.line(summary.line) }
     }
-    try write(summary)
-  }
-
-  /// Writes the JSON of `--summary`, where it is asked for.
-  package func write(_ summary: Summary) throws {
     guard let path = self.summary else { return }
     let file = try OutputFile(path)
     try file.write(summary.json)

@@ -30,6 +30,7 @@ struct Inspect: ParsableCommand {
   @OptionGroup var options: RunOptions
 
   func run() throws {
+    let started = Progress.now()
     let inspection: Inspection
     if let path = input.inputs.first, input.inputs.count == 1, tokenizer == nil,
       Path.exists(Path.join(path, DatasetIndex.fileName))
@@ -45,7 +46,7 @@ struct Inspect: ParsableCommand {
     let output = try OutputFile("-")
     try output.write(json ? inspection.json : inspection.text)
     try output.finish()
-    try options.write(inspection.counts)
+    try options.report(inspection.counts, since: started, printsLine: false)
   }
 
   private func inspect(dataset: Dataset) throws -> Inspection {

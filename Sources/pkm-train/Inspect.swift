@@ -63,8 +63,7 @@ struct Inspect: ParsableCommand {
       recipe.model.vocabularySize = vocabulary
       try printMemory(recipe, &summary)
     }
-    summary["seconds"] = .number(Progress.now() - started)
-    try options.write(summary)
+    try options.report(summary, since: started, printsLine: false)
   }
 
   private func printMemory(_ recipe: TrainingRecipe, _ summary: inout Summary) throws {
@@ -81,7 +80,7 @@ struct Inspect: ParsableCommand {
   }
 
   private func printTensors(_ checkpoint: Checkpoint, _ summary: inout Summary) throws {
-    let model = try checkpoint.makeModel(threads: 1, maximumSequences: 1)
+    let model = try checkpoint.makeModel(threads: options.threadCount, maximumSequences: 1)
     print("\(checkpoint.directory): step \(checkpoint.state.step), \(checkpoint.state.tokens) tokens seen")
     var dense = 0
     var values = 0
