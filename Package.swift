@@ -20,6 +20,10 @@ var kernels: [CSetting] = [
 #endif
 let cxx: [CXXSetting] = [.unsafeFlags(["-O3", "-Wall", "-Werror"])]
 
+let algorithms: Target.Dependency = .product(name: "Algorithms", package: "swift-algorithms")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
+
 let package = Package(
   name: "pkm",
   products: [
@@ -28,6 +32,8 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-algorithms", from: "1.2.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
   ],
   targets: [
@@ -50,13 +56,15 @@ let package = Package(
     .target(name: "CPreTokens", cSettings: kernels),
 
     .target(
-      name: "Support", dependencies: ["CZstd", "CZlib", "CISAL", "CXXHash", "CCrypto", "CKernels"],
+      name: "Support",
+      dependencies: ["CZstd", "CZlib", "CISAL", "CXXHash", "CCrypto", "CKernels", algorithms, deque],
       swiftSettings: swift),
     .target(
-      name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson", "CFastText", "CKernels"],
+      name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson", "CFastText", "CKernels", algorithms],
       swiftSettings: swift),
-    .target(name: "Tokenization", dependencies: ["Support", "CPreTokens"], swiftSettings: swift),
-    .target(name: "Shards", dependencies: ["Support"], swiftSettings: swift),
+    .target(
+      name: "Tokenization", dependencies: ["Support", "CPreTokens", algorithms, heap], swiftSettings: swift),
+    .target(name: "Shards", dependencies: ["Support", deque], swiftSettings: swift),
     .target(name: "Model", dependencies: ["Support", "CKernels", "CBLAS", "COneDNN"], swiftSettings: swift),
     .target(
       name: "Training", dependencies: ["Model", "Shards", "Tokenization", "Support"],

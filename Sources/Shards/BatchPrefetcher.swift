@@ -1,3 +1,4 @@
+import DequeModule
 import Foundation
 import Support
 
@@ -45,7 +46,7 @@ package final class BatchPrefetcher {
     // All variables but `loader`, which is the thread's, are guarded by `condition`.
     private let condition = NSCondition()
     private var loader: BatchLoader
-    private var ready: [Result<TokenBatch, any Error>] = []
+    private var ready: Deque<Result<TokenBatch, any Error>> = []
     private var isClosed = false
 
     init(_ loader: sending BatchLoader) { self.loader = loader }

@@ -1,3 +1,4 @@
+import DequeModule
 import Foundation
 import Support
 import Synchronization
@@ -19,7 +20,7 @@ final class SeekableWriter {
   private let compressor: FrameCompressor
   private var pending: [UInt8] = []
   /// Numbers of the frames that are being compressed, the oldest first.
-  private var submitted: [Int] = []
+  private var submitted: Deque<Int> = []
   private var entries: [SeekableFormat.Entry] = []
   private let hash = StreamingXXH64()
 

@@ -1,4 +1,5 @@
 import CZlib
+import DequeModule
 import Foundation
 
 /// Bytes on their way into a gzip file of many members, a megabyte of text each, compressed on several threads.
@@ -12,7 +13,7 @@ final class GzipMembers {
   private let threads: Int
   private let queue: OrderedQueue<[UInt8], [UInt8]>
   /// Numbers of the members that are being compressed, the oldest first.
-  private var submitted: [Int] = []
+  private var submitted: Deque<Int> = []
   private var plain: [UInt8] = []
   private var isEmpty = true
 

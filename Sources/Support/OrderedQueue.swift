@@ -1,3 +1,4 @@
+import DequeModule
 import Foundation
 
 /// Pieces worked on by many threads, to be taken back in any order by their numbers.
@@ -12,7 +13,7 @@ package final class OrderedQueue<Piece: Sendable, Output: Sendable>: @unchecked 
     let work: @Sendable (Piece) throws -> Output
     let condition = NSCondition()
     var submitted = 0
-    var waiting: [(Int, Piece)] = []
+    var waiting: Deque<(Int, Piece)> = []
     var results: [Int: Swift.Result<Output, any Error>] = [:]
     var isClosed = false
 

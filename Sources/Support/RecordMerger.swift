@@ -1,3 +1,4 @@
+import Algorithms
 import Foundation
 
 /// The records of some parts of many runs in one order, each run read through a buffer of its own.
@@ -117,19 +118,13 @@ private struct Cursor: ~Copyable {
   /// The records up to one, or all that are in the buffer; nil where there are none.
   mutating func take(through bound: UnsafePointer<UInt64>?) -> UnsafeBufferPointer<UInt64>? {
     let words = run.format.words
-    var (low, high) = (unread.lowerBound, unread.upperBound)
+    var end = unread.upperBound
     if let bound {
-      while low < high {
-        let middle = (low + high) / 2
-        if RecordSort.precedes(bound, records + middle * words, words) {
-          high = middle
-        } else {
-          low = middle + 1
-        }
-      }
+      let records = records
+      end = unread.partitioningIndex { RecordSort.precedes(bound, records + $0 * words, words) }
     }
-    let taken = unread.lowerBound..<high
-    unread = high..<unread.upperBound
+    let taken = unread.lowerBound..<end
+    unread = end..<unread.upperBound
     return taken.isEmpty
       ? nil : UnsafeBufferPointer(start: records + taken.lowerBound * words, count: taken.count * words)
   }

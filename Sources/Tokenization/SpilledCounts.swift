@@ -1,4 +1,5 @@
 import Foundation
+import HeapModule
 import Support
 
 /// Counts that did not fit in memory: files of sorted words, merged at the end.
@@ -57,43 +58,36 @@ struct SpilledCounts: ~Copyable {
   }
 
   private static func merge(_ runs: [Run], _ body: (UnsafeBufferPointer<UInt8>, Int) throws -> Void) throws {
-    // A heap of readers by their word, of equal words by their place.
-    var heap: [WordCountReader] = []
-    func isBefore(_ a: WordCountReader, _ b: WordCountReader) -> Bool {
-      a.word.withUnsafeBufferPointer { first in b.word.withUnsafeBufferPointer { first.precedes($0) } }
-    }
-    func sift(_ start: Int) {
-      var index = start
-      while true {
-        var child = 2 * index + 1
-        if child >= heap.count { return }
-        if child + 1 < heap.count && isBefore(heap[child + 1], heap[child]) { child += 1 }
-        if !isBefore(heap[child], heap[index]) { return }
-        heap.swapAt(index, child)
-        index = child
-      }
-    }
+    var heap = Heap<NextWord>()
     for run in runs {
       let reader = try WordCountReader(run.path)
-      if try reader.advance() { heap.append(reader) }
+      if try reader.advance() { heap.insert(NextWord(reader: reader)) }
     }
-    for index in stride(from: heap.count / 2 - 1, through: 0, by: -1) { sift(index) }
     var word: [UInt8] = []
-    while let first = heap.first {
+    while let first = heap.min {
       try Interruption.check()
       word.removeAll(keepingCapacity: true)
-      word.append(contentsOf: first.word)
+      word.append(contentsOf: first.reader.word)
       var count = 0
-      while let top = heap.first, top.word == word {
-        count &+= top.count
-        if try !top.advance() {
-          heap.swapAt(0, heap.count - 1)
-          heap.removeLast()
-        }
-        sift(0)
+      while let least = heap.min, least.reader.word == word {
+        count &+= least.reader.count
+        // The reader's word changes while the heap holds it. Neither call compares the element that it removes.
+        if try least.reader.advance() { heap.replaceMin(with: least) } else { heap.removeMin() }
       }
       try word.withUnsafeBufferPointer { try body($0, count) }
     }
+  }
+
+  /// A reader in the order of the word that it has come to.
+  private struct NextWord: Comparable {
+    let reader: WordCountReader
+
+    static func < (a: Self, b: Self) -> Bool {
+      a.reader.word.withUnsafeBufferPointer { first in
+        b.reader.word.withUnsafeBufferPointer { first.precedes($0) }
+      }
+    }
+    static func == (a: Self, b: Self) -> Bool { a.reader.word == b.reader.word }
   }
 }
 

@@ -1,3 +1,4 @@
+import Algorithms
 import Support
 
 /// A vocabulary with the merges that lead to it: everything that turns text into ids and back.
@@ -136,12 +137,8 @@ package struct Tokenizer: Sendable {
   }
 
   private func isSpecial(_ id: UInt32) -> Bool {
-    var (low, high) = (0, specialTokens.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if specialTokens[middle].id < id { low = middle + 1 } else { high = middle }
-    }
-    return low < specialTokens.count && specialTokens[low].id == id
+    let index = specialTokens.partitioningIndex { $0.id >= id }
+    return index < specialTokens.count && specialTokens[index].id == id
   }
 
   /// The text of a few ids; ``TokenDecoder`` says what it is, and is the fast way for many.

@@ -1,3 +1,4 @@
+import Algorithms
 import Foundation
 import Support
 
@@ -77,14 +78,11 @@ package final class ShingleSets {
   }
 
   private func shingles(of document: Int) -> UnsafeBufferPointer<UInt64> {
-    var (low, high) = (0, documents.count - 1)
-    while low < high {
-      let middle = (low + high) / 2
-      if documents[middle] < UInt32(document) { low = middle + 1 } else { high = middle }
-    }
-    precondition(documents[low] == UInt32(document), "a document that is in no pair")
+    let document = UInt32(document)
+    let index = documents.partitioningIndex { $0 >= document }
+    precondition(index < documents.count && documents[index] == document, "a document that is in no pair")
     let words = file.bytes.bindMemory(to: UInt64.self)
-    return UnsafeBufferPointer(rebasing: words[starts[low]..<starts[low + 1]])
+    return UnsafeBufferPointer(rebasing: words[starts[index]..<starts[index + 1]])
   }
 
   package func similarity(_ a: Int, _ b: Int) -> Double { Self.similarity(shingles(of: a), shingles(of: b)) }
