@@ -16,7 +16,7 @@ enum ReferenceBPE {
   /// Symbols are texts; ids are places in `order`.
   static func learn(
     words: [(symbols: [[UInt8]], count: Int)], alphabet: [[UInt8]], limit: Int, minimumCount: Int,
-    tieBreak: BPETrainer.TieBreak, maximumSize: Int = .max
+    tieBreak: TieBreak, maximumSize: Int = .max
   ) -> [Merge] {
     var words = words
     var ids: [[UInt8]: Int] = [:]

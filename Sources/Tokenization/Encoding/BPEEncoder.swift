@@ -1,37 +1,6 @@
 import Foundation
 import Support
 
-/// Ids of a batch of documents, one after another.
-package struct EncodedBatch: Sendable {
-  package var ids: [UInt32] = []
-  /// Where each document ends in ``ids``.
-  package var ends: [Int] = []
-
-  package init(ids: [UInt32] = [], ends: [Int] = []) {
-    self.ids = ids
-    self.ends = ends
-  }
-
-  /// The ids of one document.
-  package func withDocument<Result>(
-    _ index: Int, _ body: (UnsafeBufferPointer<UInt32>) throws -> Result
-  ) rethrows -> Result {
-    let start = index == 0 ? 0 : ends[index - 1]
-    return try ids.withUnsafeBufferPointer {
-      try body(UnsafeBufferPointer(rebasing: $0[start..<ends[index]]))
-    }
-  }
-}
-
-/// Ids of documents, or of a part of one, as they lie in shards: little-endian, two or four bytes each.
-package struct PackedBatch: Sendable {
-  package var bytes: [UInt8] = []
-  /// Ids of each document.
-  package var counts: [Int] = []
-  /// How many ids are ``Tokenizer/unknown``.
-  package var unknown = 0
-}
-
 /// Turns text into the ids of a ``Tokenizer``, exactly as applying its merges one by one in order of rank would.
 ///
 /// The text of a special token is ordinary text here, unless the options say otherwise: it is encoded as what its bytes

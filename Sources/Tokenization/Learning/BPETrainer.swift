@@ -1,27 +1,6 @@
 import CPreTokens
 import Support
 
-/// What BPE learning found: the alphabet it began with and the pairs it merged, best first.
-package struct LearnedMerges: Sendable {
-  package struct Merge: Sendable, Equatable {
-    /// Symbols: the alphabet is 0..<A, the result of merge m is A + m.
-    package let left, right: UInt32
-    /// Occurrences of the pair when it was chosen.
-    package let count: Int
-  }
-
-  /// Text of each symbol of the alphabet, in word mode with `</w>` where the symbol ends a word.
-  package let alphabet: [[UInt8]]
-  package let merges: [Merge]
-
-  /// The texts of all symbols, the alphabet's first.
-  package func symbolTexts() -> [[UInt8]] {
-    var texts = alphabet
-    for merge in merges { texts.append(texts[Int(merge.left)] + texts[Int(merge.right)]) }
-    return texts
-  }
-}
-
 /// Learns the merges of byte-pair encoding (Sennrich, Haddow and Birch 2015) from counts of distinct pre-tokens: again and again the
 /// most frequent pair of neighboring symbols becomes a symbol.
 ///
@@ -38,14 +17,6 @@ package struct LearnedMerges: Sendable {
 /// Counts are exact in 64 bits. Equal counts are decided by ``TieBreak`` alone, so the order of the words, and with it
 /// the number of threads that counted them, does not matter.
 package struct BPETrainer: ~Copyable {
-  /// Which of several pairs with the same count is merged first.
-  package enum TieBreak: Sendable {
-    /// The smallest (left, right) as ids: Hugging Face's trainer.
-    case smallestIDs
-    /// The largest (left, right) as strings by code point, `</w>` included: subword-nmt.
-    case largestStrings
-  }
-
   /// What is merged, and when to stop.
   package struct Options: Sendable {
     package var tieBreak: TieBreak

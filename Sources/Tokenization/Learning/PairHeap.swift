@@ -10,12 +10,12 @@ struct PairHeap {
   private let order: Order
   private var items: [Item] = []
 
-  init(_ tieBreak: BPETrainer.TieBreak, _ texts: SymbolTexts) {
+  init(_ tieBreak: TieBreak, _ texts: SymbolTexts) {
     order = Order(tieBreak: tieBreak, texts: texts)
   }
 
   private struct Order {
-    let tieBreak: BPETrainer.TieBreak
+    let tieBreak: TieBreak
     let texts: SymbolTexts
 
     @inline(__always) func isBefore(_ a: Item, _ b: Item) -> Bool {

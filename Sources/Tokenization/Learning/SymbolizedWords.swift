@@ -58,30 +58,8 @@ package struct SymbolizedWords: ~Copyable, @unchecked Sendable {
     }
   }
 
-  /// Words as the tokens that a tokenizer makes of them.
-  ///
-  /// Symbol i is the i-th id of ``Tokenizer/ordinaryIDs``.
-  package init(tokensOf words: WordCounts, _ tokenizer: Tokenizer) throws {
-    let ids = tokenizer.ordinaryIDs
-    var symbolOfID = [UInt32](repeating: Self.separator, count: tokenizer.vocabulary.count)
-    for (symbol, id) in ids.enumerated() { symbolOfID[Int(id)] = UInt32(symbol) }
-    // A word is a pre-token already.
-    let encoder = BPEEncoder(tokenizer.takingWholeTexts())
-    let encoded = words.bytes.withUnsafeBufferPointer { bytes in
-      encoder.encode(bytes, documents: (0..<words.distinct).map { words.range(of: $0) })
-    }
-    try self.init(
-      words, alphabet: ids.map { tokenizer.vocabulary[$0] }, marksEndOfWord: tokenizer.mode == .word
-    ) { _, word, out in
-      encoded.withDocument(word) { ids in
-        for (index, id) in ids.enumerated() { out[index] = symbolOfID[Int(id)] }
-        return ids.count
-      }
-    }
-  }
-
   /// `split` writes the symbols of a word, at most one a byte, and returns how many there are.
-  private init(
+  init(
     _ words: WordCounts, alphabet: [[UInt8]], marksEndOfWord: Bool,
     split: (UnsafeBufferPointer<UInt8>, _ word: Int, _ out: UnsafeMutablePointer<UInt32>) -> Int
   ) throws {
@@ -122,72 +100,5 @@ package struct SymbolizedWords: ~Copyable, @unchecked Sendable {
     self.marksEndOfWord = marksEndOfWord
     self.symbols = UnsafeMutableBufferPointer(start: symbols, count: filled)
     self.weights = PositionWeights(weights)
-  }
-}
-
-/// The count of the word at each position.
-///
-/// Words lie by falling count, so that few runs of positions share each.
-struct PositionWeights: ~Copyable {
-  /// Where each run ends, and the count of its words.
-  struct Runs {
-    fileprivate var ends: [Int] = []
-    fileprivate var weights: [Int] = []
-
-    mutating func append(_ weight: Int, until end: Int) {
-      if weights.last == weight {
-        ends[ends.count - 1] = end
-      } else {
-        ends.append(end)
-        weights.append(weight)
-      }
-    }
-  }
-
-  private let ends: UnsafeMutableBufferPointer<Int>
-  private let weights: UnsafeMutableBufferPointer<Int>
-
-  let start = 0
-
-  init(_ runs: Runs) {
-    ends = .allocate(capacity: runs.ends.count)
-    weights = .allocate(capacity: runs.weights.count)
-    _ = ends.initialize(from: runs.ends)
-    _ = weights.initialize(from: runs.weights)
-  }
-
-  deinit {
-    ends.deallocate()
-    weights.deallocate()
-  }
-
-  /// Calls `body` with the positions that share a count, run by run, and the count.
-  func forEachRun(_ body: (Range<Int>, _ weight: Int) -> Void) {
-    var start = 0
-    for (end, weight) in zip(ends, weights) {
-      body(start..<end, weight)
-      start = end
-    }
-  }
-
-  /// `cursor` belongs to one pass over ascending positions and begins as ``start``.
-  @inline(__always) func weight(at position: Int, _ cursor: inout Int) -> Int {
-    if position >= ends.baseAddress![cursor] { advance(to: position, &cursor) }
-    return weights.baseAddress![cursor]
-  }
-
-  /// Doubling steps, then halving ones: near runs are found fast and far ones not slowly.
-  private func advance(to position: Int, _ cursor: inout Int) {
-    let (ends, count) = (ends.baseAddress!, ends.count)
-    var step = 1
-    while cursor + step < count && position >= ends[cursor + step] {
-      cursor += step
-      step *= 2
-    }
-    while step > 0 {
-      if cursor + step < count && position >= ends[cursor + step] { cursor += step }
-      step /= 2
-    }
-    cursor += 1
   }
 }

@@ -1,0 +1,35 @@
+import Foundation
+
+/// Growing bytes without an array's checks.
+package struct TextBuffer: ~Copyable {
+  package private(set) var bytes: UnsafeMutablePointer<UInt8>
+  package private(set) var capacity: Int
+  package var count = 0
+
+  package init(capacity: Int = 1 << 12) {
+    self.capacity = capacity
+    bytes = .allocate(capacity: capacity)
+  }
+
+  deinit { bytes.deallocate() }
+
+  /// Makes room for so many more.
+  package mutating func reserve(_ more: Int) {
+    guard count + more > capacity else { return }
+    let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: 2 * capacity + more)
+    larger.update(from: bytes, count: count)
+    bytes.deallocate()
+    bytes = larger
+    capacity = 2 * capacity + more
+  }
+
+  package mutating func append(_ more: [UInt8]) {
+    reserve(more.count)
+    more.withUnsafeBufferPointer { if let base = $0.baseAddress { memcpy(bytes + count, base, more.count) } }
+    count += more.count
+  }
+
+  package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    try body(UnsafeRawBufferPointer(start: bytes, count: count))
+  }
+}

@@ -1,0 +1,35 @@
+import CPreTokens
+import Support
+
+/// Counts of pairs by a hash of few bits: never too low, so what counts little is rare for certain.
+struct HashedCounts: ~Copyable {
+  private let counts: UnsafeMutableBufferPointer<Int>
+  private let shift: UInt64
+  /// Pairs below it may be missed.
+  var limit = 1
+
+  init(bits: Int) {
+    counts = UnsafeMutableBufferPointer(
+      start: LargePages.allocate(Int.self, count: 1 << bits), count: 1 << bits)
+    counts.initialize(repeating: 0)
+    shift = UInt64(64 - bits)
+  }
+
+  deinit { counts.deallocate() }
+
+  @inline(__always) private func slot(_ key: UInt64) -> Int {
+    Int(truncatingIfNeeded: (key &* 0x9e37_79b9_7f4a_7c15) &>> shift)
+  }
+
+  @inline(__always) func prefetch(_ key: UInt64) { pkm_prefetch(counts.baseAddress! + slot(key)) }
+
+  @inline(__always) func add(_ key: UInt64, _ count: Int) { counts[slot(key)] += count }
+
+  mutating func chooseLimit(keeping pairs: Int) {
+    var levels = CountLevels()
+    for count in counts { levels.add(count) }
+    limit = max(1, min(levels.floorOfHighest, levels.floor(ofAtMost: pairs)))
+  }
+
+  @inline(__always) func isRare(_ key: UInt64) -> Bool { limit > 1 && counts[slot(key)] < limit }
+}
