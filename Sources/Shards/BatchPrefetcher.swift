@@ -2,15 +2,6 @@ import DequeModule
 import Foundation
 import Support
 
-/// One batch of training: `[batch][sequenceLength]` inputs and targets, and where the loader stands behind it.
-package struct TokenBatch: Sendable {
-  package let inputs: [Int32]
-  /// -1 where the place is padding.
-  package let targets: [Int32]
-  /// What a checkpoint saves once the batch has been learned from.
-  package let cursor: LoaderCursor
-}
-
 /// Makes the batches of a ``BatchLoader`` on a thread of its own, ahead of who takes them.
 ///
 /// The batches and their order are the loader's. Memory: ``ahead`` batches and the loader's cache. Dropping the prefetcher

@@ -1,5 +1,3 @@
-import Support
-
 /// How many tokens of `train` to take from each of several datasets.
 package struct DatasetMixture: Sendable, Equatable {
   /// Tokens to take from each input, end-of-document ids included: more than it has means again from its beginning.
@@ -26,28 +24,5 @@ package struct DatasetMixture: Sendable, Equatable {
   package init(budget: Int, tokens: [Int]) {
     let total = tokens.reduce(0, +)
     self.init(weights: tokens.map(Double.init), tokens: tokens, budget: min(budget, total))
-  }
-}
-
-/// Chooses documents for a number of tokens at random, in one pass and in their order: each with the probability that
-/// what is still wanted has of what is still to come (selection sampling; Knuth, The Art of Computer Programming, volume
-/// 2, section 3.4.2, algorithm S, with tokens in place of records).
-///
-/// The choice never exceeds the number wanted, and falls short of it by less than the last documents that did not fit.
-struct DocumentSampler {
-  private var wanted: Int
-  private var left: Int
-  private var generator: RandomGenerator
-
-  init(wanted: Int, of total: Int, seed: UInt64) {
-    (self.wanted, left) = (wanted, total)
-    generator = RandomGenerator(seed: seed, stream: "document sample")
-  }
-
-  mutating func takes(_ tokens: Int) -> Bool {
-    defer { left -= tokens }
-    guard generator.uniform() * Double(left) < Double(wanted), tokens <= wanted else { return false }
-    wanted -= tokens
-    return true
   }
 }

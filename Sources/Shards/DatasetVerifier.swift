@@ -1,30 +1,6 @@
 import Foundation
 import Support
 
-/// Something wrong with a dataset, and where.
-package struct DatasetProblem: Sendable, Equatable, CustomStringConvertible {
-  package let file: String
-  /// Byte offset in the file as it lies on disk.
-  package let offset: Int?
-  package let message: String
-
-  package var description: String {
-    file + (offset.map { " at byte \($0)" } ?? "") + ": " + message
-  }
-
-  init(file: String, offset: Int? = nil, _ message: String) {
-    (self.file, self.offset, self.message) = (file, offset, message)
-  }
-
-  /// The problem that a failed read reports; errors that are not about the data are thrown on.
-  init(_ error: any Error, file: String) throws {
-    guard let failure = error as? Failure, failure.kind == .badInput || failure.kind == .inputOutput else {
-      throw error
-    }
-    self.init(file: failure.file ?? file, offset: failure.offset, failure.message)
-  }
-}
-
 /// Reads all of a dataset and checks every promise of its format: the index, the files, the tokenizer, seek tables, the
 /// checksum of each frame and each file, the range of the ids, the ends of the documents, and that all counts agree.
 package struct DatasetVerifier {

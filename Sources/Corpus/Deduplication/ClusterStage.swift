@@ -1,14 +1,4 @@
-import Foundation
 import Support
-
-/// What the stage `clusters` says about its removals, in the file `clusters.json` of its directory, which it writes last.
-package struct ClusterManifest: Codable, Sendable {
-  var version = 1
-  package var sets: [BandManifest.SetOfDocuments]
-  package var removed: Int
-  /// The number of clusters of each size.
-  package var clusterSizes: [Int: Int]
-}
 
 /// The stage `clusters`: components of the candidate pairs, one document of each kept, and the list of the others.
 ///
@@ -38,7 +28,7 @@ package struct ClusterStage {
   package static func exists(_ directory: String) -> Bool { Path.exists(manifestPath(directory)) }
 
   package static func manifest(_ directory: String) throws -> ClusterManifest {
-    try SignatureSet.read(ClusterManifest.self, from: manifestPath(directory))
+    try ManifestFile.read(ClusterManifest.self, from: manifestPath(directory))
   }
 
   /// `shingles` are those of the documents in pairs, where they were verified.
@@ -65,7 +55,7 @@ package struct ClusterStage {
     var manifest = ClusterManifest(sets: pairs.sets, removed: 0, clusterSizes: [:])
     let members = try sortMembers(of: clusters, sets, directory: directory, &manifest)
     try list(members, sets, shingles, directory: directory, &manifest)
-    try SignatureSet.write(manifest, to: Self.manifestPath(directory))
+    try ManifestFile.write(manifest, to: Self.manifestPath(directory))
   }
 
   /// What is noted down of a member of a cluster: the cluster's number; its weight turned around, so that the greatest
@@ -161,63 +151,5 @@ package struct ClusterStage {
       try removals.appendEndingRuns(found)
     }
     _ = try removals.finish(memory: memory / 4)
-  }
-}
-
-/// The removals of one set of documents, in their order: what the stage `filter` goes by.
-package final class RemovalList {
-  package let manifest: ClusterManifest
-  private let set: BandManifest.SetOfDocuments
-  private let merger: RecordMerger
-  private var batch: [UInt64] = []
-  private var next = 0
-
-  package struct Entry: Equatable {
-    /// The place of the document that is kept, and the names of the inputs that it is one of.
-    package let kept: DocumentLocation
-    package let names: [String]
-    /// nil where it is not known.
-    package let similarity: Double?
-  }
-
-  /// `listing` has to be that of one of the sets.
-  package init(_ directory: String, listing: String, memory: Int) throws {
-    manifest = try ClusterStage.manifest(directory)
-    guard let set = manifest.sets.first(where: { $0.listing == listing }) else {
-      throw Failure(
-        .usage, "is of other documents: no set has this listing of inputs (names, sizes, how they are read)",
-        file: directory, remedy: "Give the inputs as they were given for their signatures")
-    }
-    self.set = set
-    merger = try RecordMerger(RecordSorter.runs(name: "removals", in: directory), memory: memory)
-  }
-
-  /// The documents that the list is for.
-  package var documentCount: Int { self.set.documents }
-
-  /// Throws unless the documents are those that the signatures were made of.
-  ///
-  /// `digest` is that of all blocks.
-  package func check(digest: UInt64, documents: Int) throws {
-    try SignatureSet.check(digest, documents, against: set.digest, set.documents)
-  }
-
-  /// Why a document of the set is to be removed, nil if it stays; numbers have to ascend.
-  package func removal(of document: Int) throws -> Entry? {
-    let wanted = UInt64(set.firstDocument + document)
-    while true {
-      if next == batch.count {
-        guard let records = try merger.next() else { return nil }
-        batch = Array(records)
-        next = 0
-      }
-      if batch[next] > wanted { return nil }
-      defer { next += 4 }
-      if batch[next] < wanted { continue }
-      let (similarity, keptSet) = (batch[next + 3] >> 32, Int(batch[next + 3] & 0xffff_ffff))
-      return Entry(
-        kept: DocumentLocation(packed: batch[next + 2]), names: manifest.sets[keptSet].names,
-        similarity: similarity == UInt64(UInt32.max) ? nil : Double(similarity) / 1e6)
-    }
   }
 }

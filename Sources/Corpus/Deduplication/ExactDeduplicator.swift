@@ -1,28 +1,5 @@
 import Support
 
-/// A document that was removed, and why.
-package struct Removal: Sendable, Equatable {
-  /// Its number in the batch.
-  package let index: Int
-  package let location: DocumentLocation
-  /// nil: the document was empty.
-  package let first: DocumentLocation?
-
-  package init(index: Int, location: DocumentLocation, first: DocumentLocation?) {
-    self.index = index
-    self.location = location
-    self.first = first
-  }
-}
-
-/// What of a document has to be equal.
-package enum ExactKey: String, Sendable, CaseIterable {
-  /// Its bytes.
-  case text
-  /// Its ``ComparisonKey``; for a document without a letter or digit, its bytes.
-  case normalized
-}
-
 /// Keeps the first of all documents with the same key, and no empty document (nothing but ASCII white space).
 ///
 /// The hash of the key (XXH3 with 128 bits, seeded) stands for it: 60 million documents collide with probability 5e-24.

@@ -1,13 +1,4 @@
 import Foundation
-import Support
-
-/// What is compared and removed as a whole within documents.
-package enum ParagraphUnit: String, Sendable, CaseIterable {
-  /// Every line.
-  case line
-  /// Lines between blank lines.
-  case paragraph
-}
 
 /// The lines or paragraphs of a batch of documents, each with a 64-bit hash of its ``ComparisonKey``.
 ///

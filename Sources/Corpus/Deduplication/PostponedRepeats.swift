@@ -51,7 +51,7 @@ final class PostponedRepeats {
     (self.directory, self.pool, self.keyWords) = (directory, pool, keyWords)
     format = RecordFormat(words: keyWords + (hasPlaces ? 2 : 1))
     if Path.exists(statePath) {
-      state = try SignatureSet.read(State.self, from: statePath)
+      state = try ManifestFile.read(State.self, from: statePath)
       merger = try RecordMerger(RecordSorter.runs(name: "repeats", in: directory), memory: memory / 2)
       return
     }
@@ -90,7 +90,7 @@ final class PostponedRepeats {
     if sorter.room < records.count / format.words { try endRun() }
     try sorter.appendEndingRuns(records)
     state.blocks += 1
-    state.digest = SignatureSet.chain(state.digest, blockDigest)
+    state.digest = DocumentBlock.chain(state.digest, blockDigest)
     state.next += UInt64(count)
   }
 
@@ -128,7 +128,7 @@ final class PostponedRepeats {
     }
     note(group)
     self.merger = try RecordMerger(repeats.finish(memory: memory / 2), memory: memory / 2)
-    try SignatureSet.write(state, to: statePath)
+    try ManifestFile.write(state, to: statePath)
   }
 
   private func note(_ group: Group) {

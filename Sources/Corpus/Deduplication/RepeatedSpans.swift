@@ -80,7 +80,7 @@ package final class RepeatedSpans {
     try text.append(spans.bytes)
     try places.append(PlaceTable.records(of: batch, ends: spans.ends, base: Int(base)))
     batches += 1
-    digest = SignatureSet.chain(digest, blockDigest)
+    digest = DocumentBlock.chain(digest, blockDigest)
     try anchors.appendEndingRuns(records)
   }
 

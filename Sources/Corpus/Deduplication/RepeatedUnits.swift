@@ -1,13 +1,5 @@
 import Support
 
-/// Which units of a batch came before, and where.
-package struct UnitRepeats: Sendable {
-  /// Of each unit.
-  package var isRepeat: [Bool]
-  /// Of each that is, where it came first; empty where that is not remembered.
-  package var firsts: [DocumentLocation] = []
-}
-
 /// Finds the units that came before anywhere in the corpus.
 ///
 /// Documents stream through as long as the set of hashes fits in memory. From then on (``isFull``) the set stays as it

@@ -1,77 +1,4 @@
-import Foundation
 import Support
-
-/// A part of the compared text that is to go.
-package struct SpanCut: Sendable, Equatable {
-  package let start: Int
-  package let end: Int
-  /// Where the text at `start` occurs first, or where else it does.
-  package let first: Int
-
-  static let byteCount = 24
-
-  var bytes: [UInt8] {
-    [start, end, first].flatMap { withUnsafeBytes(of: UInt64($0).littleEndian, Array.init) }
-  }
-
-  init(start: Int, end: Int, first: Int) { (self.start, self.end, self.first) = (start, end, first) }
-
-  fileprivate init(_ bytes: UnsafeRawBufferPointer, at index: Int) {
-    func word(_ number: Int) -> Int {
-      Int(
-        UInt64(
-          littleEndian: bytes.loadUnaligned(
-            fromByteOffset: index * Self.byteCount + 8 * number, as: UInt64.self)))
-    }
-    self.init(start: word(0), end: word(1), first: word(2))
-  }
-}
-
-/// A span that was cut from a document.
-package struct SpanRemoval: Sendable, Equatable {
-  /// Of the document in the batch as it was.
-  package let oldIndex: Int
-  package let location: DocumentLocation
-  /// Bytes of the document as it was read.
-  package let range: Range<Int>
-  /// A document that has it too: the first, or another one where none is kept.
-  package let first: DocumentLocation
-}
-
-/// Where each document of a compared text begins, for reports: 16 bytes a document on disk.
-struct PlaceTable {
-  private let file: MappedFile
-
-  init(_ path: String) throws { file = try MappedFile(path, access: .random) }
-
-  /// The records of a batch whose documents end at `ends`.
-  static func records(of batch: DocumentBatch, ends: [Int], base: Int) -> [UInt8] {
-    var records: [UInt8] = []
-    records.reserveCapacity(16 * batch.count)
-    var start = base
-    for (index, end) in ends.enumerated() {
-      let place = DocumentLocation(source: batch.source.index, line: batch.lines[index])
-      withUnsafeBytes(of: (UInt64(start).littleEndian, place.packed.littleEndian)) {
-        records.append(contentsOf: $0)
-      }
-      start = base + end
-    }
-    return records
-  }
-
-  /// The document that holds a position of the compared text.
-  func document(at position: Int) -> DocumentLocation {
-    func word(_ number: Int) -> UInt64 {
-      UInt64(littleEndian: file.bytes.loadUnaligned(fromByteOffset: 8 * number, as: UInt64.self))
-    }
-    var (low, high) = (0, file.bytes.count / 16)
-    while high - low > 1 {
-      let middle = (low + high) / 2
-      if word(2 * middle) <= UInt64(position) { low = middle } else { high = middle }
-    }
-    return DocumentLocation(packed: word(2 * low + 1))
-  }
-}
 
 /// What ``RepeatedSpans`` found, to be taken from the same documents in the same order.
 package final class SpanCuts {
@@ -102,7 +29,7 @@ package final class SpanCuts {
   package func apply(
     to batch: inout DocumentBatch, lengths: [Int], tokens: SpanTokens? = nil, blockDigest: UInt64
   ) -> (removals: [SpanRemoval], emptied: [Int]) {
-    digest = SignatureSet.chain(digest, blockDigest)
+    digest = DocumentBlock.chain(digest, blockDigest)
     var removals: [SpanRemoval] = []
     var isBlank = [Bool](repeating: false, count: batch.count)
     for index in 0..<batch.count {

@@ -1,55 +1,6 @@
 import Foundation
 import Support
 
-/// What the length of a repeated span is counted in.
-package enum SpanUnit: String, Sendable, CaseIterable {
-  case byte
-  /// A maximal run of bytes other than ASCII white space, as in all word counts; white space itself is not compared.
-  /// A run of more than ``SpanText/longestWord`` bytes counts as several words.
-  case word
-  /// A token of ``SpanTokens``.
-  case token
-}
-
-/// The tokens of a batch of documents, whoever made them.
-package struct SpanTokens: Sendable {
-  let ids: [UInt32]
-  /// Where the tokens of each document end in ``ids``.
-  let ends: [Int]
-  /// Where each token ends in the text of its document.
-  let textEnds: [Int]
-
-  /// Ids are below this.
-  package static let idLimit: UInt32 = 0xff_0000
-
-  package init(ids: [UInt32], ends: [Int], textEnds: [Int]) {
-    precondition(ids.allSatisfy { $0 < Self.idLimit } && ids.count == textEnds.count)
-    (self.ids, self.ends, self.textEnds) = (ids, ends, textEnds)
-  }
-
-  /// The tokens of a document, as a range of all.
-  func range(of document: Int) -> Range<Int> { (document == 0 ? 0 : ends[document - 1])..<ends[document] }
-
-  func textEnds(of document: Int) -> ArraySlice<Int> { textEnds[range(of: document)] }
-}
-
-package struct SpanOptions: Sendable, Equatable {
-  package var unit: SpanUnit
-  /// Units in the shortest span that is cut.
-  package var length: Int
-  /// Whether the first of equal spans stays, or none.
-  package var keepsFirst: Bool
-  /// Seed of the hashes; the result does not depend on it.
-  package var seed: UInt64
-
-  package init(unit: SpanUnit = .word, length: Int = 50, keepsFirst: Bool = true, seed: UInt64 = 1) {
-    self.unit = unit
-    self.length = length
-    self.keepsFirst = keepsFirst
-    self.seed = seed
-  }
-}
-
 /// Documents in the form in which spans are compared, one after another, each ended by 0xff, which no UTF-8 contains.
 ///
 /// In bytes that is the text itself, in words the words with one space between them, in tokens the ids, three bytes each,

@@ -22,6 +22,11 @@ package struct DocumentBlock: Sendable {
   /// A hash of the bytes as they were read: whoever reads the input a second time can tell whether it is the same.
   package var digest: UInt64 { bytes.withUnsafeBytes { Hashing.xxh3($0, seed: UInt64(source.index)) } }
 
+  /// The digest of all blocks read so far, extended by the digest of the next block.
+  package static func chain(_ digest: UInt64, _ block: UInt64) -> UInt64 {
+    RandomGenerator.mix(digest &* 3 &+ block)
+  }
+
   /// The block without its bytes: what is known of it when its documents have taken them.
   package var frame: DocumentBlock {
     DocumentBlock(

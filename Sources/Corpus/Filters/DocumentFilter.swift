@@ -1,52 +1,5 @@
 import Support
 
-/// Which languages stay.
-package struct LanguageRule: Sendable {
-  package let identifier: LanguageIdentifier
-  /// Numbers of languages; none: every language of which the model is sure enough.
-  let kept: [Int]
-  let dropped: [Int]
-  let threshold: Double
-
-  package init(
-    identifier: LanguageIdentifier, kept: [String], dropped: [String], threshold: Double
-  ) throws {
-    self.identifier = identifier
-    self.threshold = threshold
-    func numbers(_ names: [String]) throws -> [Int] {
-      try names.map { name in
-        if let number = identifier.languages.firstIndex(of: name) { return number }
-        let known = identifier.languages.sorted().prefix(200).joined(separator: " ")
-        throw Failure(
-          .usage, "the language model has no label \"\(name)\"", remedy: "Its labels are: \(known)")
-      }
-    }
-    self.kept = try numbers(kept)
-    self.dropped = try numbers(dropped)
-  }
-
-  /// What the rules ask about a text.
-  struct Answer {
-    /// nil: the model knows nothing in the text.
-    var best: LanguageIdentifier.Guess?
-    /// The highest score of a language to keep, and of one to drop.
-    var kept = 0.0
-    var dropped = 0.0
-  }
-
-  func answer(_ text: UnsafeRawBufferPointer) -> Answer {
-    // Scores sum up to one: above a half only the best can reach the threshold.
-    let count = threshold > 0.5 || kept.isEmpty && dropped.isEmpty ? 1 : identifier.languages.count
-    let guesses = identifier.guesses(text, count: count)
-    func highest(_ languages: [Int]) -> Double {
-      guesses.first { languages.contains($0.language) }?.score ?? 0
-    }
-    return Answer(
-      best: guesses.first, kept: kept.isEmpty ? guesses.first?.score ?? 0 : highest(kept),
-      dropped: highest(dropped))
-  }
-}
-
 /// Everything a run of the filter goes by.
 package struct DocumentFilter: Sendable {
   package var selection: FilterSelection
@@ -90,7 +43,7 @@ package struct DocumentFilter: Sendable {
   ///
   /// Documents in the same order; `counts` receives what happened to them.
   package func filter(_ batch: DocumentBatch, counts: inout Summary) throws -> Result {
-    var judge = DocumentJudge(self)
+    var judge = Judge(self)
     var verdicts: [Verdict] = []
     verdicts.reserveCapacity(batch.count)
     try batch.forEachDocument { index, text in
@@ -177,16 +130,16 @@ package struct DocumentFilter: Sendable {
     if let failed = verdict.failed {
       let active = selection.rules[failed.rule]
       fields.append("\"rule\":\(JSONText.quote(active.rule.name))")
-      fields.append("\"value\":\(Self.json(failed.value))")
-      if let threshold = active.threshold { fields.append("\"threshold\":\(Self.json(threshold))") }
+      fields.append("\"value\":\(ActiveRule.json(failed.value))")
+      if let threshold = active.threshold { fields.append("\"threshold\":\(ActiveRule.json(threshold))") }
     }
     if let guess = verdict.language, let language {
       fields.append("\"language\":\(JSONText.quote(language.identifier.languages[guess.language]))")
-      fields.append("\"language_score\":\(Self.json(guess.score))")
+      fields.append("\"language_score\":\(ActiveRule.json(guess.score))")
     }
     if annotates {
       let values = verdict.values.map { rule, value in
-        "\(JSONText.quote(selection.rules[rule].rule.name)):\(Self.json(value))"
+        "\(JSONText.quote(selection.rules[rule].rule.name)):\(ActiveRule.json(value))"
       }
       fields.append("\"values\":{\(values.joined(separator: ","))}")
       if !verdict.removed.isEmpty {
@@ -200,122 +153,5 @@ package struct DocumentFilter: Sendable {
       }
     }
     return "{\(fields.joined(separator: ","))}"
-  }
-
-  /// Six decimals at most.
-  static func json(_ value: Double) -> String {
-    let rounded = (value * 1e6).rounded() / 1e6
-    return rounded == rounded.rounded() && abs(rounded) < 1e15 ? String(Int(rounded)) : String(rounded)
-  }
-}
-
-/// What the rules say of one document.
-struct Verdict {
-  /// The first rule that it fails, by its number among the rules of the run.
-  var failed: (rule: Int, value: Double)?
-  /// The value of every rule, where all are asked.
-  var values: [(rule: Int, value: Double)] = []
-  var language: LanguageIdentifier.Guess?
-  /// Lines taken out, and citations cut; the first of the lines, as a range of the text.
-  var removed: [(rule: LineRule, count: Int, first: Range<Int>?)] = []
-  /// The text that stays, where it is another one.
-  var text: [UInt8]?
-}
-
-/// Asks the rules about one document after the other, with tables that serve all of them.
-struct DocumentJudge {
-  private let filter: DocumentFilter
-  private let rules: [ActiveRule]
-  private let measures: DocumentMeasures
-  private var lineFilter: LineFilter?
-  private let changesText: Bool
-  /// Rules from here on see the text that the line rules have left, those from `textRules` on not the lines themselves.
-  private let lineRules: Int
-  private let textRules: Int
-  private let emptyRule: Int?
-
-  init(_ filter: DocumentFilter) {
-    self.filter = filter
-    rules = filter.selection.rules
-    measures = DocumentMeasures(wantsNGrams: filter.selection.wantsNGrams)
-    if let (settings, changesText) = filter.selection.lineSettings {
-      var settings = settings
-      if filter.annotates { settings.enoughSentences = nil }
-      lineFilter = LineFilter(settings)
-      self.changesText = changesText
-    } else {
-      changesText = false
-    }
-    lineRules = rules.firstIndex { ["c4", "fineweb"].contains($0.rule.group) } ?? rules.count
-    textRules = rules.firstIndex { $0.rule.group == "fineweb" } ?? rules.count
-    emptyRule = rules.firstIndex { $0.rule.name == "empty" }
-  }
-
-  mutating func judge(_ text: UnsafeRawBufferPointer, address: [UInt8]?) -> Verdict {
-    var verdict = Verdict()
-    measures.begin(text)
-    ask(0..<lineRules, text, address, &verdict)
-    guard goesOn(verdict), lineFilter != nil else {
-      if goesOn(verdict) { ask(lineRules..<rules.count, text, address, &verdict) }
-      return verdict
-    }
-    lineFilter!.filter(text)
-    for rule in LineRule.allCases where lineFilter!.removed[rule.rawValue] > 0 {
-      verdict.removed.append(
-        (rule, lineFilter!.removed[rule.rawValue], first: lineFilter!.firstRemoved[rule.rawValue]))
-    }
-    ask(lineRules..<textRules, text, address, &verdict)
-    guard changesText else {
-      if goesOn(verdict) { ask(textRules..<rules.count, text, address, &verdict) }
-      return verdict
-    }
-    let isEmpty = lineFilter!.kept.isEmpty
-    if isEmpty, let emptyRule, verdict.failed == nil { verdict.failed = (emptyRule, 1) }
-    guard goesOn(verdict) else { return verdict }
-    lineFilter!.kept.withUnsafeBytes { kept in
-      measures.begin(kept)
-      ask(textRules..<rules.count, kept, address, &verdict)
-    }
-    if !filter.annotates && verdict.failed == nil && !lineFilter!.kept.elementsEqual(text) {
-      verdict.text = lineFilter!.kept
-    }
-    return verdict
-  }
-
-  private func goesOn(_ verdict: Verdict) -> Bool { verdict.failed == nil || filter.annotates }
-
-  /// Asks some of the rules, up to the first that the document fails unless all values are wanted.
-  private func ask(
-    _ range: Range<Int>, _ text: UnsafeRawBufferPointer, _ address: [UInt8]?, _ verdict: inout Verdict
-  ) {
-    var answer: LanguageRule.Answer?
-    for index in range {
-      let active = rules[index]
-      guard case .document(let measure) = active.rule.subject else { continue }
-      let value: Double
-      switch measure {
-      case .blockedURL:
-        value = address.map { filter.urlBlocklist?.blocks($0) == true ? 1 : 0 } ?? 0
-      case .blockedPhrases:
-        value = Double(filter.blocklist?.count(in: text, countsAll: filter.annotates) ?? 0)
-      case .languageScore:
-        if answer == nil {
-          answer = filter.language?.answer(text) ?? LanguageRule.Answer()
-          verdict.language = answer!.best
-        }
-        value = active.rule.name == "language" ? answer!.kept : answer!.dropped
-      case .loremIpsum: value = Double(lineFilter?.loremIpsum ?? 0)
-      case .curlyBrackets: value = Double(lineFilter?.curlyBrackets ?? 0)
-      case .sentences: value = Double(lineFilter?.sentences ?? 0)
-      default: value = measures.value(measure)
-      }
-      if filter.annotates { verdict.values.append((index, value)) }
-      let isKept =
-        measure == .languageScore && active.rule.name == "drop-language"
-        ? value < active.threshold! : active.keeps(value)
-      if isKept { continue }
-      if verdict.failed == nil { verdict.failed = (index, value) }
-      if !filter.annotates { return }
-    }
   }
 }

@@ -1,20 +1,3 @@
-/// What a rule looks at: a number measured on a document.
-enum FilterMeasure: Sendable, Equatable {
-  case isEmpty, words, characters, lines
-  case blockedPhrases, blockedURL, languageScore
-  case meanWordLength, hashRatio, ellipsisRatio, bulletLines, ellipsisLines, alphabeticWords, stopWords
-  case duplicateParagraphs, duplicateParagraphCharacters, duplicateLines, duplicateLineCharacters
-  case topNGram(Int), duplicateNGrams(Int)
-  case longLines
-  case loremIpsum, curlyBrackets, sentences
-  case terminalLines, shortLines, duplicateCharactersOfLines, newlineRatio
-}
-
-/// A rule that takes lines, or parts of them, out of a document.
-enum LineRule: Int, Sendable, CaseIterable {
-  case longWords, citations, terminalPunctuation, words, javascript, policy
-}
-
 /// One published or plain criterion: a name, what it means, whom it is from and its threshold.
 package struct FilterRule: Sendable {
   package enum Bound: Sendable, Equatable {
@@ -70,22 +53,6 @@ package struct FilterRule: Sendable {
     case .none: nil
     }
   }
-}
-
-/// Where the groups are from.
-package struct FilterRuleGroup: Sendable {
-  package let name: String
-  package let source: String
-
-  package static let all = [
-    FilterRuleGroup(
-      name: "gopher-repetition", source: "Rae et al. 2021, arXiv 2112.11446, table A1 (MassiveText)"),
-    FilterRuleGroup(
-      name: "gopher-quality", source: "Rae et al. 2021, arXiv 2112.11446, section A.1.1 (MassiveText)"),
-    FilterRuleGroup(name: "mc4", source: "Xue et al. 2021, arXiv 2010.11934, section 3.1"),
-    FilterRuleGroup(name: "c4", source: "Raffel et al. 2020, arXiv 1910.10683, section 2.2, and its code"),
-    FilterRuleGroup(name: "fineweb", source: "Penedo et al. 2024, arXiv 2406.17557, section 3.6"),
-  ]
 }
 
 extension FilterRule {

@@ -1,26 +1,5 @@
+import Foundation
 import Support
-
-/// A rule that is on, with its threshold.
-package struct ActiveRule: Sendable {
-  package let rule: FilterRule
-  package let threshold: Double?
-
-  /// Whether a document of this value stays.
-  func keeps(_ value: Double) -> Bool {
-    switch rule.bound {
-    case .minimum: value >= threshold!
-    case .maximum: value <= threshold!
-    case .none: true
-    }
-  }
-
-  /// "7, at least 50": a value that failed, for people.
-  func verdict(on value: Double) -> String {
-    guard let threshold else { return "" }
-    let bound = if case .minimum = rule.bound { "at least" } else { "at most" }
-    return "\(DocumentFilter.json(value)), \(bound) \(DocumentFilter.json(threshold))"
-  }
-}
 
 /// The rules of a run, by name: whole groups and single rules, some of them left out, some with thresholds of their own.
 package struct FilterSelection: Sendable {

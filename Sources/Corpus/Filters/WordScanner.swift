@@ -1,25 +1,5 @@
 import Foundation
 
-/// A word of a text, or a punctuation mark: what the filters count.
-struct ScannedWord {
-  /// Bytes of the text.
-  let start: Int
-  let end: Int
-  /// Code points.
-  let characters: Int
-  /// The flags of all its characters together.
-  let flags: UInt8
-
-  /// A punctuation mark, symbol or control character, or a run of dots or hyphens.
-  @inline(__always) var isSymbol: Bool { flags & CharacterFlags.symbol != 0 }
-}
-
-/// Is shown the words of a text in order.
-protocol WordVisitor {
-  /// Whether to go on.
-  mutating func visit(_ word: ScannedWord) -> Bool
-}
-
 /// Cuts text into words, in the manner of the tokenizers of English that the published filters use (spaCy, Penn
 /// Treebank).
 ///
@@ -36,7 +16,7 @@ protocol WordVisitor {
 ///    and a letter (`e.g.`, `U.S.A.`), or one of ``titles`` (`Mrs.`).
 /// 7. What begins with `http://`, `https://` or `www.` is a word up to white space, `<`, `>` or `"`, without
 ///    punctuation at its end.
-struct WordScanner {
+package struct WordScanner {
   /// Words that end in a dot: English titles and parts of names.
   static let titles: [StaticString] = [
     "Mr", "Mrs", "Ms", "Messrs", "Dr", "Prof", "St", "Gen", "Gov", "Rev", "Rep", "Sen", "Jr", "Sr", "Inc",
@@ -279,19 +259,16 @@ struct WordScanner {
     }
     return true
   }
-}
 
-/// The words of a text as arrays: for looking at them.
-package enum WordSegmentation {
-  private struct Collector: WordVisitor {
-    var words: [Range<Int>] = []
-    mutating func visit(_ word: ScannedWord) -> Bool {
-      words.append(word.start..<word.end)
-      return true
-    }
-  }
-
+  /// The words of a text, one array of bytes per word.
   package static func words(of text: [UInt8]) -> [[UInt8]] {
+    struct Collector: WordVisitor {
+      var words: [Range<Int>] = []
+      mutating func visit(_ word: ScannedWord) -> Bool {
+        words.append(word.start..<word.end)
+        return true
+      }
+    }
     var collector = Collector()
     text.withUnsafeBytes { WordScanner().scan($0, &collector) }
     return collector.words.map { Array(text[$0]) }

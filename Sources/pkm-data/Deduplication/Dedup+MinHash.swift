@@ -267,7 +267,7 @@ extension Dedup {
         return (sets, digest, batch.count)
       },
       consume: { sets, blockDigest, count in
-        digest = SignatureSet.chain(digest, blockDigest)
+        digest = DocumentBlock.chain(digest, blockDigest)
         documents += count
         try writer.append(sets)
       })
@@ -286,7 +286,7 @@ extension Dedup {
         (batch, counts.addText(of: batch), digest)
       },
       consume: { batch, words, blockDigest in
-        digest = SignatureSet.chain(digest, blockDigest)
+        digest = DocumentBlock.chain(digest, blockDigest)
         var removed: [Int] = []
         for index in 0..<batch.count {
           let location = DocumentLocation(source: batch.source.index, line: batch.lines[index])

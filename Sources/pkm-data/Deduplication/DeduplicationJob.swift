@@ -119,7 +119,7 @@ final class DeduplicationJob {
     return {
       while let block = try reader.nextBlock() {
         if block.number >= finished { return block }
-        digest = SignatureSet.chain(digest, block.digest)
+        digest = DocumentBlock.chain(digest, block.digest)
         if block.number + 1 == finished && digest != expected { throw hasChanged }
       }
       return nil

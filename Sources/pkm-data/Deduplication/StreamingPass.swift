@@ -94,7 +94,7 @@ struct StreamingPass {
         next: DeduplicationJob.blocks(of: pass.reader, after: finished.blocks, digest: finished.digest),
         work: { _, blockDigest, batch, _ in (batch, work(batch), blockDigest) },
         consume: { batch, worked, blockDigest in
-          digest = SignatureSet.chain(digest, blockDigest)
+          digest = DocumentBlock.chain(digest, blockDigest)
           try postpone(batch, blockDigest, worked, place)
         })
     }
@@ -104,7 +104,7 @@ struct StreamingPass {
     let summary = try pass.run(
       next: pass.reader.nextBlock, work: { Piece($0, $1, $2, work, &$3) },
       consume: { piece in
-        digestNow = SignatureSet.chain(digestNow, piece.digest)
+        digestNow = DocumentBlock.chain(digestNow, piece.digest)
         try take(&piece.batch, piece.worked, piece.words)
       }, found: found)
     if digestNow != digest { throw DeduplicationJob.hasChanged }

@@ -3,8 +3,8 @@ import Testing
 
 @Suite struct WordScannerTests {
   private func words(_ text: String) -> String {
-    WordSegmentation.words(of: Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) }.joined(
-      separator: "|")
+    WordScanner.words(of: Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) }
+      .joined(separator: "|")
   }
 
   @Test func theRules() {

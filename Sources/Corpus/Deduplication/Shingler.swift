@@ -1,19 +1,3 @@
-/// What two documents are compared by: runs of consecutive words, or characters, of their comparison keys.
-package struct ShingleOptions: Sendable, Equatable, Codable {
-  package enum Unit: String, Sendable, CaseIterable, Codable { case word, character }
-
-  package var unit: Unit
-  /// Units to a shingle.
-  package var length: Int
-  package var seed: UInt64
-
-  package init(unit: Unit = .word, length: Int = 5, seed: UInt64 = 1) {
-    self.unit = unit
-    self.length = length
-    self.seed = seed
-  }
-}
-
 /// The shingles of documents as hashes of 64 bits.
 ///
 /// A document too short for a shingle is one shingle of all it has, so that short documents are near-duplicates only of

@@ -1,57 +1,5 @@
 import Support
 
-/// How documents lie in a file.
-package enum DocumentFormat: String, Sendable, CaseIterable {
-  /// Plain text, cut into documents as ``DocumentSplitting`` says.
-  case text
-  /// One JSON object a line.
-  case jsonl
-  /// Records of a web crawl, WARC or WET, of which those of plain text are documents.
-  case warc
-
-  /// What the name of a file, without `.gz` and `.zst`, says it holds; nil where it says nothing.
-  package init?(ofFileNamed path: String) {
-    var name = Path.name(of: path).lowercased()
-    for suffix in [".gz", ".zst"] where name.hasSuffix(suffix) { name.removeLast(suffix.count) }
-    if [".warc", ".wet", ".wat"].contains(where: name.hasSuffix) {
-      self = .warc
-    } else if [".jsonl", ".ndjson", ".json"].contains(where: name.hasSuffix) {
-      self = .jsonl
-    } else {
-      return nil
-    }
-  }
-}
-
-/// What a document is in plain text.
-package enum DocumentSplitting: String, Sendable, CaseIterable {
-  /// Every line, without its line end; an empty line is an empty document.
-  case line
-  /// Lines between blank lines (empty or only spaces and tabs), without the last line end.
-  case paragraph
-  /// The whole file.
-  case file
-  /// No documents at all: the bytes in order, line ends included, in pieces cut between any two characters.
-  case stream
-}
-
-/// The file a batch was read from.
-package struct DocumentSource: Sendable, Equatable {
-  /// Number of the file among the inputs, from 0.
-  package let index: Int
-  /// `-` for standard input.
-  package let path: String
-  package let format: DocumentFormat
-  package let splitting: DocumentSplitting
-
-  package init(index: Int, path: String, format: DocumentFormat, splitting: DocumentSplitting) {
-    self.index = index
-    self.path = path
-    self.format = format
-    self.splitting = splitting
-  }
-}
-
 /// Some consecutive documents of one file, about a megabyte of them: what travels between readers, stages and writers.
 ///
 /// All bytes lie in one array; a document is a range of it. The text of a document is valid UTF-8. A batch may hold no
@@ -223,21 +171,5 @@ package struct DocumentBatch: Sendable {
     ranges.removeSubrange(kept...)
     lines.removeSubrange(kept...)
     if !envelopes.isEmpty { envelopes.removeSubrange(kept...) }
-  }
-}
-
-/// The parts of a JSON line on both sides of the text value, as ranges of the batch's bytes.
-///
-/// All other fields travel in them untouched, byte for byte.
-package struct JSONEnvelope: Sendable, Equatable {
-  package let before: Range<Int>
-  package let after: Range<Int>
-  /// Whether the text value still stands between the two as it was read: then the line can be written as it was.
-  package let isVerbatim: Bool
-
-  package init(before: Range<Int>, after: Range<Int>, isVerbatim: Bool) {
-    self.before = before
-    self.after = after
-    self.isVerbatim = isVerbatim
   }
 }

@@ -1,0 +1,21 @@
+/// What near-duplicates are, and what is noted down about a document.
+package struct MinHashOptions: Sendable, Equatable, Codable {
+  package var shingles: ShingleOptions
+  package var parameters: BandParameters
+  package var keep: KeepRule
+  /// Whether four bits of each hash are kept, from which the similarity of any two documents can be estimated.
+  package var hasSketches: Bool
+
+  package init(
+    shingles: ShingleOptions = ShingleOptions(),
+    parameters: BandParameters = .optimal(threshold: 0.7, hashes: 112), keep: KeepRule = .first,
+    hasSketches: Bool = false
+  ) {
+    self.shingles = shingles
+    self.parameters = parameters
+    self.keep = keep
+    self.hasSketches = hasSketches
+  }
+
+  package var hashes: Int { parameters.bands * parameters.rows }
+}

@@ -1,0 +1,7 @@
+/// What is compared and removed as a whole within documents.
+package enum ParagraphUnit: String, Sendable, CaseIterable {
+  /// Every line.
+  case line
+  /// Lines between blank lines.
+  case paragraph
+}

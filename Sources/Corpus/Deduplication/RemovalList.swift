@@ -1,0 +1,59 @@
+import Support
+
+/// The removals of one set of documents, in their order: what the stage `filter` goes by.
+package final class RemovalList {
+  package let manifest: ClusterManifest
+  private let set: DocumentSet
+  private let merger: RecordMerger
+  private var batch: [UInt64] = []
+  private var next = 0
+
+  package struct Entry: Equatable {
+    /// The place of the document that is kept, and the names of the inputs that it is one of.
+    package let kept: DocumentLocation
+    package let names: [String]
+    /// nil where it is not known.
+    package let similarity: Double?
+  }
+
+  /// `listing` has to be that of one of the sets.
+  package init(_ directory: String, listing: String, memory: Int) throws {
+    manifest = try ClusterStage.manifest(directory)
+    guard let set = manifest.sets.first(where: { $0.listing == listing }) else {
+      throw Failure(
+        .usage, "is of other documents: no set has this listing of inputs (names, sizes, how they are read)",
+        file: directory, remedy: "Give the inputs as they were given for their signatures")
+    }
+    self.set = set
+    merger = try RecordMerger(RecordSorter.runs(name: "removals", in: directory), memory: memory)
+  }
+
+  /// The documents that the list is for.
+  package var documentCount: Int { self.set.documents }
+
+  /// Throws unless the documents are those that the signatures were made of.
+  ///
+  /// `digest` is that of all blocks.
+  package func check(digest: UInt64, documents: Int) throws {
+    try set.check(digest: digest, documents: documents)
+  }
+
+  /// Why a document of the set is to be removed, nil if it stays; numbers have to ascend.
+  package func removal(of document: Int) throws -> Entry? {
+    let wanted = UInt64(set.firstDocument + document)
+    while true {
+      if next == batch.count {
+        guard let records = try merger.next() else { return nil }
+        batch = Array(records)
+        next = 0
+      }
+      if batch[next] > wanted { return nil }
+      defer { next += 4 }
+      if batch[next] < wanted { continue }
+      let (similarity, keptSet) = (batch[next + 3] >> 32, Int(batch[next + 3] & 0xffff_ffff))
+      return Entry(
+        kept: DocumentLocation(packed: batch[next + 2]), names: manifest.sets[keptSet].names,
+        similarity: similarity == UInt64(UInt32.max) ? nil : Double(similarity) / 1e6)
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import Support
+
+/// What the stage `signatures` says about its documents, in the file `signatures.json` of its directory, which it writes
+/// last.
+package struct SignatureManifest: Codable, Sendable {
+  var version = 1
+  package var options: MinHashOptions
+  /// Hash of the listing of the inputs, and of all that was read of them: the identity of the documents.
+  package var listing: String
+  package var digest: String
+  /// The inputs as the user named them.
+  package var names: [String]
+  package var documents: Int
+  /// Counts of the reading: names and values.
+  var countNames: [String]
+  var counts: [Int]
+
+  package var summary: Summary {
+    var summary = Summary()
+    for (name, count) in zip(countNames, counts) { summary.add(name, count) }
+    return summary
+  }
+
+  package var identity: String { listing + digest }
+
+  /// The documents as a set whose first document has the given number.
+  func documentSet(firstDocument: Int = 0) -> DocumentSet {
+    DocumentSet(
+      listing: listing, digest: digest, names: names, firstDocument: firstDocument, documents: documents)
+  }
+}

@@ -1,0 +1,63 @@
+import Support
+
+/// Rows of equal length, one a document, and at the end their XXH64.
+final class SignatureTable: Sendable {
+  let firstDocument: Int
+  let count: Int
+  private let rowBytes: Int
+  private let file: MappedFile
+
+  static func path(_ number: Int, in directory: String) -> String {
+    RecordSorter.path(number, name: "documents", in: directory)
+  }
+
+  init(_ path: String, rowBytes: Int, firstDocument: Int) throws {
+    file = try MappedFile(path)
+    self.rowBytes = rowBytes
+    self.firstDocument = firstDocument
+    let bytes = file.bytes.count - 8
+    let hash = StreamingXXH64()
+    for start in stride(from: 0, to: bytes, by: 16 << 20) {
+      hash.update(UnsafeRawBufferPointer(rebasing: file.bytes[start..<min(bytes, start + 16 << 20)]))
+      file.releasePages()
+    }
+    guard bytes >= 0, bytes % rowBytes == 0,
+      hash.digest
+        == UInt64(littleEndian: file.bytes.loadUnaligned(fromByteOffset: bytes, as: UInt64.self))
+    else {
+      throw Failure(.badInput, "is damaged", file: path, remedy: "Remove the directory and run again")
+    }
+    count = bytes / rowBytes
+  }
+
+  /// Gives the memory back that rows have taken, some megabytes at a time.
+  func forEachRow(_ body: (Int, UnsafeRawBufferPointer) throws -> Void) throws {
+    for index in 0..<count {
+      if index & 0x7fff == 0 {
+        try Interruption.check()
+        file.releasePages()
+      }
+      let start = index * rowBytes
+      try body(
+        firstDocument + index, UnsafeRawBufferPointer(rebasing: file.bytes[start..<(start + rowBytes)]))
+    }
+    file.releasePages()
+  }
+
+  final class Writer {
+    private let file: OutputFile
+    private let hash = StreamingXXH64()
+
+    init(_ path: String) throws { file = try OutputFile(path) }
+
+    func append(_ rows: [UInt8]) throws {
+      rows.withUnsafeBytes { hash.update($0) }
+      try file.write(rows)
+    }
+
+    func finish() throws {
+      try withUnsafeBytes(of: hash.digest.littleEndian) { try file.write($0) }
+      try file.finish()
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import Foundation
+import Support
+
+/// A path with wildcards, as shells expand them: `*`, `?` and `[…]` within a name, `**` for any number of directories.
+///
+/// Names that start with a dot are matched only where the pattern says the dot.
+struct PathPattern {
+  private let start: String
+  private let parts: [String]
+
+  init(_ pattern: String) {
+    start = pattern.hasPrefix("/") ? "/" : ""
+    parts = pattern.split(separator: "/").map(String.init)
+  }
+
+  func matches() throws -> [String] { try matches(in: start, parts[...]) }
+
+  private func matches(in directory: String, _ parts: ArraySlice<String>) throws -> [String] {
+    guard let part = parts.first else { return [directory] }
+    let rest = parts.dropFirst()
+    let join = { (name: String) in directory.isEmpty ? name : Path.join(directory, name) }
+    if part == "**" {
+      // No directory at all, or one and the pattern again. Links are not followed: they may lead in circles.
+      let inner = try directories(in: directory).flatMap { try matches(in: join($0), parts) }
+      return try (rest.isEmpty ? [] : matches(in: directory, rest))
+        + (rest.isEmpty ? files(in: directory).map(join) : []) + inner
+    }
+    guard part.contains(where: { "*?[".contains($0) }) else {
+      return Path.exists(join(part)) ? try matches(in: join(part), rest) : []
+    }
+    return try names(in: directory).filter { fnmatch(part, $0, FNM_PERIOD) == 0 }
+      .filter { rest.isEmpty || Path.isDirectory(join($0)) }
+      .flatMap { try matches(in: join($0), rest) }
+  }
+
+  private func names(in directory: String) throws -> [String] {
+    try SystemCall.names(in: directory.isEmpty ? "." : directory)
+  }
+
+  private func files(in directory: String) throws -> [String] {
+    try names(in: directory).filter {
+      !$0.hasPrefix(".") && !Path.isDirectory(Path.join(directory.isEmpty ? "." : directory, $0))
+    }
+  }
+
+  private func directories(in directory: String) throws -> [String] {
+    try names(in: directory).filter { name in
+      var status = stat()
+      let path = Path.join(directory.isEmpty ? "." : directory, name)
+      return !name.hasPrefix(".") && lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+  }
+}

@@ -1,0 +1,41 @@
+/// Which tokens of a split are the targets of each sequence.
+///
+/// The input at each place is the token before the target, so a sequence that begins with a document has the
+/// end-of-document id of the one before it as its first input, as a generated text has.
+struct SequencePlan: Sendable {
+  let count: Int
+  let sequenceLength: Int
+  /// Where the targets of each sequence begin, and the end of the last; empty for ``Packing/stream``, which needs no list.
+  private let bounds: [Int]
+
+  /// Memory: 8 bytes a sequence with ``Packing/document``, none with ``Packing/stream``.
+  init(_ packing: Packing, of dataset: Dataset, split: String, sequenceLength: Int) throws {
+    self.sequenceLength = sequenceLength
+    switch packing {
+    case .stream:
+      bounds = []
+      count = max(0, try dataset.tokenCount(of: split) - 1) / sequenceLength
+    case .document:
+      var bounds = [0]
+      var end = 0
+      try dataset.forEachRow(of: split) { row in
+        if end - bounds.last! + row.tokens > sequenceLength && end > bounds.last! { bounds.append(end) }
+        end += row.tokens
+        while end - bounds.last! > sequenceLength { bounds.append(bounds.last! + sequenceLength) }
+      }
+      if end > bounds.last! { bounds.append(end) }
+      self.bounds = bounds
+      count = bounds.count - 1
+    }
+  }
+
+  /// The targets of a sequence; shorter than `sequenceLength` where it is padded.
+  subscript(sequence: Int) -> Range<Int> {
+    if !bounds.isEmpty { return bounds[sequence]..<bounds[sequence + 1] }
+    let start = sequence * sequenceLength + 1
+    return start..<(start + sequenceLength)
+  }
+
+  /// Targets in all sequences.
+  var targetCount: Int { bounds.last ?? count * sequenceLength }
+}
