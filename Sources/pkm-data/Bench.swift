@@ -109,17 +109,17 @@ struct Bench: ParsableCommand {
     try measure("encode warm") { for batch in batches { _ = Self.encode(batch, encoder) } }
     try measure("pieces warm") {
       for batch in batches {
-        _ = batch.bytes.withUnsafeBufferPointer { encoder.pieceLines(of: $0, documents: batch.ranges) }
+        _ = batch.bytes.withUnsafeBufferPointer { encoder.subwordLines(of: $0, documents: batch.ranges) }
       }
     }
     let decoder = TokenDecoder(tokenizer)
     try measure("decode") {
       for batch in encoded {
-        var text = TextBuffer(capacity: 1 << 20)
+        var text = ByteBuffer(capacity: 1 << 20)
         try batch.ids.withUnsafeBufferPointer { try decoder.append($0, to: &text) }
       }
     }
-    try measure("id lines") { for batch in encoded { _ = TokenText.lines(batch) } }
+    try measure("id lines") { for batch in encoded { _ = DecimalIDs.lines(batch) } }
     try measure("normalize to file", commands.normalize)
     try measure("filter to file", commands.filter)
     try measure("dedup exact to file", commands.deduplicate)

@@ -90,7 +90,7 @@ struct Decode: ParsableCommand {
     let (format, outputFormat) = (format ?? .ids, outputFormat)
     var summary = try DocumentPass(reader: reader, options: options, label: "decode").run(
       work: { batch, counts in
-        var lines = TextBuffer(capacity: 2 * batch.bytes.count + 64)
+        var lines = ByteBuffer(capacity: 2 * batch.bytes.count + 64)
         var ids: [UInt32] = []
         try batch.forEachDocument { index, line in
           func refuse(at offset: Int, _ what: String) -> Failure {
@@ -100,7 +100,7 @@ struct Decode: ParsableCommand {
           }
           let start = lines.count
           if format == .ids {
-            if let offset = TokenText.parse(ids: line, into: &ids) { throw refuse(at: offset, "no id") }
+            if let offset = DecimalIDs.parse(line, into: &ids) { throw refuse(at: offset, "no id") }
             counts.add("tokens", ids.count)
             do { try ids.withUnsafeBufferPointer { try decoder!.append($0, to: &lines) } } catch let error
               as Failure
@@ -112,13 +112,13 @@ struct Decode: ParsableCommand {
             decoder!.removeFinalSpace(&lines, from: start)
           } else if tokenizer?.mode == .byteLevel {
             var text: [UInt8] = []
-            if let offset = TokenText.joinByteTokens(line, into: &text) {
+            if let offset = SubwordText.joinByteTokens(line, into: &text) {
               throw refuse(at: offset, "no byte-level token")
             }
             lines.append(text)
           } else {
             var text: [UInt8] = []
-            TokenText.joinMarkedPieces(line, into: &text)
+            SubwordText.joinMarked(line, into: &text)
             lines.append(text)
           }
           Self.endDocument(&lines, from: start, as: outputFormat)
@@ -181,7 +181,7 @@ struct Decode: ParsableCommand {
         },
         work: { index in
           try frames.withFrame(index) { bytes, tokenBytes in
-            var text = TextBuffer(capacity: 8 * bytes.count + 64)
+            var text = ByteBuffer(capacity: 8 * bytes.count + 64)
             if tokenBytes == 2 {
               try decoder.append(bytes.bindMemory(to: UInt16.self), to: &text)
             } else {
@@ -213,7 +213,7 @@ struct Decode: ParsableCommand {
     for name in names {
       try EncodedDocumentReader(dataset, split: name).forEachDocument { tokens, row in
         try Interruption.check()
-        var line = TextBuffer(capacity: 16 * tokens.count + 64)
+        var line = ByteBuffer(capacity: 16 * tokens.count + 64)
         try decoder.append(tokens, to: &line)
         decoder.removeFinalSpace(&line)
         Self.endDocument(&line, from: 0, as: outputFormat)
@@ -225,7 +225,7 @@ struct Decode: ParsableCommand {
   }
 
   /// Makes the text from `start` on a line of the output.
-  private static func endDocument(_ lines: inout TextBuffer, from start: Int, as format: OutputFormat) {
+  private static func endDocument(_ lines: inout ByteBuffer, from start: Int, as format: OutputFormat) {
     if format == .jsonl {
       // A dataset of other tools may hold ids that cut a character in two.
       let text = String(

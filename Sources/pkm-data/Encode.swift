@@ -129,7 +129,7 @@ struct Encode: ParsableCommand {
     var summary =
       switch chosenFormat {
       case .ids: try writeLines(pass) { Self.idLines($0, encoder, &$1) }
-      case .tokens: try writeLines(pass) { Self.pieceLines($0, encoder, &$1) }
+      case .tokens: try writeLines(pass) { Self.subwordLines($0, encoder, &$1) }
       case .shards: try writeShards(pass, encoder)
       }
     let ends = chosenFormat == .shards ? summary.count("documents_out") : 0
@@ -152,7 +152,7 @@ struct Encode: ParsableCommand {
     }
     encoding.parsesSpecialTokens = parseSpecial
     if let vocab {
-      encoding.allowed = try PieceVocabulary(
+      encoding.allowed = try SubwordVocabulary(
         MappedFile.read(vocab), threshold: vocabThreshold ?? 1, tokenizer: tokenizer, file: vocab)
     }
     return encoding
@@ -197,17 +197,17 @@ struct Encode: ParsableCommand {
     -> [UInt8]
   {
     _ = measure(batch, &counts)
-    return TokenText.lines(encode(batch, encoder, &counts))
+    return DecimalIDs.lines(encode(batch, encoder, &counts))
   }
 
-  private static func pieceLines(_ batch: DocumentBatch, _ encoder: BPEEncoder, _ counts: inout Summary)
+  private static func subwordLines(_ batch: DocumentBatch, _ encoder: BPEEncoder, _ counts: inout Summary)
     -> [UInt8]
   {
     _ = measure(batch, &counts)
     let result = batch.bytes.withUnsafeBufferPointer {
-      encoder.pieceLines(of: $0, documents: batch.ranges, seeds: encoder.seeds(batch))
+      encoder.subwordLines(of: $0, documents: batch.ranges, seeds: encoder.seeds(batch))
     }
-    counts.add("tokens", result.pieces)
+    counts.add("tokens", result.subwordCount)
     if result.replacedLineFeeds > 0 { counts.add("line_ends_to_spaces", result.replacedLineFeeds) }
     return result.lines
   }

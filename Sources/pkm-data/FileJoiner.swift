@@ -102,7 +102,7 @@ struct FileJoiner {
       counts.add("documents_too_long")
     } else {
       try writer.append(
-        part: [endOfDocument].withUnsafeBufferPointer { TokenText.packed($0, tokenBytes: writer.tokenBytes) })
+        part: [endOfDocument].withUnsafeBufferPointer { PackedBatch.pack($0, tokenBytes: writer.tokenBytes) })
       try writer.endDocument(textBytes: textBytes, words: words)
       counts.add("documents_in")
       counts.add("text_bytes", textBytes)

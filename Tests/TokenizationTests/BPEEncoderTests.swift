@@ -227,20 +227,20 @@ import Tokenization
     }
   }
 
-  @Test func wordModePieces() throws {
+  @Test func wordModeMarksSubwords() throws {
     let tokenizer = try Make.tokenizer(["low low low lower lower newest newest"], mode: .word, merges: 12)
     let encoder = BPEEncoder(tokenizer)
-    func pieces(_ text: String) -> String {
-      let out = encoder.pieces(of: Array(text.utf8))
+    func subwords(_ text: String) -> String {
+      let out = encoder.subwords(of: Array(text.utf8))
       return String(decoding: out, as: UTF8.self)
     }
-    #expect(pieces("low lower") == "low lower")
+    #expect(subwords("low lower") == "low lower")
     #expect(
-      pieces("  low   lower \n low ") == "  low   lower   low ",
+      subwords("  low   lower \n low ") == "  low   lower   low ",
       "every separator stays, but a document is a line")
-    #expect(pieces("slow") == "s@@ low")
-    #expect(pieces("zé") == "z@@ é", "unknown characters are pieces of their own")
-    #expect(pieces("") == "" && pieces(" ") == " ")
+    #expect(subwords("slow") == "s@@ low")
+    #expect(subwords("zé") == "z@@ é", "an unknown character is a subword")
+    #expect(subwords("") == "" && subwords(" ") == " ")
     let ids = encoder.encode(Array("low z low".utf8))
     #expect(ids.contains(tokenizer.unknown!))
     #expect(String(decoding: try tokenizer.decode(ids), as: UTF8.self) == "low <unk>low")
@@ -270,7 +270,7 @@ import Tokenization
   }
 
   /// Lines one after another, which are taken for one text, and others, against each line for itself.
-  @Test func piecesOfManyLines() throws {
+  @Test func subwordsOfManyLinesEqualThoseOfEachLine() throws {
     let tokenizer = try Make.tokenizer(["abab abba ab aab baab bbab é aé"], mode: .word, merges: 12)
     for (seed, end) in ["\n", "\r\n"].enumerated() {
       var random = RandomGenerator(seed: UInt64(seed))
@@ -288,13 +288,13 @@ import Tokenization
           documents.append(text.count..<(text.count + line.utf8.count))
           text += Array((line + end).utf8)
         }
-        let found = text.withUnsafeBufferPointer { encoder.pieceLines(of: $0, documents: documents) }
+        let found = text.withUnsafeBufferPointer { encoder.subwordLines(of: $0, documents: documents) }
         let expected = lines.map {
-          String(decoding: encoder.pieces(of: Array($0.utf8)), as: UTF8.self) + "\n"
+          String(decoding: encoder.subwords(of: Array($0.utf8)), as: UTF8.self) + "\n"
         }
         #expect(String(decoding: found.lines, as: UTF8.self) == expected.joined())
         let words = expected.joined().split(whereSeparator: \.isWhitespace)
-        #expect(found.pieces == words.count && found.replacedLineFeeds == 0)
+        #expect(found.subwordCount == words.count && found.replacedLineFeeds == 0)
       }
     }
   }

@@ -205,8 +205,8 @@ import Tokenization
     // Codes and encoder agree about all of it.
     let codes = try MergeCodes.read(MergeCodes.write(learned, format: .subwordNMT), file: "codes")
     let text = Array("</w> a</w>".utf8)
-    let pieces = BPEEncoder(codes).pieces(of: text)
-    #expect(String(decoding: pieces, as: UTF8.self) == "</w> a</w>")
+    let subwords = BPEEncoder(codes).subwords(of: text)
+    #expect(String(decoding: subwords, as: UTF8.self) == "</w> a</w>")
   }
 
   @Test func noSymbolBecomesASpecialToken() throws {

@@ -125,7 +125,7 @@ import Tokenization
     }
   }
 
-  /// The ids that XLM's rules, in Python, give the pieces of subword-nmt.
+  /// The ids that XLM's rules, in Python, give the subwords of subword-nmt.
   @Test func idsOfXLM() throws {
     let learned = try Make.learn(Make.counts(Self.realTexts, .words), mode: .word, limit: 1500)
     let scratch = try PeerScratch()
@@ -134,11 +134,11 @@ import Tokenization
     let texts = Self.plainTexts.flatMap { $0.split(separator: "\n").map(String.init) }.filter {
       !XLMDictionary.specialTokens.contains(where: $0.contains)
     }
-    // Of the pieces of every other text, so that some are not in it, with lines that are passed over.
+    // Of the subwords of every other text, so that some are not in it, with lines that are passed over.
     let all = BPEEncoder(tokenizer)
     var counts: [String: Int] = [:]
     for (number, text) in texts.enumerated() where number % 2 == 0 {
-      for piece in Self.words(all.pieces(of: Array(text.utf8))) {
+      for piece in Self.words(all.subwords(of: Array(text.utf8))) {
         counts[piece, default: number % 3 == 0 ? 1 << 33 : 0] += 1
       }
     }
@@ -185,7 +185,7 @@ import Tokenization
     #expect(String(decoding: MergeCodes.write(learned, format: .subwordNMT), as: UTF8.self) == theirs)
   }
 
-  @Test(arguments: ["0.2", "0.1"]) func piecesOfSubwordNMT(version: String) throws {
+  @Test(arguments: ["0.2", "0.1"]) func subwordsOfSubwordNMT(version: String) throws {
     let learned = try Make.learn(Make.counts(Self.realTexts, .words), mode: .word, limit: 1500)
     var codes = String(decoding: MergeCodes.write(learned, format: .subwordNMT), as: UTF8.self)
     // In 0.1 the mark is a symbol that is merged like others.
@@ -197,9 +197,9 @@ import Tokenization
     #expect(theirs.count == texts.count)
     let encoder = BPEEncoder(try TokenizerFile.load(file))
     for (text, line) in zip(texts, theirs) {
-      let pieces = encoder.pieces(of: Array(text.utf8))
+      let subwords = encoder.subwords(of: Array(text.utf8))
       let expected = try JSONDecoder().decode(String.self, from: Data(line.utf8))
-      #expect(Self.words(pieces) == Self.words(Array(expected.utf8)), "\(text)")
+      #expect(Self.words(subwords) == Self.words(Array(expected.utf8)), "\(text)")
     }
   }
 
@@ -222,11 +222,11 @@ import Tokenization
       var counts: [String: Int] = [:]
       let all = BPEEncoder(tokenizer)
       for text in texts {
-        for piece in Self.words(all.pieces(of: Array(text.utf8))) { counts[piece, default: 0] += 1 }
+        for piece in Self.words(all.subwords(of: Array(text.utf8))) { counts[piece, default: 0] += 1 }
       }
       let lines = counts.map { "\($0.key) \($0.value)\n" }.joined()
       value = try scratch.write("vocabulary", Array(lines.utf8))
-      options.allowed = try PieceVocabulary(
+      options.allowed = try SubwordVocabulary(
         Array(lines.utf8), threshold: 20, tokenizer: tokenizer, file: "vocabulary")
     default:
       options.glossary = try Glossary(["ing", "[0-9]+", "the"])
@@ -237,14 +237,14 @@ import Tokenization
       try Peers.run(["apply-subword-nmt-with", file, option, value, "20"], texts: texts))
     #expect(theirs.count == texts.count && texts.count > 200)
     for (number, (text, line)) in zip(texts, theirs).enumerated() {
-      let pieces = encoder.pieces(of: Array(text.utf8), seed: UInt64(number))
+      let subwords = encoder.subwords(of: Array(text.utf8), seed: UInt64(number))
       let expected = try JSONDecoder().decode(String.self, from: Data(line.utf8))
-      #expect(Self.words(pieces) == Self.words(Array(expected.utf8)), "\(text)")
+      #expect(Self.words(subwords) == Self.words(Array(expected.utf8)), "\(text)")
     }
   }
 
   /// fastBPE's library, whose codes are the same merges with counts; it builds with old tools only, so it may be missing.
-  @Test(.enabled { try Peers.run(["has", "fastBPE"]).hasPrefix("True") }) func piecesOfFastBPE() throws {
+  @Test(.enabled { try Peers.run(["has", "fastBPE"]).hasPrefix("True") }) func subwordsOfFastBPE() throws {
     let learned = try Make.learn(Make.counts(Self.realTexts, .words), mode: .word, limit: 1500)
     let scratch = try PeerScratch()
     let file = try scratch.write("codes", MergeCodes.write(learned, format: .fastBPE))
@@ -256,7 +256,7 @@ import Tokenization
     let encoder = BPEEncoder(try TokenizerFile.load(file))
     for (text, line) in zip(texts, theirs) {
       let expected = try JSONDecoder().decode(String.self, from: Data(line.utf8))
-      let ours = encoder.pieces(of: Array(text.utf8))
+      let ours = encoder.subwords(of: Array(text.utf8))
       #expect(Self.words(ours) == Self.words(Array(expected.utf8)), "\(text)")
     }
   }

@@ -106,30 +106,30 @@ import Tokenization
       #expect(read.vocabulary[merge.left] == symbols[Int(expected.left)])
       #expect(read.vocabulary[merge.right] == symbols[Int(expected.right)])
     }
-    // The same pieces as the tokenizer that was learned.
+    // The same subwords as the tokenizer that was learned.
     let ours = Tokenizer(learned, mode: .word, preTokenizer: .words)
     for text in texts {
       let bytes = Array(text.utf8)
-      #expect(BPEEncoder(ours).pieces(of: bytes) == BPEEncoder(read).pieces(of: bytes))
+      #expect(BPEEncoder(ours).subwords(of: bytes) == BPEEncoder(read).subwords(of: bytes))
     }
   }
 
-  private func pieces(_ codes: String, _ text: String) throws -> String {
+  private func subwords(_ codes: String, _ text: String) throws -> String {
     let encoder = BPEEncoder(try MergeCodes.read(Array(codes.utf8), file: "codes"))
-    return String(decoding: encoder.pieces(of: Array(text.utf8)), as: UTF8.self)
+    return String(decoding: encoder.subwords(of: Array(text.utf8)), as: UTF8.self)
   }
 
   @Test func codesInAllTheirForms() throws {
-    #expect(try pieces("#version: 0.2\nl o\nlo w</w>\n", "low slow lox") == "low s@@ low lo@@ x")
-    #expect(try pieces("l o 9\nlo w</w> 7\n", "low slow lox") == "low s@@ low lo@@ x")
+    #expect(try subwords("#version: 0.2\nl o\nlo w</w>\n", "low slow lox") == "low s@@ low lo@@ x")
+    #expect(try subwords("l o 9\nlo w</w> 7\n", "low slow lox") == "low s@@ low lo@@ x")
     #expect(
-      try pieces("l o\nlo w\nlow </w>\n", "low slow lox") == "low s@@ low lo@@ x", "0.1 without a version")
-    #expect(try pieces("#version: 0.1\nl o\nlo w\n", "low lows") == "low low@@ s")
-    #expect(try pieces("#version: 0.2\r\nl o\r\nlo w</w>\r\n", "low") == "low", "line ends of Windows")
-    #expect(try pieces("#version: 0.2\nl o\nlo w</w>", "low") == "low", "no final line end")
-    #expect(try pieces("#version: 0.2\nl o\nb c</w>\nl o\n", "lobc") == "lo@@ bc", "a duplicate")
+      try subwords("l o\nlo w\nlow </w>\n", "low slow lox") == "low s@@ low lo@@ x", "0.1 without a version")
+    #expect(try subwords("#version: 0.1\nl o\nlo w\n", "low lows") == "low low@@ s")
+    #expect(try subwords("#version: 0.2\r\nl o\r\nlo w</w>\r\n", "low") == "low", "line ends of Windows")
+    #expect(try subwords("#version: 0.2\nl o\nlo w</w>", "low") == "low", "no final line end")
+    #expect(try subwords("#version: 0.2\nl o\nb c</w>\nl o\n", "lobc") == "lo@@ bc", "a duplicate")
     // The first of two equal merges counts: (a, b) before (b, c).
-    #expect(try pieces("#version: 0.2\na b\nb c</w>\na b\n", "abc") == "ab@@ c")
+    #expect(try subwords("#version: 0.2\na b\nb c</w>\na b\n", "abc") == "ab@@ c")
   }
 
   @Test func brokenCodesNameTheLine() throws {
@@ -185,12 +185,12 @@ import Tokenization
   }
 }
 
-@Suite struct TokenTextTests {
+@Suite struct DecimalIDTests {
   @Test func idsRoundTrip() {
     let ids: [UInt32] = [0, 7, 10, 99, 12345, .max]
     var batch = EncodedBatch()
     (batch.ids, batch.ends) = (ids + ids, [0, ids.count, 2 * ids.count])
-    let lines = String(decoding: TokenText.lines(batch), as: UTF8.self)
+    let lines = String(decoding: DecimalIDs.lines(batch), as: UTF8.self)
     let expected = "0 7 10 99 12345 4294967295"
     #expect(lines == "\n\(expected)\n\(expected)\n")
     let line = Array(expected.utf8)
@@ -198,28 +198,28 @@ import Tokenization
       as [UInt32]
     {
       (batch.ids, batch.ends) = ([number], [1])
-      #expect(String(decoding: TokenText.lines(batch), as: UTF8.self) == "\(number)\n")
+      #expect(String(decoding: DecimalIDs.lines(batch), as: UTF8.self) == "\(number)\n")
     }
     var read: [UInt32] = []
-    #expect(line.withUnsafeBytes { TokenText.parse(ids: $0, into: &read) } == nil)
+    #expect(line.withUnsafeBytes { DecimalIDs.parse($0, into: &read) } == nil)
     #expect(read == ids)
     for (text, offset) in [
       ("1 x", 2), ("12a", 0), ("-1", 0), ("4294967296", 0), ("1 99999999999999999999", 2),
     ] {
       var ids: [UInt32] = []
-      #expect(Array(text.utf8).withUnsafeBytes { TokenText.parse(ids: $0, into: &ids) } == offset, "\(text)")
+      #expect(Array(text.utf8).withUnsafeBytes { DecimalIDs.parse($0, into: &ids) } == offset, "\(text)")
     }
   }
 
-  @Test func markedPieces() {
-    for (pieces, text) in [
+  @Test func markedSubwordsJoinToTheText() {
+    for (subwords, text) in [
       ("lo@@ w", "low"), ("a b@@", "a b"), ("  a@@ b  c ", "  ab  c "), ("", ""), ("@@ @@", ""),
       ("a@@b", "a@@b"),
       ("a@@@ b", "a@b"),
     ] {
       var out: [UInt8] = []
-      Array(pieces.utf8).withUnsafeBytes { TokenText.joinMarkedPieces($0, into: &out) }
-      #expect(String(decoding: out, as: UTF8.self) == text, "\(pieces)")
+      Array(subwords.utf8).withUnsafeBytes { SubwordText.joinMarked($0, into: &out) }
+      #expect(String(decoding: out, as: UTF8.self) == text, "\(subwords)")
     }
   }
 }

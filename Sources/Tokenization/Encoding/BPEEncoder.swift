@@ -8,14 +8,14 @@ import Support
 /// contains can thus not end it.
 ///
 /// Safe to use from many threads; each call borrows scratch space and a cache that stay with the encoder. Memory grows with
-/// the text to 36 MB a thread, or 72 where both ids and pieces are asked for, beside the text and the ids of one call.
+/// the text to 36 MB a thread, or 72 where both ids and subwords are asked for, beside the text and the ids of one call.
 package final class BPEEncoder: @unchecked Sendable {
   // `idle`, `idleCutters` and `byteTokens` are guarded by `lock`; a worker that was taken out belongs to its taker.
   package let tokenizer: Tokenizer
   private let tables: EncodingTables
   private let lock = NSLock()
   private var idle: [EncoderWorker] = []
-  /// Those that make pieces of words.
+  /// Those that give ends of subwords in place of ids.
   private var idleCutters: [EncoderWorker] = []
   /// Each token in GPT-2's byte characters, one after another, and where they end.
   private var byteTokens: (bytes: [UInt8], ends: [Int])?
@@ -58,7 +58,7 @@ package final class BPEEncoder: @unchecked Sendable {
           return end - start
         }
         return PackedBatch(
-          bytes: TokenText.packed(ids, tokenBytes: tokenBytes), counts: counts,
+          bytes: PackedBatch.pack(ids, tokenBytes: tokenBytes), counts: counts,
           unknown: tokenizer.unknown.map { unknown in ids.reduce(0) { $0 + ($1 == unknown ? 1 : 0) } } ?? 0)
       }
     }
@@ -89,34 +89,34 @@ package final class BPEEncoder: @unchecked Sendable {
     text.withUnsafeBufferPointer { encode($0, documents: [0..<text.count], seeds: { _ in seed }) }.ids
   }
 
-  /// Documents as pieces of text for people and for tools that read text, a line each.
-  package struct PieceLines: Sendable {
+  /// Documents as subwords in text form, for people and for tools that read text, a line each.
+  package struct SubwordLines: Sendable {
     package var lines: [UInt8] = []
-    package var pieces = 0
+    package var subwordCount = 0
     /// Line feeds inside documents, which became spaces so that a document stays a line.
     package var replacedLineFeeds = 0
   }
 
-  /// Documents as pieces.
+  /// Documents as subwords, a line each.
   ///
-  /// Word mode: fastBPE's form, every piece but the last of a word followed by `@@`, pieces of a word separated by a
-  /// space, the separators of the text as they are. Byte-level: tokens in GPT-2's byte characters, separated by spaces.
-  package func pieceLines(
+  /// Word mode: fastBPE's form, every subword but the last of a word followed by `@@` and a space, the separators of the
+  /// text as they are. Byte-level: tokens in GPT-2's byte characters, separated by spaces.
+  package func subwordLines(
     of text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], seeds: ((Int) -> UInt64)? = nil
-  ) -> PieceLines {
+  ) -> SubwordLines {
     tokenizer.mode == .word ? markedPieces(text, documents, seeds) : byteTokenLines(text, documents, seeds)
   }
 
   private func markedPieces(
     _ text: UnsafeBufferPointer<UInt8>, _ documents: [Range<Int>], _ seeds: ((Int) -> UInt64)?
-  ) -> PieceLines {
-    var result = PieceLines()
+  ) -> SubwordLines {
+    var result = SubwordLines()
     // Words end at line feeds, so lines one after another can be taken for one document.
     let areLines = seeds == nil && Self.areLines(documents, of: text)
     let documents = areLines ? [documents.first!.lowerBound..<documents.last!.upperBound] : documents
     withWorker(.ends) { worker in
       worker.withPieceLines(of: text, documents: documents, seeds: seeds, keepsLineFeeds: areLines) {
-        result = PieceLines(lines: Array($0), pieces: $1, replacedLineFeeds: $2)
+        result = SubwordLines(lines: Array($0), subwordCount: $1, replacedLineFeeds: $2)
       }
     }
     return result
@@ -141,7 +141,7 @@ package final class BPEEncoder: @unchecked Sendable {
 
   private func byteTokenLines(
     _ text: UnsafeBufferPointer<UInt8>, _ documents: [Range<Int>], _ seeds: ((Int) -> UInt64)?
-  ) -> PieceLines {
+  ) -> SubwordLines {
     let batch = encode(text, documents: documents, seeds: seeds)
     let tokens = lock.withLock {
       if byteTokens == nil { byteTokens = makeByteTokens() }
@@ -162,7 +162,7 @@ package final class BPEEncoder: @unchecked Sendable {
         lines.append(0x0a)
       }
     }
-    return PieceLines(lines: lines, pieces: batch.ids.count)
+    return SubwordLines(lines: lines, subwordCount: batch.ids.count)
   }
 
   private func makeByteTokens() -> (bytes: [UInt8], ends: [Int]) {
@@ -174,9 +174,9 @@ package final class BPEEncoder: @unchecked Sendable {
     return (bytes, ends)
   }
 
-  /// The pieces of one text, without the end of the line.
-  package func pieces(of text: [UInt8], seed: UInt64 = 1) -> [UInt8] {
-    text.withUnsafeBufferPointer { pieceLines(of: $0, documents: [0..<text.count], seeds: { _ in seed }) }
+  /// The subwords of one text, without the end of the line.
+  package func subwords(of text: [UInt8], seed: UInt64 = 1) -> [UInt8] {
+    text.withUnsafeBufferPointer { subwordLines(of: $0, documents: [0..<text.count], seeds: { _ in seed }) }
       .lines
       .dropLast()
   }
@@ -188,7 +188,7 @@ package final class BPEEncoder: @unchecked Sendable {
       var ends: [Int] = []
       text.withUnsafeBufferPointer { text in
         tokenizer.preTokenizer.forEachPreToken(in: text) { start, end in
-          let word = pieces(of: Array(text[start..<end]))
+          let word = subwords(of: Array(text[start..<end]))
           var position = start
           var index = 0
           while index < word.count {

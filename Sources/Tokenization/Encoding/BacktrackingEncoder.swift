@@ -68,7 +68,7 @@ final class Backtracking: @unchecked Sendable {
       }
     }
     var numbers = [UInt32](repeating: TokenTrie.none, count: vocabulary.count)
-    var texts = TokenTexts()
+    var texts = TokenStrings()
     func add(_ id: UInt32, _ left: UInt32, _ right: UInt32) {
       let number = texts.count
       numbers[Int(id)] = UInt32(number)

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Growing bytes without an array's checks.
-package struct TextBuffer: ~Copyable {
+package struct ByteBuffer: ~Copyable {
   package private(set) var bytes: UnsafeMutablePointer<UInt8>
   package private(set) var capacity: Int
   package var count = 0

@@ -1,7 +1,5 @@
-import Support
-
-/// Tokens as text: lines of decimal ids, and lines of pieces.
-package enum TokenText {
+/// Ids as text: decimal numbers, a document a line.
+package enum DecimalIDs {
   /// Decimal ids with a space between them, a document a line.
   package static func lines(_ batch: EncodedBatch) -> [UInt8] {
     // Ten digits and a separator at most.
@@ -62,24 +60,10 @@ package enum TokenText {
     return length
   }
 
-  /// Ids as they lie in shards: little-endian, two or four bytes each.
-  package static func packed(_ ids: UnsafeBufferPointer<UInt32>, tokenBytes: Int) -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: ids.count * tokenBytes) { buffer, count in
-      count = ids.count * tokenBytes
-      if tokenBytes == 2 {
-        let output = UnsafeMutableRawBufferPointer(buffer).bindMemory(to: UInt16.self)
-        for index in 0..<ids.count { output[index] = UInt16(truncatingIfNeeded: ids[index]).littleEndian }
-      } else {
-        let output = UnsafeMutableRawBufferPointer(buffer).bindMemory(to: UInt32.self)
-        for index in 0..<ids.count { output[index] = ids[index].littleEndian }
-      }
-    }
-  }
-
   /// The ids of a line, separated by spaces, tabs or carriage returns.
   ///
   /// Returns the byte offset of the first thing that is no id instead, if there is one.
-  package static func parse(ids line: UnsafeRawBufferPointer, into ids: inout [UInt32]) -> Int? {
+  package static func parse(_ line: UnsafeRawBufferPointer, into ids: inout [UInt32]) -> Int? {
     var mistake: Int?
     ids = [UInt32](unsafeUninitializedCapacity: line.count / 2 + 1) { output, count in
       guard let text = line.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
@@ -115,35 +99,5 @@ package enum TokenText {
 
   @inline(__always) private static func isSeparator(_ byte: UInt8) -> Bool {
     byte == 0x20 || byte == 0x09 || byte == 0x0d
-  }
-
-  /// Joins the pieces of word mode: `@@ ` disappears, and so does `@@` at the end of the line.
-  ///
-  /// Not exact for a text in which a word itself ends in `@@`; ids are.
-  package static func joinMarkedPieces(_ line: UnsafeRawBufferPointer, into text: inout [UInt8]) {
-    let mark = UInt8(ascii: "@")
-    var index = 0
-    while index < line.count {
-      let isMark =
-        line[index] == mark && index + 1 < line.count && line[index + 1] == mark
-        && (index + 2 == line.count || line[index + 2] == 0x20)
-      if isMark {
-        index += 3
-      } else {
-        text.append(line[index])
-        index += 1
-      }
-    }
-  }
-
-  /// Joins byte-level tokens written in byte characters.
-  ///
-  /// Returns the offset of the first token that is none, if there is one.
-  package static func joinByteTokens(_ line: UnsafeRawBufferPointer, into text: inout [UInt8]) -> Int? {
-    for token in line.split(separator: 0x20) {
-      guard let bytes = ByteAlphabet.decode(Array(token)) else { return token.startIndex }
-      text.append(contentsOf: bytes)
-    }
-    return nil
   }
 }

@@ -8,7 +8,7 @@ package struct EncodingOptions: Sendable {
   package var dropout = 0.0
   package var seed: UInt64 = 1
   /// Word mode: a piece that is not among these is taken apart again.
-  package var allowed: PieceVocabulary?
+  package var allowed: SubwordVocabulary?
   /// Word mode only: parts of words that are not split.
   package var glossary: Glossary?
   /// The text of a special token becomes its id.

@@ -3,7 +3,7 @@ import Support
 
 /// The pieces that `--vocab` allows, as subword-nmt and fastBPE count them: `piece count` lines, `@@` behind every piece
 /// that does not end its word.
-package struct PieceVocabulary: Sendable {
+package struct SubwordVocabulary: Sendable {
   private let inside: Set<UInt32>
   private let final: Set<UInt32>
 

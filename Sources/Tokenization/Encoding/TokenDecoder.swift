@@ -47,17 +47,17 @@ package final class TokenDecoder: @unchecked Sendable {
   /// Appends the text of ids as they come, without an end.
   ///
   /// An id outside the vocabulary throws.
-  package func append(_ ids: UnsafeBufferPointer<UInt16>, to text: inout TextBuffer) throws {
+  package func append(_ ids: UnsafeBufferPointer<UInt16>, to text: inout ByteBuffer) throws {
     try appendText(of: ids, to: &text)
   }
 
-  package func append(_ ids: UnsafeBufferPointer<UInt32>, to text: inout TextBuffer) throws {
+  package func append(_ ids: UnsafeBufferPointer<UInt32>, to text: inout ByteBuffer) throws {
     try appendText(of: ids, to: &text)
   }
 
   /// Not to be called from another module, which would not compile it for its type of ids.
   private func appendText<ID: FixedWidthInteger & UnsignedInteger>(
-    of ids: UnsafeBufferPointer<ID>, to text: inout TextBuffer
+    of ids: UnsafeBufferPointer<ID>, to text: inout ByteBuffer
   ) throws {
     var next = 0
     while next < ids.count {
@@ -88,7 +88,7 @@ package final class TokenDecoder: @unchecked Sendable {
   /// In word mode a space follows each word, the last one too until this is called.
   ///
   /// `start` is where the document begins in the text.
-  package func removeFinalSpace(_ text: inout TextBuffer, from start: Int = 0) {
+  package func removeFinalSpace(_ text: inout ByteBuffer, from start: Int = 0) {
     if tokenizer.mode == .word && text.count > start && text.bytes[text.count - 1] == 0x20 { text.count -= 1 }
   }
 }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Texts of tokens, one after another.
-struct TokenTexts {
+struct TokenStrings {
   private(set) var bytes: [UInt8] = []
   private var ends: [Int] = []
 

@@ -23,7 +23,7 @@ final class TokenTrie: @unchecked Sendable {
   let isUnique: Bool
 
   /// Token i is number i; none is empty.
-  init(_ texts: TokenTexts) {
+  init(_ texts: TokenStrings) {
     var builder = Builder(texts)
     builder.build()
     (nodes, prefixes, isUnique) = (builder.nodes, builder.prefixes, builder.isUnique)
@@ -55,7 +55,7 @@ final class TokenTrie: @unchecked Sendable {
   }
 
   private struct Builder {
-    private let texts: TokenTexts
+    private let texts: TokenStrings
     private(set) var nodes: UnsafeMutablePointer<Node>
     private(set) var prefixes: [UInt32]
     private(set) var isUnique = true
@@ -66,7 +66,7 @@ final class TokenTrie: @unchecked Sendable {
     /// Where the search for room for several children begins.
     private var roomy = 1
 
-    init(_ texts: TokenTexts) {
+    init(_ texts: TokenStrings) {
       self.texts = texts
       prefixes = [UInt32](repeating: TokenTrie.none, count: texts.count)
       // A few nodes a token.

@@ -221,7 +221,7 @@ final class EncodingTables: @unchecked Sendable {
 
   /// Takes apart what is not in the vocabulary until it is, or is a character.
   private func restrict(
-    _ count: Int, to allowed: PieceVocabulary, _ output: UnsafeMutablePointer<UInt32>
+    _ count: Int, to allowed: SubwordVocabulary, _ output: UnsafeMutablePointer<UInt32>
   ) -> Int {
     let ids = Array(UnsafeBufferPointer(start: output, count: count))
     let mark = tokenizer.endOfWordIsSymbol && ids.last == endOfWordSymbol ? 1 : 0

@@ -48,7 +48,7 @@ extension TokenizerJSON {
         append(id, of: tokenizer, to: &out)
       }
       out += colon
-      TokenText.append(id, to: &out)
+      DecimalIDs.append(id, to: &out)
     }
     add(isFirst ? "},\n    \"merges\": [" : "\n    },\n    \"merges\": [")
     for (rank, merge) in tokenizer.merges.enumerated() {

@@ -42,7 +42,7 @@ package struct BPETrainer: ~Copyable {
 
   private let words: SymbolizedWords
   private let options: Options
-  private let texts: SymbolTexts
+  private let texts: TrainerSymbols
   /// Every pair that can be merged and counts as much is in ``pairs`` and ``heap``.
   private var threshold = 1
   private var pairs = PairTable()
@@ -55,7 +55,7 @@ package struct BPETrainer: ~Copyable {
   private var collected = 0
 
   private init(_ words: consuming SymbolizedWords, _ options: Options) {
-    texts = SymbolTexts(
+    texts = TrainerSymbols(
       words.alphabet, marksEndOfWord: words.marksEndOfWord, maximumSize: options.maximumSize,
       reserved: options.reserved)
     heap = PairHeap(options.tieBreak, texts)

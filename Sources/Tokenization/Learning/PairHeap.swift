@@ -10,13 +10,13 @@ struct PairHeap {
   private let order: Order
   private var items: [Item] = []
 
-  init(_ tieBreak: TieBreak, _ texts: SymbolTexts) {
+  init(_ tieBreak: TieBreak, _ texts: TrainerSymbols) {
     order = Order(tieBreak: tieBreak, texts: texts)
   }
 
   private struct Order {
     let tieBreak: TieBreak
-    let texts: SymbolTexts
+    let texts: TrainerSymbols
 
     @inline(__always) func isBefore(_ a: Item, _ b: Item) -> Bool {
       if a.count != b.count { return a.count > b.count }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Texts and lengths of the symbols of a trainer.
-final class SymbolTexts {
+final class TrainerSymbols {
   /// Positions that each symbol takes: the symbols of the alphabet it was merged from.
   private(set) var lengths: UnsafeMutablePointer<UInt32>
   private var capacity: Int

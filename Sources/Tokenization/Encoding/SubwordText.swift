@@ -1,0 +1,32 @@
+/// Subwords as text, joined to the text that they were cut from.
+package enum SubwordText {
+  /// Joins the pieces of word mode: `@@ ` disappears, and so does `@@` at the end of the line.
+  ///
+  /// Not exact for a text in which a word itself ends in `@@`; ids are.
+  package static func joinMarked(_ line: UnsafeRawBufferPointer, into text: inout [UInt8]) {
+    let mark = UInt8(ascii: "@")
+    var index = 0
+    while index < line.count {
+      let isMark =
+        line[index] == mark && index + 1 < line.count && line[index + 1] == mark
+        && (index + 2 == line.count || line[index + 2] == 0x20)
+      if isMark {
+        index += 3
+      } else {
+        text.append(line[index])
+        index += 1
+      }
+    }
+  }
+
+  /// Joins byte-level tokens written in byte characters.
+  ///
+  /// Returns the offset of the first token that is none, if there is one.
+  package static func joinByteTokens(_ line: UnsafeRawBufferPointer, into text: inout [UInt8]) -> Int? {
+    for token in line.split(separator: 0x20) {
+      guard let bytes = ByteAlphabet.decode(Array(token)) else { return token.startIndex }
+      text.append(contentsOf: bytes)
+    }
+    return nil
+  }
+}
