@@ -1,8 +1,8 @@
 // Attention of one token over the cached keys and values of its sequence: each is read once, in order.
 
 // 2 * LANES numbers from x[i] on: of bfloat16 first the even ones, then the odd ones, as they are had from words at once.
-INLINE void load_parted(lanes v[2], const void *x, long i, const bool half) {
-  if (!half) {
+INLINE void load_parted(lanes v[2], const void *x, long i, const bool bf16) {
+  if (!bf16) {
     memcpy(v, (const real *)x + i, 2 * sizeof *v);
     return;
   }
@@ -14,7 +14,7 @@ INLINE void load_parted(lanes v[2], const void *x, long i, const bool half) {
   memcpy(&v[0], &even, sizeof even);
   memcpy(&v[1], &odd, sizeof odd);
 #else
-  for (int lane = 0; lane < 2 * LANES; lane++) v[lane % 2][lane / 2] = load_operand(x, i + lane, half);
+  for (int lane = 0; lane < 2 * LANES; lane++) v[lane % 2][lane / 2] = load_operand(x, i + lane, bf16);
 #endif
 }
 
@@ -36,17 +36,17 @@ INLINE void unpart(long width, const real *x, real *out) {
 }
 
 // The product of a query with a key: LANES sums.
-INLINE lanes query_times_key(long width, const real *query, const void *key, const bool half) {
+INLINE lanes query_times_key(long width, const real *query, const void *key, const bool bf16) {
   FUSED
   lanes sum = {0}, q[2], k[2];
   long i = 0;
   for (; i + 2 * LANES <= width; i += 2 * LANES) {
     load_parted(q, query, i, false);
-    load_parted(k, key, i, half);
+    load_parted(k, key, i, bf16);
     sum += q[0] * k[0];
     sum += q[1] * k[1];
   }
-  for (; i < width; i++) sum[0] += query[i] * load_operand(key, i, half);
+  for (; i < width; i++) sum[0] += query[i] * load_operand(key, i, bf16);
   return sum;
 }
 
@@ -83,18 +83,18 @@ INLINE lanes sums_of_lanes(const lanes x[LANES]) {
 }
 
 // out += weight * value
-INLINE void add_value(long width, real weight, const void *value, real *out, const bool half) {
+INLINE void add_value(long width, real weight, const void *value, real *out, const bool bf16) {
   FUSED
   long i = 0;
   for (; i + 2 * LANES <= width; i += 2 * LANES) {
     lanes sums[2], v[2];
     memcpy(sums, out + i, sizeof sums);
-    load_parted(v, value, i, half);
+    load_parted(v, value, i, bf16);
     sums[0] += weight * v[0];
     sums[1] += weight * v[1];
     memcpy(out + i, sums, sizeof sums);
   }
-  for (; i < width; i++) out[i] += weight * load_operand(value, i, half);
+  for (; i < width; i++) out[i] += weight * load_operand(value, i, bf16);
 }
 
 // Weights of the values: exp(scale * (score - the largest)); the sum of them. `count` is a multiple of LANES.
@@ -115,9 +115,9 @@ INLINE real weigh(long count, real scale, real *scores) {
 
 // Some numbers of row `row` of `count` rows, or of those that are read after them.
 INLINE void fetch(const void *rows, const void *next, long count, long row, long stride, long first, long width,
-                  const bool half) {
-  const void *from = row < count ? operand_at(rows, row * stride, half) : operand_at(next, (row - count) * stride, half);
-  const char *x = operand_at(from, first, half), *end = operand_at(x, width, half);
+                  const bool bf16) {
+  const void *from = row < count ? operand_at(rows, row * stride, bf16) : operand_at(next, (row - count) * stride, bf16);
+  const char *x = operand_at(from, first, bf16), *end = operand_at(x, width, bf16);
   for (; x < end; x += 64) __builtin_prefetch(x);
 }
 
@@ -130,11 +130,11 @@ static long attend_scratch(long seen, long heads, long width) {
 
 // Rows are read in the order of memory, for all heads, and fetched 8 KiB ahead: other orders and distances read more slowly.
 INLINE void attend_in(long seen, long heads, long width, real scale, const real *queries, const void *keys,
-                      const void *values, const void *next, long stride, lanes *products, real *out, const bool half) {
-  const long row_bytes = heads * width * (long)(half ? sizeof(uint16_t) : sizeof(real));
+                      const void *values, const void *next, long stride, lanes *products, real *out, const bool bf16) {
+  const long row_bytes = heads * width * (long)(bf16 ? sizeof(uint16_t) : sizeof(real));
   const long ahead = (8 << 10) / row_bytes + 1, padded = padded_scores(seen);
-  real *scores = (real *)(products + heads * LANES), *totals = scores + heads * padded, *mixed = half ? totals + heads : out;
-  if (half) {
+  real *scores = (real *)(products + heads * LANES), *totals = scores + heads * padded, *mixed = bf16 ? totals + heads : out;
+  if (bf16) {
     for (long h = 0; h < heads; h++) part(width, queries + h * width, mixed + h * width);
     queries = mixed;
   }
@@ -142,9 +142,9 @@ INLINE void attend_in(long seen, long heads, long width, real scale, const real 
     const long count = seen - first < LANES ? seen - first : LANES;
     for (long s = first; s < first + count; s++) {
       for (long h = 0; h < heads; h++) {
-        fetch(keys, values, seen, s + ahead, stride, h * width, width, half);
+        fetch(keys, values, seen, s + ahead, stride, h * width, width, bf16);
         products[h * LANES + s - first] =
-            query_times_key(width, queries + h * width, operand_at(keys, s * stride + h * width, half), half);
+            query_times_key(width, queries + h * width, operand_at(keys, s * stride + h * width, bf16), bf16);
       }
     }
     for (long h = 0; h < heads; h++) {
@@ -157,19 +157,19 @@ INLINE void attend_in(long seen, long heads, long width, real scale, const real 
   for (long i = 0; i < heads * width; i++) mixed[i] = 0;
   for (long s = 0; s < seen; s++) {
     for (long h = 0; h < heads; h++) {
-      fetch(values, next, seen, s + ahead, stride, h * width, width, half);
-      add_value(width, scores[h * padded + s], operand_at(values, s * stride + h * width, half), mixed + h * width, half);
+      fetch(values, next, seen, s + ahead, stride, h * width, width, bf16);
+      add_value(width, scores[h * padded + s], operand_at(values, s * stride + h * width, bf16), mixed + h * width, bf16);
     }
   }
   for (long h = 0; h < heads; h++) {
-    if (half) unpart(width, mixed + h * width, out + h * width);
+    if (bf16) unpart(width, mixed + h * width, out + h * width);
     for (long i = 0; i < width; i++) out[h * width + i] /= totals[h];
   }
 }
 
 KERNEL void attend(long seen, long heads, long width, double scale, const void *queries, const void *keys,
-                   const void *values, const void *next, long stride, void *scratch, void *out, bool half) {
-  BY_FORM(half, attend_in, seen, heads, width, (real)scale, queries, keys, values, next, stride, scratch, out);
+                   const void *values, const void *next, long stride, void *scratch, void *out, bool bf16) {
+  BY_FORM(bf16, attend_in, seen, heads, width, (real)scale, queries, keys, values, next, stride, scratch, out);
 }
 
 // --- several tokens, between two products

@@ -30,16 +30,16 @@ KERNEL void dropout(long count, uint64_t first, dropout_mask mask, void *px) {
 }
 
 INLINE void add_bias_in(long rows, long columns, const real *bias, const real *x, long stride, void *out,
-                        long out_stride, const bool half) {
-  for (long r = 0; r < rows; r++, x += stride, out = operand_at(out, out_stride, half)) {
+                        long out_stride, const bool bf16) {
+  for (long r = 0; r < rows; r++, x += stride, out = operand_at(out, out_stride, bf16)) {
     EACH_ITSELF
-    for (long c = 0; c < columns; c++) store_operand(out, c, x[c] + bias[c], half);
+    for (long c = 0; c < columns; c++) store_operand(out, c, x[c] + bias[c], bf16);
   }
 }
 
 KERNEL void add_bias(long rows, long columns, const void *bias, const void *x, long stride, void *out, long out_stride,
-                     bool half) {
-  BY_FORM(half, add_bias_in, rows, columns, bias, x, stride, out, out_stride);
+                     bool bf16) {
+  BY_FORM(bf16, add_bias_in, rows, columns, bias, x, stride, out, out_stride);
 }
 
 KERNEL void to_operand(long rows, long columns, const void *px, long stride, void *pout, long out_stride) {
@@ -110,7 +110,7 @@ KERNEL void write_rows(long rows, long columns, const void *px, long stride, voi
 
 // What is kept for the backward pass is not read before all of the rest of the forward pass is computed.
 INLINE void bias_gelu_in(long rows, long columns, const real *bias, const real *h, long stride, void *kept, void *out,
-                         long out_stride, const bool keeps, const bool half) {
+                         long out_stride, const bool keeps, const bool bf16) {
   FUSED
   enum { PART = 256 };
   real part[PART];
@@ -121,66 +121,66 @@ INLINE void bias_gelu_in(long rows, long columns, const real *bias, const real *
       for (long c = first; c < last; c++) {
         real x = h[c] + bias[c], density;
         // Of what is kept, so that the backward pass can make the result again.
-        if (half) x = from_bfloat16(to_bfloat16(x));
+        if (bf16) x = from_bfloat16(to_bfloat16(x));
         real tail = normal_tail(x, &density);
-        if (keeps) store_operand(part, c - first, x, half);
-        store_operand(out, c, gelu(x, tail), half);
+        if (keeps) store_operand(part, c - first, x, bf16);
+        store_operand(out, c, gelu(x, tail), bf16);
       }
-      if (keeps) write_past_caches(part, (last - first) * (long)(half ? 2 : sizeof(real)), operand_at(kept, first, half));
+      if (keeps) write_past_caches(part, (last - first) * (long)(bf16 ? 2 : sizeof(real)), operand_at(kept, first, bf16));
     }
-    if (keeps) kept = operand_at(kept, out_stride, half);
-    out = operand_at(out, out_stride, half);
+    if (keeps) kept = operand_at(kept, out_stride, bf16);
+    out = operand_at(out, out_stride, bf16);
   }
   if (keeps) end_writes_past_caches();
 }
 
 KERNEL void bias_gelu(long rows, long columns, const void *bias, const void *h, long stride, void *kept, void *out,
-                      long out_stride, bool half) {
+                      long out_stride, bool bf16) {
   if (kept) {
-    BY_FORM(half, bias_gelu_in, rows, columns, bias, h, stride, kept, out, out_stride, true);
+    BY_FORM(bf16, bias_gelu_in, rows, columns, bias, h, stride, kept, out, out_stride, true);
   } else {
-    BY_FORM(half, bias_gelu_in, rows, columns, bias, h, stride, NULL, out, out_stride, false);
+    BY_FORM(bf16, bias_gelu_in, rows, columns, bias, h, stride, NULL, out, out_stride, false);
   }
 }
 
 INLINE void gelu_backward_in(long rows, long columns, void *h, const real *d, long d_stride, void *again, long stride,
-                             const bool half) {
+                             const bool bf16) {
   FUSED
   for (long r = 0; r < rows; r++, d += d_stride) {
     EACH_ITSELF
     for (long c = 0; c < columns; c++) {
-      real x = load_operand(h, c, half), density;
+      real x = load_operand(h, c, bf16), density;
       real tail = normal_tail(x, &density);
       real slope = (x < 0 ? tail : 1 - tail) + x * density * (real)0.39894228040143268;
-      store_operand(h, c, d[c] * slope, half);
-      store_operand(again, c, gelu(x, tail), half);
+      store_operand(h, c, d[c] * slope, bf16);
+      store_operand(again, c, gelu(x, tail), bf16);
     }
-    h = operand_at(h, stride, half), again = operand_at(again, stride, half);
+    h = operand_at(h, stride, bf16), again = operand_at(again, stride, bf16);
   }
 }
 
 KERNEL void gelu_backward(long rows, long columns, void *h, const void *d, long d_stride, void *again, long stride,
-                          bool half) {
-  BY_FORM(half, gelu_backward_in, rows, columns, h, d, d_stride, again, stride);
+                          bool bf16) {
+  BY_FORM(bf16, gelu_backward_in, rows, columns, h, d, d_stride, again, stride);
 }
 
 // Sums in blocks of 64 rows, so that rounding grows with the number of blocks only.
 INLINE void column_sum_in(long rows, long columns, double factor, const void *x, long stride, real *out,
-                          const bool half) {
+                          const bool bf16) {
   for (long first = 0; first < columns; first += 64) {
     long width = columns - first < 64 ? columns - first : 64;
     for (long block = 0; block < rows; block += 64) {
       long last = block + 64 < rows ? block + 64 : rows;
       real sums[64] = {0};
       for (long r = block; r < last; r++) {
-        const void *row = operand_at(x, r * stride + first, half);
-        for (long c = 0; c < width; c++) sums[c] += load_operand(row, c, half);
+        const void *row = operand_at(x, r * stride + first, bf16);
+        for (long c = 0; c < width; c++) sums[c] += load_operand(row, c, bf16);
       }
       for (long c = 0; c < width; c++) out[first + c] += (real)factor * sums[c];
     }
   }
 }
 
-KERNEL void column_sum(long rows, long columns, double factor, const void *x, long stride, void *out, bool half) {
-  BY_FORM(half, column_sum_in, rows, columns, factor, x, stride, out);
+KERNEL void column_sum(long rows, long columns, double factor, const void *x, long stride, void *out, bool bf16) {
+  BY_FORM(bf16, column_sum_in, rows, columns, factor, x, stride, out);
 }

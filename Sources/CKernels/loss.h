@@ -22,12 +22,12 @@ KERNEL void embed_backward(long rows, long columns, const int32_t *tokens, const
 // With z the logits, p = softmax z, q = (1 - e) [target] + e / V:
 // nll = lse - z_target; smoothed = lse - (1 - e) z_target - (e / V) sum z; gradient p - q.
 INLINE void store_gradient(long columns, const real *z, real e_target, real factor, real share, int32_t target, double smoothing,
-                           void *gradient, const bool half) {
-  if (!half) gradient = (void *)z;
-  for (long c = 0; c < columns; c++) store_operand(gradient, c, z[c] * factor - share, half);
+                           void *gradient, const bool bf16) {
+  if (!bf16) gradient = (void *)z;
+  for (long c = 0; c < columns; c++) store_operand(gradient, c, z[c] * factor - share, bf16);
   // z may be the gradient itself, so its own element is handed in.
   real at_target = e_target * factor - share - (real)(1 - smoothing);
-  store_operand(gradient, target, at_target, half);
+  store_operand(gradient, target, at_target, bf16);
 }
 
 // The largest of x + bias, and the sum in `total`. NaN is passed over as by row_max.
@@ -57,12 +57,12 @@ INLINE real biased_max(long count, const real *x, const real *bias, real *total)
 }
 
 KERNEL row_loss cross_entropy(long columns, const void *pbias, int32_t target, double smoothing, void *plogits,
-                              void *gradient, bool half) {
+                              void *gradient, bool bf16) {
   VECTOR_SUMS
   const real *bias = pbias;
   real *z = plogits;
   if (target < 0) {
-    memset(gradient, 0, (size_t)columns * (half ? sizeof(uint16_t) : sizeof(real)));
+    memset(gradient, 0, (size_t)columns * (bf16 ? sizeof(uint16_t) : sizeof(real)));
     return (row_loss){0, 0};
   }
   real total, top = biased_max(columns, z, bias, &total), at_target = z[target] + bias[target], sum = 0;
@@ -72,7 +72,7 @@ KERNEL row_loss cross_entropy(long columns, const void *pbias, int32_t target, d
     sum += e;
   }
   real factor = 1 / sum, share = (real)(smoothing / (double)columns), e_target = z[target];
-  BY_FORM(half, store_gradient, columns, z, e_target, factor, share, target, smoothing, gradient);
+  BY_FORM(bf16, store_gradient, columns, z, e_target, factor, share, target, smoothing, gradient);
   double lse = (double)top + log((double)sum), nll = lse - (double)at_target;
   return (row_loss){
       nll, (1 - smoothing) * nll + smoothing * (lse - (double)total / (double)columns)};

@@ -1,11 +1,11 @@
 // Layer normalization over rows and batch normalization over columns.
 
 KERNEL void layer_norm(long rows, long columns, const void *px, const void *pgamma, const void *pbeta, double epsilon,
-                       void *py, void *phalf, void *pmean, void *pinverse) {
+                       void *py, void *pbf16, void *pmean, void *pinverse) {
   VECTOR_SUMS
   const real *x = px, *gamma = pgamma, *beta = pbeta;
   real *y = py, *means = pmean, *inverses = pinverse;
-  uint16_t *half = phalf;
+  uint16_t *bf16 = pbf16;
   for (long r = 0; r < rows; r++, x += columns) {
     real sum = 0, squares = 0;
     for (long c = 0; c < columns; c++) sum += x[c];
@@ -16,9 +16,9 @@ KERNEL void layer_norm(long rows, long columns, const void *px, const void *pgam
       for (long c = 0; c < columns; c++) y[c] = (x[c] - mean) * inverse * gamma[c] + beta[c];
       y += columns;
     }
-    if (half) {
-      for (long c = 0; c < columns; c++) half[c] = to_bfloat16((x[c] - mean) * inverse * gamma[c] + beta[c]);
-      half += columns;
+    if (bf16) {
+      for (long c = 0; c < columns; c++) bf16[c] = to_bfloat16((x[c] - mean) * inverse * gamma[c] + beta[c]);
+      bf16 += columns;
     }
     means[r] = mean;
     inverses[r] = inverse;
@@ -26,12 +26,12 @@ KERNEL void layer_norm(long rows, long columns, const void *px, const void *pgam
 }
 
 KERNEL void layer_norm_backward(long rows, long columns, const void *px, const void *pdy, const void *pgamma,
-                                const void *pmean, const void *pinverse, int adds, void *pdx, void *phalf,
+                                const void *pmean, const void *pinverse, int adds, void *pdx, void *pbf16,
                                 void *pd_gamma, void *pd_beta) {
   VECTOR_SUMS
   const real *x = px, *dy = pdy, *gamma = pgamma, *means = pmean, *inverses = pinverse;
   real *dx = pdx, *d_gamma = pd_gamma, *d_beta = pd_beta;
-  uint16_t *half = phalf;
+  uint16_t *bf16 = pbf16;
   for (long c = 0; c < columns; c++) d_gamma[c] = d_beta[c] = 0;
   for (long r = 0; r < rows; r++, x += columns, dy += columns, dx += columns) {
     real mean = means[r], inverse = inverses[r], sum = 0, products = 0;
@@ -50,9 +50,9 @@ KERNEL void layer_norm_backward(long rows, long columns, const void *px, const v
       real old = adds ? dx[c] : 0;
       dx[c] = keep * old + inverse * (gamma[c] * d - sum - normal * products);
     }
-    if (half) {
-      for (long c = 0; c < columns; c++) half[c] = to_bfloat16(dx[c]);
-      half += columns;
+    if (bf16) {
+      for (long c = 0; c < columns; c++) bf16[c] = to_bfloat16(dx[c]);
+      bf16 += columns;
     }
   }
 }

@@ -14,19 +14,19 @@ INLINE void adam_elements(long count, adam_step step, const real *restrict g, re
   }
 }
 
-KERNEL void adam(long count, adam_step step, const void *gradient, void *pparameter, void *m, void *v, void *phalf) {
+KERNEL void adam(long count, adam_step step, const void *gradient, void *pparameter, void *m, void *v, void *pbf16) {
   real *parameter = pparameter;
-  uint16_t *half = phalf;
+  uint16_t *bf16 = pbf16;
   // In pieces that stay in the nearest cache between the update and the rounding.
   for (long first = 0; first < count; first += 1024) {
     long width = count - first < 1024 ? count - first : 1024;
     adam_elements(width, step, (const real *)gradient + first, parameter + first, (real *)m + first, (real *)v + first);
-    for (long i = first; half && i < first + width; i++) half[i] = to_bfloat16(parameter[i]);
+    for (long i = first; bf16 && i < first + width; i++) bf16[i] = to_bfloat16(parameter[i]);
   }
 }
 
 // A piece of a row in bfloat16: the update in reals, then up to the next number or down by a hash of step, row and column.
-INLINE void adam_half(long width, adam_step step, uint64_t key, long column, const real *g, uint16_t *p, real *m,
+INLINE void adam_bf16(long width, adam_step step, uint64_t key, long column, const real *g, uint16_t *p, real *m,
                       real *v) {
   real wide[GRADIENT_COLUMNS];
   for (long c = 0; c < width; c++) wide[c] = from_bfloat16(p[c]);
@@ -38,7 +38,7 @@ INLINE void adam_half(long width, adam_step step, uint64_t key, long column, con
 
 KERNEL void adam_rows(long count, long reads, long columns, adam_step step, const int32_t *slot_ids,
                       const int32_t *starts, const int32_t *order, const void *weights, const void *dy,
-                      void *pparameter, void *pm, void *pv, bool half) {
+                      void *pparameter, void *pm, void *pv, bool bf16) {
   for (long s = 0; s < count; s++) {
     uint64_t key = step.rounding_key ^ (uint64_t)slot_ids[s] * 0x9e3779b97f4a7c15u;
     for (long first = 0; first < columns; first += GRADIENT_COLUMNS) {
@@ -47,8 +47,8 @@ KERNEL void adam_rows(long count, long reads, long columns, adam_step step, cons
       real gradient[GRADIENT_COLUMNS], *m = (real *)pm + at, *v = (real *)pv + at;
       gradient_piece(width, starts[s + 1] - starts[s], order + starts[s], reads, columns, weights,
                      (const real *)dy + first, gradient);
-      if (half) {
-        adam_half(width, step, key, first, gradient, (uint16_t *)pparameter + at, m, v);
+      if (bf16) {
+        adam_bf16(width, step, key, first, gradient, (uint16_t *)pparameter + at, m, v);
       } else {
         adam_elements(width, step, gradient, (real *)pparameter + at, m, v);
       }

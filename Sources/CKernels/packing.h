@@ -6,7 +6,7 @@ typedef uint64_t packed_word;
 #endif
 
 // Words of k numbers: in bfloat16 pairs of neighbors, the last one perhaps half empty.
-INLINE long word_count(long k, const bool half) { return half ? (k + 1) / 2 : k; }
+INLINE long word_count(long k, const bool bf16) { return bf16 ? (k + 1) / 2 : k; }
 
 #if REAL_IS_FLOAT && HAS_AVX512
 // 16 × 16 words transposed: row j of `in`, `stride` words apart, becomes word j of the rows of `out`.
@@ -34,8 +34,8 @@ INLINE void transpose_words(const __m512i in[16], packed_word *out, long out_str
 }
 
 // The words p..p + 15 of up to 16 rows of a matrix whose rows are k long, and zeros for what is missing.
-INLINE void load_words(__m512i rows[16], long count, const void *x, long stride, long p, long k, const bool half) {
-  const long size = half ? 2 : 4, bytes = k * size - 4 * p < 64 ? k * size - 4 * p : 64;
+INLINE void load_words(__m512i rows[16], long count, const void *x, long stride, long p, long k, const bool bf16) {
+  const long size = bf16 ? 2 : 4, bytes = k * size - 4 * p < 64 ? k * size - 4 * p : 64;
   const __mmask64 mask = bytes == 64 ? ~(__mmask64)0 : ((__mmask64)1 << bytes) - 1;
   for (long j = 0; j < 16; j++) {
     rows[j] = j < count ? _mm512_maskz_loadu_epi8(mask, (const char *)x + j * stride * size + 4 * p) : _mm512_setzero_si512();

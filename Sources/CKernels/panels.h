@@ -21,7 +21,7 @@ INLINE void load_rounded_words(__m512i rows[16], long count, const void *x, long
 
 // `width` words of row p of op(X) as words, where op(X) = X is k x n: in bfloat16 two rows are woven into one. With `rounds`
 // X is reals, which become bfloat16.
-INLINE void weave_row(long width, const void *x, long stride, long p, packed_word *out, const bool rounds, const bool half) {
+INLINE void weave_row(long width, const void *x, long stride, long p, packed_word *out, const bool rounds, const bool bf16) {
   for (long c = 0; c < width; c += LANES) {
     const long count = width - c < LANES ? width - c : LANES;
     const __mmask16 mask = (__mmask16)((1u << count) - 1);
@@ -35,7 +35,7 @@ INLINE void weave_row(long width, const void *x, long stride, long p, packed_wor
 #else
       __builtin_trap();
 #endif
-    } else if (half) {
+    } else if (bf16) {
       const uint16_t *row = (const uint16_t *)x + 2 * p * stride + c;
       __m512i next = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, row + stride));
       word = _mm512_or_si512(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, row)), _mm512_slli_epi32(next, 16));
@@ -48,9 +48,9 @@ INLINE void weave_row(long width, const void *x, long stride, long p, packed_wor
 
 // Panels first..<last of op(B) = the transpose of B, k x n: for each word of k in order, those of all columns.
 INLINE void pack_panels_in(long first, long last, long n, long k, const void *b, long ldb, packed_word *packed,
-                           const bool rounds, const bool half) {
-  const bool is_short = half && !rounds;
-  const long words = word_count(k, half), each = half ? 2 : 1;
+                           const bool rounds, const bool bf16) {
+  const bool is_short = bf16 && !rounds;
+  const long words = word_count(k, bf16), each = bf16 ? 2 : 1;
   for (long panel = first; panel < last; panel++) {
     packed_word *out = packed + panel * words * PKM_PANEL_COLUMNS;
     const long column = panel * PKM_PANEL_COLUMNS, width = n - column < PKM_PANEL_COLUMNS ? n - column : PKM_PANEL_COLUMNS;
@@ -67,7 +67,7 @@ INLINE void pack_panels_in(long first, long last, long n, long k, const void *b,
 #if HAS_BFLOAT16_DOT
         if (rounds) load_rounded_words(rows, width - c, from, ldb, p, k);
 #endif
-        if (!rounds) load_words(rows, width - c, from, ldb, p, k, half);
+        if (!rounds) load_words(rows, width - c, from, ldb, p, k, bf16);
         if (p + 16 <= words) {
           transpose_words(rows, out + p * PKM_PANEL_COLUMNS + c, PKM_PANEL_COLUMNS);
         } else {
@@ -83,10 +83,10 @@ INLINE void pack_panels_in(long first, long last, long n, long k, const void *b,
 // The words first..<last of all panels of op(B) = B. Some words of a panel at a time, as the panels lie so that they displace
 // each other from the caches; the rows ahead are fetched, whose pattern the processor does not see.
 INLINE void pack_panel_words_in(long first, long last, long n, long k, const void *b, long ldb, packed_word *packed,
-                                const bool rounds, const bool half) {
+                                const bool rounds, const bool bf16) {
   enum { TOGETHER = 8, AHEAD = 16 };
-  const bool is_short = half && !rounds;
-  const long words = word_count(k, half), each = half ? 2 : 1, line = is_short ? 2 * LANES : LANES;
+  const bool is_short = bf16 && !rounds;
+  const long words = word_count(k, bf16), each = bf16 ? 2 : 1, line = is_short ? 2 * LANES : LANES;
   for (long block = first; block < last; block += TOGETHER) {
     const long end = block + TOGETHER < last ? block + TOGETHER : last;
     for (long column = 0; column < n; column += PKM_PANEL_COLUMNS) {
@@ -98,7 +98,7 @@ INLINE void pack_panel_words_in(long first, long last, long n, long k, const voi
           for (long c = 0; c < width; c += line) __builtin_prefetch(operand_at(from, r * ldb + c, is_short), 0, 2);
         }
         if (width < PKM_PANEL_COLUMNS) memset(out, 0, PKM_PANEL_COLUMNS * sizeof *out);
-        weave_row(width, from, ldb, p, out, rounds, half);
+        weave_row(width, from, ldb, p, out, rounds, bf16);
       }
     }
   }
@@ -108,7 +108,7 @@ INLINE void pack_panel_words_in(long first, long last, long n, long k, const voi
 // words `step` apart. Some of what will be multiplied after this, from `next`, is fetched meanwhile: `ahead` words for each.
 INLINE void panel_block(long words, real alpha, const packed_word *const a[BLOCK_OF_ROWS], const long step,
                         const packed_word *b, const packed_word *next, const long ahead, bool adds, real *c, long ldc,
-                        long rows, long width, const bool half) {
+                        long rows, long width, const bool bf16) {
   lanes sums[BLOCK_OF_ROWS][PANEL_REGISTERS];
 #pragma clang loop unroll(full)
   for (int i = 0; i < BLOCK_OF_ROWS; i++) {
@@ -123,7 +123,7 @@ INLINE void panel_block(long words, real alpha, const packed_word *const a[BLOCK
 #pragma clang loop unroll(full)
     for (int i = 0; i < BLOCK_OF_ROWS; i++) {
 #pragma clang loop unroll(full)
-      for (int v = 0; v < PANEL_REGISTERS; v++) add_products(&sums[i][v], b + v * LANES, a[i] + p * step, half, true);
+      for (int v = 0; v < PANEL_REGISTERS; v++) add_products(&sums[i][v], b + v * LANES, a[i] + p * step, bf16, true);
     }
   }
   for (long i = 0; i < rows; i++, c += ldc) {
@@ -149,7 +149,7 @@ INLINE long words_ahead(long m) {
 }
 
 // The rows of a place lie far apart.
-INLINE void fetch_place(result_place place, long row, long rows, long column, long width) {
+INLINE void fetch_place(output_tile place, long row, long rows, long column, long width) {
   const char *from = (char *)place.start + row * place.row + column * place.element;
   for (long i = 0; i < rows; i++, from += place.row) {
     for (long c = 0; c < width * place.element; c += 64) __builtin_prefetch(from + c, 1, 2);
@@ -157,8 +157,8 @@ INLINE void fetch_place(result_place place, long row, long rows, long column, lo
 }
 
 INLINE void multiply_panels_in(long m, long n, long k, real alpha, const void *a, long lda, const packed_word *b, real *c,
-                               long ldc, result_place place, const bool half) {
-  const long words = word_count(k, half), ahead = words_ahead(m);
+                               long ldc, output_tile place, const bool bf16) {
+  const long words = word_count(k, bf16), ahead = words_ahead(m);
   // A part of k at a time, so that a panel and the rows stay in the caches of a core.
   for (long first = 0; first < words; first += DEPTH_WORDS) {
     const long depth = words - first < DEPTH_WORDS ? words - first : DEPTH_WORDS;
@@ -170,36 +170,36 @@ INLINE void multiply_panels_in(long m, long n, long k, real alpha, const void *a
         const packed_word *left[BLOCK_OF_ROWS];
         // In place of rows that are not there, the first.
         for (int i = 0; i < BLOCK_OF_ROWS; i++) {
-          left[i] = (const packed_word *)operand_at(a, (row + (i < rows ? i : 0)) * lda, half) + first;
+          left[i] = (const packed_word *)operand_at(a, (row + (i < rows ? i : 0)) * lda, bf16) + first;
         }
         if (place.start && first + depth == words) fetch_place(place, row, rows, column, width);
         const packed_word *next = next_panel(panel, words, depth, row, ahead);
-        panel_block(depth, alpha, left, 1, panel, next, ahead, first > 0, c + row * ldc + column, ldc, rows, width, half);
+        panel_block(depth, alpha, left, 1, panel, next, ahead, first > 0, c + row * ldc + column, ldc, rows, width, bf16);
       }
     }
   }
 }
 
 KERNEL void pack_panels(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool rounds,
-                        bool half) {
+                        bool bf16) {
   if (rounds) {
     pack_panels_in(first, last, n, k, b, ldb, packed, true, true);
   } else {
-    BY_FORM(half, pack_panels_in, first, last, n, k, b, ldb, packed, false);
+    BY_FORM(bf16, pack_panels_in, first, last, n, k, b, ldb, packed, false);
   }
 }
 
 KERNEL void pack_panel_words(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool rounds,
-                             bool half) {
+                             bool bf16) {
   if (rounds) {
     pack_panel_words_in(first, last, n, k, b, ldb, packed, true, true);
   } else {
-    BY_FORM(half, pack_panel_words_in, first, last, n, k, b, ldb, packed, false);
+    BY_FORM(bf16, pack_panel_words_in, first, last, n, k, b, ldb, packed, false);
   }
 }
 
 KERNEL void multiply_panels(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,
-                            long ldc, result_place place, bool half) {
-  BY_FORM(half, multiply_panels_in, m, n, k, (real)alpha, a, lda, packed, c, ldc, place);
+                            long ldc, output_tile place, bool bf16) {
+  BY_FORM(bf16, multiply_panels_in, m, n, k, (real)alpha, a, lda, packed, c, ldc, place);
 }
 #endif

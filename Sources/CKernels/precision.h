@@ -89,7 +89,7 @@ INLINE real real_sqrt(real x) { return __builtin_sqrt(x); }
 
 enum { LANES = 64 / sizeof(real) };
 
-// An operand is a matrix as products take it: reals or, where `half` says so, bfloat16 in 16 bits. `half` is a constant
+// An operand is a matrix as products take it: reals or, where `bf16` says so, bfloat16 in 16 bits. `bf16` is a constant
 // wherever these are inlined.
 INLINE uint16_t to_bfloat16(real x) {
   float value = (float)x;
@@ -123,12 +123,12 @@ INLINE real from_bfloat16(uint16_t x) {
   return (real)value;
 }
 
-INLINE real load_operand(const void *x, long i, bool half) {
-  return half ? from_bfloat16(((const uint16_t *)x)[i]) : ((const real *)x)[i];
+INLINE real load_operand(const void *x, long i, bool bf16) {
+  return bf16 ? from_bfloat16(((const uint16_t *)x)[i]) : ((const real *)x)[i];
 }
 
-INLINE void store_operand(void *x, long i, real value, bool half) {
-  if (half) {
+INLINE void store_operand(void *x, long i, real value, bool bf16) {
+  if (bf16) {
     ((uint16_t *)x)[i] = to_bfloat16(value);
   } else {
     ((real *)x)[i] = value;
@@ -136,14 +136,14 @@ INLINE void store_operand(void *x, long i, real value, bool half) {
 }
 
 // The i-th element of an operand.
-INLINE void *operand_at(const void *x, long i, bool half) {
-  return (char *)x + i * (long)(half ? sizeof(uint16_t) : sizeof(real));
+INLINE void *operand_at(const void *x, long i, bool bf16) {
+  return (char *)x + i * (long)(bf16 ? sizeof(uint16_t) : sizeof(real));
 }
 
 // Compiles an inlined kernel once for each form of its operands.
-#define BY_FORM(half, kernel, ...)     \
+#define BY_FORM(bf16, kernel, ...)     \
   do {                                 \
-    if (half) {                        \
+    if (bf16) {                        \
       kernel(__VA_ARGS__, true);       \
     } else {                           \
       kernel(__VA_ARGS__, false);      \
@@ -164,7 +164,7 @@ INLINE real row_max(long count, const real *x) {
   return best;
 }
 
-// Two rounds of multiply and shift over a 32-bit counter, each with its half of the key.
+// Two rounds of multiply and shift over a 32-bit counter, each with its bf16 of the key.
 INLINE uint32_t hash_element(uint64_t key, uint32_t index) {
   uint32_t h = index * 0x9e3779b1u + (uint32_t)key;
   h ^= h >> 16;

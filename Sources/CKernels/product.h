@@ -5,7 +5,7 @@ enum { PANEL_ROWS = 4, PANEL_COLUMNS = 2 * LANES, PANEL_DEPTH = 256 };
 
 // Sums in panels of PANEL_DEPTH in order, so that the bits depend on the shape alone.
 INLINE void product_in(bool transpose_a, bool transpose_b, long m, long n, long k, real alpha, const void *a, long lda,
-                       const void *b, long ldb, real beta, real *c, long ldc, const bool half) {
+                       const void *b, long ldb, real beta, real *c, long ldc, const bool bf16) {
   FUSED
   real left[PANEL_DEPTH * PANEL_ROWS], right[PANEL_DEPTH * PANEL_COLUMNS];
   for (long i = 0; i < m; i++) {
@@ -18,7 +18,7 @@ INLINE void product_in(bool transpose_a, bool transpose_b, long m, long n, long 
       for (long p = 0; p < depth; p++) {
         for (long j = 0; j < PANEL_COLUMNS; j++) {
           long at = transpose_b ? (column + j) * ldb + first + p : (first + p) * ldb + column + j;
-          right[p * PANEL_COLUMNS + j] = j < width ? load_operand(b, at, half) : 0;
+          right[p * PANEL_COLUMNS + j] = j < width ? load_operand(b, at, bf16) : 0;
         }
       }
       for (long row = 0; row < m; row += PANEL_ROWS) {
@@ -26,7 +26,7 @@ INLINE void product_in(bool transpose_a, bool transpose_b, long m, long n, long 
         for (long p = 0; p < depth; p++) {
           for (long i = 0; i < PANEL_ROWS; i++) {
             long at = transpose_a ? (first + p) * lda + row + i : (row + i) * lda + first + p;
-            left[p * PANEL_ROWS + i] = i < height ? load_operand(a, at, half) : 0;
+            left[p * PANEL_ROWS + i] = i < height ? load_operand(a, at, bf16) : 0;
           }
         }
         real sums[PANEL_ROWS][PANEL_COLUMNS] = {{0}};
@@ -50,7 +50,7 @@ KERNEL void product(bool transpose_a, bool transpose_b, long m, long n, long k, 
   product_in(transpose_a, transpose_b, m, n, k, (real)alpha, a, lda, b, ldb, (real)beta, c, ldc, false);
 }
 
-KERNEL void product_half(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a,
+KERNEL void product_bf16(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a,
                          long lda, const void *b, long ldb, double beta, void *c, long ldc) {
   product_in(transpose_a, transpose_b, m, n, k, (real)alpha, a, lda, b, ldb, (real)beta, c, ldc, true);
 }
@@ -58,8 +58,8 @@ KERNEL void product_half(bool transpose_a, bool transpose_b, long m, long n, lon
 // As many numbers as one register of the widest kind holds.
 typedef real lanes __attribute__((vector_size(64)));
 
-INLINE void load_lanes(lanes *v, const void *x, long i, const bool half) {
-  if (!half) {
+INLINE void load_lanes(lanes *v, const void *x, long i, const bool bf16) {
+  if (!bf16) {
     memcpy(v, (const real *)x + i, sizeof *v);
     return;
   }
@@ -71,12 +71,12 @@ INLINE void load_lanes(lanes *v, const void *x, long i, const bool half) {
   words w = __builtin_convertvector(h, words) << 16;
   memcpy(v, &w, sizeof w);
 #else
-  for (int lane = 0; lane < LANES; lane++) (*v)[lane] = load_operand(x, i + lane, half);
+  for (int lane = 0; lane < LANES; lane++) (*v)[lane] = load_operand(x, i + lane, bf16);
 #endif
 }
 
 // One row of A times one of B, in four sums. What follows in B is fetched ahead: it is read from memory, once.
-INLINE real row_times_row(long k, const void *a, const void *b, const bool half) {
+INLINE real row_times_row(long k, const void *a, const void *b, const bool bf16) {
   FUSED
   enum { SUMS = 4, AHEAD = 4096 };
   lanes sums[SUMS] = {{0}};
@@ -85,16 +85,16 @@ INLINE real row_times_row(long k, const void *a, const void *b, const bool half)
 #pragma clang loop unroll(full)
     for (int j = 0; j < SUMS; j++) {
       lanes left, right;
-      load_lanes(&left, a, p + j * LANES, half);
-      load_lanes(&right, b, p + j * LANES, half);
-      if (!half || j % 2 == 0) __builtin_prefetch((const char *)operand_at(b, p + j * LANES, half) + AHEAD);
+      load_lanes(&left, a, p + j * LANES, bf16);
+      load_lanes(&right, b, p + j * LANES, bf16);
+      if (!bf16 || j % 2 == 0) __builtin_prefetch((const char *)operand_at(b, p + j * LANES, bf16) + AHEAD);
       sums[j] += left * right;
     }
   }
   for (; p + LANES <= k; p += LANES) {
     lanes left, right;
-    load_lanes(&left, a, p, half);
-    load_lanes(&right, b, p, half);
+    load_lanes(&left, a, p, bf16);
+    load_lanes(&right, b, p, bf16);
     sums[0] += left * right;
   }
   lanes sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
@@ -102,17 +102,17 @@ INLINE real row_times_row(long k, const void *a, const void *b, const bool half)
     for (int lane = 0; lane < step; lane++) sum[lane] += sum[lane + step];
   }
   real total = sum[0];
-  for (; p < k; p++) total += load_operand(a, p, half) * load_operand(b, p, half);
+  for (; p < k; p++) total += load_operand(a, p, bf16) * load_operand(b, p, bf16);
   return total;
 }
 
 // A row vector times the transpose of B.
-INLINE void row_product(long n, long k, const void *a, const void *b, long ldb, real *c, const bool half) {
-  for (long column = 0; column < n; column++) c[column] = row_times_row(k, a, operand_at(b, column * ldb, half), half);
+INLINE void row_product(long n, long k, const void *a, const void *b, long ldb, real *c, const bool bf16) {
+  for (long column = 0; column < n; column++) c[column] = row_times_row(k, a, operand_at(b, column * ldb, bf16), bf16);
 }
 
-KERNEL void product_row(long n, long k, const void *a, const void *b, long ldb, void *c, bool half) {
-  BY_FORM(half, row_product, n, k, a, b, ldb, c);
+KERNEL void product_row(long n, long k, const void *a, const void *b, long ldb, void *c, bool bf16) {
+  BY_FORM(bf16, row_product, n, k, a, b, ldb, c);
 }
 
 // Rows of A at most, two registers of numbers; with 12 rows of B their sums fill three quarters of the registers.
@@ -122,13 +122,13 @@ INLINE long few_width(long m) { return m > LANES ? FEW_ROWS : LANES; }
 
 // A by columns, in as many rows as fill registers, so that each of its numbers meets one of B in a lane of its own.
 INLINE void pack_lanes(long m, long width, long k, long first, long last, const void *a, long lda, packed_word *out,
-                       const bool half) {
-  const long whole = half ? k / 2 : k;
+                       const bool bf16) {
+  const long whole = bf16 ? k / 2 : k;
 #if REAL_IS_FLOAT && HAS_AVX512
   for (; first + 16 <= last; first += 16) {
     for (long i = 0; i < width; i += 16) {
       __m512i rows[16];
-      load_words(rows, m - i, operand_at(a, i * lda, half), lda, first, k, half);
+      load_words(rows, m - i, operand_at(a, i * lda, bf16), lda, first, k, bf16);
       transpose_words(rows, out + first * width + i, width);
     }
   }
@@ -138,21 +138,21 @@ INLINE void pack_lanes(long m, long width, long k, long first, long last, const 
     for (long i = 0; i < width; i++) {
       for (long p = block; p < end; p++) {
         packed_word word = 0;
-        if (i < m) memcpy(&word, operand_at(a, i * lda + (half ? 2 * p : p), half), half ? p < whole ? 4 : 2 : sizeof(real));
+        if (i < m) memcpy(&word, operand_at(a, i * lda + (bf16 ? 2 * p : p), bf16), bf16 ? p < whole ? 4 : 2 : sizeof(real));
         out[p * width + i] = word;
       }
     }
   }
 }
 
-KERNEL void pack_few(long m, long k, long first, long last, const void *a, long lda, void *packed, bool half) {
-  BY_FORM(half, pack_lanes, m, few_width(m), k, first, last, a, lda, packed);
+KERNEL void pack_few(long m, long k, long first, long last, const void *a, long lda, void *packed, bool bf16) {
+  BY_FORM(bf16, pack_lanes, m, few_width(m), k, first, last, a, lda, packed);
 }
 
 // sum += a * b in every lane; of bfloat16, two products in each.
-INLINE void add_products(lanes *sum, const packed_word *a, const void *b, const bool half, const bool is_whole) {
+INLINE void add_products(lanes *sum, const packed_word *a, const void *b, const bool bf16, const bool is_whole) {
   FUSED
-  if (!half) {
+  if (!bf16) {
     lanes left;
     memcpy(&left, a, sizeof left);
     *sum += left * *(const real *)b;
@@ -176,26 +176,26 @@ INLINE void add_products(lanes *sum, const packed_word *a, const void *b, const 
 
 // `height` rows of B times all rows of A. Each sum is taken in the order of k, whatever the block and m are. Meanwhile the places
 // of what will be made of them become this core's to write.
-INLINE void few_block(long m, long k, const packed_word *a, const void *b, long ldb, real *c, long ldc, result_place place,
-                      const int height, const int registers, const bool half) {
+INLINE void few_block(long m, long k, const packed_word *a, const void *b, long ldb, real *c, long ldc, output_tile place,
+                      const int height, const int registers, const bool bf16) {
   lanes sums[BLOCK_ROWS][2];
   for (int j = 0; j < height; j++) {
     for (int v = 0; v < registers; v++) sums[j][v] = (lanes){0};
   }
-  const long width = registers * LANES, whole = half ? k / 2 : k, each = half ? 2 : 1;
+  const long width = registers * LANES, whole = bf16 ? k / 2 : k, each = bf16 ? 2 : 1;
   const long line = 64 / (long)sizeof(packed_word);
   for (long first = 0; first < whole; first += line) {
     long last = first + line < whole ? first + line : whole;
     // The same line of the next block: short rows hide their pattern from the processor. To the second cache, as rows that
     // are a multiple of a page apart have one set of the first cache, which holds no more than the lines at hand.
-    for (int j = 0; j < height; j++) __builtin_prefetch(operand_at(b, (height + j) * ldb + each * first, half), 0, 2);
+    for (int j = 0; j < height; j++) __builtin_prefetch(operand_at(b, (height + j) * ldb + each * first, bf16), 0, 2);
     for (long i = m * first / whole; i < m * last / whole; i++) __builtin_prefetch((char *)place.start + i * place.row, 1);
     for (long p = first; p < last; p++) {
 #pragma clang loop unroll(full)
       for (int j = 0; j < height; j++) {
 #pragma clang loop unroll(full)
         for (int v = 0; v < registers; v++) {
-          add_products(&sums[j][v], a + p * width + v * LANES, operand_at(b, j * ldb + each * p, half), half, true);
+          add_products(&sums[j][v], a + p * width + v * LANES, operand_at(b, j * ldb + each * p, bf16), bf16, true);
         }
       }
     }
@@ -203,7 +203,7 @@ INLINE void few_block(long m, long k, const packed_word *a, const void *b, long 
   if (each * whole < k) {
     for (int j = 0; j < height; j++) {
       for (int v = 0; v < registers; v++) {
-        add_products(&sums[j][v], a + whole * width + v * LANES, operand_at(b, j * ldb + each * whole, half), half, false);
+        add_products(&sums[j][v], a + whole * width + v * LANES, operand_at(b, j * ldb + each * whole, bf16), bf16, false);
       }
     }
   }
@@ -227,39 +227,39 @@ INLINE void few_block(long m, long k, const packed_word *a, const void *b, long 
   }
 }
 
-INLINE result_place columns_from(result_place place, long column) {
+INLINE output_tile columns_from(output_tile place, long column) {
   place.start = (char *)place.start + column * place.element;
   return place;
 }
 
 INLINE void few_rows(long m, long n, long k, const packed_word *a, const void *b, long ldb, bool is_start, real *c,
-                     long ldc, result_place place, const int registers, const bool half) {
+                     long ldc, output_tile place, const int registers, const bool bf16) {
   // The first block; each then fetches the next.
   for (long j = 0; is_start && j < BLOCK_ROWS && j < n; j++) {
-    for (long p = 0; p < k; p += half ? 32 : LANES) __builtin_prefetch(operand_at(b, j * ldb + p, half), 0, 2);
+    for (long p = 0; p < k; p += bf16 ? 32 : LANES) __builtin_prefetch(operand_at(b, j * ldb + p, bf16), 0, 2);
   }
   for (long column = 0; column < n && n < BLOCK_ROWS; column++) {
-    few_block(m, k, a, operand_at(b, column * ldb, half), ldb, c + column, ldc, columns_from(place, column), 1, registers,
-              half);
+    few_block(m, k, a, operand_at(b, column * ldb, bf16), ldb, c + column, ldc, columns_from(place, column), 1, registers,
+              bf16);
   }
   for (long next = 0; next < n && n >= BLOCK_ROWS; next += BLOCK_ROWS) {
     // The last block takes some rows again: one by one they would take longer.
     const long column = next + BLOCK_ROWS <= n ? next : n - BLOCK_ROWS;
-    few_block(m, k, a, operand_at(b, column * ldb, half), ldb, c + column, ldc, columns_from(place, column), BLOCK_ROWS,
-              registers, half);
+    few_block(m, k, a, operand_at(b, column * ldb, bf16), ldb, c + column, ldc, columns_from(place, column), BLOCK_ROWS,
+              registers, bf16);
   }
 }
 
 INLINE void product_few_in(long m, long n, long k, const packed_word *a, const void *b, long ldb, bool is_start, real *c,
-                           long ldc, result_place place, const bool half) {
+                           long ldc, output_tile place, const bool bf16) {
   if (m > LANES) {
-    few_rows(m, n, k, a, b, ldb, is_start, c, ldc, place, 2, half);
+    few_rows(m, n, k, a, b, ldb, is_start, c, ldc, place, 2, bf16);
   } else {
-    few_rows(m, n, k, a, b, ldb, is_start, c, ldc, place, 1, half);
+    few_rows(m, n, k, a, b, ldb, is_start, c, ldc, place, 1, bf16);
   }
 }
 
 KERNEL void product_few(long m, long n, long k, const void *packed, const void *b, long ldb, bool is_start, void *c,
-                        long ldc, result_place place, bool half) {
-  BY_FORM(half, product_few_in, m, n, k, packed, b, ldb, is_start, c, ldc, place);
+                        long ldc, output_tile place, bool bf16) {
+  BY_FORM(bf16, product_few_in, m, n, k, packed, b, ldb, is_start, c, ldc, place);
 }

@@ -18,7 +18,7 @@ INLINE long padded_width(long width) { return (width + FEW_ROWS - 1) / FEW_ROWS 
 // sums[j][v] = the sum over p of register v of a[p] times word j of b[p], in the order of p: a matrix of lanes, `a_stride`
 // words from p to p, times words that lie `b_row` words from j to j and `b_step` from p to p.
 INLINE void tile_sums(long count, const packed_word *a, long a_stride, const packed_word *b, long b_row, long b_step,
-                      lanes sums[TILE_ROWS][2], const bool half) {
+                      lanes sums[TILE_ROWS][2], const bool bf16) {
   for (int first = 0; first < TILE_ROWS; first += ROWS_TOGETHER, b += ROWS_TOGETHER * b_row) {
     lanes s[ROWS_TOGETHER][2] = {{{0}}};
     for (long p = 0; p < count; p++) {
@@ -26,7 +26,7 @@ INLINE void tile_sums(long count, const packed_word *a, long a_stride, const pac
       for (int j = 0; j < ROWS_TOGETHER; j++) {
 #pragma clang loop unroll(full)
         for (int v = 0; v < 2; v++) {
-          add_products(&s[j][v], a + p * a_stride + v * LANES, b + j * b_row + p * b_step, half, true);
+          add_products(&s[j][v], a + p * a_stride + v * LANES, b + j * b_row + p * b_step, bf16, true);
         }
       }
     }
@@ -59,22 +59,22 @@ typedef struct {
 // Asks for `count` more rows, not beyond `end`, of some operands, in which rows lie so far apart that the processor sees no
 // pattern. Those of one block are asked for little by little while the block before is computed, so that memory keeps up.
 INLINE void fetch_rows(long *row, long end, long count, long width, const row_source *sources, int source_count,
-                       const bool half) {
+                       const bool bf16) {
   for (; count > 0 && *row < end; count--, ++*row) {
     for (int i = 0; i < source_count; i++) {
-      const void *x = operand_at(sources[i].from, *row * sources[i].stride, half);
-      for (long c = 0; c < width; c += half ? 2 * LANES : LANES) __builtin_prefetch(operand_at(x, c, half), 0, 2);
+      const void *x = operand_at(sources[i].from, *row * sources[i].stride, bf16);
+      for (long c = 0; c < width; c += bf16 ? 2 * LANES : LANES) __builtin_prefetch(operand_at(x, c, bf16), 0, 2);
     }
   }
 }
 
 // Rows as words, for what is read number by number: in bfloat16 neighbors of a row in one word.
-INLINE void pack_rows(long rows, long width, const void *x, long stride, packed_word *out, const bool half) {
-  const long words = word_count(width, half);
-  for (long r = 0; r < whole_tiles(rows); r++, out += words, x = operand_at(x, stride, half)) {
+INLINE void pack_rows(long rows, long width, const void *x, long stride, packed_word *out, const bool bf16) {
+  const long words = word_count(width, bf16);
+  for (long r = 0; r < whole_tiles(rows); r++, out += words, x = operand_at(x, stride, bf16)) {
     if (r >= rows) {
       memset(out, 0, (size_t)words * sizeof *out);
-    } else if (half) {
+    } else if (bf16) {
       const uint16_t *row = x;
       for (long w = 0; w < width / 2; w++) out[w] = row[2 * w] | (packed_word)row[2 * w + 1] << 16;
       if (width % 2) out[words - 1] = row[width - 1];
@@ -85,17 +85,17 @@ INLINE void pack_rows(long rows, long width, const void *x, long stride, packed_
 }
 
 // Rows whose columns stand in lanes: in bfloat16 neighbors of a column in one word.
-INLINE void weave_rows(long rows, long width, const void *x, long stride, packed_word *out, const bool half) {
-  const long padded = padded_width(width), words = word_count(whole_tiles(rows), half);
+INLINE void weave_rows(long rows, long width, const void *x, long stride, packed_word *out, const bool bf16) {
+  const long padded = padded_width(width), words = word_count(whole_tiles(rows), bf16);
   for (long p = 0; p < words; p++, out += padded) {
-    const long r = half ? 2 * p : p;
-    const void *row = operand_at(x, r * stride, half);
-    const uint16_t *low = row, *high = operand_at(row, stride, half);
+    const long r = bf16 ? 2 * p : p;
+    const void *row = operand_at(x, r * stride, bf16);
+    const uint16_t *low = row, *high = operand_at(row, stride, bf16);
     if (r >= rows) {
       memset(out, 0, (size_t)padded * sizeof *out);
       continue;
     }
-    if (!half) {
+    if (!bf16) {
       memcpy(out, row, (size_t)width * sizeof *out);
     } else if (r + 1 < rows) {
       for (long c = 0; c < width; c++) out[c] = low[c] | (packed_word)high[c] << 16;
@@ -107,11 +107,11 @@ INLINE void weave_rows(long rows, long width, const void *x, long stride, packed
 }
 
 // Rows in lanes, FEW_ROWS at a time; zeros in place of what is missing of BLOCK rows.
-INLINE void pack_lane_blocks(long rows, long width, const void *x, long stride, packed_word *out, const bool half) {
-  const long words = word_count(width, half);
+INLINE void pack_lane_blocks(long rows, long width, const void *x, long stride, packed_word *out, const bool bf16) {
+  const long words = word_count(width, bf16);
   for (long lane = 0; lane < BLOCK; lane += FEW_ROWS) {
     const long count = rows > lane ? rows - lane : 0;
-    pack_lanes(count, FEW_ROWS, width, 0, words, operand_at(x, lane * stride, half), stride, out + lane * words, half);
+    pack_lanes(count, FEW_ROWS, width, 0, words, operand_at(x, lane * stride, bf16), stride, out + lane * words, bf16);
   }
 }
 
@@ -185,8 +185,8 @@ INLINE void hide_later_keys(long key, long query, lanes scores[TILE_ROWS][2]) {
 }
 
 // operand out = factor * x, whose rows are padded.
-INLINE void store_scaled(long rows, long width, real factor, const real *x, void *out, long stride, const bool half) {
-  for (long r = 0; r < rows; r++, x += padded_width(width), out = operand_at(out, stride, half)) {
-    for (long c = 0; c < width; c++) store_operand(out, c, x[c] * factor, half);
+INLINE void store_scaled(long rows, long width, real factor, const real *x, void *out, long stride, const bool bf16) {
+  for (long r = 0; r < rows; r++, x += padded_width(width), out = operand_at(out, stride, bf16)) {
+    for (long c = 0; c < width; c++) store_operand(out, c, x[c] * factor, bf16);
   }
 }

@@ -18,19 +18,19 @@ package struct MemoryBenchmark {
   ///   - isTraining: takes room for moments, twice that of the values.
   package init(
     _ memory: ModelConfiguration.Memory, dim: Int, tokens: Int, isTraining: Bool, pool: WorkerPool,
-    arithmetic: Arithmetic
+    settings: EngineSettings
   ) throws(Failure) {
     typealias Device = MeasuredOperations<CPUOperations<Float>>
     let log = OperationLog()
-    let device = Device(try CPUOperations(pool: pool, arithmetic: arithmetic), log: log)
+    let device = Device(try CPUOperations(pool: pool, settings: settings), log: log)
     var configuration = ModelConfiguration()
     (configuration.layers, configuration.dim, configuration.heads) = (1, dim, 1)
     (configuration.context, configuration.vocabularySize) = (1, 1)
     configuration.memory = memory
     configuration.memory?.layers = [1]
     try configuration.validate()
-    let isHalf = device.operandsAreHalf, shape = memory.shape, batches = 8
-    let store = try ParameterStore<Float>(configuration, training: isTraining, isHalf: isHalf)
+    let isBF16 = device.operandsAreBF16, shape = memory.shape, batches = 8
+    let store = try ParameterStore<Float>(configuration, training: isTraining, isBF16: isBF16)
     for (description, parameter) in zip(configuration.parameterDescriptions, store.parameters) {
       device.initialize(
         parameter.stored, description.distribution, seed: Hashing.xxh3(parameter.name, seed: 1))
@@ -38,15 +38,15 @@ package struct MemoryBenchmark {
     }
     let (layout, arena) = try ArenaPlan.build { plan in
       (
-        inputs: plan.twin(batches * tokens, dim, isHalf: isHalf) as Twin<Float>,
+        inputs: plan.mixedMatrix(batches * tokens, dim, isBF16: isBF16) as MixedMatrix<Float>,
         result: plan.matrix(tokens, dim) as Matrix<Float>,
         gradient: plan.matrix(tokens, dim) as Matrix<Float>,
         layer: ProductKeyMemory<Device>(
           "blocks.0.memory", memory, in: store, rows: tokens,
-          queries: ProductKeyMemory<Device>.queries(shape, rows: tokens, isHalf: isHalf, &plan),
+          queries: ProductKeyMemory<Device>.queries(shape, rows: tokens, isBF16: isBF16, &plan),
           microBatches: isTraining ? 1 : nil, &plan),
         workspace: ProductKeyMemory<Device>.Workspace(
-          shape, rows: tokens, isHalf: isHalf, &plan),
+          shape, rows: tokens, isBF16: isBF16, &plan),
         moments: (0..<2).map { _ in plan.matrix(isTraining ? shape.slots : 0, dim) as Matrix<Float> }
       )
     }

@@ -33,7 +33,7 @@ package struct ModelConfiguration: Codable, Sendable, Equatable {
     /// Batch normalization of the queries.
     package var batchNorm = true
     /// How values are kept: bf16 halves the bytes that are read, and updates are rounded up or down by chance.
-    package var values = Arithmetic.Precision.fp32
+    package var values = EngineSettings.Precision.fp32
 
     package init() {}
 
@@ -51,7 +51,7 @@ package struct ModelConfiguration: Codable, Sendable, Equatable {
       topk = try keys.decodeIfPresent(Int.self, forKey: .topk) ?? topk
       queryDim = try keys.decodeIfPresent(Int.self, forKey: .queryDim) ?? queryDim
       batchNorm = try keys.decodeIfPresent(Bool.self, forKey: .batchNorm) ?? batchNorm
-      values = try keys.decodeIfPresent(Arithmetic.Precision.self, forKey: .values) ?? values
+      values = try keys.decodeIfPresent(EngineSettings.Precision.self, forKey: .values) ?? values
     }
 
     /// The keys a recipe may use; others are mistakes.

@@ -42,62 +42,64 @@ package final class Transformer<Device: Operations> {
     let tokens: UnsafeMutablePointer<Int32>
     let embedding: Embedding<Device>
     /// Those that a backward pass follows, and those that none does.
-    let blocks, passing: [Block<Device>]
+    let blocks, inference: [Block<Device>]
     let memories: [ProductKeyMemory<Device>]
     /// Results of the blocks whose activations are made again for the backward pass; nil for the others.
-    let kept: [Twin<Scalar>?]
+    let checkpoints: [MixedMatrix<Scalar>?]
     /// The last of them: what the forward pass computed last still stands where it was written.
-    let standing: Int?
+    let lastCheckpoint: Int?
     let finalNorm: LayerNorm<Device>?
     /// The final hidden states, in what holds the results of the blocks' norms before.
     let final: Operand<Scalar>
     let head: OutputHead<Device>
     let scratch: Block<Device>.Scratch
-    let gradient: Twin<Scalar>?
+    let gradient: MixedMatrix<Scalar>?
     let workspace: Block<Device>.Workspace?
 
     /// - Parameter microBatches: of one step at most; nil without training.
     init(
-      _ configuration: ModelConfiguration, _ store: ParameterStore<Scalar>, rows: Int, isHalf: Bool,
+      _ configuration: ModelConfiguration, _ store: ParameterStore<Scalar>, rows: Int, isBF16: Bool,
       microBatches: Int?, recomputes: Bool, _ plan: inout ArenaPlan
     ) {
       let d = configuration.dim, isTraining = microBatches != nil, isPre = configuration.norm == .pre
       tokens = plan.take(Int32.self, rows)
-      embedding = Embedding(configuration, in: store, rows: rows, isHalf: isHalf, &plan)
-      let normed = Block<Device>.Normed(configuration, rows: rows, isHalf: isHalf, &plan)
-      final = normed.operand
-      gradient = isTraining ? plan.twin(rows, d, isHalf: isHalf) : nil
+      embedding = Embedding(configuration, in: store, rows: rows, isBF16: isBF16, &plan)
+      let normOutput = Block<Device>.NormOutput(configuration, rows: rows, isBF16: isBF16, &plan)
+      final = normOutput.operand
+      gradient = isTraining ? plan.mixedMatrix(rows, d, isBF16: isBF16) : nil
       // The gradients of the logits lie over what the blocks share: they are made when the last block is through, and
       // used before one goes backward.
       let start = plan.position
-      head = OutputHead(embedding, in: store, rows: rows, training: isTraining, isHalf: isHalf, &plan)
+      head = OutputHead(embedding, in: store, rows: rows, training: isTraining, isBF16: isBF16, &plan)
       let end = plan.position
       plan.position = start
       scratch = Block.Scratch(
-        branch: plan.matrix(rows, d), active: plan.operand(rows, 4 * d, isHalf: isHalf),
+        branch: plan.matrix(rows, d), active: plan.operand(rows, 4 * d, isBF16: isBF16),
         queries: configuration.memory.map {
-          ProductKeyMemory<Device>.queries($0.shape, rows: rows, isHalf: isHalf && isTraining, &plan)
+          ProductKeyMemory<Device>.queries($0.shape, rows: rows, isBF16: isBF16 && isTraining, &plan)
         }, space: isTraining ? nil : plan.matrix(rows, 4 * d))
       workspace =
         isTraining
         ? Block.Workspace(
-          active: scratch.active, input: scratch.branch, branch: plan.twin(rows, d, isHalf: isHalf),
+          active: scratch.active, input: scratch.branch, branch: plan.mixedMatrix(rows, d, isBF16: isBF16),
           memory: configuration.memory.map {
-            ProductKeyMemory.Workspace($0.shape, rows: rows, isHalf: isHalf, &plan)
+            ProductKeyMemory.Workspace($0.shape, rows: rows, isBF16: isBF16, &plan)
           })
         : nil
-      let between = isPre ? normed : Block<Device>.Normed(configuration, rows: rows, isHalf: isHalf, &plan)
+      let between =
+        isPre ? normOutput : Block<Device>.NormOutput(configuration, rows: rows, isBF16: isBF16, &plan)
       plan.position = max(plan.position, end)
-      (blocks, passing) = Transformer.blocks(
-        configuration, store, rows: rows, normed: (between, normed), scratch: scratch,
-        microBatches: microBatches, recomputes: recomputes, isHalf: isHalf, &plan)
+      (blocks, inference) = Transformer.blocks(
+        configuration, store, rows: rows, normOutput: (between, normOutput), scratch: scratch,
+        microBatches: microBatches, recomputes: recomputes, isBF16: isBF16, &plan)
       memories = blocks.compactMap(\.memory)
-      kept = (0..<configuration.layers).map { layer in
+      checkpoints = (0..<configuration.layers).map { layer in
         guard isTraining && recomputes && !configuration.hasMemory(at: layer) else { return nil }
         let result: Matrix<Scalar> = plan.matrix(rows, d)
-        return isPre ? Twin(real: result, operand: Operand(result)) : plan.twin(result, isHalf: isHalf)
+        return isPre
+          ? MixedMatrix(real: result, operand: Operand(result)) : plan.mixedMatrix(result, isBF16: isBF16)
       }
-      standing = kept.lastIndex { $0 != nil }
+      lastCheckpoint = checkpoints.lastIndex { $0 != nil }
       finalNorm = isPre ? LayerNorm("output.norm", in: store, rows: rows, &plan) : nil
     }
   }
@@ -119,14 +121,14 @@ package final class Transformer<Device: Operations> {
     isTrainable = training
     let rows = batch.sequences * batch.length
     maximumTokens = rows
-    let isHalf = device.operandsAreHalf
+    let isBF16 = device.operandsAreBF16
     // Training reads the parameters twice a step, in products of many rows. Generation reads them for each token.
     let store = try ParameterStore<Scalar>(
-      configuration, training: training, isHalf: isHalf && !(training && device.roundsRightOperands))
+      configuration, training: training, isBF16: isBF16 && !(training && device.roundsRightOperands))
     self.store = store
     (layout, arena) = try ArenaPlan.build {
       Layout(
-        configuration, store, rows: rows, isHalf: isHalf, microBatches: training ? microBatches : nil,
+        configuration, store, rows: rows, isBF16: isBF16, microBatches: training ? microBatches : nil,
         recomputes: recomputes, &$0)
     }
     if isInitialized { initialize() }
@@ -145,7 +147,7 @@ package final class Transformer<Device: Operations> {
   /// To be called when others than the optimizer's update have written parameters: in half precision, products multiply
   /// rounded copies.
   package func parametersChanged() {
-    guard device.operandsAreHalf else { return }
+    guard device.operandsAreBF16 else { return }
     for parameter in parameters {
       if let operand = parameter.operand { device.round(parameter.matrix, into: operand) }
     }
@@ -154,13 +156,13 @@ package final class Transformer<Device: Operations> {
   /// Bytes of activations and scratch, the reads of memories included, of a model like this, without making one.
   package static func activationBytes(
     _ configuration: ModelConfiguration, batch: (sequences: Int, length: Int), microBatches: Int?,
-    recomputes: Bool = false, isHalf: Bool
+    recomputes: Bool = false, isBF16: Bool
   ) throws(Failure) -> Int {
     // Never touched, so it takes no memory.
-    let store = try ParameterStore<Scalar>(configuration, training: microBatches != nil, isHalf: isHalf)
+    let store = try ParameterStore<Scalar>(configuration, training: microBatches != nil, isBF16: isBF16)
     return ArenaPlan.measure {
       Layout(
-        configuration, store, rows: batch.sequences * batch.length, isHalf: isHalf,
+        configuration, store, rows: batch.sequences * batch.length, isBF16: isBF16,
         microBatches: microBatches, recomputes: recomputes, &$0)
     }
   }
@@ -171,33 +173,35 @@ package final class Transformer<Device: Operations> {
   /// but for blocks with a memory: the reads that it gathers outlive an evaluation.
   private static func blocks(
     _ configuration: ModelConfiguration, _ store: ParameterStore<Scalar>, rows: Int,
-    normed: (Block<Device>.Normed, Block<Device>.Normed), scratch: Block<Device>.Scratch, microBatches: Int?,
-    recomputes: Bool, isHalf: Bool, _ plan: inout ArenaPlan
-  ) -> (training: [Block<Device>], passing: [Block<Device>]) {
+    normOutput: (Block<Device>.NormOutput, Block<Device>.NormOutput), scratch: Block<Device>.Scratch,
+    microBatches: Int?,
+    recomputes: Bool, isBF16: Bool, _ plan: inout ArenaPlan
+  ) -> (training: [Block<Device>], inference: [Block<Device>]) {
     let layers = 0..<configuration.layers, start = plan.position
     var end = start
-    let passing = layers.map { layer in
+    let inference = layers.map { layer in
       plan.position = start
       defer { end = max(end, plan.position) }
       return Block<Device>(
-        layer, configuration, in: store, rows: rows, normed: normed, scratch: scratch, microBatches: nil,
-        isHalf: isHalf, &plan)
+        layer, configuration, in: store, rows: rows, normOutput: normOutput, scratch: scratch,
+        microBatches: nil,
+        isBF16: isBF16, &plan)
     }
-    var training = passing
-    func keep(_ layer: Int) {
+    var training = inference
+    func addTrainingBlock(_ layer: Int) {
       training[layer] = Block(
-        layer, configuration, in: store, rows: rows, normed: normed, scratch: scratch,
-        microBatches: microBatches, isHalf: isHalf, &plan)
+        layer, configuration, in: store, rows: rows, normOutput: normOutput, scratch: scratch,
+        microBatches: microBatches, isBF16: isBF16, &plan)
     }
     plan.position = start
     if microBatches != nil && !recomputes {
-      for layer in layers where !configuration.hasMemory(at: layer) { keep(layer) }
+      for layer in layers where !configuration.hasMemory(at: layer) { addTrainingBlock(layer) }
     }
     plan.position = max(plan.position, end)
     if microBatches != nil {
-      for layer in layers where configuration.hasMemory(at: layer) { keep(layer) }
+      for layer in layers where configuration.hasMemory(at: layer) { addTrainingBlock(layer) }
     }
-    return (training, passing)
+    return (training, inference)
   }
 
   // MARK: Forward
@@ -216,7 +220,7 @@ package final class Transformer<Device: Operations> {
 
   /// Room for one sequence to generate.
   package func makeCache() throws(Failure) -> KeyValueCache<Scalar> {
-    try KeyValueCache(configuration, isHalf: device.operandsAreHalf)
+    try KeyValueCache(configuration, isBF16: device.operandsAreBF16)
   }
 
   /// Final hidden states of the next tokens of some sequences, one sequence after another, in evaluation mode: `counts` of the
@@ -241,12 +245,12 @@ package final class Transformer<Device: Operations> {
   ) {
     (self.mode, self.sequences, self.length, hasGradient) = (mode, sequences, length, false)
     layout.tokens.update(from: tokens.baseAddress!, count: tokens.count)
-    func pieces(of block: Int) -> [CachedPiece<Scalar>]? {
+    func pieces(of block: Int) -> [CacheSpan<Scalar>]? {
       guard !caches.isEmpty else { return nil }
       var first = 0
       return (0..<caches.count).map { index in
         defer { first += counts[index] }
-        return CachedPiece(
+        return CacheSpan(
           cache: caches[index].blocks[block], position: caches[index].count,
           rows: first..<first + counts[index])
       }
@@ -255,7 +259,7 @@ package final class Transformer<Device: Operations> {
       savedTokens, length: length, pieces: pieces(of: 0), mask: mask(site: 0), on: device)
     var x = view(layout.embedding.result)
     var collected = (mode == .evaluation && caches.isEmpty ? statistics : nil)?.makeIterator()
-    let blocks = mode == .evaluation ? layout.passing : layout.blocks
+    let blocks = mode == .evaluation ? layout.inference : layout.blocks
     for index in 0..<blocks.count {
       let block = blocks[index]
       var batch = batch(at: index)
@@ -267,10 +271,10 @@ package final class Transformer<Device: Operations> {
         statistic.add(slots, weights, on: device)
       }
       x = view(block.result)
-      if mode != .evaluation, let kept = layout.kept[index].map(view) {
-        device.copy(x.real.elements, to: kept.real.elements)
-        device.round(kept.real, into: kept.operand)
-        x = kept
+      if mode != .evaluation, let checkpoint = layout.checkpoints[index].map(view) {
+        device.copy(x.real.elements, to: checkpoint.real.elements)
+        device.round(checkpoint.real, into: checkpoint.operand)
+        x = checkpoint
       }
     }
     layout.finalNorm?.forward(x.real, into: hidden, on: device)
@@ -348,14 +352,14 @@ package final class Transformer<Device: Operations> {
     }
     for index in (0..<layout.blocks.count).reversed() {
       let block = layout.blocks[index]
-      let before: Twin<Scalar>? = index == 0 ? layout.embedding.result : layout.kept[index - 1]
-      /// The stream in front of the block, made again where it was not kept.
-      func stream() -> Twin<Scalar> {
+      let before: MixedMatrix<Scalar>? = index == 0 ? layout.embedding.result : layout.checkpoints[index - 1]
+      /// The stream in front of the block, made again where it was not saved.
+      func stream() -> MixedMatrix<Scalar> {
         if let before { return view(before) }
-        layout.blocks[index - 1].makeResultAgain(rows: sequences * length, on: device)
+        layout.blocks[index - 1].recomputeResult(rows: sequences * length, on: device)
         return view(layout.blocks[index - 1].result)
       }
-      if layout.kept[index] != nil && index != layout.standing {
+      if layout.checkpoints[index] != nil && index != layout.lastCheckpoint {
         block.forward(stream(), batch(at: index), layout.scratch, on: device)
       }
       let x = stream()
@@ -405,7 +409,9 @@ package final class Transformer<Device: Operations> {
 
   /// The rows of the micro-batch at hand.
   private func view(_ matrix: Matrix<Scalar>) -> Matrix<Scalar> { matrix.rows(0..<sequences * length) }
-  private func view(_ twin: Twin<Scalar>) -> Twin<Scalar> { twin.rows(0..<sequences * length) }
+  private func view(_ mixedMatrix: MixedMatrix<Scalar>) -> MixedMatrix<Scalar> {
+    mixedMatrix.rows(0..<sequences * length)
+  }
 
   private func batch(at layer: Int) -> Block<Device>.Batch {
     Block.Batch(

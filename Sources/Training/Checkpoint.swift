@@ -113,7 +113,7 @@ package struct Checkpoint {
     let contents = try SafeTensors.Contents(checkedPath(of: .model))
     for parameter in model.parameters {
       try contents.read(
-        parameter.name, shape: parameter.shape, into: parameter.bytes, isHalf: parameter.stored.isHalf)
+        parameter.name, shape: parameter.shape, into: parameter.bytes, isBF16: parameter.stored.isBF16)
     }
     for buffer in model.buffers { try contents.read(buffer.name, shape: buffer.shape, into: buffer.bytes) }
     model.parametersChanged()
@@ -137,10 +137,10 @@ package struct Checkpoint {
     func file(_ name: String) -> String { Path.join(directory.temporary, name) }
 
     var tensors = model.parameters.map {
-      SafeTensors.Tensor($0.name, shape: $0.shape, UnsafeRawBufferPointer($0.bytes), isHalf: $0.stored.isHalf)
+      SafeTensors.Tensor($0.name, shape: $0.shape, UnsafeRawBufferPointer($0.bytes), isBF16: $0.stored.isBF16)
     }
     tensors += model.buffers.map {
-      SafeTensors.Tensor($0.name, shape: $0.shape, UnsafeRawBufferPointer($0.bytes), isHalf: $0.stored.isHalf)
+      SafeTensors.Tensor($0.name, shape: $0.shape, UnsafeRawBufferPointer($0.bytes), isBF16: $0.stored.isBF16)
     }
     try SafeTensors.write(tensors, to: file(File.model.rawValue))
     try SafeTensors.write(optimizer.tensors, to: file(File.optimizer.rawValue))
@@ -180,13 +180,13 @@ extension Checkpoint {
   ///
   /// It computes in the precision that it was trained in.
   package func makeModel(
-    threads: Int, library: Arithmetic.Library? = nil, maximumSequences: Int, isInitialized: Bool = false
+    threads: Int, library: EngineSettings.Library? = nil, maximumSequences: Int, isInitialized: Bool = false
   ) throws -> LanguageModel {
     try LanguageModel(
       recipe.model,
       device: CPUOperations(
         pool: WorkerPool(threads: threads),
-        arithmetic: Arithmetic(precision: recipe.train.precision, library: library)),
+        settings: EngineSettings(precision: recipe.train.precision, library: library)),
       batch: (maximumSequences, recipe.model.context), training: false, isInitialized: isInitialized,
       seed: recipe.train.seed)
   }

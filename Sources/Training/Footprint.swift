@@ -37,14 +37,14 @@ package struct Footprint {
   /// The configuration's vocabulary size has to be set.
   ///
   /// - Parameter library: that multiplies; nil for the choice of this machine.
-  package init(_ recipe: TrainingRecipe, library: Arithmetic.Library? = nil) throws {
+  package init(_ recipe: TrainingRecipe, library: EngineSettings.Library? = nil) throws {
     try recipe.model.validate()
     try recipe.train.validate()
     let described = recipe.model.parameterDescriptions
     func count(_ isIncluded: (TensorDescription) -> Bool) -> Int {
       described.reduce(0) { $0 + (isIncluded($1) ? $1.count : 0) }
     }
-    let train = recipe.train, isHalf = train.precision == .bf16,
+    let train = recipe.train, isBF16 = train.precision == .bf16,
       microBatches = train.batch / train.sequencesAtOnce
     let dense = 4 * count { $0.memoryIndex == nil }, values = count { $0.memoryIndex != nil }
     let tokens = train.sequencesAtOnce * recipe.model.context
@@ -60,15 +60,16 @@ package struct Footprint {
     }
     let activations = try LanguageModel.activationBytes(
       recipe.model, batch: (train.sequencesAtOnce, recipe.model.context), microBatches: microBatches,
-      recomputes: train.recompute, isHalf: isHalf)
+      recomputes: train.recompute, isBF16: isBF16)
     let keepsCopies =
-      try isHalf
-      && !CPUOperations<Float>.roundsRightOperands(Arithmetic(precision: train.precision, library: library))
+      try isBF16
+      && !CPUOperations<Float>.roundsRightOperands(
+        EngineSettings(precision: train.precision, library: library))
     // The tied table, packed, and the logits of some rows, where the gradient has no room for them; where it has, 16 MiB
     // of the table at most.
     let vocabulary = recipe.model.vocabularySize
     let packed =
-      isHalf
+      isBF16
       ? vocabulary * (2 * recipe.model.dim + 4 * CPUOperations<Float>.rowsOfLogits)
       : 4 * min(vocabulary * recipe.model.dim, 1 << 22)
     parts = [

@@ -26,7 +26,9 @@ package struct GenerationBenchmark {
   /// Prompts of 16 tokens, continued by 64, of which all but the first four are timed, drawing included.
   ///
   /// The fastest of three such rounds counts; the operations are of the fastest of three others.
-  package init(_ recipe: TrainingRecipe, pool: WorkerPool, library: Arithmetic.Library?, batch: Int) throws {
+  package init(_ recipe: TrainingRecipe, pool: WorkerPool, library: EngineSettings.Library?, batch: Int)
+    throws
+  {
     let configuration = recipe.model, prompt = 16, count = min(64, configuration.context - prompt - 1),
       warm = 4
     guard count > warm else {
@@ -35,7 +37,7 @@ package struct GenerationBenchmark {
     let log = OperationLog()
     let device = try MeasuredOperations(
       CPUOperations<Float>(
-        pool: pool, arithmetic: Arithmetic(precision: recipe.train.precision, library: library)), log: log)
+        pool: pool, settings: EngineSettings(precision: recipe.train.precision, library: library)), log: log)
     let model = try Transformer(
       configuration, device: device, batch: (1, max(batch, prompt + 1)), training: false, seed: 1)
     // An end that is never drawn.

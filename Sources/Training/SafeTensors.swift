@@ -19,13 +19,13 @@ package enum SafeTensors {
     package let bytes: UnsafeRawBufferPointer
     let type: ElementType
 
-    /// float32 or, with `isHalf`, bfloat16.
-    package init(_ name: String, shape: [Int], _ bytes: UnsafeRawBufferPointer, isHalf: Bool) {
-      (self.name, self.shape, self.bytes, type) = (name, shape, bytes, isHalf ? .bfloat16 : .float32)
+    /// float32 or, with `isBF16`, bfloat16.
+    package init(_ name: String, shape: [Int], _ bytes: UnsafeRawBufferPointer, isBF16: Bool) {
+      (self.name, self.shape, self.bytes, type) = (name, shape, bytes, isBF16 ? .bfloat16 : .float32)
     }
 
     package init(_ name: String, shape: [Int], _ elements: UnsafeBufferPointer<Float>) {
-      self.init(name, shape: shape, UnsafeRawBufferPointer(elements), isHalf: false)
+      self.init(name, shape: shape, UnsafeRawBufferPointer(elements), isBF16: false)
     }
   }
 
@@ -104,14 +104,14 @@ package enum SafeTensors {
       try read(name, shape: shape, into: UnsafeMutableRawBufferPointer(target))
     }
 
-    /// The same of float32 or, with `isHalf`, bfloat16.
+    /// The same of float32 or, with `isBF16`, bfloat16.
     package func read(
-      _ name: String, shape: [Int], into target: UnsafeMutableRawBufferPointer, isHalf: Bool = false
+      _ name: String, shape: [Int], into target: UnsafeMutableRawBufferPointer, isBF16: Bool = false
     ) throws {
       guard let entry = entries[name] else {
         throw Failure(.badInput, "the tensor \(name) is missing", file: path)
       }
-      guard entry.shape == shape, entry.type == (isHalf ? .bfloat16 : .float32) else {
+      guard entry.shape == shape, entry.type == (isBF16 ? .bfloat16 : .float32) else {
         throw Failure(
           .badInput,
           "the tensor \(name) is \(entry.type.rawValue) of shape \(entry.shape), the model wants \(shape)",

@@ -39,13 +39,13 @@ package struct StepBenchmark {
 
   /// - Parameter steps: measured, after two that are not.
   package init(
-    _ recipe: TrainingRecipe, pool: WorkerPool, library: Arithmetic.Library?, steps: Int, trains: Bool
+    _ recipe: TrainingRecipe, pool: WorkerPool, library: EngineSettings.Library?, steps: Int, trains: Bool
   ) throws {
     let train = recipe.train, length = recipe.model.context
     let log = OperationLog()
     let device = try MeasuredOperations(
       CPUOperations<Float>(
-        pool: pool, arithmetic: Arithmetic(precision: train.precision, library: library)), log: log)
+        pool: pool, settings: EngineSettings(precision: train.precision, library: library)), log: log)
     let model = try Transformer(
       recipe.model, device: device, batch: (train.sequencesAtOnce, length), training: trains,
       microBatches: train.batch / train.sequencesAtOnce, recomputes: train.recompute, seed: train.seed)

@@ -34,7 +34,7 @@ package final class Trainer {
   /// or if another process works in the directory.
   package init(
     recipe given: TrainingRecipe, dataset datasetPath: String, split: String, evaluationSplit: String?,
-    directory: String, resume: Bool, threads: Int, library: Arithmetic.Library? = nil, isQuiet: Bool
+    directory: String, resume: Bool, threads: Int, library: EngineSettings.Library? = nil, isQuiet: Bool
   ) throws {
     var recipe = given
     dataset = try Dataset(datasetPath)
@@ -67,7 +67,7 @@ package final class Trainer {
       recipe.model,
       device: CPUOperations(
         pool: WorkerPool(threads: threads),
-        arithmetic: Arithmetic(precision: train.precision, library: library)),
+        settings: EngineSettings(precision: train.precision, library: library)),
       batch: (train.sequencesAtOnce, recipe.model.context), training: true,
       microBatches: train.batch / train.sequencesAtOnce, recomputes: train.recompute,
       isInitialized: checkpoint == nil, seed: train.seed)

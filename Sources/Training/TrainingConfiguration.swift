@@ -19,7 +19,7 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
   /// Keeps fewer activations and computes them twice: less memory for a third more time, to the same bits.
   package var recompute = false
   /// Of the products of forward and backward.
-  package var precision = Arithmetic.Precision.fp32
+  package var precision = EngineSettings.Precision.fp32
   /// Peak learning rate of everything but the values.
   package var lr = 2.5e-4
   /// Steps of linear warm-up.

@@ -115,14 +115,14 @@ struct Bench: ParsableCommand {
       results.append(try GenerationBenchmark(recipe, pool: pool, library: engine.library, batch: batch))
       try ceilings.measure(pool)
     }
-    let isHalf = recipe.train.precision == .bf16 && ceilings.bfloat16.best > 0
-    let arithmetic = isHalf ? ceilings.bfloat16.best : ceilings.float32.best
+    let isBF16 = recipe.train.precision == .bf16 && ceilings.bfloat16.best > 0
+    let arithmetic = isBF16 ? ceilings.bfloat16.best : ceilings.float32.best
     print(Self.describe(ceilings, threads: options.threadCount))
     var summary = Summary()
     for result in results {
       let batch = result.batch
       let bound = result.bound(bytesPerSecond: ceilings.stream.best, flopsPerSecond: arithmetic)
-      print(Self.table(result.operations, of: result.seconds, ceilings, isHalf: isHalf))
+      print(Self.table(result.operations, of: result.seconds, ceilings, isBF16: isBF16))
       print(
         String(
           format:
@@ -152,11 +152,11 @@ struct Bench: ParsableCommand {
       memory.subkeys = size
       let result = try MemoryBenchmark(
         memory, dim: recipe.model.dim, tokens: tokens, isTraining: !forwardOnly, pool: pool,
-        arithmetic: Arithmetic(precision: recipe.train.precision, library: engine.library))
+        settings: EngineSettings(precision: recipe.train.precision, library: engine.library))
       results.append((size, result))
       try ceilings.measure(pool)
     }
-    let isHalf = recipe.train.precision == .bf16 && ceilings.bfloat16.best > 0
+    let isBF16 = recipe.train.precision == .bf16 && ceilings.bfloat16.best > 0
     print(Self.describe(ceilings, threads: options.threadCount))
     var summary = Summary()
     for (size, result) in results {
@@ -165,7 +165,7 @@ struct Bench: ParsableCommand {
           format: "%d slots: forward %.0f tokens/s, value rows %.1f GB/s", result.slots, result.forward,
           result.forward * Double(result.bytesPerToken) / 1e9)
           + (result.training.map { String(format: "; training %.0f tokens/s", $0) } ?? ""))
-      print(Self.table(result.operations, of: result.seconds, ceilings, isHalf: isHalf))
+      print(Self.table(result.operations, of: result.seconds, ceilings, isBF16: isBF16))
       summary["forward_tokens_per_second_\(size)"] = .number(result.forward)
       if let training = result.training { summary["training_tokens_per_second_\(size)"] = .number(training) }
     }
@@ -179,21 +179,21 @@ struct Bench: ParsableCommand {
     let pool = WorkerPool(threads: options.threadCount)
     var ceilings = try MachineCeilings(pool)
     let products = try CPUOperations<Float>(
-      pool: pool, arithmetic: Arithmetic(precision: recipe.train.precision, library: engine.library)
+      pool: pool, settings: EngineSettings(precision: recipe.train.precision, library: engine.library)
     ).description
     print("products: \(products)")
     let result = try StepBenchmark(
       recipe, pool: pool, library: engine.library, steps: steps, trains: !evaluate)
     try ceilings.measure(pool)
     print(Self.describe(ceilings, threads: options.threadCount))
-    let isHalf = recipe.train.precision == .bf16 && ceilings.bfloat16.best > 0
+    let isBF16 = recipe.train.precision == .bf16 && ceilings.bfloat16.best > 0
     if let training = result.training {
-      print(Self.table(training.operations, of: training.mean, ceilings, isHalf: isHalf))
-      print(Self.line("step", training, tokens: result.tokens, ceilings, isHalf: isHalf))
+      print(Self.table(training.operations, of: training.mean, ceilings, isBF16: isBF16))
+      print(Self.line("step", training, tokens: result.tokens, ceilings, isBF16: isBF16))
     } else {
-      print(Self.table(result.evaluation.operations, of: result.evaluation.mean, ceilings, isHalf: isHalf))
+      print(Self.table(result.evaluation.operations, of: result.evaluation.mean, ceilings, isBF16: isBF16))
     }
-    print(Self.line("evaluation", result.evaluation, tokens: result.tokens, ceilings, isHalf: isHalf))
+    print(Self.line("evaluation", result.evaluation, tokens: result.tokens, ceilings, isBF16: isBF16))
     print(String(format: "memory at most: %.0f MB", Double(SystemCall.peakMemory) / 1e6))
     var summary = Summary()
     if let training = result.training {
@@ -222,20 +222,20 @@ struct Bench: ParsableCommand {
   }
 
   private static func table(
-    _ operations: [OperationLog.Entry], of seconds: Double, _ ceilings: MachineCeilings, isHalf: Bool
+    _ operations: [OperationLog.Entry], of seconds: Double, _ ceilings: MachineCeilings, isBF16: Bool
   ) -> String {
     let head =
       "\n" + pad("operation", 30) + pad("shape", 36)
       + "calls        ms      %    GFLOP/s   GB/s  of ceiling"
-    return ([head] + operations.map { line($0, of: seconds, ceilings, isHalf: isHalf) })
+    return ([head] + operations.map { line($0, of: seconds, ceilings, isBF16: isBF16) })
       .joined(separator: "\n") + "\n"
   }
 
   private static func line(
-    _ what: String, _ timing: StepBenchmark.Timing, tokens: Int, _ ceilings: MachineCeilings, isHalf: Bool
+    _ what: String, _ timing: StepBenchmark.Timing, tokens: Int, _ ceilings: MachineCeilings, isBF16: Bool
   ) -> String {
     let rate = timing.operations.reduce(0) { $0 + $1.flops } / timing.mean
-    let ceiling = isHalf ? ceilings.bfloat16.best : ceilings.float32.best
+    let ceiling = isBF16 ? ceilings.bfloat16.best : ceilings.float32.best
     return String(
       format:
         "%@: %.1f ms (%.1f to %.1f, %d times), %.0f tokens/s; %.1f %% of it in its operations; products %.0f GFLOP/s over all of it",
@@ -245,13 +245,13 @@ struct Bench: ParsableCommand {
   }
 
   private static func line(
-    _ entry: OperationLog.Entry, of step: Double, _ ceilings: MachineCeilings, isHalf: Bool
+    _ entry: OperationLog.Entry, of step: Double, _ ceilings: MachineCeilings, isBF16: Bool
   ) -> String {
     var line = pad(entry.name, 30) + pad(entry.detail, 36)
     line += String(format: "%5d %9.2f %6.1f", entry.calls, 1e3 * entry.seconds, 100 * entry.seconds / step)
     // What bounds an operation: the scores of the memory count as float32 whatever they are found with.
-    let isHalf = isHalf && !entry.name.hasPrefix("memory: lookup")
-    let flopCeiling = isHalf ? ceilings.bfloat16.best : ceilings.float32.best
+    let isBF16 = isBF16 && !entry.name.hasPrefix("memory: lookup")
+    let flopCeiling = isBF16 ? ceilings.bfloat16.best : ceilings.float32.best
     let flopRate = entry.flops / entry.seconds, byteRate = entry.bytes / entry.seconds
     line += entry.flops > 0 ? String(format: "  %9.1f", flopRate / 1e9) : String(repeating: " ", count: 11)
     line += entry.bytes > 0 ? String(format: " %6.1f", byteRate / 1e9) : String(repeating: " ", count: 7)

@@ -14,5 +14,5 @@ struct EngineOptions: ParsableArguments {
   }
 
   /// nil for auto.
-  var library: Arithmetic.Library? { Arithmetic.Library(rawValue: blas.rawValue) }
+  var library: EngineSettings.Library? { EngineSettings.Library(rawValue: blas.rawValue) }
 }

@@ -9,13 +9,13 @@ import Testing
 /// Every library, precision and instruction set against plain Swift and against each other.
 @Suite struct ArithmeticTests {
   /// Those that this machine can run, as `generic` always can, and the choice among them.
-  static let libraries: [Arithmetic.Library?] =
+  static let libraries: [EngineSettings.Library?] =
     [nil]
-    + Arithmetic.Library.allCases.filter {
-      (try? CPUOperations<Float>(pool: Pools.one, arithmetic: Arithmetic(library: $0))) != nil
+    + EngineSettings.Library.allCases.filter {
+      (try? CPUOperations<Float>(pool: Pools.one, settings: EngineSettings(library: $0))) != nil
     }
   static let choices = libraries.flatMap { library in
-    Arithmetic.Precision.allCases.map { Arithmetic(precision: $0, library: library) }
+    EngineSettings.Precision.allCases.map { EngineSettings(precision: $0, library: library) }
   }
 
   /// The nearest number with 8 bits of fraction, ties to even, by arithmetic instead of by bits.
@@ -59,10 +59,10 @@ import Testing
 
   /// x in the form that the device multiplies.
   private func operand(_ x: Matrix<Float>, on device: CPUOperations<Float>) -> Operand<Float> {
-    guard device.operandsAreHalf else { return Operand(x) }
+    guard device.operandsAreBF16 else { return Operand(x) }
     let halves = UnsafeMutablePointer<UInt16>.allocate(capacity: x.rows * (x.columns + 5))
     let operand = Operand<Float>(
-      halves, rows: x.rows, columns: x.columns, stride: x.columns + 5, isHalf: true)
+      halves, rows: x.rows, columns: x.columns, stride: x.columns + 5, isBF16: true)
     device.round(x, into: operand)
     return operand
   }
@@ -73,17 +73,17 @@ import Testing
     [
       (1, 1, 1), (3, 5, 7), (65, 33, 129), (130, 530, 290), (129, 70, 31), (260, 65, 600), (128, 1030, 2050),
     ])
-  func products(arithmetic: Arithmetic, shape: (Int, Int, Int)) throws {
-    let device = try CPUOperations<Float>(pool: Pools.two, arithmetic: arithmetic)
+  func products(settings: EngineSettings, shape: (Int, Int, Int)) throws {
+    let device = try CPUOperations<Float>(pool: Pools.two, settings: settings)
     let (m, n, k) = shape
-    func multiplied(_ x: Float) -> Double { Double(arithmetic.precision == .bf16 ? Self.rounded(x) : x) }
+    func multiplied(_ x: Float) -> Double { Double(settings.precision == .bf16 ? Self.rounded(x) : x) }
     for (transposesA, transposesB) in [(false, false), (false, true), (true, false), (true, true)] {
       let (rows, columns) = transposesA ? (k, m) : (m, k)
       let a = (randomMatrix(rows, columns + 3, seed: 1) as Matrix<Float>).columns(2..<columns + 2)
       let b: Matrix<Float> = transposesB ? randomMatrix(n, k, seed: 2) : randomMatrix(k, n, seed: 2)
       let c = (matrix(m, n + 1) { _ in 3 } as Matrix<Float>).columns(0..<n)
       for adding in [false, true] {
-        device.multiply(
+        device.matmul(
           operand(a, on: device), transposed: transposesA, operand(b, on: device), transposed: transposesB,
           factor: 0.5, into: c, adding: adding)
         for (i, j) in [(0, 0), (m - 1, n - 1), (m / 2, n / 3), (m / 3, n - 1), (m - 1, 0)] {
@@ -100,16 +100,16 @@ import Testing
 
   /// Gradients of weights and biases are added to; those of biases are the bits of a pass of their own.
   @Test(arguments: choices, [(3, 5, 40), (100, 1090, 2118), (97, 70, 4140), (770, 65, 129), (50, 2100, 200)])
-  func productsWithColumnSums(arithmetic: Arithmetic, shape: (Int, Int, Int)) throws {
-    let device = try CPUOperations<Float>(pool: Pools.two, arithmetic: arithmetic)
+  func productsWithColumnSums(settings: EngineSettings, shape: (Int, Int, Int)) throws {
+    let device = try CPUOperations<Float>(pool: Pools.two, settings: settings)
     let (m, n, k) = shape
-    func multiplied(_ x: Float) -> Double { Double(arithmetic.precision == .bf16 ? Self.rounded(x) : x) }
+    func multiplied(_ x: Float) -> Double { Double(settings.precision == .bf16 ? Self.rounded(x) : x) }
     let a = (randomMatrix(k, m + 3, seed: 1) as Matrix<Float>).columns(2..<m + 2)
     let b: Matrix<Float> = randomMatrix(k, n, seed: 2)
     let c = (matrix(m, n + 1) { _ in 3 } as Matrix<Float>).columns(0..<n)
     let sums: Vector<Float> = vector(m) { _ in 2 }, alone: Vector<Float> = vector(m) { _ in 2 }
     let x = operand(a, on: device)
-    device.addProduct(ofTransposed: x, operand(b, on: device), factor: 0.5, to: c, columnSums: sums)
+    device.addMatmul(ofTransposed: x, operand(b, on: device), factor: 0.5, to: c, columnSums: sums)
     device.addColumnSums(of: x, factor: 0.5, to: alone)
     #expect(sums.array == alone.array)
     for i in stride(from: 0, to: m, by: 19) {
@@ -127,8 +127,8 @@ import Testing
   @Test(
     arguments: choices.filter { $0.precision == .bf16 },
     [(1, 7, 33), (40, 30, 64), (130, 530, 290), (129, 70, 31), (260, 65, 600)])
-  func realRightOperandsAreRounded(arithmetic: Arithmetic, shape: (Int, Int, Int)) throws {
-    let device = try CPUOperations<Float>(pool: Pools.two, arithmetic: arithmetic)
+  func realRightOperandsAreRounded(settings: EngineSettings, shape: (Int, Int, Int)) throws {
+    let device = try CPUOperations<Float>(pool: Pools.two, settings: settings)
     let (m, n, k) = shape
     let a = operand(randomMatrix(m, k, seed: 1), on: device)
     for transposed in [false, true] {
@@ -137,14 +137,14 @@ import Testing
       let rounded = operand(b, on: device)
       let result: Matrix<Float> = matrix(m, n), expected: Matrix<Float> = matrix(m, n)
       for (b, c) in [(Operand(b), result), (rounded, expected)] {
-        device.multiply(
+        device.matmul(
           a, transposed: false, b, transposed: transposed, factor: 0.5, into: c, adding: true)
       }
       #expect(result.array == expected.array)
       let bias: Vector<Float> = randomVector(n, seed: 3)
       for (b, c) in [(Operand(b), result), (rounded, expected)] {
         let out = operand(matrix(m, n), on: device)
-        device.multiply(a, b, transposed: transposed, finish: .bias(bias, into: out))
+        device.matmul(a, b, transposed: transposed, epilogue: .bias(bias, into: out))
         Float.kernels(INSTRUCTION_SET_PLAIN).from_operand(m, n, out.pointer, out.stride, c.pointer, n)
       }
       #expect(result.array == expected.array)
@@ -152,18 +152,18 @@ import Testing
   }
 
   /// Few rows are multiplied by a kernel of our own: all remainders, in every instruction set and both forms.
-  @Test(arguments: Arithmetic.Instructions.allCases, Arithmetic.Precision.allCases)
-  func fewRows(instructions: Arithmetic.Instructions, precision: Arithmetic.Precision) throws {
+  @Test(arguments: EngineSettings.Instructions.allCases, EngineSettings.Precision.allCases)
+  func fewRows(instructions: EngineSettings.Instructions, precision: EngineSettings.Precision) throws {
     let device = try CPUOperations<Float>(
       pool: Pools.two,
-      arithmetic: Arithmetic(precision: precision, library: .generic, instructions: instructions))
+      settings: EngineSettings(precision: precision, library: .generic, instructions: instructions))
     for (m, n, k) in [
       (1, 1, 1), (1, 7, 33), (3, 4, 16), (4, 9, 50), (7, 70, 100), (17, 25, 64), (5, 421, 24), (32, 1030, 77),
     ] {
       let a: Matrix<Float> = randomMatrix(m, k, seed: 1), b: Matrix<Float> = randomMatrix(n, k, seed: 2)
       let c = (matrix(m, n + 1) { _ in 3 } as Matrix<Float>).columns(0..<n)
       let (x, w) = (operand(a, on: device), operand(b, on: device))
-      device.multiply(x, transposed: false, w, transposed: true, factor: 1, into: c, adding: false)
+      device.matmul(x, transposed: false, w, transposed: true, factor: 1, into: c, adding: false)
       func number(_ x: Float) -> Double { Double(precision == .bf16 ? Self.rounded(x) : x) }
       for i in 0..<m {
         for j in 0..<n {
@@ -178,7 +178,7 @@ import Testing
 
   /// Loss and gradients of one step.
   private func step<Scalar: Real>(
-    _ arithmetic: Arithmetic, _ type: Scalar.Type, memory: Bool = true, pool: WorkerPool = Pools.two
+    _ settings: EngineSettings, _ type: Scalar.Type, memory: Bool = true, pool: WorkerPool = Pools.two
   ) throws -> (loss: Double, gradient: [Scalar]) {
     var configuration = smallConfiguration(.pre)
     configuration.dim = 96
@@ -188,7 +188,7 @@ import Testing
     configuration.memory?.queryDim = 64
     if !memory { configuration.memory = nil }
     let sample = try Sample<Scalar>(
-      configuration, sequences: 2, length: 150, pool: pool, arithmetic: arithmetic, seed: 4)
+      configuration, sequences: 2, length: 150, pool: pool, settings: settings, seed: 4)
     sample.model.zeroGradients()
     let loss = sample.loss()
     sample.model.backward(scale: 1 / Double(loss.count))
@@ -207,14 +207,14 @@ import Testing
   }
 
   /// The plain and AVX2 kernels and our own product, which this machine would not choose by itself, through a whole model.
-  @Test(arguments: Arithmetic.Instructions.allCases)
-  func everyInstructionSetComputesTheModel(instructions: Arithmetic.Instructions) throws {
-    let reference = try step(Arithmetic(library: .generic, instructions: .plain), Double.self)
-    let exact = try step(Arithmetic(library: .generic, instructions: instructions), Double.self)
+  @Test(arguments: EngineSettings.Instructions.allCases)
+  func everyInstructionSetComputesTheModel(instructions: EngineSettings.Instructions) throws {
+    let reference = try step(EngineSettings(library: .generic, instructions: .plain), Double.self)
+    let exact = try step(EngineSettings(library: .generic, instructions: instructions), Double.self)
     #expect(abs(exact.loss - reference.loss) < 1e-12)
     #expect(distance(exact.gradient, reference.gradient) < 1e-11)
     for library in Self.libraries {
-      let single = try step(Arithmetic(library: library, instructions: instructions), Float.self)
+      let single = try step(EngineSettings(library: library, instructions: instructions), Float.self)
       #expect(abs(single.loss - reference.loss) < 1e-5)
       #expect(distance(single.gradient, reference.gradient) < 1e-4)
     }
@@ -223,25 +223,25 @@ import Testing
   /// bfloat16 keeps a gradient's direction and is the same however it is multiplied.
   ///
   /// Without a memory: there a rounded query may read other slots, which is no small change of the gradient.
-  @Test func halfPrecisionComputesTheModel() throws {
-    let reference = try step(Arithmetic(library: .generic), Double.self, memory: false)
+  @Test func bf16TrainsTheModel() throws {
+    let reference = try step(EngineSettings(library: .generic), Double.self, memory: false)
     let plain = try step(
-      Arithmetic(precision: .bf16, library: .generic, instructions: .plain), Float.self, memory: false)
+      EngineSettings(precision: .bf16, library: .generic, instructions: .plain), Float.self, memory: false)
     #expect(abs(plain.loss - reference.loss) < 2e-3)
     #expect(distance(plain.gradient, reference.gradient) < 0.03)
     #expect(distance(plain.gradient, reference.gradient) > 1e-4)
     for library in Self.libraries {
-      let result = try step(Arithmetic(precision: .bf16, library: library), Float.self, memory: false)
+      let result = try step(EngineSettings(precision: .bf16, library: library), Float.self, memory: false)
       #expect(abs(result.loss - plain.loss) < 2e-4)
       #expect(distance(result.gradient, plain.gradient.map(Double.init)) < 0.01)
     }
   }
 
   /// The same bits for any number of threads, in every precision and library.
-  @Test(arguments: choices) func threadsDoNotChangeABit(arithmetic: Arithmetic) throws {
-    let one = try step(arithmetic, Float.self, pool: Pools.one)
+  @Test(arguments: choices) func threadsDoNotChangeABit(settings: EngineSettings) throws {
+    let one = try step(settings, Float.self, pool: Pools.one)
     for pool in [Pools.two, Pools.three] {
-      let other = try step(arithmetic, Float.self, pool: pool)
+      let other = try step(settings, Float.self, pool: pool)
       #expect(other.loss == one.loss && other.gradient == one.gradient)
     }
   }
@@ -249,14 +249,14 @@ import Testing
   #if os(Linux) && arch(x86_64)
     /// A handler's frame is written below the stack pointer, wherever a library's product has put that: in the heap, it
     /// would damage what lies there.
-    @Test(arguments: choices) func signalsFindAStack(arithmetic: Arithmetic) throws {
-      let device = try CPUOperations<Float>(pool: Pools.one, arithmetic: arithmetic)
+    @Test(arguments: choices) func signalsFindAStack(settings: EngineSettings) throws {
+      let device = try CPUOperations<Float>(pool: Pools.one, settings: settings)
       let (m, n, k) = (128, 32, 310)
       let a = operand(randomMatrix(m, k, seed: 1), on: device),
         b = operand(randomMatrix(k, n, seed: 2), on: device)
       let c: Matrix<Float> = matrix(m, n)
       let found = SignalProbe.count(signals: 200) {
-        device.multiply(a, transposed: false, b, transposed: false, factor: 1, into: c, adding: false)
+        device.matmul(a, transposed: false, b, transposed: false, factor: 1, into: c, adding: false)
       }
       #expect(found.seen >= 200 && found.astray == 0)
     }

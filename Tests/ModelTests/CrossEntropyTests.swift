@@ -75,14 +75,14 @@ import Testing
   }
 
   /// With and without a gradient the same loss, over rows and columns that do not fill pieces, in every library.
-  @Test(arguments: ArithmeticTests.choices) func storedOrNot(arithmetic: Arithmetic) throws {
-    let device = try CPUOperations<Float>(pool: Pools.two, arithmetic: arithmetic)
+  @Test(arguments: ArithmeticTests.choices) func storedOrNot(settings: EngineSettings) throws {
+    let device = try CPUOperations<Float>(pool: Pools.two, settings: settings)
     let (rows, classes, d) = (300, 1300, 24)
     func operand(_ seed: UInt64, _ rows: Int, _ columns: Int) -> Operand<Float> {
       let x: Matrix<Float> = randomMatrix(rows, columns, seed: seed)
-      guard device.operandsAreHalf else { return Operand(x) }
+      guard device.operandsAreBF16 else { return Operand(x) }
       let operand = Operand<Float>(
-        UnsafeMutablePointer<UInt16>.allocate(capacity: x.count), rows: rows, columns: columns, isHalf: true)
+        UnsafeMutablePointer<UInt16>.allocate(capacity: x.count), rows: rows, columns: columns, isBF16: true)
       device.round(x, into: operand)
       return operand
     }
@@ -96,7 +96,7 @@ import Testing
       bias: Vector<Float> = randomVector(classes, seed: 3)
     let targets = (0..<rows).map { Int32($0 % 7 == 2 ? -1 : $0 * 977 % classes) }
     let logits: Matrix<Float> = matrix(rows, classes)
-    device.multiply(x, transposed: false, table, transposed: true, factor: 1, into: logits, adding: false)
+    device.matmul(x, transposed: false, table, transposed: true, factor: 1, into: logits, adding: false)
     let stored = run(device, logits, bias, targets, 0.1)
     let gradient: Operand<Float> = operand(4, rows, classes)
     for loss in [

@@ -14,22 +14,22 @@ import Testing
     let exact = try CPUOperations<Double>(pool: Pools.one)
     let h = matrix(2, 1) { [1.0, -1][$0] }, out: Matrix<Double> = matrix(2, 1)
     // A product with 1 is what it was.
-    exact.multiply(
+    exact.matmul(
       Operand(h), Operand(matrix(1, 1) { _ in 1 }), transposed: true,
-      finish: .biasGELU(vector([0.0]), keeping: nil, into: Operand(out)))
+      epilogue: .biasGELU(vector([0.0]), keeping: nil, into: Operand(out)))
     #expect(zip(out.array, [0.8413447461, -0.1586552539]).allSatisfy { abs($0 - $1) < 1e-10 })
 
     let xs = (0..<4001).map { Float($0 - 2000) / 150 }, one = Operand(matrix(1, 1) { _ in Float(1) })
     let x = matrix(xs.count, 1) { xs[$0] }, y: Matrix<Float> = matrix(xs.count, 1)
     let kept: Matrix<Float> = matrix(xs.count, 1)
-    device.multiply(
+    device.matmul(
       Operand(x), one, transposed: true,
-      finish: .biasGELU(vector(1), keeping: Operand(kept), into: Operand(y)))
+      epilogue: .biasGELU(vector(1), keeping: Operand(kept), into: Operand(y)))
     #expect(kept.array == xs)
     let again: Matrix<Float> = matrix(xs.count, 1)
-    device.multiply(
+    device.matmul(
       Operand(matrix(xs.count, 1) { _ in Float(1) }), one, transposed: false,
-      finish: .geluBackward(Operand(x), again: Operand(again)))
+      epilogue: .geluBackward(Operand(x), again: Operand(again)))
     #expect(again.array == y.array)
     let slopes = x.array
     for (i, value) in xs.enumerated() {
@@ -40,19 +40,19 @@ import Testing
   }
 
   /// What is made of products in passing, in every form and instruction set: rows few and many, tiles that do not fill.
-  @Test(arguments: Arithmetic.Instructions.allCases, ArithmeticTests.choices)
-  func finishes(instructions: Arithmetic.Instructions, arithmetic: Arithmetic) throws {
-    var arithmetic = arithmetic
-    arithmetic.instructions = instructions
-    let device = try CPUOperations<Float>(pool: Pools.two, arithmetic: arithmetic)
-    let isHalf = device.operandsAreHalf
+  @Test(arguments: EngineSettings.Instructions.allCases, ArithmeticTests.choices)
+  func finishes(instructions: EngineSettings.Instructions, settings: EngineSettings) throws {
+    var settings = settings
+    settings.instructions = instructions
+    let device = try CPUOperations<Float>(pool: Pools.two, settings: settings)
+    let isBF16 = device.operandsAreBF16
     for (m, n, k) in [(1, 1, 1), (3, 70, 17), (40, 65, 33), (300, 700, 120)] {
       func operand(_ seed: UInt64?, _ rows: Int, _ columns: Int) -> Operand<Float> {
         let x: Matrix<Float> = seed.map { randomMatrix(rows, columns, seed: $0) } ?? matrix(rows, columns)
-        guard isHalf else { return Operand(x) }
+        guard isBF16 else { return Operand(x) }
         let operand = Operand<Float>(
           UnsafeMutablePointer<UInt16>.allocate(capacity: rows * columns), rows: rows, columns: columns,
-          isHalf: true)
+          isBF16: true)
         device.round(x, into: operand)
         return operand
       }
@@ -66,13 +66,13 @@ import Testing
       let bias: Vector<Float> = randomVector(n, seed: 3)
       for transposed in [true, false] {
         let b = transposed ? operand(2, n, k) : operand(2, k, n), c: Matrix<Float> = matrix(m, n)
-        device.multiply(a, transposed: false, b, transposed: transposed, factor: 1, into: c, adding: false)
+        device.matmul(a, transposed: false, b, transposed: transposed, factor: 1, into: c, adding: false)
         let product = c.array.map(Double.init)
         func expect(_ x: [Float], _ what: String, _ expected: (_ index: Int, _ product: Double) -> Double) {
           for (index, value) in x.enumerated() {
             let right = expected(index, product[index])
             let error = abs(Double(value) - right) / max(1, abs(right))
-            if error > (isHalf ? 0.012 : 2e-5) {
+            if error > (isBF16 ? 0.012 : 2e-5) {
               Issue.record("\(what) \((m, n, k)) \(index): \(value), \(right)")
               return
             }
@@ -81,18 +81,18 @@ import Testing
         func gelu(_ x: Double) -> Double { x * 0.5 * erfc(-x / 2.0.squareRoot()) }
         func biased(_ index: Int, _ product: Double) -> Double { product + Double(bias.pointer[index % n]) }
         let out = operand(nil, m, n), other = operand(nil, m, n)
-        device.multiply(a, b, transposed: transposed, finish: .round(into: out))
+        device.matmul(a, b, transposed: transposed, epilogue: .round(into: out))
         expect(numbers(out), "round") { $1 }
-        device.multiply(a, b, transposed: transposed, finish: .bias(bias, into: out))
+        device.matmul(a, b, transposed: transposed, epilogue: .bias(bias, into: out))
         expect(numbers(out), "bias", biased)
-        device.multiply(a, b, transposed: transposed, finish: .biasGELU(bias, keeping: other, into: out))
+        device.matmul(a, b, transposed: transposed, epilogue: .biasGELU(bias, keeping: other, into: out))
         expect(numbers(other), "kept", biased)
         expect(numbers(out), "GELU") { gelu(biased($0, $1)) }
         let alone = operand(nil, m, n)
-        device.multiply(a, b, transposed: transposed, finish: .biasGELU(bias, keeping: nil, into: alone))
+        device.matmul(a, b, transposed: transposed, epilogue: .biasGELU(bias, keeping: nil, into: alone))
         #expect(numbers(alone) == numbers(out))
         let h = operand(4, m, n), hidden = numbers(h).map(Double.init)
-        device.multiply(a, b, transposed: transposed, finish: .geluBackward(h, again: other))
+        device.matmul(a, b, transposed: transposed, epilogue: .geluBackward(h, again: other))
         expect(numbers(other), "again") { index, _ in gelu(hidden[index]) }
         expect(numbers(h), "slope") { index, product in
           let x = hidden[index]
@@ -101,13 +101,13 @@ import Testing
         }
         // The elements of a piece are dropped as those of the whole: beside none dropped, 0 or twice.
         let whole: Matrix<Float> = matrix(m, n), dropped: Matrix<Float> = matrix(m, n)
-        device.multiply(
-          a, b, transposed: transposed, finish: .residual(stream, bias: bias, mask: .none, into: whole))
+        device.matmul(
+          a, b, transposed: transposed, epilogue: .residual(stream, bias: bias, mask: .none, into: whole))
         expect(whole.array, "residual") { Double(stream.pointer[$0]) + biased($0, $1) }
         let mask = DropoutMask(key: 9, probability: 0.5), ones: Matrix<Float> = matrix(m, n) { _ in 1 }
         device.dropout(ones, mask)
-        device.multiply(
-          a, b, transposed: transposed, finish: .residual(stream, bias: bias, mask: mask, into: dropped))
+        device.matmul(
+          a, b, transposed: transposed, epilogue: .residual(stream, bias: bias, mask: mask, into: dropped))
         expect(dropped.array, "dropout") {
           Double(stream.pointer[$0]) + Double(ones.pointer[$0]) * biased($0, $1)
         }
@@ -159,7 +159,7 @@ import Testing
       let a: Matrix<Float> = transposesA ? randomMatrix(k, m, seed: 1) : randomMatrix(m, k, seed: 1)
       let b: Matrix<Float> = transposesB ? randomMatrix(n, k, seed: 2) : randomMatrix(k, n, seed: 2)
       let c: Matrix<Float> = matrix(m, n) { _ in 3 }
-      device.multiply(
+      device.matmul(
         Operand(a), transposed: transposesA, Operand(b), transposed: transposesB, factor: 0.5, into: c,
         adding: true)
       for (i, j) in [(0, 0), (m - 1, n - 1), (m / 2, n / 3), (m / 3, n - 1), (m - 1, 0)] {

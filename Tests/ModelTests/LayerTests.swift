@@ -32,13 +32,13 @@ import Testing
     }
     device.layerNormBackward(
       x, dy: dy, norm, gradient: gradient, statistics, adding: true,
-      into: Twin(real: dx, operand: Operand(dx)))
+      into: MixedMatrix(real: dx, operand: Operand(dx)))
     #expect(gradientError(of: x.elements, gradient: dx.array.map { $0 - 5 }, loss: loss) < 1e-7)
     #expect(gradientError(of: norm.gamma, gradient: gradient.gamma.array, loss: loss) < 1e-7)
     #expect(gradientError(of: norm.beta, gradient: gradient.beta.array, loss: loss) < 1e-7)
     device.layerNormBackward(
       x, dy: dy, norm, gradient: gradient, statistics, adding: false,
-      into: Twin(real: dy, operand: Operand(dy)))
+      into: MixedMatrix(real: dy, operand: Operand(dy)))
     #expect(zip(dy.array, dx.array).allSatisfy { abs($0 + 5 - $1) < 1e-12 })
   }
 
@@ -101,12 +101,14 @@ import Testing
 
   /// Whole and broken registers, odd widths, lengths below, at and above blocks, forward and backward, in every
   /// instruction set and both forms: against the same in Float64, which the tests above hold to its definition.
-  @Test(arguments: Arithmetic.Instructions.allCases, Arithmetic.Precision.allCases)
-  func attentionInEveryForm(instructions: Arithmetic.Instructions, precision: Arithmetic.Precision) throws {
+  @Test(arguments: EngineSettings.Instructions.allCases, EngineSettings.Precision.allCases)
+  func attentionInEveryForm(instructions: EngineSettings.Instructions, precision: EngineSettings.Precision)
+    throws
+  {
     let device = try CPUOperations<Float>(
       pool: Pools.two,
-      arithmetic: Arithmetic(precision: precision, library: .generic, instructions: instructions))
-    let isHalf = precision == .bf16
+      settings: EngineSettings(precision: precision, library: .generic, instructions: instructions))
+    let isBF16 = precision == .bf16
     for (length, width) in [(1, 1), (31, 7), (33, 32), (70, 35), (65, 64), (200, 33)] {
       let shape = AttentionShape(sequences: 2, length: length, heads: 2, headDimension: width)
       let exact = try AttentionCase<Double>(shape, pool: Pools.one)
@@ -115,14 +117,14 @@ import Testing
       var used = 0
       func operand(_ x: Matrix<Double>) -> Operand<Float> {
         let reals: Matrix<Float> = matrix(x.rows, x.columns) { Float(x.pointer[$0]) }
-        guard isHalf else { return Operand(reals) }
+        guard isBF16 else { return Operand(reals) }
         defer { used += x.count }
-        let halves = Operand<Float>(space + used, rows: x.rows, columns: x.columns, isHalf: true)
+        let halves = Operand<Float>(space + used, rows: x.rows, columns: x.columns, isBF16: true)
         device.round(reals, into: halves)
         return halves
       }
       func value(_ x: Operand<Float>, _ i: Int) -> Double {
-        guard isHalf else { return Double(x.reals!.pointer[i]) }
+        guard isBF16 else { return Double(x.reals!.pointer[i]) }
         return Double(Float(bitPattern: UInt32(x.pointer.assumingMemoryBound(to: UInt16.self)[i]) << 16))
       }
       let qkv = operand(exact.qkv), dOut = operand(exact.dOut)
@@ -139,18 +141,20 @@ import Testing
       }
       for (result, expected, tolerance) in [(out, exact.out, 1e-5), (dQKV, exact.dQKV, 2e-5)] {
         let worst = (0..<expected.count).map { abs(value(result, $0) - expected.pointer[$0]) }.max()!
-        #expect(worst < (isHalf ? 0.03 : tolerance), "\(length) × \(width)")
+        #expect(worst < (isBF16 ? 0.03 : tolerance), "\(length) × \(width)")
       }
     }
   }
 
   /// Two sequences, prompts of different length and then token by token, beside attention over all of it, in every
   /// instruction set and both forms.
-  @Test(arguments: Arithmetic.Instructions.allCases, Arithmetic.Precision.allCases)
-  func attentionOverACache(instructions: Arithmetic.Instructions, precision: Arithmetic.Precision) throws {
+  @Test(arguments: EngineSettings.Instructions.allCases, EngineSettings.Precision.allCases)
+  func attentionOverACache(instructions: EngineSettings.Instructions, precision: EngineSettings.Precision)
+    throws
+  {
     let device = try CPUOperations<Float>(
       pool: Pools.two,
-      arithmetic: Arithmetic(precision: precision, library: .generic, instructions: instructions))
+      settings: EngineSettings(precision: precision, library: .generic, instructions: instructions))
     let exact = try CPUOperations<Double>(pool: Pools.one)
     for (length, heads, width) in [(2, 1, 1), (9, 3, 7), (40, 2, 32), (70, 5, 64), (21, 2, 99)] {
       let shape = AttentionShape(sequences: 2, length: length, heads: heads, headDimension: width)
@@ -164,21 +168,21 @@ import Testing
         shape, qkv: Operand(matrix(2 * length, 3 * d) { Double(qkv.pointer[$0]) }), out: Operand(expected),
         logSumExp: sums)
 
-      let isHalf = precision == .bf16
+      let isBF16 = precision == .bf16
       let (caches, arena) = try ArenaPlan.build { plan in
         (0..<2).map { _ in
-          CachedBlock<Float>(
-            keys: plan.operand(length, d, isHalf: isHalf), values: plan.operand(length, d, isHalf: isHalf))
+          BlockCache<Float>(
+            keys: plan.operand(length, d, isBF16: isBF16), values: plan.operand(length, d, isBF16: isBF16))
         }
       }
       var positions = [0, 0]
       while positions != [length, length] {
-        var pieces: [CachedPiece<Float>] = [], rows = 0
+        var pieces: [CacheSpan<Float>] = [], rows = 0
         let new: Matrix<Float> = matrix(2 * length, 3 * d), out: Matrix<Float> = matrix(2 * length, d)
         for sequence in 0..<2 where positions[sequence] < length {
           let count = positions[sequence] == 0 ? min(3 * sequence + 1, length) : 1
           pieces.append(
-            CachedPiece(cache: caches[sequence], position: positions[sequence], rows: rows..<rows + count))
+            CacheSpan(cache: caches[sequence], position: positions[sequence], rows: rows..<rows + count))
           new.rows(rows..<rows + count).pointer.update(
             from: qkv.pointer + (sequence * length + positions[sequence]) * 3 * d, count: count * 3 * d)
           positions[sequence] += count

@@ -79,7 +79,7 @@ import Testing
     let halves = UnsafeMutablePointer<UInt16>.allocate(capacity: 2 * rows * columns)
     defer { halves.deallocate() }
     func update(_ part: Int, key: UInt64) throws -> [Float] {
-      let values = Operand<Float>(halves + part * rows * columns, rows: rows, columns: columns, isHalf: true)
+      let values = Operand<Float>(halves + part * rows * columns, rows: rows, columns: columns, isBF16: true)
       device.round(matrix(rows, columns) { _ in 1 }, into: values)
       let (m, v): (Matrix<Float>, Matrix<Float>) = (matrix(rows, columns), matrix(rows, columns))
       let ids = (0..<rows - 1).map(Int32.init)
@@ -104,12 +104,12 @@ import Testing
 
   /// The rounded copy of a parameter follows it.
   @Test func operandsFollowTheirParameters() throws {
-    let device = try CPUOperations<Float>(pool: Pools.two, arithmetic: Arithmetic(precision: .bf16))
+    let device = try CPUOperations<Float>(pool: Pools.two, settings: EngineSettings(precision: .bf16))
     let p: Matrix<Float> = randomMatrix(70, 1000, seed: 1), g: Matrix<Float> = randomMatrix(70, 1000, seed: 2)
     let m: Vector<Float> = vector(p.count), v: Vector<Float> = vector(p.count)
     let halves = UnsafeMutablePointer<UInt16>.allocate(capacity: p.count)
     defer { halves.deallocate() }
-    let operand = Operand<Float>(halves, rows: 70, columns: 1000, isHalf: true)
+    let operand = Operand<Float>(halves, rows: 70, columns: 1000, isBF16: true)
     device.adam(
       p.elements, operand, gradient: g.elements, m: m, v: v, AdamStep(learningRate: 1e-2, step: 1))
     let updated = (0..<p.count).map { halves[$0] }

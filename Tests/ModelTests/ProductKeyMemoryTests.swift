@@ -106,13 +106,14 @@ import Testing
   }
 
   /// Values in bfloat16 are read as the numbers that they are, forward and backward, by every instruction set.
-  @Test(arguments: Arithmetic.Instructions.allCases)
-  func valuesInHalfPrecisionAreReadAsTheyAre(instructions: Arithmetic.Instructions) throws {
-    let device = try CPUOperations<Float>(pool: Pools.two, arithmetic: Arithmetic(instructions: instructions))
+  @Test(arguments: EngineSettings.Instructions.allCases)
+  func bf16ValuesAreReadUnconverted(instructions: EngineSettings.Instructions) throws {
+    let device = try CPUOperations<Float>(
+      pool: Pools.two, settings: EngineSettings(instructions: instructions))
     let tokens = 50, reads = 9, slots = 64, d = 37
     let bits = UnsafeMutablePointer<UInt16>.allocate(capacity: slots * d)
     defer { bits.deallocate() }
-    let half = Operand<Float>(bits, rows: slots, columns: d, isHalf: true)
+    let half = Operand<Float>(bits, rows: slots, columns: d, isBF16: true)
     device.initialize(half, .normal(deviation: 1), seed: 1)
     let wide = matrix(slots, d) { Float(bitPattern: UInt32(bits[$0]) << 16) }
     let exact: Matrix<Float> = matrix(slots, d)
@@ -247,7 +248,7 @@ import Testing
     let slots = UnsafeMutableBufferPointer<Int32>.allocate(capacity: 300 * 64)
     defer { slots.deallocate() }
     let plain = try CPUOperations<Float>(
-      pool: Pools.one, arithmetic: Arithmetic(library: .generic, instructions: .plain))
+      pool: Pools.one, settings: EngineSettings(library: .generic, instructions: .plain))
     c.forward()
     plain.lookup(
       c.shape, queries: c.queries, subkeys: c.subkeys, slots: slots.baseAddress!, weights: weights)

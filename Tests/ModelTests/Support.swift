@@ -104,12 +104,12 @@ struct Sample<Scalar: Real> {
 
   init(
     _ configuration: ModelConfiguration, sequences: Int = 2, length: Int = 7, pool: WorkerPool = Pools.one,
-    training: Bool = true, microBatches: Int = 1, arithmetic: Arithmetic = Arithmetic(),
+    training: Bool = true, microBatches: Int = 1, settings: EngineSettings = EngineSettings(),
     recomputes: Bool = false,
     seed: UInt64 = 1
   ) throws {
     model = try Transformer(
-      configuration, device: CPUOperations(pool: pool, arithmetic: arithmetic), batch: (sequences, length),
+      configuration, device: CPUOperations(pool: pool, settings: settings), batch: (sequences, length),
       training: training,
       microBatches: microBatches, recomputes: recomputes, seed: seed)
     var random = RandomGenerator(seed: seed &+ 100)

@@ -78,8 +78,9 @@ import Testing
   }
 
   /// Activations made again are the same, whatever was dropped, and over several micro-batches.
-  @Test(arguments: [ModelConfiguration.Norm.pre, .post], Arithmetic.Precision.allCases)
-  func recomputingDoesNotChangeABit(norm: ModelConfiguration.Norm, precision: Arithmetic.Precision) throws {
+  @Test(arguments: [ModelConfiguration.Norm.pre, .post], EngineSettings.Precision.allCases)
+  func recomputingDoesNotChangeABit(norm: ModelConfiguration.Norm, precision: EngineSettings.Precision) throws
+  {
     var configuration = wideConfiguration()
     configuration.layers = 4
     configuration.norm = norm
@@ -88,12 +89,12 @@ import Testing
       step(
         try Sample(
           configuration, sequences: 2, length: 150, pool: Pools.two, microBatches: 2,
-          arithmetic: Arithmetic(precision: precision), recomputes: recomputes), microBatches: 2)
+          settings: EngineSettings(precision: precision), recomputes: recomputes), microBatches: 2)
     }
     #expect(try result(true) == result(false))
     func bytes(_ recomputes: Bool) throws -> Int {
       try Transformer<CPUOperations<Float>>.activationBytes(
-        configuration, batch: (8, 150), microBatches: 1, recomputes: recomputes, isHalf: precision == .bf16)
+        configuration, batch: (8, 150), microBatches: 1, recomputes: recomputes, isBF16: precision == .bf16)
     }
     #expect(try bytes(true) < bytes(false) * 5 / 6)
   }

@@ -21,7 +21,8 @@ import Training
 
   /// What steps 3 to 5 allocate on the threads of a pool.
   private func allocations(
-    threads: Int, precision: Arithmetic.Precision, norm: ModelConfiguration.Norm, alsoAllocate: Bool = false
+    threads: Int, precision: EngineSettings.Precision, norm: ModelConfiguration.Norm,
+    alsoAllocate: Bool = false
   ) throws -> (count: Int, largest: Int) {
     var configuration = ModelConfiguration()
     configuration.layers = 3
@@ -39,7 +40,7 @@ import Training
     let pool = WorkerPool(threads: threads), sequences = 4, length = configuration.context
     defer { pool.close() }
     let device = try CPUOperations<Float>(
-      pool: pool, arithmetic: Arithmetic(precision: precision, library: .generic))
+      pool: pool, settings: EngineSettings(precision: precision, library: .generic))
     let model = try LanguageModel(
       configuration, device: device, batch: (sequences, length), training: true, seed: 1)
     let optimizer = try Optimizer(model)
@@ -65,8 +66,8 @@ import Training
     return result
   }
 
-  @Test(arguments: Arithmetic.Precision.allCases, [ModelConfiguration.Norm.pre, .post])
-  func aStepAllocatesNothing(precision: Arithmetic.Precision, norm: ModelConfiguration.Norm) throws {
+  @Test(arguments: EngineSettings.Precision.allCases, [ModelConfiguration.Norm.pre, .post])
+  func aStepAllocatesNothing(precision: EngineSettings.Precision, norm: ModelConfiguration.Norm) throws {
     #expect(try allocations(threads: 1, precision: precision, norm: norm).count == 0)
     // An object for each loop that is shared out: the closure as other threads may hold it.
     #expect(try allocations(threads: 2, precision: precision, norm: norm).largest <= 64)

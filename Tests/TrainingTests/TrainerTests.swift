@@ -71,7 +71,7 @@ private final class Laboratory {
 
   func train(
     _ recipe: TrainingRecipe, into name: String, resume: Bool = false, threads: Int = 2,
-    library: Arithmetic.Library? = nil
+    library: EngineSettings.Library? = nil
   ) throws {
     let trainer = try Trainer(
       recipe: recipe, dataset: data, split: "train", evaluationSplit: nil, directory: run(name),
@@ -97,8 +97,8 @@ private final class Laboratory {
 }
 
 @Suite struct TrainerTests {
-  @Test(arguments: Arithmetic.Precision.allCases)
-  func resumedRunEqualsUninterruptedRun(precision: Arithmetic.Precision) throws {
+  @Test(arguments: EngineSettings.Precision.allCases)
+  func resumedRunEqualsUninterruptedRun(precision: EngineSettings.Precision) throws {
     let laboratory = try Laboratory()
     var recipe = Laboratory.recipe()
     recipe.train.precision = precision
@@ -114,8 +114,8 @@ private final class Laboratory {
     }
   }
 
-  @Test(arguments: Arithmetic.Precision.allCases)
-  func threadsDoNotChangeTheResult(precision: Arithmetic.Precision) throws {
+  @Test(arguments: EngineSettings.Precision.allCases)
+  func threadsDoNotChangeTheResult(precision: EngineSettings.Precision) throws {
     let laboratory = try Laboratory()
     var recipe = Laboratory.recipe()
     recipe.train.precision = precision
@@ -149,7 +149,7 @@ private final class Laboratory {
     var recipe = Laboratory.recipe()
     recipe.train.steps = 60
     recipe.train.checkpointEvery = 0
-    func losses(_ name: String, library: Arithmetic.Library? = nil) throws -> [Double] {
+    func losses(_ name: String, library: EngineSettings.Library? = nil) throws -> [Double] {
       try laboratory.train(recipe, into: name, library: library)
       return try laboratory.metrics(name).filter { $0["split"] == nil }.compactMap { $0["nll"] as? Double }
     }
@@ -335,7 +335,7 @@ private final class Laboratory {
     let model = try LanguageModel(
       checkpoint.recipe.model,
       device: CPUOperations(
-        pool: WorkerPool(threads: 1), arithmetic: Arithmetic(precision: .fp32, library: nil)),
+        pool: WorkerPool(threads: 1), settings: EngineSettings(precision: .fp32, library: nil)),
       batch: (1, 16), training: true, microBatches: 1, recomputes: false, seed: 9)
     let before = try laboratory.bytes("run")
     try Checkpoint.write(

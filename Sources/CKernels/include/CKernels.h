@@ -2,7 +2,7 @@
 // gradient checks run the very same code in double.
 //
 // Conventions. `real` is float or double, passed as `void`; matrices are row-major, `stride` is the distance between
-// rows in elements. An operand is a matrix as products take it: bfloat16 in 16 bits with `half`, else reals. Where a
+// rows in elements. An operand is a matrix as products take it: bfloat16 in 16 bits with `bf16`, else reals. Where a
 // kernel makes an operand of reals, it replaces the matrix that it is made from: both pointers are the same. Kernels run on the calling thread over the rows or columns they are given; sharing out the work is
 // the caller's. No kernel allocates.
 #pragma once
@@ -32,7 +32,7 @@ typedef struct {
 typedef struct {
   void *start;
   long row, element;
-} result_place;
+} output_tile;
 
 // Per row: log-sum-exp based losses in nats.
 typedef struct {
@@ -59,10 +59,10 @@ typedef struct {
   void (*dropout)(long count, uint64_t first, dropout_mask mask, void *x);
   // operand out[r, c] = x[r, c] + bias[c]
   void (*add_bias)(long rows, long columns, const void *bias, const void *x, long stride, void *out, long out_stride,
-                   bool half);
+                   bool bf16);
   // out = x, which nobody reads soon: it does not stay in the caches
   void (*write_rows)(long rows, long columns, const void *x, long stride, void *out, long out_stride);
-  // half out = x, rounded to the nearest, ties to even; and back
+  // bf16 out = x, rounded to the nearest, ties to even; and back
   void (*to_operand)(long rows, long columns, const void *x, long stride, void *out, long out_stride);
   void (*from_operand)(long rows, long columns, const void *x, long stride, void *out, long out_stride);
   // out = residual + dropout(branch + bias), residual and out at one stride; `bias` may be NULL; `first` is the mask index of
@@ -71,19 +71,19 @@ typedef struct {
                    const void *bias, uint64_t first, dropout_mask mask, void *out, long stride);
   // operands kept = h + bias, out = GELU(h + bias), exact form x * Phi(x); `kept` may be NULL. Either may be h.
   void (*bias_gelu)(long rows, long columns, const void *bias, const void *h, long stride, void *kept, void *out,
-                    long out_stride, bool half);
+                    long out_stride, bool bf16);
   // operands again = GELU(h) and h = d * GELU'(h)
   void (*gelu_backward)(long rows, long columns, void *h, const void *d, long d_stride, void *again, long stride,
-                        bool half);
+                        bool bf16);
   // out[c] += factor * sum over rows of operand x[r, c]
-  void (*column_sum)(long rows, long columns, double factor, const void *x, long stride, void *out, bool half);
+  void (*column_sum)(long rows, long columns, double factor, const void *x, long stride, void *out, bool bf16);
 
-  // --- layer normalization, per row; `y` and `half`, the result as reals and as bfloat16, may be NULL
+  // --- layer normalization, per row; `y` and `bf16`, the result as reals and as bfloat16, may be NULL
   void (*layer_norm)(long rows, long columns, const void *x, const void *gamma, const void *beta, double epsilon,
-                     void *y, void *half, void *mean, void *inverse_deviation);
-  // dx (= or, with `adds`, +=; `half` takes the same rounded or is NULL) and partial sums d_gamma, d_beta (=) over these rows
+                     void *y, void *bf16, void *mean, void *inverse_deviation);
+  // dx (= or, with `adds`, +=; `bf16` takes the same rounded or is NULL) and partial sums d_gamma, d_beta (=) over these rows
   void (*layer_norm_backward)(long rows, long columns, const void *x, const void *dy, const void *gamma,
-                              const void *mean, const void *inverse_deviation, int adds, void *dx, void *half,
+                              const void *mean, const void *inverse_deviation, int adds, void *dx, void *bf16,
                               void *d_gamma, void *d_beta);
 
   // --- batch normalization, per column
@@ -108,19 +108,19 @@ typedef struct {
   // softmax and all sums are reals. `scratch` takes so many words of 4 bytes (8 in double), on a cache line.
   void (*causal_attention)(long length, long width, double scale, const void *queries, const void *keys,
                            const void *values, long stride, void *out, long out_stride, void *log_sum_exp, void *scratch,
-                           bool half);
+                           bool bf16);
   long (*causal_attention_scratch)(long length, long width);
   // Gradients of the same from that of its result, `d_out`; those of queries, keys and values lie as they do.
   void (*causal_attention_backward)(long length, long width, double scale, const void *queries, const void *keys,
                                     const void *values, long stride, const void *out, const void *d_out,
                                     long out_stride, const void *log_sum_exp, void *d_queries, void *d_keys,
-                                    void *d_values, void *scratch, bool half);
+                                    void *d_values, void *scratch, bool bf16);
   long (*causal_attention_backward_scratch)(long length, long width);
   // One token's queries of some heads, side by side, against the keys of `seen` tokens, and the values mixed by softmax: operands
   // in rows `stride` apart, of which each head has `width` numbers. `next` are rows like them that will be read after these.
   // `scratch` takes so many reals, on a cache line.
   void (*attend)(long seen, long heads, long width, double scale, const void *queries, const void *keys,
-                 const void *values, const void *next, long stride, void *scratch, void *out, bool half);
+                 const void *values, const void *next, long stride, void *scratch, void *out, bool bf16);
   long (*attend_scratch)(long seen, long heads, long width);
 
   // --- embedding
@@ -133,7 +133,7 @@ typedef struct {
   // --- cross-entropy over logits + bias with uniform smoothing epsilon / V; operand `gradient` = p - q. The
   // logits are overwritten. target < 0: zeros.
   row_loss (*cross_entropy)(long columns, const void *bias, int32_t target, double smoothing, void *logits,
-                            void *gradient, bool half);
+                            void *gradient, bool bf16);
 
   // What such losses need of some columns of the logits, the first of which has the number `first_column`.
   void (*logit_sums)(long rows, long columns, long first_column, const void *bias, const int32_t *targets,
@@ -162,11 +162,11 @@ typedef struct {
   long (*packed_keys_size)(long n, long half);
   // y[r] = sum over reads m of weights[r, m] * operand values[slots[r, m]]
   void (*weighted_sum)(long rows, long reads, long columns, const int32_t *slots, const void *weights,
-                       const void *values, void *y, bool half);
+                       const void *values, void *y, bool bf16);
   // For the slots slot_ids[0..<count] and the reads order[starts[s]..<starts[s + 1]] of each (a read r belongs to row
   // r / reads): d_weights[r] = <dy[row], operand value>.
   void (*weighted_sum_backward)(long count, long reads, long columns, const int32_t *slot_ids, const int32_t *starts,
-                                const int32_t *order, const void *values, const void *dy, void *d_weights, bool half);
+                                const int32_t *order, const void *values, const void *dy, void *d_weights, bool bf16);
   // The sum of the squares of the gradient rows of such slots: sums of weights[r] * dy[row] over their reads.
   double (*value_gradient_norm)(long count, long reads, long columns, const int32_t *starts, const int32_t *order,
                                 const void *weights, const void *dy);
@@ -174,52 +174,52 @@ typedef struct {
   // operand. `space` holds 2 * n reals.
   void (*product_top_backward)(long rows, long n, long topk, const int32_t *slots, const void *weights,
                                const void *d_weights, long in_stride, void *d_scores, long stride, void *space,
-                               bool half);
+                               bool bf16);
   // mass[slot] += weight, in double
   void (*accumulate_mass)(long count, const int32_t *slots, const void *weights, double *mass);
 
   // --- optimizer
-  // `half` takes the new parameter, rounded, or is NULL
-  void (*adam)(long count, adam_step step, const void *gradient, void *parameter, void *m, void *v, void *half);
+  // `bf16` takes the new parameter, rounded, or is NULL
+  void (*adam)(long count, adam_step step, const void *gradient, void *parameter, void *m, void *v, void *bf16);
   // The same for the rows slot_ids[0..<count] of three tables, with gradient rows as of value_gradient_norm, made piece by
   // piece and not stored. A parameter in bfloat16 is rounded up or down by chance, in proportion to what is cut off, so
   // that small updates count on average.
   void (*adam_rows)(long count, long reads, long columns, adam_step step, const int32_t *slot_ids,
                     const int32_t *starts, const int32_t *order, const void *weights, const void *dy, void *parameter,
-                    void *m, void *v, bool half);
+                    void *m, void *v, bool bf16);
 
   // --- products
   // C = alpha * op(A) * op(B) + beta * C. op(A) is m x k, op(B) is k x n.
   void (*product)(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
                   const void *b, long ldb, double beta, void *c, long ldc);
   // The same with A and B in bfloat16.
-  void (*product_half)(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a,
+  void (*product_bf16)(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a,
                        long lda, const void *b, long ldb, double beta, void *c, long ldc);
   // c = a * B^T for one row a of k operands; B, n x k, is read once and not packed.
-  void (*product_row)(long n, long k, const void *a, const void *b, long ldb, void *c, bool half);
+  void (*product_row)(long n, long k, const void *a, const void *b, long ldb, void *c, bool bf16);
   // The same for few rows of A, 2 <= m <= 128 / sizeof(real), which are packed first: the words first..<last of each, of
-  // k or, with `half`, (k + 1) / 2 words. `packed` takes that many words for each row, m rounded up to 64 or 128 bytes.
+  // k or, with `bf16`, (k + 1) / 2 words. `packed` takes that many words for each row, m rounded up to 64 or 128 bytes.
   // `is_start` unless the rows of B before these were multiplied just now, which fetches these ahead. `place` is where the caller
   // will write what it makes of c.
-  void (*pack_few)(long m, long k, long first, long last, const void *a, long lda, void *packed, bool half);
+  void (*pack_few)(long m, long k, long first, long last, const void *a, long lda, void *packed, bool bf16);
   void (*product_few)(long m, long n, long k, const void *packed, const void *b, long ldb, bool is_start, void *c,
-                      long ldc, result_place place, bool half);
+                      long ldc, output_tile place, bool bf16);
   // The same for many rows; all NULL where the processor has no AVX-512. op(B), k x n, is packed first, in panels of
   // PKM_PANEL_COLUMNS columns, k * PKM_PANEL_COLUMNS operands each, the columns that are missing in the last one as zeros. In
   // bfloat16 k is even; with `rounds`, for which there have to be dot products of it, B is reals that are rounded to it. Where
   // op transposes, the panels first..<last are written, ...
   void (*pack_panels)(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool rounds,
-                      bool half);
-  // ... else the words first..<last of all panels: rows of B or, with `half`, pairs of them.
+                      bool bf16);
+  // ... else the words first..<last of all panels: rows of B or, with `bf16`, pairs of them.
   void (*pack_panel_words)(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool rounds,
-                           bool half);
+                           bool bf16);
   // C = alpha * A * B for n columns from the start of `packed`. `place`, unless it starts at NULL, is fetched meanwhile.
   void (*multiply_panels)(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,
-                          long ldc, result_place place, bool half);
+                          long ldc, output_tile place, bool bf16);
   // C = (or += with `adds`) alpha * A^T * B, A k x m, for m <= PKM_LEFT_COLUMNS and n columns from the start of `packed`; and
   // sums += alpha * the sums of A's columns, unless `sums` is NULL. `space` takes PKM_LEFT_WORDS floats.
   void (*multiply_columns)(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, bool adds,
-                           void *c, long ldc, void *sums, void *space, bool half);
+                           void *c, long ldc, void *sums, void *space, bool bf16);
 } kernel_table;
 
 // What the kernels are compiled for: any processor, AVX2 with FMA, AVX-512 (the levels of the x86-64 psABI), and AVX-512

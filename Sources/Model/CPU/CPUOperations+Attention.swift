@@ -1,0 +1,60 @@
+import CKernels
+
+extension CPUOperations {
+  package func attention(
+    _ shape: AttentionShape, qkv: Operand<Scalar>, out: Operand<Scalar>, logSumExp: Vector<Scalar>
+  ) {
+    let kernels = kernels, width = shape.headDimension
+    let spaces = scratch.perWorker(
+      Scalar.self, kernels.causal_attention_scratch(shape.length, width), workers: pool.threads)
+    pool.forEach(shape.sequences * shape.heads) { task, worker in
+      let head = HeadViews(shape, task, qkv: qkv, out: out, logSumExp: logSumExp)
+      kernels.causal_attention(
+        shape.length, width, 1 / Double(width).squareRoot(), head.queries.pointer, head.keys.pointer,
+        head.values.pointer, qkv.stride, head.out.pointer, out.stride, head.logSumExp,
+        spaces.base + worker * spaces.stride, qkv.isBF16)
+    }
+  }
+
+  package func attentionBackward(
+    _ shape: AttentionShape, qkv: Operand<Scalar>, out: Operand<Scalar>, dOut: Operand<Scalar>,
+    logSumExp: Vector<Scalar>, dQKV: Operand<Scalar>
+  ) {
+    precondition(out.stride == dOut.stride && qkv.stride == dQKV.stride)
+    precondition(qkv.isBF16 == dQKV.isBF16 && qkv.isBF16 == dOut.isBF16)
+    let kernels = kernels, width = shape.headDimension
+    let spaces = scratch.perWorker(
+      Scalar.self, kernels.causal_attention_backward_scratch(shape.length, width), workers: pool.threads)
+    pool.forEach(shape.sequences * shape.heads) { task, worker in
+      let head = HeadViews(shape, task, qkv: qkv, out: out, logSumExp: logSumExp)
+      let gradient = HeadViews(shape, task, qkv: dQKV, out: dOut, logSumExp: logSumExp)
+      kernels.causal_attention_backward(
+        shape.length, width, 1 / Double(width).squareRoot(), head.queries.pointer, head.keys.pointer,
+        head.values.pointer, qkv.stride, head.out.pointer, gradient.out.pointer, out.stride, head.logSumExp,
+        gradient.queries.pointer, gradient.keys.pointer, gradient.values.pointer,
+        spaces.base + worker * spaces.stride, qkv.isBF16)
+    }
+  }
+}
+
+/// The rows of one sequence and head.
+private struct HeadViews<Scalar: Real> {
+  let queries, keys, values, out: Operand<Scalar>
+  let logSumExp: UnsafeMutablePointer<Scalar>
+
+  init(
+    _ shape: AttentionShape, _ task: Int, qkv: Operand<Scalar>, out: Operand<Scalar>,
+    logSumExp: Vector<Scalar>
+  ) {
+    let sequence = task / shape.heads, head = task % shape.heads
+    let width = shape.headDimension, d = shape.heads * width
+    let rows = sequence * shape.length..<(sequence + 1) * shape.length
+    let inputs = qkv.rows(rows)
+    func part(_ index: Int) -> Operand<Scalar> {
+      inputs.columns(index * d + head * width..<index * d + (head + 1) * width)
+    }
+    (queries, keys, values) = (part(0), part(1), part(2))
+    self.out = out.rows(rows).columns(head * width..<(head + 1) * width)
+    self.logSumExp = logSumExp.pointer + task * shape.length
+  }
+}

@@ -1,0 +1,154 @@
+import CKernels
+
+extension CPUOperations {
+  @_specialize(where Scalar == Float)
+  package func lookup(
+    _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>,
+    slots: UnsafeMutablePointer<Int32>,
+    weights: Matrix<Scalar>
+  ) {
+    precondition(queries.columns == shape.heads * shape.queryDimension && weights.columns == shape.reads)
+    if isWorthEstimating(shape, rows: queries.rows) {
+      return search(shape, queries: queries, subkeys: subkeys, slots: slots, weights: weights)
+    }
+    // Scores are float32 whatever the precision: in 16 bits many would tie.
+    let kernels = kernels, gemm = gemms.exact
+    let n = shape.subkeys, half = shape.half
+    let block = 256, blocks = (queries.rows + block - 1) / block
+    // Scores of one block of rows and one head stay in a core's cache.
+    let sorting = kernels.product_top_scratch(n, shape.topk) / MemoryLayout<Scalar>.stride + 16
+    let size = MemoryLayout<Scalar>.stride, packing = 128 / size * half
+    let spaces = scratch.perWorker(Scalar.self, block * 2 * n + packing + sorting, workers: pool.threads)
+    pool.forEach(blocks * shape.heads) { task, worker in
+      let head = task % shape.heads
+      let first = task / shape.heads * block, rows = min(block, queries.rows - first)
+      let scores = spaces.base + worker * spaces.stride, packed = scores + block * 2 * n
+      for side in 0..<2 {
+        let left = queries.pointer + first * queries.stride + head * shape.queryDimension + side * half
+        let right = subkeys.pointer + (head * 2 + side) * n * half, out = scores + side * n
+        // As in the products of few rows: libraries take three times as long over these.
+        if rows == 1 {
+          kernels.product_row(n, half, left, right, half, out, false)
+        } else if isSkinny(rows) {
+          kernels.pack_few(rows, half, 0, half, left, queries.stride, packed, false)
+          let place = output_tile(start: out, row: 2 * n * size, element: size)
+          kernels.product_few(rows, n, half, packed, right, half, true, out, 2 * n, place, false)
+        } else {
+          gemm(false, true, rows, n, half, 1, left, queries.stride, right, half, 0, out, 2 * n)
+        }
+      }
+      let out = first * shape.reads + head * shape.topk
+      kernels.product_top(
+        rows, n, shape.topk, scores, scores + n, 2 * n, slots + out, weights.pointer + out, nil, shape.reads,
+        packed + packing)
+    }
+  }
+
+  // Fewer rows do not make up for packing the sub-keys, and of fewer sub-keys most are among the best.
+  private func isWorthEstimating(_ shape: MemoryShape, rows: Int) -> Bool {
+    kernels.search_keys != nil && rows >= 256 && shape.subkeys >= 128 && shape.topk <= 64
+      && shape.half % 16 == 0
+  }
+
+  /// The lookup by scores that are estimated with products of bytes: the few that decide are then computed as reals.
+  private func search(
+    _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>,
+    slots: UnsafeMutablePointer<Int32>,
+    weights: Matrix<Scalar>
+  ) {
+    let kernels = kernels
+    let n = shape.subkeys, half = shape.half, lists = 2 * shape.heads
+    let packedBytes = kernels.packed_keys_size(n, half)
+    let workerBytes = (kernels.search_scratch(n, shape.topk, half) + 4095) / 4096 * 4096
+    let packed = scratch.shared(UInt8.self, lists * packedBytes + pool.threads * workerBytes)
+    let spaces = packed + lists * packedBytes
+    pool.forEach(lists) { list, _ in
+      kernels.pack_keys(n, half, subkeys.pointer + list * n * half, packed + list * packedBytes)
+    }
+    let block = 48, blocks = (queries.rows + block - 1) / block
+    pool.forEach(blocks * shape.heads) { task, worker in
+      let head = task % shape.heads
+      let first = task / shape.heads * block, out = first * shape.reads + head * shape.topk
+      kernels.search_keys(
+        min(block, queries.rows - first), n, shape.topk, half,
+        queries.pointer + first * queries.stride + head * shape.queryDimension, queries.stride,
+        subkeys.pointer + 2 * head * n * half, packed + 2 * head * packedBytes, slots + out,
+        weights.pointer + out, shape.reads, spaces + worker * workerBytes)
+    }
+  }
+
+  package func lookupBackward(
+    _ shape: MemoryShape, queries: Operand<Scalar>, subkeys: Operand<Scalar>, slots: UnsafePointer<Int32>,
+    weights: Matrix<Scalar>, dWeights: Matrix<Scalar>, scoreGradients: Operand<Scalar>,
+    dQueries: Matrix<Scalar>, dSubkeys: Matrix<Scalar>
+  ) {
+    let kernels = kernels
+    let n = shape.subkeys, half = shape.half
+    let spaces = scratch.perWorker(Scalar.self, 2 * n, workers: pool.threads)
+    let block = 32
+    pool.forEach((queries.rows + block - 1) / block) { index, worker in
+      let rows = index * block..<min((index + 1) * block, queries.rows)
+      for head in 0..<shape.heads {
+        let at = rows.lowerBound * shape.reads + head * shape.topk
+        let d = scoreGradients.rows(rows).columns(head * 2 * n..<(head + 1) * 2 * n)
+        kernels.product_top_backward(
+          rows.count, n, shape.topk, slots + at, weights.pointer + at, dWeights.pointer + at, shape.reads,
+          d.pointer, d.stride, spaces.base + worker * spaces.stride, d.isBF16)
+      }
+    }
+    for part in 0..<2 * shape.heads {
+      let d = scoreGradients.columns(part * n..<(part + 1) * n)
+      let keys = part * n..<(part + 1) * n
+      matmul(d, subkeys.rows(keys), into: dQueries.columns(part * half..<(part + 1) * half))
+      matmul(
+        d, transposed: true, queries.columns(part * half..<(part + 1) * half), transposed: false, factor: 1,
+        into: dSubkeys.rows(keys), adding: true)
+    }
+  }
+
+  package func weightedSum(
+    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, into y: Matrix<Scalar>
+  ) {
+    precondition(y.isDense && values.isDense && weights.isDense && values.columns == y.columns)
+    let kernels = kernels
+    let reads = weights.columns
+    forRows(y.rows, width: y.columns * reads / 8) {
+      kernels.weighted_sum(
+        $0.count, reads, y.columns, slots + $0.lowerBound * reads, weights.rows($0).pointer, values.pointer,
+        y.rows($0).pointer, values.isBF16)
+    }
+  }
+
+  package func weightedSumBackward(
+    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, dy: Matrix<Scalar>,
+    dWeights: Matrix<Scalar>, gradient: ValueGradient<Scalar>
+  ) {
+    precondition(dy.isDense && dWeights.isDense && weights.isDense)
+    let kernels = kernels
+    let reads = weights.columns
+    let (tokens, kept) = gradient.append(slots: slots, weights: weights)
+    copy(dy.elements, to: kept.elements)
+    let order = gradient.sort(tokens: tokens)
+    forSlots(order) { slots, _ in
+      kernels.weighted_sum_backward(
+        slots.count, reads, dy.columns, order.slots + slots.lowerBound, order.starts + slots.lowerBound,
+        order.reads, values.pointer, dy.pointer, dWeights.pointer, values.isBF16)
+    }
+  }
+
+  /// Pieces of the slots that were read, as many of each as of any other: a slot read often is long, but few are.
+  func forSlots(_ order: ValueGradient<Scalar>.Order, _ body: (_ slots: Range<Int>, _ piece: Int) -> Void) {
+    let pieces = pieces(of: order)
+    pool.forEach(pieces) { piece, _ in
+      body(piece * order.count / pieces..<(piece + 1) * order.count / pieces, piece)
+    }
+  }
+
+  func pieces(of order: ValueGradient<Scalar>.Order) -> Int { min(order.count, 256) }
+
+  package func accumulateMass(
+    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, into mass: UnsafeMutablePointer<Double>
+  ) {
+    kernels.accumulate_mass(weights.count, slots, weights.elements.pointer, mass)
+  }
+}

@@ -1,0 +1,57 @@
+import CKernels
+import Foundation
+
+extension CPUOperations {
+  package func adam(
+    _ parameter: Vector<Scalar>, _ operand: Operand<Scalar>?, gradient: Vector<Scalar>, m: Vector<Scalar>,
+    v: Vector<Scalar>, _ step: AdamStep
+  ) {
+    precondition(operand.map { $0.isDense && $0.count == parameter.count } ?? true)
+    precondition(parameter.count == gradient.count && m.count == v.count && m.count == parameter.count)
+    let kernels = kernels
+    let half = operand?.bf16Pointer
+    forChunks(of: parameter.count) { range in
+      kernels.adam(
+        range.count, step.kernelStep, gradient[range].pointer, parameter[range].pointer, m[range].pointer,
+        v[range].pointer, half.map { $0 + 2 * range.lowerBound })
+    }
+  }
+
+  package func squaredNorm(_ gradient: ValueGradient<Scalar>) -> Double {
+    let kernels = kernels, reads = gradient.gathered
+    let order = gradient.sort(tokens: 0..<gradient.tokens)
+    let pieces = pieces(of: order), sums = scratch.shared(Double.self, pieces)
+    forSlots(order) { slots, piece in
+      sums[piece] = kernels.value_gradient_norm(
+        slots.count, gradient.readsOfToken, reads.dy.columns, order.starts + slots.lowerBound, order.reads,
+        reads.weights.pointer, reads.dy.pointer)
+    }
+    return (0..<pieces).reduce(0) { $0 + sums[$1] }
+  }
+
+  package func lazyAdam(
+    _ values: Operand<Scalar>, gradient: ValueGradient<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
+    _ step: AdamStep
+  ) {
+    let reads = gradient.gathered
+    precondition(values.isDense && values.rows == gradient.slots && reads.dy.columns == values.columns)
+    precondition(m.count == values.count && v.count == values.count)
+    let kernels = kernels
+    let order = gradient.sort(tokens: 0..<gradient.tokens)
+    forSlots(order) { slots, _ in
+      kernels.adam_rows(
+        slots.count, gradient.readsOfToken, values.columns, step.kernelStep, order.slots + slots.lowerBound,
+        order.starts + slots.lowerBound, order.reads, reads.weights.pointer, reads.dy.pointer, values.pointer,
+        m.pointer, v.pointer, values.isBF16)
+    }
+  }
+}
+
+extension AdamStep {
+  var kernelStep: adam_step {
+    let t = Double(step)
+    return adam_step(
+      rate: learningRate * (1 - pow(beta2, t)).squareRoot() / (1 - pow(beta1, t)), beta1: beta1, beta2: beta2,
+      epsilon: epsilon, gradient_scale: gradientScale, rounding_key: roundingKey)
+  }
+}

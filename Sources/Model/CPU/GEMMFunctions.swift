@@ -1,0 +1,63 @@
+import CBLAS
+import CKernels
+import COneDNN
+import Support
+
+/// The products of one ``EngineSettings``, looked up once.
+struct GEMMFunctions<Scalar: Real> {
+  /// Of reals, and of bfloat16.
+  let exact, half: GEMM
+  /// Whether large products of bfloat16 are worth more than those of the numbers widened to reals.
+  let isBF16Native: Bool
+  /// Whether operands are bfloat16.
+  let isBF16: Bool
+  /// Whether products of many rows are our own, and those of bfloat16.
+  let packs, packsBF16: Bool
+  /// Whether products of many rows round a right operand of reals to bfloat16 while they pack it.
+  var roundsRightOperands: Bool { isBF16 && packsBF16 }
+  /// For the reader of a log: "oneDNN 2.6.3, bfloat16".
+  let description: String
+
+  init(_ settings: EngineSettings) throws(Failure) {
+    let library = try settings.chosenLibrary()
+    let kernels = Scalar.kernels(settings.instructions.cSet)
+    packs = kernels.multiply_panels != nil && (settings.library == nil || library == .generic)
+    packsBF16 =
+      packs
+      && min(settings.instructions.cSet.rawValue, instruction_set_best().rawValue)
+        == INSTRUCTION_SET_V4_BFLOAT16.rawValue
+    let isFloat = Scalar.self == Float.self
+    isBF16 = settings.precision == .bf16
+    var name: String
+    switch library {
+    case .generic: (exact, name) = (kernels.product, "our own product")
+    case .onednn where isFloat:
+      (exact, name) = (onednn_sgemm, "oneDNN \(String(cString: onednn_description()))")
+    case .onednn, .openblas:
+      if let problem = blas_load() { throw Failure(.failed, String(cString: problem)) }
+      exact = isFloat ? blas_sgemm : blas_dgemm
+      name = "\(String(cString: blas_description())), kernel \(String(cString: blas_kernel()))"
+    }
+    isBF16Native = library == .generic || library == .onednn && isFloat && onednn_has_bfloat16()
+    if packs && library != .generic {
+      name = "our own for AVX-512, small ones by \(name)"
+    }
+    half = isBF16Native && library == .onednn ? onednn_bgemm : kernels.product_bf16
+    name += isBF16 ? ", bfloat16" : isFloat ? ", float32" : ", float64"
+    if isBF16 && !isBF16Native {
+      name += " multiplied as float32, for want of an instruction or a library for it: fp32 would be faster"
+    }
+    description = name
+  }
+
+  /// The product for operands of this form.
+  func gemm(isBF16: Bool) -> GEMM { isBF16 ? half : exact }
+}
+
+/// One GEMM on the calling thread: C = alpha op(A) op(B) + beta C, row-major, op(A) m × k, op(B) k × n.
+typealias GEMM =
+  @convention(c) (
+    _ transposesA: Bool, _ transposesB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Double,
+    _ a: UnsafeRawPointer?, _ lda: Int, _ b: UnsafeRawPointer?, _ ldb: Int, _ beta: Double,
+    _ c: UnsafeMutableRawPointer?, _ ldc: Int
+  ) -> Void

@@ -1,0 +1,7 @@
+/// What a tensor is filled with before training.
+package enum Distribution: Sendable, Equatable {
+  case constant(Double)
+  case normal(deviation: Double)
+  /// Uniform in -bound...bound.
+  case uniform(bound: Double)
+}
