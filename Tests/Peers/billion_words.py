@@ -1,7 +1,7 @@
 """The whole corridor at scale: text to shuffled shards, what each stage takes, and whether it stays so as the corpus grows.
 
-    python Tests/Peers/make_words.py TEXT --words 1B -o corpus/
-    python Tests/Peers/billion_words.py corpus/ --words 10M,100M,1B --work DIR [--pkm .build/release/pkm-data]
+    python3 Tests/Peers/make_words.py TEXT --words 1B -o corpus/
+    python3 Tests/Peers/billion_words.py corpus/ --words 10M,100M,1B --work DIR [--pkm .build/release/pkm-data]
 
 normalize, filter, dedup --method minhash, learn-bpe (32,000 merges), encode, shard with its shuffle, each a command of its own
 that reads the files of the one before and writes its own, zstd between the stages. A size takes the first parts of the
@@ -19,6 +19,8 @@ import shutil
 import subprocess
 import threading
 import time
+
+import figures
 
 RULES = "gopher,c4,fineweb"
 
@@ -111,6 +113,7 @@ def run(tool, corpus, words, work, threads, memory, learn_memory):
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     total = busy = 0
+    rows = []
     peak = [0, 0, 0]
     print(f"\n{words / 1e6:.0f} M words, {len(parts)} files, {text / 1e6:.0f} MB, {threads} threads, --memory {memory}")
     print("| stage | seconds | MB/s | CPU seconds | threads busy | peak RSS (without files) | disk | documents |\n|---|---|---|---|---|---|---|---|")
@@ -137,13 +140,17 @@ def run(tool, corpus, words, work, threads, memory, learn_memory):
             f"| {watch.memory / 1e6:.0f} MB ({watch.anonymous / 1e6:.0f}) | {watch.disk / 1e9:.2f} GB | {documents} |",
             flush=True,
         )
+        rows.append([f"`{name}`", f"{seconds:.1f}", f"{text / 1e6 / seconds:.0f}", f"{used / seconds / threads:.0%}",
+                     f"{watch.memory / 1e6:.0f} MB", f"{watch.disk / 1e9:.2f} GB"])
         for file in done:
             shutil.rmtree(work / file) if (work / file).is_dir() else (work / file).unlink()
     print(
         f"| all | {total:.1f} | {text / 1e6 / total:.0f} | {busy:.1f} | {busy / total / threads:.0%} | {peak[0] / 1e6:.0f} MB "
         f"({peak[1] / 1e6:.0f}) | {peak[2] / 1e9:.2f} GB | {total / words * 1e6:.4f} s a million words |"
     )
-    return total / words, busy / words
+    rows.append(["all", f"{total:.1f}", f"{text / 1e6 / total:.0f}", f"{busy / total / threads:.0%}",
+                 f"{peak[0] / 1e6:.0f} MB", f"{peak[2] / 1e9:.2f} GB"])
+    return total / words, busy / words, rows, text, peak[0]
 
 
 def main():
@@ -154,6 +161,7 @@ def main():
     parser.add_argument("--pkm", default=".build/release/pkm-data")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--memory", default="4G")
+    figures.add_option(parser)
     arguments = parser.parse_args()
     help_text = subprocess.run([arguments.pkm, "learn-bpe", "--help"], capture_output=True, text=True).stdout
     sizes = [count(size) for size in arguments.words.split(",")]
@@ -166,6 +174,14 @@ def main():
         ratios = ", ".join(f"{cost[kind] / costs[0][kind]:.2f}" for cost in costs)
         print(f"{name} a word, against the smallest: {ratios}")
     print(f"30 billion words at the last rate: {costs[-1][0] * 30e9 / 3600:.1f} hours")
+    if arguments.record:
+        figures.record(
+            "billion_words", ["stage", "seconds", "MB/s", "threads busy", "peak memory", "disk"], costs[-1][2],
+            title=f"{sizes[-1] / 1e6:,.0f} million words, {costs[-1][3] / 1e9:.1f} GB, {arguments.threads} threads, --memory {arguments.memory}")
+        figures.record(
+            "corpus_sizes", ["words", "seconds", "seconds per million words", "CPU seconds per million words", "peak memory"],
+            [[f"{words / 1e6:,.0f} million", f"{cost[0] * words:.1f}", f"{cost[0] * 1e6:.3f}", f"{cost[1] * 1e6:.2f}", f"{cost[4] / 1e6:.0f} MB"]
+             for words, cost in zip(sizes, costs)], title="The same stages on growing corpora")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Other people's tokenizers, for the tests that compare ours with them.
 
-    python bpe_peers.py COMMAND [ARGUMENT...] < input > output
+    python3 Tests/Peers/bpe_peers.py COMMAND [ARGUMENT...] < input > output
 
 Texts travel as JSON lines (one string a line), so that they may hold anything.
 """

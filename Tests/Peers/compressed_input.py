@@ -1,6 +1,6 @@
 """How busy two processors are while pkm-data reads compressed input: seconds and CPU time with one thread and with two.
 
-    python compressed_input.py FILE.jsonl [--pkm-data PATH] [--runs N] [--directory DIR]
+    python3 Tests/Peers/compressed_input.py FILE.jsonl [--pkm-data PATH] [--runs N] [--directory DIR]
 
 FILE holds JSON lines with a "text". Made from it: gzip, zstd, a WET file as Common Crawl writes it (a gzip member a
 record), and the same WET file four times. `normalize` and `filter` run over each, the page cache warm. The bytes of one gzip member or
@@ -17,6 +17,8 @@ import statistics
 import subprocess
 import tempfile
 import time
+
+import figures
 
 
 def write_wet(source, path):
@@ -53,7 +55,9 @@ def main():
     parser.add_argument("--pkm-data", default=".build/release/pkm-data")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--directory", help="where files are written (default: the system's for temporary ones)")
+    figures.add_option(parser)
     options = parser.parse_args()
+    rows = []
     with tempfile.TemporaryDirectory(dir=options.directory) as scratch:
         wet, lines = os.path.join(scratch, "a.wet"), os.path.join(scratch, "a.jsonl")
         write_wet(options.file, wet)
@@ -74,9 +78,15 @@ def main():
                 one, cpu = measured([*start, "1", *files], output, options.runs)
                 two, cpu_of_two = measured([*start, "2", *files], output, options.runs)
                 size = len(files) * os.path.getsize(plain)
+                rows.append([command, name, f"{size / 1e6:.0f}", f"{one:.3f}", f"{two:.3f}", f"{one / two:.2f}"])
                 print(
                     f"{command:10} {name:20} {size / 1e6:5.0f} MB: 1 thread {one:.3f} s, 2 threads {two:.3f} s, ratio "
                     f"{one / two:.2f}, {cpu_of_two / two * 100:3.0f} % of a processor; decompressing {cpu - plain_cpu:.3f} s")
+
+    if options.record:
+        figures.record(
+            "compressed_input", ["command", "input", "MB", "1 thread, seconds", "2 threads, seconds", "ratio"], rows,
+            title=f"Compressed input, median of {options.runs} runs")
 
 
 main()

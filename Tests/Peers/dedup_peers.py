@@ -1,6 +1,6 @@
 """MinHash near-duplicates and exact duplicates beside other tools, on one core, on the same documents.
 
-    python dedup_peers.py PKM_DATA DOCS.jsonl [--documents N] [--rounds N] [--datatrove N]
+    python3 Tests/Peers/dedup_peers.py PKM_DATA DOCS.jsonl [--documents N] [--rounds N] [--datatrove N]
 
 DOCS.jsonl holds {"text": …} lines. Prints seconds and MB/s of text, median and range over the rounds, which alternate
 between the tools. Ours is the whole command, file to file, with JSON read and written; the others are given texts in
@@ -19,6 +19,8 @@ import statistics
 import subprocess
 import tempfile
 import time
+
+import figures
 
 os.environ["RAYON_NUM_THREADS"] = "1"
 
@@ -181,6 +183,7 @@ def main():
     parser.add_argument("--datatrove", type=int, default=400, help="documents for datatrove")
     parser.add_argument("--datasketch", type=int, default=2_000, help="documents for datasketch")
     parser.add_argument("--rounds", type=int, default=3)
+    figures.add_option(parser)
     arguments = parser.parse_args()
     texts = []
     with open(arguments.file) as file, tempfile.TemporaryDirectory() as directory:
@@ -220,6 +223,16 @@ def main():
         kernels = table.rate("our kernel, 128 hashes from ready shingles")
         print(f"our kernel against rensa's signatures: {kernels / table.rate('rensa, 128 hashes from ready shingles'):.1f} times")
         print(f"our kernel: {100 * kernels / table.rate('the arithmetic of 128 hashes alone'):.0f} % of the arithmetic's rate")
+        if arguments.record:
+            rows = [
+                [name, f"{statistics.median(times):.3f}", f"{table.rate(name):.1f}"] for name, (_, times) in table.rows.items()
+            ]
+            figures.record(
+                "dedup", ["one thread", "seconds", "MB/s"], rows,
+                title=f"Duplicates in {len(texts)} documents, {megabytes:.0f} MB of text, median of {arguments.rounds} rounds",
+                values={"ours": f"{whole:.0f}",
+                        "datatrove": f"{table.rate('datatrove, shingles and 112 hashes from text'):.1f}"},
+                packages=["datatrove", "rensa", "datasketch"])
 
 
 if __name__ == "__main__":

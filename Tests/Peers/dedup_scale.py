@@ -1,8 +1,8 @@
 """Near-duplicates at scale: makes short documents with planted duplicates, and judges what was found.
 
-    python dedup_scale.py make DOCUMENTS > documents.txt
+    python3 Tests/Peers/dedup_scale.py make DOCUMENTS > documents.txt
     pkm-data dedup --method minhash --bands 14 --rows 8 --memory 2G --dry-run --report report.jsonl documents.txt
-    python dedup_scale.py judge DOCUMENTS 14 8 report.jsonl
+    python3 Tests/Peers/dedup_scale.py judge DOCUMENTS 14 8 report.jsonl [--record]
 
 A document is a line of 16 random words, so 12 shingles of 5 words. Of ten documents one is the exact copy of another, and
 one is a copy whose last 1, 2, 3 or 4 words are others, which leaves a Jaccard index of 11/13, 10/14, 9/15 or 8/16. Every
@@ -11,6 +11,8 @@ word follows from the seed, the document's number and its place, so any document
 
 import json
 import sys
+
+import figures
 
 import numpy
 
@@ -55,7 +57,8 @@ def make(count):
         sys.stdout.buffer.write(text.tobytes())
 
 
-def judge(count, bands, rows, report):
+def judge(count, bands, rows, report, record=False):
+    table = []
     numbers = numpy.arange(count)
     source, own = plan(numbers, count)
     kept_by = numpy.full(count, -1)
@@ -76,6 +79,7 @@ def judge(count, bands, rows, report):
         error = (probability * (1 - probability) / max(pairs, 1)) ** 0.5
         deviation = (found / max(pairs, 1) - probability) / error if error else 0
         within &= abs(deviation) < 4 if error else found == pairs
+        table.append([f"{similarity:.3f}", str(pairs), str(found), f"{probability:.5f}", f"{deviation:+.2f}"])
         print(
             f"similarity {similarity:.3f}: {pairs} pairs, found {found} = {found / max(pairs, 1):.5f}, "
             f"predicted {probability:.5f}, off by {deviation:+.2f} standard errors"
@@ -84,6 +88,11 @@ def judge(count, bands, rows, report):
     wrong = int(((kept_by >= 0) & ~expected).sum())
     print(f"removed {removed}, of which {wrong} no planted duplicates ({wrong / max(count, 1):.1e} of all documents)")
     print("as predicted" if within and wrong <= 1e-6 * count else "NOT as predicted")
+    if record:
+        figures.record(
+            "dedup_scale", ["Jaccard similarity", "planted pairs", "found", "predicted share", "standard errors off"], table,
+            title=f"Near-duplicates in {count:,} made documents, {bands} bands of {rows} rows",
+            note=f"Removed {removed:,} documents, {wrong} of them without a planted duplicate.")
     return within and wrong <= 1e-6 * count
 
 
@@ -92,4 +101,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "make":
         make(int(sys.argv[2]))
     else:
-        sys.exit(0 if judge(*(int(value) for value in sys.argv[2:5]), sys.argv[5]) else 1)
+        sys.exit(0 if judge(*(int(value) for value in sys.argv[2:5]), sys.argv[5], "--record" in sys.argv) else 1)

@@ -1,6 +1,6 @@
 """Encoding: pkm-data beside gigatoken, tiktoken and tokenizers, on one file with the same merges, in one run.
 
-    python Tests/Peers/encode_peers.py TOKENIZER.json CORPUS.txt [--pkm .build/release/pkm-data] [--runs 3] [--slow-mb 20]
+    python3 Tests/Peers/encode_peers.py TOKENIZER.json CORPUS.txt [--pkm .build/release/pkm-data] [--runs 3] [--slow-mb 20]
 
 TOKENIZER.json is a byte-level one with the gpt2 pre-tokenizer, as `pkm-data learn-bpe` writes it. Every figure is MB of
 text a second, median (slowest to fastest). Of the slow peers only the first --slow-mb MB are encoded. What is timed:
@@ -22,6 +22,8 @@ import sys
 import tempfile
 import time
 
+import figures
+
 parser = argparse.ArgumentParser()
 parser.add_argument("tokenizer")
 parser.add_argument("corpus")
@@ -29,6 +31,7 @@ parser.add_argument("--pkm", default=".build/release/pkm-data")
 parser.add_argument("--runs", type=int, default=3)
 parser.add_argument("--slow-mb", type=int, default=20)
 parser.add_argument("--threads", type=int, help="for the process that measures one count of threads (internal)")
+figures.add_option(parser)
 arguments = parser.parse_args()
 size = os.path.getsize(arguments.corpus)
 results = {}
@@ -150,3 +153,19 @@ for stage in ("cold", "warm"):
     theirs = results.get(f"gigatoken in memory {stage}, 1 thread(s)")
     if ours and theirs:
         print(f"in memory {stage}, pkm-data / gigatoken, 1 thread: {ours / theirs:.2f}")
+
+if arguments.record:
+    rate = lambda name: f"{results[name]:.0f}" if name in results else "not measured"
+    kinds = ["pkm-data encode to shards", "pkm-data encode lines to shards", "pkm-data decode shards", "gigatoken file",
+             "pkm-data in memory cold", "pkm-data in memory warm", "gigatoken in memory cold", "gigatoken in memory warm",
+             "tiktoken", "tokenizers"]
+    rows = [[kind, *(rate(f"{kind}, {threads} thread(s)") for threads in (1, 2))] for kind in kinds]
+    values = {
+        f"{key}_{threads}": rate(f"{kind}, {threads} thread(s)")
+        for threads in (1, 2)
+        for key, kind in (("ours", "pkm-data encode to shards"), ("gigatoken", "gigatoken file"), ("tiktoken", "tiktoken"),
+                          ("tokenizers", "tokenizers"))
+    }
+    figures.record(
+        "encode", [f"MB/s of text, median of {arguments.runs} runs, {size / 1e6:.0f} MB", "1 thread", "2 threads"], rows,
+        title="Encoding with 32,000 merges", values=values, packages=["gigatoken", "tiktoken", "tokenizers"])

@@ -1,6 +1,6 @@
 """How the speed of encoding depends on the pattern and on the text: scripts, languages, source code.
 
-    python Tests/Peers/encode_texts.py ENGLISH.txt TEXT... [--pkm .build/release/pkm-data] [--mb 20] [--runs 3]
+    python3 Tests/Peers/encode_texts.py ENGLISH.txt TEXT... [--pkm .build/release/pkm-data] [--mb 20] [--runs 3]
 
 For each of the patterns gpt2, cl100k and o200k a vocabulary of 32,000 merges is learned on the first --mb MB of ENGLISH and
 all of the TEXTs. Then every text is encoded in memory on one thread by `pkm-data bench`, cold (the encoder has seen nothing)
@@ -15,12 +15,15 @@ import statistics
 import subprocess
 import tempfile
 
+import figures
+
 parser = argparse.ArgumentParser()
 parser.add_argument("english")
 parser.add_argument("texts", nargs="*")
 parser.add_argument("--pkm", default=".build/release/pkm-data")
 parser.add_argument("--mb", type=int, default=20)
 parser.add_argument("--runs", type=int, default=3)
+figures.add_option(parser)
 arguments = parser.parse_args()
 
 with tempfile.TemporaryDirectory() as scratch:
@@ -58,4 +61,10 @@ with tempfile.TemporaryDirectory() as scratch:
                 line += f"{rate:10.0f} ({rate / rates[pattern, english, state]:4.2f})"
             ratios = [rates[pattern, name, state] / rates["gpt2", name, state] for pattern in ("cl100k", "o200k")]
             print(line + "".join(f"{ratio:8.2f}" for ratio in ratios))
+    if arguments.record:
+        figures.record(
+            "encode_texts", ["MB/s of text on one thread (ratio to English)"] + [f"{p} {s}" for s in ("cold", "warm") for p in ("gpt2", "cl100k", "o200k")],
+            [[name] + [f"{rates[p, name, s]:.0f} ({rates[p, name, s] / rates[p, english, s]:.2f})"
+                       for s in ("cold", "warm") for p in ("gpt2", "cl100k", "o200k")] for name in files],
+            title="Encoding in memory by pattern and text")
     print("slowest beside English:", f"{min(rate / rates[p, english, s] for (p, _, s), rate in rates.items()):.2f}")

@@ -1,8 +1,9 @@
 """datatrove's filters, for the tests that compare ours with them and for timing.
 
-    python filter_peers.py decide-ours < texts.jsonl        datatrove's rules on words as ours are defined
-    python filter_peers.py decide-datatrove < texts.jsonl   datatrove as it is: its words are spaCy's
-    python filter_peers.py time FILE [PKM_DATA [COUNT]]     documents/s and MB/s on one core, of datatrove in memory for the
+    python3 Tests/Peers/filter_peers.py decide-ours < texts.jsonl        datatrove's rules on words as ours are defined
+    python3 Tests/Peers/filter_peers.py decide-datatrove < texts.jsonl   datatrove as it is: its words are spaCy's
+    python3 Tests/Peers/filter_peers.py time FILE [PKM_DATA [COUNT [--record]]]
+                                                            documents/s and MB/s on one core, of datatrove in memory for the
                                                             first COUNT (default: 500) JSON lines of FILE, of the command
                                                             `PKM_DATA filter` from file to file for all of them
 
@@ -18,6 +19,7 @@ import tempfile
 import time
 import unicodedata
 
+import figures
 import regex
 from datatrove.data import Document
 from datatrove.pipeline.filters import (
@@ -198,7 +200,8 @@ def time_ours(pkm_data, file, rules):
         return time.perf_counter() - start
 
 
-def time_both(file, pkm_data=".build/release/pkm-data", count="500"):
+def time_both(file, pkm_data=".build/release/pkm-data", count="500", record=None):
+    rows = []
     with open(file, encoding="utf-8") as lines:
         texts = [json.loads(line)["text"] for line in lines]
     groups = filters("en")
@@ -209,10 +212,17 @@ def time_both(file, pkm_data=".build/release/pkm-data", count="500"):
     for name in [*groups, ",".join(groups)]:
         theirs = time_theirs(sample, [groups[group] for group in name.split(",")])
         ours = time_ours(pkm_data, file, name)
+        rows.append([name.replace(",", ", "), f"{size / ours / 1e6:.0f}", f"{sample_size / theirs / 1e6:.2f}",
+                     f"{size / ours / (sample_size / theirs):.0f}"])
         print(
             f"{name}: datatrove {len(sample) / theirs:.0f} documents/s, {sample_size / theirs / 1e6:.2f} MB/s; "
             f"pkm-data {len(texts) / ours:.0f} documents/s, {size / ours / 1e6:.0f} MB/s; "
             f"{size / ours / (sample_size / theirs):.0f} times by the byte")
+    if record:
+        figures.record(
+            "filter", ["rules", "pkm-data, MB/s", "datatrove, MB/s", "ratio"], rows,
+            title="Filters on one core; pkm-data from file to file, datatrove in memory",
+            values={"ours": rows[-1][1], "datatrove": rows[-1][2]}, packages=["datatrove", "spacy"])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What zstd level and what frame size a shard should have: ratio, speed and time of a random read.
 
-    python Tests/Peers/frame_sizes.py SHARD.tokens.zst [--megabytes 32] [--rounds 5]
+    python3 Tests/Peers/frame_sizes.py SHARD.tokens.zst [--megabytes 32] [--rounds 5]
 
 Takes the token ids of a shard and compresses them in frames of several sizes and levels, on one thread. Level 0 is ours: no
 search for repetitions, bytes coded by their frequencies. A random read decompresses one frame: what a training sequence costs
@@ -12,6 +12,8 @@ import ctypes
 import random
 import subprocess
 import time
+
+import figures
 
 LEVEL, TARGET_LENGTH, LITERAL_MODE = 100, 106, 1002
 zstd = ctypes.CDLL("libzstd.so.1")
@@ -45,7 +47,9 @@ def main():
     parser.add_argument("shard")
     parser.add_argument("--megabytes", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
+    figures.add_option(parser)
     arguments = parser.parse_args()
+    rows = []
     ids = subprocess.run(["zstd", "-dcq", arguments.shard], check=True, capture_output=True).stdout
     ids = ids[: arguments.megabytes << 20]
     print(f"{len(ids) / 1e6:.0f} MB of ids\n| level | frame | ratio | write MB/s | read MB/s | random read µs |\n|---|---|---|---|---|---|")
@@ -63,11 +67,17 @@ def main():
         assert sum(lengths) == len(ids)
         chosen = random.Random(1).choices(frames[:-1] or frames, k=500)
         access, _ = best(arguments.rounds, lambda: decompress(chosen))
+        rows.append([str(level), f"{kilobytes}K", f"{len(ids) / sum(map(len, frames)):.3f}", f"{len(ids) / write / 1e6:.0f}",
+                     f"{len(ids) / read / 1e6:.0f}", f"{access / len(chosen) * 1e6:.0f}"])
         print(
             f"| {level} | {kilobytes}K | {len(ids) / sum(map(len, frames)):.3f} | {len(ids) / write / 1e6:.0f} "
             f"| {len(ids) / read / 1e6:.0f} | {access / len(chosen) * 1e6:.0f} |",
             flush=True,
         )
+    if arguments.record:
+        figures.record(
+            "frame_sizes", ["level", "frame", "ratio", "write MB/s", "read MB/s", "random read µs"], rows,
+            title=f"Levels and frames of shards, {len(ids) / 1e6:.0f} MB of ids, one thread")
 
 
 if __name__ == "__main__":

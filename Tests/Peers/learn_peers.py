@@ -1,6 +1,6 @@
 """How fast learning is beside other people's trainers, on the same text in one run.
 
-    python learn_peers.py TEXT [--tokenized TEXT] [--merges 32000] [--threads 2] [--runs 3] [--fastbpe PROGRAM]
+    python3 Tests/Peers/learn_peers.py TEXT [--tokenized TEXT] [--merges 32000] [--threads 2] [--runs 3] [--fastbpe PROGRAM]
                           [--large PATH...] [--pkm-data .build/release/pkm-data]
 
 Prints the median and range of whole processes, file in to vocabulary out, their largest memory, and the ratio of each
@@ -19,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import figures
 
 GIGATOKEN = """
 import gigatoken, pickle, sys
@@ -75,7 +77,9 @@ def main():
     parser.add_argument("--fastbpe")
     parser.add_argument("--large", nargs="+", default=[])
     parser.add_argument("--slow", action="store_true", help="also peers that take a minute and more")
+    figures.add_option(parser)
     options = parser.parse_args()
+    recorded = []
     scratch = tempfile.TemporaryDirectory()
     path = lambda name: os.path.join(scratch.name, name)
     threads = ["--threads", str(options.threads)]
@@ -99,6 +103,7 @@ def main():
                 print(f"  {name:18} not measured: {' '.join(peak)}")
                 continue
             median = medians[name] = statistics.median(seconds)
+            recorded.append([f"{title}: {name}", f"{median:.2f}", f"{size / median:.0f}", str(peak), f"{median / medians['ours']:.2f}"])
             print(
                 f"  {name:18} {median:6.2f} s ({min(seconds):.2f}-{max(seconds):.2f}) {size / median:6.1f} MB/s"
                 f" {peak:5} MB  {median / medians['ours']:5.2f} times ours", flush=True)
@@ -137,6 +142,14 @@ def main():
         if options.fastbpe:
             rows.append(("fastBPE", [options.fastbpe, "learnbpe", options.merges, options.tokenized], path("codes")))
         table("words", [options.tokenized], rows)
+    if options.record:
+        size = os.path.getsize(options.text) / 1e6
+        figures.record(
+            "learn", ["", "seconds", "MB/s", "peak MB", "times ours"], recorded,
+            title=f"Learning {options.merges} merges, {options.threads} threads, median of {options.runs} runs",
+            values={"megabytes": f"{size:.0f}", "ours": f"{medians['ours']:.2f}",
+                    "gigatoken": f"{medians.get('gigatoken', float('nan')):.2f}"},
+            packages=["gigatoken", "tokenizers"])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Makes a corpus of any size from a real text: JSON lines of documents, with planted duplicates and junk.
 
-    python make_words.py TEXT --words 100M -o corpus/ [--seed 1] [--processes 2]
+    python3 Tests/Peers/make_words.py TEXT --words 100M -o corpus/ [--seed 1] [--processes 2]
 
 TEXT is plain text or JSON lines with "text". Its sentences are drawn again and again, so grammar, letters and frequent words
 are those of real text. Written are corpus/part-00000.jsonl and so on, each of some 10 M words, and corpus/planted.json with

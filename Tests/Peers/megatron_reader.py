@@ -1,7 +1,7 @@
 """Reads an export with Megatron's own reader and compares it with the dataset it came from.
 
     pkm-data export --format megatron DATASET -o EXPORT
-    python Tests/Peers/megatron_reader.py DATASET EXPORT
+    python3 Tests/Peers/megatron_reader.py DATASET EXPORT
 
 Needs megatron-core, torch and zstandard, which the tests do without: they read the format as it is published.
 """

@@ -1,6 +1,6 @@
 """Normalization to NFKC by pkm-data, uconv and PyICU on the same file in one run: medians, ranges and ratios.
 
-    python normalize_peers.py FILE [--pkm-data PATH] [--runs N] [--megabytes N] [--directory DIR]
+    python3 Tests/Peers/normalize_peers.py FILE [--pkm-data PATH] [--runs N] [--megabytes N] [--directory DIR]
 
 Needs pkm-data built in release mode (default: .build/release/pkm-data), and compares with what is there: `uconv` (Debian
 package icu-devtools) and the module `icu` (PyPI PyICU, built on libicu-dev). pkm-data and uconv are timed as whole
@@ -24,6 +24,8 @@ import tempfile
 import threading
 import time
 
+
+import figures
 
 LIBC = ctypes.CDLL(None)
 
@@ -107,6 +109,7 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--megabytes", type=int, help="no more of the file than this")
     parser.add_argument("--directory", help="where files are written (default: the system's for temporary ones)")
+    figures.add_option(parser)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.directory) as scratch:
         measure(options, scratch)
@@ -177,6 +180,13 @@ def measure(options, scratch):
         if name in rates:
             print(f"pkm-data, 1 thread, to {name}: whole command {rates['pkm-data, 1 thread'] / rates[name]:.1f}, "
                   f"in memory {rates['pkm-data, in memory'] / rates[name]:.1f}")
+    if options.record:
+        figures.record(
+            "normalize", ["", "seconds", "MB/s"],
+            [[name, f"{seconds[name]:.3f}" if name in seconds else "", f"{rate:.0f}"] for name, rate in rates.items()],
+            title=f"Normalization to NFKC, {size / 1e6:.0f} MB, median of {options.runs} runs",
+            values={"ours": f"{rates['pkm-data, 1 thread']:.0f}", "uconv": f"{rates.get('uconv -x nfkc', float('nan')):.0f}"},
+            packages=["PyICU"])
 
 
 main()

@@ -1,6 +1,6 @@
 """The whole corridor beside the usual parts, on one slice of a corpus, in one run.
 
-    python Tests/Peers/pipeline_peers.py CORPUS.jsonl [--megabytes 6] [--pkm .build/release/pkm-data] [--processes 2]
+    python3 Tests/Peers/pipeline_peers.py CORPUS.jsonl [--megabytes 6] [--pkm .build/release/pkm-data] [--processes 2]
 
 The usual parts: Python's unicodedata for NFKC, datatrove's reader, its filters of Gopher, C4 and FineWeb, its MinHash in
 four stages (14 bands of 8), Hugging Face's tokenizers to learn 32,000 merges and to encode, and a writer of Megatron-LM's
@@ -20,6 +20,8 @@ import sys
 import tempfile
 import time
 import unicodedata
+
+import figures
 
 os.environ.setdefault("DATATROVE_COLORIZE_LOGS", "0")
 
@@ -145,6 +147,7 @@ def main():
     parser.add_argument("--megabytes", type=float, default=6)
     parser.add_argument("--pkm", default=".build/release/pkm-data")
     parser.add_argument("--processes", type=int, default=2)
+    figures.add_option(parser)
     arguments = parser.parse_args()
     os.environ["RAYON_NUM_THREADS"] = str(arguments.processes)
     with tempfile.TemporaryDirectory() as directory:
@@ -169,9 +172,16 @@ def main():
         mine, kept = ours(arguments.pkm, list(map(str, files)), work / "ours", arguments.processes)
         theirs, kept_theirs = usual(str(work / "slices"), work / "usual", arguments.processes)
     print(f"{size / 1e6:.1f} MB of text; documents at the end: ours {kept}, theirs {kept_theirs}")
+    rows = []
     for name in [*mine, "all"]:
         a, b = (sum(times.values()) if name == "all" else times[name] for times in (mine, theirs))
+        rows.append([name, f"{a:.2f}", f"{b:.2f}", f"{b / a:.1f}"])
         print(f"{name:14s} ours {a:7.2f} s {size / 1e6 / a:7.1f} MB/s   theirs {b:7.2f} s {size / 1e6 / b:6.2f} MB/s   {b / a:6.1f} times")
+    if arguments.record:
+        figures.record(
+            "pipeline", ["stage", "pkm-data, seconds", "the usual parts, seconds", "ratio"], rows,
+            title=f"The whole pipeline on {size / 1e6:.1f} MB of text, {arguments.processes} processes or threads",
+            packages=["datatrove", "tokenizers", "numpy"])
 
 
 if __name__ == "__main__":

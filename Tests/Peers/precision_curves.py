@@ -1,7 +1,7 @@
 """Loss curves of bf16 beside fp32 on real text: is the difference within what another seed makes?
 
     pip install matplotlib numpy
-    python Tests/Peers/precision_curves.py [--bin .build/release] [--steps 1000] [--seeds 3] [-o pipelines/precision-curves.svg]
+    python3 Tests/Peers/precision_curves.py [--bin .build/release] [--steps 1000] [--seeds 3] [-o pipelines/precision-curves.svg]
 
 Takes pipelines/sample.txt.zst through pkm-data, trains the model of pipelines/quickstart.yaml with batches of 8 once for
 each precision and seed (about a minute a run on two cores), and compares the validation loss every 50 steps:
@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 
+import figures
 import matplotlib
 
 matplotlib.use("svg")
@@ -31,6 +32,7 @@ parser.add_argument("--bin", default=".build/release")
 parser.add_argument("--steps", type=int, default=1000)
 parser.add_argument("--seeds", type=int, default=3)
 parser.add_argument("-o", "--output", default="pipelines/precision-curves.svg")
+figures.add_option(parser)
 arguments = parser.parse_args()
 pipelines = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "pipelines")
 
@@ -74,6 +76,14 @@ same = [distance(a, b) for a, b in zip(losses["fp32"], losses["bf16"])]
 means = distance(losses["fp32"].mean(axis=0), losses["bf16"].mean(axis=0))
 print(f"validation loss, nats a token: two seeds of fp32 are {noise:.4f} apart; bf16 and fp32 of one seed",
       f"{float(numpy.sqrt(numpy.mean(numpy.square(same)))):.4f}, their means over {arguments.seeds} seeds {means:.4f}")
+
+if arguments.record:
+    rms = float(numpy.sqrt(numpy.mean(numpy.square(same))))
+    figures.record(
+        "precision", ["validation loss, nats per token, root mean square over the steps", "apart"],
+        [["two seeds of fp32", f"{noise:.4f}"], ["bf16 and fp32 of one seed", f"{rms:.4f}"],
+         [f"their means over {arguments.seeds} seeds", f"{means:.4f}"]],
+        title=f"bf16 beside fp32 over {arguments.steps} steps on the sample text")
 
 figure, (above, below) = plot.subplots(2, 1, sharex=True, figsize=(6, 4.6), height_ratios=[2, 1], layout="constrained")
 for precision, color in (("fp32", "tab:blue"), ("bf16", "tab:orange")):

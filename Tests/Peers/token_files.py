@@ -1,6 +1,6 @@
 """Reads exported token files and the dataset they came from, without any code of pkm, and compares them.
 
-usage: token_files.py DIRECTORY
+usage: python3 Tests/Peers/token_files.py DIRECTORY
 
 DIRECTORY holds the dataset `d` and its exports `megatron`, `llmc`, `nanogpt` and `numpy`. Needs numpy and zstandard.
 """

@@ -1,7 +1,7 @@
 """Training and evaluation: pkm-train beside PyTorch, the same model, batch and machine, both sides in one run.
 
     pip install torch==2.13.0+cpu numpy --extra-index-url https://download.pytorch.org/whl/cpu
-    python Tests/Peers/train_peers.py [--pkm .build/release/pkm-train] [--configs S,M,L] [--precisions fp32,bf16]
+    python3 Tests/Peers/train_peers.py [--pkm .build/release/pkm-train] [--configs S,M,L] [--precisions fp32,bf16]
         [--torch eager,compile] [--threads 2] [--steps 4]
 
 The models are those of pipelines/bench-s.yaml, -m and -l with a vocabulary of 16,000. PyTorch's side is written below for
@@ -25,6 +25,8 @@ import sys
 import tempfile
 import time
 
+import figures
+
 VOCABULARY = 16000
 CONFIGS = {
     "S": dict(d=256, layers=4, heads=4, length=256, batch=8, memory=2, subkeys=128, query=128),
@@ -40,6 +42,7 @@ parser.add_argument("--torch", default="eager,compile")
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--steps", type=int, default=4)
 parser.add_argument("--measure", help="for the process of one measurement of PyTorch (internal)")
+figures.add_option(parser)
 arguments = parser.parse_args()
 
 
@@ -194,6 +197,7 @@ if arguments.measure:
 
 print(f"{'':22}{'training':>26}{'evaluation':>26}{'peak memory':>26}")
 print(f"{'':22}" + f"{'ours':>9}{'theirs':>9}{'ratio':>8}" * 2 + f"{'ours':>9}{'theirs':>9}{'ratio':>8}")
+rows, values = [], {}
 for config in arguments.configs.split(","):
     for precision in arguments.precisions.split(","):
         ours = our_side(config, precision)
@@ -207,3 +211,16 @@ for config in arguments.configs.split(","):
             for key, unit in (("train", 1), ("eval", 1), ("bytes", 1e6)):
                 line += f"{ours[key] / unit:9.0f}{theirs[key] / unit:9.0f}{ours[key] / theirs[key]:8.2f}"
             print(line, flush=True)
+            rows.append([label] + [
+                text for key, unit in (("train", 1), ("eval", 1), ("bytes", 1e6))
+                for text in (f"{ours[key] / unit:,.0f}", f"{theirs[key] / unit:,.0f}", f"{ours[key] / theirs[key]:.2f}")])
+            if matmul == "highest":
+                values |= {f"ours_{config}_{precision}": f"{ours['train']:,.0f}", f"torch_{config}_{precision}": f"{theirs['train']:,.0f}"}
+if arguments.record:
+    import importlib.metadata
+
+    header = [""] + [f"{kind}, {side}" for kind in ("training tokens/s", "evaluation tokens/s", "peak MB") for side in ("pkm", "PyTorch", "ratio")]
+    figures.record(
+        "train", header, rows, title=f"Training and evaluation beside PyTorch, {arguments.threads} threads",
+        values=values | {"torch_version": importlib.metadata.version("torch").split("+")[0]}, packages=["torch"],
+        note="In brackets stands how PyTorch ran fastest. In `medium` PyTorch may round float32 operands to bfloat16.")

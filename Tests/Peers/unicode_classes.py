@@ -1,6 +1,6 @@
 """Writes Sources/Tokenization/PreTokenization/UnicodeClassRuns.swift from the Unicode Character Database.
 
-    python Tests/Peers/unicode_classes.py > Sources/Tokenization/PreTokenization/UnicodeClassRuns.swift
+    python3 Tests/Peers/unicode_classes.py > Sources/Tokenization/PreTokenization/UnicodeClassRuns.swift
 
 Needs unicodedata2==16.0.0: the version of the Unicode tables in tokenizers 0.23 and tiktoken 0.14, checked by
 bpe_peers.py over every code point.

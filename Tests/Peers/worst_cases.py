@@ -1,6 +1,6 @@
 """Texts that tokenizers dislike: what learning and encoding take for them, beside ordinary text of the same length.
 
-    python Tests/Peers/worst_cases.py ENGLISH.txt [--pkm .build/release/pkm-data] [--mb 25] [--gigatoken] [--limit 120]
+    python3 Tests/Peers/worst_cases.py ENGLISH.txt [--pkm .build/release/pkm-data] [--mb 25] [--gigatoken] [--limit 120]
 
 ENGLISH.txt has at least 2 × --mb MB. Of each kind of text --mb and 2 × --mb MB are made: whole commands on one thread,
 `learn-bpe --merges 32000` and `encode` to shards with merges learned on ENGLISH. Printed: seconds, how many times the
@@ -17,13 +17,17 @@ import sys
 import tempfile
 import time
 
+import figures
+
 parser = argparse.ArgumentParser()
 parser.add_argument("english")
 parser.add_argument("--pkm", default=".build/release/pkm-data")
 parser.add_argument("--mb", type=int, default=25)
 parser.add_argument("--gigatoken", action="store_true")
 parser.add_argument("--limit", type=int, default=120)
+figures.add_option(parser)
 arguments = parser.parse_args()
+rows = []
 # Random bytes become letters and digits by tables: lists of numbers would make this process larger than those it measures.
 letters = bytes(97 + byte % 26 for byte in range(256))
 digits = bytes(48 + byte % 10 for byte in range(256))
@@ -109,8 +113,14 @@ with tempfile.TemporaryDirectory() as scratch:
                     elif arguments.gigatoken:
                         line += "  gigatoken" + shown(peer(stage, "32000" if stage == "learn" else learned))
                     half.setdefault((name, stage), found[0])
+                rows.append([f"{stage} {name}", f"{size // 1_000_000}", *((f"{found[0]:.2f}", f"{found[0] / english[stage]:.1f}", f"{found[1]:.0f}")
+                             if found else (f"over {arguments.limit}", "", ""))])
                 print(line, flush=True)
     with open(text, "wb") as file:
         file.write(open(arguments.english, "rb").read(3_000_000))
     line = f"  60,000 merges of 3 MB of English {shown(learn(60000))}"
     print(line + ("  gigatoken" + shown(peer("learn", "60000")) if arguments.gigatoken else ""))
+
+if arguments.record:
+    figures.record("worst_cases", ["", "MB", "seconds", "times English", "peak MB"], rows,
+                   title="Texts that tokenizers dislike, one thread, whole commands")
