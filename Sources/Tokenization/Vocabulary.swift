@@ -5,6 +5,9 @@ import Support
 ///
 /// Ids that stand for nothing, which foreign vocabularies have, hold no bytes.
 package struct Vocabulary: Sendable {
+  /// No id: what an encoder uses for a character without a token. It merges with nothing.
+  static let missing = UInt32.max
+
   private var bytes: [UInt8] = []
   private var ends: [Int] = []
   /// Open addressing: id + 1, or 0; at most half full.

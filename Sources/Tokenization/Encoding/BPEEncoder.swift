@@ -12,7 +12,7 @@ import Support
 package final class BPEEncoder: @unchecked Sendable {
   // `idle`, `idleCutters` and `byteTokens` are guarded by `lock`; a worker that was taken out belongs to its taker.
   package let tokenizer: Tokenizer
-  private let tables: EncodingTables
+  private let wordEncoder: WordEncoder
   private let lock = NSLock()
   private var idle: [EncoderWorker] = []
   /// Those that give ends of subwords in place of ids.
@@ -22,7 +22,7 @@ package final class BPEEncoder: @unchecked Sendable {
 
   package init(_ tokenizer: Tokenizer, options: EncodingOptions = EncodingOptions()) {
     self.tokenizer = tokenizer
-    tables = EncodingTables(tokenizer, options)
+    wordEncoder = WordEncoder(tokenizer, options)
   }
 
   /// Encodes documents, each a range of `text`.
@@ -64,7 +64,7 @@ package final class BPEEncoder: @unchecked Sendable {
     }
   }
 
-  package var options: EncodingOptions { tables.options }
+  package var options: EncodingOptions { wordEncoder.options }
 
   /// The parts of a document between the texts of one special token.
   ///
@@ -74,7 +74,7 @@ package final class BPEEncoder: @unchecked Sendable {
   {
     var parts: [Range<Int>] = []
     var start = document.lowerBound
-    tables.specialTokens.forEachPart(of: text, in: document) { part, found in
+    wordEncoder.specialTokens.forEachPart(of: text, in: document) { part, found in
       if found == special {
         parts.append(start..<part.upperBound)
         start = part.upperBound + tokenizer.vocabulary.range(of: special).count
@@ -114,8 +114,8 @@ package final class BPEEncoder: @unchecked Sendable {
     // Words end at line feeds, so lines one after another can be taken for one document.
     let areLines = seeds == nil && Self.areLines(documents, of: text)
     let documents = areLines ? [documents.first!.lowerBound..<documents.last!.upperBound] : documents
-    withWorker(.ends) { worker in
-      worker.withPieceLines(of: text, documents: documents, seeds: seeds, keepsLineFeeds: areLines) {
+    withWorker(.subwordEnds) { worker in
+      worker.withMarkedText(of: text, documents: documents, seeds: seeds, keepsLineFeeds: areLines) {
         result = SubwordLines(lines: Array($0), subwordCount: $1, replacedLineFeeds: $2)
       }
     }
@@ -213,12 +213,12 @@ package final class BPEEncoder: @unchecked Sendable {
     }
   }
 
-  private func withWorker<Result>(_ form: EncoderWorker.Form = .ids, _ body: (EncoderWorker) -> Result)
-    -> Result
-  {
-    let found = lock.withLock { form == .ids ? idle.popLast() : idleCutters.popLast() }
-    let worker = found ?? EncoderWorker(tables, form)
-    defer { lock.withLock { form == .ids ? idle.append(worker) : idleCutters.append(worker) } }
+  private func withWorker<Result>(
+    _ output: EncoderWorker.Output = .ids, _ body: (EncoderWorker) -> Result
+  ) -> Result {
+    let idleWorker = lock.withLock { output == .ids ? idle.popLast() : idleCutters.popLast() }
+    let worker = idleWorker ?? EncoderWorker(wordEncoder, output)
+    defer { lock.withLock { output == .ids ? idle.append(worker) : idleCutters.append(worker) } }
     return body(worker)
   }
 }

@@ -1,6 +1,6 @@
-/// Rank and result of every merge, by its pair: open addressing in 16-byte slots, at most half full.
+/// The rank and the result of every merge, by its pair of ids: open addressing in slots of 16 bytes, at most half full.
 struct MergeTable: Sendable {
-  /// Larger than every entry of the table: no merge.
+  /// No merge; larger than every entry of the table.
   static let none = UInt64.max
 
   fileprivate struct Slot {
@@ -14,7 +14,7 @@ struct MergeTable: Sendable {
     for (rank, merge) in merges.enumerated() { insert(merge, rank: rank) }
   }
 
-  /// An empty table with room for `capacity` merges.
+  /// An empty table that can hold `capacity` merges.
   init(capacity: Int) {
     var size = 64
     while size < capacity * 2 { size *= 2 }
@@ -39,7 +39,7 @@ struct MergeTable: Sendable {
     try slots.withUnsafeBufferPointer { try body(View(slots: $0.baseAddress!, mask: slots.count - 1)) }
   }
 
-  /// The table without its array's checks, for one scope.
+  /// The table without the checks of an array, valid in one scope.
   struct View {
     private let slots: UnsafePointer<Slot>
     private let mask: Int
@@ -49,9 +49,9 @@ struct MergeTable: Sendable {
       self.mask = mask
     }
 
-    /// `rank << 32 | result`, ``MergeTable/none`` if the two do not merge.
+    /// `rank << 32 | result`, or ``MergeTable/none`` if the two do not merge.
     ///
-    /// Comparing such values compares ranks.
+    /// Comparing two such values compares the ranks.
     @inline(__always) func lookUp(_ left: UInt32, _ right: UInt32) -> UInt64 {
       let key = UInt64(left) << 32 | UInt64(right)
       var index = MergeTable.index(key, mask + 1)

@@ -1,20 +1,14 @@
-/// Applies merges to the symbols of one word: the lowest rank first, of equal ranks the leftmost, until none
-/// applies.
+/// Applies the merges of any table to the symbols of one word: the lowest rank first, of equal ranks the leftmost, until none applies.
 ///
-/// Scratch space that grows to the longest word seen; one per thread.
-struct WordMerger: ~Copyable {
-  /// A character without a token.
-  ///
-  /// It merges with nothing.
-  static let unknown = UInt32.max
-
-  /// Above this length lists of positions by rank are faster than scanning for the lowest.
-  static let scanLimit = 96
+/// Holds memory that grows to the longest word so far, so each thread has its own.
+struct TableMerger: ~Copyable {
+  /// Up to this many symbols, scanning for the lowest rank is faster than lists of positions by rank.
+  private static let scanLimit = 96
 
   /// The symbols of the word, replaced by the result of ``merge(_:count:)``.
   private(set) var symbols: UnsafeMutablePointer<UInt32>
   private var capacity = 256
-  /// Scan: the merge of symbols i and i + 1; lists: the merge that starts at position i.
+  /// The merge of symbols i and i + 1 when scanning; the merge that starts at position i when going by rank.
   private var merges: UnsafeMutablePointer<UInt64>
   private var next: UnsafeMutablePointer<UInt32>
   private var previous: UnsafeMutablePointer<UInt32>
@@ -34,9 +28,7 @@ struct WordMerger: ~Copyable {
     previous.deallocate()
   }
 
-  /// Makes room for `count` symbols.
-  ///
-  /// What ``symbols`` held is lost.
+  /// Makes the capacity at least `count` symbols; the contents of ``symbols`` are lost.
   mutating func reserve(_ count: Int) {
     guard count > capacity else { return }
     precondition(count < Int(UInt32.max))
@@ -51,12 +43,12 @@ struct WordMerger: ~Copyable {
     previous = .allocate(capacity: capacity)
   }
 
-  /// Merges the first `count` of ``symbols`` in place and returns how many are left.
+  /// Merges the first `count` of ``symbols`` in place and returns the number of symbols left.
   mutating func merge(_ table: MergeTable.View, count: Int) -> Int {
     count <= Self.scanLimit ? mergeByScan(table, count) : mergeByRank(table, count)
   }
 
-  /// Quadratic with a small constant.
+  /// Quadratic in the length, with a small constant.
   private func mergeByScan(_ table: MergeTable.View, _ count: Int) -> Int {
     let (symbols, merges) = (symbols, merges)
     var count = count
@@ -64,30 +56,30 @@ struct WordMerger: ~Copyable {
     for index in 0..<(count - 1) { merges[index] = table.lookUp(symbols[index], symbols[index + 1]) }
     while count > 1 {
       var best = MergeTable.none
-      var place = 0
+      var position = 0
       for index in 0..<(count - 1) where merges[index] < best {
         best = merges[index]
-        place = index
+        position = index
       }
       if best == MergeTable.none { break }
-      symbols[place] = UInt32(truncatingIfNeeded: best)
-      var index = place + 1
+      symbols[position] = UInt32(truncatingIfNeeded: best)
+      var index = position + 1
       while index + 1 < count {
         symbols[index] = symbols[index + 1]
         merges[index] = merges[index + 1]
         index += 1
       }
       count -= 1
-      if place > 0 { merges[place - 1] = table.lookUp(symbols[place - 1], symbols[place]) }
-      if place + 1 < count { merges[place] = table.lookUp(symbols[place], symbols[place + 1]) }
+      if position > 0 { merges[position - 1] = table.lookUp(symbols[position - 1], symbols[position]) }
+      if position + 1 < count { merges[position] = table.lookUp(symbols[position], symbols[position + 1]) }
     }
     return count
   }
 
-  /// Nearly linear: the positions of each rank in a list of its own, over a doubly linked list of symbols.
+  /// Nearly linear in the length: a doubly linked list of the symbols, and for each rank a list of the positions where it applies.
   ///
-  /// A position is outdated when the merge there is no longer of the list's rank. A merge never makes another of its own
-  /// rank, but in a table that was not learned it may make one of a lower rank, which then goes first.
+  /// An entry of a list is outdated when the merge at its position has another rank by now. A merge never creates another one of its own
+  /// rank, but in a table that was not learned it may create one of a lower rank, which then goes first.
   private mutating func mergeByRank(_ table: MergeTable.View, _ count: Int) -> Int {
     let (symbols, merges, next, previous) = (symbols, merges, next, previous)
     let end = UInt32(count)
@@ -97,51 +89,51 @@ struct WordMerger: ~Copyable {
       merges[index] = index + 1 < count ? table.lookUp(symbols[index], symbols[index + 1]) : MergeTable.none
       if merges[index] != MergeTable.none { queue.append(index, rank: merges[index] >> 32) }
     }
-    /// Looks up the pair at `place` anew and returns its rank.
-    func refresh(_ place: Int, _ after: UInt32, _ queue: inout RankQueue) -> UInt64 {
-      merges[place] = after == end ? MergeTable.none : table.lookUp(symbols[place], symbols[Int(after)])
-      if merges[place] == MergeTable.none { return .max }
-      queue.append(place, rank: merges[place] >> 32)
-      return merges[place] >> 32
+    /// Looks up the pair at `position` again and returns its rank.
+    func refresh(_ position: Int, _ after: UInt32, _ queue: inout RankQueue) -> UInt64 {
+      merges[position] = after == end ? MergeTable.none : table.lookUp(symbols[position], symbols[Int(after)])
+      if merges[position] == MergeTable.none { return .max }
+      queue.append(position, rank: merges[position] >> 32)
+      return merges[position] >> 32
     }
     while let (rank, positions) = queue.takeLowest() {
       var lowest = UInt64.max
       var taken = 0
       while taken < positions.count && lowest > rank {
-        let place = Int(positions[taken])
+        let position = Int(positions[taken])
         taken += 1
-        guard merges[place] != MergeTable.none, merges[place] >> 32 == rank else { continue }
-        symbols[place] = UInt32(truncatingIfNeeded: merges[place])
-        let gone = Int(next[place])
+        guard merges[position] != MergeTable.none, merges[position] >> 32 == rank else { continue }
+        symbols[position] = UInt32(truncatingIfNeeded: merges[position])
+        let gone = Int(next[position])
         merges[gone] = MergeTable.none
         let after = next[gone]
-        next[place] = after
-        if after != end { previous[Int(after)] = UInt32(place) }
-        lowest = refresh(place, after, &queue)
-        let before = previous[place]
-        if before != end { lowest = min(lowest, refresh(Int(before), UInt32(place), &queue)) }
+        next[position] = after
+        if after != end { previous[Int(after)] = UInt32(position) }
+        lowest = refresh(position, after, &queue)
+        let before = previous[position]
+        if before != end { lowest = min(lowest, refresh(Int(before), UInt32(position), &queue)) }
       }
-      for place in positions[taken...] { queue.append(Int(place), rank: rank) }
+      for position in positions[taken...] { queue.append(Int(position), rank: rank) }
     }
-    var kept = 0
+    var written = 0
     var index: UInt32 = 0
     while index != end {
-      symbols[kept] = symbols[Int(index)]
-      kept += 1
+      symbols[written] = symbols[Int(index)]
+      written += 1
       index = next[Int(index)]
     }
-    return kept
+    return written
   }
 }
 
-/// Positions by rank; the lowest rank comes first, with all its positions in ascending order.
+/// Lists of positions by rank, the lowest rank first, each list in ascending order.
 private struct RankQueue {
   private var slots: [UInt64: Int] = [:]
   private var lists: [[UInt32]] = []
   private var freeSlots: [Int] = []
   /// A min-heap of the ranks that have a list.
   private var ranks: [UInt64] = []
-  /// The list appended to last: runs of one letter stay with it.
+  /// The list appended to last, which runs of one letter append to again and again.
   private var last: (rank: UInt64, slot: Int) = (.max, 0)
 
   mutating func append(_ position: Int, rank: UInt64) {

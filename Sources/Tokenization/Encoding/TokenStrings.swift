@@ -1,6 +1,6 @@
 import Foundation
 
-/// Texts of tokens, one after another.
+/// The texts of tokens by number, one after another in one array.
 struct TokenStrings {
   private(set) var bytes: [UInt8] = []
   private var ends: [Int] = []
@@ -18,8 +18,8 @@ struct TokenStrings {
     ends.append(bytes.count)
   }
 
-  /// Whether a text is that of two others, one behind the other.
-  func isJoined(_ number: UInt32, _ left: UInt32, _ right: UInt32) -> Bool {
+  /// Whether a text is the concatenation of two others.
+  func isConcatenation(_ number: UInt32, of left: UInt32, _ right: UInt32) -> Bool {
     let (whole, first, second) = (range(of: number), range(of: left), range(of: right))
     guard whole.count == first.count + second.count else { return false }
     return bytes.withUnsafeBytes { bytes in
@@ -29,9 +29,9 @@ struct TokenStrings {
     }
   }
 
-  /// The numbers in the order of the texts, shorter ones before their continuations.
+  /// The numbers in the order of the texts, a prefix before its continuations.
   func sorted() -> [UInt32] {
-    // By the first eight bytes, a byte at a time from the last on; hardly any are equal then.
+    // A radix sort by the first eight bytes, the last of them first; hardly any are equal after that.
     var items = (0..<UInt32(count)).map { number in
       let text = range(of: number)
       var key: UInt64 = 0
@@ -42,13 +42,13 @@ struct TokenStrings {
     }
     var other = items
     for shift in stride(from: UInt64(0), to: 64, by: 8) {
-      var places = [Int](repeating: 0, count: 257)
-      for item in items { places[Int(item.key >> shift & 255) + 1] += 1 }
-      for byte in 0..<256 { places[byte + 1] += places[byte] }
+      var offsets = [Int](repeating: 0, count: 257)
+      for item in items { offsets[Int(item.key >> shift & 255) + 1] += 1 }
+      for byte in 0..<256 { offsets[byte + 1] += offsets[byte] }
       for item in items {
         let byte = Int(item.key >> shift & 255)
-        other[places[byte]] = item
-        places[byte] += 1
+        other[offsets[byte]] = item
+        offsets[byte] += 1
       }
       swap(&items, &other)
     }

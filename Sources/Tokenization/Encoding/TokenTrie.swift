@@ -1,8 +1,9 @@
 import Support
 
-/// Tokens by their first bytes: a double array, in which one look leads from a prefix to the next longer one.
+/// Finds the longest token that a text begins with: a trie as a double array (Aoe, 1989), in which one look-up leads from a
+/// prefix to the next longer one.
 ///
-/// Node n has its child for byte b at `base(n) ^ b`, if that place names n as its parent.
+/// Node n has its child for byte b at index `base(n) ^ b`, if the node there names n as its parent.
 final class TokenTrie: @unchecked Sendable {
   // Written by `init` only.
 
@@ -17,12 +18,12 @@ final class TokenTrie: @unchecked Sendable {
   }
 
   private let nodes: UnsafeMutablePointer<Node>
-  /// The longest token, beside itself, that each token begins with, or ``none``.
+  /// The longest other token that each token begins with, or ``none``.
   let prefixes: [UInt32]
   /// Whether no two tokens are equal.
   let isUnique: Bool
 
-  /// Token i is number i; none is empty.
+  /// The numbers of the tokens are those of their texts; no text is empty.
   init(_ texts: TokenStrings) {
     var builder = Builder(texts)
     builder.build()
@@ -33,7 +34,7 @@ final class TokenTrie: @unchecked Sendable {
 
   /// The longest token that `text` begins with.
   ///
-  /// With `wholeCharacters` only where the byte behind it begins a character.
+  /// With `wholeCharacters`, only a token that does not end inside a character of the text.
   @inline(__always)
   func longest(_ text: UnsafePointer<UInt8>, _ count: Int, wholeCharacters: Bool) -> UInt32 {
     var node: UInt32 = 0
@@ -59,30 +60,30 @@ final class TokenTrie: @unchecked Sendable {
     private(set) var nodes: UnsafeMutablePointer<Node>
     private(set) var prefixes: [UInt32]
     private(set) var isUnique = true
-    /// A multiple of 256, so that a node's children all lie inside.
+    /// A multiple of 256, so that all children of a node are inside.
     private var capacity: Int
-    /// Everything below is taken.
+    /// No node below is free.
     private var firstFree = 1
-    /// Where the search for room for several children begins.
-    private var roomy = 1
+    /// Where the search for a base of several children begins.
+    private var searchStart = 1
 
     init(_ texts: TokenStrings) {
       self.texts = texts
       prefixes = [UInt32](repeating: TokenTrie.none, count: texts.count)
-      // A few nodes a token.
+      // A few nodes per token.
       capacity = 1 << 10
       while capacity < 4 * texts.count { capacity *= 2 }
       nodes = LargePages.allocate(Node.self, count: capacity)
       nodes.initialize(repeating: Node(), count: capacity)
-      // Taken, and nobody's child: the place `base ^ byte` of the root may be its own.
+      // Not free, and no node's child: `base ^ byte` of the root may be its own index.
       nodes[0].parent = TokenTrie.free - 1
     }
 
     mutating func build() {
       let order = texts.sorted()
       texts.bytes.withUnsafeBufferPointer { bytes in
-        // A node and the part of `order` that holds the tokens below it, which agree in their first `depth` bytes; the last token
-        // that ends above.
+        // A node, the part of `order` that holds the tokens below it, which agree in their first `depth` bytes, and the last
+        // token that ends above the node.
         var open: [(node: Int, range: Range<Int>, depth: Int, above: UInt32)] = [
           (0, 0..<order.count, 0, TokenTrie.none)
         ]
@@ -118,7 +119,7 @@ final class TokenTrie: @unchecked Sendable {
             children.append((Int(byte), start..<end))
             start = end
           }
-          let base = room(for: children)
+          let base = base(for: children)
           nodes[node].base = UInt32(base)
           for child in children { nodes[base ^ child.byte].parent = UInt32(node) }
           for child in children { open.append((base ^ child.byte, child.range, depth + 1, above)) }
@@ -126,7 +127,7 @@ final class TokenTrie: @unchecked Sendable {
       }
     }
 
-    /// The nodes of a token that shares no longer prefix with another.
+    /// Adds the nodes of a token that shares no longer prefix with any other.
     private mutating func addRest(
       of token: UInt32, _ bytes: UnsafeBufferPointer<UInt8>, behind node: Int, _ depth: Int, _ above: UInt32
     ) {
@@ -141,20 +142,21 @@ final class TokenTrie: @unchecked Sendable {
       prefixes[Int(token)] = above
     }
 
-    private mutating func room(for children: [(byte: Int, range: Range<Int>)]) -> Int {
+    /// A base at which the nodes of all children are free.
+    private mutating func base(for children: [(byte: Int, range: Range<Int>)]) -> Int {
       findFree()
-      var place = children.count == 1 ? firstFree : max(firstFree, roomy)
+      var first = children.count == 1 ? firstFree : max(firstFree, searchStart)
       var tries = 0
       while true {
-        reserve(place)
-        let base = place ^ children[0].byte
+        reserve(first)
+        let base = first ^ children[0].byte
         if children.allSatisfy({ nodes[base ^ $0.byte].parent == TokenTrie.free }) { break }
-        place += 1
+        first += 1
         tries += 1
       }
-      // Holes that have no room are left to single children.
-      if tries > 64 { roomy = place }
-      return place ^ children[0].byte
+      // The gaps before are left to nodes with one child.
+      if tries > 64 { searchStart = first }
+      return first ^ children[0].byte
     }
 
     private mutating func findFree() {
@@ -165,8 +167,8 @@ final class TokenTrie: @unchecked Sendable {
       }
     }
 
-    private mutating func reserve(_ place: Int) {
-      if place < capacity { return }
+    private mutating func reserve(_ index: Int) {
+      if index < capacity { return }
       let larger = LargePages.allocate(Node.self, count: 2 * capacity)
       larger.moveInitialize(from: nodes, count: capacity)
       (larger + capacity).initialize(repeating: Node(), count: capacity)

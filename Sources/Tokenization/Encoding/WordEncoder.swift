@@ -1,150 +1,169 @@
 import Foundation
 import Support
 
-/// What all threads of an encoder share: how one word becomes ids, with nothing remembered.
-final class EncodingTables: @unchecked Sendable {
+/// Turns one word into ids, without remembering anything; all threads of an encoder share one.
+///
+/// The ids of a word are defined by its merges: apply the merge of the lowest rank at its leftmost position until none applies. Several
+/// engines compute this, and every word takes the first row of this table that it qualifies for:
+///
+/// | engine | words that it takes | time for n symbols | why it exists |
+/// | --- | --- | --- | --- |
+/// | ``DropoutMerger`` | all, if merges are dropped at random | up to n passes over n pairs | dropout is defined by these passes |
+/// | ``VectorMerger/encode(_:_:ids:counts:)`` | byte-level, 1 to 15 bytes, not in the cache, four at a time | up to n steps of one vector each | the common miss: a step waits for the table of pairs, and four words wait together |
+/// | ``VectorMerger/encode(_:_:_:into:)`` | up to 32 bytes | up to n steps of one or two vectors each | words of 16 to 32 bytes, and word mode |
+/// | ``BacktrackingEncoder`` | longer | n | long words, such as text without spaces, would take quadratic time |
+/// | ``TableMerger`` by scanning | up to 96 symbols | n² | merge tables without ``TokenRanks``, as other programs may write them |
+/// | ``TableMerger`` by rank | longer | n log n | the same |
+///
+/// The second to fourth need merges as learning makes them, which ``TokenRanks`` checks when the encoder is made. In word mode a word with
+/// the byte 0xFF, which is no UTF-8, goes to the ``TableMerger`` as well.
+///
+/// Before that, a word may be a token as a whole (``Tokenizer/ignoresMerges``), and a glossary may take parts of it away
+/// (`WordEncoder+Options.swift`).
+final class WordEncoder: @unchecked Sendable {
   // Written by `init` only.
   let tokenizer: Tokenizer
   let options: EncodingOptions
-  let merges: MergeTable
   let specialTokens: SpecialTokenFinder
-  let endOfWordSymbol: UInt32
-  private let byteSymbols: [UInt32]
-  /// Nil where the merges have to be applied.
-  private let backtracking: Backtracking?
-  /// Nothing but the bytes of a word tells its ids.
-  private let isPlain: Bool
-  /// Nil where only whole words have ids.
+  /// Nil where only whole words may be encoded.
   let safeCuts: SafeCuts?
-  /// The two parts of what a merge makes, by its id; empty without a restricted vocabulary.
-  private var parts: [UInt32: (left: UInt32, right: UInt32)] = [:]
+  /// Whether ``encodeShortWords(_:_:ids:counts:)`` can be used.
+  let encodesShortWordsTogether: Bool
 
-  /// Dropout redraws everything at each step; longer words go in parts of so many symbols.
-  private static let dropoutSymbols = 4096
+  /// Whether the bytes of a word go to an engine as they are: no glossary, no whole tokens, no restricted vocabulary.
+  private let isPlain: Bool
+  private let vectorMerger: VectorMerger?
+  /// Nil where the merges have no ``TokenRanks`` or are dropped.
+  private let backtracking: BacktrackingEncoder?
+  private let dropout: DropoutMerger?
+  /// For the ``TableMerger`` and the ``DropoutMerger``; empty where neither is needed.
+  private let merges: MergeTable
+  /// The id of each byte and of the end-of-word mark, or ``Vocabulary/missing``.
+  private let byteSymbols: [UInt32]
+  let endOfWordSymbol: UInt32
+  /// The two parts of the result of each merge, by id; empty without a restricted vocabulary.
+  let parts: [UInt32: (left: UInt32, right: UInt32)]
 
   /// What one thread needs.
   struct Scratch: ~Copyable {
-    var merger = WordMerger()
-    var backtracking = Backtracking.Scratch()
     var random = RandomGenerator(seed: 0)
+    /// Word mode with a glossary: the bytes that each id of the word stands for.
+    var lengths: [Int] = []
+    fileprivate var vectors = VectorMerger.Scratch()
+    fileprivate var backtracking = BacktrackingEncoder.Scratch()
+    fileprivate var table = TableMerger()
     fileprivate var text: [UInt8] = []
     fileprivate var character: [UInt8] = []
-    /// Word mode, where the tokens do not tell it (glossaries): how many bytes each id of the word stands for.
-    var lengths: [Int] = []
   }
 
   init(_ tokenizer: Tokenizer, _ options: EncodingOptions) {
     self.tokenizer = tokenizer
     self.options = options
-    let count = min(options.merges ?? .max, tokenizer.merges.count)
+    let mergeCount = min(options.merges ?? .max, tokenizer.merges.count)
+    let applied = tokenizer.merges.prefix(mergeCount)
+    dropout = options.dropout > 0 ? DropoutMerger(probability: options.dropout) : nil
+    let ranks = dropout == nil ? TokenRanks(tokenizer, mergeCount: mergeCount) : nil
+    vectorMerger = ranks.flatMap { VectorMerger($0) }
+    backtracking = ranks.map { BacktrackingEncoder($0) }
+    // With ranks, only words of word mode that are not UTF-8 need the table.
+    merges = MergeTable(ranks == nil || tokenizer.mode == .word ? applied : [])
+
+    isPlain =
+      ranks != nil && tokenizer.mode == .byteLevel && !tokenizer.ignoresMerges
+      && options.glossary == nil && options.allowed == nil
+    encodesShortWordsTogether = isPlain && vectorMerger != nil
+    safeCuts = isPlain ? SafeCuts(tokenizer.vocabulary, applied) : nil
     specialTokens = SpecialTokenFinder(tokenizer.specialTokens)
-    byteSymbols = (0...255).map { tokenizer.vocabulary.id(of: [UInt8($0)]) ?? WordMerger.unknown }
-    endOfWordSymbol = tokenizer.vocabulary.id(of: EndOfWord.mark) ?? WordMerger.unknown
+    byteSymbols = (0...255).map { tokenizer.vocabulary.id(of: [UInt8($0)]) ?? Vocabulary.missing }
+    endOfWordSymbol = tokenizer.vocabulary.id(of: EndOfWord.mark) ?? Vocabulary.missing
+    var parts: [UInt32: (left: UInt32, right: UInt32)] = [:]
     if options.allowed != nil {
-      // Of merges with the same result the first tells the parts.
-      for merge in tokenizer.merges.prefix(count) where parts[merge.result] == nil {
+      // Of several merges with one result, the first tells the parts.
+      for merge in applied where parts[merge.result] == nil {
         parts[merge.result] = (merge.left, merge.right)
       }
     }
-    backtracking = options.dropout > 0 ? nil : Backtracking(tokenizer, mergeCount: count)
-    // Bytes never need them, words only if they hold what is no UTF-8.
-    merges = MergeTable(
-      tokenizer.merges.prefix(backtracking == nil || tokenizer.mode == .word ? count : 0))
-    isPlain =
-      backtracking != nil && tokenizer.mode == .byteLevel && !tokenizer.ignoresMerges
-      && options.glossary == nil && options.allowed == nil
-    takesWords = isPlain && backtracking!.takesWords
-    safeCuts =
-      isPlain ? SafeCuts(tokenizer.vocabulary, tokenizer.merges.prefix(count)) : nil
+    self.parts = parts
   }
 
-  /// Whether ``encodeWords(_:_:tokens:counts:)`` can be used.
-  let takesWords: Bool
+  /// Whether a word always has the same ids.
+  var isRepeatable: Bool { dropout == nil }
 
-  /// Whether a word always gives the same ids.
-  var isRepeatable: Bool { options.dropout == 0 }
+  /// Encodes a few short words at once, see ``VectorMerger/encode(_:_:ids:counts:)``.
+  func encodeShortWords(
+    _ words: UnsafePointer<WordKey>, _ count: Int, ids: UnsafeMutablePointer<UInt32>,
+    counts: UnsafeMutablePointer<UInt32>
+  ) {
+    vectorMerger!.encode(words, count, ids: ids, counts: counts)
+  }
 
-  /// Writes the ids of a word to `output`, which has room for one a byte and one more, and returns how many.
+  /// Writes the ids of a word to `output`, which has room for one a byte and 16 more, and returns their number.
   ///
-  /// Characters without a token are ``WordMerger/unknown``.
+  /// A character without a token becomes ``Vocabulary/missing``.
   func encode(
     _ word: UnsafeBufferPointer<UInt8>, _ scratch: inout Scratch, into output: UnsafeMutablePointer<UInt32>
   ) -> Int {
-    if isPlain {
-      return backtracking!.encode(word.baseAddress!, word.count, &scratch.backtracking, into: output)
-    }
+    if isPlain { return encodeByRanks(word.baseAddress!, word.count, &scratch, into: output) }
     scratch.lengths.removeAll(keepingCapacity: true)
-    guard let glossary = options.glossary, let segments = glossary.segments(of: word) else {
-      return encode(word, isFinal: true, &scratch, into: output)
+    if let glossary = options.glossary, let segments = glossary.segments(of: word) {
+      return encode(segments, of: word, &scratch, into: output)
     }
-    var count = 0
-    for (index, segment) in segments.enumerated() {
-      let bytes = UnsafeBufferPointer(rebasing: word[segment.range])
-      if segment.isWhole {
-        let isLast = index == segments.count - 1
-        output[count] =
-          tokenizer.vocabulary.id(of: Array(bytes) + (isLast ? EndOfWord.mark : [])) ?? WordMerger.unknown
-        scratch.lengths.append(bytes.count)
-        count += 1
-      } else {
-        // Each part is encoded as a word of its own, though its last piece does not end the word.
-        let more = encode(bytes, isFinal: true, &scratch, into: output + count)
-        appendLengths(UnsafeBufferPointer(start: output + count, count: more), bytes, &scratch.lengths)
-        count += more
-      }
-    }
-    return count
+    return encodeSegment(word, &scratch, into: output)
   }
 
-  /// The ids of a few short words at once.
-  func encodeWords(
-    _ words: UnsafePointer<WordKey>, _ count: Int, tokens: UnsafeMutablePointer<UInt32>,
-    counts: UnsafeMutablePointer<UInt32>
-  ) {
-    backtracking!.encodeWords(words, count, tokens: tokens, counts: counts)
-  }
-
-  private func encode(
-    _ word: UnsafeBufferPointer<UInt8>, isFinal: Bool, _ scratch: inout Scratch,
-    into output: UnsafeMutablePointer<UInt32>
+  /// Encodes a word, or a part of one that is encoded as if it were a word.
+  func encodeSegment(
+    _ word: UnsafeBufferPointer<UInt8>, _ scratch: inout Scratch, into output: UnsafeMutablePointer<UInt32>
   ) -> Int {
     if tokenizer.ignoresMerges, isRepeatable, let id = tokenizer.vocabulary.id(of: word) {
       output[0] = id
       return 1
     }
-    var count: Int
-    if let backtracking, tokenizer.mode == .byteLevel {
-      count = backtracking.encode(word.baseAddress!, word.count, &scratch.backtracking, into: output)
-    } else if let backtracking, !word.contains(Backtracking.endOfWord) {
+    let count: Int
+    if backtracking != nil, tokenizer.mode == .byteLevel {
+      count = encodeByRanks(word.baseAddress!, word.count, &scratch, into: output)
+    } else if backtracking != nil, !word.contains(TokenRanks.endOfWord) {
       scratch.text.removeAll(keepingCapacity: true)
       scratch.text.append(contentsOf: word)
-      scratch.text.append(Backtracking.endOfWord)
-      let length = scratch.text.count
-      // The array's address is needed beside the scratch that holds it.
+      scratch.text.append(TokenRanks.endOfWord)
+      // A copy of the reference, because its address and the scratch that holds it are needed at once.
       let text = scratch.text
       count = text.withUnsafeBufferPointer {
-        backtracking.encode($0.baseAddress!, length, &scratch.backtracking, into: output)
+        encodeByRanks($0.baseAddress!, $0.count, &scratch, into: output)
       }
     } else {
-      let symbols = Self.symbolize(word, isFinal: true, tokenizer, byteSymbols, endOfWordSymbol, &scratch)
-      if options.dropout > 0 {
-        count = mergeWithDropout(symbols, &scratch, into: output)
-      } else {
-        count = merges.withView { scratch.merger.merge($0, count: symbols) }
-        output.update(from: scratch.merger.symbols, count: count)
-      }
+      count = encodeByTable(word, &scratch, into: output)
     }
-    if let allowed = options.allowed { count = restrict(count, to: allowed, output) }
+    if let allowed = options.allowed { return restrict(count, to: allowed, output) }
     return count
   }
 
-  /// Leaves the symbols that a word begins as in the merger and returns how many there are.
-  private static func symbolize(
-    _ word: UnsafeBufferPointer<UInt8>, isFinal: Bool, _ tokenizer: Tokenizer, _ byteSymbols: [UInt32],
-    _ endOfWordSymbol: UInt32, _ scratch: inout Scratch
+  private func encodeByRanks(
+    _ text: UnsafePointer<UInt8>, _ count: Int, _ scratch: inout Scratch,
+    into output: UnsafeMutablePointer<UInt32>
   ) -> Int {
-    scratch.merger.reserve(word.count + 1)
-    let symbols = scratch.merger.symbols
+    if count <= VectorMerger.maximumLength, let vectorMerger {
+      return vectorMerger.encode(text, count, scratch.vectors, into: output)
+    }
+    return backtracking!.encode(text, count, &scratch.backtracking, into: output)
+  }
+
+  private func encodeByTable(
+    _ word: UnsafeBufferPointer<UInt8>, _ scratch: inout Scratch, into output: UnsafeMutablePointer<UInt32>
+  ) -> Int {
+    let count = symbolize(word, &scratch)
+    if let dropout {
+      return dropout.merge(scratch.table.symbols, count: count, merges, &scratch.random, into: output)
+    }
+    let written = merges.withView { scratch.table.merge($0, count: count) }
+    output.update(from: scratch.table.symbols, count: written)
+    return written
+  }
+
+  /// Leaves the symbols that a word begins as in the ``TableMerger``, and returns their number.
+  private func symbolize(_ word: UnsafeBufferPointer<UInt8>, _ scratch: inout Scratch) -> Int {
+    scratch.table.reserve(word.count + 1)
+    let symbols = scratch.table.symbols
     var count = 0
     switch tokenizer.mode {
     case .byteLevel:
@@ -153,15 +172,15 @@ final class EncodingTables: @unchecked Sendable {
         count += 1
       }
     case .word:
-      let gluesMark = isFinal && !tokenizer.endOfWordIsSymbol
+      let gluesMark = !tokenizer.endOfWordIsSymbol
       Characters.forEachCharacter(in: word) { character, isLast in
         scratch.character.removeAll(keepingCapacity: true)
         scratch.character.append(contentsOf: character)
         if isLast && gluesMark { scratch.character.append(contentsOf: EndOfWord.mark) }
-        symbols[count] = tokenizer.vocabulary.id(of: scratch.character) ?? WordMerger.unknown
+        symbols[count] = tokenizer.vocabulary.id(of: scratch.character) ?? Vocabulary.missing
         count += 1
       }
-      if isFinal && !gluesMark {
+      if !gluesMark {
         symbols[count] = endOfWordSymbol
         count += 1
       }
@@ -169,118 +188,12 @@ final class EncodingTables: @unchecked Sendable {
     return count
   }
 
-  /// subword-nmt's dropout: at each step every pair is passed over with the given probability, and of the others the
-  /// best one is merged wherever it was not passed over.
-  private func mergeWithDropout(
-    _ symbolCount: Int, _ scratch: inout Scratch, into output: UnsafeMutablePointer<UInt32>
-  ) -> Int {
-    let symbols = scratch.merger.symbols
-    var total = 0
-    // Characters of one byte are whole words to subword-nmt, drawn for like any other: one symbol draws nothing.
-    for start in stride(from: 0, to: symbolCount, by: Self.dropoutSymbols) {
-      let part = output + total
-      var count = min(Self.dropoutSymbols, symbolCount - start)
-      part.update(from: symbols + start, count: count)
-      var places: [Int] = []
-      while count > 1 {
-        var best = MergeTable.none
-        places.removeAll(keepingCapacity: true)
-        merges.withView { table in
-          for index in 0..<(count - 1) {
-            guard scratch.random.uniform() > options.dropout else { continue }
-            let merge = table.lookUp(part[index], part[index + 1])
-            if merge == MergeTable.none || merge > best { continue }
-            if merge < best {
-              best = merge
-              places.removeAll(keepingCapacity: true)
-            }
-            places.append(index)
-          }
-        }
-        if best == MergeTable.none { break }
-        var read = 0
-        var written = 0
-        for place in places where place >= read {
-          while read < place {
-            part[written] = part[read]
-            (read, written) = (read + 1, written + 1)
-          }
-          part[written] = UInt32(truncatingIfNeeded: best)
-          (read, written) = (read + 2, written + 1)
-        }
-        while read < count {
-          part[written] = part[read]
-          (read, written) = (read + 1, written + 1)
-        }
-        count = written
-      }
-      total += count
-    }
-    return total
-  }
-
-  /// Takes apart what is not in the vocabulary until it is, or is a character.
-  private func restrict(
-    _ count: Int, to allowed: SubwordVocabulary, _ output: UnsafeMutablePointer<UInt32>
-  ) -> Int {
-    let ids = Array(UnsafeBufferPointer(start: output, count: count))
-    let mark = tokenizer.endOfWordIsSymbol && ids.last == endOfWordSymbol ? 1 : 0
-    var written = 0
-    func add(_ id: UInt32, isFinal: Bool) {
-      if id != WordMerger.unknown, let (left, right) = parts[id], !allowed.contains(id, isFinal: isFinal) {
-        add(left, isFinal: false)
-        add(right, isFinal: isFinal)
-      } else {
-        output[written] = id
-        written += 1
-      }
-    }
-    for (index, id) in ids.enumerated() { add(id, isFinal: index >= count - 1 - mark) }
-    return written
-  }
-
-  /// Word mode: replaces the ids of a word by the ends of its pieces in it and returns how many there are.
-  func makeEnds(
-    of ids: UnsafeMutablePointer<UInt32>, _ count: Int, _ word: UnsafeBufferPointer<UInt8>,
-    _ scratch: borrowing Scratch
-  ) -> Int {
-    var position = 0
-    var written = 0
-    for index in 0..<count {
-      let length =
-        scratch.lengths.isEmpty
-        ? self.length(of: ids[index], isLast: index + 1 == count, word, from: position)
-        : scratch.lengths[index]
-      // The mark as a symbol of its own is no piece.
-      if length == 0 { continue }
-      position += length
-      ids[written] = UInt32(position)
-      written += 1
-    }
-    return written
-  }
-
-  /// Word mode: how many bytes of the word each id stands for; 0 for the mark as a symbol of its own.
-  private func appendLengths(
-    _ ids: UnsafeBufferPointer<UInt32>, _ word: UnsafeBufferPointer<UInt8>, _ lengths: inout [Int]
-  ) {
-    var position = 0
-    for (index, id) in ids.enumerated() {
-      let length = length(of: id, isLast: index + 1 == ids.count, word, from: position)
-      lengths.append(length)
-      position += length
-    }
-  }
-
-  private func length(of id: UInt32, isLast: Bool, _ word: UnsafeBufferPointer<UInt8>, from position: Int)
-    -> Int
-  {
-    let rest = word.count - position
-    if id == WordMerger.unknown {
-      var length = min(1, rest)
-      while length < rest && word[position + length] & 0xc0 == 0x80 { length += 1 }
-      return length
-    }
-    return isLast ? rest : min(rest, tokenizer.vocabulary.range(of: id).count)
+  /// Word mode: replaces the ids of characters without a token, and of tokens that are only steps of merging, by
+  /// ``Tokenizer/unknown``.
+  func replaceUnlisted(_ ids: UnsafeMutablePointer<UInt32>, _ count: Int) {
+    guard tokenizer.mode == .word else { return }
+    let unknown = tokenizer.unknown ?? Vocabulary.missing
+    let listed = UInt32(tokenizer.listedCount)
+    for index in 0..<count where ids[index] >= listed { ids[index] = unknown }
   }
 }

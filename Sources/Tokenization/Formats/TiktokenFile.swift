@@ -66,7 +66,7 @@ package enum TiktokenFile {
       return id
     }
     var table = MergeTable(capacity: tokens.count)
-    var merger = WordMerger()
+    var merger = TableMerger()
     var merges: [Tokenizer.Merge] = []
     for (id, token) in tokens.enumerated() where token.count > 1 {
       merger.reserve(token.count)
