@@ -1,11 +1,11 @@
-// Included once for each instruction set, see pretokens.c.
+// Included once for each instruction set, see pre_tokens.c.
 //
-// A block is 64 bytes of text. Its bytes are classified by comparisons of vectors, its other characters one by one by the
-// table; then every class is a word with a bit for each *character* of the block, and the patterns are computed for all of
-// them at once. "The character before is a letter" is `letters << 1`, with the last bit of the block before shifted in.
-// A pattern looks ahead in two ways only, and both are told when the character comes that decides: a run of white space
-// gives back its last character, and the last line break of a run decides where it is cut. The bits of those places are
-// set then, even in blocks that have been left.
+// A block is 64 bytes of text. Vector comparisons classify its ASCII bytes, and a table classifies its other characters
+// one by one. Then each class is a word with a bit for each *character* of the block, and the patterns are computed for
+// all characters at once. "The character before is a letter" is `letters << 1`, with the last bit of the block before
+// shifted in. Patterns look ahead in two ways only: a run of white space gives its last character back to what follows,
+// and the last line break of a run decides where the run is cut. Both are settled when the deciding character is read;
+// the bits of the earlier characters are set then, even in earlier blocks.
 
 #ifndef PKM_PATTERNS_TYPES
 #define PKM_PATTERNS_TYPES
@@ -27,18 +27,18 @@ typedef struct {
   uint64_t leads;
 } block;
 
-// What the characters before a block leave behind. Bits are 0 or 1 and speak of the last character.
+// What the characters before a block say about it. The classes are 0 or 1, for the last character before the block.
 typedef struct {
   uint64_t letter, number, space, other, blank, line_break, isolated, swallowed, lower_phase, upper_phase;
-  // Starts and ends of starts that a contraction demands in the next block, by character.
+  // Starts that a contraction sets or clears in the next block, by character.
   uint64_t set, clear;
-  // Numbers since the last start in a run of numbers.
+  // The number characters since the last start in a run of numbers.
   int group;
-  // Bytes of the block before that the first character of this one begins in, and where the last character begins.
+  // The bytes of this block that belong to the last character of the block before, and the offset of that character.
   int inside;
   size_t last;
-  // Places whose start is undecided: a run of white space behind a line break, a run of upper case behind a letter
-  // without case.
+  // Offsets whose start is undecided: of a run of white space after a line break, and of a run of upper case after a
+  // letter without case.
   size_t indent, capitals;
 } state;
 
@@ -49,7 +49,8 @@ typedef struct {
 #define BEFORE(bits, carry) (((bits) << 1) | (carry))
 #define LAST(bits) ((bits) >> (b.count - 1) & 1)
 
-// A bit for each byte of a vector: whether it is not 0. A macro, as vectors of 64 bytes are not passed alike everywhere.
+// A bit for each byte of a vector that is not 0. A macro, because the calling convention for vectors of 64 bytes
+// depends on the instruction set.
 #define MASK(lanes)                                                   \
   ({                                                                  \
     bits64 bits_ = __builtin_convertvector((bytes64)(lanes), bits64); \
@@ -58,8 +59,8 @@ typedef struct {
     word_;                                                            \
   })
 
-// The length of the character at text[0], of which `left` bytes may be read, and its class. 1 and OTHER where it is not
-// well-formed (Unicode, table 3-7).
+// Returns the length of the character at text[0] and writes its class; 1 and OTHER if it is not well-formed (Unicode,
+// table 3-7). `left` bytes may be read.
 static inline int NAME(decode)(const uint8_t *text, size_t left, const uint8_t *classes, uint8_t *class) {
   uint32_t a = text[0];
   *class = OTHER;
@@ -94,7 +95,7 @@ INLINED void NAME(load)(bytes64 *v, const uint8_t *text, size_t left, size_t rea
   }
 }
 
-// The block at text[0], `left` bytes before the end of the text.
+// Classifies the block at text[0]; the text ends after `left` bytes.
 INLINED block NAME(classify)(const uint8_t *text, size_t left, size_t readable, const uint8_t *classes, int *inside) {
   bytes64 v;
   NAME(load)(&v, text, left, readable);
@@ -128,20 +129,20 @@ INLINED block NAME(classify)(const uint8_t *text, size_t left, size_t readable, 
     *inside = 0;
     rest &= ~tails;
     while (rest) {
-      int place = __builtin_ctzll(rest);
+      int offset = __builtin_ctzll(rest);
       uint8_t class;
-      int length = NAME(decode)(text + place, left - place, classes, &class);
-      uint64_t bit = 1ull << place;
+      int length = NAME(decode)(text + offset, left - offset, classes, &class);
+      uint64_t bit = 1ull << offset;
       if (class >= UPPER) b.letter |= bit;
       if (class == UPPER) b.upper |= bit;
       if (class == LOWER) b.lower |= bit;
       if (class == NUMBER) b.number |= bit;
       if (class == SPACE) b.space |= bit;
       if (class == MARK) b.mark |= bit;
-      uint64_t tail = ((1ull << (length - 1)) - 1) << place << 1;
+      uint64_t tail = ((1ull << (length - 1)) - 1) << offset << 1;
       tails |= tail;
       rest &= ~(bit | tail);
-      if (place + length > 64) *inside = place + length - 64;
+      if (offset + length > 64) *inside = offset + length - 64;
     }
     b.leads &= ~tails;
     b.letter = GATHER(b.letter, b.leads);
@@ -160,15 +161,15 @@ INLINED block NAME(classify)(const uint8_t *text, size_t left, size_t readable, 
   return b;
 }
 
-// The byte of the block at which a character begins.
-static inline int NAME(place)(block b, int character) {
+// The offset in the block of the first byte of a character.
+static inline int NAME(offset)(block b, int character) {
   return b.leads == ~0ull ? character : __builtin_ctzll(SCATTER(1ull << character, b.leads));
 }
 
-static inline void NAME(set)(uint64_t *starts, size_t place) { starts[place / 64] |= 1ull << place % 64; }
+static inline void NAME(set)(uint64_t *starts, size_t offset) { starts[offset / 64] |= 1ull << offset % 64; }
 
-// How many characters the contraction at the apostrophe text[0] has, itself included: s t m d re ve ll. 0 for none. Where
-// case does not matter, the long s (U+017F) is an s.
+// The number of characters in the contraction at the apostrophe text[0], the apostrophe included (s t m d re ve ll), or
+// 0. With `folds` case does not matter, and the long s (U+017F) is an s.
 static inline int NAME(contraction)(const uint8_t *text, size_t left, bool folds) {
   if (left < 2) return 0;
   uint8_t second = folds ? text[1] | 0x20 : text[1];
@@ -180,7 +181,7 @@ static inline int NAME(contraction)(const uint8_t *text, size_t left, bool folds
   }
 }
 
-// ' ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+' and before them the contractions; or ' ?\S+|\s+(?!\S)|\s+'.
+// gpt2: the contractions, then ' ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+'; whitespace: ' ?\S+|\s+(?!\S)|\s+'.
 INLINED uint64_t NAME(gpt2)(block b, state *s, const uint8_t *text, size_t left, bool whitespace,
                                   bool *at_last) {
   uint64_t ink = b.all & ~b.space;
@@ -189,7 +190,7 @@ INLINED uint64_t NAME(gpt2)(block b, state *s, const uint8_t *text, size_t left,
   uint64_t same = whitespace ? ~spaces_before & ~(uint64_t)(s->last == NOWHERE)
                              : (b.letter & BEFORE(b.letter, s->letter)) | (b.number & BEFORE(b.number, s->number)) |
                                    (other & BEFORE(other, s->other));
-  // A run of anything but white space begins with the blank before it, which the run of white space gives back.
+  // A run of anything but white space begins with the blank before it, which a run of white space gives back.
   uint64_t runs = ink & ~same & ~BEFORE(b.blank, s->blank);
   uint64_t given = ink & spaces_before;
   uint64_t starts = runs | (b.space & ~spaces_before) | given >> 1;
@@ -199,7 +200,7 @@ INLINED uint64_t NAME(gpt2)(block b, state *s, const uint8_t *text, size_t left,
     if (apostrophes | s->set | s->clear) {
       unsigned __int128 set = s->set, clear = s->clear;
       for (; apostrophes; apostrophes &= apostrophes - 1) {
-        int i = __builtin_ctzll(apostrophes), at = NAME(place)(b, i);
+        int i = __builtin_ctzll(apostrophes), at = NAME(offset)(b, i);
         int length = NAME(contraction)(text + at, left - at, false);
         if (!length) continue;
         clear |= (unsigned __int128)1 << (i + 1);
@@ -218,7 +219,7 @@ INLINED uint64_t NAME(gpt2)(block b, state *s, const uint8_t *text, size_t left,
   return starts;
 }
 
-// The first of every three in each run of numbers.
+// The first, fourth, seventh and so on of each run of numbers.
 INLINED uint64_t NAME(groups)(block b, state *s) {
   uint64_t numbers = b.number;
   if (!numbers) {
@@ -226,11 +227,11 @@ INLINED uint64_t NAME(groups)(block b, state *s) {
     return 0;
   }
   uint64_t next = numbers & ~BEFORE(numbers, s->number);
-  // A run that goes on from the block before: its next group begins 3 - group characters on.
+  // In a run that continues from the block before, the next group begins after 3 - group characters.
   if (numbers & s->number) {
-    int place = 3 - s->group;
-    uint64_t needed = (2ull << place) - 1;
-    if ((numbers & needed) == needed) next |= 1ull << place;
+    int first = 3 - s->group;
+    uint64_t needed = (2ull << first) - 1;
+    if ((numbers & needed) == needed) next |= 1ull << first;
   }
   uint64_t starts = next;
   uint64_t thirds = numbers & numbers << 1 & numbers << 2;
@@ -238,7 +239,7 @@ INLINED uint64_t NAME(groups)(block b, state *s) {
   if (!LAST(numbers)) {
     s->group = 0;
   } else {
-    // The last start may lie in a run that has ended, but then this one has a start behind it or goes on from before.
+    // Only starts in the last run count. It has one, or it continues from the block before.
     uint64_t gaps = b.all & ~numbers;
     int run = gaps ? 64 - __builtin_clzll(gaps) : 0;
     uint64_t mine = starts >> run << run;
@@ -247,11 +248,11 @@ INLINED uint64_t NAME(groups)(block b, state *s) {
   return starts;
 }
 
-// The bits of `region` from each bit of `from`, which begin runs or stand inside them, to the end of its run.
+// The bits of `region` from each bit of `from`, which is in a run of `region`, to the end of the run.
 static inline uint64_t NAME(fill)(uint64_t region, uint64_t from) { return region & ~(region + from); }
 
-// o200k, where a mark is a letter of a word or part of a run of punctuation, whichever began first, and where slashes go
-// with the line breaks behind punctuation: a walk, for the few blocks in which either may happen.
+// o200k: a mark belongs to a word or to a run of punctuation, whichever began first, and slashes belong to the line
+// breaks after punctuation. Walks over the characters of the few blocks in which either can happen.
 static inline void NAME(walk)(block b, const state *s, uint64_t other, uint64_t *marks, uint64_t *swallowed) {
   bool in_run = s->other, isolated = s->isolated, blank = s->blank, swallowing = s->swallowed;
   for (int i = 0; i < b.count; i++) {
@@ -277,16 +278,18 @@ static inline void NAME(walk)(block b, const state *s, uint64_t other, uint64_t 
   }
 }
 
-// cl100k:  '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+\z|\s*[\r\n]+|\s+(?!\S)|\s+
-// llama3: the same without \s+\z. o200k: words that are also cut where lower case turns into upper case, with the
-// contraction behind them, and [\r\n/]* behind punctuation.
+// cl100k: '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+\z|\s*[\r\n]+|
+//         \s+(?!\S)|\s+
+// llama3: the same without \s+\z.
+// o200k:  words are also cut where upper case follows lower case, contractions belong to the word before them, and
+//         [\r\n/]* follows punctuation.
 INLINED uint64_t NAME(cl100k)(block b, state *s, const uint8_t *text, size_t base, size_t left, bool cuts_case,
                                     uint64_t *all_starts, bool *at_last) {
   uint64_t ink = b.all & ~b.space;
   uint64_t word = b.letter;
-  // Punctuation: neither white space, letter nor number. Marks are, unless they are letters of a word (o200k).
+  // Punctuation is neither white space, letter nor number. It includes marks, except in o200k those of a word.
   uint64_t other = ink & ~(b.letter | b.number);
-  // Line breaks, and with o200k slashes, that go with the punctuation before them.
+  // Line breaks, and in o200k slashes, that belong to the punctuation before them.
   uint64_t swallowed = 0;
   bool walks = false;
   if (cuts_case) {
@@ -304,19 +307,19 @@ INLINED uint64_t NAME(cl100k)(block b, state *s, const uint8_t *text, size_t bas
     swallowed = NAME(fill)(b.line_break, from);
   }
   uint64_t blank_before = BEFORE(b.blank, s->blank);
-  // The first of a run of punctuation without a blank before it: where a letter follows, it is the prefix of a word.
+  // The first character of a run of punctuation without a blank before it; if a letter follows, it begins that word.
   uint64_t isolated = other & ~BEFORE(other, s->other) & ~blank_before;
   uint64_t space = b.space & ~swallowed;
   uint64_t indent = b.space & ~b.line_break;
   uint64_t word_before = BEFORE(word, s->letter);
 
-  // Contractions: pre-tokens of their own in cl100k, ends of words in o200k. What follows is a new pre-token.
+  // Contractions are pre-tokens in cl100k and ends of words in o200k. A new pre-token begins after one.
   uint64_t set = s->set, clear = 0;
   uint64_t apostrophes = b.apostrophe & (cuts_case ? word_before : isolated);
   s->set = 0;
   for (; apostrophes; apostrophes &= apostrophes - 1) {
-    int i = __builtin_ctzll(apostrophes), at = NAME(place)(b, i);
-    // Behind a contraction the apostrophe begins a pre-token.
+    int i = __builtin_ctzll(apostrophes), at = NAME(offset)(b, i);
+    // An apostrophe after a contraction begins a pre-token.
     if (cuts_case && set >> i & 1) continue;
     int length = NAME(contraction)(text + at, left - at, true);
     if (!length) continue;
@@ -335,7 +338,8 @@ INLINED uint64_t NAME(cl100k)(block b, state *s, const uint8_t *text, size_t bas
   starts |= space & ~BEFORE(space, s->space);
   starts |= word & ~word_before & ~BEFORE(indent, s->space & ~s->line_break) & ~BEFORE(isolated, s->isolated);
 
-  // White space behind the last line break of its run begins a pre-token, but the last character, if ink follows.
+  // If anything but white space follows, the white space after the last line break of its run begins a pre-token,
+  // except its last character.
   if (s->indent != NOWHERE) {
     int end = __builtin_ctzll(~indent | 1ull << 63);
     if (end == 63 && indent >> 63) end = 64;
@@ -350,19 +354,19 @@ INLINED uint64_t NAME(cl100k)(block b, state *s, const uint8_t *text, size_t bas
     uint64_t run_end = ((behind_break & -behind_break) + indent) & ~indent;
     run_end = run_end >> i << i & b.all;
     if (!run_end) {
-      s->indent = base + NAME(place)(b, i);
+      s->indent = base + NAME(offset)(b, i);
     } else if (ink & run_end & -run_end) {
       starts |= 1ull << i;
     }
   }
 
   if (cuts_case) {
-    // From its first lower-case letter on a word ends before upper case. Letters without case and marks go with either.
+    // After its first lower-case letter a word ends before upper case. Letters without case, and marks, continue both.
     uint64_t caseless = word & ~(b.upper | b.lower);
     uint64_t from = caseless & BEFORE(b.lower, s->lower_phase) & ~set;
     uint64_t lower = b.lower | NAME(fill)(caseless, from);
     starts |= b.upper & BEFORE(lower, s->lower_phase);
-    // Upper case behind letters without case belongs to them only if the word goes on.
+    // Upper case after letters without case belongs to them only if the word continues.
     uint64_t undecided = caseless & ~lower;
     uint64_t behind = b.upper & BEFORE(undecided, s->upper_phase);
     if (s->capitals != NOWHERE) {
@@ -377,7 +381,7 @@ INLINED uint64_t NAME(cl100k)(block b, state *s, const uint8_t *text, size_t bas
       uint64_t rest = ~(b.upper >> i);
       int end = i + (rest ? __builtin_ctzll(rest) : 64);
       if (end >= b.count) {
-        s->capitals = base + NAME(place)(b, i);
+        s->capitals = base + NAME(offset)(b, i);
       } else if (!(word >> end & 1)) {
         starts |= 1ull << i;
       }
@@ -429,7 +433,7 @@ INLINED void NAME(run)(int pattern, const uint8_t *text, size_t count, size_t re
     starts[base / 64] |= b.leads == ~0ull ? bits : SCATTER(bits, b.leads);
     s.last = base + (63 - __builtin_clzll(b.leads));
   }
-  // The end decides what is left open.
+  // The end of the text settles what is undecided.
   if (s.indent != NOWHERE && pattern != PKM_PATTERN_CL100K) NAME(set)(starts, s.indent);
   if (s.capitals != NOWHERE) NAME(set)(starts, s.capitals);
 }

@@ -1,5 +1,5 @@
-// The kernel of patterns.h, compiled for AVX-512, for AVX2 and for any machine. The best one that this machine can run is
-// used. Bits are gathered and scattered by one instruction where the machine has it (BMI2).
+// The kernel of patterns.h, compiled for AVX-512, for AVX2 and for any machine. The best one that this machine can run
+// is used. Bits are gathered and scattered by one instruction where the machine has it (BMI2).
 #include "pre_tokens.h"
 
 #include <string.h>

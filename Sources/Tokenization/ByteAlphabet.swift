@@ -1,4 +1,4 @@
-/// The 256 bytes in GPT-2's order and its characters for them.
+/// The 256 bytes in the order of GPT-2, and its characters for them.
 package enum ByteAlphabet {
   /// The 188 printable bytes of Latin-1 first, then the others, each part ascending.
   package static let bytes: [UInt8] = {
@@ -6,14 +6,15 @@ package enum ByteAlphabet {
     return printable + (UInt8(0)...255).filter { !printable.contains($0) }
   }()
 
-  /// The place of each byte in ``bytes``.
+  /// The index of each byte in ``bytes``.
   package static let ranks: [UInt8] = {
     var ranks = [UInt8](repeating: 0, count: 256)
     for (rank, byte) in bytes.enumerated() { ranks[Int(byte)] = UInt8(rank) }
     return ranks
   }()
 
-  /// The character that stands for each byte in vocab.json and tokenizer.json: itself, or U+0100 on in order.
+  /// The character for each byte in vocab.json and tokenizer.json: a printable byte itself, and U+0100,
+  /// U+0101 and so on for the others.
   static let characters: [Unicode.Scalar] = {
     var characters = [Unicode.Scalar](repeating: " ", count: 256)
     for (rank, byte) in bytes.enumerated() {
@@ -22,10 +23,10 @@ package enum ByteAlphabet {
     return characters
   }()
 
-  /// The same as UTF-8.
+  /// The characters in UTF-8.
   static let encoded: [[UInt8]] = characters.map { Array(String($0).utf8) }
 
-  /// The same inside a JSON string: one byte and 0, or two.
+  /// The characters inside a JSON string: one byte and 0, or two bytes.
   private static let quoted: [SIMD2<UInt8>] = encoded.map {
     let isReserved = $0 == [UInt8(ascii: "\"")] || $0 == [UInt8(ascii: "\\")]
     return isReserved ? SIMD2(UInt8(ascii: "\\"), $0[0]) : SIMD2($0[0], $0.count > 1 ? $0[1] : 0)
@@ -43,16 +44,17 @@ package enum ByteAlphabet {
     out.append(UInt8(ascii: "\""))
   }
 
-  /// A token's bytes as they are written in JSON.
+  /// The bytes of a token, written in these characters.
   package static func encode(_ token: [UInt8]) -> [UInt8] { token.flatMap { encoded[Int($0)] } }
 
-  /// The bytes that a written token stands for; nil if a character stands for none.
+  /// The bytes of a token that is written in these characters; nil if another character occurs.
   package static func decode(_ text: [UInt8]) -> [UInt8]? {
     var bytes: [UInt8] = []
     return text.withUnsafeBufferPointer { decode($0, into: &bytes) } ? bytes : nil
   }
 
-  /// Appends them; false, and nothing, if a character stands for none.
+  /// Appends the bytes of a token that is written in these characters; returns false and appends nothing if
+  /// another character occurs.
   static func decode(_ text: UnsafeBufferPointer<UInt8>, into bytes: inout [UInt8]) -> Bool {
     let start = bytes.count
     var index = 0
@@ -75,7 +77,7 @@ package enum ByteAlphabet {
     return true
   }
 
-  /// The byte that each character stands for, or -1.
+  /// The byte of each character, or -1.
   private static let decoded: [Int16] = {
     var decoded = [Int16](repeating: -1, count: 0x180)
     for (byte, character) in characters.enumerated() { decoded[Int(character.value)] = Int16(byte) }

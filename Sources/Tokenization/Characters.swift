@@ -1,6 +1,7 @@
-/// Characters as word mode sees them.
+/// The characters of word mode.
 enum Characters {
-  /// Each byte that is not 10xxxxxx begins a character, and so does the first, whether or not the text is well-formed.
+  /// Calls `body` with each character. A character begins at the first byte and at each byte that is not
+  /// 10xxxxxx, whether or not the text is well-formed.
   @inline(__always)
   static func forEachCharacter(
     in word: UnsafeBufferPointer<UInt8>, _ body: (UnsafeBufferPointer<UInt8>, _ isLast: Bool) -> Void
@@ -14,7 +15,7 @@ enum Characters {
     }
   }
 
-  /// How many there are.
+  /// The number of characters.
   static func count(in word: [UInt8]) -> Int {
     var count = 0
     word.withUnsafeBufferPointer { forEachCharacter(in: $0) { _, _ in count += 1 } }

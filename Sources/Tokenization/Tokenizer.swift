@@ -1,20 +1,20 @@
 import Algorithms
 import Support
 
-/// A vocabulary with the merges that lead to it: everything that turns text into ids and back.
+/// A vocabulary with its merges and its pre-tokenizer: everything that defines how text becomes ids, and ids
+/// text.
 ///
-/// A value; ``BPEEncoder`` holds the tables that make encoding fast.
+/// A value; ``BPEEncoder`` has the tables that make encoding fast.
 package struct Tokenizer: Sendable {
   package enum Mode: String, Sendable, CaseIterable {
-    /// Symbols begin as bytes; any text can be encoded and decoding gives it back byte for byte.
+    /// Symbols begin as bytes. Any text can be encoded, and decoding returns it byte for byte.
     case byteLevel = "byte-level"
-    /// Words split at spaces and line feeds, symbols begin as characters, the last of a word is marked.
+    /// Words are split at spaces and line feeds, and symbols begin as characters; the last one of a word is
+    /// marked.
     case word
   }
 
-  /// Two tokens that become one.
-  ///
-  /// Its rank is its place in ``Tokenizer/merges``.
+  /// Two tokens that become one. The rank of a merge is its index in ``Tokenizer/merges``.
   package struct Merge: Sendable, Equatable {
     package let left, right, result: UInt32
 
@@ -40,25 +40,26 @@ package struct Tokenizer: Sendable {
 
   package let mode: Mode
   package let preTokenizer: PreTokenizer
-  /// Token bytes by id; in word mode a token that ends a word carries `</w>`.
+  /// The bytes of each token by id; in word mode a token that ends a word carries `</w>`.
   ///
-  /// Special tokens have their text here too, but text never encodes to them.
+  /// Special tokens have their text here too, but no text is encoded to them.
   package let vocabulary: Vocabulary
   package let merges: [Merge]
-  /// Ascending ids.
+  /// In the order of their ids.
   package let specialTokens: [SpecialToken]
-  /// Stands for characters without a token; word mode only.
+  /// Word mode: the id of a character without a token.
   package let unknown: UInt32?
-  /// A pre-token that is itself a token is not merged but taken whole (Llama 3).
+  /// Whether a pre-token that is a token is not merged, as in Llama 3.
   package let ignoresMerges: Bool
-  /// Tokens that text encodes to have ids below; those from here on are steps of merging and become ``unknown``.
+  /// Ids from here on are only steps of merging; where one remains in the result, it becomes ``unknown``.
   ///
-  /// All, but for the dictionaries of ``XLMDictionary``.
+  /// The size of the vocabulary, except for an ``XLMDictionary``.
   package let listedCount: Int
-  /// subword-nmt's format 0.1: the end of a word is a symbol of its own, not glued to the last character.
+  /// Whether the end of a word is a symbol of its own and not a part of the last character, as in
+  /// subword-nmt's format 0.1.
   package let endOfWordIsSymbol: Bool
 
-  /// `tokens` by id, the special tokens among them.
+  /// `tokens` are in the order of their ids, including the special tokens.
   package init(
     mode: Mode, preTokenizer: PreTokenizer, tokens: [[UInt8]], merges: [Merge], specialTokens: [SpecialToken],
     unknown: UInt32? = nil, ignoresMerges: Bool = false, endOfWordIsSymbol: Bool = false,
@@ -86,10 +87,10 @@ package struct Tokenizer: Sendable {
     self.endOfWordIsSymbol = endOfWordIsSymbol
   }
 
-  /// The tokenizer of what was learned.
+  /// The tokenizer with learned merges.
   ///
-  /// Ids: in word mode first ``unknownToken``, then the alphabet in its order, the merges in theirs, and the
-  /// special tokens.
+  /// The ids are, in this order: ``unknownToken`` in word mode, the alphabet, the merges, and the special
+  /// tokens.
   package init(
     _ learned: LearnedMerges, mode: Mode, preTokenizer: PreTokenizer, specialTokens: [String] = [endOfText]
   ) {
@@ -124,12 +125,12 @@ package struct Tokenizer: Sendable {
     return nil
   }
 
-  /// What an id adds to the text: in word mode a space behind what ends a word, and nothing for special tokens unless they
-  /// are kept.
+  /// The text of an id: in word mode with a space after the end of a word, and empty for a special token that
+  /// is not kept.
   func text(of id: UInt32, keepsSpecialTokens: Bool) -> [UInt8] {
     let bytes = vocabulary[id]
     if isSpecial(id) {
-      // Unknown characters leave a trace, whoever asks.
+      // Unknown characters are always visible.
       return keepsSpecialTokens || id == unknown ? bytes : []
     }
     guard mode == .word, bytes.suffix(4).elementsEqual(EndOfWord.mark) else { return bytes }
@@ -141,7 +142,7 @@ package struct Tokenizer: Sendable {
     return index < specialTokens.count && specialTokens[index].id == id
   }
 
-  /// The text of a few ids; ``TokenDecoder`` says what it is, and is the fast way for many.
+  /// The text of a few ids, as described for ``TokenDecoder``, which is faster for many.
   package func decode(_ ids: UnsafeBufferPointer<UInt32>, keepsSpecialTokens: Bool = false) throws -> [UInt8]
   {
     var text: [UInt8] = []

@@ -1,23 +1,20 @@
 import Foundation
 import Support
 
-/// Tokens by id and ids by token.
+/// Tokens by id, and ids by token.
 ///
-/// Ids that stand for nothing, which foreign vocabularies have, hold no bytes.
+/// An id without a token, which vocabularies of other programs can have, has no bytes.
 package struct Vocabulary: Sendable {
   /// No id: what an encoder uses for a character without a token. It merges with nothing.
   static let missing = UInt32.max
 
   private var bytes: [UInt8] = []
   private var ends: [Int] = []
-  /// Open addressing: id + 1, or 0; at most half full.
-  ///
-  /// Empty tokens are not in it.
+  /// A hash table with open addressing, at most half full: id + 1, or 0 for a free slot. It has no empty
+  /// tokens.
   private var slots = [UInt32](repeating: 0, count: 16)
 
-  /// Token i of `tokens` has id i.
-  ///
-  /// Of equal tokens the first is the one that is found.
+  /// Token i of `tokens` has id i. Of equal tokens the first is found.
   package init(_ tokens: [[UInt8]]) {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(tokens.reduce(0) { $0 + $1.count })
@@ -25,7 +22,7 @@ package struct Vocabulary: Sendable {
     self.init(bytes: bytes, counts: tokens.map(\.count))
   }
 
-  /// The same of tokens one after another, with the length of each.
+  /// The same from tokens one after another, and their lengths.
   init(bytes: [UInt8], counts: [Int]) {
     self.bytes = bytes
     ends.reserveCapacity(counts.count)
@@ -37,7 +34,7 @@ package struct Vocabulary: Sendable {
     reserve(ends.count)
   }
 
-  /// The id of a token, which gets the next one where it has none.
+  /// The id of a token, which is added if it is missing.
   mutating func insert(_ token: UnsafeBufferPointer<UInt8>) -> UInt32 {
     if let id = id(of: token) { return id }
     bytes.append(contentsOf: token)
@@ -50,7 +47,7 @@ package struct Vocabulary: Sendable {
     return UInt32(ends.count - 1)
   }
 
-  /// Makes room for so many tokens and enters those that are there.
+  /// Makes the hash table large enough for so many tokens, and enters those that exist.
   private mutating func reserve(_ tokenCount: Int) {
     var capacity = 16
     while capacity < tokenCount * 2 { capacity *= 2 }
@@ -67,7 +64,7 @@ package struct Vocabulary: Sendable {
 
   package var count: Int { ends.count }
 
-  /// Where the token's bytes lie in ``withBytes(_:)``.
+  /// The range of a token in the bytes of ``withBytes(_:)``.
   @inline(__always) package func range(of id: UInt32) -> Range<Int> {
     (id == 0 ? 0 : ends[Int(id) - 1])..<ends[Int(id)]
   }
@@ -86,7 +83,7 @@ package struct Vocabulary: Sendable {
 
   package func id(of token: [UInt8]) -> UInt32? { token.withUnsafeBufferPointer { id(of: $0) } }
 
-  /// The slot that holds the token, or the free one where it belongs.
+  /// The slot of the token, or the free slot where it can be entered.
   private func slot(of token: UnsafeBufferPointer<UInt8>) -> Int {
     var slot = Int(truncatingIfNeeded: Hashing.xxh3(UnsafeRawBufferPointer(token))) & (slots.count - 1)
     while slots[slot] != 0 {

@@ -4,7 +4,7 @@ import Testing
 import Tokenization
 
 @Suite struct BPEEncoderTests {
-  /// Merges that need not come from learning: any pair of what exists so far, in any order.
+  /// Merges that learning need not give: of any two tokens so far, in any order.
   private func randomTokenizer(_ random: inout RandomGenerator, letters: Int, preTokenizer: PreTokenizer)
     -> Tokenizer
   {
@@ -42,9 +42,9 @@ import Tokenization
     }
   }
 
-  /// Short words are scanned, long ones go by lists: a byte that merges with nothing moves a word from one side of
-  /// the limit to the other and must not change it.
-  @Test func scanAndListsAgree() {
+  /// Appending a byte that merges with nothing moves a word across the limit between the two methods, and
+  /// must not change its tokens.
+  @Test func mergingByScanAndByRankAgree() {
     for seed in 0..<300 {
       var random = RandomGenerator(seed: UInt64(seed))
       let encoder = BPEEncoder(randomTokenizer(&random, letters: 2, preTokenizer: .none))
@@ -58,8 +58,7 @@ import Tokenization
     }
   }
 
-  /// Learned merges, which are encoded without being applied, against their application; words of letters that the
-  /// vocabulary has and lacks, of marks and of bytes that are no UTF-8.
+  /// Words of letters that the vocabulary has and lacks, of marks, and of bytes that are not UTF-8.
   @Test(arguments: Tokenizer.Mode.allCases) func equalsTheDefinitionForLearnedMerges(mode: Tokenizer.Mode)
     throws
   {
@@ -88,9 +87,10 @@ import Tokenization
     #expect(checked == 3600)
   }
 
-  /// Scripts without spaces, whose long words are encoded in parts: characters of one to four bytes that share bytes, so that
-  /// tokens begin and end inside them, characters that no token has, and broken ones.
-  @Test func longWordsOutsideASCII() throws {
+  /// Long words of scripts without spaces are encoded in parts. These have characters of one to four bytes
+  /// that share bytes, so that tokens begin and end inside of them, characters that no token has, and
+  /// ill-formed ones.
+  @Test func longWordsOutsideASCIIEqualTheDefinition() throws {
     let known = ["あ", "い", "う", "日", "本", "語", "é", "è", "ж", "𝒳", "𝒴", "a"]
     let foreign = ["中", "え", "ß", "😀", "з", "z"]
     for seed in 0..<500 {
@@ -115,8 +115,8 @@ import Tokenization
     }
   }
 
-  /// Long words of letters that the vocabulary has, around each character that it lacks.
-  @Test func longWordsAroundEveryCharacter() throws {
+  /// Long words of known letters around each ASCII character.
+  @Test func longWordsWithUnknownCharactersEqualTheDefinition() throws {
     for seed in 0..<40 {
       var random = RandomGenerator(seed: UInt64(seed))
       let letters = 1 + random.below(5)
@@ -133,7 +133,7 @@ import Tokenization
   }
 
   @Test(arguments: [PreTokenizer.gpt2, .cl100k, .llama3, .o200k, .whitespace, .none])
-  func decodingGivesTheBytesBack(preTokenizer: PreTokenizer) throws {
+  func decodingReturnsTheBytes(preTokenizer: PreTokenizer) throws {
     let texts = Adversarial.texts + [String(Fixture.multilingual.prefix(20000))]
     let tokenizer = try Make.tokenizer(texts, preTokenizer: preTokenizer, merges: 500)
     let encoder = BPEEncoder(tokenizer)
@@ -147,9 +147,9 @@ import Tokenization
     }
   }
 
-  /// One letter, no spaces, random bytes, words that never come again: against the merges applied to each pre-token.
+  /// Runs of one letter, text without spaces, random bytes, and words that never repeat.
   @Test(arguments: [PreTokenizer.gpt2, .cl100k, .o200k])
-  func textsThatTokenizersDislike(preTokenizer: PreTokenizer) throws {
+  func awkwardTextsEqualTheDefinition(preTokenizer: PreTokenizer) throws {
     let tokenizer = try Make.tokenizer(
       [Fixture.prose, String(repeating: "aaaa", count: 40)], preTokenizer: preTokenizer, merges: 200)
     let encoder = BPEEncoder(tokenizer)
@@ -187,7 +187,7 @@ import Tokenization
     }
   }
 
-  @Test func manyThreadsShareAnEncoder() throws {
+  @Test func threadsCanShareAnEncoder() throws {
     let lines = Fixture.prose.split(separator: "\n").map { Array($0.utf8) }
     let encoder = BPEEncoder(try Make.tokenizer([Fixture.prose], merges: 2000))
     let expected = lines.map { encoder.encode($0) }
@@ -203,7 +203,6 @@ import Tokenization
     #expect((0..<lines.count).allSatisfy { results[$0] == expected[$0] })
   }
 
-  /// The text of a special token is text.
   @Test func specialTokensInTextAreText() throws {
     let tokenizer = try Make.tokenizer(["<|endoftext|> <|endoftext|>"], preTokenizer: .none, merges: 100)
     let ids = BPEEncoder(tokenizer).encode(Array("<|endoftext|>".utf8))
@@ -216,8 +215,8 @@ import Tokenization
     #expect(throws: Failure.self) { try tokenizer.decode([UInt32(tokenizer.vocabulary.count)]) }
   }
 
-  /// Time in proportion to the square of the length would be days.
-  @Test(.timeLimit(.minutes(2))) func worstCaseWordsAreNearlyLinear() throws {
+  /// With quadratic time this would take days.
+  @Test(.timeLimit(.minutes(2))) func longWordsTakeNearlyLinearTime() throws {
     let tokenizer = try Make.tokenizer([String(repeating: "a", count: 4096)], preTokenizer: .none, merges: 20)
     let encoder = BPEEncoder(tokenizer)
     // 4096 learned: 2^12 letters become one token.
@@ -249,13 +248,14 @@ import Tokenization
         == "low lower")
   }
 
-  /// More words than the cache has places, each twice: against an encoder that has none, as it draws for each merge.
-  @Test func wordsThatDisplaceEachOther() throws {
+  /// More words than the cache has entries, each twice. The encoder to compare with does not use the cache,
+  /// because of its dropout.
+  @Test func wordsThatDisplaceEachOtherInTheCacheKeepTheirIDs() throws {
     let tokenizer = try Make.tokenizer([Fixture.prose], merges: 300)
     var text: [UInt8] = []
     for index in 0..<600_000 {
       text.append(0x20)
-      // All different, and in no order.
+      // All different, in a scattered order.
       var rest = (index &* 2_654_435) % 11_881_376
       for _ in 0..<5 {
         text.append(UInt8(97 + rest % 26))
@@ -269,7 +269,7 @@ import Tokenization
     #expect(encoder.encode(text + text) == expected + expected)
   }
 
-  /// Lines one after another, which are taken for one text, and others, against each line for itself.
+  /// Successive lines are encoded as one text, and lines with CR LF are not.
   @Test func subwordsOfManyLinesEqualThoseOfEachLine() throws {
     let tokenizer = try Make.tokenizer(["abab abba ab aab baab bbab é aé"], mode: .word, merges: 12)
     for (seed, end) in ["\n", "\r\n"].enumerated() {

@@ -41,8 +41,8 @@ import Tokenization
     }
   }
 
-  /// Counts of all sizes, so that most pairs are out of sight at first, and merges from few to all.
-  @Test(arguments: Tokenizer.Mode.allCases) func rarePairsComeUpInTheirTurn(mode: Tokenizer.Mode) throws {
+  /// Counts of all sizes, so that most pairs are not recorded at first, and from few merges to all.
+  @Test(arguments: Tokenizer.Mode.allCases) func rarePairsAreMergedInOrder(mode: Tokenizer.Mode) throws {
     for seed in 0..<300 {
       var random = RandomGenerator(seed: UInt64(seed))
       var words: [String: Int] = [:]
@@ -55,8 +55,8 @@ import Tokenization
     }
   }
 
-  /// More than the symbols whose pairs are counted in a square.
-  @Test func alphabetsOfManyCharacters() throws {
+  /// More symbols than a square of pairs is used for.
+  @Test func largeAlphabetsEqualRecounting() throws {
     for seed in 0..<5 {
       var random = RandomGenerator(seed: UInt64(seed))
       var words: [String: Int] = [:]
@@ -72,7 +72,7 @@ import Tokenization
     }
   }
 
-  @Test func symbolsStayBelowTheirLongestSize() throws {
+  @Test func noSymbolExceedsTheSizeLimit() throws {
     let counts = try Make.counts([Fixture.prose], .gpt2)
     for size in [1, 2, 5] {
       let learned = try BPETrainer.learn(
@@ -87,8 +87,8 @@ import Tokenization
     #expect(learned.merges.count == 1)
   }
 
-  /// Where nothing is too long, the limit changes nothing; where something is, the rest is merged as if it were not there.
-  @Test func theSizeLimitIsAFilter() throws {
+  /// All other symbols are merged as if the longer ones did not exist.
+  @Test func theSizeLimitOnlyLeavesOutLongerSymbols() throws {
     for seed in 0..<300 {
       var random = RandomGenerator(seed: UInt64(seed))
       var words: [String: Int] = [:]
@@ -108,7 +108,7 @@ import Tokenization
     }
   }
 
-  @Test(arguments: Tokenizer.Mode.allCases) func runsAndSelfPairs(mode: Tokenizer.Mode) throws {
+  @Test(arguments: Tokenizer.Mode.allCases) func runsOfOneLetterEqualRecounting(mode: Tokenizer.Mode) throws {
     for word in [
       "aaa", "aaaa", "aaaaa", "aaaaaaaaaaaaaaaa", "abab", "ababa", "aabaabaab", "aaabaaab", "bababbaabb",
     ] {
@@ -119,14 +119,14 @@ import Tokenization
       [("日本語日本", 2), ("本日", 2), ("é", 9), ("né", 2)], mode: mode, limit: 30, minimum: 1, "many bytes")
   }
 
-  @Test func countsBeyondThirtyTwoBits() throws {
+  @Test func countsAreExactBeyondThirtyTwoBits() throws {
     let words = [("ab", 1 << 40), ("cd", (1 << 40) + 1), ("abcd", 1 << 32), ("xy", (1 << 32) - 1)]
     try check(words, mode: .byteLevel, limit: 5, minimum: 1, "large counts")
     let learned = try Make.learn(Make.counts(words), mode: .byteLevel, limit: 1)
     #expect(learned.merges[0].count == (1 << 40) + 1 + (1 << 32))
   }
 
-  @Test func stopsWhereNothingIsFrequentEnough() throws {
+  @Test func learningStopsWhenNoPairIsFrequentEnough() throws {
     let words = Make.counts([("abc", 3), ("xyz", 1)])
     #expect(try Make.learn(words, mode: .byteLevel, limit: 1000, minimumCount: 2).merges.count == 2)
     #expect(try Make.learn(words, mode: .byteLevel, limit: 1000, minimumCount: 1).merges.count == 4)
@@ -134,7 +134,7 @@ import Tokenization
     #expect(try Make.learn(words, mode: .byteLevel, limit: 1000, minimumCount: 4).merges.isEmpty)
   }
 
-  @Test(arguments: Tokenizer.Mode.allCases) func emptyAndOneCharacterTexts(mode: Tokenizer.Mode) throws {
+  @Test(arguments: Tokenizer.Mode.allCases) func textsWithoutPairsGiveNoMerges(mode: Tokenizer.Mode) throws {
     for texts in [[], [""], ["\n\n \n"], ["a b c a b c"]] as [[String]] {
       let splitter = mode == .word ? PreTokenizer.words : .none
       let learned = try Make.learn(Make.counts(texts, splitter), mode: mode, limit: 10, minimumCount: 2)
@@ -142,7 +142,7 @@ import Tokenization
     }
   }
 
-  @Test(arguments: Tokenizer.Mode.allCases) func orderOfWordsDoesNotMatter(mode: Tokenizer.Mode) throws {
+  @Test(arguments: Tokenizer.Mode.allCases) func theOrderOfWordsDoesNotMatter(mode: Tokenizer.Mode) throws {
     var random = RandomGenerator(seed: 5)
     for _ in 0..<100 {
       var words: [String: Int] = [:]
@@ -154,9 +154,9 @@ import Tokenization
     }
   }
 
-  /// The codes of fastBPE state how often each pair occurred when it was merged: counted anew at every step, it did, and no
-  /// pair more often.
-  @Test func countsOfFastBPECodesReplay() throws {
+  /// The codes of fastBPE contain the count of each pair when it was merged. Recounting all pairs before each
+  /// merge must give this count, and no higher one.
+  @Test func countsInFastBPECodesAreThoseOfRecounting() throws {
     let text = String(Fixture.prose.prefix(12_000))
     let learned = try Make.learn(Make.counts([text], .words), mode: .word, limit: 150)
     var words: [[String]: Int] = [:]
@@ -190,8 +190,8 @@ import Tokenization
     }
   }
 
-  /// Inside a word a literal `</w>` is never completed to a symbol; at its end the mark is the one that counts.
-  @Test func literalEndOfWord() throws {
+  /// At the end of a word, `</w>` is the mark.
+  @Test func aLiteralEndOfWordIsNeverMergedInsideAWord() throws {
     let counts = try Make.counts(["a</w>z a</w>z a</w> a</w> </w> </w> </w>x </w>x"], .words)
     let learned = try Make.learn(counts, mode: .word, limit: 1000)
     let texts = learned.symbolTexts()
@@ -202,7 +202,7 @@ import Tokenization
         "what ends a word is never a left part")
     }
     #expect(texts.contains(Array("</w></w>".utf8)), "the word </w> becomes one symbol with its mark")
-    // Codes and encoder agree about all of it.
+    // The encoder agrees with the codes.
     let codes = try MergeCodes.read(MergeCodes.write(learned, format: .subwordNMT), file: "codes")
     let text = Array("</w> a</w>".utf8)
     let subwords = BPEEncoder(codes).subwords(of: text)
@@ -215,16 +215,16 @@ import Tokenization
       counts, mode: .byteLevel, limit: 1000, reserved: ["<|endoftext|>", "<unk>"])
     let texts = learned.symbolTexts()
     #expect(!texts.contains(Array("<|endoftext|>".utf8)) && !texts.contains(Array("<unk>".utf8)))
-    // Of thirteen characters all but the last merge are made, so one part has at least seven.
+    // All merges except the last one happen, so one part of the thirteen characters has at least seven.
     #expect(texts.contains { $0.count >= 7 })
   }
 
-  @Test func tooManyForAnyCounter() throws {
+  @Test func countsThatOverflowThrow() throws {
     let counts = Make.counts([("abcd", Int.max / 2)])
     #expect(throws: Failure.self) { _ = try SymbolizedWords(bytesOf: counts) }
   }
 
-  @Test func oneVeryLongWord() throws {
+  @Test func aRunOfOneLetterIsMergedByDoubling() throws {
     let word = String(repeating: "a", count: 1 << 20)
     let learned = try Make.learn(Make.counts([(word, 1)]), mode: .byteLevel, limit: 30)
     // Doubling runs of one letter: 2^20 - 1 overlapping pairs, then 2^19 - 1 …

@@ -6,14 +6,14 @@ import Tokenization
 
   private func text(_ texts: [[UInt8]]) -> [String] { texts.map { String(decoding: $0, as: UTF8.self) } }
 
-  @Test func everythingThatOccurs() {
+  @Test func selectsAllCharactersByDefault() {
     let all = CharacterInventory(of: words)
     #expect(text(all.characters) == ["a", "b", "z", "é", "日"])
     #expect(text(all.symbols) == ["a", "b", "b</w>", "z</w>", "é</w>", "日"])
     #expect(all.dropped == (0, 0))
   }
 
-  @Test func theMostFrequent() {
+  @Test func selectsTheMostFrequentCharacters() {
     // a 25, b 16, é 5, z 2, 日 1: 49 in all.
     let three = CharacterInventory(of: words, limit: 3)
     #expect(text(three.characters) == ["a", "b", "é"] && three.dropped == (2, 3))
@@ -26,7 +26,7 @@ import Tokenization
   }
 
   /// No merge reaches across a character that was left out, neither in learning nor in encoding.
-  @Test func charactersLeftOutEndSymbols() throws {
+  @Test func noMergeReachesAcrossACharacterLeftOut() throws {
     let counts = Make.counts([("abzab", 9), ("zz", 4), ("ab", 3)])
     let symbolized = try SymbolizedWords(charactersOf: counts, CharacterInventory(of: counts, limit: 2))
     let learned = try BPETrainer.learn(symbolized, .init(tieBreak: .largestStrings, limit: 100))

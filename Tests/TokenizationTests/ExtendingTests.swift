@@ -24,8 +24,7 @@ import Tokenization
     tokenizer.merges.map { [tokenizer.vocabulary[$0.left], tokenizer.vocabulary[$0.right]] }
   }
 
-  /// Going on is the same as never having stopped.
-  @Test(arguments: Tokenizer.Mode.allCases) func goesOnWhereLearningStopped(mode: Tokenizer.Mode) throws {
+  @Test(arguments: Tokenizer.Mode.allCases) func extendingEqualsLearningMoreAtOnce(mode: Tokenizer.Mode) throws {
     let splitter: PreTokenizer = mode == .word ? .words : .gpt2
     let counts = try Make.counts([Fixture.prose, Fixture.multilingual], splitter)
     func learned(_ limit: Int) throws -> Tokenizer {
@@ -34,14 +33,14 @@ import Tokenization
     let base = try learned(700)
     let extended = try extend(base, counts, limit: 800)
     #expect(try texts(extended) == texts(learned(1500)))
-    // What was there stays, ids and all.
+    // All existing tokens keep their ids.
     #expect(extended.tokens.prefix(base.vocabulary.count) == base.tokens[...])
     #expect(extended.merges.prefix(700) == base.merges[...] && extended.specialTokens == base.specialTokens)
     #expect(Set(extended.tokens).count == extended.tokens.count, "no token twice")
     #expect(extended.vocabulary.count == base.vocabulary.count + 800)
   }
 
-  @Test func anotherLanguageBringsItsCharacters() throws {
+  @Test func extendingAddsTheCharactersOfAnotherLanguage() throws {
     let base = try Make.tokenizer(["low lower lowest"], mode: .word, merges: 20)
     let counts = try Make.counts(["日本 日本 日本語 low"], .words)
     let extended = try extend(base, counts, limit: 10, specials: ["<sep>"])
@@ -49,11 +48,11 @@ import Tokenization
     #expect(encoder.encode(Array("lower".utf8)) == BPEEncoder(base).encode(Array("lower".utf8)))
     #expect(encoder.encode(Array("日本".utf8)).count == 1)
     #expect(extended.id(ofSpecialToken: "<sep>") == UInt32(extended.vocabulary.count - 1))
-    // Written and read again it is the same.
+    // Writing and reading returns the same tokens.
     #expect(try TokenizerJSON.read(TokenizerJSON.write(extended), file: "x").tokens == extended.tokens)
   }
 
-  @Test func codesNameOldAndNewMerges() throws {
+  @Test func codesContainOldAndNewMerges() throws {
     let base = try Make.tokenizer(["aaab aab aab"], mode: .word, merges: 2)
     let counts = try Make.counts(["aab aab xy xy xy"], .words)
     let learned = try BPETrainer.learn(
@@ -66,7 +65,7 @@ import Tokenization
     #expect(codes.split(separator: "\n").count == 3 && codes.hasSuffix("x y</w> 3\n"), "\(codes)")
   }
 
-  @Test func whatCannotBeExtended() throws {
+  @Test func refusesTokenizersThatCannotBeExtended() throws {
     let codes = try MergeCodes.read(Array("t h\nth e</w>\n".utf8), file: "codes")
     if codes.endOfWordIsSymbol { #expect(throws: Failure.self) { try codes.checkExtensible(file: "codes") } }
     let whole = try Make.tokenizer(["abc"], merges: 1)

@@ -3,11 +3,11 @@ import Support
 import Testing
 import Tokenization
 
-/// Ours against the tokenizers that people use, run by the interpreter that `PKM_PEERS_PYTHON` names, in which
+/// Compares with widely used tokenizers, run by the interpreter that `PKM_PEERS_PYTHON` names, in which
 /// Tests/Peers/requirements.txt is installed.
 @Suite(.enabled(if: Peers.python != nil, "PKM_PEERS_PYTHON is not set")) struct PeerTests {
   private static let realTexts = [Fixture.prose, Fixture.multilingual]
-  /// What trainers get: whole texts, not lines.
+  /// Trainers get whole texts, not lines.
   private static let byteLevel: [PreTokenizer] = [.gpt2, .cl100k, .llama3, .o200k, .whitespace, .none]
 
   /// Lines of real text, the adversarial list, and random strings of awkward characters.
@@ -37,7 +37,7 @@ import Tokenization
   }
 
   @Test(arguments: byteLevel) func byteLevelMerges(preTokenizer: PreTokenizer) throws {
-    // A text without pre-tokens is one word; short ones keep the peer's time down.
+    // Without pre-tokenizer a text is one word; short texts keep the time of the peer short.
     let texts = preTokenizer == .none ? Adversarial.texts : Self.realTexts + Adversarial.texts
     let learned = try Make.learn(
       Make.counts(texts, preTokenizer), mode: .byteLevel, limit: 3000, minimumCount: 2)
@@ -81,7 +81,7 @@ import Tokenization
     }
   }
 
-  /// What the library writes back, we read, and it is the same tokenizer.
+  /// Reading a file that the library has written back gives the same tokenizer.
   @Test(arguments: byteLevel + [.words]) func resaved(preTokenizer: PreTokenizer) throws {
     let mode = preTokenizer == .words ? Tokenizer.Mode.word : .byteLevel
     let tokenizer = try Make.tokenizer(Self.realTexts, mode: mode, preTokenizer: preTokenizer, merges: 300)
@@ -111,7 +111,7 @@ import Tokenization
     }
   }
 
-  /// vocab.json and merges.txt, read by the library they are of.
+  /// The library reads vocab.json and merges.txt.
   @Test func idsOfGPT2Files() throws {
     let tokenizer = try Make.tokenizer(Self.realTexts + Adversarial.texts, merges: 3000)
     let scratch = try PeerScratch()
@@ -125,7 +125,7 @@ import Tokenization
     }
   }
 
-  /// The ids that XLM's rules, in Python, give the subwords of subword-nmt.
+  /// The ids of subword-nmt's subwords by the rules of XLM, in Python.
   @Test func idsOfXLM() throws {
     let learned = try Make.learn(Make.counts(Self.realTexts, .words), mode: .word, limit: 1500)
     let scratch = try PeerScratch()
@@ -134,7 +134,8 @@ import Tokenization
     let texts = Self.plainTexts.flatMap { $0.split(separator: "\n").map(String.init) }.filter {
       !XLMDictionary.specialTokens.contains(where: $0.contains)
     }
-    // Of the subwords of every other text, so that some are not in it, with lines that are passed over.
+    // The dictionary has the subwords of every other text, so that some are missing, and lines that are
+    // skipped.
     let all = BPEEncoder(tokenizer)
     var counts: [String: Int] = [:]
     for (number, text) in texts.enumerated() where number % 2 == 0 {
@@ -157,8 +158,8 @@ import Tokenization
     }
   }
 
-  /// Texts on which subword-nmt's own ways with white space and `</w>` do not show: no literal mark, no character that
-  /// Python takes for a space or a line end besides space and line feed.
+  /// Texts that subword-nmt splits at spaces and line feeds only: without a literal `</w>`, and without other
+  /// characters that Python takes for white space.
   private static let plainTexts = (realTexts.map { String($0.prefix(60_000)) } + Adversarial.texts).filter {
     text in
     !text.contains("</w>")
@@ -167,10 +168,9 @@ import Tokenization
       }
   }
 
-  /// What lies between spaces: peers join runs of them, we keep them.
+  /// The text between spaces, because the peers join runs of spaces.
   ///
-  /// Bytes, since a mark behind a space is one `Character`
-  /// with it.
+  /// Splits bytes, because a combining mark after a space is one `Character` with it.
   private static func words(_ bytes: [UInt8]) -> [String] {
     bytes.split(separator: 0x20).map { String(decoding: $0, as: UTF8.self) }
   }
@@ -203,7 +203,7 @@ import Tokenization
     }
   }
 
-  /// Dropout with our random numbers in place of Python's, a vocabulary with a threshold, glossaries.
+  /// For dropout, the random numbers of Python are replaced by those of the encoder.
   @Test(arguments: ["dropout", "vocabulary", "glossaries"]) func optionsOfSubwordNMT(option: String) throws {
     let learned = try Make.learn(Make.counts(Self.realTexts, .words), mode: .word, limit: 1500)
     let scratch = try PeerScratch()
@@ -243,7 +243,7 @@ import Tokenization
     }
   }
 
-  /// fastBPE's library, whose codes are the same merges with counts; it builds with old tools only, so it may be missing.
+  /// fastBPE's library can be missing, because it builds only with old tools.
   @Test(.enabled { try Peers.run(["has", "fastBPE"]).hasPrefix("True") }) func subwordsOfFastBPE() throws {
     let learned = try Make.learn(Make.counts(Self.realTexts, .words), mode: .word, limit: 1500)
     let scratch = try PeerScratch()
@@ -268,7 +268,7 @@ enum Peers {
   private static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().appendingPathComponent("Peers/bpe_peers.py").path
 
-  /// Texts go in as JSON lines; what comes out is returned.
+  /// Returns the output of the script for texts, which it reads as JSON lines.
   static func run(_ arguments: [String], texts: [String] = []) throws -> String {
     let scratch = try PeerScratch()
     var input: [UInt8] = []
@@ -293,9 +293,7 @@ enum Peers {
     return try String(contentsOfFile: output, encoding: .utf8)
   }
 
-  /// Lines without the last end.
-  ///
-  /// Not `split`, which takes CR LF for one character.
+  /// The lines of a text. Not by `split`, for which CR LF is one character.
   static func lines(_ text: String) -> [String] {
     var lines = Array(text.utf8).split(separator: 0x0a, omittingEmptySubsequences: false)
     if lines.last?.isEmpty == true { lines.removeLast() }

@@ -30,20 +30,20 @@ import Tokenization
     return counts
   }
 
-  @Test func countsOnDiskAreThoseInMemory() throws {
+  @Test func countsOnDiskEqualThoseInMemory() throws {
     var expected: [[UInt8]: Int] = [:]
     for text in Self.texts { for piece in PreTokenizer.gpt2.split(text) { expected[piece, default: 0] += 1 } }
     let inMemory = try counter(memory: .max)
     #expect(try dictionary(inMemory.finish()) == expected && inMemory.spilledRuns == 0)
-    // So little memory that the files are merged in rounds.
+    // With so little memory, the files are merged in rounds.
     let onDisk = try counter(memory: 40_000)
     #expect(try dictionary(onDisk.finish()) == expected)
     #expect(onDisk.spilledRuns > 64, "\(onDisk.spilledRuns)")
   }
 
-  /// A text is counted in parts, so that one alone cannot outgrow the memory.
-  @Test(arguments: [PreTokenizer.gpt2, .words]) func oneLargeText(preTokenizer: PreTokenizer) throws {
-    // A part without a place to cut is among them.
+  /// So that one text alone cannot exceed the memory.
+  @Test(arguments: [PreTokenizer.gpt2, .words]) func aLargeTextIsCountedInParts(preTokenizer: PreTokenizer) throws {
+    // One part has no position to cut at.
     let text = Array(Self.texts.joined(separator: [0x0a])) + [UInt8](repeating: 0x61, count: 1 << 18)
     func counter(_ memory: Int) throws -> PreTokenCounter {
       let counter = PreTokenCounter(preTokenizer, memory: memory)
@@ -55,7 +55,7 @@ import Tokenization
     #expect(try dictionary(parts.finish()) == dictionary(whole.finish()))
   }
 
-  @Test(arguments: [Int.max, 40_000]) func sortedByTheirBytes(memory: Int) throws {
+  @Test(arguments: [Int.max, 40_000]) func sortedCountsAreInTheOrderOfBytes(memory: Int) throws {
     let counter = try counter(memory: memory)
     var words: [[UInt8]] = []
     var total = 0
@@ -79,7 +79,7 @@ import Tokenization
       ])
   }
 
-  @Test func manyThreadsGiveTheCountsOfOne() throws {
+  @Test func countsDoNotDependOnThreads() throws {
     let expected = try dictionary(counter(memory: .max).finish())
     let counter = PreTokenCounter(.gpt2, threads: 5)
     let pool = WorkerPool(threads: 5)

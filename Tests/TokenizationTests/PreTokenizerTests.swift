@@ -10,7 +10,7 @@ import Tokenization
     preTokenizer.split(Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) }
   }
 
-  @Test func gpt2() {
+  @Test func gpt2SplitsAsPublished() {
     #expect(
       split("Hello world's 12 x!  \n y", .gpt2) == ["Hello", " world", "'s", " 12", " x", "!", "  \n", " y"])
     #expect(split("I'LL i'll ''s", .gpt2) == ["I", "'", "LL", " i", "'ll", " ''", "s"])
@@ -20,7 +20,7 @@ import Tokenization
     #expect(split("tail  ", .gpt2) == ["tail", "  "])
   }
 
-  @Test func cl100k() {
+  @Test func cl100kSplitsAsPublished() {
     #expect(
       split("I'LL go12345 (x)\n\n y", .cl100k) == ["I", "'LL", " go", "123", "45", " (", "x", ")\n\n", " y"])
     #expect(split("a \n  b", .cl100k) == ["a", " \n", " ", " b"])
@@ -29,19 +29,19 @@ import Tokenization
     #expect(split("\tx \u{3000}y", .cl100k) == ["\tx", " ", "\u{3000}y"])
   }
 
-  @Test func o200k() {
+  @Test func o200kSplitsAsPublished() {
     #expect(split("CamelCase HTTPServer don't", .o200k) == ["Camel", "Case", " HTTPServer", " don't"])
     #expect(
       split("日本A日x 日本A", .o200k) == ["日本A日x", " 日本", "A"], "capitals are given back where nothing follows")
     #expect(split("a/b//\n/c", .o200k) == ["a", "/b", "//\n/", "c"])
   }
 
-  @Test func wordsAndWhitespace() {
+  @Test func wordsAndWhitespaceSplitAtSpaces() {
     #expect(split(" a\tb  c\nd\r", .words) == ["a\tb", "c", "d\r"])
     #expect(split("a\tb  c\n", .whitespace) == ["a", "\t", "b", " ", " c", "\n"])
   }
 
-  @Test(arguments: lossless) func piecesJoinToTheText(preTokenizer: PreTokenizer) {
+  @Test(arguments: lossless) func preTokensJoinToTheText(preTokenizer: PreTokenizer) {
     var random = RandomGenerator(seed: 3)
     for text in Adversarial.texts + [Fixture.multilingual] {
       #expect(preTokenizer.split(Array(text.utf8)).flatMap { $0 } == Array(text.utf8))
@@ -53,9 +53,9 @@ import Tokenization
     }
   }
 
-  /// The kernel against the patterns character by character: short texts of few characters, where every alternative and
-  /// every place of a block's edge comes up, and real text.
-  @Test(arguments: lossless.filter { $0 != .none }) func equalsTheReference(preTokenizer: PreTokenizer) {
+  /// Short texts of few characters, in which every alternative and every position of the edge of a block
+  /// occurs, and real text.
+  @Test(arguments: lossless.filter { $0 != .none }) func kernelEqualsTheReference(preTokenizer: PreTokenizer) {
     func check(_ bytes: [UInt8]) -> Bool {
       let (ours, reference) = (preTokenizer.split(bytes), ReferencePatterns.split(bytes, preTokenizer))
       #expect(ours == reference, "\(String(decoding: bytes, as: UTF8.self).debugDescription)")
@@ -72,7 +72,7 @@ import Tokenization
     for round in 0..<30_000 {
       let alphabet = alphabets[random.below(alphabets.count)]
       var text = String.UnicodeScalarView()
-      // Long runs of one character now and then, so that blocks begin and end inside of anything.
+      // Some runs of one character are long, so that blocks begin and end inside of everything.
       let length = random.below(round % 8 == 0 ? 300 : 24)
       while text.count < length {
         let character = alphabet[random.below(alphabet.count)]
@@ -107,8 +107,7 @@ import Tokenization
     }
   }
 
-  /// Parts cut at safe places have together the pre-tokens of the whole, whatever the text.
-  @Test(arguments: lossless + [.words]) func safeCutsAreSafe(preTokenizer: PreTokenizer) {
+  @Test(arguments: lossless + [.words]) func safeCutsDoNotChangePreTokens(preTokenizer: PreTokenizer) {
     var random = RandomGenerator(seed: 4)
     let characters = Array("ab A1'’s \n\r\t.,/é日\u{301}\u{a0}\u{3000}\u{2028}ſ\u{0}".unicodeScalars)
     var cuts = 0
@@ -116,7 +115,7 @@ import Tokenization
       var text = String.UnicodeScalarView()
       for _ in 0..<random.below(12) { text.append(characters[random.below(characters.count)]) }
       var bytes = Array(String(text).utf8)
-      // Now and then broken UTF-8.
+      // Sometimes ill-formed UTF-8.
       if random.below(4) == 0 && !bytes.isEmpty { bytes.remove(at: random.below(bytes.count)) }
       guard let (first, last) = bytes.withUnsafeBufferPointer(preTokenizer.safeCuts) else { continue }
       for cut in [first, last] {
@@ -128,7 +127,7 @@ import Tokenization
     #expect(preTokenizer == .none ? cuts == 0 : cuts > 5000)
   }
 
-  @Test(arguments: lossless + [.words]) func countsDoNotDependOnPieces(preTokenizer: PreTokenizer) throws {
+  @Test(arguments: lossless + [.words]) func countsDoNotDependOnParts(preTokenizer: PreTokenizer) throws {
     let text = Array((Fixture.prose.prefix(6000) + Fixture.multilingual.prefix(6000)).utf8)
     func counts(_ sizes: (Int) -> Int) throws -> [[UInt8]: Int] {
       let counter = PreTokenCounter(preTokenizer)
@@ -156,7 +155,7 @@ import Tokenization
     #expect(try counts { 1 + $0 % 97 } == expected)
   }
 
-  @Test func illFormedBytesAreCharactersOfTheirOwn() {
+  @Test func illFormedBytesAreSingleCharacters() {
     // Stray continuation, truncated, overlong, surrogate, beyond Unicode: each byte is of class other.
     for bytes in [
       [0x80], [0xe3, 0x81], [0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xff],

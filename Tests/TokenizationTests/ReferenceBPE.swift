@@ -2,18 +2,17 @@ import Foundation
 import Support
 import Tokenization
 
-/// BPE by its definition: after every merge everything is counted again.
+/// BPE by its definition: all pairs are counted again after every merge.
 ///
-/// Slow, obvious, and the judge of the fast one.
+/// Slow and obvious; the reference for the fast implementation.
 enum ReferenceBPE {
   struct Merge: Equatable {
     let left, right: [UInt8]
     let count: Int
   }
 
-  /// Words as lists of symbols with counts.
-  ///
-  /// Symbols are texts; ids are places in `order`.
+  /// Learns merges from words as lists of symbols with counts. Symbols are texts; their ids are the order in
+  /// which they arise.
   static func learn(
     words: [(symbols: [[UInt8]], count: Int)], alphabet: [[UInt8]], limit: Int, minimumCount: Int,
     tieBreak: TieBreak, maximumSize: Int = .max
@@ -68,7 +67,7 @@ enum ReferenceBPE {
     return result
   }
 
-  /// What a word begins as; characters without a token are the unknown one.
+  /// The symbols that a word begins as; a character without a token is the unknown one.
   static func symbols(of word: [UInt8], _ tokenizer: Tokenizer) -> [UInt32] {
     if tokenizer.mode == .byteLevel { return word.map { UInt32(ByteAlphabet.ranks[Int($0)]) } }
     var characters: [[UInt8]] = []
@@ -83,7 +82,7 @@ enum ReferenceBPE {
     return characters.map { tokenizer.vocabulary.id(of: $0) ?? tokenizer.unknown! }
   }
 
-  /// Applies the merge of lowest rank at its leftmost place until there is none.
+  /// Applies the merge of the lowest rank at its leftmost position until none applies.
   static func encode(_ symbols: [UInt32], _ merges: [Tokenizer.Merge]) -> [UInt32] {
     var symbols = symbols
     while true {
@@ -98,7 +97,7 @@ enum ReferenceBPE {
   }
 }
 
-/// What several suites build from.
+/// Shorthands for several suites.
 enum Make {
   static func counts(_ words: [(String, Int)]) -> WordCounts {
     var counts = WordCounts()
@@ -137,7 +136,7 @@ enum Make {
       try learn(counts(texts, splitter), mode: mode, limit: merges), mode: mode, preTokenizer: splitter)
   }
 
-  /// A word over the letters `a`…, with a taste for runs.
+  /// A random word of the first letters of the alphabet, with many runs.
   static func word(_ random: inout RandomGenerator, letters: Int, maximumLength: Int) -> String {
     var word = ""
     var letter = random.below(letters)
@@ -165,7 +164,7 @@ enum Fixture {
   }
 }
 
-/// Texts that have broken one tokenizer or another.
+/// Texts that some tokenizers have handled wrongly.
 enum Adversarial {
   static let texts: [String] = [
     "", " ", "  ", "\n", "\n\n", " \n ", "a", "no final newline", "a\nb\n", "\r\n", "a\r\nb", "a\rb\r",

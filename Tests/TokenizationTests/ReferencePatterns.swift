@@ -1,6 +1,6 @@
 import Tokenization
 
-/// The patterns character by character: slow, obvious, and the judge of the kernel that works on bits.
+/// The patterns character by character: slow and obvious; the reference for the kernel that works on bits.
 enum ReferencePatterns {
   static func split(_ text: [UInt8], _ preTokenizer: PreTokenizer) -> [[UInt8]] {
     text.withUnsafeBufferPointer { buffer in
@@ -25,8 +25,8 @@ enum ReferencePatterns {
   }
 }
 
-// Each pattern is its published regular expression as a function: where does the match that begins at `start` end?
-// Alternatives are tried in the order of the expression, quoted at each step.
+// Each pattern is its published regular expression as a function that returns the end of the match at
+// `start`. The alternatives are tried in the order of the expression, which is quoted at each step.
 
 enum GPT2Pattern {
   @inline(__always)
@@ -36,7 +36,7 @@ enum GPT2Pattern {
     if first == UInt8(ascii: "'"), let end = contractionEnd(start, text) { return end }
     var (kind, length) = text.character(at: start)
     var index = start + length
-    // The optional space in front of a run.
+    // The optional space before a run.
     if first == 0x20 && index < text.count {
       let (next, nextLength) = text.character(at: index)
       if next != CharacterClass.space {
@@ -102,7 +102,8 @@ enum WhitespacePattern {
     return index
   }
 
-  /// `\s+(?!\S)|\s+`: a run of white space gives its last character back to what follows it, unless it has only one.
+  /// `\s+(?!\S)|\s+`: a run of white space gives its last character back to what follows it, unless it has
+  /// only one.
   static func spaceEnd(_ start: Int, _ text: ClassifiedText) -> Int {
     var index = start
     var last = start
@@ -147,7 +148,7 @@ enum CL100KPattern {
     return rest(start, kind, index, text, keepsFinalSpace: keepsFinalSpace, swallowsSlash: false)
   }
 
-  /// What cl100k and o200k share behind their words: numbers, punctuation and white space.
+  /// What cl100k and o200k share after words: numbers, punctuation and white space.
   ///
   /// `kind` is the class of the first character and `index` the end of it.
   static func rest(
@@ -185,7 +186,7 @@ enum CL100KPattern {
       }
       return index
     }
-    // `\s+\z|\s*[\r\n]+|\s+(?!\S)|\s+`, the first only where final white space is kept together.
+    // `\s+\z|\s*[\r\n]+|\s+(?!\S)|\s+`, the first only with `keepsFinalSpace`.
     var lastBreak: Int?
     var last = start
     index = start
@@ -233,8 +234,8 @@ enum O200KPattern {
     let first = text.bytes[start]
     let (kind, length) = text.character(at: start)
     let index = start + length
-    // Either alternative with the optional prefix, then either without it. A letter is never a prefix, and of what may
-    // be one only a mark can begin a word itself.
+    // Either alternative with the optional prefix, then either without it. A letter is never a prefix, and of
+    // the characters that can be one, only a mark can also begin a word.
     if CharacterClass.isLetter(kind) { return lowerWordEnd(start, text) ?? upperWordEnd(start, text)! }
     if CL100KPattern.mayPrefix(kind, first) {
       if let end = lowerWordEnd(index, text) { return end }
@@ -246,8 +247,8 @@ enum O200KPattern {
 
   /// Matches `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+` and a contraction.
   ///
-  /// Where nothing of the second kind follows the first run, the run gives back down to its last character
-  /// that is of both kinds.
+  /// If no character of the second class follows the first run, the match ends after the last character of
+  /// the run that is in both classes.
   private static func lowerWordEnd(_ start: Int, _ text: ClassifiedText) -> Int? {
     var index = start
     var endOfLastInBoth: Int?
@@ -267,8 +268,8 @@ enum O200KPattern {
     return withContraction(end, text)
   }
 
-  /// Matches `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*` and a contraction, where the first alternative failed:
-  /// then the run is all upper case and nothing of the second kind follows.
+  /// Matches `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*` and a contraction, where the first
+  /// alternative failed: then the run is all upper case and no character of the second class follows.
   private static func upperWordEnd(_ start: Int, _ text: ClassifiedText) -> Int? {
     var index = start
     while index < text.count {

@@ -28,7 +28,7 @@ import Tokenization
     expectSame(tokenizer, try TokenizerJSON.read(json, file: "tokenizer.json"))
   }
 
-  @Test func keysAndTheirOrder() throws {
+  @Test func writesKeysInTheOrderOfTheLibrary() throws {
     let json = String(decoding: try TokenizerJSON.write(Make.tokenizer(["ab ab"], merges: 1)), as: UTF8.self)
     var rest = json[...]
     for key in [
@@ -46,8 +46,7 @@ import Tokenization
     #expect(json.contains("\"!\": 0,") && json.contains("\"Ġ\": 220,"))
   }
 
-  /// Files as other programs write them.
-  @Test func foreignTokenizerJSON() throws {
+  @Test func readsTokenizerJSONOfOtherPrograms() throws {
     let bytes = ByteAlphabet.bytes.enumerated().map { rank, byte in
       "\(JSONText.quote(String(decoding: ByteAlphabet.encode([byte]), as: UTF8.self))):\(rank + 3)"
     }.joined(separator: ",")
@@ -64,12 +63,12 @@ import Tokenization
     #expect(tokenizer.vocabulary.count == 301 && tokenizer.endOfDocument == 300)
     #expect(BPEEncoder(tokenizer).encode(Array("ab ab".utf8)) == [259, 260])
     #expect(try tokenizer.decode([0, 259, 260, 300]) == Array("ab ab".utf8))
-    // A pre-token that is a token is taken whole, even where its merges are missing.
+    // A pre-token that is a token is not merged, even if its merges are missing.
     let whole = try TokenizerJSON.read(file(#"["a b"]"#, #","ignore_merges":true"#), file: "foreign.json")
     #expect(BPEEncoder(whole).encode(Array("ab ab".utf8)) == [259, 260])
   }
 
-  @Test func unsupportedPartsAreNamed() throws {
+  @Test func errorsNameUnsupportedParts() throws {
     let json = String(decoding: try TokenizerJSON.write(Make.tokenizer(["ab ab"], merges: 1)), as: UTF8.self)
     func message(_ old: String, _ new: String) -> String {
       #expect(json.contains(old))
@@ -89,7 +88,7 @@ import Tokenization
     #expect(message(#"["a", "b"]"#, #"["a", "bc"]"#).contains("merge 0 needs \"bc\""))
     #expect(message(#"["a", "b"]"#, #"["a"]"#).contains("merge 0 is not a pair"))
     #expect(message(#""model""#, #""models""#).contains("not a tokenizer.json"))
-    #expect(message(#""ab": 256"#, #""ab": -1"#).contains("no natural number"))
+    #expect(message(#""ab": 256"#, #""ab": -1"#).contains("is not a natural number"))
     #expect(message(#""!": 0,"#, "").contains("no token for the byte 33"))
     #expect(message("}\n}\n", "}\n").contains("at byte"))
   }
@@ -106,7 +105,7 @@ import Tokenization
       #expect(read.vocabulary[merge.left] == symbols[Int(expected.left)])
       #expect(read.vocabulary[merge.right] == symbols[Int(expected.right)])
     }
-    // The same subwords as the tokenizer that was learned.
+    // The subwords are those of the learned tokenizer.
     let ours = Tokenizer(learned, mode: .word, preTokenizer: .words)
     for text in texts {
       let bytes = Array(text.utf8)
@@ -119,7 +118,7 @@ import Tokenization
     return String(decoding: encoder.subwords(of: Array(text.utf8)), as: UTF8.self)
   }
 
-  @Test func codesInAllTheirForms() throws {
+  @Test func readsAllFormsOfCodes() throws {
     #expect(try subwords("#version: 0.2\nl o\nlo w</w>\n", "low slow lox") == "low s@@ low lo@@ x")
     #expect(try subwords("l o 9\nlo w</w> 7\n", "low slow lox") == "low s@@ low lo@@ x")
     #expect(
@@ -128,11 +127,11 @@ import Tokenization
     #expect(try subwords("#version: 0.2\r\nl o\r\nlo w</w>\r\n", "low") == "low", "line ends of Windows")
     #expect(try subwords("#version: 0.2\nl o\nlo w</w>", "low") == "low", "no final line end")
     #expect(try subwords("#version: 0.2\nl o\nb c</w>\nl o\n", "lobc") == "lo@@ bc", "a duplicate")
-    // The first of two equal merges counts: (a, b) before (b, c).
+    // The first of two equal merges determines the rank: (a, b) before (b, c).
     #expect(try subwords("#version: 0.2\na b\nb c</w>\na b\n", "abc") == "ab@@ c")
   }
 
-  @Test func brokenCodesNameTheLine() throws {
+  @Test func errorsInCodesNameTheLine() throws {
     for (text, line) in [
       ("#version: 0.2\na b\nc\n", 3), ("a b 1\nc d\n", 2), ("a b\nc d 1\n", 2), ("#version: 0.2\na  b\n", 2),
       ("a b x\n", 1), ("#version: 0.3\na b\n", 1), ("{\"a\": 1}\nx", 2), ("#version: 0.2\na b\n\nc d\n", 3),
@@ -147,7 +146,7 @@ import Tokenization
     #expect(throws: Failure.self) { try MergeCodes.read([], file: "codes") }
   }
 
-  @Test func filesOfGPT2() throws {
+  @Test func gpt2FilesRoundTrip() throws {
     let tokenizer = try Make.tokenizer([Fixture.multilingual], merges: 500)
     let (merges, vocabulary) = (GPT2Files.writeMerges(tokenizer), GPT2Files.writeVocabulary(tokenizer))
     let read = try GPT2Files.read(
@@ -173,7 +172,7 @@ import Tokenization
     #expect(throws: Failure.self) { try TiktokenFile.read(file + Array("zzz\n".utf8), file: name) }
   }
 
-  @Test(.timeLimit(.minutes(2))) func largeFilesLoad() throws {
+  @Test(.timeLimit(.minutes(2))) func largeFilesAreReadQuickly() throws {
     var random = RandomGenerator(seed: 1)
     let words = (0..<40_000).map { _ in (Make.word(&random, letters: 26, maximumLength: 14), 1) }
     let tokenizer = Tokenizer(

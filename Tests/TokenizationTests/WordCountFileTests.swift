@@ -17,7 +17,7 @@ import Tokenization
     return out
   }
 
-  @Test func everyByteStringSurvives() throws {
+  @Test func everyByteStringRoundTrips() throws {
     var random = RandomGenerator(seed: 3)
     let awkward: [UInt8] = [
       0, 9, 10, 13, 0x20, 0x30, 0x5c, 0x6e, 0x78, 0x7f, 0x80, 0xc2, 0xe3, 0xed, 0xf4, 0xff,
@@ -37,7 +37,7 @@ import Tokenization
     #expect(words == expected && preTokenizer == .o200k)
   }
 
-  @Test func plainLinesAreWordsAsTheyAre() throws {
+  @Test func plainLinesNeedNoEscapes() throws {
     var expected: [[UInt8]: Int] = [:]
     for word in ["a", "a\tb", "a\\n", "tab\t7", "\\", "#pre-tokenizer\tgpt2", "é", "\u{a0}"] {
       expected[Array(word.utf8)] = 1 << 33
@@ -47,8 +47,8 @@ import Tokenization
     #expect(words == expected && preTokenizer == nil)
   }
 
-  @Test func whatOthersWrite() throws {
-    // No last line end, CR LF, blank lines, a word twice, a byte more than 32 bits can count.
+  @Test func readsCountsOfOtherPrograms() throws {
+    // No line end after the last line, CR LF, blank lines, a word twice, and a count of more than 32 bits.
     let (words, _) = try read(Array("the 4294967296\r\n\nthe 1\n the\t5".utf8))
     #expect(words == [Array("the".utf8): 4_294_967_297, Array(" the".utf8): 5])
     #expect(try read([]).words.isEmpty)
@@ -57,7 +57,7 @@ import Tokenization
   @Test(arguments: [
     "word", "word ", " 5", "\t5", "a\t5x", "a 0", "a -1", "a 9223372036854775808", "a\\q\t5", "a\\x4\t5",
   ])
-  func linesThatAreNone(line: String) throws {
+  func refusesLinesOfAnyOtherForm(line: String) throws {
     let file = try PeerScratch.lasting.write("bad-\(UUID().uuidString)", Array("good 1\n\(line)\n".utf8))
     let reader = try WordCountReader(file)
     #expect(try reader.advance())
@@ -67,7 +67,7 @@ import Tokenization
 }
 
 extension PeerScratch {
-  /// For files that a test reads at once.
+  /// For files that a test reads immediately.
   static var lasting: PeerScratch {
     get throws { try shared.get() }
   }

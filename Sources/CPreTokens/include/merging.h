@@ -3,9 +3,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// A table of the pairs of tokens that merge. Tokens are numbered by rank, below 2^21: of two results, the one with the smaller number
-// is merged first. A slot is left << 42 | right << 21 | result, or PKM_EMPTY_SLOT. A bucket has two slots, and a pair is in one of the two
-// buckets that its hashes give, so that a look-up takes no branch and the table can be nearly full. There are 2^(64 - shift) buckets.
+// A table of the pairs of tokens that merge. Tokens are numbered by rank, below 2^21: of two results, the one with the
+// smaller number is merged first. A slot is left << 42 | right << 21 | result, or PKM_EMPTY_SLOT. A bucket has two
+// slots, and a pair is in one of the two buckets that its hashes give, so that a look-up takes no branch and the table
+// can be nearly full. There are 2^(64 - shift) buckets.
 typedef struct {
   uint64_t *slots;
   int shift;
@@ -40,24 +41,25 @@ static inline uint32_t pkm_pair_result(pkm_pair_table pairs, uint32_t left, uint
   return result;
 }
 
-// All of the following apply merges to a word, the lowest result first and of equal ones the leftmost, until none applies.
-// `bytes` has the token of each byte, and `byte_pairs` what each two bytes merge to, at first * 256 + second.
+// All of the following apply merges to a word, the lowest result first and of equal ones the leftmost, until none
+// applies. `bytes` has the token of each byte, and `byte_pairs` what each two bytes merge to, at first * 256 + second.
 
 // The longest word of pkm_merge_bytes and pkm_merge_symbols, in symbols.
 #define PKM_SHORT_WORD 32
 
-// Merges a word of `count` bytes. Writes the tokens to `output`, which has room for max(count, 16), and returns how many there are.
+// Merges a word of `count` bytes. Writes the tokens to `output`, which has room for max(count, 16), and returns how
+// many there are.
 int pkm_merge_bytes(pkm_pair_table pairs, const uint32_t *bytes, const uint32_t *byte_pairs, const uint8_t *word,
                     int count, uint32_t *output);
 
-// Merges `count` symbols in place and returns how many are left. The array has PKM_SYMBOL_CAPACITY elements, since vectors are read from
-// any position. PKM_NO_MERGE is a symbol that merges with nothing.
+// Merges `count` symbols in place and returns how many are left. The array has PKM_SYMBOL_CAPACITY elements, since
+// vectors are read from any position. PKM_NO_MERGE is a symbol that merges with nothing.
 #define PKM_SYMBOL_CAPACITY (PKM_SHORT_WORD + 34)
 int pkm_merge_symbols(pkm_pair_table pairs, uint32_t *symbols, int count);
 
-// Merges up to PKM_BATCH_WORDS words of 1 to 15 bytes side by side, so that they wait for memory together. `words` has 16 bytes for
-// each word: its bytes, zeros, and its length in the last byte. Writes 16 elements of `tokens` for each word, of which the first `counts`
-// are its tokens.
+// Merges up to PKM_BATCH_WORDS words of 1 to 15 bytes side by side, so that they wait for memory together. `words` has
+// 16 bytes for each word: its bytes, zeros, and its length in the last byte. Writes 16 elements of `tokens` for each
+// word, of which the first `counts` are its tokens.
 #define PKM_BATCH_WORDS 4
 void pkm_merge_words(pkm_pair_table pairs, const uint32_t *bytes, const uint32_t *byte_pairs, const uint8_t *words,
                      int count, uint32_t *tokens, uint32_t *counts);

@@ -14,11 +14,12 @@ enum {
   PKM_PATTERN_WORDS,
 };
 
-// Sets bit i of `starts`, an array of count / 64 + 1 words, where a pre-token begins at byte i, and bit `count`; clears every other bit.
-// So the text between two bits that are set is a pre-token.
+// Sets bit i of `starts`, an array of count / 64 + 1 words, where a pre-token begins at byte i, and bit `count`; clears
+// every other bit. So the text between two bits that are set is a pre-token.
 //
-// `readable` bytes, at least `count`, may be read; those behind `count` do not matter. `classes` holds the class of every code point as
-// CharacterClass.swift numbers them. A byte that is not part of well-formed UTF-8 is a character of its own, of class 0.
+// `readable` bytes, at least `count`, may be read; those behind `count` do not matter. `classes` holds the class of
+// every code point as CharacterClass.swift numbers them. A byte that is not part of well-formed UTF-8 is a character of
+// its own, of class 0.
 void pkm_pre_token_starts(int pattern, const uint8_t *text, size_t count, size_t readable, const uint8_t *classes,
                           uint64_t *starts);
 
@@ -30,7 +31,7 @@ enum {
   PKM_INSTRUCTIONS_V4,
 };
 
-// The same with an instruction set. Returns false, and does nothing, if this machine lacks it. For tests: pkm_pre_token_starts uses the
-// best one.
+// The same with an instruction set. Returns false, and does nothing, if this machine lacks it. For tests:
+// pkm_pre_token_starts uses the best one.
 bool pkm_pre_token_starts_with(int instructions, int pattern, const uint8_t *text, size_t count, size_t readable,
                                const uint8_t *classes, uint64_t *starts);

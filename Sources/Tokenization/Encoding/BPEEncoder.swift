@@ -1,23 +1,25 @@
 import Foundation
 import Support
 
-/// Turns text into the ids of a ``Tokenizer``, exactly as applying its merges one by one in order of rank would.
+/// Turns text into the ids of a ``Tokenizer``, exactly as applying its merges one by one in order of rank
+/// would.
 ///
-/// The text of a special token is ordinary text here, unless the options say otherwise: it is encoded as what its bytes
-/// say, never as the special id. (`tokenizers` maps it to that id, and `tiktoken` does when told to.) What a document
-/// contains can thus not end it.
+/// The text of a special token is ordinary text, unless the options say otherwise: it is encoded like any
+/// other text, never as the special id. (`tokenizers` maps it to that id, and `tiktoken` does so on request.)
+/// So no document can contain the end of a document.
 ///
-/// Safe to use from many threads; each call borrows scratch space and a cache that stay with the encoder. Memory grows with
-/// the text to 36 MB a thread, or 72 where both ids and subwords are asked for, beside the text and the ids of one call.
+/// An encoder can be used from several threads; each call borrows an ``EncoderWorker``. The caches of a
+/// worker grow with the text up to 36 MB per thread, or 72 MB if both ids and subwords are requested.
 package final class BPEEncoder: @unchecked Sendable {
-  // `idle`, `idleCutters` and `byteTokens` are guarded by `lock`; a worker that was taken out belongs to its taker.
+  // `lock` guards `idle`, `idleCutters` and `byteTokens`; a worker that was taken out belongs to the call
+  // that took it.
   package let tokenizer: Tokenizer
   private let wordEncoder: WordEncoder
   private let lock = NSLock()
   private var idle: [EncoderWorker] = []
-  /// Those that give ends of subwords in place of ids.
+  /// The workers that write ends of subwords in place of ids.
   private var idleCutters: [EncoderWorker] = []
-  /// Each token in GPT-2's byte characters, one after another, and where they end.
+  /// The tokens in the characters of ``ByteAlphabet``, one after another, and their ends.
   private var byteTokens: (bytes: [UInt8], ends: [Int])?
 
   package init(_ tokenizer: Tokenizer, options: EncodingOptions = EncodingOptions()) {
@@ -27,8 +29,8 @@ package final class BPEEncoder: @unchecked Sendable {
 
   /// Encodes documents, each a range of `text`.
   ///
-  /// `terminator` follows each document. `seeds` gives the seed of each document's random choices, which dropout needs so
-  /// that they do not depend on how documents come in batches.
+  /// `terminator` follows each document. `seeds` gives the seed of the random choices of each document, so
+  /// that dropout does not depend on how documents are divided into batches.
   package func encode(
     _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32? = nil,
     seeds: ((Int) -> UInt64)? = nil
@@ -45,7 +47,7 @@ package final class BPEEncoder: @unchecked Sendable {
     return batch
   }
 
-  /// The same as they lie in shards.
+  /// The same in the format of shards.
   package func encodePacked(
     _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32?, tokenBytes: Int,
     seeds: ((Int) -> UInt64)? = nil
@@ -66,9 +68,9 @@ package final class BPEEncoder: @unchecked Sendable {
 
   package var options: EncodingOptions { wordEncoder.options }
 
-  /// The parts of a document between the texts of one special token.
+  /// The parts of a document between the occurrences of one special token.
   ///
-  /// A token that ends the document ends its last part, and no empty one follows.
+  /// If the document ends with the token, no empty part follows.
   package func parts(of text: UnsafeBufferPointer<UInt8>, in document: Range<Int>, at special: UInt32)
     -> [Range<Int>]
   {
@@ -89,18 +91,18 @@ package final class BPEEncoder: @unchecked Sendable {
     text.withUnsafeBufferPointer { encode($0, documents: [0..<text.count], seeds: { _ in seed }) }.ids
   }
 
-  /// Documents as subwords in text form, for people and for tools that read text, a line each.
+  /// Documents as subwords in text form, one document per line.
   package struct SubwordLines: Sendable {
     package var lines: [UInt8] = []
     package var subwordCount = 0
-    /// Line feeds inside documents, which became spaces so that a document stays a line.
+    /// The line feeds inside documents that became spaces, so that each document is one line.
     package var replacedLineFeeds = 0
   }
 
-  /// Documents as subwords, a line each.
+  /// Writes documents as subwords, one document per line.
   ///
-  /// Word mode: fastBPE's form, every subword but the last of a word followed by `@@` and a space, the separators of the
-  /// text as they are. Byte-level: tokens in GPT-2's byte characters, separated by spaces.
+  /// Word mode: fastBPE's form, every subword but the last of a word followed by `@@` and a space, the
+  /// separators of the text as they are. Byte-level: tokens in GPT-2's byte characters, separated by spaces.
   package func subwordLines(
     of text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], seeds: ((Int) -> UInt64)? = nil
   ) -> SubwordLines {
@@ -111,7 +113,7 @@ package final class BPEEncoder: @unchecked Sendable {
     _ text: UnsafeBufferPointer<UInt8>, _ documents: [Range<Int>], _ seeds: ((Int) -> UInt64)?
   ) -> SubwordLines {
     var result = SubwordLines()
-    // Words end at line feeds, so lines one after another can be taken for one document.
+    // Words end at line feeds, so successive lines can be encoded as one document.
     let areLines = seeds == nil && Self.areLines(documents, of: text)
     let documents = areLines ? [documents.first!.lowerBound..<documents.last!.upperBound] : documents
     withWorker(.subwordEnds) { worker in
@@ -122,7 +124,7 @@ package final class BPEEncoder: @unchecked Sendable {
     return result
   }
 
-  /// Whether the documents are lines, with nothing between two but a line feed.
+  /// Whether the documents are lines, with nothing but a line feed between two of them.
   private static func areLines(_ documents: [Range<Int>], of text: UnsafeBufferPointer<UInt8>) -> Bool {
     guard let first = documents.first?.lowerBound, let last = documents.last?.upperBound else { return false }
     for (one, next) in zip(documents, documents.dropFirst()) where next.lowerBound != one.upperBound + 1 {
@@ -134,7 +136,7 @@ package final class BPEEncoder: @unchecked Sendable {
       lineFeeds += 1
       next = UnsafeRawPointer(found) - UnsafeRawPointer(text.baseAddress!) + 1
     }
-    // As many as are needed between them, so there are no others.
+    // There are as many line feeds as are needed between the documents, so none is inside of one.
     return lineFeeds == documents.count - 1
       && documents.dropLast().allSatisfy { text[$0.upperBound] == 0x0a }
   }
@@ -181,10 +183,10 @@ package final class BPEEncoder: @unchecked Sendable {
       .dropLast()
   }
 
-  /// Where in the text each token ends.
+  /// The end of each token in the text.
   package func tokenEnds(of text: [UInt8]) -> [Int] {
     if tokenizer.mode == .word {
-      // Pieces are the text with marks put in, and white space as it was but for line feeds.
+      // Subwords in text form are the text with marks inserted.
       var ends: [Int] = []
       text.withUnsafeBufferPointer { text in
         tokenizer.preTokenizer.forEachPreToken(in: text) { start, end in

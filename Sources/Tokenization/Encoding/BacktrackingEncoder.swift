@@ -1,13 +1,14 @@
 import Support
 
-/// Encodes a word in time linear in its length, without applying merges: by the longest token at each position, taken back where merging
-/// would have given other tokens.
+/// Encodes a word in time linear in its length, without applying merges: by the longest token at each
+/// position, taken back where merging would have given other tokens.
 ///
-/// The merges turn every text, and every prefix of it, into exactly one sequence of tokens. A sequence is the one that merging gives exactly
-/// when each two neighbors in it are: a merge across another border would already happen between the two. So the word is walked from
-/// left to right, at each step with the longest token that is compatible with the one before. Where none is, the last token is replaced
-/// by the next shorter one, and no token may end at its old end again. Every position is ruled out at most once.
-/// (The method is that of the crate `bpe` in rust-gems, GitHub, 2024.)
+/// The merges turn every text, and every prefix of it, into exactly one sequence of tokens. A sequence is the
+/// one that merging gives exactly when each two neighbors in it are: a merge across another border would
+/// already happen between the two. So the word is walked from left to right, at each step with the longest
+/// token that is compatible with the one before. Where none is, the last token is replaced by the next
+/// shorter one, and no token may end at its old end again. Every position is ruled out at most once. (The
+/// method is that of the crate `bpe` in rust-gems, GitHub, 2024.)
 ///
 /// It needs merges that have ``TokenRanks``.
 struct BacktrackingEncoder {
@@ -15,9 +16,11 @@ struct BacktrackingEncoder {
 
   init(_ ranks: TokenRanks) { self.ranks = ranks }
 
-  /// Writes the ids of the word to `output`, which has room for one a byte and 16 more, and returns their number.
+  /// Writes the ids of the word to `output`, which has room for one a byte and 16 more, and returns their
+  /// number.
   ///
-  /// In word mode the text ends in ``TokenRanks/endOfWord``, and a character without a token becomes ``Vocabulary/missing``.
+  /// In word mode the text ends in ``TokenRanks/endOfWord``, and a character without a token becomes
+  /// ``Vocabulary/missing``.
   func encode(
     _ text: UnsafePointer<UInt8>, _ count: Int, _ scratch: inout Scratch,
     into output: UnsafeMutablePointer<UInt32>
@@ -113,7 +116,8 @@ struct BacktrackingEncoder {
     /// A bit for each position of the word at which no token may end.
     private var ruledOut: UnsafeMutablePointer<UInt64>
     private var capacity = 64
-    /// A cache of pairs of tokens, shifted left by one, with the answer whether they are compatible in the lowest bit.
+    /// A cache of pairs of tokens, shifted left by one, with the answer whether they are compatible in the
+    /// lowest bit.
     private let verdicts: UnsafeMutablePointer<UInt64>
     private static let verdictCount = 1 << 13
 

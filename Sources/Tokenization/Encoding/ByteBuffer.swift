@@ -1,6 +1,6 @@
 import Foundation
 
-/// Growing bytes without an array's checks.
+/// A growing buffer of bytes without the checks of an array.
 package struct ByteBuffer: ~Copyable {
   package private(set) var bytes: UnsafeMutablePointer<UInt8>
   package private(set) var capacity: Int
@@ -13,7 +13,7 @@ package struct ByteBuffer: ~Copyable {
 
   deinit { bytes.deallocate() }
 
-  /// Makes room for so many more.
+  /// Makes the capacity sufficient for `more` bytes after the first ``count``.
   package mutating func reserve(_ more: Int) {
     guard count + more > capacity else { return }
     let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: 2 * capacity + more)

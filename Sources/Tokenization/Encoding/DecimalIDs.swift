@@ -1,8 +1,8 @@
-/// Ids as text: decimal numbers, a document a line.
+/// Ids as text: decimal numbers, one document per line.
 package enum DecimalIDs {
-  /// Decimal ids with a space between them, a document a line.
+  /// One line per document: its ids in decimal, separated by spaces.
   package static func lines(_ batch: EncodedBatch) -> [UInt8] {
-    // Ten digits and a separator at most.
+    // An id has at most ten digits and a separator.
     [UInt8](unsafeUninitializedCapacity: 11 * batch.ids.count + batch.ends.count + 8) { buffer, count in
       let start = buffer.baseAddress!
       var output = start
@@ -27,7 +27,7 @@ package enum DecimalIDs {
   private static func append(_ id: UInt32, to output: UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<
     UInt8
   > {
-    // Digits are counted by comparing, so that nothing is written twice.
+    // The length is known before the digits are written, so that they are written only once.
     var length = 1
     if id >= 10 { length = 2 }
     if id >= 100 { length = 3 }
@@ -35,11 +35,11 @@ package enum DecimalIDs {
     if id >= 10_000 { length = 5 }
     if id >= 100_000 { length = 5 + decimalLength(id / 100_000) }
     var rest = id
-    var place = length
-    while place > 0 {
-      place &-= 1
+    var index = length
+    while index > 0 {
+      index &-= 1
       let quotient = rest / 10
-      output[place] = UInt8(truncatingIfNeeded: 0x30 &+ rest &- quotient &* 10)
+      output[index] = UInt8(truncatingIfNeeded: 0x30 &+ rest &- quotient &* 10)
       rest = quotient
     }
     return output + length
@@ -60,9 +60,9 @@ package enum DecimalIDs {
     return length
   }
 
-  /// The ids of a line, separated by spaces, tabs or carriage returns.
+  /// Reads the ids of a line, separated by spaces, tabs or carriage returns.
   ///
-  /// Returns the byte offset of the first thing that is no id instead, if there is one.
+  /// Returns the byte offset of the first field that is not an id, or nil.
   package static func parse(_ line: UnsafeRawBufferPointer, into ids: inout [UInt32]) -> Int? {
     var mistake: Int?
     ids = [UInt32](unsafeUninitializedCapacity: line.count / 2 + 1) { output, count in

@@ -1,7 +1,8 @@
 import Support
 
-/// BPE-dropout (Provilkov et al., 2020) as subword-nmt applies it: at each step every pair is skipped with the given probability, and of
-/// the others the one with the lowest rank is merged wherever it was not skipped.
+/// BPE-dropout (Provilkov et al., 2020) as subword-nmt applies it: at each step every pair is skipped with
+/// the given probability, and of the others the one with the lowest rank is merged wherever it was not
+/// skipped.
 struct DropoutMerger {
   let probability: Double
 

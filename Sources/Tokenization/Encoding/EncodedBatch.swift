@@ -1,7 +1,7 @@
-/// Ids of a batch of documents, one after another.
+/// The ids of a batch of documents, one document after another.
 package struct EncodedBatch: Sendable {
   package var ids: [UInt32] = []
-  /// Where each document ends in ``ids``.
+  /// The end of each document in ``ids``.
   package var ends: [Int] = []
 
   package init(ids: [UInt32] = [], ends: [Int] = []) {
@@ -9,7 +9,7 @@ package struct EncodedBatch: Sendable {
     self.ends = ends
   }
 
-  /// The ids of one document.
+  /// Calls `body` with the ids of one document.
   package func withDocument<Result>(
     _ index: Int, _ body: (UnsafeBufferPointer<UInt32>) throws -> Result
   ) rethrows -> Result {

@@ -22,7 +22,8 @@ extension EncoderWorker {
     }
   }
 
-  /// Calls `body` with the documents in fastBPE's form, a line each: their text with `@@ ` inserted where a word is cut.
+  /// Calls `body` with the documents in fastBPE's form, a line each: their text with `@@ ` inserted where a
+  /// word is cut.
   ///
   /// With `keepsLineFeeds` line feeds inside a document stay; otherwise they become spaces.
   func withMarkedText(
@@ -49,7 +50,8 @@ extension EncoderWorker {
 extension EncoderWorker.State {
   /// Writes a range of the queue as text. `readable` bytes from `base` on may be read.
   ///
-  /// The text is copied only up to a cut, when one comes; a word that is not cut costs nothing but the look into the cache.
+  /// The text is copied only up to a cut, when one comes; a word that is not cut costs nothing but the look
+  /// into the cache.
   @inline(never)
   mutating func drainMarkedText(_ range: Range<Int>, _ base: UnsafePointer<UInt8>, readable: Int) {
     var (copied, next) = (markedText.copied, markedText.next)

@@ -6,8 +6,9 @@ import Support
 extension EncoderWorker {
   /// Short words that wait to be encoded together.
   ///
-  /// Merging waits for memory most of the time, and a few words can wait at once. Until their ids are known, a gap of as many ids as the
-  /// word has bytes is left for each of them in the output; ``State/flushMisses(before:)`` closes the gaps.
+  /// Merging waits for memory most of the time, and a few words can wait at once. Until their ids are known,
+  /// a gap of as many ids as the word has bytes is left for each of them in the output;
+  /// ``State/flushMisses(before:)`` closes the gaps.
   struct MissBatch: ~Copyable {
     static var capacity: Int { Int(PKM_BATCH_WORDS) }
 
@@ -135,7 +136,8 @@ extension EncoderWorker.State {
     return count
   }
 
-  /// Enters a short word into the cache that its ids fit in: ``words`` takes up to four, ``longWords`` some more.
+  /// Enters a short word into the cache that its ids fit in: ``words`` takes up to four, ``longWords`` some
+  /// more.
   private mutating func remember(
     _ item: PendingWord, _ longKey: SIMD4<UInt64>, _ ids: UnsafePointer<UInt32>, _ count: Int
   ) {

@@ -7,14 +7,15 @@ import Support
 /// The path of a word, in the order of this file:
 ///
 /// 1. The pre-tokenizer finds the word (``Pass/enqueueWords(of:_:)``).
-/// 2. The word goes into a queue as a ``PendingWord``, and its bucket of the cache is prefetched (``Pass/enqueueWord(at:length:_:)``).
-/// 3. When the queue is full, the older half of it is drained: the ids of each word that the cache holds are copied to the output
-///    (``State/drainIDs(_:_:_:)``). By then the buckets have come from memory.
-/// 4. A word that the cache lacks is encoded by a ``WordEncoder``, four at a time where they are short, and enters the cache
-///    (`EncoderWorker+Misses.swift`).
+/// 2. The word goes into a queue as a ``PendingWord``, and its bucket of the cache is prefetched
+///    (``Pass/enqueueWord(at:length:_:)``).
+/// 3. When the queue is full, the older half of it is drained: the ids of each word that the cache holds are
+///    copied to the output (``State/drainIDs(_:_:_:)``). By then the buckets have come from memory.
+/// 4. A word that the cache lacks is encoded by a ``WordEncoder``, four at a time where they are short, and
+///    enters the cache (`EncoderWorker+Misses.swift`).
 ///
-/// In word mode the worker can also give the text with marks where words are cut; `EncoderWorker+MarkedText.swift` has step 3
-/// for that.
+/// In word mode the worker can also give the text with marks where words are cut;
+/// `EncoderWorker+MarkedText.swift` has step 3 for that.
 final class EncoderWorker {
   /// What the numbers of a word are, in the caches and in the output.
   enum Output {
@@ -23,7 +24,8 @@ final class EncoderWorker {
     case subwordEnds
   }
 
-  /// Everything that changes while a text is encoded, in one value, so that Swift checks for exclusive access once per text.
+  /// Everything that changes while a text is encoded, in one value, so that Swift checks for exclusive access
+  /// once per text.
   struct State: ~Copyable {
     let wordEncoder: WordEncoder
     let output: Output
@@ -60,7 +62,8 @@ final class EncoderWorker {
 
   enum Queue {
     static var capacity: Int { 128 }
-    /// Items drained at once when the queue is full. So at least as many others come between the prefetch of a bucket and its use.
+    /// Items drained at once when the queue is full. So at least as many others come between the prefetch of
+    /// a bucket and its use.
     static var drainCount: Int { 64 }
   }
 
@@ -72,14 +75,14 @@ final class EncoderWorker {
 
   /// The ids that `output` must have room for; usually far fewer are written.
   ///
-  /// A word has at most as many ids as bytes, and one more where the end of a word is a symbol; words are separated by at least a
-  /// byte then. Vectors write some ids past the last one.
+  /// A word has at most as many ids as bytes, and one more where the end of a word is a symbol; words are
+  /// separated by at least a byte then. Vectors write some ids past the last one.
   static func capacity(for documents: [Range<Int>]) -> Int { documents.reduce(32) { $0 + $1.count + 2 } }
 
   /// Writes the ids of documents to `output`, which has room for ``capacity(for:)`` ids.
   ///
-  /// `terminator` follows the ids of each document. `seeds` gives the seed of the random choices in each document. Returns the number of
-  /// ids, and where each document ends in them.
+  /// `terminator` follows the ids of each document. `seeds` gives the seed of the random choices in each
+  /// document. Returns the number of ids, and where each document ends in them.
   func encode(
     _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32?,
     seeds: ((Int) -> UInt64)?, into output: UnsafeMutablePointer<UInt32>
@@ -141,7 +144,8 @@ extension EncoderWorker.State {
 }
 
 extension EncoderWorker {
-  /// One pass of a text through the queue. It holds copies of what the loop over the words reads, which so stays in registers.
+  /// One pass of a text through the queue. It holds copies of what the loop over the words reads, which so
+  /// stays in registers.
   fileprivate struct Pass {
     private let preTokenizer: PreTokenizer
     private let safeCuts: SafeCuts?
@@ -252,7 +256,8 @@ extension EncoderWorker.State {
     var nextID = start
     for index in range {
       let item = queue + (index & (EncoderWorker.Queue.capacity - 1))
-      // Which of the two entries has the key cannot be predicted, so its address is computed without a branch.
+      // Which of the two entries has the key cannot be predicted, so its address is computed without a
+      // branch.
       let (key, bucket) = (item.pointee.key, item.pointee.bucket)
       let entry = bucket + (bucket[0].key == key ? 0 : 1)
       let isFound = entry.pointee.key == key

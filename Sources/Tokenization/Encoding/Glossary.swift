@@ -1,7 +1,8 @@
 import Foundation
 import Support
 
-/// Parts of words that are not split: regular expressions (ICU's), as the glossaries of subword-nmt.
+/// Regular expressions (in ICU's syntax) for parts of words that are not split, like the glossaries of
+/// subword-nmt.
 package struct Glossary: @unchecked Sendable {
   // NSRegularExpression is immutable and may be used by many threads.
   private let expressions: [NSRegularExpression]
@@ -9,6 +10,7 @@ package struct Glossary: @unchecked Sendable {
 
   struct Segment {
     let range: Range<Int>
+    /// Whether it matches as a whole, so that it is not split.
     let isWhole: Bool
   }
 
@@ -16,7 +18,7 @@ package struct Glossary: @unchecked Sendable {
     func compile(_ pattern: String) throws -> NSRegularExpression {
       do { return try NSRegularExpression(pattern: pattern) } catch {
         throw Failure(
-          .usage, "the glossary \(pattern) is no regular expression",
+          .usage, "the glossary \(pattern) is not a regular expression",
           remedy: "A backslash before one of []()*+?.^$| makes it an ordinary character")
       }
     }
@@ -24,16 +26,16 @@ package struct Glossary: @unchecked Sendable {
     whole = try compile("^(?:" + patterns.joined(separator: "|") + ")$")
   }
 
-  /// The word cut at everything that matches; nil where nothing does.
+  /// The word, cut around everything that matches; nil if nothing does.
   func segments(of word: UnsafeBufferPointer<UInt8>) -> [Segment]? {
     guard let text = String(validating: word, as: UTF8.self) else { return nil }
-    var pieces = [text]
-    for expression in expressions { pieces = pieces.flatMap { split($0, expression) } }
-    if pieces.count == 1 && !isWhole(text) { return nil }
+    var parts = [text]
+    for expression in expressions { parts = parts.flatMap { split($0, expression) } }
+    if parts.count == 1 && !isWhole(text) { return nil }
     var position = 0
-    return pieces.map { piece in
-      defer { position += piece.utf8.count }
-      return Segment(range: position..<(position + piece.utf8.count), isWhole: isWhole(piece))
+    return parts.map { part in
+      defer { position += part.utf8.count }
+      return Segment(range: position..<(position + part.utf8.count), isWhole: isWhole(part))
     }
   }
 
@@ -43,14 +45,14 @@ package struct Glossary: @unchecked Sendable {
 
   private func split(_ text: String, _ expression: NSRegularExpression) -> [String] {
     if isWhole(text) { return [text] }
-    var pieces: [String] = []
+    var parts: [String] = []
     var start = text.startIndex
     for match in expression.matches(in: text, range: NSRange(text.startIndex..., in: text)) {
       guard let range = Range(match.range, in: text), !range.isEmpty else { continue }
-      pieces += [String(text[start..<range.lowerBound]), String(text[range])]
+      parts += [String(text[start..<range.lowerBound]), String(text[range])]
       start = range.upperBound
     }
-    pieces.append(String(text[start...]))
-    return pieces.filter { !$0.isEmpty }
+    parts.append(String(text[start...]))
+    return parts.filter { !$0.isEmpty }
   }
 }

@@ -1,6 +1,7 @@
 import Support
 
-/// Words of up to 31 bytes with up to 7 ids, each in the one entry that its hash gives: what does not fit into a ``WordCache``.
+/// Words of up to 31 bytes with up to 7 ids, each in the one entry that its hash gives: what does not fit
+/// into a ``WordCache``.
 struct LongWordCache: ~Copyable {
   static var maximumLength: Int { 31 }
   static var maximumIDs: Int { 7 }

@@ -1,4 +1,5 @@
-/// The rank and the result of every merge, by its pair of ids: open addressing in slots of 16 bytes, at most half full.
+/// The rank and the result of every merge, by its pair of ids: open addressing in slots of 16 bytes, at most
+/// half full.
 struct MergeTable: Sendable {
   /// No merge; larger than every entry of the table.
   static let none = UInt64.max

@@ -1,9 +1,9 @@
-/// Ids of documents, or of a part of one, as they lie in shards: little-endian, two or four bytes each.
+/// The ids of documents, or of a part of one, in the format of shards: little-endian, two or four bytes each.
 package struct PackedBatch: Sendable {
   package var bytes: [UInt8] = []
-  /// Ids of each document.
+  /// The number of ids of each document.
   package var counts: [Int] = []
-  /// How many ids are ``Tokenizer/unknown``.
+  /// The number of ids that are ``Tokenizer/unknown``.
   package var unknown = 0
 
   /// The bytes of ids in shards: little-endian, `tokenBytes` (two or four) bytes for each id.

@@ -1,10 +1,11 @@
 /// An item in the queue of an ``EncoderWorker``: a word, or what comes between two words.
 ///
-/// A word waits here while its bucket of the ``WordCache`` is on its way from memory. Special tokens and ends of documents pass
-/// through the queue as well, so that the order of the text is kept.
+/// A word waits here while its bucket of the ``WordCache`` is on its way from memory. Special tokens and ends
+/// of documents pass through the queue as well, so that the order of the text is kept.
 ///
-/// The top byte of the key tells the kind. A short word has its length there, 1 to 15. The other kinds have values there that no key
-/// in a cache has, and a bucket in which no key is ever found; so the hot loop compares keys and never asks for the kind.
+/// The top byte of the key tells the kind. A short word has its length there, 1 to 15. The other kinds have
+/// values there that no key in a cache has, and a bucket in which no key is ever found; so the hot loop
+/// compares keys and never asks for the kind.
 struct PendingWord {
   enum Kind {
     /// 1 to 15 bytes, which are the key.

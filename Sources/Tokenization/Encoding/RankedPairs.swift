@@ -1,7 +1,8 @@
 import CPreTokens
 import Support
 
-/// Fills the table of pairs that the C kernels read: cuckoo hashing with buckets of two slots (Pagh and Rodler, 2004).
+/// Fills the table of pairs that the C kernels read: cuckoo hashing with buckets of two slots (Pagh and
+/// Rodler, 2004).
 enum RankedPairs {
   /// An empty table that `capacity` pairs fill at most half.
   static func make(capacity: Int) -> pkm_pair_table {

@@ -1,21 +1,21 @@
 import Support
 
-/// Where a word can be cut so that its parts, each encoded for itself, have its tokens: between two characters outside ASCII
-/// that no token holds side by side, not even in part.
+/// Finds positions where a word can be cut so that encoding its parts gives its tokens: between two
+/// characters outside ASCII that no token contains side by side, not even in part.
 ///
-/// A merge makes a token, so no merge ever reaches across such a place: on each side the same merges happen as without the
-/// other, in the same order. Chinese and Japanese, which write whole clauses without a space, come apart into words that
-/// are found in the cache again.
+/// Every merge makes a token, so no merge reaches across such a position: on each side the same merges happen
+/// in the same order as without the other side. So Chinese and Japanese, which write whole clauses without a
+/// space, are cut into words that the cache knows.
 final class SafeCuts: @unchecked Sendable {
   // Written by `init` only.
 
-  /// A bit for each code point that a token holds whole.
+  /// A bit for each code point that a token contains as a whole.
   private let known: UnsafeMutablePointer<UInt64>
-  /// A bit for each hash of two known code points that may be neighbors in a token.
+  /// A bit for each hash of two code points that may be neighbors in a token.
   private let joined: UnsafeMutablePointer<UInt64>
   private static let joinedBits = 20
-  /// The bytes on the left of a border in a token that begins inside the character there, and on the right of one in a token
-  /// that ends inside it: their low six bits.
+  /// For tokens that begin inside a character: a bit for the low six bits of the last byte of that character.
+  /// For tokens that end inside a character: the same for its first byte.
   private var tails: UInt64 = 0
   private var heads: UInt64 = 0
 
@@ -40,42 +40,42 @@ final class SafeCuts: @unchecked Sendable {
       }
     }
     var borders: [(left: ArraySlice<UInt8>, right: ArraySlice<UInt8>)] = []
-    // The characters that a part of one may belong to.
-    var endingSo: [ArraySlice<UInt8>: [UInt32]] = [:]
-    var beginningSo: [ArraySlice<UInt8>: [UInt32]] = [:]
+    // The known code points that end, or begin, with the bytes of an incomplete character.
+    var pointsBySuffix: [ArraySlice<UInt8>: [UInt32]] = [:]
+    var pointsByPrefix: [ArraySlice<UInt8>: [UInt32]] = [:]
     for token in tokens {
-      for place in 1..<token.count where token[place] >= 0xc0 && token[place - 1] >= 0x80 {
-        let left = token[(token[..<place].lastIndex { $0 & 0xc0 != 0x80 } ?? 0)..<place]
-        let right = token[place..<(token[(place + 1)...].firstIndex { $0 & 0xc0 != 0x80 } ?? token.count)]
+      for border in 1..<token.count where token[border] >= 0xc0 && token[border - 1] >= 0x80 {
+        let left = token[(token[..<border].lastIndex { $0 & 0xc0 != 0x80 } ?? 0)..<border]
+        let right = token[border..<(token[(border + 1)...].firstIndex { $0 & 0xc0 != 0x80 } ?? token.count)]
         if left[left.startIndex] & 0xc0 == 0x80 {
-          endingSo[left] = []
-          tails |= 1 << UInt64(token[place - 1] & 63)
+          pointsBySuffix[left] = []
+          tails |= 1 << UInt64(token[border - 1] & 63)
         }
         if Self.character(right).point == 0 && right.endIndex == token.count {
-          beginningSo[right] = []
-          heads |= 1 << UInt64(token[place] & 63)
+          pointsByPrefix[right] = []
+          heads |= 1 << UInt64(token[border] & 63)
         }
         borders.append((left, right))
       }
     }
-    if !endingSo.isEmpty || !beginningSo.isEmpty {
+    if !pointsBySuffix.isEmpty || !pointsByPrefix.isEmpty {
       for point in points {
         let bytes = Array(String(Unicode.Scalar(point)!).utf8)
         for length in 1..<bytes.count {
-          endingSo[bytes.suffix(length)]?.append(point)
-          beginningSo[bytes.prefix(length)]?.append(point)
+          pointsBySuffix[bytes.suffix(length)]?.append(point)
+          pointsByPrefix[bytes.prefix(length)]?.append(point)
         }
       }
     }
-    /// Those of a well-formed text that can be on this side; none if it cannot go on like this.
-    func fitting(_ side: ArraySlice<UInt8>, _ parts: [ArraySlice<UInt8>: [UInt32]]) -> [UInt32] {
-      if let known = parts[side] { return known }
+    /// The code points that these bytes can belong to in well-formed text.
+    func possiblePoints(of side: ArraySlice<UInt8>, _ incomplete: [ArraySlice<UInt8>: [UInt32]]) -> [UInt32] {
+      if let known = incomplete[side] { return known }
       let (point, length) = Self.character(side)
       return point != 0 && length == side.count ? [point] : []
     }
     for (left, right) in borders {
-      for first in fitting(left, endingSo) {
-        for second in fitting(right, beginningSo) {
+      for first in possiblePoints(of: left, pointsBySuffix) {
+        for second in possiblePoints(of: right, pointsByPrefix) {
           let bit = Self.hash(first, second)
           joined[bit >> 6] |= 1 << UInt64(bit & 63)
         }
@@ -88,7 +88,7 @@ final class SafeCuts: @unchecked Sendable {
     joined.deallocate()
   }
 
-  /// Where the first part of a word ends.
+  /// The end of the first part of a word.
   @inline(never)
   func firstCut(_ word: UnsafePointer<UInt8>, _ count: Int) -> Int {
     var position = 0
@@ -115,7 +115,7 @@ final class SafeCuts: @unchecked Sendable {
   private func isSafe(_ previous: UInt32, _ point: UInt32, left: UInt8, right: UInt8) -> Bool {
     let bit = Self.hash(previous, point)
     if joined[bit >> 6] >> UInt64(bit & 63) & 1 == 1 { return false }
-    // What no token holds whole can still be there in part.
+    // A character that no token contains as a whole can still be in a token in part.
     if tails >> UInt64(left & 63) & 1 == 1 && !isKnown(previous) { return false }
     return heads >> UInt64(right & 63) & 1 == 0 || isKnown(point)
   }
@@ -129,11 +129,12 @@ final class SafeCuts: @unchecked Sendable {
     known[Int(point >> 6)] >> UInt64(point & 63) & 1 == 1
   }
 
-  /// The well-formed character outside ASCII that `bytes` begin with, and its length; 0 and 1 for anything else.
+  /// The well-formed character outside ASCII at the start of `bytes`, and its length; 0 and 1 for anything
+  /// else.
   @inline(__always)
   private static func character(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> (point: UInt32, length: Int) {
     let lead = UInt32(bytes[0])
-    // Of a byte 10xxxxxx what is below 0x40, of any other more.
+    // Below 0x40 only for a byte 10xxxxxx.
     func rest(_ index: Int) -> UInt32 { UInt32(bytes[index]) ^ 0x80 }
     if lead & 0xf0 == 0xe0 && count >= 3 {
       let (second, third) = (rest(1), rest(2))

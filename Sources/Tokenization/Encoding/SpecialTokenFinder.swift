@@ -1,4 +1,5 @@
-/// Special tokens in text: leftmost first, of those that begin at the same place the longest, as `tokenizers` finds them.
+/// Finds special tokens in text as `tokenizers` does: the leftmost first, and the longest of those that begin
+/// at the same position.
 struct SpecialTokenFinder: Sendable {
   private let tokens: [(text: [UInt8], id: UInt32)]
   private let isFirst: [Bool]
@@ -12,7 +13,8 @@ struct SpecialTokenFinder: Sendable {
     self.isFirst = isFirst
   }
 
-  /// Calls `body` with each part of the document between special tokens, and the one that follows it.
+  /// Calls `body` with each part of the document between special tokens, and the id of the special token
+  /// after it.
   func forEachPart(
     of text: UnsafeBufferPointer<UInt8>, in document: Range<Int>, _ body: (Range<Int>, UInt32?) -> Void
   ) {

@@ -1,8 +1,8 @@
-/// Subwords as text, joined to the text that they were cut from.
+/// Joins subwords in text form to the text that they came from.
 package enum SubwordText {
-  /// Joins the pieces of word mode: `@@ ` disappears, and so does `@@` at the end of the line.
+  /// Joins the subwords of word mode: removes `@@ `, and `@@` at the end of the line.
   ///
-  /// Not exact for a text in which a word itself ends in `@@`; ids are.
+  /// This is not exact if a word itself ends in `@@`; ids are exact.
   package static func joinMarked(_ line: UnsafeRawBufferPointer, into text: inout [UInt8]) {
     let mark = UInt8(ascii: "@")
     var index = 0
@@ -19,9 +19,9 @@ package enum SubwordText {
     }
   }
 
-  /// Joins byte-level tokens written in byte characters.
+  /// Joins byte-level tokens that are written in the characters of ``ByteAlphabet``.
   ///
-  /// Returns the offset of the first token that is none, if there is one.
+  /// Returns the offset of the first token with any other character, or nil.
   package static func joinByteTokens(_ line: UnsafeRawBufferPointer, into text: inout [UInt8]) -> Int? {
     for token in line.split(separator: 0x20) {
       guard let bytes = ByteAlphabet.decode(Array(token)) else { return token.startIndex }

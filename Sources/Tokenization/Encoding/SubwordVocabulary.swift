@@ -1,17 +1,17 @@
 import Foundation
 import Support
 
-/// The pieces that `--vocab` allows, as subword-nmt and fastBPE count them: `piece count` lines, `@@` behind every piece
-/// that does not end its word.
+/// The subwords that `--vocab` allows, from a file in the form of subword-nmt and fastBPE: lines of a subword
+/// and its count, with `@@` after every subword that does not end its word.
 package struct SubwordVocabulary: Sendable {
   private let inside: Set<UInt32>
   private let final: Set<UInt32>
 
-  /// Pieces that occur less than `threshold` times are not allowed.
+  /// Subwords with a count below `threshold` are not allowed.
   package init(_ file: [UInt8], threshold: Int, tokenizer: Tokenizer, file name: String) throws {
     guard tokenizer.mode == .word else {
       throw Failure(
-        .usage, "a vocabulary of pieces is for word tokenizers", file: name,
+        .usage, "a vocabulary of subwords is for word tokenizers", file: name,
         remedy: "Leave --vocab out, or encode with codes or a tokenizer learned with --mode word")
     }
     var inside = Set<UInt32>(), final = Set<UInt32>()
@@ -21,7 +21,7 @@ package struct SubwordVocabulary: Sendable {
       let fields = line.split(separator: 0x20, omittingEmptySubsequences: false)
       guard fields.count == 2, let count = Int(String(decoding: fields[1], as: UTF8.self)) else {
         throw Failure(
-          .badInput, "not a line of a piece and its count", file: name, line: index + 1,
+          .badInput, "not a line of a subword and its count", file: name, line: index + 1,
           remedy: "Give the vocabulary that fastBPE or subword-nmt get-vocab wrote")
       }
       if count < threshold { continue }
@@ -30,7 +30,7 @@ package struct SubwordVocabulary: Sendable {
       {
         inside.insert(id)
       }
-      // With a mark that is a symbol of its own the last piece may lack it.
+      // If the end-of-word mark is a symbol of its own, the last subword may lack it.
       for text in [Array(fields[0]) + EndOfWord.mark]
         + (tokenizer.endOfWordIsSymbol ? [Array(fields[0])] : [])
       {

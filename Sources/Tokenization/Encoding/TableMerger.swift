@@ -1,4 +1,5 @@
-/// Applies the merges of any table to the symbols of one word: the lowest rank first, of equal ranks the leftmost, until none applies.
+/// Applies the merges of any table to the symbols of one word: the lowest rank first, of equal ranks the
+/// leftmost, until none applies.
 ///
 /// Holds memory that grows to the longest word so far, so each thread has its own.
 struct TableMerger: ~Copyable {
@@ -76,10 +77,12 @@ struct TableMerger: ~Copyable {
     return count
   }
 
-  /// Nearly linear in the length: a doubly linked list of the symbols, and for each rank a list of the positions where it applies.
+  /// Nearly linear in the length: a doubly linked list of the symbols, and for each rank a list of the
+  /// positions where it applies.
   ///
-  /// An entry of a list is outdated when the merge at its position has another rank by now. A merge never creates another one of its own
-  /// rank, but in a table that was not learned it may create one of a lower rank, which then goes first.
+  /// An entry of a list is outdated when the merge at its position has another rank by now. A merge never
+  /// creates another one of its own rank, but in a table that was not learned it may create one of a lower
+  /// rank, which then goes first.
   private mutating func mergeByRank(_ table: MergeTable.View, _ count: Int) -> Int {
     let (symbols, merges, next, previous) = (symbols, merges, next, previous)
     let end = UInt32(count)

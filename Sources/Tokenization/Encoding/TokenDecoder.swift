@@ -1,25 +1,25 @@
 import Foundation
 import Support
 
-/// The text of ids, by copying 16 bytes for each.
+/// Turns ids into text, by copying 16 bytes for each id.
 ///
-/// Byte-level: exactly the bytes that were encoded. Word mode: words with one space between them, as the spacing of the
-/// text is not in the ids; an unknown character shows as ``Tokenizer/unknownToken``. Special tokens are left out unless
-/// they are kept.
+/// Byte-level ids give exactly the bytes that were encoded. Word mode gives words with one space between
+/// them, since ids do not contain the spacing of the text, and ``Tokenizer/unknownToken`` for an unknown
+/// character. Special tokens are left out unless `keepsSpecialTokens` is set.
 package final class TokenDecoder: @unchecked Sendable {
   // Written by `init` only.
   private let tokenizer: Tokenizer
   private let count: Int
-  /// What each id adds to the text: up to 15 bytes, and how many in the last byte, or ``elsewhere``.
+  /// The text of each id: up to 15 bytes, with their number in the last byte, or ``isLong`` there.
   private let slots: UnsafeMutablePointer<SIMD16<UInt8>>
-  /// Longer texts.
+  /// The texts that are longer.
   private let long: [UInt32: [UInt8]]
-  /// The id that ends documents, where text ends a line.
+  /// The id that becomes a line feed.
   private let lineEnd: UInt32?
 
-  private static let elsewhere: UInt8 = 255
+  private static let isLong: UInt8 = 255
 
-  /// With `endOfDocument` a line feed stands for this id.
+  /// The id `endOfDocument` becomes a line feed.
   package init(_ tokenizer: Tokenizer, keepsSpecialTokens: Bool = false, endOfDocument: UInt32? = nil) {
     self.tokenizer = tokenizer
     count = tokenizer.vocabulary.count
@@ -32,7 +32,7 @@ package final class TokenDecoder: @unchecked Sendable {
       var slot = SIMD16<UInt8>()
       if text.count > 15 || id == endOfDocument && tokenizer.mode == .word {
         long[id] = text
-        slot[15] = Self.elsewhere
+        slot[15] = Self.isLong
       } else {
         for (index, byte) in text.enumerated() { slot[index] = byte }
         slot[15] = UInt8(text.count)
@@ -44,9 +44,7 @@ package final class TokenDecoder: @unchecked Sendable {
 
   deinit { slots.deallocate() }
 
-  /// Appends the text of ids as they come, without an end.
-  ///
-  /// An id outside the vocabulary throws.
+  /// Appends the text of ids. Throws for an id outside the vocabulary.
   package func append(_ ids: UnsafeBufferPointer<UInt16>, to text: inout ByteBuffer) throws {
     try appendText(of: ids, to: &text)
   }
@@ -55,7 +53,7 @@ package final class TokenDecoder: @unchecked Sendable {
     try appendText(of: ids, to: &text)
   }
 
-  /// Not to be called from another module, which would not compile it for its type of ids.
+  /// Private, because other modules would call it without specialization for the type of the ids.
   private func appendText<ID: FixedWidthInteger & UnsignedInteger>(
     of ids: UnsafeBufferPointer<ID>, to text: inout ByteBuffer
   ) throws {
@@ -70,7 +68,7 @@ package final class TokenDecoder: @unchecked Sendable {
         guard id < count else { throw tokenizer.unknownID(UInt64(ids[next]), at: next) }
         let slot = slots[id]
         let length = slot[15]
-        if length == Self.elsewhere { break }
+        if length == Self.isLong { break }
         output.storeBytes(of: slot, as: SIMD16<UInt8>.self)
         output += Int(length)
         next &+= 1
@@ -85,9 +83,7 @@ package final class TokenDecoder: @unchecked Sendable {
     }
   }
 
-  /// In word mode a space follows each word, the last one too until this is called.
-  ///
-  /// `start` is where the document begins in the text.
+  /// Word mode: removes the space after the last word of the document that begins at `start` in the text.
   package func removeFinalSpace(_ text: inout ByteBuffer, from start: Int = 0) {
     if tokenizer.mode == .word && text.count > start && text.bytes[text.count - 1] == 0x20 { text.count -= 1 }
   }

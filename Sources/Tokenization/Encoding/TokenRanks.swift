@@ -1,13 +1,15 @@
 import CPreTokens
 import Support
 
-/// The tokens of a tokenizer numbered by rank, with what each two of them merge to: what the fast engines of ``WordEncoder`` work on.
+/// The tokens of a tokenizer numbered by rank, with what each two of them merge to: what the fast engines of
+/// ``WordEncoder`` work on.
 ///
-/// The rank of a token is its number here: the alphabet first, then the results of the merges in order. So comparing two ranks compares
-/// the ranks of the merges that make the tokens.
+/// The rank of a token is its number here: the alphabet first, then the results of the merges in order. So
+/// comparing two ranks compares the ranks of the merges that make the tokens.
 ///
-/// Only merges as learning makes them can be numbered so: each makes a token of its own from two tokens made before, and applying the merges to
-/// the text of a token gives that token. ``init(_:mergeCount:)`` checks both, and refuses any other table.
+/// Only merges as learning makes them can be numbered so: each makes a token of its own from two tokens made
+/// before, and applying the merges to the text of a token gives that token. ``init(_:mergeCount:)`` checks
+/// both, and refuses any other table.
 final class TokenRanks: @unchecked Sendable {
   // Written by `init` only.
 
@@ -33,7 +35,8 @@ final class TokenRanks: @unchecked Sendable {
   /// By rank.
   let tokens: UnsafeMutablePointer<Token>
   let trie: TokenTrie
-  /// Word mode: the rank of the end-of-word mark where it is a symbol of its own, not glued to the last character.
+  /// Word mode: the rank of the end-of-word mark where it is a symbol of its own, not glued to the last
+  /// character.
   private(set) var mark: UInt32?
 
   /// Nil where the merges cannot be numbered.
@@ -73,7 +76,8 @@ final class TokenRanks: @unchecked Sendable {
       let isNew = ranks[Int(merge.result)] == TokenTrie.none
       guard left != TokenTrie.none, right != TokenTrie.none, isNew else { return nil }
       add(merge.result, left, right)
-      // The merges before this one turn its text into the two tokens if no other merge reaches across the border between them.
+      // The merges before this one turn its text into the two tokens if no other merge reaches across the
+      // border between them.
       guard texts.isConcatenation(rank, of: left, right),
         Self.keepsBorder(left, right, below: rank, pairs, tokens, alphabetCount)
       else { return nil }
@@ -93,7 +97,8 @@ final class TokenRanks: @unchecked Sendable {
     pairs.slots.deallocate()
   }
 
-  /// The ids of the symbols that words begin as: bytes; in word mode characters, with the mark if they end the word, or the mark.
+  /// The ids of the symbols that words begin as: bytes; in word mode characters, with the mark if they end
+  /// the word, or the mark.
   ///
   /// Nil where a text could have other symbols.
   private static func alphabet(of tokenizer: Tokenizer) -> [UInt32]? {
@@ -149,7 +154,8 @@ final class TokenRanks: @unchecked Sendable {
 
   /// The same with the merges of ranks below `limit` only.
   ///
-  /// Undoes the merges on both sides of the border, the last one first, and checks whether a pair across the border would have merged before it.
+  /// Undoes the merges on both sides of the border, the last one first, and checks whether a pair across the
+  /// border would have merged before it.
   private static func keepsBorder(
     _ left: UInt32, _ right: UInt32, below limit: UInt32, _ pairs: pkm_pair_table,
     _ tokens: UnsafePointer<Token>, _ alphabetCount: UInt32
@@ -157,8 +163,8 @@ final class TokenRanks: @unchecked Sendable {
     var (left, right, limit) = (left, right, limit)
     while true {
       if pkm_pair_result(pairs, left, right) < limit { return false }
-      // A pair across the border that merges at this rank or later comes too late. Of two merges of one rank the left one happens first,
-      // so the right one is undone first.
+      // A pair across the border that merges at this rank or later comes too late. Of two merges of one rank
+      // the left one happens first, so the right one is undone first.
       if left > right {
         if left < alphabetCount { return true }
         limit = left

@@ -1,7 +1,7 @@
 import Support
 
-/// Finds the longest token that a text begins with: a trie as a double array (Aoe, 1989), in which one look-up leads from a
-/// prefix to the next longer one.
+/// Finds the longest token that a text begins with: a trie as a double array (Aoe, 1989), in which one
+/// look-up leads from a prefix to the next longer one.
 ///
 /// Node n has its child for byte b at index `base(n) ^ b`, if the node there names n as its parent.
 final class TokenTrie: @unchecked Sendable {
@@ -82,8 +82,8 @@ final class TokenTrie: @unchecked Sendable {
     mutating func build() {
       let order = texts.sorted()
       texts.bytes.withUnsafeBufferPointer { bytes in
-        // A node, the part of `order` that holds the tokens below it, which agree in their first `depth` bytes, and the last
-        // token that ends above the node.
+        // A node, the part of `order` that holds the tokens below it, which agree in their first `depth`
+        // bytes, and the last token that ends above the node.
         var open: [(node: Int, range: Range<Int>, depth: Int, above: UInt32)] = [
           (0, 0..<order.count, 0, TokenTrie.none)
         ]

@@ -1,7 +1,8 @@
 import CPreTokens
 import Support
 
-/// Merges short words in vector registers: all symbols of a word, and what each merges to with the next, are one or two vectors.
+/// Merges short words in vector registers: all symbols of a word, and what each merges to with the next, are
+/// one or two vectors.
 ///
 /// The merging itself is `merging.c`; here are the symbols that words begin as.
 final class VectorMerger: @unchecked Sendable {
@@ -13,7 +14,8 @@ final class VectorMerger: @unchecked Sendable {
   private let ranks: TokenRanks
   /// Byte-level: the rank of each byte, and then what each two bytes merge to.
   private let bytes: UnsafeMutablePointer<UInt32>?
-  /// Word mode: the rank of each ASCII character inside a word, then of each at the end of a word, or ``Vocabulary/missing``.
+  /// Word mode: the rank of each ASCII character inside a word, then of each at the end of a word, or
+  /// ``Vocabulary/missing``.
   private var asciiRanks: [UInt32] = []
 
   /// What one thread needs in word mode.
@@ -52,10 +54,11 @@ final class VectorMerger: @unchecked Sendable {
 
   deinit { bytes?.deallocate() }
 
-  /// Writes the ids of a word of at most ``maximumLength`` bytes to `output`, which has room for one a byte and 16 more, and returns their
-  /// number.
+  /// Writes the ids of a word of at most ``maximumLength`` bytes to `output`, which has room for one a byte
+  /// and 16 more, and returns their number.
   ///
-  /// In word mode the text ends in ``TokenRanks/endOfWord``, and a character without a token becomes ``Vocabulary/missing``.
+  /// In word mode the text ends in ``TokenRanks/endOfWord``, and a character without a token becomes
+  /// ``Vocabulary/missing``.
   func encode(
     _ text: UnsafePointer<UInt8>, _ count: Int, _ scratch: borrowing Scratch,
     into output: UnsafeMutablePointer<UInt32>
@@ -67,7 +70,8 @@ final class VectorMerger: @unchecked Sendable {
     return written
   }
 
-  /// The ids of up to `PKM_BATCH_WORDS` words of 1 to 15 bytes, merged side by side: 16 numbers for each word, and how many of them are ids.
+  /// The ids of up to `PKM_BATCH_WORDS` words of 1 to 15 bytes, merged side by side: 16 numbers for each
+  /// word, and how many of them are ids.
   ///
   /// Byte-level only.
   func encode(

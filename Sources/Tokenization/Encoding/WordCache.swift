@@ -2,8 +2,9 @@ import Support
 
 /// Words of 1 to 15 bytes with their ids, each in one of the two entries of the bucket that its hash gives.
 ///
-/// A new word displaces the older entry of the two; a miss costs time and never changes a result. The cache grows with the text, up
-/// to 32 MB: touching memory for the first time costs more than encoding the words of a short text.
+/// A new word displaces the older entry of the two; a miss costs time and never changes a result. The cache
+/// grows with the text, up to 32 MB: touching memory for the first time costs more than encoding the words of
+/// a short text.
 struct WordCache: ~Copyable {
   /// Half a cache line.
   struct Entry {
@@ -11,7 +12,8 @@ struct WordCache: ~Copyable {
     var value = Value()
   }
 
-  /// Up to four ids below 2^24, with their number in the top byte of the first; the number 0 sends to the ``LongWordCache``.
+  /// Up to four ids below 2^24, with their number in the top byte of the first; the number 0 sends to the
+  /// ``LongWordCache``.
   struct Value {
     private var lanes = SIMD4<UInt32>()
 

@@ -24,7 +24,8 @@ extension WordEncoder {
     return count
   }
 
-  /// Splits each subword that is not in the vocabulary into the two that it was merged from, until all are or are characters.
+  /// Splits each subword that is not in the vocabulary into the two that it was merged from, until all are or
+  /// are characters.
   func restrict(
     _ count: Int, to allowed: SubwordVocabulary, _ output: UnsafeMutablePointer<UInt32>
   ) -> Int {

@@ -1,6 +1,7 @@
 // Word mode: where the subwords of a word end in it.
 extension WordEncoder {
-  /// Replaces the ids of a word by the ends of its subwords, in bytes from its start, and returns the number of ends.
+  /// Replaces the ids of a word by the ends of its subwords, in bytes from its start, and returns the number
+  /// of ends.
   func replaceByEnds(
     _ ids: UnsafeMutablePointer<UInt32>, _ count: Int, _ word: UnsafeBufferPointer<UInt8>,
     _ scratch: borrowing Scratch

@@ -3,22 +3,31 @@ import Support
 
 /// Turns one word into ids, without remembering anything; all threads of an encoder share one.
 ///
-/// The ids of a word are defined by its merges: apply the merge of the lowest rank at its leftmost position until none applies. Several
-/// engines compute this, and every word takes the first row of this table that it qualifies for:
+/// The merges define the ids of a word: apply the merge of the lowest rank at its leftmost position until
+/// none applies. Several engines compute this. A word takes the first row of this table that fits it:
 ///
-/// | engine | words that it takes | time for n symbols | why it exists |
+/// | | engine | words | time for n symbols |
 /// | --- | --- | --- | --- |
-/// | ``DropoutMerger`` | all, if merges are dropped at random | up to n passes over n pairs | dropout is defined by these passes |
-/// | ``VectorMerger/encode(_:_:ids:counts:)`` | byte-level, 1 to 15 bytes, not in the cache, four at a time | up to n steps of one vector each | the common miss: a step waits for the table of pairs, and four words wait together |
-/// | ``VectorMerger/encode(_:_:_:into:)`` | up to 32 bytes | up to n steps of one or two vectors each | words of 16 to 32 bytes, and word mode |
-/// | ``BacktrackingEncoder`` | longer | n | long words, such as text without spaces, would take quadratic time |
-/// | ``TableMerger`` by scanning | up to 96 symbols | n² | merge tables without ``TokenRanks``, as other programs may write them |
-/// | ``TableMerger`` by rank | longer | n log n | the same |
+/// | 1 | ``DropoutMerger`` | all, if merges are dropped at random | up to n passes over n pairs |
+/// | 2 | ``VectorMerger``, four words at a time | cache misses of 1 to 15 bytes, byte-level | n vector steps |
+/// | 3 | ``VectorMerger``, one word | up to 32 bytes | n steps of one or two vectors |
+/// | 4 | ``BacktrackingEncoder`` | longer words | n |
+/// | 5 | ``TableMerger``, scanning | up to 96 symbols, any merges | n² |
+/// | 6 | ``TableMerger``, by rank | longer words, any merges | n log n |
 ///
-/// The second to fourth need merges as learning makes them, which ``TokenRanks`` checks when the encoder is made. In word mode a word with
-/// the byte 0xFF, which is no UTF-8, goes to the ``TableMerger`` as well.
+/// Why each exists:
 ///
-/// Before that, a word may be a token as a whole (``Tokenizer/ignoresMerges``), and a glossary may take parts of it away
+/// 1. BPE-dropout is defined by passes over all pairs.
+/// 2. Nearly all misses are such words. Each step waits for the table of pairs, and four words wait together.
+/// 3. Words of 16 to 32 bytes, and words of word mode.
+/// 4. Merging long words, such as text without spaces, takes more than linear time.
+/// 5. Other programs write merges that the engines before cannot take; most words are short.
+/// 6. The same for words in which scanning would take quadratic time.
+///
+/// Rows 2 to 4 need merges as learning makes them, for which there are ``TokenRanks``. In word mode, rows 5
+/// and 6 also take words with the byte 0xFF, which is no UTF-8.
+///
+/// Before all this, a word can be a token as a whole (``Tokenizer/ignoresMerges``), and a glossary can cut it
 /// (`WordEncoder+Options.swift`).
 final class WordEncoder: @unchecked Sendable {
   // Written by `init` only.
@@ -30,7 +39,8 @@ final class WordEncoder: @unchecked Sendable {
   /// Whether ``encodeShortWords(_:_:ids:counts:)`` can be used.
   let encodesShortWordsTogether: Bool
 
-  /// Whether the bytes of a word go to an engine as they are: no glossary, no whole tokens, no restricted vocabulary.
+  /// Whether the bytes of a word go to an engine as they are: no glossary, no whole tokens, no restricted
+  /// vocabulary.
   private let isPlain: Bool
   private let vectorMerger: VectorMerger?
   /// Nil where the merges have no ``TokenRanks`` or are dropped.
@@ -97,7 +107,8 @@ final class WordEncoder: @unchecked Sendable {
     vectorMerger!.encode(words, count, ids: ids, counts: counts)
   }
 
-  /// Writes the ids of a word to `output`, which has room for one a byte and 16 more, and returns their number.
+  /// Writes the ids of a word to `output`, which has room for one a byte and 16 more, and returns their
+  /// number.
   ///
   /// A character without a token becomes ``Vocabulary/missing``.
   func encode(
@@ -188,8 +199,8 @@ final class WordEncoder: @unchecked Sendable {
     return count
   }
 
-  /// Word mode: replaces the ids of characters without a token, and of tokens that are only steps of merging, by
-  /// ``Tokenizer/unknown``.
+  /// Word mode: replaces the ids of characters without a token, and of tokens that are only steps of merging,
+  /// by ``Tokenizer/unknown``.
   func replaceUnlisted(_ ids: UnsafeMutablePointer<UInt32>, _ count: Int) {
     guard tokenizer.mode == .word else { return }
     let unknown = tokenizer.unknown ?? Vocabulary.missing

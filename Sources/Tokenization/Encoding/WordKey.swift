@@ -1,6 +1,7 @@
 /// A word of 1 to 15 bytes in two machine words, so that it is compared at once.
 ///
-/// `ShortKey` of another module would do the same, but its comparison would be a call for every word of the text.
+/// `ShortKey` of another module would do the same, but its comparison would be a call for every word of the
+/// text.
 struct WordKey {
   static var maximumLength: Int { 15 }
   /// No word.

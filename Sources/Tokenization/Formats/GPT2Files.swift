@@ -1,10 +1,10 @@
 import Support
 
-/// GPT-2's pair of files: `merges.txt`, a line `#version: 0.2` and a merge a line, and `vocab.json`, token to id, both in
-/// the byte characters of ``ByteAlphabet``.
+/// The two files of GPT-2: `merges.txt`, with a line `#version: 0.2` and then one merge per line, and
+/// `vocab.json`, the ids by token. Both write tokens in the characters of ``ByteAlphabet``.
 package enum GPT2Files {
-  /// `vocabulary` nil: the ids are the standard ones, the bytes in printable-first order, then the merges, then
-  /// ``Tokenizer/endOfText``.
+  /// Without a `vocabulary` the ids are the standard ones: the bytes in the order of ``ByteAlphabet``, the
+  /// merges, and ``Tokenizer/endOfText``.
   package static func read(
     merges: [UInt8], mergesFile: String, vocabulary: [UInt8]?, vocabularyFile: String
   ) throws -> Tokenizer {
@@ -36,7 +36,8 @@ package enum GPT2Files {
     let index = Vocabulary(tokens)
     for byte in UInt8.min...UInt8.max where index.id(of: [byte]) == nil {
       throw Failure(
-        .badInput, "has no token for the byte \(byte): not a byte-level vocabulary", file: vocabularyFile)
+        .badInput, "has no token for the byte \(byte): not a byte-level vocabulary", file: vocabularyFile,
+        remedy: "Give a vocab.json in the form of GPT-2")
     }
     let merges = try pairs.enumerated().map { rank, pair in
       guard let left = index.id(of: pair.0), let right = index.id(of: pair.1),
@@ -56,15 +57,18 @@ package enum GPT2Files {
     [[UInt8]], [Tokenizer.SpecialToken]
   ) {
     guard case .object(let entries) = try JSONValue(parsing: vocabulary, file: file) else {
-      throw Failure(.badInput, "is not an object of tokens and ids", file: file)
+      throw Failure(
+        .badInput, "is not an object of tokens and ids", file: file,
+        remedy: "Give a vocab.json in the form of GPT-2")
     }
     var tokens: [[UInt8]] = []
     var specials: [Tokenizer.SpecialToken] = []
     for entry in entries {
       guard let number = entry.value.number, let id = UInt32(exactly: number), id < 1 << 24 else {
         throw Failure(
-          .badInput, "the id of \"\(String(decoding: entry.key, as: UTF8.self))\" is no natural number",
-          file: file)
+          .badInput,
+          "the id of \"\(String(decoding: entry.key, as: UTF8.self))\" is not a natural number below 2^24",
+          file: file, remedy: "Give a vocab.json in the form of GPT-2")
       }
       while tokens.count <= id { tokens.append([]) }
       let text = String(decoding: entry.key, as: UTF8.self)

@@ -1,12 +1,15 @@
 import Support
 
-/// Codes files of word mode: a merge a line, the best first, `</w>` at the end of what ends a word.
+/// Codes files of word mode: one merge per line in order of rank, with `</w>` at the end of a symbol that
+/// ends a word.
 ///
 /// - subword-nmt 0.2: a line `#version: 0.2`, then `left right`;
-/// - subword-nmt 0.1: no version line, `left right`; the end of a word is a symbol `</w>` of its own (read only);
+/// - subword-nmt 0.1: no version line, `left right`; the end of a word is a symbol `</w>` of its own (read
+///   only);
 /// - fastBPE: `left right count`.
 ///
-/// A merge that occurs twice counts where it stands first. Tokens hold no spaces or line feeds; any other byte may occur.
+/// A merge that occurs twice has the rank of its first line. Tokens contain no spaces or line feeds, but any
+/// other byte.
 package enum MergeCodes {
   package enum Format: String, Sendable, CaseIterable {
     case subwordNMT = "subword-nmt"
@@ -27,9 +30,9 @@ package enum MergeCodes {
     return out
   }
 
-  /// The merges of a word tokenizer; where the end of a word is a symbol in format 0.1.
+  /// The merges of a word tokenizer, in format 0.1 if the end of a word is a symbol.
   ///
-  /// A tokenizer does not know the counts of fastBPE's form, which are 0 then; no program reads them.
+  /// A tokenizer has no counts, so fastBPE's are 0; no program reads them.
   package static func write(_ tokenizer: Tokenizer, format: Format) -> [UInt8] {
     var out: [UInt8] = []
     if format == .subwordNMT && !tokenizer.endOfWordIsSymbol { out += "#version: 0.2\n".utf8 }
@@ -41,8 +44,8 @@ package enum MergeCodes {
     return out
   }
 
-  /// The vocabulary is what the merges mention, since a codes file has no other: ``Tokenizer/unknownToken``, the symbols
-  /// that no merge makes in byte order, the results in the order of the merges, ``Tokenizer/endOfText``.
+  /// A codes file has no vocabulary, so it is made from the merges: ``Tokenizer/unknownToken``, the symbols
+  /// that no merge makes in byte order, the results in the order of the merges, and ``Tokenizer/endOfText``.
   package static func read(_ bytes: [UInt8], file: String) throws -> Tokenizer {
     var lines = bytes.split(separator: 0x0a, omittingEmptySubsequences: false)
     if lines.last?.isEmpty == true { lines.removeLast() }
@@ -50,7 +53,7 @@ package enum MergeCodes {
     guard let first = lines.first else {
       throw Failure(.badInput, "the file is empty", file: file, remedy: "Give the codes that learn-bpe wrote")
     }
-    // A token may end in a carriage return, so only a file of CR LF throughout loses them.
+    // A token may end in a carriage return, so these are removed only if every line has one.
     let hasCarriageReturns = lines.allSatisfy { $0.last == 0x0d }
     if hasCarriageReturns { lines = lines.map { $0.dropLast() } }
 
@@ -64,7 +67,8 @@ package enum MergeCodes {
       case "0.1": endOfWordIsSymbol = true
       case let version:
         throw Failure(
-          .badInput, "the codes have version \(version); 0.1 and 0.2 are known", file: file, line: 1)
+          .badInput, "the codes have version \(version), not 0.1 or 0.2", file: file, line: 1,
+          remedy: "Give codes of learn-bpe, fastBPE or subword-nmt")
       }
       skipped = 1
     } else if fields(lines[0]).count == 3 {
@@ -95,9 +99,9 @@ package enum MergeCodes {
     line.split(separator: 0x20, omittingEmptySubsequences: false)
   }
 
-  /// What the merges mention.
+  /// The symbols in the merges.
   private struct Symbols {
-    /// Everything, in the order of being mentioned: the two sides of a merge, then what it makes.
+    /// All symbols in the order of the merges: the two sides of each, then its result.
     private var texts = Vocabulary([])
     private var merges: [(left: UInt32, right: UInt32, result: UInt32)] = []
     private var joined: [UInt8] = []

@@ -1,22 +1,22 @@
 import Foundation
 import Support
 
-/// `.tiktoken`: a line `base64(token) rank` for each token, the 256 bytes among them.
+/// `.tiktoken`: a line `base64(token) rank` for each token, including the 256 bytes.
 ///
-/// The rank is the id and the order of merging. The file holds neither pattern nor special tokens: the
-/// pattern is told by the file's name, and ``Tokenizer/endOfText`` takes the first id behind the last rank.
+/// The rank is the id and the order of merging. The file has neither the pattern nor special tokens: the name
+/// of the file tells the pattern, and ``Tokenizer/endOfText`` has the first id after the last rank.
 package enum TiktokenFile {
   private static let patterns: [(name: String, preTokenizer: PreTokenizer)] = [
     ("cl100k", .cl100k), ("o200k", .o200k), ("gpt2", .gpt2), ("r50k", .gpt2), ("p50k", .gpt2),
   ]
 
-  /// The pattern that the name of a file says; nil where it says none.
+  /// The pattern that the name of a file tells, or nil.
   package static func preTokenizer(ofFileNamed path: String) -> PreTokenizer? {
     let name = Path.name(of: path).lowercased()
     return patterns.first { name.contains($0.name) }?.preTokenizer
   }
 
-  /// What to say to him who gave a file a name that does not tell its pattern; nil where it does.
+  /// The warning about a file whose name does not tell its pattern, or nil.
   package static func warning(ofFileNamed path: String, _ preTokenizer: PreTokenizer) -> String? {
     if Self.preTokenizer(ofFileNamed: path) == preTokenizer { return nil }
     let remedy =
@@ -53,9 +53,10 @@ package enum TiktokenFile {
       merges: merges, specialTokens: [.init(id: end, text: Tokenizer.endOfText)])
   }
 
-  /// Each token of more than one byte is the merge of the two that the merges before it leave of its bytes.
+  /// Each token of more than one byte is the merge of the two tokens to which the merges before it reduce its
+  /// bytes.
   ///
-  /// One of which they leave more can never come about and has no merge.
+  /// A token whose bytes they reduce to more than two can never arise, and has no merge.
   private static func merges(_ tokens: [[UInt8]], file: String) throws -> [Tokenizer.Merge] {
     let index = Vocabulary(tokens)
     let bytes = try (UInt8.min...UInt8.max).map { byte -> UInt32 in
@@ -70,7 +71,7 @@ package enum TiktokenFile {
     var merges: [Tokenizer.Merge] = []
     for (id, token) in tokens.enumerated() where token.count > 1 {
       merger.reserve(token.count)
-      for (place, byte) in token.enumerated() { merger.symbols[place] = bytes[Int(byte)] }
+      for (index, byte) in token.enumerated() { merger.symbols[index] = bytes[Int(byte)] }
       let count = table.withView { merger.merge($0, count: token.count) }
       guard count == 2 else { continue }
       let merge = Tokenizer.Merge(left: merger.symbols[0], right: merger.symbols[1], result: UInt32(id))
@@ -80,12 +81,13 @@ package enum TiktokenFile {
     return merges
   }
 
-  /// The tokens of a byte-level tokenizer whose merges make the ids in order, as ours do.
+  /// The tokens of a byte-level tokenizer whose merges have ascending results, as those learned here have.
   package static func write(_ tokenizer: Tokenizer) throws -> [UInt8] {
     let isInOrder = zip(tokenizer.merges, tokenizer.merges.dropFirst()).allSatisfy { $0.result < $1.result }
     guard tokenizer.mode == .byteLevel, isInOrder else {
       throw Failure(
-        .usage, "a .tiktoken file needs a byte-level tokenizer whose ids are in the order of its merges")
+        .usage, "a .tiktoken file needs a byte-level tokenizer whose ids are in the order of its merges",
+        remedy: "Write tokenizer.json instead")
     }
     let specials = Set(tokenizer.specialTokens.map(\.id))
     var out: [UInt8] = []

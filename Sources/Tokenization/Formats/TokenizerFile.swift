@@ -1,11 +1,12 @@
 import Support
 
-/// Opens a tokenizer in whichever format it is.
+/// Reads and writes a tokenizer in the format that the name of the file tells.
 package enum TokenizerFile {
-  /// Reads a tokenizer in the format that the name of its file says.
+  /// Reads a tokenizer.
   ///
-  /// `.json` is a tokenizer.json, or a GPT-2 vocab.json with merges.txt beside it; `merges.txt` is GPT-2's, with or without
-  /// vocab.json beside it; `.tiktoken` is tiktoken's; anything else holds codes. gzip and zstd are recognized by content.
+  /// `.json` is a tokenizer.json, or GPT-2's vocab.json with merges.txt beside it. `merges.txt` is GPT-2's,
+  /// with or without vocab.json beside it. `.tiktoken` is tiktoken's format. Any other file has codes. gzip
+  /// and zstd are recognized by content.
   package static func load(_ path: String) throws -> Tokenizer {
     let bytes = try read(path)
     let name = plainName(of: path)
@@ -29,7 +30,7 @@ package enum TokenizerFile {
     return try TokenizerJSON.read(bytes, file: path)
   }
 
-  /// The name without what says that it is compressed.
+  /// The name of a file without the suffix of its compression.
   package static func plainName(of path: String) -> String {
     var name = Path.name(of: path)
     for suffix in [".gz", ".zst"] where name.hasSuffix(suffix) { name.removeLast(suffix.count) }
@@ -55,10 +56,11 @@ package enum TokenizerFile {
     return text
   }
 
-  /// The files that hold a tokenizer in the format that the name of the first says.
+  /// The paths and contents of the files of a tokenizer.
   ///
-  /// `.json` is tokenizer.json, `.tiktoken` tiktoken's form, `merges.txt` GPT-2's pair with `vocab.json` beside it; any
-  /// other name, or none, holds codes in word mode and tokenizer.json otherwise.
+  /// `.json` is tokenizer.json, `.tiktoken` is tiktoken's format, and `merges.txt` is GPT-2's with
+  /// `vocab.json` beside it. For any other path, or none, the file has codes in word mode, and is a
+  /// tokenizer.json otherwise.
   package static func write(
     _ tokenizer: Tokenizer, to path: String?, codes: MergeCodes.Format = .subwordNMT
   ) throws -> [(path: String?, bytes: [UInt8])] {

@@ -19,7 +19,8 @@ extension TokenizerJSON {
     return try Reader(json: json, vocabulary: vocabulary, merges: merges, file: file).tokenizer()
   }
 
-  /// The model without the two large parts, of each of which the first counts.
+  /// The model without its two large members, which go to `vocabulary` and `merges`; the first of each is
+  /// used.
   private static func model(
     _ reader: inout JSONReader, _ vocabulary: inout VocabularyTexts?, _ merges: inout MergeTexts?
   ) throws -> JSONValue {
@@ -39,11 +40,11 @@ extension TokenizerJSON {
     return .object(members)
   }
 
-  /// Tokens as they are written, one after another, with their ids.
+  /// The tokens as written in the file, one after another, with their ids.
   private struct VocabularyTexts {
     var bytes: [UInt8] = []
     var entries: [(id: Int, end: Int)] = []
-    /// What is wrong with the first entry that has no id.
+    /// The message about the first entry without an id.
     var mistake: String?
 
     init(_ reader: inout JSONReader) throws {
@@ -56,7 +57,7 @@ extension TokenizerJSON {
           id = Int(natural)
         } else {
           let start = entries.last?.end ?? 0
-          note("the id of \"\(String(decoding: bytes[start...], as: UTF8.self))\" is no natural number")
+          note("the id of \"\(String(decoding: bytes[start...], as: UTF8.self))\" is not a natural number")
         }
         entries.append((id, bytes.count))
       }
@@ -69,7 +70,7 @@ extension TokenizerJSON {
   private struct MergeTexts {
     var bytes: [UInt8] = []
     var ends: [(left: Int, right: Int)] = []
-    /// The first that is not two texts.
+    /// The number of the first merge that does not have two sides.
     var mistake: Int?
 
     init(_ reader: inout JSONReader) throws {
@@ -169,9 +170,9 @@ extension TokenizerJSON {
       return known
     }
 
-    /// Whether the part splits by GPT-2's pattern.
+    /// Whether the component splits by GPT-2's pattern.
     private func byteLevel(_ part: JSONValue) throws -> Bool {
-      // Both default to true where they are not written.
+      // Both are true by default.
       if part["add_prefix_space"]?.bool != false { throw unsupported("ByteLevel with add_prefix_space") }
       return part["use_regex"]?.bool != false
     }
@@ -199,34 +200,35 @@ extension TokenizerJSON {
         unknown: unknown, ignoresMerges: model["ignore_merges"]?.bool ?? false)
     }
 
-    /// The tokens by id; of several with one id the last, and above all an added one.
+    /// The tokens by id. Of several with one id the last is used, and an added token before any other.
     private func assemble(
       _ entries: VocabularyTexts, _ mode: Tokenizer.Mode, _ added: [Tokenizer.SpecialToken]
     ) -> Vocabulary {
       var bytes: [UInt8] = []
       bytes.reserveCapacity(entries.bytes.count)
       let ids = entries.entries.map(\.id) + added.map { Int($0.id) }
-      var places = [Range<Int>](repeating: 0..<0, count: (ids.max() ?? -1) + 1)
+      var ranges = [Range<Int>](repeating: 0..<0, count: (ids.max() ?? -1) + 1)
       entries.bytes.withUnsafeBufferPointer { texts in
         var start = 0
         for entry in entries.entries {
           let first = bytes.count
           append(UnsafeBufferPointer(rebasing: texts[start..<entry.end]), mode, to: &bytes)
-          places[entry.id] = first..<bytes.count
+          ranges[entry.id] = first..<bytes.count
           start = entry.end
         }
       }
       for token in added {
-        places[Int(token.id)] = bytes.count..<(bytes.count + token.text.utf8.count)
+        ranges[Int(token.id)] = bytes.count..<(bytes.count + token.text.utf8.count)
         bytes.append(contentsOf: token.text.utf8)
       }
       var ordered: [UInt8] = []
       ordered.reserveCapacity(bytes.count)
-      for place in places { ordered.append(contentsOf: bytes[place]) }
-      return Vocabulary(bytes: ordered, counts: places.map(\.count))
+      for range in ranges { ordered.append(contentsOf: bytes[range]) }
+      return Vocabulary(bytes: ordered, counts: ranges.map(\.count))
     }
 
-    /// What a written token stands for; those that text cannot produce, of the library's own alphabet, stay as they are.
+    /// Appends the bytes of a written token. A token with characters outside ``ByteAlphabet``, which no text
+    /// produces, stays as written.
     private func append(
       _ text: UnsafeBufferPointer<UInt8>, _ mode: Tokenizer.Mode, to bytes: inout [UInt8]
     ) {
@@ -254,7 +256,7 @@ extension TokenizerJSON {
       return result
     }
 
-    /// `token` is scratch space.
+    /// The id of a token of a merge. `token` is a buffer for reuse.
     private func id(
       of text: Slice<UnsafeBufferPointer<UInt8>>, _ mode: Tokenizer.Mode, _ vocabulary: Vocabulary, rank: Int,
       _ token: inout [UInt8]

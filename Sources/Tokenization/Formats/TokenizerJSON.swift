@@ -1,14 +1,14 @@
 import Support
 
-/// `tokenizer.json` of the Hugging Face `tokenizers` library, as far as its parts are ours: the model BPE,
-/// byte-level with the pre-tokenizers of ``PreTokenizer``, or words with `</w>`.
+/// The `tokenizer.json` of the Hugging Face `tokenizers` library, with the parts that are supported here: BPE
+/// models, byte-level with the patterns of ``PreTokenizer``, or words with `</w>`.
 ///
-/// Ids are the same as that library's, but for the text of special tokens, which is ordinary text to us.
+/// The ids are those of that library, except for the text of special tokens, which is ordinary text here.
 package enum TokenizerJSON {}
 
 // Writing.
 extension TokenizerJSON {
-  /// Keys and their order as the library writes them; merges as lists, so that tokens may hold spaces.
+  /// Keys have the order of the library. Merges are lists, so that tokens may contain spaces.
   package static func write(_ tokenizer: Tokenizer) throws -> [UInt8] {
     guard !tokenizer.endOfWordIsSymbol else {
       throw Failure(
@@ -17,7 +17,7 @@ extension TokenizerJSON {
     }
     let isWord = tokenizer.mode == .word
     var out: [UInt8] = []
-    // A token is there twice, and its bytes may be two each.
+    // A token occurs in the vocabulary and in the merges, and each of its bytes takes up to two.
     out.reserveCapacity(tokenizer.vocabulary.count * 60 + 4 * tokenizer.vocabulary.withBytes(\.count))
     func add(_ text: String) { out.append(contentsOf: text.utf8) }
     add("{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [")

@@ -1,10 +1,12 @@
 import Support
 
-/// The ids of XLM (Lample and Conneau 2019), whose code numbers the pieces of fastBPE by a vocabulary file.
+/// The ids of XLM (Lample and Conneau, 2019), whose code numbers the subwords of fastBPE by a vocabulary
+/// file.
 ///
-/// 0 `<s>`, 1 `</s>`, 2 `<pad>`, 3 `<unk>`, 4 to 13 `<special0>` to `<special9>`, then the lines of the file, `piece count`,
-/// in order. As there, a line is left out that holds U+2028, is not two fields between any white space of Unicode, or
-/// repeats a piece; and counts must not rise. Pieces that are not in the file become `<unk>`.
+/// The ids are 0 `<s>`, 1 `</s>`, 2 `<pad>`, 3 `<unk>`, 4 to 13 `<special0>` to `<special9>`, and then the
+/// lines of the file, a subword and its count, in order. As in XLM, a line is skipped if it contains U+2028,
+/// does not have two fields separated by white space of Unicode, or repeats a subword; and counts must not
+/// rise. Subwords that are not in the file become `<unk>`.
 package enum XLMDictionary {
   package static let specialTokens =
     ["<s>", "</s>", "<pad>", Tokenizer.unknownToken] + (0..<10).map { "<special\($0)>" }
@@ -12,15 +14,17 @@ package enum XLMDictionary {
   /// The tokenizer with the ids of the dictionary.
   package static func apply(_ file: [UInt8], name: String, to tokenizer: Tokenizer) throws -> Tokenizer {
     guard tokenizer.mode == .word, !tokenizer.endOfWordIsSymbol else {
-      throw Failure(.usage, "a dictionary of pieces is for word tokenizers", file: name)
+      throw Failure(
+        .usage, "a dictionary of subwords is for word tokenizers without codes of format 0.1", file: name,
+        remedy: "Give codes of fastBPE, or of subword-nmt's format 0.2")
     }
     var tokens = specialTokens.map { Array($0.utf8) }
-    for piece in try pieces(file, name) {
+    for subword in try subwords(file, name) {
       tokens.append(
-        piece.suffix(2).elementsEqual("@@".utf8) ? Array(piece.dropLast(2)) : piece + EndOfWord.mark)
+        subword.suffix(2).elementsEqual("@@".utf8) ? Array(subword.dropLast(2)) : subword + EndOfWord.mark)
     }
     let listed = tokens.count
-    // Merging passes through tokens that need not be listed.
+    // Intermediate results of merging need not be in the file.
     let special = Set(tokenizer.specialTokens.map(\.id))
     let index = Vocabulary(tokens)
     var ids: [UInt32] = []
@@ -42,8 +46,8 @@ package enum XLMDictionary {
       listedCount: listed)
   }
 
-  private static func pieces(_ file: [UInt8], _ name: String) throws -> [[UInt8]] {
-    var pieces: [[UInt8]] = []
+  private static func subwords(_ file: [UInt8], _ name: String) throws -> [[UInt8]] {
+    var subwords: [[UInt8]] = []
     var known = Set(specialTokens.map { Array($0.utf8) })
     var last = Int.max
     for (index, line) in file.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
@@ -55,13 +59,14 @@ package enum XLMDictionary {
       if text.unicodeScalars.contains("\u{2028}") || fields.count != 2 { continue }
       guard let count = Int(String(fields[1])), count <= last else {
         throw Failure(
-          .badInput, "a count that is no number or larger than the one before", file: name, line: index + 1,
+          .badInput, "a count that is not a number or is larger than the one before", file: name,
+          line: index + 1,
           remedy: "Sort the vocabulary by count, as fastBPE getvocab does")
       }
       last = count
-      let piece = Array(String(fields[0]).utf8)
-      if known.insert(piece).inserted { pieces.append(piece) }
+      let subword = Array(String(fields[0]).utf8)
+      if known.insert(subword).inserted { subwords.append(subword) }
     }
-    return pieces
+    return subwords
   }
 }

@@ -1,32 +1,33 @@
 import CPreTokens
 import Support
 
-/// Learns the merges of byte-pair encoding (Sennrich, Haddow and Birch 2015) from counts of distinct pre-tokens: again and again the
-/// most frequent pair of neighboring symbols becomes a symbol.
+/// Learns the merges of byte-pair encoding (Sennrich, Haddow and Birch, 2015) from counts of distinct
+/// pre-tokens: the most frequent pair of neighboring symbols becomes a symbol, again and again.
 ///
-/// The words lie end to end in one array. A symbol stands at the first and at the last of its positions, so that both
-/// neighbors are found without links. Each pair lists the positions where it occurs; a merge touches those only, and
-/// the work of all merges together is at most proportional to the length of the words. A position stays on a list after
-/// its pair is gone and is passed over when the list is used. That needs no upkeep, because a pair of neighbors can
-/// only come about in the merge that makes the newer of the two, so its list is written once and its count only falls.
+/// The words are in one array, end to end. A symbol of several positions is written at the first and at the
+/// last of them, so that both its neighbors are found without links. Each pair has a list of the positions
+/// where it occurs, and a merge touches only these; all merges together take time at most proportional to the
+/// length of the words. A position stays in a list after its pair is gone, and is skipped when the list is
+/// used. The lists need no updates, because a pair can only arise in the merge that makes the newer of its
+/// two symbols: its list is written once, and from then on its count only falls.
 ///
-/// For the same reason a pair can be left out of sight for as long as more frequent ones are merged: what is born below
-/// the ``threshold`` is forgotten, and only when no pair above it is left are all pairs counted anew, with a lower
-/// threshold. Most pairs are rare and never come up, so table and heap stay small.
+/// For the same reason a pair can be ignored while more frequent ones are merged. Pairs below the
+/// ``threshold`` are not recorded; when no pair above it is left, all pairs are counted again with a lower
+/// threshold. Most pairs are rare and never merged, so the table and the heap stay small.
 ///
-/// Counts are exact in 64 bits. Equal counts are decided by ``TieBreak`` alone, so the order of the words, and with it
-/// the number of threads that counted them, does not matter.
+/// Counts are exact in 64 bits. ``TieBreak`` alone decides between equal counts, so the result does not
+/// depend on the order of the words, nor on the number of threads that counted them.
 package struct BPETrainer: ~Copyable {
-  /// What is merged, and when to stop.
+  /// What is merged, and when learning stops.
   package struct Options: Sendable {
     package var tieBreak: TieBreak
-    /// Merges to learn.
+    /// The number of merges to learn.
     package var limit: Int
-    /// The least count of a pair that is merged, at least 1.
+    /// The lowest count of a pair that is merged, at least 1.
     package var minimumCount: Int
-    /// The most bytes of a symbol that is made, in word mode characters.
+    /// The maximum size of a symbol, in bytes; in word mode in characters.
     package var maximumSize: Int
-    /// No symbol becomes equal to one of these texts.
+    /// Texts that no symbol may become equal to.
     package var reserved: [[UInt8]]
 
     package init(
@@ -43,16 +44,16 @@ package struct BPETrainer: ~Copyable {
   private let words: SymbolizedWords
   private let options: Options
   private let texts: TrainerSymbols
-  /// Every pair that can be merged and counts as much is in ``pairs`` and ``heap``.
+  /// Every pair with at least this count that may be merged is in ``pairs`` and ``heap``.
   private var threshold = 1
   private var pairs = PairTable()
   private var heap: PairHeap
   private var lists = PositionLists()
   private var left = NeighborCounts()
   private var right = NeighborCounts()
-  private var learned = 0
-  /// Pairs in sight when they were last counted.
-  private var collected = 0
+  private var learnedCount = 0
+  /// The number of recorded pairs when all pairs were last counted.
+  private var collectedCount = 0
 
   private init(_ words: consuming SymbolizedWords, _ options: Options) {
     texts = TrainerSymbols(
@@ -66,7 +67,8 @@ package struct BPETrainer: ~Copyable {
 
   /// Learns at most `options.limit` merges.
   ///
-  /// `report` is told of each as it is chosen, with its number from 1 and how many pairs wait.
+  /// `report` is called with each merge when it is chosen, its number from 1, and the number of pairs in the
+  /// heap.
   package static func learn(
     _ words: consuming SymbolizedWords, _ options: Options,
     report: (_ merge: LearnedMerges.Merge, _ number: Int, _ pairs: Int) throws -> Void = { _, _, _ in }
@@ -88,7 +90,7 @@ package struct BPETrainer: ~Copyable {
         let entry = pairs.find(top.key)!
         let count = entry.pointee.count
         if count != top.count {
-          // Outdated: counts fall without the heap being told.
+          // The count of the heap is outdated, as counts fall without updates of the heap.
           if count >= threshold { heap.replaceTop(count: count) } else { heap.removeTop() }
           continue
         }
@@ -98,13 +100,12 @@ package struct BPETrainer: ~Copyable {
         let list = entry.pointee.list..<(entry.pointee.list + entry.pointee.length)
         let c = texts.append(a, b)
         let positions = replace(a, b, by: c, list)
-        forget(a, b)
-        announce(a, b, c, positions)
+        subtractLostPairs(a, b)
+        enterNewPairs(a, b, c, positions)
         lists.release(list)
-        learned += 1
-        if pairs.used > max(4 * pairLimit, 2 * collected) || lists.count > 2 * words.symbols.count + 1 << 20 {
-          collectPairs()
-        }
+        learnedCount += 1
+        let hasManyPairs = pairs.used > max(4 * pairLimit, 2 * collectedCount)
+        if hasManyPairs || lists.count > 2 * words.symbols.count + 1 << 20 { collectPairs() }
         return LearnedMerges.Merge(left: a, right: b, count: count)
       }
       if threshold <= options.minimumCount { return nil }
@@ -113,14 +114,15 @@ package struct BPETrainer: ~Copyable {
     }
   }
 
-  /// How many positions or pairs ahead memory is asked for.
+  /// How many positions or pairs ahead memory is prefetched.
   private static let lookahead = 16
 
   // One merge.
 
-  /// Puts the new symbol in place, left to right without overlap, and notes which neighbors were lost and found.
+  /// Writes the new symbol over its pair, from left to right without overlap, and counts the pairs with its
+  /// neighbors that are lost and found.
   ///
-  /// Returns the positions of the new symbol, a part of `list` that is overwritten with them.
+  /// Returns the positions of the new symbol, which overwrite the first part of `list`.
   private mutating func replace(_ a: UInt32, _ b: UInt32, by c: UInt32, _ list: Range<Int>) -> Range<Int> {
     left.begin(symbolCount: Int(c) + 1)
     right.begin(symbolCount: Int(c) + 1)
@@ -129,10 +131,10 @@ package struct BPETrainer: ~Copyable {
     let lengthC = Int(lengths[Int(c)])
     let symbols = words.symbols.baseAddress!
     let positions = lists.base
-    var kept = list.lowerBound
+    var written = list.lowerBound
     var cursor = words.weights.start
     for index in list {
-      // The positions lie far apart: each would be waited for.
+      // The positions are far apart, so each access would wait for memory.
       pkm_prefetch(symbols + Int(positions[min(index + Self.lookahead, list.upperBound - 1)]))
       let position = Int(positions[index])
       guard symbols[position] == a, symbols[position + lengthA] == b else { continue }
@@ -140,7 +142,7 @@ package struct BPETrainer: ~Copyable {
 
       let before = symbols[position - 1]
       if before == c {
-        // The occurrence just before found (c, a) here; the pair is (c, c) now.
+        // The occurrence just before counted the pair (c, a) here, which is (c, c) now.
         let old = right.touch(a)
         old.pointee.found -= weight
         old.pointee.positions -= 1
@@ -157,7 +159,7 @@ package struct BPETrainer: ~Copyable {
       let after = symbols[position + lengthC]
       if after != SymbolizedWords.separator {
         let tally = right.touch(after)
-        // In a run of one letter the pair behind is the merged pair itself, which is gone as a whole.
+        // In a run of one letter the next pair is the merged pair itself, whose count is already 0.
         if a != b || after != a { tally.pointee.lost += weight }
         tally.pointee.found += weight
         tally.pointee.positions += 1
@@ -166,14 +168,14 @@ package struct BPETrainer: ~Copyable {
       symbols[position + lengthA] = SymbolizedWords.interior
       symbols[position] = c
       symbols[position + lengthC - 1] = c
-      positions[kept] = UInt32(position)
-      kept += 1
+      positions[written] = UInt32(position)
+      written += 1
     }
-    return list.lowerBound..<kept
+    return list.lowerBound..<written
   }
 
-  /// Takes what the merge lost from the counts of the old pairs.
-  private func forget(_ a: UInt32, _ b: UInt32) {
+  /// Subtracts the occurrences that the merge removed from the counts of the old pairs.
+  private func subtractLostPairs(_ a: UInt32, _ b: UInt32) {
     for symbol in left.touched { pairs.prefetch(PairTable.key(symbol, a)) }
     for symbol in left.touched {
       if let entry = pairs.find(PairTable.key(symbol, a)) {
@@ -188,13 +190,13 @@ package struct BPETrainer: ~Copyable {
     }
   }
 
-  /// Enters the new pairs that are frequent enough, with their positions.
-  private mutating func announce(_ a: UInt32, _ b: UInt32, _ c: UInt32, _ positions: Range<Int>) {
+  /// Records the new pairs that are frequent enough, with their positions.
+  private mutating func enterNewPairs(_ a: UInt32, _ b: UInt32, _ c: UInt32, _ positions: Range<Int>) {
     let first = lists.count
     for symbol in left.touched { enter(PairTable.key(symbol, c), left.tallies + Int(symbol)) }
     for symbol in right.touched { enter(PairTable.key(c, symbol), right.tallies + Int(symbol)) }
     if lists.count == first { return }
-    // Each list in the order of the positions: ascending.
+    // The positions ascend, so each list ascends too.
     let (symbols, lengths, lengthC) = (words.symbols.baseAddress!, texts.lengths, Int(texts.lengths[Int(c)]))
     let (base, left, right) = (lists.base, left.tallies, right.tallies)
     for index in positions {
@@ -231,23 +233,23 @@ package struct BPETrainer: ~Copyable {
 
   // All pairs.
 
-  /// How many pairs to keep in sight.
-  private var pairLimit: Int { 4 * (options.limit - learned) + 1 << 17 }
+  /// The number of pairs to record at most when all are counted.
+  private var pairLimit: Int { 4 * (options.limit - learnedCount) + 1 << 17 }
 
-  private struct PlacedPair {
+  private struct PairOccurrence {
     let key: UInt64
     let position, weight: Int
   }
 
   /// Calls `body` with each pair in each word, its position and the count of the word.
   ///
-  /// `prefetch` is called some pairs earlier.
+  /// `prefetch` is called with the pair ``lookahead`` pairs earlier.
   @inline(__always) private func forEachPair(
     prefetch: (UInt64) -> Void, _ body: (UInt64, _ position: Int, _ weight: Int) -> Void
   ) {
     let (symbols, lengths) = (words.symbols.baseAddress!, texts.lengths)
     var cursor = words.weights.start
-    withUnsafeTemporaryAllocation(of: PlacedPair.self, capacity: Self.lookahead) { waiting in
+    withUnsafeTemporaryAllocation(of: PairOccurrence.self, capacity: Self.lookahead) { ring in
       var seen = 0
       var position = 1
       while position < words.symbols.count {
@@ -259,29 +261,27 @@ package struct BPETrainer: ~Copyable {
         let next = position + Int(lengths[Int(symbol)])
         let after = symbols[next]
         if after != SymbolizedWords.separator {
-          let pair = PlacedPair(
+          let pair = PairOccurrence(
             key: PairTable.key(symbol, after), position: position,
             weight: words.weights.weight(at: position, &cursor))
           prefetch(pair.key)
-          let place = seen % Self.lookahead
-          if seen >= Self.lookahead {
-            body(waiting[place].key, waiting[place].position, waiting[place].weight)
-          }
-          waiting[place] = pair
+          let index = seen % Self.lookahead
+          if seen >= Self.lookahead { body(ring[index].key, ring[index].position, ring[index].weight) }
+          ring[index] = pair
           seen += 1
         }
         position = next
       }
       for late in max(0, seen - Self.lookahead)..<seen {
-        let pair = waiting[late % Self.lookahead]
+        let pair = ring[late % Self.lookahead]
         body(pair.key, pair.position, pair.weight)
       }
     }
   }
 
-  /// Counts all pairs, chooses the threshold, and lists the positions of the pairs that reach it.
+  /// Counts all pairs, chooses the ``threshold``, and records the pairs that reach it with their positions.
   private mutating func collectPairs() {
-    let isDense = learned == 0 && texts.count <= DensePairs.symbolLimit
+    let isDense = learnedCount == 0 && texts.count <= DensePairs.symbolLimit
     let dense = isDense ? DensePairs(words) : nil
     let counted = countPairs(dense)
     pairs = PairTable()
@@ -293,7 +293,7 @@ package struct BPETrainer: ~Copyable {
       heap.append(PairHeap.Item(count: entry.count, key: entry.key))
       length += entry.length
     }
-    collected = pairs.used
+    collectedCount = pairs.used
     heap.arrange()
     lists.reset(length)
     let base = lists.base
@@ -305,7 +305,8 @@ package struct BPETrainer: ~Copyable {
     }
   }
 
-  /// The count of every pair that reaches the threshold, which is chosen here, and the number of its positions.
+  /// Chooses the ``threshold``, and returns each pair that reaches it with its count and the number of its
+  /// positions.
   private mutating func countPairs(_ dense: DensePairs?) -> PairTable {
     var hashed = hashedCounts()
     while true {
@@ -320,19 +321,19 @@ package struct BPETrainer: ~Copyable {
         }
       }
       if levels.highest == 0 && hashed.limit > options.minimumCount {
-        // Several rare pairs looked like a frequent one.
+        // Several rare pairs with one hash looked like a frequent pair.
         hashed.limit = max(1, hashed.limit / 4)
         continue
       }
-      // Zipf's law: the n-th merge counts about an n-th of the first, so that nothing far below that will come up.
-      // Where it does, all this is done again.
-      let likely = levels.highest / (4 * max(1, options.limit - learned))
+      // By Zipf's law the n-th merge has about an n-th of the count of the first, so pairs far below that
+      // will hardly be merged. Where one is, all pairs are counted again.
+      let likely = levels.highest / (4 * max(1, options.limit - learnedCount))
       threshold = max(threshold, min(levels.floorOfHighest, max(likely, levels.floor(ofAtMost: pairLimit))))
       return counted
     }
   }
 
-  /// The counts of all pairs but some that are rare.
+  /// The counts of all pairs except some that are rare.
   private func countedPairs(_ hashed: borrowing HashedCounts) -> PairTable {
     var counted = PairTable()
     forEachPair(
@@ -349,7 +350,7 @@ package struct BPETrainer: ~Copyable {
     return counted
   }
 
-  /// Where a table of all pairs may outgrow the words, this tells most of the rare ones.
+  /// Finds most of the rare pairs, where a table of all pairs could outgrow the words.
   private func hashedCounts() -> HashedCounts {
     let isNeeded = words.symbols.count > 1 << 23 && texts.count > 1 << 11
     var counts = HashedCounts(bits: isNeeded ? 22 : 0)

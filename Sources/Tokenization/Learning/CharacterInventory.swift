@@ -1,12 +1,13 @@
 import Support
 
-/// The characters of words in word mode, and which of them become symbols.
+/// The characters of the words in word mode, and which of them become symbols.
 package struct CharacterInventory: Sendable {
-  /// The characters that are kept, in byte order.
+  /// The characters that become symbols, in byte order.
   package private(set) var characters: [[UInt8]] = []
-  /// The alphabet: each kept character as it occurs, inside words and with `</w>` behind it, in byte order.
+  /// The alphabet in byte order: each of these characters as it occurs, inside words, at their end with
+  /// `</w>`, or both.
   package private(set) var symbols: [[UInt8]] = []
-  /// Distinct characters that are not kept, and how often they occur.
+  /// The number of distinct characters that are left out, and of their occurrences.
   package private(set) var dropped = (distinct: 0, occurrences: 0)
 
   private struct Tally {
@@ -16,10 +17,9 @@ package struct CharacterInventory: Sendable {
     var count: Int { inside + final }
   }
 
-  /// Keeps the most frequent characters, of equally frequent ones those with smaller bytes.
-  ///
-  /// At most `limit`, and no more than make up the share `coverage` of all occurrences; those of `always` are
-  /// kept besides.
+  /// Selects the most frequent characters, of equally frequent ones those with smaller bytes: at most
+  /// `limit`, and no more than are needed for the share `coverage` of all occurrences. The characters in
+  /// `always` are selected too.
   package init(
     of words: WordCounts, limit: Int = .max, coverage: Double = 1, always: [[UInt8]] = []
   ) {
@@ -28,8 +28,8 @@ package struct CharacterInventory: Sendable {
     let always = Set(always)
     let total = tallies.reduce(0.0) { $0 + Double($1.count) }
     var covered = 0.0
-    for (place, tally) in tallies.enumerated() {
-      let isKept = place < limit && (coverage >= 1 || covered < coverage * total)
+    for (rank, tally) in tallies.enumerated() {
+      let isKept = rank < limit && (coverage >= 1 || covered < coverage * total)
       covered += Double(tally.count)
       guard isKept || always.contains(tally.text) else {
         dropped.distinct += 1

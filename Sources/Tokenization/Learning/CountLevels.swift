@@ -1,4 +1,4 @@
-/// How many numbers lie in each of the ranges that divide an octave in eight.
+/// A histogram of counts, with eight levels per octave.
 struct CountLevels {
   private var levels = [Int](repeating: 0, count: 64 * 8)
   private(set) var highest = 0
@@ -18,10 +18,10 @@ struct CountLevels {
     highest = max(highest, count)
   }
 
-  /// The floor of the level that ``highest`` lies in.
+  /// The lowest count in the level of ``highest``.
   var floorOfHighest: Int { Self.floor(Self.level(highest)) }
 
-  /// The least floor of a level that at most `limit` numbers reach.
+  /// The lowest count of a level that at most `limit` of the counts reach.
   func floor(ofAtMost limit: Int) -> Int {
     var reached = 0
     var level = levels.count - 1

@@ -1,11 +1,11 @@
 import CPreTokens
 import Support
 
-/// Counts of pairs by a hash of few bits: never too low, so what counts little is rare for certain.
+/// Counts of pairs by a short hash. They are never too low, so a pair with a low count is certainly rare.
 struct HashedCounts: ~Copyable {
   private let counts: UnsafeMutableBufferPointer<Int>
   private let shift: UInt64
-  /// Pairs below it may be missed.
+  /// Pairs with a lower count may be left out.
   var limit = 1
 
   init(bits: Int) {

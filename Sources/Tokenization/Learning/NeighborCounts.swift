@@ -1,11 +1,12 @@
-/// What one merge does to the pairs around it, gathered per neighboring symbol: occurrences lost by the old pair and
-/// found by the new one, and how many positions the latter has.
+/// What one merge does to the pairs around it, by neighboring symbol: the occurrences that the old pair lost,
+/// those of the new pair, and the number of positions of the new pair.
 struct NeighborCounts: ~Copyable {
   struct Tally {
     var lost = 0
     var found = 0
-    /// While counting, 0 in a tally that was never touched and ``touched`` plus the positions otherwise; then the place
-    /// of the next position in the pair's list, negative where no list is wanted.
+    /// While counting: 0 if the symbol was not touched, else ``touched`` plus the number of positions.
+    /// Afterwards: the index of the next position in the list of the pair, negative if the pair is not
+    /// recorded.
     var positions = 0
 
     static let touched = Int.min
@@ -27,9 +28,7 @@ struct NeighborCounts: ~Copyable {
     symbols.deallocate()
   }
 
-  /// Forgets the last merge.
-  ///
-  /// Symbols are below `symbolCount` until the next call.
+  /// Clears the counts of the last merge. All symbols of the next one are below `symbolCount`.
   mutating func begin(symbolCount: Int) {
     for index in 0..<count { tallies[Int(symbols[index])] = Tally() }
     count = 0
@@ -52,6 +51,6 @@ struct NeighborCounts: ~Copyable {
     return tally
   }
 
-  /// The symbols touched, in the order they were.
+  /// The symbols in the order in which they were first touched.
   var touched: UnsafeBufferPointer<UInt32> { UnsafeBufferPointer(start: symbols, count: count) }
 }

@@ -1,6 +1,6 @@
-/// A binary max-heap of pairs by count, equal counts by the trainer's tie rule.
+/// A binary max-heap of pairs by count, with a ``TieBreak`` for equal counts.
 ///
-/// Its counts may be too high; the trainer corrects an item when it comes to the top.
+/// Its counts may be too high; the trainer corrects an item when it reaches the top.
 struct PairHeap {
   struct Item {
     var count: Int
@@ -27,7 +27,7 @@ struct PairHeap {
   var top: Item? { items.first }
   var count: Int { items.count }
 
-  /// Adds without order; ``arrange()`` follows.
+  /// Adds an item without order; ``arrange()`` must follow.
   mutating func append(_ item: Item) { items.append(item) }
 
   mutating func removeAll() { items.removeAll(keepingCapacity: true) }

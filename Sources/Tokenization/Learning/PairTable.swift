@@ -1,19 +1,20 @@
 import CPreTokens
 import Support
 
-/// What learning knows of each pair of symbols that can still be merged: its count and where it occurs.
+/// The pairs of symbols that may still be merged, each with its count and the list of its positions.
 ///
-/// Open addressing keyed by both ids in one word.
+/// Open addressing, with both symbols in one key.
 struct PairTable: ~Copyable {
   struct Entry {
     var key = PairTable.free
     var count = 0
-    /// Where the trainer's ``PositionLists`` list the pair's positions, ascending, outdated ones among them.
+    /// Where the list of the pair begins in the ``PositionLists``: ascending positions, some of them
+    /// outdated.
     var list = 0
     var length = 0
   }
 
-  /// No pair has this key: ids end well below.
+  /// The key of a free entry. No pair has it, since symbols have much lower numbers.
   static let free = UInt64.max
 
   private(set) var entries: UnsafeMutableBufferPointer<Entry>
@@ -40,14 +41,12 @@ struct PairTable: ~Copyable {
     return Int(truncatingIfNeeded: product.high ^ product.low) & (capacity - 1)
   }
 
-  /// Asks for the memory of a pair that will soon be looked for.
+  /// Prefetches the entry of a pair that will soon be looked up.
   @inline(__always) func prefetch(_ key: UInt64) {
     pkm_prefetch(entries.baseAddress! + Self.slot(key, entries.count))
   }
 
-  /// The entry of a pair, nil where it has none.
-  ///
-  /// Valid until the next ``insert(_:)``.
+  /// The entry of a pair, or nil. Valid until the next ``insert(_:)``.
   @inline(__always) func find(_ key: UInt64) -> UnsafeMutablePointer<Entry>? {
     var index = Self.slot(key, entries.count)
     while true {
@@ -58,9 +57,7 @@ struct PairTable: ~Copyable {
     }
   }
 
-  /// The entry of a pair, new where it had none.
-  ///
-  /// Valid until the next insertion.
+  /// The entry of a pair, which is added if it is missing. Valid until the next insertion.
   mutating func insert(_ key: UInt64) -> UnsafeMutablePointer<Entry> {
     if let entry = find(key) { return entry }
     if used * 8 >= entries.count * 5 { grow() }

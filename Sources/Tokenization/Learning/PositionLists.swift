@@ -1,7 +1,7 @@
 import Foundation
 import Support
 
-/// Lists of positions, one behind the other in one block of memory that grows at its end.
+/// Lists of positions, one after another in one block of memory that grows at its end.
 struct PositionLists: ~Copyable {
   private(set) var base: UnsafeMutablePointer<UInt32>
   private(set) var count = 0
@@ -11,12 +11,12 @@ struct PositionLists: ~Copyable {
 
   deinit { free(base) }
 
-  /// The system moves large blocks by their pages, without copying.
+  /// For a large block the system moves pages, without copying.
   private static func resize(_ old: UnsafeMutablePointer<UInt32>?, _ capacity: Int)
     -> UnsafeMutablePointer<UInt32>
   {
     guard let memory = realloc(old, capacity * MemoryLayout<UInt32>.stride) else {
-      // Nothing can be learned without them, and what was written so far has no name yet.
+      // Learning cannot go on without this memory, and no output has its final name yet.
       let failure = Failure(
         .failed, "no memory for \(capacity >> 18) MB of positions of pairs", remedy: "Learn from less text")
       Log.line("error: \(failure)")
@@ -25,7 +25,7 @@ struct PositionLists: ~Copyable {
     return memory.bindMemory(to: UInt32.self, capacity: capacity)
   }
 
-  /// Makes room for `length` more positions and returns where they begin.
+  /// Adds a list of `length` positions and returns where it begins.
   mutating func append(_ length: Int) -> Int {
     let start = count
     count += length
@@ -36,7 +36,7 @@ struct PositionLists: ~Copyable {
     return start
   }
 
-  /// Forgets all lists and makes room for `length` positions.
+  /// Removes all lists and adds `length` uninitialized positions.
   mutating func reset(_ length: Int) {
     free(base)
     capacity = max(1 << 10, length)
@@ -44,7 +44,7 @@ struct PositionLists: ~Copyable {
     count = length
   }
 
-  /// Gives the pages of a list that nobody needs any more back to the system.
+  /// Returns the pages of a list that is no longer needed to the system.
   func release(_ list: Range<Int>) {
     let page = 1 << 12
     let start = (UInt(bitPattern: base + list.lowerBound) + UInt(page) - 1) & ~UInt(page - 1)

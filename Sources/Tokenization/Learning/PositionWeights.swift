@@ -1,8 +1,8 @@
 /// The count of the word at each position.
 ///
-/// Words lie by falling count, so that few runs of positions share each.
+/// Words are in the order of falling counts, so long runs of positions share a count.
 struct PositionWeights: ~Copyable {
-  /// Where each run ends, and the count of its words.
+  /// The end of each run, and the count of its words.
   struct Runs {
     fileprivate var ends: [Int] = []
     fileprivate var weights: [Int] = []
@@ -43,13 +43,14 @@ struct PositionWeights: ~Copyable {
     }
   }
 
-  /// `cursor` belongs to one pass over ascending positions and begins as ``start``.
+  /// The count at a position. `cursor` belongs to one pass over ascending positions, and is ``start`` at its
+  /// beginning.
   @inline(__always) func weight(at position: Int, _ cursor: inout Int) -> Int {
     if position >= ends.baseAddress![cursor] { advance(to: position, &cursor) }
     return weights.baseAddress![cursor]
   }
 
-  /// Doubling steps, then halving ones: near runs are found fast and far ones not slowly.
+  /// A search with doubling and then halving steps, which is fast for near runs and logarithmic for far ones.
   private func advance(to position: Int, _ cursor: inout Int) {
     let (ends, count) = (ends.baseAddress!, ends.count)
     var step = 1

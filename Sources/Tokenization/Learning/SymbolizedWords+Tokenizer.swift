@@ -1,8 +1,6 @@
-// Learning on from a tokenizer that exists: the one place where learning needs an encoder.
+// Extending a tokenizer: the one place where learning needs an encoder.
 extension SymbolizedWords {
-  /// Words as the tokens that a tokenizer makes of them.
-  ///
-  /// Symbol i is the i-th id of ``Tokenizer/ordinaryIDs``.
+  /// Words as the tokens of a tokenizer; symbol i is the i-th of its ``Tokenizer/ordinaryIDs``.
   package init(tokensOf words: WordCounts, _ tokenizer: Tokenizer) throws {
     let ids = tokenizer.ordinaryIDs
     var symbolOfID = [UInt32](repeating: Self.separator, count: tokenizer.vocabulary.count)

@@ -1,24 +1,24 @@
 import Support
 
-/// Distinct words as symbols of an alphabet, laid out for ``BPETrainer``: a separator, then each word followed by
-/// a separator, the most frequent words first.
+/// Distinct words as symbols of an alphabet, laid out for the ``BPETrainer``: a separator, then each word
+/// followed by a separator, the most frequent words first.
 ///
-/// Four bytes a symbol, and the one value that learning works on: it is handed over, not copied.
+/// A symbol takes four bytes. Learning works on this memory, so the value is handed over and not copied.
 package struct SymbolizedWords: ~Copyable, @unchecked Sendable {
-  /// Stands between words, and in place of characters that no merge may touch.
+  /// Separates words, and replaces characters that no merge may touch.
   static let separator = UInt32.max
-  /// Left where a symbol began that is now inside another.
+  /// Replaces a symbol that is now inside another one.
   static let interior = UInt32.max - 1
 
   package let alphabet: [[UInt8]]
   let symbols: UnsafeMutableBufferPointer<UInt32>
   let weights: PositionWeights
-  /// Word mode: the last symbol of each word carries `</w>`.
+  /// Whether the last symbol of each word carries `</w>`, as in word mode.
   let marksEndOfWord: Bool
 
   deinit { symbols.deallocate() }
 
-  /// Words as bytes: symbol i is the i-th byte in printable-first order.
+  /// Words as bytes; symbol i is byte i of ``ByteAlphabet/bytes``.
   package init(bytesOf words: WordCounts) throws {
     let ranks = ByteAlphabet.ranks
     try self.init(words, alphabet: ByteAlphabet.bytes.map { [$0] }, marksEndOfWord: false) { word, _, out in
@@ -29,10 +29,9 @@ package struct SymbolizedWords: ~Copyable, @unchecked Sendable {
     }
   }
 
-  /// Words as characters, the last of each with `</w>` glued to it (``Characters``).
+  /// Words as characters (``Characters``), with `</w>` appended to the last one of each.
   ///
-  /// The alphabet is what occurs of the characters that `inventory` keeps, in byte order. The others end the symbols
-  /// around them, as they do in encoding.
+  /// The alphabet is that of `inventory`. No merge reaches across any other character, as in encoding.
   package init(charactersOf words: WordCounts, _ inventory: CharacterInventory) throws {
     let alphabet = inventory.symbols
     let index = Vocabulary(alphabet)
@@ -58,7 +57,7 @@ package struct SymbolizedWords: ~Copyable, @unchecked Sendable {
     }
   }
 
-  /// `split` writes the symbols of a word, at most one a byte, and returns how many there are.
+  /// `split` writes the symbols of a word, at most one per byte, and returns their number.
   init(
     _ words: WordCounts, alphabet: [[UInt8]], marksEndOfWord: Bool,
     split: (UnsafeBufferPointer<UInt8>, _ word: Int, _ out: UnsafeMutablePointer<UInt32>) -> Int
@@ -66,7 +65,7 @@ package struct SymbolizedWords: ~Copyable, @unchecked Sendable {
     let capacity = words.bytes.count + words.distinct + 1
     guard capacity < Int(UInt32.max) - 2 else {
       throw Failure(
-        .failed, "the distinct words hold \(capacity) symbols, more than 4 billion",
+        .failed, "the distinct words have \(capacity) symbols, more than 4 billion",
         remedy: "Learn from a part of the text, or with a pre-tokenizer that makes shorter words")
     }
     let symbols = LargePages.allocate(UInt32.self, count: capacity)
@@ -93,7 +92,7 @@ package struct SymbolizedWords: ~Copyable, @unchecked Sendable {
     if isTooMuch {
       symbols.deallocate()
       throw Failure(
-        .failed, "the words hold more than \(Int.max) symbols, counted as often as they occur",
+        .failed, "the words have more than \(Int.max) symbols, counted as often as they occur",
         remedy: "Divide all counts by the same number")
     }
     self.alphabet = alphabet

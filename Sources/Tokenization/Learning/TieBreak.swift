@@ -1,7 +1,7 @@
-/// Which of several pairs with the same count is merged first.
+/// Which of several pairs with equal counts is merged first.
 package enum TieBreak: Sendable {
-  /// The smallest (left, right) as ids: Hugging Face's trainer.
+  /// The pair with the smallest ids (left, right), as in Hugging Face's trainer.
   case smallestIDs
-  /// The largest (left, right) as strings by code point, `</w>` included: subword-nmt.
+  /// The pair with the largest strings (left, right) by code point, including `</w>`, as in subword-nmt.
   case largestStrings
 }

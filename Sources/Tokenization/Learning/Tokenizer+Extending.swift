@@ -1,8 +1,9 @@
 import Support
 
-// Learning on from a tokenizer that exists.
+// Learning more merges for an existing tokenizer.
 extension Tokenizer {
-  /// Ids of the tokens that text can become, ascending: all but special ones and those that stand for nothing.
+  /// The ids of the tokens that text can become, ascending: all except special tokens and ids without a
+  /// token.
   var ordinaryIDs: [UInt32] {
     let special = Set(specialTokens.map(\.id))
     return (0..<UInt32(vocabulary.count)).filter {
@@ -10,7 +11,7 @@ extension Tokenizer {
     }
   }
 
-  /// The same with every text as one pre-token; in word mode a text is a word anyway.
+  /// The same tokenizer with every text as one pre-token; in word mode a text is a word anyway.
   func takingWholeTexts() -> Tokenizer {
     Tokenizer(
       mode: mode, preTokenizer: mode == .word ? preTokenizer : .none, tokens: tokens, merges: merges,
@@ -21,7 +22,7 @@ extension Tokenizer {
   /// The token bytes by id.
   package var tokens: [[UInt8]] { (0..<UInt32(vocabulary.count)).map { vocabulary[$0] } }
 
-  /// Throws where learning cannot go on from this tokenizer, which was read from `file`.
+  /// Throws if this tokenizer, which was read from `file`, cannot be extended.
   package func checkExtensible(file: String) throws {
     if endOfWordIsSymbol {
       throw Failure(
@@ -30,7 +31,7 @@ extension Tokenizer {
     }
     if listedCount < vocabulary.count {
       throw Failure(
-        .usage, "a dictionary that leaves steps of merging out cannot be extended", file: file,
+        .usage, "a dictionary without the intermediate results of merging cannot be extended", file: file,
         remedy: "Extend the codes instead")
     }
     if mode == .byteLevel, let byte = (UInt8(0)...255).first(where: { vocabulary.id(of: [$0]) == nil }) {
@@ -40,7 +41,7 @@ extension Tokenizer {
     }
   }
 
-  /// The same with more tokens at the end: characters that it does not know.
+  /// The same tokenizer with more tokens at the end, for characters that it lacks.
   package func adding(_ more: [[UInt8]]) -> Tokenizer {
     Tokenizer(
       mode: mode, preTokenizer: preTokenizer, tokens: tokens + more, merges: merges,
@@ -48,9 +49,10 @@ extension Tokenizer {
       unknown: unknown, ignoresMerges: ignoresMerges, endOfWordIsSymbol: endOfWordIsSymbol)
   }
 
-  /// The same with what was learned on its own tokens (``SymbolizedWords/init(tokensOf:_:)``) behind its merges.
+  /// The same tokenizer with the merges that were learned on its own tokens
+  /// (``SymbolizedWords/init(tokensOf:_:)``) after its own.
   ///
-  /// All ids stay; the new tokens and then the special tokens that are new come behind them.
+  /// All ids stay. The new tokens follow them, and then the special tokens that are new.
   package func extended(by learned: LearnedMerges, specialTokens texts: [String]) -> Tokenizer {
     var ids = ordinaryIDs
     var tokens = tokens
@@ -71,8 +73,8 @@ extension Tokenizer {
       unknown: unknown, ignoresMerges: ignoresMerges, endOfWordIsSymbol: endOfWordIsSymbol)
   }
 
-  /// All merges in the form in which codes are written, with the counts of those that were learned last; nobody knows
-  /// those of the others.
+  /// All merges in the form in which codes are written. Only the merges learned last have counts; the others
+  /// have 0.
   package func merges(lastLearned learned: LearnedMerges) -> LearnedMerges {
     let older = merges.count - learned.merges.count
     return LearnedMerges(

@@ -1,26 +1,27 @@
 import Foundation
 
-/// Texts and lengths of the symbols of a trainer.
+/// The symbols of a trainer: their texts, lengths and sizes.
 final class TrainerSymbols {
-  /// Positions that each symbol takes: the symbols of the alphabet it was merged from.
+  /// The number of positions of each symbol, which is that of the symbols of the alphabet in it.
   private(set) var lengths: UnsafeMutablePointer<UInt32>
   private var capacity: Int
   private(set) var count = 0
   private var bytes: [UInt8] = []
   private var ends: [Int] = []
-  /// The first eight bytes of each text, big-endian: decides most comparisons.
+  /// The first eight bytes of each text, big-endian, which decide most comparisons.
   private var prefixes: [UInt64] = []
+  /// Whether each symbol carries the end-of-word mark.
   private var isFinal: [Bool] = []
-  /// Bytes, in word mode characters without the mark.
+  /// The bytes of each symbol; in word mode its characters without the mark.
   private var sizes: [Int] = []
   private let marksEndOfWord: Bool
   private let maximumSize: Int
   private let reserved: Vocabulary
-  /// Bit n: a reserved text has n bytes (63: or more).
+  /// Bit n is set if a reserved text has n bytes; bit 63 also stands for longer texts.
   private let reservedLengths: UInt64
 
-  /// No symbol may become larger than `maximumSize` bytes, in word mode characters, nor equal to one of the `reserved`
-  /// texts.
+  /// No symbol may become larger than `maximumSize` (bytes, or characters in word mode) or equal to one of
+  /// the `reserved` texts.
   init(_ alphabet: [[UInt8]], marksEndOfWord: Bool, maximumSize: Int, reserved: [[UInt8]]) {
     capacity = max(1024, alphabet.count * 2)
     lengths = .allocate(capacity: capacity)
@@ -39,7 +40,7 @@ final class TrainerSymbols {
 
   deinit { lengths.deallocate() }
 
-  /// The symbol that merges `left` and `right`.
+  /// Adds the symbol that `left` and `right` merge to, and returns it.
   func append(_ left: UInt32, _ right: UInt32) -> UInt32 {
     let text = Array(bytes[range(Int(left))]) + bytes[range(Int(right))]
     isFinal.append(isFinal[Int(right)])
@@ -65,9 +66,9 @@ final class TrainerSymbols {
 
   private func range(_ symbol: Int) -> Range<Int> { (symbol == 0 ? 0 : ends[symbol - 1])..<ends[symbol] }
 
-  /// Pairs that are never merged: those that would be too large, and those whose result nobody could tell from
-  /// something else in codes or a vocabulary, a reserved text or a symbol inside a word whose text ends in the four
-  /// literal characters `</w>`.
+  /// Whether a pair may never be merged: because the result would be too large, or because codes and
+  /// vocabularies could not tell it from something else. Such a result is a reserved text, or a symbol inside
+  /// a word whose text ends in the four literal characters `</w>`.
   func isRefused(_ key: UInt64) -> Bool {
     let (first, second) = (Int(key >> 32), Int(UInt32(truncatingIfNeeded: key)))
     if sizes[first] + sizes[second] > maximumSize { return true }
@@ -82,9 +83,8 @@ final class TrainerSymbols {
     return (bytes[left].suffix(3) + bytes[right].suffix(4)).suffix(4).elementsEqual(EndOfWord.mark)
   }
 
-  /// Whether pair `a` is larger than pair `b`, as (left, right) of strings.
-  ///
-  /// UTF-8 orders as its code points do.
+  /// Whether pair `a` is larger than pair `b`, as strings (left, right). The order of UTF-8 is that of code
+  /// points.
   func isLarger(_ a: UInt64, _ b: UInt64) -> Bool {
     var order = compare(Int(a >> 32), Int(b >> 32))
     if order == 0 { order = compare(Int(UInt32(truncatingIfNeeded: a)), Int(UInt32(truncatingIfNeeded: b))) }

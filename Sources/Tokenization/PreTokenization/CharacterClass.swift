@@ -1,4 +1,4 @@
-/// What a pre-tokenizer needs to know about a character.
+/// The classes of characters that the patterns of pre-tokenizers distinguish.
 package enum CharacterClass {
   package static let other: UInt8 = 0
   /// `\s`: the property White_Space.

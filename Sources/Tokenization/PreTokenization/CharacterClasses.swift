@@ -1,7 +1,8 @@
 /// The class of every code point of Unicode 16.0, one byte each: the version that `tokenizers` 0.23 and
 /// `tiktoken` 0.14 are built with.
 ///
-/// It is part of the tokenizers' definition and therefore a table of ours, not the toolchain's.
+/// The version is part of the definition of a tokenizer, so the table is here and not taken from the
+/// toolchain.
 package enum CharacterClasses {
   /// 0x110000 bytes that live as long as the process.
   nonisolated(unsafe) static let table: UnsafePointer<UInt8> = {

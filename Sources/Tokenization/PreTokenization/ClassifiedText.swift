@@ -1,14 +1,14 @@
-/// A text seen as characters with classes.
+/// A text as characters with classes.
 ///
-/// A byte that is not part of a well-formed UTF-8 sequence (Unicode, table 3-7) is a character of its own of
-/// class `other`, so nothing is lost and nothing fails.
+/// A byte that is not part of a well-formed UTF-8 sequence (Unicode, table 3-7) is a character of class
+/// `other`, so nothing is lost and nothing fails.
 package struct ClassifiedText {
   package let bytes: UnsafePointer<UInt8>
   package let count: Int
   let classes: UnsafePointer<UInt8>
 
   package init(_ text: UnsafeBufferPointer<UInt8>) {
-    // An empty buffer may have no address; the pointer is never read then.
+    // An empty buffer may have no address; the pointer is not read then.
     bytes = text.baseAddress ?? CharacterClasses.table
     count = text.count
     classes = CharacterClasses.table

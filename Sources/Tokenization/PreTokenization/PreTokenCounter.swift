@@ -1,36 +1,36 @@
 import Foundation
 import Support
 
-/// Counts pre-tokens on many threads, in tables of their own that are joined at the end.
+/// Counts pre-tokens on several threads, each in a table of its own; the tables are merged at the end.
 ///
-/// The counts do not depend on how many threads there are, nor on the pieces in which a text arrives: they are those
-/// of the whole text cut in one go. They are exact in 64 bits.
+/// The counts are exact in 64 bits. They do not depend on the number of threads, nor on the parts in which a
+/// text arrives: they are those of the whole text.
 ///
-/// Whole texts: ``countText(_:)`` from any thread. A text in pieces: ``countInside(_:)`` from any thread, its result to
-/// ``join(_:)`` in the order of the text, and ``endText()`` behind the last. Words that were counted elsewhere:
-/// ``count(_:)``.
+/// For whole texts, call ``countText(_:)`` from any thread. For a text in parts, call ``countInside(_:)``
+/// from any thread, pass its results to ``join(_:)`` in the order of the text, and call ``endText()`` after
+/// the last one. For words that are counted already, call ``count(_:)``.
 ///
-/// Where the tables would outgrow `memory`, a table is written to disk, sorted, and begun anew; the end is then a merge
-/// of sorted files (``SpilledCounts``).
+/// A table that would outgrow its share of `memory` is sorted, written to disk and emptied; the result is
+/// then merged from the sorted files (``SpilledCounts``).
 package final class PreTokenCounter: @unchecked Sendable {
-  // `idle` and `spilled` are guarded by `lock`; a table that was taken out belongs to its taker. `seam` is touched by
-  // the joining thread only.
+  // `lock` guards `idle` and `spilled`; a table that was taken out belongs to the thread that took it. Only
+  // the thread that joins uses `seam`.
   private let preTokenizer: PreTokenizer
-  /// The most bytes of one table.
+  /// The maximum size of one table in bytes.
   private let tableBytes: Int
-  /// A part of a text that a table can take without growing far beyond that.
+  /// The size of a part of a text that a table can count without growing far beyond that.
   private let partBytes: Int
   private let threads: Int
   private let lock = NSLock()
   private var idle: [Table] = []
   private var spilled: SpilledCounts
-  /// The text from the last safe cut on.
+  /// The text since the last safe cut.
   private var seam: [UInt8] = []
 
   private final class Table {
     var counts = CountTable()
 
-    /// The pre-tokens found and not yet counted.
+    /// Pre-tokens that are found but not yet counted.
     private let spans = UnsafeMutableBufferPointer<CountTable.Span>.allocate(capacity: 256)
 
     deinit { spans.deallocate() }
@@ -50,21 +50,21 @@ package final class PreTokenCounter: @unchecked Sendable {
     }
   }
 
-  /// What is left of a piece when the part between its first and last safe cut has been counted.
+  /// What remains of a part of a text when everything between its first and last safe cut is counted.
   package struct Ends: Sendable {
     let head: [UInt8]
-    /// nil: there was no safe cut, and `head` is the whole piece.
+    /// Nil if there was no safe cut; `head` is the whole part then.
     let tail: [UInt8]?
   }
 
-  /// `memory` is what the tables of `threads` threads may take together, in bytes; what is more goes to files in
-  /// `temporaryDirectory`.
+  /// The tables of all threads may take `memory` bytes together; more goes to files in `temporaryDirectory`.
   package init(
     _ preTokenizer: PreTokenizer, memory: Int = .max, threads: Int = 1,
     temporaryDirectory: String = TemporaryDirectory.common
   ) {
     self.preTokenizer = preTokenizer
-    // The joining thread has a table, too. Sorting the words of one takes up to a sixth more than counting.
+    // The thread that joins has a table, too. Sorting the words of a table takes up to a sixth more than
+    // counting them.
     tableBytes = memory / (threads + 1) / 7 * 6
     partBytes = min(max(tableBytes / 16, 1 << 16), 1 << 22)
     self.threads = threads
@@ -72,7 +72,7 @@ package final class PreTokenCounter: @unchecked Sendable {
   }
 
   package func countText(_ text: UnsafeBufferPointer<UInt8>) throws {
-    // In parts, between which a table that has grown too large is written to disk.
+    // Between two parts, a table that has grown too large is written to disk.
     var rest = text
     var window = partBytes
     while rest.count > window {
@@ -102,12 +102,13 @@ package final class PreTokenCounter: @unchecked Sendable {
     }
   }
 
-  package func countInside(_ piece: UnsafeBufferPointer<UInt8>) throws -> Ends {
-    guard let (first, last) = preTokenizer.safeCuts(in: piece) else {
-      return Ends(head: Array(piece), tail: nil)
+  /// Counts a part of a text, except its two ends.
+  package func countInside(_ part: UnsafeBufferPointer<UInt8>) throws -> Ends {
+    guard let (first, last) = preTokenizer.safeCuts(in: part) else {
+      return Ends(head: Array(part), tail: nil)
     }
-    try countText(UnsafeBufferPointer(rebasing: piece[first..<last]))
-    return Ends(head: Array(piece[..<first]), tail: Array(piece[last...]))
+    try countText(UnsafeBufferPointer(rebasing: part[first..<last]))
+    return Ends(head: Array(part[..<first]), tail: Array(part[last...]))
   }
 
   package func join(_ ends: Ends) throws {
@@ -125,7 +126,7 @@ package final class PreTokenCounter: @unchecked Sendable {
   private func withTable(_ body: (Table) -> Void) throws {
     let table = lock.withLock { idle.popLast() } ?? Table()
     body(table)
-    // Growing needs the old table beside one of twice the size.
+    // To grow, a table needs memory for the old entries and for twice as many.
     let bytes = table.counts.bytes
     if bytes > tableBytes || bytes > tableBytes / 3 && table.counts.isNearlyFull {
       let run = try lock.withLock { try spilled.newRun() }
@@ -136,10 +137,10 @@ package final class PreTokenCounter: @unchecked Sendable {
     lock.withLock { idle.append(table) }
   }
 
-  /// Files written because memory did not suffice.
+  /// The number of files written because memory did not suffice.
   package var spilledRuns: Int { spilled.written }
 
-  /// The counts, when every text has ended.
+  /// The counts. Every text must have ended.
   package func finish() throws -> WordCounts {
     var words = WordCounts()
     if try joinTables() {
@@ -150,7 +151,7 @@ package final class PreTokenCounter: @unchecked Sendable {
     return words
   }
 
-  /// Each word with its count, in the order of their bytes, when every text has ended.
+  /// Calls `body` with each word and its count, in the order of their bytes. Every text must have ended.
   ///
   /// This never needs more memory than counting.
   package func finishSorted(_ body: (UnsafeBufferPointer<UInt8>, Int) throws -> Void) throws {
@@ -161,7 +162,7 @@ package final class PreTokenCounter: @unchecked Sendable {
     }
   }
 
-  /// Leaves everything in one table, or everything on disk: then it returns true.
+  /// Collects all counts in one table, or all of them on disk; returns whether they are on disk.
   private func joinTables() throws -> Bool {
     precondition(seam.isEmpty, "the text has not been ended")
     if spilled.written > 0 {

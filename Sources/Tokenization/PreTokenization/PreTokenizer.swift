@@ -1,20 +1,21 @@
 import CPreTokens
 import Support
 
-/// How a text is cut into pre-tokens, the pieces inside which BPE merges.
+/// How a text is cut into pre-tokens; BPE merges inside of each.
 ///
-/// The pre-tokens of one text, joined, are the text, byte for byte; only ``words`` drops what separates them.
+/// The pre-tokens of a text, joined, are the text byte for byte; only ``words`` drops the separators.
 ///
-/// A byte that is not well-formed UTF-8 counts as a character that is neither letter, number nor white space.
+/// A byte that is not part of well-formed UTF-8 counts as a character that is neither letter, number nor
+/// white space.
 package enum PreTokenizer: String, Sendable, CaseIterable {
-  /// GPT-2 (Radford et al. 2019), the pattern of r50k.
+  /// GPT-2 (Radford et al., 2019), the pattern of r50k.
   case gpt2
-  /// GPT-4, as tiktoken publishes it: white space that ends the text stays in one piece.
+  /// GPT-4, as tiktoken publishes it: white space at the end of the text is one pre-token.
   case cl100k
-  /// The same with the older form of the pattern, which Llama 3 and others carry in their tokenizer.json: white space
-  /// that ends the text is cut behind its last line break.
+  /// The older form of that pattern, which the tokenizer.json of Llama 3 and others have: white space at the
+  /// end of the text is cut after its last line break.
   case llama3
-  /// GPT-4o: words are also cut where lower case turns into upper case.
+  /// GPT-4o: words are also cut where upper case follows lower case.
   case o200k
   /// GPT-2's treatment of white space around runs of anything else.
   case whitespace
@@ -23,8 +24,8 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
   /// Runs of anything but the bytes 0x20 and 0x0A, as fastBPE splits: the pre-tokenizer of word mode.
   case words
 
-  /// The pattern in the syntax of the `tokenizers` library, which ``words`` uses for the separators; nil where that
-  /// library has a part of its own for it (``gpt2``) or needs none (``none``).
+  /// The pattern in the syntax of the `tokenizers` library; that of ``words`` matches the separators. Nil
+  /// where the library has a component for it (``gpt2``) or needs none (``none``).
   package var pattern: String? {
     switch self {
     case .gpt2, .none: nil
@@ -43,8 +44,8 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
 
   /// Calls `body(start, end)` for each pre-token in order; none is empty.
   ///
-  /// `readable` bytes from the start of the text on may be read: 64 more than the text make short texts faster, and so
-  /// does scratch space for a word every 64 bytes and one more.
+  /// `readable` bytes from the start of the text may be read. Short texts are faster with 64 bytes more than
+  /// the text, and with `scratch` memory for one word per 64 bytes and one more.
   @inline(__always)
   func forEachPreToken(
     in text: UnsafeBufferPointer<UInt8>, readable: Int? = nil,
@@ -53,13 +54,13 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
   ) {
     guard let base = text.baseAddress, !text.isEmpty else { return }
     guard let kernel else { return body(0, text.count) }
-    // Not a temporary allocation, whose closure would keep `body` from being inlined.
+    // Not a temporary allocation, because `body` would not be inlined into its closure.
     let words = text.count / 64 + 1
     let starts = scratch ?? .allocate(capacity: words)
     defer { if scratch == nil { starts.deallocate() } }
     pkm_pre_token_starts(kernel, base, text.count, readable ?? text.count, CharacterClasses.table, starts)
     let skipsSeparators = self == .words
-    // The first bit begins the first pre-token, every other one ends one.
+    // The first bit is the start of the first pre-token; every other bit is the end of one.
     starts[0] &= ~1
     var start = 0
     for index in 0..<words {
@@ -73,7 +74,7 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
     }
   }
 
-  /// The pattern's number in the kernel that finds the starts; nil for ``none``.
+  /// The number of the pattern in the kernel that finds the starts; nil for ``none``.
   private var kernel: Int32? {
     switch self {
     case .gpt2: Int32(PKM_PATTERN_GPT2)
@@ -90,16 +91,16 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
 
   /// The pre-tokens of a text.
   ///
-  /// For tests and inspection; the hot paths do not copy.
+  /// For tests and inspection; other code does not copy them.
   package func split(_ text: [UInt8]) -> [[UInt8]] {
-    var pieces: [[UInt8]] = []
+    var preTokens: [[UInt8]] = []
     text.withUnsafeBufferPointer { buffer in
-      forEachPreToken(in: buffer) { pieces.append(Array(buffer[$0..<$1])) }
+      forEachPreToken(in: buffer) { preTokens.append(Array(buffer[$0..<$1])) }
     }
-    return pieces
+    return preTokens
   }
 
-  /// How many pre-tokens documents have, each a range of `bytes`.
+  /// The number of pre-tokens in documents, each a range of `bytes`.
   package func count(in bytes: [UInt8], documents: [Range<Int>]) -> Int {
     var count = 0
     bytes.withUnsafeBufferPointer { bytes in
@@ -111,10 +112,11 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
     return count
   }
 
-  /// The first and the last place inside the text where it can be cut without changing its pre-tokens.
+  /// The first and the last position inside the text where it can be cut without changing its pre-tokens, or
+  /// nil.
   ///
-  /// Whatever comes before and behind the text, the pre-tokens of the whole are those of the parts: so a stream can be
-  /// taken in pieces of any size. Without such a place the result is nil.
+  /// Whatever text precedes and follows, the pre-tokens of the whole are those of the parts. So a stream can
+  /// be processed in parts of any size.
   package func safeCuts(in text: UnsafeBufferPointer<UInt8>) -> (first: Int, last: Int)? {
     if self == .none || text.count < 2 { return nil }
     let classified = ClassifiedText(text)
@@ -122,9 +124,9 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
     return ((1..<text.count).first { isSafeCut($0, in: classified) }!, last)
   }
 
-  /// No pattern looks back, so a cut is safe where a pre-token ends for certain: before a space that follows anything
-  /// but white space (no pre-token has a space behind its first character unless it is all white space), and before
-  /// a line feed or an ASCII character of class `other` that follows a letter or number.
+  /// No pattern looks back, so a cut is safe wherever a pre-token certainly ends: before a space that follows
+  /// anything but white space (a pre-token that has a space after its first character is all white space),
+  /// and before a line feed or an ASCII character of class `other` that follows a letter or number.
   private func isSafeCut(_ cut: Int, in text: ClassifiedText) -> Bool {
     let next = text.bytes[cut]
     if self == .words { return Self.isWordSeparator(next) }
@@ -134,7 +136,7 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
     switch next {
     case 0x20: return previous != CharacterClass.space
     case 0x0a: return isLetterOrNumber
-    case UInt8(ascii: "'"): return false  // It may be the contraction of a word (o200k).
+    case UInt8(ascii: "'"): return false  // In o200k a contraction belongs to the word before it.
     default:
       return self != .whitespace && isLetterOrNumber
         && CharacterClasses.table[Int(next)] == CharacterClass.other
@@ -144,7 +146,7 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
   private func classOfCharacter(endingAt end: Int, in text: ClassifiedText) -> UInt8? {
     var start = end - 1
     while start > 0 && end - start < 4 && text.bytes[start] & 0xc0 == 0x80 { start -= 1 }
-    // The first bytes of the text may be the end of a character that began before it.
+    // The text may begin with the last bytes of a character.
     if text.bytes[start] & 0xc0 == 0x80 { return nil }
     let (kind, length) = text.character(at: start)
     return start + length == end ? kind : nil

@@ -4,12 +4,12 @@ import Support
 
 /// Counts that did not fit in memory: files of sorted words, merged at the end.
 ///
-/// The files lie in a directory of their own, which goes when this does.
+/// The files are in a temporary directory, which is removed with this value.
 struct SpilledCounts: ~Copyable {
-  /// Files merged at once; more are merged in rounds.
+  /// The number of files merged at once; more are merged in rounds.
   static let mergeWidth = 64
 
-  /// Files written so far.
+  /// The number of files written so far.
   private(set) var written = 0
   private let parent: String
   private var directory: TemporaryDirectory?
@@ -28,7 +28,7 @@ struct SpilledCounts: ~Copyable {
 
   init(in directory: String) { parent = directory }
 
-  /// A name for the next file.
+  /// The next file.
   mutating func newRun() throws -> Run {
     let directory = try directory ?? TemporaryDirectory(in: parent)
     self.directory = directory
@@ -36,12 +36,11 @@ struct SpilledCounts: ~Copyable {
     return Run(path: Path.join(directory.path, "\(written)"))
   }
 
-  /// Takes in a file that has been written.
+  /// Adds a file that has been written.
   mutating func add(_ run: Run) { runs.append(run) }
 
-  /// Each word with the sum of its counts, in the order of their bytes.
-  ///
-  /// Nothing is left afterwards.
+  /// Calls `body` with each word and the sum of its counts, in the order of their bytes, and removes all
+  /// files.
   mutating func merge(_ body: (UnsafeBufferPointer<UInt8>, Int) throws -> Void) throws {
     while runs.count > Self.mergeWidth {
       let some = Array(runs.prefix(Self.mergeWidth))
@@ -71,7 +70,8 @@ struct SpilledCounts: ~Copyable {
       var count = 0
       while let least = heap.min, least.reader.word == word {
         count &+= least.reader.count
-        // The reader's word changes while the heap holds it. Neither call compares the element that it removes.
+        // The reader's word changes while the heap holds it. Neither call compares the element that it
+        // removes.
         if try least.reader.advance() { heap.replaceMin(with: least) } else { heap.removeMin() }
       }
       try word.withUnsafeBufferPointer { try body($0, count) }
@@ -91,7 +91,7 @@ struct SpilledCounts: ~Copyable {
   }
 }
 
-/// A temporary file of word counts: written once, read once, never synced.
+/// A temporary file of word counts, which is written once, read once and never synced.
 private final class RunWriter {
   private let path: String
   private let descriptor: Int32
@@ -110,7 +110,7 @@ private final class RunWriter {
     if buffer.count >= 1 << 16 { try close() }
   }
 
-  /// Hands what is buffered to the system.
+  /// Writes the buffer to the file.
   func close() throws {
     try buffer.withUnsafeBytes { try SystemCall.write(descriptor, $0, path: path) }
     buffer.removeAll(keepingCapacity: true)

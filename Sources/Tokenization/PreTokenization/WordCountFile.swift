@@ -1,16 +1,18 @@
 import Foundation
 import Support
 
-/// Counts of words as text, a word a line: what `count-words` writes and `learn-bpe --counts` reads.
+/// Counts of words as text, one word per line: what `count-words` writes and `learn-bpe --counts` reads.
 ///
-/// - Pre-tokens: the word, a tab, its count. In the word `\\` is a backslash, `\t` `\n` `\r` stand for tab, line feed and
-///   carriage return, and `\xHH` for any other byte below 0x20, the byte 0x7F, and bytes that are not well-formed
-///   UTF-8; so every byte string is a line of valid UTF-8. The first line is `#pre-tokenizer`, a tab, and its name.
-/// - Words of word mode: the word as it is, a space, its count: the form of subword-nmt's and fastBPE's `getvocab`.
+/// - Pre-tokens: the word, a tab, its count. In the word `\\` is a backslash, `\t` `\n` `\r` stand for tab,
+///   line feed and carriage return, and `\xHH` for any other byte below 0x20, the byte 0x7F, and bytes that
+///   are not well-formed UTF-8; so every byte string is a line of valid UTF-8. The first line is
+///   `#pre-tokenizer`, a tab, and its name.
+/// - Words of word mode: the word as it is, a space, its count, as `getvocab` of subword-nmt and fastBPE
+///   write them.
 ///
-/// A line says itself which it is: behind its last tab, or else its last space, stands a number and nothing else. The
-/// order of lines means nothing, and a word may occur on several, whose counts add up; so files are also merged by
-/// `cat`. Ours are in the order of the words' bytes.
+/// Each line shows which form it has: after its last tab, or else its last space, there is a number and
+/// nothing else. The order of the lines has no meaning, and the counts of a word on several lines add up, so
+/// `cat` merges files. Files written here are in the order of the bytes of the words.
 package enum WordCountFile {
   /// Appends the line of a word.
   package static func append(
@@ -40,7 +42,7 @@ package enum WordCountFile {
   }
 
   private static func escape(_ word: UnsafeBufferPointer<UInt8>, into out: inout [UInt8]) {
-    // Where the bytes begin that stand for themselves and are not yet written.
+    // Where the bytes begin that need no escape and are not yet written.
     var start = 0
     var index = 0
     while index < word.count {
@@ -69,7 +71,7 @@ package enum WordCountFile {
     out.append(contentsOf: UnsafeBufferPointer(rebasing: word[start...]))
   }
 
-  /// Bytes of the well-formed character of more than one byte at `index`, or 0 (Unicode 15, table 3-7).
+  /// The length of the well-formed character of more than one byte at `index`, or 0 (Unicode 15, table 3-7).
   private static func characterLength(_ word: UnsafeBufferPointer<UInt8>, at index: Int) -> Int {
     let first = word[index]
     let length = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0
@@ -85,7 +87,7 @@ package enum WordCountFile {
     }
   }
 
-  /// Reverses ``escape``; nil where a backslash is followed by nothing known.
+  /// Reverses ``escape(_:into:)``; returns false if an unknown character follows a backslash.
   static func unescape(_ text: ArraySlice<UInt8>, into word: inout [UInt8]) -> Bool {
     word.removeAll(keepingCapacity: true)
     var index = text.startIndex

@@ -1,11 +1,11 @@
 import Support
 
-/// The lines of a file of word counts, compressed or not.
+/// Reads the lines of a file of word counts, compressed or not.
 package final class WordCountReader {
   package let path: String
-  /// What the file says of its pre-tokenizer, as far as it was read.
+  /// The pre-tokenizer that the file names, once that line is read.
   package private(set) var preTokenizer: PreTokenizer?
-  /// The word of the line read last, and its count.
+  /// The word of the last line, and its count.
   package private(set) var word: [UInt8] = []
   package private(set) var count = 0
 
@@ -23,7 +23,7 @@ package final class WordCountReader {
 
   /// Reads the next word, or returns false at the end.
   ///
-  /// A line that is none throws; blank lines do not.
+  /// Skips blank lines, and throws for a line of any other form.
   package func advance() throws -> Bool {
     while try readLine() {
       lineNumber += 1
@@ -56,17 +56,17 @@ package final class WordCountReader {
   private func readHeader() throws -> Bool {
     var name = line.dropFirst(WordCountFile.headerStart.utf8.count)
     if name.last == 0x0d { name.removeLast() }
-    // Otherwise it may still be a word of that form with its count.
+    // Otherwise the line may be a word of that form with its count.
     guard let found = PreTokenizer(rawValue: String(decoding: name, as: UTF8.self)) else { return false }
     if let preTokenizer, preTokenizer != found {
-      throw failure("counts of the pre-tokenizer \(name) behind those of \(preTokenizer.rawValue)")
+      throw failure("counts of the pre-tokenizer \(name) after those of \(preTokenizer.rawValue)")
     }
     preTokenizer = found
     return true
   }
 
   private func parse() throws {
-    // A file of another system's line ends.
+    // Line ends of Windows.
     if line.last == 0x0d { line.removeLast() }
     for (separator, isPlain) in [(UInt8(0x09), false), (0x20, true)] {
       guard let end = line.lastIndex(of: separator), end > 0, let number = Self.decimal(line[(end + 1)...])
@@ -77,7 +77,7 @@ package final class WordCountReader {
         word.removeAll(keepingCapacity: true)
         word.append(contentsOf: line[..<end])
       } else if !WordCountFile.unescape(line[..<end], into: &word) {
-        throw failure("a backslash that begins none of \\\\ \\t \\n \\r \\xHH")
+        throw failure("a backslash that does not begin \\\\, \\t, \\n, \\r or \\xHH")
       }
       guard number > 0 else { throw failure("the count is 0 or more than \(Int.max)") }
       count = number
@@ -85,10 +85,10 @@ package final class WordCountReader {
     }
     throw failure(
       line.starts(with: WordCountFile.headerStart.utf8)
-        ? "counts of a pre-tokenizer that is not known" : "not a word, a tab or space, and its count")
+        ? "counts of an unknown pre-tokenizer" : "not a word, a tab or space, and its count")
   }
 
-  /// nil where there is something other than digits; 0 where the number is too large.
+  /// Nil if there is anything but digits; 0 if the number is too large.
   private static func decimal(_ digits: ArraySlice<UInt8>) -> Int? {
     guard !digits.isEmpty else { return nil }
     var value = 0

@@ -1,10 +1,10 @@
 import Support
 
-/// Distinct pre-tokens with their counts: all that learning needs to know of a text.
+/// Distinct pre-tokens with their counts: all that learning needs to know about a text.
 package struct WordCounts: Sendable {
   /// The pre-tokens one after another.
   package private(set) var bytes: [UInt8] = []
-  /// Where each ends in ``bytes``.
+  /// The end of each in ``bytes``.
   package private(set) var ends: [Int] = []
   package private(set) var counts: [Int] = []
 
@@ -30,12 +30,12 @@ package struct WordCounts: Sendable {
     word.withUnsafeBufferPointer { append($0, count: count) }
   }
 
-  /// Where a word lies in ``bytes``.
+  /// The range of a word in ``bytes``.
   package func range(of word: Int) -> Range<Int> { (word == 0 ? 0 : ends[word - 1])..<ends[word] }
 
-  /// The words, the most frequent first; which comes first of words with the same count does not matter to anyone.
+  /// The words, the most frequent first. The order of words with equal counts does not matter.
   func byFallingCount() -> [Int] {
-    // Nearly all counts are small: those words are sorted by counting, the others by comparing.
+    // Nearly all counts are small; their words are sorted by counting, the others by comparing.
     let limit = 1 << 12
     var starts = [Int](repeating: 0, count: limit + 1)
     for count in counts { starts[limit - min(count, limit)] += 1 }
