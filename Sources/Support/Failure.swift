@@ -1,3 +1,5 @@
+import Foundation
+
 /// The one error of the package: what went wrong, where, and what the reader can do about it.
 package struct Failure: Error, CustomStringConvertible, Equatable {
   /// Decides the exit code of a command.
@@ -43,5 +45,14 @@ package struct Failure: Error, CustomStringConvertible, Equatable {
     text += message
     if let remedy { text += ". " + remedy }
     return text
+  }
+}
+
+extension Failure {
+  /// What Foundation throws where a file operation fails, in our form; nil for an error of another kind.
+  package init?(foundation error: any Error) {
+    guard let error = error as? CocoaError else { return nil }
+    let path = error.userInfo[NSFilePathErrorKey] as? String ?? error.url?.path
+    self = SystemCall.failure("read, make or remove", path ?? "", code: SystemCall.code(of: error))
   }
 }

@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// What a person waiting sees: a line that redraws itself on a terminal, a line now and then in a log,
 /// nothing with `--quiet`.
@@ -82,72 +81,5 @@ package final class Progress {
     let whole = Int(max(0, min(seconds, 1e9)).rounded())
     if whole >= 3600 { return "\(whole / 3600) h \(whole % 3600 / 60) min" }
     return whole >= 60 ? "\(whole / 60) min \(whole % 60) s" : "\(whole) s"
-  }
-}
-
-/// How far the work is.
-package struct ProgressState: Sendable {
-  package var label: String
-  package var unit: String
-  package var done: Int
-  package var total: Int?
-  /// Since the beginning.
-  package var seconds: Double
-  /// Read so far.
-  package var documents: Int
-  package var words: Int
-  package var note: String
-}
-
-/// Shows the progress of a command that runs as a part of something larger.
-package protocol ProgressDisplay: AnyObject, Sendable {
-  func show(_ state: ProgressState)
-  func ended(_ summary: Summary)
-}
-
-/// Lines on standard error that are not progress.
-package enum Log {
-  private static let diversion = Mutex<(@Sendable (String) -> Void)?>(nil)
-
-  /// Hands all lines over to who draws on the terminal; nil takes them back.
-  package static func divert(_ taker: (@Sendable (String) -> Void)?) { diversion.withLock { $0 = taker } }
-
-  package static func warn(_ message: String) { line("warning: " + message) }
-
-  package static func line(_ message: String) {
-    if let taker = diversion.withLock({ $0 }) { return taker(message) }
-    clear()
-    write(message + "\n")
-  }
-
-  /// Whether a drawn line stands on the terminal.
-  private static let hasDrawn = Mutex(false)
-
-  /// Draws a line that stands on the terminal until the next one, drawn or not, takes its place.
-  static func draw(_ text: String) {
-    hasDrawn.withLock { $0 = true }
-    write("\r\u{1b}[K" + fitting(text))
-  }
-
-  /// Takes a drawn line away.
-  static func clear() {
-    let isDrawn = hasDrawn.withLock { hasDrawn in
-      defer { hasDrawn = false }
-      return hasDrawn
-    }
-    if isDrawn { write("\r\u{1b}[K") }
-  }
-
-  /// As much of a line as fits on the terminal: what is longer would wrap, and stay there when the line is drawn again.
-  package static func fitting(_ line: String) -> String {
-    var size = winsize()
-    guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return line }
-    return String(line.prefix(Int(size.ws_col) - 1))
-  }
-
-  /// Writes to standard error; when nobody reads it any more, the work goes on without.
-  package static func write(_ text: String) {
-    var text = text
-    text.withUTF8 { try? SystemCall.write(STDERR_FILENO, UnsafeRawBufferPointer($0), path: "standard error") }
   }
 }

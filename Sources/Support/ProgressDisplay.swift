@@ -1,0 +1,5 @@
+/// Shows the progress of a command that runs as a part of something larger.
+package protocol ProgressDisplay: AnyObject, Sendable {
+  func show(_ state: ProgressState)
+  func ended(_ summary: Summary)
+}
