@@ -1,8 +1,8 @@
 import Support
 
-/// Keys and values of one sequence that is being generated, so that each new token costs one row of work.
+/// The keys and values of one sequence that is being generated, so that each new token costs one row of work.
 package final class KeyValueCache<Scalar: Real> {
-  /// Tokens in it.
+  /// Tokens in the cache.
   package internal(set) var count = 0
   let blocks: [BlockCache<Scalar>]
   private let context: Int
@@ -11,16 +11,16 @@ package final class KeyValueCache<Scalar: Real> {
   init(_ configuration: ModelConfiguration, isBF16: Bool) throws(Failure) {
     context = configuration.context
     (blocks, arena) = try ArenaPlan.build { plan in
-      (0..<configuration.layers).map { _ in
+      (0..<configuration.layers).map { layer in
         BlockCache(
-          keys: plan.operand(configuration.context, configuration.dim, isBF16: isBF16),
-          values: plan.operand(configuration.context, configuration.dim, isBF16: isBF16))
+          keys: plan.operand("\(layer).keys", configuration.context, configuration.dim, isBF16: isBF16),
+          values: plan.operand("\(layer).values", configuration.context, configuration.dim, isBF16: isBF16))
       }
     }
   }
 
-  /// Tokens that still fit; at 0, clear it and begin again with the last part of the text.
-  package var room: Int { context - count }
+  /// Tokens that still fit. At 0, clear the cache and start again with the last part of the text.
+  package var remainingCapacity: Int { context - count }
 
   package func clear() { count = 0 }
 }

@@ -37,17 +37,23 @@ package struct MemoryBenchmark {
       if let operand = parameter.operand { device.round(parameter.matrix, into: operand) }
     }
     let (layout, arena) = try ArenaPlan.build { plan in
-      (
-        inputs: plan.mixedMatrix(batches * tokens, dim, isBF16: isBF16) as MixedMatrix<Float>,
-        result: plan.matrix(tokens, dim) as Matrix<Float>,
-        gradient: plan.matrix(tokens, dim) as Matrix<Float>,
+      let valueGradient: ValueGradient<Float>? =
+        isTraining
+        ? ValueGradient(slots: shape.slots, dimension: dim, tokens: tokens, reads: shape.reads, in: &plan)
+        : nil
+      return (
+        inputs: plan.mixedMatrix("inputs", batches * tokens, dim, isBF16: isBF16) as MixedMatrix<Float>,
+        result: plan.matrix("result", tokens, dim) as Matrix<Float>,
+        gradient: plan.matrix("gradient", tokens, dim) as Matrix<Float>,
         layer: ProductKeyMemory<Device>(
           "blocks.0.memory", memory, in: store, rows: tokens,
           queries: ProductKeyMemory<Device>.queries(shape, rows: tokens, isBF16: isBF16, &plan),
-          microBatches: isTraining ? 1 : nil, &plan),
+          valueGradient: valueGradient, &plan),
         workspace: ProductKeyMemory<Device>.Workspace(
           shape, rows: tokens, isBF16: isBF16, &plan),
-        moments: (0..<2).map { _ in plan.matrix(isTraining ? shape.slots : 0, dim) as Matrix<Float> }
+        moments: (0..<2).map {
+          plan.matrix("moment \($0)", isTraining ? shape.slots : 0, dim) as Matrix<Float>
+        }
       )
     }
     device.initialize(Operand(layout.inputs.real), .normal(deviation: 1), seed: 2)

@@ -14,7 +14,7 @@ struct ParameterStore<Scalar: Real> {
     >] {
       descriptions.map {
         let count = $0.isBF16 ? 0 : $0.count
-        return UnsafeMutableBufferPointer(start: plan.take(Scalar.self, count), count: count)
+        return UnsafeMutableBufferPointer(start: plan.take($0.name, Scalar.self, count), count: count)
       }
     }
     let described = configuration.parameterDescriptions, state = configuration.bufferDescriptions
@@ -23,7 +23,9 @@ struct ParameterStore<Scalar: Real> {
     let (gradients, gradientArena) = try ArenaPlan.build { slice(dense, &$0) }
     let gradientOf = Dictionary(uniqueKeysWithValues: zip(dense.map(\.name), gradients))
     let (halves, bf16Arena) = try ArenaPlan.build { plan in
-      described.map { $0.isBF16 || $0.isOperand && isBF16 ? plan.take(UInt16.self, $0.count) : nil }
+      described.map {
+        $0.isBF16 || $0.isOperand && isBF16 ? plan.take($0.name + ".bf16", UInt16.self, $0.count) : nil
+      }
     }
     func parameter(
       _ description: TensorDescription, _ value: UnsafeMutableBufferPointer<Scalar>,

@@ -69,7 +69,7 @@ package final class Generator<Device: Operations> where Device.Scalar == Float {
 
   /// Takes the fresh tokens of the texts; row i of the logits is of the i-th active text.
   private func advance(_ running: inout [Text], _ active: [Int]) {
-    for index in active where running[index].cache.room < running[index].fresh.count {
+    for index in active where running[index].cache.remainingCapacity < running[index].fresh.count {
       running[index].cache.clear()
       running[index].fresh = running[index].tokens.suffix(max(1, model.configuration.context / 2))
     }

@@ -16,8 +16,8 @@ package final class Optimizer<Device: Operations> where Device.Scalar == Float {
     let first, second: UnsafeMutableBufferPointer<Float>
 
     init(count: Int, _ plan: inout ArenaPlan) {
-      first = UnsafeMutableBufferPointer(start: plan.take(Float.self, count), count: count)
-      second = UnsafeMutableBufferPointer(start: plan.take(Float.self, count), count: count)
+      first = UnsafeMutableBufferPointer(start: plan.take("first moment", Float.self, count), count: count)
+      second = UnsafeMutableBufferPointer(start: plan.take("second moment", Float.self, count), count: count)
     }
   }
 

@@ -172,7 +172,8 @@ import Testing
       let (caches, arena) = try ArenaPlan.build { plan in
         (0..<2).map { _ in
           BlockCache<Float>(
-            keys: plan.operand(length, d, isBF16: isBF16), values: plan.operand(length, d, isBF16: isBF16))
+            keys: plan.operand("keys", length, d, isBF16: isBF16),
+            values: plan.operand("values", length, d, isBF16: isBF16))
         }
       }
       var positions = [0, 0]

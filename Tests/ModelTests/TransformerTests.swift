@@ -236,7 +236,7 @@ import Testing
           #expect(error < 1e-12, "position \(first + row) in pieces \(pieces)")
         }
       }
-      #expect(cache.count == 9 && cache.room == 0)
+      #expect(cache.count == 9 && cache.remainingCapacity == 0)
     }
   }
 

@@ -29,7 +29,7 @@ package struct MachineCeilings: Sendable {
     float32.add(Self.rate(pool) { ceiling_multiply_add(1 << 22, &$0) })
     bfloat16.add(Self.rate(pool) { ceiling_bfloat16(1 << 22, &$0) })
     let words = 1 << 25, rowWords = 512
-    let (buffer, arena) = try ArenaPlan.build { $0.take(UInt64.self, words) }
+    let (buffer, arena) = try ArenaPlan.build { $0.take("words", UInt64.self, words) }
     let parts = pool.threads, rows = words / rowWords
     pool.forEach(parts) { part, _ in
       for i in stride(from: words / parts * part, to: words / parts * (part + 1), by: 8) {

@@ -1,6 +1,6 @@
-/// Causal multi-head self-attention (Vaswani 2017).
+/// Causal multi-head self-attention (Vaswani et al., 2017).
 ///
-/// Scores are never kept: the backward pass computes them again.
+/// The scores are never stored: the backward pass recomputes them.
 struct Attention<Device: Operations> {
   typealias Scalar = Device.Scalar
   private let input: Linear<Device>
@@ -13,6 +13,40 @@ struct Attention<Device: Operations> {
   private let mixed: Operand<Scalar>
   private let logSumExp: Vector<Scalar>
 
+  /// Gradients of ``qkv`` and ``mixed``, which all backward passes share.
+  struct Gradients {
+    let scope: BufferScope
+    let qkv, mixed: Operand<Scalar>
+
+    init(_ configuration: ModelConfiguration, rows: Int, isBF16: Bool, _ plan: inout ArenaPlan) {
+      let d = configuration.dim
+      let ((mixed, qkv), scope) = plan.scope("attention gradients", .scratch) { plan in
+        (
+          plan.operand("mixed gradient", rows, d, isBF16: isBF16) as Operand<Scalar>,
+          plan.operand("qkv gradient", rows, 3 * d, isBF16: isBF16) as Operand<Scalar>
+        )
+      }
+      (self.scope, self.mixed, self.qkv) = (scope, mixed, qkv)
+    }
+  }
+
+  /// What ``extend(_:spans:_:addingTo:into:on:)`` computes with: reals, whatever the precision.
+  struct CachedScratch {
+    let scope: BufferScope
+    let qkv, mixed: Matrix<Scalar>
+
+    init(_ configuration: ModelConfiguration, rows: Int, _ plan: inout ArenaPlan) {
+      let d = configuration.dim
+      let ((qkv, mixed), scope) = plan.scope("cached attention", .scratch) { plan in
+        (
+          plan.matrix("new qkv", rows, 3 * d) as Matrix<Scalar>,
+          plan.matrix("new mixed", rows, d) as Matrix<Scalar>
+        )
+      }
+      (self.scope, self.qkv, self.mixed) = (scope, qkv, mixed)
+    }
+  }
+
   init(
     _ name: String, _ configuration: ModelConfiguration, in store: ParameterStore<Scalar>, rows: Int,
     isBF16: Bool, _ plan: inout ArenaPlan
@@ -20,16 +54,16 @@ struct Attention<Device: Operations> {
     input = Linear(name + ".input", in: store)
     output = Linear(name + ".output", in: store)
     heads = configuration.heads
-    qkv = plan.operand(rows, 3 * configuration.dim, isBF16: isBF16)
-    mixed = plan.operand(rows, configuration.dim, isBF16: isBF16)
-    logSumExp = plan.vector(rows * heads)
+    qkv = plan.operand(name + ".qkv", rows, 3 * configuration.dim, isBF16: isBF16)
+    mixed = plan.operand(name + ".mixed", rows, configuration.dim, isBF16: isBF16)
+    logSumExp = plan.vector(name + ".log_sum_exp", rows * heads)
   }
 
   private func shape(sequences: Int, length: Int) -> AttentionShape {
     AttentionShape(sequences: sequences, length: length, heads: heads, headDimension: mixed.columns / heads)
   }
 
-  /// out = stream + dropout(the projected results of the heads).
+  /// out = stream + dropout(projection of the heads' results).
   func forward(
     _ x: Operand<Scalar>, sequences: Int, length: Int, addingTo stream: Matrix<Scalar>, mask: DropoutMask,
     into out: Matrix<Scalar>, on device: Device
@@ -42,31 +76,29 @@ struct Attention<Device: Operations> {
     output.forward(mixed.rows(rows), addingTo: stream, mask: mask, into: out, on: device)
   }
 
-  /// The same for new tokens of sequences whose keys and values before them are cached.
-  ///
-  /// These few rows stay reals, in `space`, tokens × 4d.
+  /// The same for new tokens of sequences whose earlier keys and values are cached.
   func extend(
-    _ x: Operand<Scalar>, pieces: [CacheSpan<Scalar>], space: Matrix<Scalar>,
+    _ x: Operand<Scalar>, spans: [CacheSpan<Scalar>], _ scratch: CachedScratch,
     addingTo stream: Matrix<Scalar>, into out: Matrix<Scalar>, on device: Device
   ) {
-    let d = mixed.columns
-    let inputs = Matrix(space.pointer, rows: x.rows, columns: 3 * d)
-    let result = Matrix(space.pointer + x.rows * 3 * d, rows: x.rows, columns: d)
-    input.forward(x, into: Operand(inputs), on: device)
-    let mixed = mixed.rows(0..<x.rows), target = mixed.source(result)
-    device.attention(heads: heads, appending: inputs, to: pieces, out: target)
-    device.round(target, into: mixed)
+    scratch.scope.begin()
+    defer { scratch.scope.end() }
+    let rows = 0..<x.rows, newQKV = scratch.qkv.rows(rows)
+    input.forward(x, into: Operand(newQKV), on: device)
+    let mixed = mixed.rows(rows), newMixed = mixed.reals ?? scratch.mixed.rows(rows)
+    device.attention(heads: heads, appending: newQKV, to: spans, out: newMixed)
+    device.round(newMixed, into: mixed)
     output.forward(mixed, addingTo: stream, mask: .none, into: out, on: device)
   }
 
-  /// `space` is tokens × 4d; dx is another matrix than what dy was made from unless adding.
+  /// Unless `adding`, dx must not be the matrix that dy is an operand of.
   func backward(
-    _ x: Operand<Scalar>, dy: Operand<Scalar>, sequences: Int, length: Int, space: Operand<Scalar>,
+    _ x: Operand<Scalar>, dy: Operand<Scalar>, sequences: Int, length: Int, _ gradients: Gradients,
     into dx: Matrix<Scalar>, adding: Bool, on device: Device
   ) {
-    let rows = 0..<x.rows, d = mixed.columns
-    let dMixed = space.part(from: 0, rows: x.rows, columns: d)
-    let dQKV = space.part(from: x.rows * d, rows: x.rows, columns: 3 * d)
+    gradients.scope.begin()
+    defer { gradients.scope.end() }
+    let rows = 0..<x.rows, dMixed = gradients.mixed.rows(rows), dQKV = gradients.qkv.rows(rows)
     output.addGradients(mixed.rows(rows), dy: dy, on: device)
     output.backward(dy: dy, epilogue: .round(into: dMixed), on: device)
     device.attentionBackward(

@@ -1,5 +1,5 @@
-/// One-dimensional batch normalization (Ioffe and Szegedy 2015) of the memory's queries: statistics for each channel over
-/// all tokens of a micro-batch, epsilon 1e-5, running statistics with momentum 0.1.
+/// Batch normalization (Ioffe and Szegedy, 2015) of the memory's queries: the statistics of each channel are over all
+/// tokens of a micro-batch, epsilon 1e-5; the running statistics have momentum 0.1.
 struct BatchNorm<Device: Operations> {
   typealias Scalar = Device.Scalar
   private let parameters: NormParameters<Scalar>
@@ -14,14 +14,14 @@ struct BatchNorm<Device: Operations> {
     gradient = store.normGradient(name)
     runningMean = store.vector(name + ".running_mean")
     runningVariance = store.vector(name + ".running_variance")
-    batchMean = plan.vector(runningMean.count)
-    batchVariance = plan.vector(runningMean.count)
+    batchMean = plan.vector(name + ".batch_mean", runningMean.count)
+    batchVariance = plan.vector(name + ".batch_variance", runningMean.count)
   }
 
   /// Normalizes each channel.
   ///
-  /// In training the statistics are the batch's, and the running ones move a tenth of the way towards them, the
-  /// variance in its unbiased form. In evaluation they are the running ones, so a row depends on itself alone.
+  /// Training uses the statistics of the micro-batch and moves the running ones a tenth of the way towards them, the
+  /// variance in its unbiased form. Evaluation uses the running ones, so that each row depends on itself alone.
   func forward(_ x: Matrix<Scalar>, training: Bool, into y: Matrix<Scalar>, on device: Device) {
     if training {
       device.columnStatistics(x, mean: batchMean, variance: batchVariance)
@@ -31,7 +31,7 @@ struct BatchNorm<Device: Operations> {
     normalize(x, training: training, into: y, on: device)
   }
 
-  /// The result of the last forward pass again.
+  /// Recomputes the result of the last forward pass.
   func normalize(_ x: Matrix<Scalar>, training: Bool, into y: Matrix<Scalar>, on device: Device) {
     device.batchNorm(
       x, parameters, mean: training ? batchMean : runningMean,

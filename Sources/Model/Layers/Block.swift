@@ -1,6 +1,5 @@
-import Support
-
-/// One layer of the transformer: attention, then a feed-forward or a memory, each a branch that adds into the stream.
+/// One layer of the transformer: attention, then a feed-forward or a memory, each a branch that adds to the residual
+/// stream.
 ///
 ///     post-norm: x ← LN(x + branch(x))          pre-norm: x ← x + branch(LN(x))
 struct Block<Device: Operations> {
@@ -15,22 +14,36 @@ struct Block<Device: Operations> {
   private let attention: Attention<Device>
   private let sublayer: Sublayer
   private let norm1, norm2: LayerNorm<Device>
-  /// Results of the two sums, tokens × d.
-  private let sum1, sum2: Matrix<Scalar>
-  /// Results of the two norms, in memory that all blocks share: they are not kept but made again.
+  private let sums: Sums
+  /// Outputs of the two norms. All blocks share them: the backward pass recomputes them.
   private let normOutput1, normOutput2: NormOutput
 
-  /// The result of a norm, tokens × d.
+  /// The two residual sums, tokens × d: x + attention, and that + the sublayer.
+  ///
+  /// Blocks may share them if no backward pass needs them. With pre-norm, x is then the earlier content of the second
+  /// sum, which is the last that a block writes.
+  struct Sums {
+    let first, second: Matrix<Scalar>
+
+    init(_ name: String, _ configuration: ModelConfiguration, rows: Int, _ plan: inout ArenaPlan) {
+      first = plan.matrix(name + ".first_sum", rows, configuration.dim)
+      second = plan.matrix(name + ".second_sum", rows, configuration.dim)
+    }
+  }
+
+  /// The output of a norm, tokens × d.
   struct NormOutput {
     let operand: Operand<Scalar>
-    /// The stream itself, with post-norm; with pre-norm it is only multiplied.
+    /// With post-norm it is the residual stream itself; with pre-norm it is only multiplied.
     let real: Matrix<Scalar>?
 
-    init(_ configuration: ModelConfiguration, rows: Int, isBF16: Bool, _ plan: inout ArenaPlan) {
-      operand = plan.operand(rows, configuration.dim, isBF16: isBF16)
+    init(
+      _ name: String, _ configuration: ModelConfiguration, rows: Int, isBF16: Bool, _ plan: inout ArenaPlan
+    ) {
+      operand = plan.operand(name, rows, configuration.dim, isBF16: isBF16)
       switch configuration.norm {
       case .pre: real = nil
-      case .post where isBF16: real = plan.matrix(rows, configuration.dim)
+      case .post where isBF16: real = plan.matrix(name + ".real", rows, configuration.dim)
       case .post: real = operand.reals
       }
     }
@@ -40,59 +53,60 @@ struct Block<Device: Operations> {
     }
   }
 
-  /// What the forward passes of all blocks share.
+  /// Buffers that all blocks share, in the forward and the backward pass.
   struct Scratch {
-    /// The result of a memory, tokens × d.
+    let scope: BufferScope
+    /// Forward: the output of a memory. Backward: the gradient of a branch's input. Tokens × d.
     let branch: Matrix<Scalar>
-    /// The activations of a feed-forward, tokens × 4d.
-    let active: Operand<Scalar>
-    /// Of memories.
+    let feedForward: FeedForward<Device>.Scratch
+    /// The queries of memories.
     let queries: MixedMatrix<Scalar>?
-    /// Tokens × 4d, which only generation needs.
-    let space: Matrix<Scalar>?
-  }
+    /// The output of the first norm.
+    let normOutput: NormOutput
+    let passes: Passes
 
-  /// What the backward passes share; the first two may be those of the forward passes.
-  struct Workspace {
-    /// Tokens × 4d: the activations of a feed-forward, then the gradients of an attention.
-    let active: Operand<Scalar>
-    /// Tokens × d: the gradients of a branch's input and, with dropout, of its result.
-    let input: Matrix<Scalar>
-    let branch: MixedMatrix<Scalar>
-    let memory: ProductKeyMemory<Device>.Workspace?
+    enum Passes {
+      case training(Backward)
+      case inference(Attention<Device>.CachedScratch)
+    }
+
+    struct Backward {
+      let attention: Attention<Device>.Gradients
+      /// With dropout: the gradient of a branch's result, tokens × d.
+      let masked: MixedMatrix<Scalar>
+      let memory: ProductKeyMemory<Device>.Workspace?
+    }
   }
 
   /// The micro-batch at hand.
   struct Batch {
     let sequences, length: Int
-    let training: Bool
+    let isTraining: Bool
     let masks: (DropoutMask, DropoutMask)
-    /// While generating: what is cached of the sequences that the tokens belong to.
-    var pieces: [CacheSpan<Scalar>]?
+    /// While generating: which rows belong to which cached sequence.
+    var spans: [CacheSpan<Scalar>]?
   }
 
   /// - Parameters:
-  ///   - normed: for the results of the two norms, which are the same memory with pre-norm.
-  ///   - scratch: that ``forward(_:_:_:on:)`` will be given.
+  ///   - normOutputs: of the two norms; with pre-norm they are one.
+  ///   - queries: see ``Scratch/queries``.
+  ///   - valueGradient: of the memory, if this layer holds one and is trained.
   init(
     _ layer: Int, _ configuration: ModelConfiguration, in store: ParameterStore<Scalar>, rows: Int,
-    normOutput: (NormOutput, NormOutput), scratch: Scratch, microBatches: Int?, isBF16: Bool,
-    _ plan: inout ArenaPlan
+    sums: Sums, normOutputs: (NormOutput, NormOutput), queries: MixedMatrix<Scalar>?,
+    valueGradient: ValueGradient<Scalar>?, isBF16: Bool, _ plan: inout ArenaPlan
   ) {
     let name = "blocks.\(layer)"
     isPostNorm = configuration.norm == .post
-    // First, so that they lie alike in all blocks: where blocks share memory, x is the former content of the result,
-    // which is written last.
-    sum1 = plan.matrix(rows, configuration.dim)
-    sum2 = plan.matrix(rows, configuration.dim)
-    (normOutput1, normOutput2) = normOutput
+    self.sums = sums
+    (normOutput1, normOutput2) = normOutputs
     attention = Attention(name + ".attention", configuration, in: store, rows: rows, isBF16: isBF16, &plan)
     sublayer =
       if configuration.hasMemory(at: layer), let memory = configuration.memory {
         .memory(
           ProductKeyMemory(
-            name + ".memory", memory, in: store, rows: rows, queries: scratch.queries!,
-            microBatches: microBatches, &plan))
+            name + ".memory", memory, in: store, rows: rows, queries: queries!, valueGradient: valueGradient,
+            &plan))
       } else {
         .feedForward(
           FeedForward(name + ".feed_forward", configuration, in: store, rows: rows, isBF16: isBF16, &plan))
@@ -105,27 +119,28 @@ struct Block<Device: Operations> {
     if case .memory(let memory) = sublayer { memory } else { nil }
   }
 
-  /// The stream behind this block; with pre-norm nobody multiplies it as it is, and with post-norm the next block
-  /// writes over it.
+  /// The residual stream after this block. With pre-norm it is never multiplied as it is; with post-norm the next block
+  /// overwrites it.
   var result: MixedMatrix<Scalar> {
-    isPostNorm ? normOutput2.rows(0..<sum2.rows) : MixedMatrix(real: sum2, operand: Operand(sum2))
+    isPostNorm
+      ? normOutput2.rows(0..<sums.second.rows)
+      : MixedMatrix(real: sums.second, operand: Operand(sums.second))
   }
 
-  /// Makes ``result`` again of the last forward pass.
+  /// Recomputes ``result`` of the last forward pass.
   func recomputeResult(rows: Int, on device: Device) {
-    if isPostNorm { norm2.forward(sum2.rows(0..<rows), into: normOutput2.rows(0..<rows), on: device) }
+    if isPostNorm { norm2.forward(sums.second.rows(0..<rows), into: normOutput2.rows(0..<rows), on: device) }
   }
 
   /// Leaves its result in ``result``.
   func forward(_ x: MixedMatrix<Scalar>, _ batch: Batch, _ scratch: Scratch, on device: Device) {
     let rows = 0..<x.real.rows
-    let (sum1, sum2) = (sum1.rows(rows), sum2.rows(rows))
+    let (sum1, sum2) = (sums.first.rows(rows), sums.second.rows(rows))
 
     if !isPostNorm { norm1.forward(x.real, into: normOutput1.operand.rows(rows), on: device) }
     let attended = isPostNorm ? x.operand : normOutput1.operand.rows(rows)
-    if let pieces = batch.pieces {
-      attention.extend(
-        attended, pieces: pieces, space: scratch.space!, addingTo: x.real, into: sum1, on: device)
+    if let spans = batch.spans, case .inference(let cached) = scratch.passes {
+      attention.extend(attended, spans: spans, cached, addingTo: x.real, into: sum1, on: device)
     } else {
       attention.forward(
         attended, sequences: batch.sequences, length: batch.length, addingTo: x.real, mask: batch.masks.0,
@@ -139,30 +154,31 @@ struct Block<Device: Operations> {
     switch sublayer {
     case .feedForward(let layer):
       layer.forward(
-        input, keeping: batch.training, active: scratch.active, addingTo: stream, mask: batch.masks.1,
+        input, saving: batch.isTraining, scratch.feedForward, addingTo: stream, mask: batch.masks.1,
         into: sum2, on: device)
     case .memory(let layer):
       // The paper's memory has neither an output bias nor the model's dropout.
       let branch = scratch.branch.rows(rows)
-      layer.forward(input, training: batch.training, into: branch, on: device)
+      layer.forward(input, training: batch.isTraining, into: branch, on: device)
       device.add(stream, branch, into: sum2)
     }
     if isPostNorm { norm2.forward(sum2, into: normOutput2.rows(rows), on: device) }
   }
 
-  /// `d` goes in as the gradient of ``result`` and comes out as that of x.
+  /// `d` holds the gradient of ``result`` before and that of x afterwards.
   func backward(
-    _ x: MixedMatrix<Scalar>, d: MixedMatrix<Scalar>, _ batch: Batch, _ space: Workspace, on device: Device
+    _ x: MixedMatrix<Scalar>, d: MixedMatrix<Scalar>, _ batch: Batch, _ scratch: Scratch, on device: Device
   ) {
+    guard case .training(let buffers) = scratch.passes else { preconditionFailure("made without training") }
     let rows = 0..<x.real.rows
-    let (sum1, sum2) = (sum1.rows(rows), sum2.rows(rows))
-    // Post-norm: a branch reads the stream itself, so its input's gradient is added to d. Pre-norm: it goes through
-    // the norm first. Either way the last thing that writes d is a norm, which leaves its operand, too.
-    let inputGradient = isPostNorm ? d.real : space.input.rows(rows)
+    let (sum1, sum2) = (sums.first.rows(rows), sums.second.rows(rows))
+    // Post-norm: a branch reads the stream itself, so the gradient of its input is added to d. Pre-norm: that gradient
+    // first passes through the norm. Either way a norm is the last to write d, and it writes d's operand, too.
+    let inputGradient = isPostNorm ? d.real : scratch.branch.rows(rows)
 
-    if isPostNorm { norm2.backward(sum2, dy: d.real, into: d, on: device) }
-    // Made again, to the same bits; so is the other norm's result, below.
+    // The norms' outputs are recomputed to the same bits.
     if isPostNorm {
+      norm2.backward(sum2, dy: d.real, into: d, on: device)
       norm1.forward(sum1, into: normOutput1.rows(rows), on: device)
     } else {
       norm2.forward(sum1, into: normOutput2.operand.rows(rows), on: device)
@@ -171,13 +187,12 @@ struct Block<Device: Operations> {
     switch sublayer {
     case .feedForward(let layer):
       layer.backward(
-        input, dy: masked(d, batch.masks.1, space, on: device), active: space.active, into: inputGradient,
+        input, dy: masked(d, batch.masks.1, buffers, on: device), scratch.feedForward, into: inputGradient,
         adding: isPostNorm, on: device)
     case .memory(let layer):
       layer.backward(
-        input, dy: d.real, training: batch.training, workspace: space.memory!, into: inputGradient,
-        adding: isPostNorm,
-        on: device)
+        input, dy: d.real, training: batch.isTraining, workspace: buffers.memory!, into: inputGradient,
+        adding: isPostNorm, on: device)
     }
     if !isPostNorm { norm2.backward(sum1, dy: inputGradient, into: d, adding: true, on: device) }
 
@@ -188,17 +203,17 @@ struct Block<Device: Operations> {
     }
     attention.backward(
       isPostNorm ? x.operand : normOutput1.operand.rows(rows),
-      dy: masked(d, batch.masks.0, space, on: device), sequences: batch.sequences, length: batch.length,
-      space: space.active, into: inputGradient, adding: isPostNorm, on: device)
+      dy: masked(d, batch.masks.0, buffers, on: device), sequences: batch.sequences, length: batch.length,
+      buffers.attention, into: inputGradient, adding: isPostNorm, on: device)
     if !isPostNorm { norm1.backward(x.real, dy: inputGradient, into: d, adding: true, on: device) }
   }
 
   /// The gradient of a branch before dropout: d itself where nothing was dropped.
-  private func masked(_ d: MixedMatrix<Scalar>, _ mask: DropoutMask, _ space: Workspace, on device: Device)
-    -> Operand<Scalar>
-  {
+  private func masked(
+    _ d: MixedMatrix<Scalar>, _ mask: DropoutMask, _ buffers: Scratch.Backward, on device: Device
+  ) -> Operand<Scalar> {
     guard mask.probability > 0 else { return d.operand }
-    let branch = space.branch.rows(0..<d.real.rows)
+    let branch = buffers.masked.rows(0..<d.real.rows)
     device.copy(d.real.elements, to: branch.real.elements)
     device.dropout(branch.real, mask)
     device.round(branch.real, into: branch.operand)

@@ -1,15 +1,15 @@
-/// Token and learned position embeddings summed; with post-norm, normalized; then dropout.
+/// The sum of token and learned position embeddings; with post-norm, normalized; then dropout.
 struct Embedding<Device: Operations> {
   typealias Scalar = Device.Scalar
   let tokens: Matrix<Scalar>
-  /// The same table as the output head multiplies with it.
+  /// The table in the form that the output head multiplies.
   let operand: Operand<Scalar>
   private let positions: Matrix<Scalar>
   let tokenGradient: Matrix<Scalar>?
   private let positionGradient: Matrix<Scalar>?
   private let norm: LayerNorm<Device>?
   private let sum: Matrix<Scalar>
-  /// The start of the residual stream; only the reals where nothing is normalized.
+  /// The start of the residual stream; with pre-norm it is never multiplied as it is.
   let result: MixedMatrix<Scalar>
 
   init(
@@ -21,10 +21,10 @@ struct Embedding<Device: Operations> {
     positions = store.matrix("embedding.positions")
     tokenGradient = store.matrixGradient("embedding.tokens")
     positionGradient = store.matrixGradient("embedding.positions")
-    sum = plan.matrix(rows, configuration.dim)
+    sum = plan.matrix("embedding.sum", rows, configuration.dim)
     if configuration.norm == .post {
       norm = LayerNorm("embedding.norm", in: store, rows: rows, &plan)
-      result = plan.mixedMatrix(rows, configuration.dim, isBF16: isBF16)
+      result = plan.mixedMatrix("embedding.result", rows, configuration.dim, isBF16: isBF16)
     } else {
       norm = nil
       result = MixedMatrix(real: sum, operand: Operand(sum))
@@ -32,15 +32,15 @@ struct Embedding<Device: Operations> {
   }
 
   func forward(
-    _ ids: UnsafeBufferPointer<Int32>, length: Int, pieces: [CacheSpan<Scalar>]?, mask: DropoutMask,
+    _ ids: UnsafeBufferPointer<Int32>, length: Int, spans: [CacheSpan<Scalar>]?, mask: DropoutMask,
     on device: Device
   ) {
     let rows = 0..<ids.count
-    if let pieces {
-      for piece in pieces {
+    if let spans {
+      for span in spans {
         device.embed(
-          UnsafeBufferPointer(rebasing: ids[piece.rows]), table: tokens, positions: positions,
-          length: piece.rows.count, firstPosition: piece.position, into: sum.rows(piece.rows))
+          UnsafeBufferPointer(rebasing: ids[span.rows]), table: tokens, positions: positions,
+          length: span.rows.count, firstPosition: span.position, into: sum.rows(span.rows))
       }
     } else {
       device.embed(

@@ -1,4 +1,4 @@
-/// Layer normalization over the width of each token (Ba 2016), epsilon 1e-5.
+/// Layer normalization over the width of each token (Ba et al., 2016), epsilon 1e-5.
 struct LayerNorm<Device: Operations> {
   typealias Scalar = Device.Scalar
   private let parameters: NormParameters<Scalar>
@@ -8,7 +8,9 @@ struct LayerNorm<Device: Operations> {
   init(_ name: String, in store: ParameterStore<Scalar>, rows: Int, _ plan: inout ArenaPlan) {
     parameters = store.norm(name)
     gradient = store.normGradient(name)
-    statistics = RowStatistics(mean: plan.vector(rows), inverseDeviation: plan.vector(rows))
+    statistics = RowStatistics(
+      mean: plan.vector(name + ".mean", rows),
+      inverseDeviation: plan.vector(name + ".inverse_deviation", rows))
   }
 
   func forward(_ x: Matrix<Scalar>, into y: MixedMatrix<Scalar>, on device: Device) {

@@ -13,7 +13,7 @@ struct Linear<Device: Operations> {
     biasGradient = store.vectorGradient(name + ".bias")
   }
 
-  /// x Wᵀ, of which only what `finish` makes of it is stored.
+  /// x Wᵀ; only the result of the epilogue is stored.
   func forward(_ x: Operand<Scalar>, epilogue: Epilogue<Scalar>, on device: Device) {
     device.matmul(x, weight, transposed: true, epilogue: epilogue)
   }
@@ -22,7 +22,7 @@ struct Linear<Device: Operations> {
     forward(x, epilogue: .bias(bias, into: y), on: device)
   }
 
-  /// The result `out` = stream + dropout(y).
+  /// out = stream + dropout(y).
   func forward(
     _ x: Operand<Scalar>, addingTo stream: Matrix<Scalar>, mask: DropoutMask, into out: Matrix<Scalar>,
     on device: Device
@@ -35,7 +35,7 @@ struct Linear<Device: Operations> {
     device.addMatmul(ofTransposed: dy, x, factor: 1, to: weightGradient!, columnSums: biasGradient!)
   }
 
-  /// dy W, of which only what `finish` makes of it is stored.
+  /// dy W; only the result of the epilogue is stored.
   func backward(dy: Operand<Scalar>, epilogue: Epilogue<Scalar>, on device: Device) {
     device.matmul(dy, weight, transposed: false, epilogue: epilogue)
   }
@@ -45,7 +45,7 @@ struct Linear<Device: Operations> {
     device.matmul(dy, weight, into: dx, adding: adding)
   }
 
-  /// Both.
+  /// Both ``addGradients(_:dy:on:)`` and dx.
   func backward(
     _ x: Operand<Scalar>, dy: Operand<Scalar>, into dx: Matrix<Scalar>, adding: Bool, on device: Device
   ) {

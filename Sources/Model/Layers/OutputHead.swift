@@ -1,14 +1,14 @@
 /// The output head, tied to the token embedding, and softmax-cross-entropy with label smoothing.
 ///
-/// In training the logits become the gradient p - q at once; the backward pass multiplies by the scale that is known only
-/// then.
+/// In training the logits become the gradient p - q at once; the backward pass multiplies it by the scale of the batch.
 struct OutputHead<Device: Operations> {
   typealias Scalar = Device.Scalar
   private let embedding: Operand<Scalar>
   private let embeddingGradient: Matrix<Scalar>?
   private let bias: Vector<Scalar>
   private let biasGradient: Vector<Scalar>?
-  private let gradients: Operand<Scalar>?
+  /// p - q of each token, live from ``loss`` to ``backward``; nil without training.
+  private let gradients: (content: Operand<Scalar>, scope: BufferScope)?
 
   init(
     _ embedding: Embedding<Device>, in store: ParameterStore<Scalar>, rows: Int, training: Bool,
@@ -18,22 +18,28 @@ struct OutputHead<Device: Operations> {
     embeddingGradient = embedding.tokenGradient
     bias = store.vector("output.bias")
     biasGradient = store.vectorGradient("output.bias")
-    gradients = training ? plan.operand(rows, embedding.operand.rows, isBF16: isBF16) : nil
+    gradients =
+      training
+      ? plan.scope("output head", .loss) {
+        $0.operand("logit gradients", rows, embedding.operand.rows, isBF16: isBF16)
+      } : nil
   }
 
-  /// With `gradient` the rows of p - q are kept.
+  /// `gradient` stores the rows of p - q.
   func loss(
     _ x: Operand<Scalar>, targets: UnsafeBufferPointer<Int32>, smoothing: Double, gradient: Bool,
     on device: Device
   ) -> Loss {
-    device.crossEntropy(
+    if gradient { gradients?.scope.begin() }
+    return device.crossEntropy(
       of: x, table: embedding, bias: bias, targets: targets, smoothing: smoothing,
-      gradient: gradient ? gradients?.rows(0..<x.rows) : nil)
+      gradient: gradient ? gradients?.content.rows(0..<x.rows) : nil)
   }
 
-  /// dx = scale · (p - q) E, and the gradients of E and the bias are added to.
+  /// dx = scale · (p - q) E; adds to the gradients of E and the bias.
   func backward(_ x: Operand<Scalar>, scale: Double, into dx: Matrix<Scalar>, on device: Device) {
-    let d = gradients!.rows(0..<x.rows)
+    let d = gradients!.content.rows(0..<x.rows)
+    defer { gradients!.scope.end() }
     device.matmul(
       d, transposed: false, embedding, transposed: false, factor: scale, into: dx, adding: false)
     device.addMatmul(ofTransposed: d, x, factor: scale, to: embeddingGradient!, columnSums: biasGradient!)

@@ -1,4 +1,4 @@
-/// A large table of values addressed by products of sub-keys (Lample 2019, section 3.1).
+/// A large table of values addressed by products of sub-keys (Lample et al., 2019, section 3.1).
 ///
 /// Each head scores its query's halves against n sub-keys each; slot (i, j) has the sum of two scores. The k best of
 /// the n² slots are read, weighted by the softmax of their scores, and the heads' results are summed.
@@ -15,20 +15,19 @@ struct ProductKeyMemory<Device: Operations> {
 
   /// Queries before batch norm, tokens × heads · queryDimension.
   private let raw: Matrix<Scalar>
-  /// What is scored, as reals whatever the precision, and what the backward pass multiplies.
-  ///
-  /// Not kept but made again: it may stand in memory that memories share.
+  /// The queries that are scored, as reals whatever the precision, and as the backward pass multiplies them. All memories
+  /// may share this buffer: the backward pass recomputes it.
   private let queries: MixedMatrix<Scalar>
   /// Tokens × heads · topk.
   private let slots: UnsafeMutablePointer<Int32>
   private let weights: Matrix<Scalar>
 
   /// - Parameters:
-  ///   - queries: room that other memories and, between the passes, anything may use.
-  ///   - microBatches: of one step at most, for the room that their reads need; nil without training.
+  ///   - queries: a buffer that all memories may share, see ``queries(_:rows:isBF16:_:)``.
+  ///   - valueGradient: where training adds the reads.
   init(
     _ name: String, _ configuration: ModelConfiguration.Memory, in store: ParameterStore<Scalar>, rows: Int,
-    queries space: MixedMatrix<Scalar>, microBatches: Int?, _ plan: inout ArenaPlan
+    queries buffer: MixedMatrix<Scalar>, valueGradient: ValueGradient<Scalar>?, _ plan: inout ArenaPlan
   ) {
     shape = configuration.shape
     query = Linear(name + ".query", in: store)
@@ -37,37 +36,33 @@ struct ProductKeyMemory<Device: Operations> {
     subkeyOperand = store.operand(name + ".subkeys")
     subkeyGradient = store.matrixGradient(name + ".subkeys")
     values = store.stored(name + ".values")
-    raw = plan.matrix(rows, shape.heads * shape.queryDimension)
+    raw = plan.matrix(name + ".raw_queries", rows, shape.heads * shape.queryDimension)
     queries =
       configuration.batchNorm
-      ? space : MixedMatrix(real: raw, operand: space.operand.isBF16 ? space.operand : Operand(raw))
-    slots = plan.take(Int32.self, rows * shape.reads)
-    weights = plan.matrix(rows, shape.reads)
-    valueGradient =
-      if let microBatches {
-        ValueGradient(
-          slots: shape.slots, dimension: values.columns, tokens: rows * microBatches, reads: shape.reads,
-          in: &plan)
-      } else { nil }
+      ? buffer : MixedMatrix(real: raw, operand: buffer.operand.isBF16 ? buffer.operand : Operand(raw))
+    slots = plan.take(name + ".slots", Int32.self, rows * shape.reads)
+    weights = plan.matrix(name + ".weights", rows, shape.reads)
+    self.valueGradient = valueGradient
   }
 
-  /// Room for the queries of `rows` tokens.
-  static func queries(_ shape: MemoryShape, rows: Int, isBF16: Bool, _ plan: inout ArenaPlan) -> MixedMatrix<
-    Scalar
-  > {
-    plan.mixedMatrix(rows, shape.heads * shape.queryDimension, isBF16: isBF16)
+  /// A buffer for the queries of `rows` tokens.
+  static func queries(_ shape: MemoryShape, rows: Int, isBF16: Bool, _ plan: inout ArenaPlan)
+    -> MixedMatrix<Scalar>
+  {
+    plan.mixedMatrix("queries", rows, shape.heads * shape.queryDimension, isBF16: isBF16)
   }
 
-  /// What the backward passes of all memories share.
+  /// Buffers that the backward passes of all memories share.
   struct Workspace {
     let dWeights: Matrix<Scalar>
     let dScores: Operand<Scalar>
     let dQueries: MixedMatrix<Scalar>
 
     init(_ shape: MemoryShape, rows: Int, isBF16: Bool, _ plan: inout ArenaPlan) {
-      dWeights = plan.matrix(rows, shape.reads)
-      dScores = plan.operand(rows, shape.heads * 2 * shape.subkeys, isBF16: isBF16)
-      dQueries = plan.mixedMatrix(rows, shape.heads * shape.queryDimension, isBF16: isBF16)
+      dWeights = plan.matrix("weight gradients", rows, shape.reads)
+      dScores = plan.operand("score gradients", rows, shape.heads * 2 * shape.subkeys, isBF16: isBF16)
+      dQueries = plan.mixedMatrix(
+        "query gradients", rows, shape.heads * shape.queryDimension, isBF16: isBF16)
     }
   }
 

@@ -66,22 +66,3 @@ package struct Operand<Scalar: Real> {
   /// Where kernels write bfloat16 beside reals; nil where the reals are the operand.
   var bf16Pointer: UnsafeMutableRawPointer? { isBF16 ? pointer : nil }
 }
-
-extension ArenaPlan {
-  package mutating func operand<T: Real>(_ rows: Int, _ columns: Int, isBF16: Bool) -> Operand<T> {
-    if isBF16 {
-      return Operand(take(UInt16.self, rows * columns), rows: rows, columns: columns, isBF16: true)
-    }
-    return Operand(matrix(rows, columns))
-  }
-
-  package mutating func mixedMatrix<T: Real>(_ rows: Int, _ columns: Int, isBF16: Bool) -> MixedMatrix<T> {
-    mixedMatrix(matrix(rows, columns), isBF16: isBF16)
-  }
-
-  package mutating func mixedMatrix<T: Real>(_ matrix: Matrix<T>, isBF16: Bool) -> MixedMatrix<T> {
-    MixedMatrix(
-      real: matrix,
-      operand: isBF16 ? operand(matrix.rows, matrix.columns, isBF16: true) : Operand(matrix))
-  }
-}

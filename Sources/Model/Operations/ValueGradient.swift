@@ -29,13 +29,14 @@ package final class ValueGradient<Scalar: Real> {
   package init(slots: Int, dimension: Int, tokens: Int, reads: Int, in plan: inout ArenaPlan) {
     (self.slots, readsOfToken) = (slots, reads)
     let touchable = min(slots, tokens * reads)
-    slotOfRead = plan.take(Int32.self, tokens * reads)
-    weightOfRead = plan.matrix(tokens, reads)
-    dyOfToken = plan.matrix(tokens, dimension)
+    slotOfRead = plan.take("reads.slots", Int32.self, tokens * reads)
+    weightOfRead = plan.matrix("reads.weights", tokens, reads)
+    dyOfToken = plan.matrix("reads.dy", tokens, dimension)
     order = Order(
-      slots: plan.take(Int32.self, touchable), starts: plan.take(Int32.self, touchable + 1),
-      reads: plan.take(Int32.self, tokens * reads))
-    counts = plan.take(Int32.self, slots)
+      slots: plan.take("order.slots", Int32.self, touchable),
+      starts: plan.take("order.starts", Int32.self, touchable + 1),
+      reads: plan.take("order.reads", Int32.self, tokens * reads))
+    counts = plan.take("order.counts", Int32.self, slots)
   }
 
   /// Everything gathered so far; reads of one token follow each other.
