@@ -1,5 +1,5 @@
-import Commands
 import Foundation
+import Support
 
 /// Curves of several runs over tokens, as inline SVG.
 struct LineChart {

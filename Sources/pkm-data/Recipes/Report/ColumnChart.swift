@@ -1,5 +1,5 @@
-import Commands
 import Foundation
+import Support
 
 /// Columns side by side as SVG, such as a histogram.
 struct ColumnChart {

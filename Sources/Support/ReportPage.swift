@@ -1,5 +1,4 @@
 import Foundation
-import Support
 
 /// The parts of an HTML page that needs nothing but itself: no script, no font, no image from elsewhere.
 ///

@@ -1,12 +1,12 @@
 /// The word that someone who mistyped probably meant.
-enum Suggestion {
+package enum Suggestion {
   /// "Did you mean …?" when a name is near, the list of names otherwise.
-  static func remedy(for word: String, among names: [String]) -> String {
+  package static func remedy(for word: String, among names: [String]) -> String {
     if let nearest = nearest(to: word, among: names) { return "Did you mean \"\(nearest)\"?" }
     return "There are: " + names.sorted().joined(separator: ", ")
   }
 
-  static func nearest(to word: String, among names: [String]) -> String? {
+  package static func nearest(to word: String, among names: [String]) -> String? {
     let nearest = names.map { (name: $0, distance: distance(word, $0)) }.min {
       ($0.distance, $0.name) < ($1.distance, $1.name)
     }
