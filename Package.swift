@@ -3,7 +3,7 @@ import PackageDescription
 
 // The rooms of the house. Text flows down the list, and a room imports only rooms above it.
 //
-//   C doors -> Support -> Corpus, Tokenization, Shards, Model -> Training -> pkm-data, pkm-train
+//   C doors -> Support -> Corpus, Tokenization, Shards, Model -> Stages, Training -> pkm-data, pkm-train
 
 let swift: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
@@ -70,6 +70,13 @@ let package = Package(
       name: "Training", dependencies: ["Model", "Shards", "Tokenization", "Support"],
       swiftSettings: swift),
 
+    // The YAML of recipes, which both command lines read.
+    .target(name: "Recipes", dependencies: ["Support", "Yams"], swiftSettings: swift),
+    // What the commands of pkm-data do, and recipes that join them.
+    .target(
+      name: "Stages", dependencies: ["Corpus", "Tokenization", "Shards", "Recipes", "Support", "Yams"],
+      swiftSettings: swift),
+
     // Flags, exit codes and the summary that both command lines share.
     .target(
       name: "Commands",
@@ -78,9 +85,9 @@ let package = Package(
       ], swiftSettings: swift),
     .executableTarget(
       name: "pkm-data",
-      dependencies: ["Commands", "Corpus", "Tokenization", "Shards", "Yams"], swiftSettings: swift),
+      dependencies: ["Commands", "Stages", "Corpus", "Tokenization", "Shards"], swiftSettings: swift),
     .executableTarget(
-      name: "pkm-train", dependencies: ["Commands", "Training", "Yams"], swiftSettings: swift),
+      name: "pkm-train", dependencies: ["Commands", "Training", "Recipes", "Yams"], swiftSettings: swift),
 
     .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: swift),
     .testTarget(

@@ -1,15 +1,15 @@
 import Foundation
-import Synchronization
 
-/// A stream of bytes between two commands that run in this process: an ``OutputFile`` of its path writes it, an
-/// ``InputFile`` of its path reads it, and no file of that name appears.
+/// A stream of bytes between two stages that run in this process: one opens it as an ``OutputFile``, the other as an
+/// ``InputFile``.
 ///
-/// Other than a pipe of the system it tells a stream that has ended from one whose writer has failed: who reads half a
-/// stream must not take it for the whole.
+/// Unlike a pipe of the system, it distinguishes a stream that has ended from one whose writer has failed, so a reader
+/// never takes half a stream for the whole.
 package final class InnerPipe: @unchecked Sendable {
-  package let path: String
+  /// What messages call the stream: the path of the file that it stands for.
+  package let name: String
 
-  // Everything but the bytes is guarded by `condition`; of the bytes the writer owns the free ones, the reader the others.
+  // `condition` guards everything but the bytes; the writer owns the free bytes, the reader the others.
   private let condition = NSCondition()
   private let buffer: UnsafeMutableRawBufferPointer
   /// Bytes written and read since the beginning.
@@ -19,29 +19,17 @@ package final class InnerPipe: @unchecked Sendable {
   private var hasFailed = false
   private var isAbandoned = false
 
-  private static let pipes = Mutex<[String: WeakPipe]>([:])
-
-  private struct WeakPipe { weak var pipe: InnerPipe? }
-
-  /// Paths stand for the pipe as long as the object lives.
-  package init(_ path: String, capacity: Int = 4 << 20) {
-    self.path = path
+  package init(_ name: String, capacity: Int = 4 << 20) {
+    self.name = name
     buffer = .allocate(byteCount: capacity, alignment: 64)
-    Self.pipes.withLock { $0[path] = WeakPipe(pipe: self) }
   }
 
-  deinit {
-    let path = path
-    Self.pipes.withLock { if $0[path]?.pipe == nil { $0[path] = nil } }
-    buffer.deallocate()
-  }
-
-  package static func at(_ path: String) -> InnerPipe? { pipes.withLock { $0[path]?.pipe } }
+  deinit { buffer.deallocate() }
 
   /// Waits until `isReady` or a signal.
   private func wait(until isReady: () -> Bool) throws {
     while !isReady() {
-      // A signal wakes nobody who waits for a condition, so look now and then.
+      // A signal does not wake a thread that waits for a condition, so look now and then.
       try Interruption.check()
       _ = condition.wait(until: Date(timeIntervalSinceNow: 0.1))
     }
@@ -53,13 +41,13 @@ package final class InnerPipe: @unchecked Sendable {
     return try body()
   }
 
-  /// Waits for room; throws when nobody reads any more.
+  /// Waits until the buffer has free bytes; throws when the reader has left.
   func write(_ bytes: UnsafeRawBufferPointer) throws {
     var rest = bytes
     while !rest.isEmpty {
       let (start, free) = try locked {
         try wait { isAbandoned || written - read < buffer.count }
-        if isAbandoned { throw Failure(.closedPipe, "nobody reads any more", file: path) }
+        if isAbandoned { throw Failure(.closedPipe, "nobody reads any more", file: name) }
         let start = written % buffer.count
         return (start, min(buffer.count - (written - read), buffer.count - start))
       }
@@ -77,7 +65,7 @@ package final class InnerPipe: @unchecked Sendable {
   func read(into target: UnsafeMutableRawBufferPointer) throws -> Int {
     let (start, available) = try locked {
       try wait { written > read || hasEnded || hasFailed }
-      if written == read && hasFailed { throw Failure(.closedPipe, "its writer has failed", file: path) }
+      if written == read && hasFailed { throw Failure(.closedPipe, "its writer has failed", file: name) }
       let start = read % buffer.count
       return (start, min(written - read, buffer.count - start))
     }
@@ -91,7 +79,7 @@ package final class InnerPipe: @unchecked Sendable {
     return count
   }
 
-  /// All is written.
+  /// Everything has been written.
   func end() {
     locked {
       hasEnded = true
@@ -99,7 +87,7 @@ package final class InnerPipe: @unchecked Sendable {
     }
   }
 
-  /// The writer is done, for better or worse: without an ``end()`` before, the stream is no whole one.
+  /// The writer has stopped; without an earlier ``end()`` the stream counts as failed.
   package func writerLeaves() {
     locked {
       if !hasEnded { hasFailed = true }
@@ -107,7 +95,7 @@ package final class InnerPipe: @unchecked Sendable {
     }
   }
 
-  /// Nobody reads any more.
+  /// The reader has stopped.
   package func readerLeaves() {
     locked {
       isAbandoned = true

@@ -36,9 +36,11 @@ package final class InputFile {
   package var unitOffset: Int { offset - pending.count }
   private var zstd: OpaquePointer?
 
-  package init(_ path: String) throws {
-    self.path = path
-    pipe = InnerPipe.at(path)
+  package convenience init(_ path: String) throws { try self.init(.path(path)) }
+
+  package init(_ source: InputSource) throws {
+    path = source.name
+    pipe = source.pipe
     ownsDescriptor = path != "-" && pipe == nil
     descriptor = ownsDescriptor ? try SystemCall.open(path, O_RDONLY) : STDIN_FILENO
     var status = stat()

@@ -32,7 +32,12 @@ package final class OutputFile {
   private var compressed: UnsafeMutableRawBufferPointer
 
   /// nil, `-` or `/dev/stdout` is standard output.
-  package init(_ path: String?, compressionThreads: Int = 1) throws {
+  package convenience init(_ path: String?, compressionThreads: Int = 1) throws {
+    try self.init(.path(path), compressionThreads: compressionThreads)
+  }
+
+  package init(_ sink: OutputSink, compressionThreads: Int = 1) throws {
+    let path = sink.name
     if path == "" {
       throw Failure(.usage, "an output has an empty name", remedy: "Give a path, or - for standard output")
     }
@@ -42,7 +47,7 @@ package final class OutputFile {
     let directory = Path.directory(of: target)
     let temporary = Path.join(directory, ".\(Path.name(of: target)).tmp-file")
     (self.target, self.temporary) = (target, temporary)
-    pipe = InnerPipe.at(self.path)
+    if case .pipe(let pipe) = sink { self.pipe = pipe } else { pipe = nil }
     if self.path == "-" || pipe != nil {
       isStream = true
       descriptor = STDOUT_FILENO

@@ -19,8 +19,8 @@ package struct Summary: Sendable {
     package let note: String
   }
 
-  package private(set) var entries: [(name: String, value: Value)] = []
-  package private(set) var samples: [(name: String, samples: [Sample])] = []
+  package private(set) var entries: [(name: CountName, value: Value)] = []
+  package private(set) var samples: [(name: CountName, samples: [Sample])] = []
 
   package static let sampleLimit = 4
   /// Bytes of text that a sample shows at most.
@@ -28,7 +28,7 @@ package struct Summary: Sendable {
 
   package init() {}
 
-  package subscript(name: String) -> Value? {
+  package subscript(name: CountName) -> Value? {
     get { entries.first { $0.name == name }?.value }
     set {
       if let index = entries.firstIndex(where: { $0.name == name }) {
@@ -40,9 +40,7 @@ package struct Summary: Sendable {
   }
 
   /// Adds to a count.
-  ///
-  /// Names are lower_snake_case: `documents_in`, `invalid_utf8_replaced`.
-  package mutating func add(_ name: String, _ count: Int = 1) {
+  package mutating func add(_ name: CountName, _ count: Int = 1) {
     if case .count(let old)? = self[name] {
       self[name] = .count(old + count)
     } else {
@@ -50,14 +48,14 @@ package struct Summary: Sendable {
     }
   }
 
-  package func count(_ name: String) -> Int {
+  package func count(_ name: CountName) -> Int {
     if case .count(let value)? = self[name] { return value }
     return 0
   }
 
   /// Keeps what one of the things counted under the name looks like, if there are not enough yet: the first ones stay.
   package mutating func addSample(
-    of name: String, _ text: UnsafeRawBufferPointer, note: @autoclosure () -> String = ""
+    of name: CountName, _ text: UnsafeRawBufferPointer, note: @autoclosure () -> String = ""
   ) {
     if samples.first(where: { $0.name == name })?.samples.count == Self.sampleLimit { return }
     // No character is cut in two.
@@ -67,7 +65,7 @@ package struct Summary: Sendable {
     add([Sample(text: end < text.count ? shown + "…" : shown, note: note())], of: name)
   }
 
-  private mutating func add(_ more: [Sample], of name: String) {
+  private mutating func add(_ more: [Sample], of name: CountName) {
     if let index = samples.firstIndex(where: { $0.name == name }) {
       samples[index].samples += more.prefix(Self.sampleLimit - samples[index].samples.count)
     } else {
@@ -92,14 +90,14 @@ package struct Summary: Sendable {
         case .number(let number): number.isFinite ? String(number) : "null"
         case .text(let text): JSONText.quote(text)
         }
-      return "  \(JSONText.quote(name)): \(text)"
+      return "  \(JSONText.quote(name.rawValue)): \(text)"
     }
     if !samples.isEmpty {
       let lists = samples.map { name, samples in
         let items = samples.map {
           "{\"text\": \(JSONText.quote($0.text)), \"note\": \(JSONText.quote($0.note))}"
         }
-        return "    \(JSONText.quote(name)): [\(items.joined(separator: ", "))]"
+        return "    \(JSONText.quote(name.rawValue)): [\(items.joined(separator: ", "))]"
       }
       fields.append("  \"samples\": {\n" + lists.joined(separator: ",\n") + "\n  }")
     }
@@ -111,7 +109,7 @@ package struct Summary: Sendable {
   /// Rules that removed nothing are not named.
   package var line: String {
     entries.filter { name, value in
-      value != .count(0) || !["dropped_", "lines_removed_"].contains { name.hasPrefix($0) }
+      value != .count(0) || !["dropped_", "lines_removed_"].contains { name.rawValue.hasPrefix($0) }
     }.map { name, value in
       switch value {
       case .count(let count): "\(name) \(count)"

@@ -310,17 +310,17 @@ package final class Trainer {
 
   private func summary(seconds: Double, trained: Int) -> Summary {
     var summary = Summary()
-    summary["steps"] = .count(optimizer.updates)
-    summary["tokens"] = .count(tokens)
+    summary[.steps] = .count(optimizer.updates)
+    summary[.tokens] = .count(tokens)
     if trained > 0 {
-      summary["tokens_per_second"] = .number(Double(trained) / seconds)
+      summary[.tokensPerSecond] = .number(Double(trained) / seconds)
       // Share of the time of the steps in which the next batch was not ready.
-      summary["data_wait"] = .number(batches.waitSeconds / seconds)
+      summary[.dataWait] = .number(batches.waitSeconds / seconds)
     }
     if let result = lastEvaluation {
-      summary["perplexity"] = .number(result.perplexity)
-      summary["word_perplexity"] = .number(result.wordPerplexity)
-      summary["bits_per_byte"] = .number(result.bitsPerByte)
+      summary[.perplexity] = .number(result.perplexity)
+      summary[.wordPerplexity] = .number(result.wordPerplexity)
+      summary[.bitsPerByte] = .number(result.bitsPerByte)
     }
     return summary
   }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Commands
 import Corpus
 import Foundation
-import Shards
+import Stages
 import Support
 import Tokenization
 
@@ -69,8 +69,8 @@ struct Bench: ParsableCommand {
     let encoded = batches.map { Self.encode($0, encoder) }
     let tokens = encoded.reduce(0) { $0 + $1.ids.count }
     var summary = Summary()
-    summary.add("text_bytes", bytes)
-    summary.add("tokens", tokens)
+    summary.add(.textBytes, bytes)
+    summary.add(.tokens, tokens)
 
     func isChosen(_ name: String) -> Bool { stages.isEmpty || stages.contains(where: name.hasPrefix) }
     func measure(_ name: String, _ body: () throws -> Void) throws {
@@ -87,15 +87,15 @@ struct Bench: ParsableCommand {
       let median = rates[rates.count / 2]
       Log.line(
         String(
-          format: "%@ %9.1f MB/s (%.1f to %.1f) %9.2f Mtokens/s", Inspection.padded(name, 24), median,
+          format: "%@ %9.1f MB/s (%.1f to %.1f) %9.2f Mtokens/s", TextColumns.left(name, 24), median,
           rates.last!,
           rates.first!, median * Double(tokens) / Double(max(bytes, 1))))
-      summary["mb_per_second_" + name.replacingOccurrences(of: " ", with: "_")] = .number(median)
+      summary[.megabytesPerSecond(name)] = .number(median)
     }
 
     Log.line(
-      "\(Inspection.grouped(bytes)) bytes in \(Inspection.grouped(batches.reduce(0) { $0 + $1.count })) documents, "
-        + "\(Inspection.grouped(tokens)) tokens, median of \(runs) runs (slowest to fastest)")
+      "\(TextColumns.grouped(bytes)) bytes in \(TextColumns.grouped(batches.reduce(0) { $0 + $1.count })) documents, "
+        + "\(TextColumns.grouped(tokens)) tokens, median of \(runs) runs (slowest to fastest)")
     try measure("read") { _ = try readAll() }
     let normalizer = try Normalizer()
     try measure("normalize") { for batch in batches { _ = try normalizer.normalize(batch) } }
@@ -134,7 +134,7 @@ struct Bench: ParsableCommand {
   }
 
   private func readAll() throws -> [DocumentBatch] {
-    let reader = try input.reader()
+    let reader = try input.corpus().reader()
     var batches: [DocumentBatch] = []
     while let batch = try reader.next() { batches.append(batch) }
     return batches

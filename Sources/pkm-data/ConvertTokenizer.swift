@@ -43,8 +43,8 @@ struct ConvertTokenizer: ParsableCommand {
     let started = Progress.now()
     let tokenizer = try TokenizerFile.load(input)
     var summary = Summary()
-    summary.add("vocabulary", tokenizer.vocabulary.count)
-    summary.add("merges", tokenizer.merges.count)
+    summary.add(.vocabulary, tokenizer.vocabulary.count)
+    summary.add(.merges, tokenizer.merges.count)
     if let output, output.hasSuffix(".tiktoken"),
       let warning = TiktokenFile.warning(ofFileNamed: output, tokenizer.preTokenizer)
     {
@@ -55,7 +55,7 @@ struct ConvertTokenizer: ParsableCommand {
       let file = try OutputFile(path)
       try file.write(bytes)
       try file.finish()
-      summary.add("bytes_out", bytes.count)
+      summary.add(.bytesOut, bytes.count)
     }
     try options.report(summary, since: started)
   }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Commands
+import Stages
 import Support
-import Tokenization
 
 struct CountWords: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -53,53 +53,10 @@ struct CountWords: ParsableCommand {
 
   func run() throws {
     let started = Progress.now()
-    let files = merge ? (input.inputs.isEmpty ? ["-"] : input.inputs) : []
-    let preTokenizer = try counting.preTokenizer(of: files)
-    let isPlain = preTokenizer == .words
-    let counter = counting.counter(preTokenizer, options)
-    var summary = Summary()
-    if merge {
-      try counter.add(countsOf: files, preTokenizer, options)
-    } else {
-      summary = try counter.count(input, options)
-    }
-    let file = try OutputFile(output, compressionThreads: options.threadCount)
-    if !isPlain { try file.write(WordCountFile.header(preTokenizer)) }
-    var lines: [UInt8] = []
-    var total = 0
-    var distinct = 0
-    var leftOut = 0
-    func write(_ word: UnsafeBufferPointer<UInt8>, _ count: Int) throws {
-      WordCountFile.append(word, count: count, isPlain: isPlain, to: &lines)
-      if lines.count >= 1 << 16 {
-        try file.write(lines)
-        lines.removeAll(keepingCapacity: true)
-      }
-    }
-    var held = WordCounts()
-    try counter.finishSorted { word, count in
-      if count < minCount {
-        leftOut += 1
-        return
-      }
-      total += count
-      distinct += 1
-      if byCount { held.append(word, count: count) } else { try write(word, count) }
-    }
-    // Words of one count stay in the order of their bytes.
-    let order = (0..<held.distinct).sorted { (held.counts[$1], $0) < (held.counts[$0], $1) }
-    try held.bytes.withUnsafeBufferPointer { bytes in
-      for word in order {
-        try write(UnsafeBufferPointer(rebasing: bytes[held.range(of: word)]), held.counts[word])
-      }
-    }
-    try file.write(lines)
-    try file.finish()
-    summary.add("pre_tokens", total)
-    summary.add("distinct_pre_tokens", distinct)
-    if leftOut > 0 { summary.add("rare_pre_tokens_left_out", leftOut) }
-    if counter.spilledRuns > 0 { summary.add("temporary_files", counter.spilledRuns) }
-    summary.add("bytes_out", file.bytesWritten)
+    let summary = try WordCountStage(
+      counting.wordCounting(options.settings), input: input.corpus(splitting: .stream), isMerging: merge,
+      minimumCount: minCount, sortsByCount: byCount, output: output
+    ).run()
     try options.report(summary, since: started)
   }
 }

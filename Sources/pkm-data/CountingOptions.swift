@@ -1,7 +1,6 @@
 import ArgumentParser
 import Commands
-import Foundation
-import Support
+import Stages
 import Tokenization
 
 /// How words are counted: what `learn-bpe` and `count-words` share.
@@ -34,35 +33,18 @@ struct CountingOptions: ParsableArguments {
     }
   }
 
-  /// The pre-tokenizer that the options name; nil where they do not.
+  /// The pre-tokenizer that the options name; nil where they name none.
   var givenPreTokenizer: PreTokenizer? {
     mode == .word ? .words : preTokenizer.map { PreTokenizer(rawValue: $0.rawValue)! }
   }
 
-  /// The pre-tokenizer that the options name or, where they do not, what files of counts say of theirs.
-  ///
-  /// What a pipe says is only seen when it is read: it can be read once.
-  func preTokenizer(of files: [String]) throws -> PreTokenizer {
-    var found: (PreTokenizer, file: String)?
-    for path in files where Path.isRegularFile(path) {
-      let reader = try WordCountReader(path)
-      _ = try reader.advance()
-      guard let preTokenizer = reader.preTokenizer else { continue }
-      if let given = givenPreTokenizer ?? found?.0, given != preTokenizer {
-        throw Failure(
-          .usage, "holds counts of the pre-tokenizer \(preTokenizer.rawValue), not \(given.rawValue)",
-          file: path,
-          remedy: "Count all parts alike")
-      }
-      found = (preTokenizer, path)
-    }
-    return givenPreTokenizer ?? found?.0 ?? (mode == .word ? .words : .gpt2)
-  }
+  static let recipeOptions: [RecipeOption] = [
+    .text("mode"), .text("pre-tokenizer"), .text("memory"), .text("temporary-directory"),
+  ]
 
-  func counter(_ preTokenizer: PreTokenizer, _ options: RunOptions) -> PreTokenCounter {
-    PreTokenCounter(
-      preTokenizer, memory: memory?.bytes ?? Int(ProcessInfo.processInfo.physicalMemory / 4),
-      threads: options.threadCount,
-      temporaryDirectory: temporaryDirectory ?? TemporaryDirectory.common)
+  func wordCounting(_ settings: StageSettings) -> WordCountOptions {
+    WordCountOptions(
+      givenPreTokenizer: givenPreTokenizer, memory: memory?.bytes, temporaryDirectory: temporaryDirectory,
+      settings: settings)
   }
 }

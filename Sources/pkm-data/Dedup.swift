@@ -1,9 +1,10 @@
 import ArgumentParser
 import Commands
 import Corpus
+import Stages
 import Support
 
-struct Dedup: ParsableCommand {
+struct Dedup: ParsableCommand, RecipeStage {
   static let configuration = CommandConfiguration(
     abstract: "Removes duplicate documents; order kept.",
     discussion: """
@@ -131,33 +132,61 @@ struct Dedup: ParsableCommand {
       """, valueName: "directory"))
   var workDir: String?
 
+  static let stageName = "dedup"
+  static let role = RecipeRole.text
+  static let recipeOptions: [RecipeOption] =
+    InputOptions.recipeOptions + RunOptions.recipeOptions + MinHashFlags.recipeOptions
+    + PartFlags.recipeOptions + EvaluationFlags.recipeOptions + [
+      .text("method"), .text("key"), RecipeOption("seen", kind: .documents, isRepeating: true),
+      .text("report"), .text("memory"),
+    ]
+  static let optionsSetByRun: [String] =
+    OutputOptions.optionsSetByRun + RunOptions.optionsSetByRun + MinHashFlags.optionsSetByRun
+    + ["dry-run", "work-dir"]
+
   func run() throws {
-    switch chosenMethod {
-    case .exact: try runExact()
-    case .paragraph: try runParagraph()
-    case .minhash: try runMinHash()
-    case .substring: try runSubstring()
-    case .none: try runDecontamination()
-    }
+    let started = Progress.now()
+    try options.report(try run(StagePipes()), since: started)
   }
 
-  /// What is read: the files of `--seen`, then the input.
-  var allInput: InputOptions {
-    var all = input
-    if !seen.isEmpty { all.inputs = seen + (input.inputs.isEmpty ? ["-"] : input.inputs) }
-    return all
+  func run(_ pipes: StagePipes) throws -> Summary {
+    let method = DedupOptions.Method(rawValue: chosenMethod.rawValue)!
+    // Sketches estimate similarities for the report; a single stage does not know whether there will be one.
+    let hasSketches = !minhash.verify && (report != nil || minhash.stage != nil)
+    var dedup = DedupOptions(
+      input: try input.corpus(pipe: pipes.input), output: output.corpus(pipe: pipes.output),
+      settings: options.settings,
+      minhash: minhash.dedupOptions(seed: options.seed, hasSketches: hasSketches),
+      substring: SubstringDedupOptions(spans: parts.spans(seed: options.seed), tokenizer: parts.tokenizer))
+    dedup.method = method
+    dedup.exactKey = ExactKey(rawValue: key.rawValue)!
+    dedup.paragraph = parts.paragraphs
+    // Shingles have an n-gram length of their own.
+    dedup.decontamination = evaluation.options(ngram: method == .minhash ? nil : minhash.ngram)
+    dedup.seen = seen
+    dedup.report = report
+    dedup.isDryRun = dryRun
+    dedup.givenMemory = memory?.bytes
+    dedup.workDirectory = workDir
+    return try DedupStage(dedup).run()
   }
-
-  /// How many of the files read are those of `--seen`.
-  func seenFiles() throws -> Int { seen.isEmpty ? 0 : try InputListing.files(seen).count }
 
   /// Whether the documents are read once, from the first to the last.
   var readsOnce: Bool { chosenMethod != .minhash && chosenMethod != .substring && workDir == nil }
 
   var chosenMethod: Method { method ?? (evaluation.against.isEmpty ? .exact : .none) }
 
+  /// What `--unit` can be.
+  private var units: [PartFlags.Unit] {
+    switch chosenMethod {
+    case .paragraph: [.line, .paragraph]
+    case .substring: [.word, .byte, .token]
+    case .exact, .minhash, .none: []
+    }
+  }
+
   func validate() throws {
-    if let unit = parts.unit, !parts.units(of: chosenMethod).contains(unit) {
+    if let unit = parts.unit, !units.contains(unit) {
       throw ValidationError("--unit \(unit.rawValue) is not one of --method \(chosenMethod.rawValue)")
     }
     if parts.tokenizer != nil && chosenMethod != .substring {
@@ -175,6 +204,9 @@ struct Dedup: ParsableCommand {
       if minhash.keep != .first || minhash.keepBy != nil {
         throw ValidationError("--seen goes with --keep first: what was seen before stays")
       }
+    }
+    if let stage = minhash.stage, stage != .filter, output.output == nil || output.output == "-" {
+      throw ValidationError("--stage \(stage.rawValue) writes a directory: give it as --output")
     }
     if minhash.stage != nil && !evaluation.against.isEmpty {
       throw ValidationError("--against comes before the stages: run it by itself first")

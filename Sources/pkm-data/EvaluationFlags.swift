@@ -1,4 +1,5 @@
 import ArgumentParser
+import Stages
 
 /// Options of the decontamination.
 struct EvaluationFlags: ParsableArguments {
@@ -24,5 +25,17 @@ struct EvaluationFlags: ParsableArguments {
     if against.isEmpty && (mark || againstField != nil) {
       throw ValidationError("--mark and --against-field go with --against")
     }
+  }
+
+  static let recipeOptions: [RecipeOption] = [.files("against"), .text("against-field"), .flag("mark")]
+
+  /// `ngram`: words in a shared run; nil is the default.
+  func options(ngram: Int?) -> DecontaminationOptions {
+    var options = DecontaminationOptions()
+    options.files = against
+    options.textField = againstField
+    options.isMarking = mark
+    if let ngram { options.ngram = ngram }
+    return options
   }
 }

@@ -65,13 +65,13 @@ struct Export: ParsableCommand {
     var summary = Summary()
     for split in splits {
       let totals = try dataset.totals(of: split)
-      summary.add("documents_in", totals.documents)
-      summary.add("tokens", totals.tokens)
+      summary.add(.documentsIn, totals.documents)
+      summary.add(.tokens, totals.tokens)
     }
-    summary.add("documents_out", summary.count("documents_in"))
+    summary.add(.documentsOut, summary.count(.documentsIn))
     let sizes = try files.map { try MappedFile(Path.join(output, $0)).bytes.count }
-    summary.add("bytes_out", sizes.reduce(0, +))
-    summary.add("files", files.count)
+    summary.add(.bytesOut, sizes.reduce(0, +))
+    summary.add(.files, files.count)
     try options.report(summary, since: started)
   }
 }

@@ -1,9 +1,10 @@
 import ArgumentParser
 import Commands
 import Corpus
+import Stages
 import Support
 
-struct Filter: ParsableCommand {
+struct Filter: ParsableCommand, RecipeStage {
   static let configuration = CommandConfiguration(
     abstract: "Drops documents by published quality rules, length, language and blocklists; order kept.",
     discussion: """
@@ -139,33 +140,29 @@ struct Filter: ParsableCommand {
     do { _ = try selection() } catch let failure as Failure { throw ValidationError(failure.description) }
   }
 
+  static let stageName = "filter"
+  static let role = RecipeRole.text
+  static let recipeOptions: [RecipeOption] =
+    InputOptions.recipeOptions + RunOptions.recipeOptions + [
+      .list("rules"), .list("without"), .list("set"), .text("min-words"), .text("max-words"),
+      .text("min-chars"), .text("max-chars"), .text("min-lines"), .text("max-lines"), .file("blocklist"),
+      .file("url-blocklist"), .text("url-field"), .file("language-model"), .list("language"),
+      .list("drop-language"), .text("language-threshold"), .flag("annotate"), .text("annotation-field"),
+    ]
+  static let optionsSetByRun: [String] =
+    OutputOptions.optionsSetByRun + RunOptions.optionsSetByRun + ["rejected", "list-rules"]
+
   func run() throws {
     if listRules { return print(Self.table) }
     let started = Progress.now()
-    let filter = try documentFilter()
-    let pass = DocumentPass(reader: try input.reader(), options: options, label: "filter")
-    let renderer = DocumentRenderer(format: annotate ? .jsonl : try output.format(of: pass.reader.inputs))
-    let rejectRenderer = DocumentRenderer(format: .jsonl)
-    let file = try OutputFile(output.output, compressionThreads: options.threadCount)
-    let rejectedFile = try rejected.map { try OutputFile($0, compressionThreads: options.threadCount) }
-    var summary = try pass.run(
-      work: { batch, counts in
-        let result = try filter.filter(batch, counts: &counts)
-        counts.addText(of: batch, "in")
-        counts.addText(of: result.documents, "out")
-        let kept = renderer.render(result.documents, counts: &counts)
-        let rejected = result.rejected.map { rejectRenderer.render($0, counts: &counts) }
-        return (kept, rejected)
-      },
-      consume: { kept, rejected in
-        try file.write(kept)
-        if let rejected { try rejectedFile?.write(rejected) }
-      })
-    try file.finish()
-    try rejectedFile?.finish()
-    summary.merge(filter.emptyCounts)
-    summary.add("bytes_out", file.bytesWritten)
-    try options.report(summary, since: started)
+    try options.report(try run(StagePipes()), since: started)
+  }
+
+  func run(_ pipes: StagePipes) throws -> Summary {
+    try FilterStage(
+      input: input.corpus(pipe: pipes.input), output: output.corpus(pipe: pipes.output),
+      settings: options.settings, filter: documentFilter(), rejected: rejected
+    ).run()
   }
 
   private var kept: [String] { Self.labels(language) }
@@ -228,7 +225,7 @@ struct Filter: ParsableCommand {
         case .none: rule.isEdit ? "edits lines" : "line rule"
         }
       let lines = rule.isLineRule && rule.threshold != nil ? "lines: " : ""
-      return "  " + padded(rule.name, width) + padded(bound, 18) + lines + rule.meaning
+      return "  " + TextColumns.left(rule.name, width) + TextColumns.left(bound, 18) + lines + rule.meaning
     }
     var lines = ["Rules with options of their own (--min-words N, --blocklist FILE, …)"]
     lines += FilterRule.all.filter { $0.group.isEmpty }.map(row)
@@ -237,9 +234,5 @@ struct Filter: ParsableCommand {
       lines += FilterRule.all.filter { $0.group == group.name }.map(row)
     }
     return lines.joined(separator: "\n")
-  }
-
-  private static func padded(_ text: String, _ width: Int) -> String {
-    text + String(repeating: " ", count: max(width - text.count, 1))
   }
 }

@@ -71,14 +71,14 @@ struct Import: ParsableCommand {
     let index = try writer.finish()
 
     var summary = Summary()
-    summary.add("files", sources.count)
-    summary.add("documents_in", importer.documents)
-    summary.add("documents_out", importer.documents)
-    summary.add("tokens", importer.tokens)
-    summary.add("bytes_out", index.shards.reduce(0) { $0 + $1.bytes })
+    summary.add(.files, sources.count)
+    summary.add(.documentsIn, importer.documents)
+    summary.add(.documentsOut, importer.documents)
+    summary.add(.tokens, importer.tokens)
+    summary.add(.bytesOut, index.shards.reduce(0) { $0 + $1.bytes })
     for (split, totals) in index.splits.sorted(by: { $0.key < $1.key }) {
-      summary.add("\(split)_documents", totals.documents)
-      summary.add("\(split)_tokens", totals.tokens)
+      summary.add(.documents(ofSplit: split), totals.documents)
+      summary.add(.tokens(ofSplit: split), totals.tokens)
     }
     try options.report(summary, since: started)
   }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Commands
 import Corpus
+import Stages
 import Support
 
 /// Which documents a command reads.
@@ -8,6 +9,11 @@ struct InputOptions: ParsableArguments {
   enum Format: String, ExpressibleByArgument, CaseIterable { case auto, text, jsonl, warc }
   enum Invalid: String, ExpressibleByArgument, CaseIterable { case replace, error, drop }
   enum Documents: String, ExpressibleByArgument, CaseIterable { case line, paragraph, file }
+
+  static let recipeOptions: [RecipeOption] = [
+    .text("input-format"), .text("documents"), .text("text-field"), .text("encoding"), .text("invalid"),
+    .text("max-document-size"), .flag("strict"),
+  ]
 
   @Argument(
     help: ArgumentHelp(
@@ -62,8 +68,8 @@ struct InputOptions: ParsableArguments {
   @Flag(help: "Fail (exit code 65) at the first input that would be repaired or skipped.")
   var strict = false
 
-  /// `splitting` is what plain text is split into without `--documents`.
-  func readerOptions(splitting: DocumentSplitting = .line) throws -> ReaderOptions {
+  /// `splitting` is how plain text is split without `--documents`.
+  private func readerOptions(splitting: DocumentSplitting = .line) throws -> ReaderOptions {
     let splitting = documents.flatMap { DocumentSplitting(rawValue: $0.rawValue) } ?? splitting
     if splitting == .stream && invalid == .drop {
       throw ValidationError("--invalid drop needs documents to drop: add --documents line, paragraph or file")
@@ -75,11 +81,11 @@ struct InputOptions: ParsableArguments {
       longestDocument: maxDocumentSize.bytes)
   }
 
-  /// With `streamsFiles` plain text whose files are documents comes as a stream, so that a file need not fit into memory.
-  func reader(splitting: DocumentSplitting = .line, streamsFiles: Bool = false) throws -> DocumentReader {
-    var options = try readerOptions(splitting: splitting)
-    if streamsFiles && options.splitting == .file { options.splitting = .stream }
-    return try DocumentReader(inputs: inputs, options: options)
+  /// The documents of the inputs or, in a recipe, of a pipe.
+  func corpus(splitting: DocumentSplitting = .line, pipe: InnerPipe? = nil) throws -> CorpusInput {
+    CorpusInput(
+      pipe.map { [InputSource.pipe($0)] } ?? inputs.map { InputSource.path($0) },
+      options: try readerOptions(splitting: splitting))
   }
 
   private static func encoding(_ name: String) throws -> TextEncoding {
@@ -88,7 +94,7 @@ struct InputOptions: ParsableArguments {
     case "utf-8", "utf8": return .utf8
     default:
       guard let charset = Charset(name) else {
-        // ICU has some two hundred: too many to list.
+        // ICU has some two hundred character sets: too many to list.
         let near = Suggestion.nearest(to: name.lowercased(), among: ["auto"] + Charset.names)
         throw ValidationError(
           "ICU knows no character set \"\(name)\". "

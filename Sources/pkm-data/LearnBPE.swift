@@ -1,10 +1,10 @@
 import ArgumentParser
 import Commands
-import Corpus
+import Stages
 import Support
 import Tokenization
 
-struct LearnBPE: ParsableCommand {
+struct LearnBPE: ParsableCommand, RecipeStage {
   static let configuration = CommandConfiguration(
     commandName: "learn-bpe", abstract: "Text to a BPE vocabulary.",
     discussion: """
@@ -129,7 +129,7 @@ struct LearnBPE: ParsableCommand {
 
   /// What depends on the mode, which may be that of the tokenizer to extend.
   private func validate(isWord: Bool) throws {
-    let target = target(isWord: isWord)
+    let target = target.format(isWord: isWord)
     if !isWord && (limitAlphabet != nil || characterCoverage != nil) {
       throw ValidationError(
         "--limit-alphabet and --character-coverage are for --mode word: bytes are all kept")
@@ -145,76 +145,40 @@ struct LearnBPE: ParsableCommand {
     }
   }
 
-  private enum Target { case json, codes, tiktoken, gpt2 }
-
-  private func target(isWord: Bool) -> Target {
-    guard let output, output != "-" else { return isWord ? .codes : .json }
-    if output.hasSuffix("merges.txt") { return .gpt2 }
-    if output.hasSuffix(".tiktoken") { return .tiktoken }
-    return output.hasSuffix(".json") || output.hasSuffix(".json.gz") || output.hasSuffix(".json.zst")
-      ? .json : .codes
+  private var target: TokenizerTarget {
+    TokenizerTarget(output, codesFormat: .init(rawValue: (codesFormat ?? .subwordNMT).rawValue)!)
   }
+
+  static let stageName = "learn-bpe"
+  static let role = RecipeRole.learner
+  static let recipeOptions: [RecipeOption] =
+    InputOptions.recipeOptions + CountingOptions.recipeOptions + RunOptions.recipeOptions + [
+      .text("merges"), .text("vocab-size"), .files("counts"), .file("extend"), .text("min-frequency"),
+      .list("special"), .text("max-token-length"), .text("limit-alphabet"), .text("character-coverage"),
+      .text("codes-format"), .flag("verbose"),
+    ]
+  static let optionsSetByRun: [String] = ["output"] + RunOptions.optionsSetByRun
 
   func run() throws {
     let started = Progress.now()
-    let base = try extend.map(loadBase)
-    let preTokenizer = try base?.preTokenizer ?? counting.preTokenizer(of: counts)
-    let counter = counting.counter(preTokenizer, options)
-    var summary = Summary()
-    if !counts.isEmpty { try counter.add(countsOf: counts, preTokenizer, options) }
-    if counts.isEmpty || !input.inputs.isEmpty { summary = try counter.count(input, options) }
-    var words = try counter.finish()
-    let countingSeconds = Progress.now() - started
-    summary.add("pre_tokens", words.total)
-    summary.add("distinct_pre_tokens", words.distinct)
-    if counter.spilledRuns > 0 { summary.add("temporary_files", counter.spilledRuns) }
-
-    let tokenizer: Tokenizer
-    let learned: LearnedMerges
-    let isWord = preTokenizer == .words
-    if let base {
-      (tokenizer, learned) = try learn(&words, extending: base, &summary)
-    } else {
-      let specials = specialTokens(isWord: isWord)
-      let symbolized =
-        isWord
-        ? try SymbolizedWords(charactersOf: words, inventory(of: words, &summary))
-        : try SymbolizedWords(bytesOf: words)
-      words = WordCounts()
-      let unmerged = symbolized.alphabet.count + specials.count + (isWord ? 1 : 0)
-      let reserved = specials + (isWord ? [Tokenizer.unknownToken] : [])
-      learned = try learn(
-        symbolized, isWord: isWord, unmerged: unmerged, reserved: reserved.map { Array($0.utf8) })
-      tokenizer = Tokenizer(
-        learned, mode: isWord ? .word : .byteLevel, preTokenizer: preTokenizer, specialTokens: specials)
-    }
-    summary.add("merges", learned.merges.count)
-    summary.add("vocabulary", tokenizer.vocabulary.count)
-    summary.add("bytes_out", try write(learned, tokenizer))
-    summary["seconds_counting"] = .number(countingSeconds)
-    summary["seconds_merging"] = .number(Progress.now() - started - countingSeconds)
-    try options.report(summary, since: started)
+    try options.report(try run(StagePipes()), since: started)
   }
 
-  private func specialTokens(isWord: Bool) -> [String] {
-    var specials = [Tokenizer.endOfText]
-    for token in special where !specials.contains(token) && !(isWord && token == Tokenizer.unknownToken) {
-      specials.append(token)
-    }
-    return specials
-  }
-
-  private func inventory(of words: WordCounts, always: [[UInt8]] = [], _ summary: inout Summary)
-    -> CharacterInventory
-  {
-    let inventory = CharacterInventory(
-      of: words, limit: limitAlphabet ?? .max, coverage: characterCoverage ?? 1, always: always)
-    if inventory.dropped.distinct > 0 {
-      summary.add("characters_kept", inventory.characters.count)
-      summary.add("characters_left_out", inventory.dropped.distinct)
-      summary.add("characters_left_out_occurrences", inventory.dropped.occurrences)
-    }
-    return inventory
+  func run(_ pipes: StagePipes) throws -> Summary {
+    let readsText = counts.isEmpty || !input.inputs.isEmpty
+    var learning = LearnOptions(
+      counting: counting.wordCounting(options.settings),
+      input: readsText ? try input.corpus(splitting: .stream, pipe: pipes.input) : nil, target: target)
+    learning.counts = counts
+    learning.base = try extend.map(loadBase)
+    learning.size = vocabSize.map { .vocabulary($0) } ?? .merges(merges ?? 32000)
+    learning.minimumFrequency = minFrequency
+    learning.specialTokens = special
+    if let maxTokenLength { learning.longestToken = maxTokenLength }
+    if let limitAlphabet { learning.alphabetLimit = limitAlphabet }
+    if let characterCoverage { learning.characterCoverage = characterCoverage }
+    learning.isVerbose = verbose
+    return try LearnStage(learning).run()
   }
 
   /// The tokenizer to extend, and whether everything else fits it.
@@ -231,102 +195,5 @@ struct LearnBPE: ParsableCommand {
     }
     try validate(isWord: isWord)
     return base
-  }
-
-  private func learn(_ words: inout WordCounts, extending base: Tokenizer, _ summary: inout Summary) throws
-    -> (Tokenizer, LearnedMerges)
-  {
-    let isWord = base.mode == .word
-    var base = base
-    if isWord {
-      // Characters that it does not know become tokens.
-      let inventory = inventory(of: words, always: base.tokens, &summary)
-      base = base.adding(inventory.symbols.filter { base.vocabulary.id(of: $0) == nil })
-    }
-    let symbolized = try SymbolizedWords(tokensOf: words, base)
-    words = WordCounts()
-    let specials = specialTokens(isWord: isWord).filter {
-      // A tokenizer that ends documents in its own way needs no other.
-      base.id(ofSpecialToken: $0) == nil && !($0 == Tokenizer.endOfText && base.endOfDocument != nil)
-    }
-    let learned = try learn(
-      symbolized, isWord: isWord, unmerged: base.vocabulary.count + specials.count,
-      reserved: base.tokens + specials.map { Array($0.utf8) })
-    return (base.extended(by: learned, specialTokens: specials), learned)
-  }
-
-  /// `unmerged` tokens are there without any merge.
-  private func learn(
-    _ words: consuming SymbolizedWords, isWord: Bool, unmerged: Int, reserved: [[UInt8]]
-  ) throws -> LearnedMerges {
-    if let vocabSize, vocabSize < unmerged {
-      throw Failure(
-        .usage, "--vocab-size \(vocabSize) is less than the \(unmerged) tokens that are there without merges",
-        remedy: "Ask for more")
-    }
-    let limit = vocabSize.map { $0 - unmerged } ?? merges ?? 32000
-    let minimumCount = minFrequency ?? (isWord ? 2 : 1)
-    let progress = Progress("merge", unit: " merges", isQuiet: options.quiet || verbose)
-    defer { progress.finish() }
-    var texts = verbose ? words.alphabet : []
-    let learned = try BPETrainer.learn(
-      words,
-      BPETrainer.Options(
-        tieBreak: isWord ? .largestStrings : .smallestIDs, limit: limit, minimumCount: minimumCount,
-        maximumSize: maxTokenLength ?? .max, reserved: reserved)
-    ) { merge, number, pairs in
-      if verbose {
-        let (left, right) = (texts[Int(merge.left)], texts[Int(merge.right)])
-        texts.append(left + right)
-        let shown = [left, right, left + right].map { text in
-          JSONText.quote(String(decoding: text, as: UTF8.self))
-        }
-        Log.line(
-          "merge \(number): \(shown[0]) \(shown[1]) -> \(shown[2]), count \(merge.count), \(pairs) pairs left"
-        )
-      }
-      if number & 63 == 0 {
-        try Interruption.check()
-        progress.update(done: number, of: limit, note: "\(pairs) pairs left")
-      }
-    }
-    if learned.merges.count < limit {
-      Log.warn(
-        "\(learned.merges.count) merges instead of \(limit): no other pair occurs often enough (--min-frequency \(minimumCount))"
-      )
-    }
-    return learned
-  }
-
-  private func write(_ learned: LearnedMerges, _ tokenizer: Tokenizer) throws -> Int {
-    if !special.isEmpty && target(isWord: tokenizer.mode == .word) != .json {
-      Log.warn(
-        "special tokens are lost in this format: name the output .json to keep \(special.joined(separator: " "))"
-      )
-    }
-    switch target(isWord: tokenizer.mode == .word) {
-    case .json: return try write(TokenizerJSON.write(tokenizer), to: output)
-    case .tiktoken:
-      if let warning = TiktokenFile.warning(ofFileNamed: output!, tokenizer.preTokenizer) {
-        Log.warn(warning)
-      }
-      return try write(TiktokenFile.write(tokenizer), to: output)
-    case .codes:
-      return try write(
-        MergeCodes.write(
-          tokenizer.merges(lastLearned: learned),
-          format: .init(rawValue: (codesFormat ?? .subwordNMT).rawValue)!), to: output)
-    case .gpt2:
-      let vocabulary = String(output!.dropLast("merges.txt".count)) + "vocab.json"
-      return try write(GPT2Files.writeVocabulary(tokenizer), to: vocabulary)
-        + write(GPT2Files.writeMerges(tokenizer), to: output)
-    }
-  }
-
-  private func write(_ bytes: [UInt8], to path: String?) throws -> Int {
-    let file = try OutputFile(path)
-    try file.write(bytes)
-    try file.finish()
-    return bytes.count
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Corpus
+import Stages
 
 /// Options of near-duplicates.
 struct MinHashFlags: ParsableArguments {
@@ -75,7 +76,7 @@ struct MinHashFlags: ParsableArguments {
     }
   }
 
-  var parameters: BandParameters {
+  private var parameters: BandParameters {
     switch (bands, rows) {
     case (let bands?, let rows?): BandParameters(bands: bands, rows: rows)
     case (let bands?, nil): BandParameters(bands: bands, rows: max(1, hashes / bands))
@@ -85,7 +86,7 @@ struct MinHashFlags: ParsableArguments {
   }
 
   /// The share from 0, and how many there are.
-  var share: (index: Int, count: Int)? {
+  private var share: (index: Int, count: Int)? {
     guard let part else { return (0, 1) }
     let numbers = part.split(separator: "/", omittingEmptySubsequences: false).compactMap { Int($0) }
     guard numbers.count == 2, (1...64).contains(numbers[1]), (1...numbers[1]).contains(numbers[0]) else {
@@ -94,7 +95,23 @@ struct MinHashFlags: ParsableArguments {
     return (numbers[0] - 1, numbers[1])
   }
 
-  func options(seed: UInt64, hasSketches: Bool) -> MinHashOptions {
+  static let recipeOptions: [RecipeOption] = [
+    .text("shingle"), .text("ngram"), .text("threshold"), .text("hashes"), .text("bands"), .text("rows"),
+    .flag("verify"), .text("keep"), .text("keep-by"),
+  ]
+  static let optionsSetByRun: [String] = ["stage", "clusters", "part"]
+
+  func dedupOptions(seed: UInt64, hasSketches: Bool) -> MinHashDedupOptions {
+    var options = MinHashDedupOptions(hashing: hashing(seed: seed, hasSketches: hasSketches))
+    options.threshold = threshold
+    options.verifiesPairs = verify
+    options.stage = stage.flatMap { MinHashDedupOptions.Stage(rawValue: $0.rawValue) }
+    options.clusters = clusters
+    if let share { options.share = share }
+    return options
+  }
+
+  private func hashing(seed: UInt64, hasSketches: Bool) -> MinHashOptions {
     var rule = keep == .longest ? KeepRule.longest : .first
     if let keepBy {
       let isLeast = keepBy.hasSuffix(":min")

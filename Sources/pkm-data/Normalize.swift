@@ -1,9 +1,10 @@
 import ArgumentParser
 import Commands
 import Corpus
+import Stages
 import Support
 
-struct Normalize: ParsableCommand {
+struct Normalize: ParsableCommand, RecipeStage {
   static let configuration = CommandConfiguration(
     abstract: "Unicode normalization and clean-up; text in, text out, order kept.",
     discussion: """
@@ -115,36 +116,31 @@ struct Normalize: ParsableCommand {
   @Flag(help: "No control clean-up.")
   var keepControls = false
 
+  static let stageName = "normalize"
+  static let role = RecipeRole.text
+  static let recipeOptions: [RecipeOption] =
+    InputOptions.recipeOptions + RunOptions.recipeOptions + [
+      .text("form"), .text("case"), .flag("strip-accents"), RecipeOption("transform", kind: .textOrFile),
+      .flag("punctuation"), .flag("sentences"), .flag("tokenize"), .text("locale"),
+      .flag("keep-whitespace"), .flag("keep-controls"),
+    ]
+  static let optionsSetByRun: [String] = OutputOptions.optionsSetByRun + RunOptions.optionsSetByRun
+
   func run() throws {
     let started = Progress.now()
-    let normalizer = try Normalizer(
-      NormalizationOptions(
-        form: .init(rawValue: form.rawValue)!, letterCase: .init(rawValue: `case`.rawValue)!,
-        stripsAccents: stripAccents, transform: try rules(), plainsPunctuation: punctuation,
-        cleansWhitespace: !keepWhitespace, cleansControls: !keepControls, splitsSentences: sentences,
-        tokenizes: tokenize, locale: locale ?? ""))
-    let pass = DocumentPass(reader: try input.reader(), options: options, label: "normalize")
-    let format = try output.format(of: pass.reader.inputs)
-    let renderer = DocumentRenderer(format: format)
-    let file = try OutputFile(output.output, compressionThreads: options.threadCount)
-    var summary = try pass.run(
-      work: { batch, counts in
-        let isLines = (format ?? batch.source.format) == .text && batch.source.splitting == .line
-        let normalized = try normalizer.normalize(batch, sentencesAreDocuments: isLines)
-        counts = normalized.counts
-        counts.addText(of: batch, "in")
-        // Of the words that come out the next stage tells: counting them costs as much as normalizing plain lines.
-        counts.add("text_bytes_out", normalized.textBytes)
-        counts.add("documents_out", normalized.count)
-        return renderer.render(normalized, counts: &counts)
-      },
-      consume: { bytes in try file.write(bytes) })
-    try file.finish()
-    summary.add("documents_out", 0)
-    summary.add("bytes_out", file.bytesWritten)
-    summary["icu_version"] = .text(Normalizer.icuVersion)
-    summary["unicode_version"] = .text(Normalizer.unicodeVersion)
-    try options.report(summary, since: started)
+    try options.report(try run(StagePipes()), since: started)
+  }
+
+  func run(_ pipes: StagePipes) throws -> Summary {
+    let normalization = NormalizationOptions(
+      form: .init(rawValue: form.rawValue)!, letterCase: .init(rawValue: `case`.rawValue)!,
+      stripsAccents: stripAccents, transform: try rules(), plainsPunctuation: punctuation,
+      cleansWhitespace: !keepWhitespace, cleansControls: !keepControls, splitsSentences: sentences,
+      tokenizes: tokenize, locale: locale ?? "")
+    return try NormalizeStage(
+      input: input.corpus(pipe: pipes.input), output: output.corpus(pipe: pipes.output),
+      settings: options.settings, options: normalization
+    ).run()
   }
 
   /// The transform, read from its file where it names one.

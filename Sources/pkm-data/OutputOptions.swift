@@ -1,5 +1,7 @@
 import ArgumentParser
 import Corpus
+import Stages
+import Support
 
 /// Where a command writes documents.
 struct OutputOptions: ParsableArguments {
@@ -17,11 +19,12 @@ struct OutputOptions: ParsableArguments {
         + "formats, or the output is so named)."))
   var outputFormat: Format?
 
-  /// Nil is the format of each document's source.
-  func format(of inputs: DocumentInputs) throws -> DocumentFormat? {
-    if let outputFormat { return DocumentFormat(rawValue: outputFormat.rawValue) }
-    // Lines of text among JSON lines would be lost to whoever reads the file.
-    let isJSON = try output.flatMap { DocumentFormat(ofFileNamed: $0) } == .jsonl || inputs.mixFormats()
-    return isJSON ? .jsonl : nil
+  static let optionsSetByRun: [String] = ["output", "output-format"]
+
+  /// The output or, in a recipe, a pipe.
+  func corpus(pipe: InnerPipe? = nil) -> CorpusOutput {
+    CorpusOutput(
+      pipe.map { OutputSink.pipe($0) } ?? .path(output),
+      givenFormat: outputFormat.flatMap { DocumentFormat(rawValue: $0.rawValue) })
   }
 }

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Commands
-import Corpus
+import Stages
 
 @main
 struct PKMData: ParsableCommand {
@@ -12,15 +12,12 @@ struct PKMData: ParsableCommand {
         pkm-data normalize raw/ | pkm-data dedup | pkm-data encode --tokenizer bpe.json -o shards/
         pkm-data run pipelines/quickstart.yaml
       """,
-    version: "0.1.0 (ICU \(Normalizer.icuVersion), Unicode \(Normalizer.unicodeVersion))",
+    version: Provenance.version,
     subcommands: [
       Normalize.self, Filter.self, Dedup.self, CountWords.self, LearnBPE.self, Encode.self, Decode.self,
       Shard.self, Inspect.self, Verify.self, Export.self, Import.self, ConvertTokenizer.self, Bench.self,
       Run.self,
     ])
-
-  /// What made a dataset, for its index.
-  static var provenance: String { "pkm-data \(configuration.version)" }
 
   static func main() { runAsTool() }
 }

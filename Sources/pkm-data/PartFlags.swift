@@ -1,5 +1,6 @@
 import ArgumentParser
 import Corpus
+import Stages
 
 /// Options of the methods that take parts out of documents.
 struct PartFlags: ParsableArguments {
@@ -48,13 +49,17 @@ struct PartFlags: ParsableArguments {
     }
   }
 
-  /// What `--unit` can be.
-  func units(of method: Dedup.Method) -> [Unit] {
-    switch method {
-    case .paragraph: [.line, .paragraph]
-    case .substring: [.word, .byte, .token]
-    case .exact, .minhash, .none: []
-    }
+  static let recipeOptions: [RecipeOption] = [
+    .text("unit"), RecipeOption("tokenizer", "codes", kind: .file), .text("min-words"),
+    .text("min-characters"), .text("min-length"), .flag("every-copy"),
+  ]
+
+  var paragraphs: ParagraphDedupOptions {
+    var options = ParagraphDedupOptions()
+    options.unit = unit == .paragraph ? .paragraph : .line
+    options.minimumWords = minWords
+    options.minimumCharacters = minCharacters
+    return options
   }
 
   func spans(seed: UInt64) -> SpanOptions {

@@ -2,9 +2,10 @@ import ArgumentParser
 import Commands
 import Foundation
 import Shards
+import Stages
 import Support
 
-struct Shard: ParsableCommand {
+struct Shard: ParsableCommand, RecipeStage {
   static let configuration = CommandConfiguration(
     commandName: "shard", abstract: "Shuffle, split, mix and merge datasets.",
     discussion: """
@@ -86,8 +87,23 @@ struct Shard: ParsableCommand {
     }
   }
 
+  static let stageName = "shard"
+  static let role = RecipeRole.merger
+  static let usesSeed = true
+  static let recipeOptions: [RecipeOption] =
+    RunOptions.recipeOptions + [
+      .text("split"), .text("weights"), .text("epochs"), .text("tokens"), .text("shard-size"),
+      .text("packing"), .text("level"), .flag("no-shuffle"), .text("memory"),
+    ]
+  static let optionsSetByRun: [String] = ["output"] + RunOptions.optionsSetByRun
+
   func run() throws {
     let started = Progress.now()
+    try options.report(try run(StagePipes()), since: started)
+  }
+
+  /// Reads and writes datasets, which are directories, so no pipe is connected.
+  func run(_: StagePipes) throws -> Summary {
     let datasets = try inputs.map { try Dataset($0) }
     let progress = Progress("shard", unit: " documents", isQuiet: options.quiet)
     var rewriter = DatasetRewriter()
@@ -107,17 +123,17 @@ struct Shard: ParsableCommand {
 
     var summary = Summary()
     let read = datasets.flatMap(\.index.shards)
-    summary.add("bytes_in", read.reduce(0) { $0 + $1.bytes })
-    summary.add("documents_in", read.reduce(0) { $0 + $1.documents })
-    summary.add("documents_out", index.shards.reduce(0) { $0 + $1.documents })
-    summary.add("bytes_out", index.shards.reduce(0) { $0 + $1.bytes })
-    summary.add("tokens", index.shards.reduce(0) { $0 + $1.tokens })
-    summary.add("shards", index.shards.count)
+    summary.add(.bytesIn, read.reduce(0) { $0 + $1.bytes })
+    summary.add(.documentsIn, read.reduce(0) { $0 + $1.documents })
+    summary.add(.documentsOut, index.shards.reduce(0) { $0 + $1.documents })
+    summary.add(.bytesOut, index.shards.reduce(0) { $0 + $1.bytes })
+    summary.add(.tokens, index.shards.reduce(0) { $0 + $1.tokens })
+    summary.add(.shards, index.shards.count)
     for (split, totals) in index.splits.sorted(by: { $0.key < $1.key }) {
-      summary.add("\(split)_documents", totals.documents)
-      summary.add("\(split)_tokens", totals.tokens)
+      summary.add(.documents(ofSplit: split), totals.documents)
+      summary.add(.tokens(ofSplit: split), totals.tokens)
     }
-    try options.report(summary, since: started)
+    return summary
   }
 
   private func mixture(of datasets: [Dataset]) -> (@Sendable ([Int]) throws -> DatasetMixture)? {
@@ -142,7 +158,7 @@ struct Shard: ParsableCommand {
     }
   }
 
-  /// What made the inputs, then this command; without paths, which mean nothing elsewhere.
+  /// The recipes of the inputs, then this command, without paths, which mean nothing on other machines.
   private func recipe(of inputs: [Dataset]) -> String {
     var line = "shard --seed \(options.seed) --shard-size \(shardSize.bytes)"
     if let split { line += " --split \(split.text)" }

@@ -129,8 +129,8 @@ struct Bench: ParsableCommand {
             "%d sequences: %.0f tokens/s; %.2f ms a step: %.1f MB, %.2f GFLOP; %.2f ms at best, the longer of bytes and arithmetic of each operation: %.0f %%",
           batch, result.tokensPerSecond, 1e3 * result.seconds, result.bytes / 1e6, result.flops / 1e9,
           1e3 * bound, 100 * bound / result.seconds))
-      summary["tokens_per_second_\(batch)"] = .number(result.tokensPerSecond)
-      summary["share_\(batch)"] = .number(bound / result.seconds)
+      summary[.tokensPerSecond(sequences: batch)] = .number(result.tokensPerSecond)
+      summary[.shareOfBound(sequences: batch)] = .number(bound / result.seconds)
     }
     try options.report(summary, since: started)
   }
@@ -166,8 +166,10 @@ struct Bench: ParsableCommand {
           result.forward * Double(result.bytesPerToken) / 1e9)
           + (result.training.map { String(format: "; training %.0f tokens/s", $0) } ?? ""))
       print(Self.table(result.operations, of: result.seconds, ceilings, isBF16: isBF16))
-      summary["forward_tokens_per_second_\(size)"] = .number(result.forward)
-      if let training = result.training { summary["training_tokens_per_second_\(size)"] = .number(training) }
+      summary[.forwardTokensPerSecond(subkeys: size)] = .number(result.forward)
+      if let training = result.training {
+        summary[.trainingTokensPerSecond(subkeys: size)] = .number(training)
+      }
     }
     print(String(format: "memory at most: %.0f MB", Double(SystemCall.peakMemory) / 1e6))
     try options.report(summary, since: started)
@@ -197,11 +199,11 @@ struct Bench: ParsableCommand {
     print(String(format: "memory at most: %.0f MB", Double(SystemCall.peakMemory) / 1e6))
     var summary = Summary()
     if let training = result.training {
-      summary["step_seconds"] = .number(training.seconds)
-      summary["tokens_per_second"] = .number(Double(result.tokens) / training.seconds)
-      summary["accounted"] = .number(training.accounted)
+      summary[.stepSeconds] = .number(training.seconds)
+      summary[.tokensPerSecond] = .number(Double(result.tokens) / training.seconds)
+      summary[.accounted] = .number(training.accounted)
     }
-    summary["evaluation_tokens_per_second"] = .number(Double(result.tokens) / result.evaluation.seconds)
+    summary[.evaluationTokensPerSecond] = .number(Double(result.tokens) / result.evaluation.seconds)
     try options.report(summary, since: started)
   }
 

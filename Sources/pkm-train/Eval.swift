@@ -66,29 +66,29 @@ struct Eval: ParsableCommand {
       threads: options.threadCount, library: engine.library, maximumSequences: batch,
       isInitialized: baseline)
     var summary = Summary()
-    summary["checkpoint"] = .text(checkpoint.directory)
-    summary["step"] = .count(checkpoint.state.step)
+    summary[.checkpoint] = .text(checkpoint.directory)
+    summary[.step] = .count(checkpoint.state.step)
     if baseline {
       let before = try Evaluation(
         model, dataset: dataset, split: split, sequences: batch, isQuiet: options.quiet)
       print("before training: " + before.summaryLine)
-      summary["baseline_perplexity"] = .number(before.perplexity)
+      summary[.baselinePerplexity] = .number(before.perplexity)
     }
     try checkpoint.restore(model)
     let result = try Evaluation(
       model, dataset: dataset, split: split, sequences: batch, isQuiet: options.quiet)
     print((baseline ? "after \(checkpoint.state.step) steps: " : "") + result.summaryLine)
-    summary["split"] = .text(split)
-    summary["tokens"] = .count(result.scoredTokens)
-    summary["nll"] = .number(result.nll)
-    summary["perplexity"] = .number(result.perplexity)
-    summary["word_perplexity"] = .number(result.wordPerplexity)
-    summary["bits_per_byte"] = .number(result.bitsPerByte)
-    summary["tokens_per_second"] = .number(result.tokensPerSecond)
+    summary[.split] = .text(split)
+    summary[.tokens] = .count(result.scoredTokens)
+    summary[.nll] = .number(result.nll)
+    summary[.perplexity] = .number(result.perplexity)
+    summary[.wordPerplexity] = .number(result.wordPerplexity)
+    summary[.bitsPerByte] = .number(result.bitsPerByte)
+    summary[.tokensPerSecond] = .number(result.tokensPerSecond)
     for memory in result.memories {
-      let suffix = result.memories.count == 1 ? "" : "_layer_\(memory.layer)"
-      summary["memory_usage" + suffix] = .number(memory.usage)
-      summary["memory_kl" + suffix] = .number(memory.kl)
+      let layer = result.memories.count == 1 ? nil : memory.layer
+      summary[.memoryUsage(layer: layer)] = .number(memory.usage)
+      summary[.memoryKL(layer: layer)] = .number(memory.kl)
     }
     try options.report(summary, since: started)
   }

@@ -88,11 +88,11 @@ struct Generate: ParsableCommand {
         } else {
           texts[index] += piece
         }
-        summary.add("tokens")
+        summary.add(.tokens)
       }
       for text in texts { try output.write((batch == 1 ? [] : text) + [UInt8(ascii: "\n")]) }
       try output.flush()
-      summary.add("documents_out", texts.count)
+      summary.add(.documentsOut, texts.count)
     }
     var waiting: [String] = []
     var given = prompts.makeIterator()

@@ -50,9 +50,9 @@ struct Inspect: ParsableCommand {
     var summary = Summary()
     if let checkpoint {
       let checkpoint = try Checkpoint(checkpoint)
-      summary["checkpoint"] = .text(checkpoint.directory)
-      summary["step"] = .count(checkpoint.state.step)
-      summary["tokens"] = .count(checkpoint.state.tokens)
+      summary[.checkpoint] = .text(checkpoint.directory)
+      summary[.step] = .count(checkpoint.state.step)
+      summary[.tokens] = .count(checkpoint.state.tokens)
       if memory {
         try printMemory(checkpoint.recipe, &summary)
       } else {
@@ -76,7 +76,7 @@ struct Inspect: ParsableCommand {
       print(line(part.name, part.bytes) + (part.growsWithReads ? "  at most, as slots are read" : ""))
     }
     print(line("all", footprint.bytes))
-    summary["memory_bytes"] = .count(footprint.bytes)
+    summary[.memoryBytes] = .count(footprint.bytes)
   }
 
   private func printTensors(_ checkpoint: Checkpoint, _ summary: inout Summary) throws {
@@ -90,7 +90,7 @@ struct Inspect: ParsableCommand {
       print("  \(parameter.name): \(shape)")
     }
     print("parameters: \(dense) dense, \(values) in memory values, \(dense + values) in all")
-    summary["parameters_dense"] = .count(dense)
-    summary["parameters_in_values"] = .count(values)
+    summary[.parametersDense] = .count(dense)
+    summary[.parametersInValues] = .count(values)
   }
 }

@@ -1,14 +1,15 @@
 import Foundation
 import Model
+import Recipes
 import Support
 import Training
 import Yams
 
 /// The `model` and `train` sections of a recipe, with `--set key.path=value` applied.
 ///
-/// Sections that belong to `pkm-data run` may stand in the same file and are passed over.
+/// The same file may hold the sections of `pkm-data run`, which are ignored here.
 enum RecipeFile {
-  private static let sectionsOfOthers: Set<String> = ["inputs", "output", "stages"]
+  private static let sectionsOfOthers = ["inputs", "output", "stages"]
 
   /// Throws a usage `Failure` with the key at fault, and the line or the `--set` that has it.
   static func load(_ path: String?, settings: [String]) throws -> TrainingRecipe {
@@ -17,9 +18,7 @@ enum RecipeFile {
       guard let text = String(validating: try MappedFile.read(path), as: UTF8.self) else {
         throw Failure(.usage, "is not UTF-8 text", file: path, remedy: "Check --config")
       }
-      do { root = try Yams.compose(yaml: text) ?? root } catch {
-        throw Failure(.usage, "is not valid YAML: \(error)", file: path)
-      }
+      root = try RecipeReader(path: path).compose(text) ?? root
     }
     let written = root
     for setting in settings { try apply(setting, to: &root) }
@@ -78,32 +77,22 @@ enum RecipeFile {
   }
 
   private static func check(_ root: Node, path: String?) throws {
-    guard root.mapping != nil else { throw Failure(.usage, "a recipe is a mapping of keys", file: path) }
-    try check(root, keys: ["model", "train"], ignoring: sectionsOfOthers, section: "the recipe", path: path)
+    let reader = RecipeReader(path: path)
+    func check(_ node: Node, _ section: String, keys: [String], keysOfOthers: [String] = []) throws {
+      for (key, _) in try reader.mapping(node, section, of: "keys and values")
+      where !keysOfOthers.contains(key.string ?? "") {
+        try reader.check(key, isOneOf: keys, in: " in \(section)")
+      }
+    }
+    try check(root, "the recipe", keys: ["model", "train"], keysOfOthers: sectionsOfOthers)
     if let model = root["model"] {
-      try check(model, keys: ModelConfiguration.keys, section: "model", path: path)
+      try check(model, "model", keys: ModelConfiguration.keys)
       if let memory = model["memory"], memory.null == nil {
-        try check(memory, keys: ModelConfiguration.Memory.keys, section: "model.memory", path: path)
+        try check(memory, "model.memory", keys: ModelConfiguration.Memory.keys)
       }
     }
     if let train = root["train"] {
-      try check(
-        train, keys: TrainingConfiguration.CodingKeys.allCases.map(\.rawValue), section: "train", path: path)
-    }
-  }
-
-  private static func check(
-    _ node: Node, keys: [String], ignoring: Set<String> = [], section: String, path: String?
-  ) throws {
-    guard let mapping = node.mapping else {
-      throw Failure(.usage, "\(section) must be a mapping of keys", file: path, line: node.mark?.line)
-    }
-    for (key, _) in mapping {
-      let name = key.string ?? ""
-      if keys.contains(name) || ignoring.contains(name) { continue }
-      throw Failure(
-        .usage, "unknown key '\(name)' in \(section)", file: path, line: key.mark?.line,
-        remedy: "Known keys: " + keys.sorted().joined(separator: ", "))
+      try check(train, "train", keys: TrainingConfiguration.CodingKeys.allCases.map(\.rawValue))
     }
   }
 

@@ -36,8 +36,8 @@ struct Report: ParsableCommand {
     try file.write(RunsPage(runs: curves).html)
     try file.finish()
     var summary = Summary()
-    summary["runs"] = .count(runs.count)
-    summary.add("bytes_out", file.bytesWritten)
+    summary[.runs] = .count(runs.count)
+    summary.add(.bytesOut, file.bytesWritten)
     try options.report(summary, since: started)
     if let output, output != "-", !options.quiet { Log.line("written: \(output)") }
   }

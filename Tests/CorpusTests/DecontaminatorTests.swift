@@ -89,7 +89,7 @@ import Testing
     try all.add(files: [json, text], options: ReaderOptions(), textField: nil)
     #expect(all.places.map(\.line) == [1, 1, 1, 3, 1])
     #expect(all.places.map { Path.name(of: $0.file) } == Array(repeating: "e.jsonl", count: 4) + ["e.txt"])
-    #expect(all.counts.count("json_lines_broken") == 1 && all.warnings.count == 1)
+    #expect(all.counts.count(.jsonLinesBroken) == 1 && all.warnings.count == 1)
     #expect(all.shortTextCount == 3)
     var one = EvaluationSet(ngram: 3)
     try one.add(files: [json], options: ReaderOptions(), textField: "text")

@@ -57,7 +57,7 @@ import Testing
       #expect(try read(bytes, .named(charset(name)), batchBytes: batchBytes).texts == lines)
       let detected = try read(bytes, .automatic, batchBytes: batchBytes)
       #expect(detected.texts == lines, "\(detected.counts.line)")
-      #expect(detected.counts.entries.filter { $0.name.hasPrefix("charset_") }.count == 1)
+      #expect(detected.counts.entries.filter { $0.name.rawValue.hasPrefix("charset_") }.count == 1)
     }
   }
 
@@ -70,8 +70,8 @@ import Testing
       for choice in [TextEncoding.utf8, .automatic] {
         let found = try read(bytes, choice)
         #expect(found.texts == [String(Self.japanese.dropLast()), "😀\u{0}"])
-        #expect(found.counts.count("bom_removed") == 1)
-        #expect(found.counts.entries.contains { $0.name.hasPrefix("charset_utf_") })
+        #expect(found.counts.count(.bomRemoved) == 1)
+        #expect(found.counts.entries.contains { $0.name.rawValue.hasPrefix("charset_utf_") })
       }
     }
   }
@@ -80,7 +80,7 @@ import Testing
     for text in ["", "plain\n", Self.french, Self.japanese] {
       let found = try read(Array(text.utf8), .automatic)
       #expect(found.texts.joined() == text.replacing("\n", with: ""))
-      #expect(found.counts.count("charset_utf_8") == (text.isEmpty ? 0 : 1))
+      #expect(found.counts.count(CountName("charset_utf_8")) == (text.isEmpty ? 0 : 1))
     }
     // The decision waits for the first byte that is not ASCII.
     let late =
@@ -88,7 +88,8 @@ import Testing
       + (try encoded(Self.french + Self.french, "windows-1252"))
     let found = try read(late, .automatic)
     #expect(
-      found.texts.last == String(Self.french.dropLast()) && found.counts.count("charset_windows_1252") == 1)
+      found.texts.last == String(Self.french.dropLast())
+        && found.counts.count(CountName("charset_windows_1252")) == 1)
   }
 
   @Test func jsonIsConverted() throws {
@@ -105,7 +106,7 @@ import Testing
       let found = try read(bytes, .named(charset("euc-jp")), batchBytes: batchBytes)
       let line = String(Self.japanese.dropLast())
       #expect(found.texts == [line, "\u{fffd}A", line, "\u{fffd}"])
-      #expect(found.counts.count("invalid_characters_replaced") == 2)
+      #expect(found.counts.count(.invalidCharactersReplaced) == 2)
     }
     let odd = try read([0x61, 0, 0x00, 0xd8, 0x62, 0, 0x63], .named(charset("utf-16le")))
     #expect(odd.texts == ["a\u{fffd}b\u{fffd}"])
@@ -122,7 +123,7 @@ import Testing
     let found = try read(file.bytes, .automatic, name: "a.warc")
     #expect(found.texts == [Self.russian + Self.russian, Self.japanese, "a", Self.russian])
     for name in ["windows_1251", "utf_8", "utf_16le", "koi8_r"] {
-      #expect(found.counts.count("charset_" + name) == 1)
+      #expect(found.counts.count(CountName("charset_" + name)) == 1)
     }
   }
 
@@ -146,7 +147,7 @@ import Testing
       #expect(try ReadDocuments([path], options).texts == ["one", "t\u{fffd}o", "three"])
       options.invalid = .drop
       let found = try ReadDocuments([path], options)
-      #expect(found.texts == ["one", "three"] && found.counts.count("documents_invalid") == 1, "\(name)")
+      #expect(found.texts == ["one", "three"] && found.counts.count(.documentsInvalid) == 1, "\(name)")
       options.invalid = .error
       let failure = #expect(throws: Failure.self) { try ReadDocuments([path], options) }
       #expect(

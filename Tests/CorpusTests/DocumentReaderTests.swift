@@ -33,7 +33,7 @@ import Testing
 
   @Test func byteOrderMarkGoesAtTheStartOnly() throws {
     let found = try read("\u{feff}a\n\u{feff}b\n")
-    #expect(found.texts == ["a", "\u{feff}b"] && found.counts.count("bom_removed") == 1)
+    #expect(found.texts == ["a", "\u{feff}b"] && found.counts.count(.bomRemoved) == 1)
   }
 
   @Test func jsonLines() throws {
@@ -53,10 +53,10 @@ import Testing
     let found = try read(text, name: "a.jsonl")
     #expect(found.texts == ["plain", "é\n\"😀", "half \u{fffd} pair \u{fffd}.", "", "named by an escape"])
     #expect(found.lines == [1, 3, 8, 9, 10])
-    #expect(found.counts.count("blank_lines_skipped") == 1)
-    #expect(found.counts.count("json_lines_broken") == 3)
-    #expect(found.counts.count("json_texts_missing") == 2)
-    #expect(found.counts.count("lone_surrogates_replaced") == 2)
+    #expect(found.counts.count(.blankLinesSkipped) == 1)
+    #expect(found.counts.count(.jsonLinesBroken) == 3)
+    #expect(found.counts.count(.jsonTextsMissing) == 2)
+    #expect(found.counts.count(.loneSurrogatesReplaced) == 2)
     #expect(try read(text, name: "a.jsonl", ReaderOptions(textField: "meta.body")).texts == ["inner"])
   }
 
@@ -79,8 +79,8 @@ import Testing
     // The first line alone tells a file without a name.
     let found = try read(good + "\n" + bad + "\n", name: "a")
     #expect(found.texts == ["a", "b \" 5", "c \u{fffd} 1e999", "d"])
-    #expect(found.counts.count("json_lines_broken") == 6)
-    #expect(found.counts.count("lone_surrogates_replaced") == 1)
+    #expect(found.counts.count(.jsonLinesBroken) == 6)
+    #expect(found.counts.count(.loneSurrogatesReplaced) == 1)
     #expect(try read(good, name: "a.jsonl", ReaderOptions(textField: "a.b")).texts == ["inner"])
     let path = try scratch.write("b.jsonl", good + "\n")
     let batch = try #require(try DocumentReader(inputs: [path]).next())
@@ -210,12 +210,12 @@ import Testing
       for batchBytes in [16, 1000, 1 << 20] {
         let options = ReaderOptions(splitting: splitting, longestDocument: 3000, batchBytes: batchBytes)
         let found = try read(text, name: name, options)
-        #expect(found.texts == ["one", "two"] && found.counts.count("documents_too_long") == 1, "\(name)")
+        #expect(found.texts == ["one", "two"] && found.counts.count(.documentsTooLong) == 1, "\(name)")
         #expect(found.lines == (splitting == .paragraph ? [1, 6] : [1, 3]))
       }
     }
     let file = try read(long, ReaderOptions(splitting: .file, longestDocument: 3000, batchBytes: 64))
-    #expect(file.texts == [] && file.counts.count("documents_too_long") == 1)
+    #expect(file.texts == [] && file.counts.count(.documentsTooLong) == 1)
     let stream = try read(long, ReaderOptions(splitting: .stream, longestDocument: 3000, batchBytes: 64))
     #expect(stream.texts.joined() == long && stream.texts.count > 1)
     let strict = ReaderOptions(isStrict: true, longestDocument: 3000, batchBytes: 64)
@@ -229,7 +229,7 @@ import Testing
       {"a.b":5,"a":{"b":"x"}}
       """#
     let found = try read(text, name: "a.jsonl", ReaderOptions(textField: "a.b"))
-    #expect(found.texts == ["literal", "inner"] && found.counts.count("json_texts_missing") == 1)
+    #expect(found.texts == ["literal", "inner"] && found.counts.count(.jsonTextsMissing) == 1)
   }
 
   @Test(arguments: [true, false], [true, false]) func aFileThatChangesIsReported(grows: Bool, isStrict: Bool)
@@ -251,7 +251,7 @@ import Testing
       #expect(throws: Failure.self) { while try reader.next() != nil {} }
     } else {
       while let batch = try reader.next() { counts.merge(batch.counts) }
-      #expect(counts.count("inputs_changed") == 1)
+      #expect(counts.count(.inputsChanged) == 1)
     }
   }
 
@@ -299,7 +299,7 @@ import Testing
       let cut = try scratch.write("cut.\(suffix)", Array(bytes.prefix(bytes.count * 2 / 3)))
       let after = try scratch.write("after.txt", "after\n")
       let found = try ReadDocuments([cut, after])
-      #expect(found.counts.count("inputs_damaged") == 1 && found.texts.last == "after")
+      #expect(found.counts.count(.inputsDamaged) == 1 && found.texts.last == "after")
       #expect(found.texts.count > 5000)
       #expect(text.hasPrefix(found.texts.dropLast().joined(separator: "\n")))
       let failure = #expect(throws: Failure.self) { try ReadDocuments([cut], ReaderOptions(isStrict: true)) }
@@ -332,7 +332,7 @@ import Testing
       let lines =
         bytes.split(separator: 0x0a, omittingEmptySubsequences: false).count - (bytes.last == 0x0a ? 1 : 0)
       if options.format == .jsonl {
-        let skipped = ["json_lines_broken", "json_texts_missing", "blank_lines_skipped"].map(
+        let skipped = [CountName.jsonLinesBroken, .jsonTextsMissing, .blankLinesSkipped].map(
           found.counts.count)
         #expect(found.texts.count + skipped.reduce(0, +) == lines)
       } else if options.splitting == .line {

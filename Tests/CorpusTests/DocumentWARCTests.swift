@@ -71,8 +71,10 @@ struct WARCBuilder {
       ])
     let read = try read(file)
     #expect(read.lines == [10, 24])
-    #expect(read.counts.count("warc_records") == 3 && read.counts.count("warc_records_skipped_warcinfo") == 1)
-    #expect(read.counts.count("warc_lengths_wrong") == 0)
+    #expect(
+      read.counts.count(.warcRecords) == 3
+        && read.counts.count(CountName("warc_records_skipped_warcinfo")) == 1)
+    #expect(read.counts.count(.warcLengthsWrong) == 0)
   }
 
   @Test func onlyPlainTextIsTaken() throws {
@@ -91,14 +93,14 @@ struct WARCBuilder {
     for type in ["request", "metadata", "revisit", "continuation", "new"] { file.record(type, [], "x") }
     let found = try read(file)
     #expect(found.texts == ["plain", "resource"])
-    let skipped = found.counts.entries.filter { $0.name.hasPrefix("warc_records_skipped_") }
-    #expect(skipped.reduce(0) { $0 + found.counts.count($1.name) } == found.counts.count("warc_records") - 2)
+    let skipped = found.counts.entries.filter { $0.name.rawValue.hasPrefix("warc_records_skipped_") }
+    #expect(skipped.reduce(0) { $0 + found.counts.count($1.name) } == found.counts.count(.warcRecords) - 2)
     for (name, count) in [
       ("html", 2), ("json", 1), ("image", 1), ("http_errors", 1), ("broken_http", 1), ("other", 1),
       ("request", 1),
       ("metadata", 1), ("revisit", 1), ("continuation", 1), ("unknown", 1),
     ] {
-      #expect(found.counts.count("warc_records_skipped_" + name) == count, "\(name)")
+      #expect(found.counts.count(CountName("warc_records_skipped_" + name)) == count, "\(name)")
     }
   }
 
@@ -121,9 +123,10 @@ struct WARCBuilder {
       found.texts == [
         "first second", "stored whole", "first", "zipped text", "not zipped", "café “", "c\u{fffd}",
       ])
-    #expect(found.counts.count("warc_records_skipped_unknown_coding") == 1)
+    #expect(found.counts.count(CountName("warc_records_skipped_unknown_coding")) == 1)
     #expect(
-      found.counts.count("charset_windows_1252") == 1 && found.counts.count("invalid_utf8_replaced") == 1)
+      found.counts.count(CountName("charset_windows_1252")) == 1
+        && found.counts.count(.invalidUTF8Replaced) == 1)
   }
 
   @Test func headersMayBeFoldedAndOldAndWithBareLineFeeds() throws {
@@ -148,7 +151,7 @@ struct WARCBuilder {
     for batchBytes in [64, 300, 1 << 20] {
       let found = try read(file, ReaderOptions(batchBytes: batchBytes))
       #expect(found.texts == ["before", "some text\r\n\r\nand more"] + (0..<20).map { "after \($0)" })
-      #expect(found.counts.count("warc_lengths_wrong") == 1)
+      #expect(found.counts.count(.warcLengthsWrong) == 1)
     }
     let failure = #expect(throws: Failure.self) { try read(file, ReaderOptions(isStrict: true)) }
     #expect(failure?.kind == .badInput && failure?.line == 7)
@@ -160,7 +163,7 @@ struct WARCBuilder {
     file.bytes += [0x0d, 0x0a]
     file.record("conversion", [], "two")
     let found = try read(file)
-    #expect(found.texts == ["one\r\n", "two"] && found.counts.count("warc_lengths_wrong") == 0)
+    #expect(found.texts == ["one\r\n", "two"] && found.counts.count(.warcLengthsWrong) == 0)
   }
 
   @Test func garbageIsPassedOver() throws {
@@ -173,7 +176,7 @@ struct WARCBuilder {
       let found = try read(file, ReaderOptions(format: .warc, batchBytes: batchBytes))
       // What follows a record without a word of its own belongs to it: nobody can tell where it ends.
       #expect(found.texts.count == 2 && found.texts[0].hasPrefix("one") && found.texts[1] == "two")
-      #expect(found.counts.count("warc_bytes_skipped") > 0)
+      #expect(found.counts.count(.warcBytesSkipped) > 0)
     }
   }
 
@@ -189,8 +192,8 @@ struct WARCBuilder {
     try output.finish()
     let found = try ReadDocuments([path])
     #expect(found.texts == ["one", "two and a"])
-    #expect(found.counts.count("warc_records_truncated") == 1)
-    #expect(found.counts.count("warc_records_marked_truncated") == 1)
+    #expect(found.counts.count(.warcRecordsTruncated) == 1)
+    #expect(found.counts.count(.warcRecordsMarkedTruncated) == 1)
     #expect(try read(file).texts == ["one", "two and a"])
   }
 
@@ -201,7 +204,7 @@ struct WARCBuilder {
     file.record("conversion", [], "two")
     for batchBytes in [128, 1 << 20] {
       let found = try read(file, ReaderOptions(longestDocument: 5000, batchBytes: batchBytes))
-      #expect(found.texts == ["one", "two"] && found.counts.count("documents_too_long") == 1)
+      #expect(found.texts == ["one", "two"] && found.counts.count(.documentsTooLong) == 1)
       #expect(found.lines == [1, 1013])
     }
   }
@@ -224,7 +227,7 @@ struct WARCBuilder {
       for _ in 0..<4 {
         let small = try read(file, ReaderOptions(format: .warc, batchBytes: 1 + random.below(300)))
         #expect(small.texts == whole.texts && small.lines == whole.lines, "round \(round)")
-        for name in ["warc_records", "warc_lengths_wrong", "warc_bytes_skipped"] {
+        for name in [CountName.warcRecords, .warcLengthsWrong, .warcBytesSkipped] {
           #expect(small.counts.count(name) == whole.counts.count(name), "\(name), round \(round)")
         }
       }
@@ -245,8 +248,9 @@ struct WARCBuilder {
     let path = try scratch.write("a.warc.gz", Array(members.joined()))
     let found = try ReadDocuments([path])
     #expect(found.texts.count == 6 && found.texts.map(\.count).filter { $0 == 20_000 }.count == 4)
-    #expect(found.counts.count("gzip_members_damaged") == 2 && found.counts.count("inputs_damaged") == 1)
-    #expect(found.counts.count("warc_records_truncated") == 2)
+    #expect(
+      found.counts.count(CountName("gzip_members_damaged")) == 2 && found.counts.count(.inputsDamaged) == 1)
+    #expect(found.counts.count(.warcRecordsTruncated) == 2)
     let failure = #expect(throws: Failure.self) { try ReadDocuments([path], ReaderOptions(isStrict: true)) }
     #expect(failure?.kind == .badInput && failure!.offset! >= members[0].count + members[1].count)
   }

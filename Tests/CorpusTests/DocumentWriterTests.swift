@@ -15,7 +15,7 @@ import Testing
   ) throws -> (text: String, counts: Summary) {
     let path = try scratch.write(name, text)
     let reader = try DocumentReader(inputs: [path], options: ReaderOptions(splitting: splitting))
-    let writer = try DocumentWriter(scratch.path("out"), format: format)
+    let writer = try DocumentWriter(.path(scratch.path("out")), format: format)
     while var batch = try reader.next() {
       for index in 0..<batch.count {
         let old = String(decoding: batch.bytes[batch.ranges[index]], as: UTF8.self)
@@ -61,9 +61,9 @@ import Testing
   @Test func jsonBecomesText() throws {
     let json = #"{"text":"a\n\n \nb"}"# + "\n" + #"{"text":""}"# + "\n" + #"{"text":"c\n"}"#
     let lines = try rewritten(json, name: "a.jsonl", format: .text)
-    #expect(lines.text == "a    b\n\nc \n" && lines.counts.count("line_ends_to_spaces") == 4)
+    #expect(lines.text == "a    b\n\nc \n" && lines.counts.count(.lineEndsToSpaces) == 4)
     let paragraphs = try rewritten(json, name: "a.jsonl", splitting: .paragraph, format: .text)
-    #expect(paragraphs.text == "a\nb\n\n\nc\n\n" && paragraphs.counts.count("blank_lines_dropped") == 2)
+    #expect(paragraphs.text == "a\nb\n\n\nc\n\n" && paragraphs.counts.count(.blankLinesDropped) == 2)
     #expect(try rewritten(json, name: "a.jsonl", splitting: .file, format: .text).text == "a\n\n \nb\nc\n")
   }
 

@@ -194,7 +194,7 @@ import Testing
       options.usesFastPath = fast
       let batch = try Normalizer(options).normalize(DocumentBatch(lines: [text, "plain"]))
       #expect(batch.texts == ["a\u{378}b\u{378}\u{301} fi\u{e0080}\u{301}x", "plain"])
-      #expect(batch.counts.count("unassigned_characters") == 3 && batch.counts.count("controls_removed") == 2)
+      #expect(batch.counts.count(.unassignedCharacters) == 3 && batch.counts.count(.controlsRemoved) == 2)
     }
   }
 

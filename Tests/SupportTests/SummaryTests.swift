@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct SummaryTests {
   private func sample(_ text: String, _ summary: inout Summary, note: String = "") {
-    Array(text.utf8).withUnsafeBytes { summary.addSample(of: "dropped", $0, note: note) }
+    Array(text.utf8).withUnsafeBytes { summary.addSample(of: CountName("dropped"), $0, note: note) }
   }
 
   @Test func theFirstSamplesStay() throws {
@@ -12,12 +12,12 @@ import Testing
     for number in 1...3 { sample("text \(number)", &first, note: "\(number), at least 50") }
     var second = Summary()
     for number in 4...9 { sample("text \(number)", &second) }
-    first.add("dropped", 3)
-    second.add("dropped", 6)
+    first.add(CountName("dropped"), 3)
+    second.add(CountName("dropped"), 6)
     first.merge(second)
-    let texts = try #require(first.samples.first { $0.name == "dropped" }?.samples.map(\.text))
+    let texts = try #require(first.samples.first { $0.name == CountName("dropped") }?.samples.map(\.text))
     #expect(texts == ["text 1", "text 2", "text 3", "text 4"])
-    #expect(first.count("dropped") == 9)
+    #expect(first.count(CountName("dropped")) == 9)
     // People see them in the report, not in the line of counts.
     #expect(first.line == "dropped 9")
     let object = try JSONSerialization.jsonObject(with: Data(first.json.utf8)) as? [String: Any]
@@ -28,7 +28,7 @@ import Testing
   @Test func rulesThatRemovedNothingAreLeftToTheFile() {
     var summary = Summary()
     for (name, count) in [("documents_in", 0), ("dropped_short", 0), ("dropped_long", 2)] {
-      summary.add(name, count)
+      summary.add(CountName(name), count)
     }
     #expect(summary.line == "documents_in 0, dropped_long 2")
     #expect(summary.json.contains("\"dropped_short\": 0"))

@@ -72,7 +72,7 @@ package struct EvaluationSet: Sendable {
     for file in try InputListing.files(inputs) {
       var options = options
       if let textField { options.textField = textField }
-      let blocks = try DocumentInputs([file], options: options).open(0)
+      let blocks = try DocumentInputs([.path(file)], options: options).open(0)
       let isParsedHere = blocks.format == .jsonl && textField == nil
       if isParsedHere { blocks.takeAsLines() }
       while let batch = try blocks.next()?.documents() {
@@ -98,7 +98,7 @@ package struct EvaluationSet: Sendable {
     } catch let failure as Failure {
       let failure = Failure(.badInput, failure.message, file: place.file, line: place.line)
       if isStrict { throw failure }
-      counts.add("json_lines_broken")
+      counts.add(.jsonLinesBroken)
       warnings.append("\(failure)")
     }
   }

@@ -12,7 +12,7 @@ package struct SignatureManifest: Codable, Sendable {
   package var names: [String]
   package var documents: Int
   /// Counts of the reading: names and values.
-  var countNames: [String]
+  var countNames: [CountName]
   var counts: [Int]
 
   package var summary: Summary {

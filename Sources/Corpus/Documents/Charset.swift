@@ -1,4 +1,5 @@
 import CICU
+import Support
 
 /// A character set that text may be written in, by the name that MIME prefers, in small letters: `windows-1252`.
 package struct Charset: Sendable, Hashable {
@@ -26,8 +27,8 @@ package struct Charset: Sendable, Hashable {
   }
 
   /// `charset_windows_1252`, under which texts in it are counted.
-  var countName: String {
-    "charset_" + String(name.map { $0.isLetter || $0.isNumber ? $0 : "_" })
+  var countName: CountName {
+    CountName("charset_" + String(name.map { $0.isLetter || $0.isNumber ? $0 : "_" }))
   }
 
   /// The larger set in which text declared or detected as this one is commonly written (WHATWG, Encoding Standard,

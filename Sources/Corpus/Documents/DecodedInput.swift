@@ -46,7 +46,7 @@ final class DecodedInput {
       if let mark {
         if mark.charset != .utf8 {
           raw.removeFirst(mark.length)
-          counts.add("bom_removed")
+          counts.add(.bomRemoved)
           convert(from: mark.charset)
         }
         if mark.charset != .utf8 || encoding == .automatic { counts.add(mark.charset.countName) }

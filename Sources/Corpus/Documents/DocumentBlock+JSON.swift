@@ -16,7 +16,7 @@ extension DocumentBlock {
       defer { if line.count > Self.longLine { pkm_json_forget() } }
       let isBlank = batch.bytes.withUnsafeBytes { Bytes.isBlank($0[line]) }
       if isBlank {
-        batch.counts.add("blank_lines_skipped")
+        batch.counts.add(.blankLinesSkipped)
         continue
       }
       if line.count > options.longestDocument {
@@ -39,22 +39,22 @@ extension DocumentBlock {
       case PKM_JSON_OK: break
       case PKM_JSON_BROKEN:
         try note(
-          "json_lines_broken", line: lineNumber, "a broken JSON line, skipped (\(String(cString: reason!)))",
+          .jsonLinesBroken, line: lineNumber, "a broken JSON line, skipped (\(String(cString: reason!)))",
           in: &batch)
         continue
       case PKM_JSON_NOT_TEXT:
         try note(
-          "json_texts_missing", line: lineNumber, "\"\(options.textField)\" is not a string, skipped",
+          .jsonTextsMissing, line: lineNumber, "\"\(options.textField)\" is not a string, skipped",
           in: &batch)
         continue
       default:
         try note(
-          "json_texts_missing", line: lineNumber, "no field \"\(options.textField)\", skipped", in: &batch)
+          .jsonTextsMissing, line: lineNumber, "no field \"\(options.textField)\", skipped", in: &batch)
         continue
       }
       if found.lone_surrogates > 0 {
         try note(
-          "lone_surrogates_replaced", found.lone_surrogates, line: lineNumber,
+          .loneSurrogatesReplaced, found.lone_surrogates, line: lineNumber,
           "half of an escaped surrogate pair, replaced by U+FFFD", in: &batch)
       }
       let value = (line.lowerBound + found.start)..<(line.lowerBound + found.end)

@@ -9,7 +9,7 @@ extension DocumentBlock {
   /// what it is.
   func parseRecords(into batch: inout DocumentBatch) throws {
     guard !records.isEmpty else { return }
-    batch.counts.add("warc_records", records.count)
+    batch.counts.add(.warcRecords, records.count)
     let opening = Array("{\"text\":".utf8)
     let before = batch.bytes.count..<(batch.bytes.count + opening.count)
     // Without this each record could copy all of them.
@@ -29,11 +29,11 @@ extension DocumentBlock {
       case .whole: break
       case .measured:
         try note(
-          "warc_lengths_wrong", line: line,
+          .warcLengthsWrong, line: line,
           "a WARC record with a wrong Content-Length or none, read up to the next record", in: &batch)
       case .truncated:
         try note(
-          "warc_records_truncated", line: line, "the WARC record is truncated, read as far as it goes",
+          .warcRecordsTruncated, line: line, "the WARC record is truncated, read as far as it goes",
           in: &batch)
       case .passedOver(let length):
         if length > options.longestDocument {
@@ -41,11 +41,11 @@ extension DocumentBlock {
           continue
         }
       }
-      if header["warc-truncated"] != nil { batch.counts.add("warc_records_marked_truncated") }
+      if header["warc-truncated"] != nil { batch.counts.add(.warcRecordsMarkedTruncated) }
       let content: Content
       switch textContent(of: record, header, in: batch.bytes) {
       case .failure(let kind):
-        batch.counts.add("warc_records_skipped_" + kind.name)
+        batch.counts.add(.warcRecordsSkipped(kind.name))
         continue
       case .success(let found): content = found
       }

@@ -86,8 +86,8 @@ package struct DocumentBlock: Sendable {
   {
     let (name, what) =
       isConverted
-      ? ("invalid_characters_replaced", "bytes that mean nothing in the character set of the input")
-      : ("invalid_utf8_replaced", "bytes that are not UTF-8")
+      ? (CountName.invalidCharactersReplaced, "bytes that mean nothing in the character set of the input")
+      : (CountName.invalidUTF8Replaced, "bytes that are not UTF-8")
     if options.invalid == .error {
       throw Failure(
         .badInput, what, file: source.path, line: line,
@@ -109,7 +109,7 @@ package struct DocumentBlock: Sendable {
   }
 
   func noteDropped(line: Int, in batch: inout DocumentBatch) throws {
-    try note("documents_invalid", line: line, "a document that is not valid text, dropped", in: &batch)
+    try note(.documentsInvalid, line: line, "a document that is not valid text, dropped", in: &batch)
   }
 
   private func dropLong(from batch: inout DocumentBatch) throws {
@@ -123,12 +123,12 @@ package struct DocumentBlock: Sendable {
 
   func noteTooLong(line: Int, in batch: inout DocumentBatch) throws {
     try note(
-      "documents_too_long", line: line, "a document of more than \(options.longestDocument) bytes, skipped",
+      .documentsTooLong, line: line, "a document of more than \(options.longestDocument) bytes, skipped",
       in: &batch)
   }
 
   func note(
-    _ name: String, _ count: Int = 1, line: Int, _ message: @autoclosure () -> String,
+    _ name: CountName, _ count: Int = 1, line: Int, _ message: @autoclosure () -> String,
     in batch: inout DocumentBatch
   ) throws {
     if options.isStrict {

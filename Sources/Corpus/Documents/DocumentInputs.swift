@@ -4,8 +4,10 @@ import Synchronization
 
 /// The files behind a reader, which any thread may open.
 package final class DocumentInputs: Sendable {
+  /// The names of the files, one for each source.
   package let files: [String]
   package let options: ReaderOptions
+  private let sources: [InputSource]
   private let taken = Atomic<Int>(0)
   /// Pipes whose first bytes ``mixFormats()`` has read.
   private let begun = Mutex<[Int: Begun]>([:])
@@ -13,11 +15,12 @@ package final class DocumentInputs: Sendable {
   /// Handed from the thread that asks for the formats to the one that reads.
   private struct Begun: @unchecked Sendable { let blocks: FileBlocks }
 
-  init(_ inputs: [String], options: ReaderOptions) throws {
-    files = try InputListing.files(inputs)
+  init(_ inputs: [InputSource], options: ReaderOptions) throws {
+    sources = try InputListing.sources(inputs)
+    files = sources.map(\.name)
     self.options = options
     // Before anything is written: hours later is a bad time to find a file that cannot be read.
-    for file in files { try InputListing.checkReadable(file) }
+    for case .path(let file) in sources { try InputListing.checkReadable(file) }
   }
 
   /// Bytes taken from all files so far, as they lie on disk.
@@ -33,12 +36,12 @@ package final class DocumentInputs: Sendable {
     options.batchBytes = 1 << 12
     var first: DocumentFormat?
     for (index, file) in files.enumerated() {
-      if InnerPipe.at(file) != nil { return true }
+      if sources[index].pipe != nil { return true }
       // Standard input named again has nothing left.
       if file == "-" && files[..<index].contains("-") { continue }
       let format: DocumentFormat
       if Path.isRegularFile(file) {
-        format = try FileBlocks(path: file, index: index, options: options) { _ in }.format
+        format = try FileBlocks(sources[index], index: index, options: options) { _ in }.format
       } else {
         let blocks = try open(index)
         begun.withLock { $0[index] = Begun(blocks: blocks) }
@@ -52,7 +55,7 @@ package final class DocumentInputs: Sendable {
 
   package func open(_ index: Int) throws -> FileBlocks {
     if let begun = begun.withLock({ $0.removeValue(forKey: index) }) { return begun.blocks }
-    return try FileBlocks(path: files[index], index: index, options: options) { [self] count in
+    return try FileBlocks(sources[index], index: index, options: options) { [self] count in
       taken.add(count, ordering: .relaxed)
     }
   }

@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 /// Documents of files, directories and standard input, in order, a batch at a time.
 ///
@@ -31,7 +32,11 @@ package final class DocumentReader {
   private var blocksRead = 0
 
   /// No inputs means standard input.
-  package init(inputs: [String], options: ReaderOptions = ReaderOptions()) throws {
+  package convenience init(inputs: [String], options: ReaderOptions = ReaderOptions()) throws {
+    try self.init(inputs: inputs.map { .path($0) }, options: options)
+  }
+
+  package init(inputs: [InputSource], options: ReaderOptions = ReaderOptions()) throws {
     self.inputs = try DocumentInputs(inputs, options: options)
   }
 

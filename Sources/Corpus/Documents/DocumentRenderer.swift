@@ -73,13 +73,13 @@ package struct DocumentRenderer: Sendable {
           let lineEnds = Bytes.count(of: lineFeed, in: text)
           if lineEnds > 0 {
             for index in start..<out.count where out[index] == lineFeed { out[index] = 0x20 }
-            counts.add("line_ends_to_spaces", lineEnds)
+            counts.add(.lineEndsToSpaces, lineEnds)
           }
           out.append(lineFeed)
         case .paragraph:
           for line in Bytes.lines(of: text) {
             if Bytes.isBlank(text[line]) {
-              counts.add("blank_lines_dropped")
+              counts.add(.blankLinesDropped)
             } else {
               out.append(contentsOf: text[line])
               out.append(lineFeed)

@@ -9,9 +9,9 @@ package final class DocumentWriter {
   /// What had to be changed to fit the format, by name.
   package private(set) var counts = Summary()
 
-  /// `-` or nil is standard output; a format of nil is that of each batch's source.
-  package init(_ path: String?, format: DocumentFormat? = nil, compressionThreads: Int = 1) throws {
-    file = try OutputFile(path, compressionThreads: compressionThreads)
+  /// A format of nil is that of each batch's source.
+  package init(_ sink: OutputSink, format: DocumentFormat? = nil, compressionThreads: Int = 1) throws {
+    file = try OutputFile(sink, compressionThreads: compressionThreads)
     renderer = DocumentRenderer(format: format)
   }
 

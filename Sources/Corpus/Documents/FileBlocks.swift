@@ -30,17 +30,17 @@ package final class FileBlocks {
   private static let patience: Int32 = 50
 
   /// `note` is told how many bytes on disk were taken, each time some were.
-  init(path: String, index: Int, options: ReaderOptions, note: @escaping (Int) -> Void) throws {
-    (self.path, self.options, self.note) = (path, options, note)
+  init(_ input: InputSource, index: Int, options: ReaderOptions, note: @escaping (Int) -> Void) throws {
+    (path, self.options, self.note) = (input.name, options, note)
     let named = DocumentFormat(ofFileNamed: path)
-    input = try DecodedInput(InputFile(path), encoding: options.encoding) {
+    self.input = try DecodedInput(InputFile(input), encoding: options.encoding) {
       (options.format ?? named) == .warc || options.format == nil && $0.starts(with: Array("WARC/".utf8))
     }
     source = DocumentSource(index: index, path: path, format: .text, splitting: options.splitting)
     rest = try extended([], to: options.batchBytes)
     if rest.starts(with: [0xef, 0xbb, 0xbf]) {
       rest.removeFirst(3)
-      counts.add("bom_removed")
+      counts.add(.bomRemoved)
     }
     let format =
       try options.format
@@ -146,7 +146,7 @@ package final class FileBlocks {
       bytes = try extended([], to: options.batchBytes)
     }
     try report(
-      "documents_too_long", line: start, "a document of more than \(options.longestDocument) bytes, skipped")
+      .documentsTooLong, line: start, "a document of more than \(options.longestDocument) bytes, skipped")
   }
 
   private func scanRecords(_ bytes: inout [UInt8], _ records: inout [WARCRecord]) throws -> Int {
@@ -167,7 +167,7 @@ package final class FileBlocks {
         Bytes.count(of: 0x0a, in: UnsafeRawBufferPointer(rebasing: $0[..<first]))
       }
       try report(
-        "warc_bytes_skipped", scanner.foreignBytes, line: line + before,
+        .warcBytesSkipped, scanner.foreignBytes, line: line + before,
         "\(scanner.foreignBytes) bytes that belong to no WARC record, skipped")
     }
     return length!
@@ -203,7 +203,7 @@ package final class FileBlocks {
         break
       }
     }
-    try report("warc_records_truncated", line: start, "the record ends \(unwanted) bytes early")
+    try report(.warcRecordsTruncated, line: start, "the record ends \(unwanted) bytes early")
     unwanted = 0
   }
 
@@ -243,9 +243,9 @@ package final class FileBlocks {
       if options.isStrict {
         throw Failure(.badInput, damage.reason, file: damage.file, offset: damage.offset)
       }
-      if counts.count("inputs_damaged") + damagesNoted == 0 { counts.add("inputs_damaged") }
+      if counts.count(.inputsDamaged) + damagesNoted == 0 { counts.add(.inputsDamaged) }
       damagesNoted += 1
-      counts.add(damage.kind.rawValue)
+      counts.add(CountName(damage.kind.rawValue))
       let isResumed = try input.resume()
       if damagesNoted <= 5 {
         let rest =
@@ -259,7 +259,7 @@ package final class FileBlocks {
       }
     }
     if input.file.hasChanged {
-      try report("inputs_changed", line: nil, "the file changed while it was read")
+      try report(.inputsChanged, line: nil, "the file changed while it was read")
     }
     input.finish()
     for (name, value) in input.counts.entries {
@@ -270,7 +270,7 @@ package final class FileBlocks {
 
   private var damagesNoted = 0
 
-  private func report(_ name: String, _ count: Int = 1, line: Int?, _ message: String) throws {
+  private func report(_ name: CountName, _ count: Int = 1, line: Int?, _ message: String) throws {
     if options.isStrict {
       throw Failure(.badInput, message, file: path, line: line, remedy: Failure.strictRemedy)
     }

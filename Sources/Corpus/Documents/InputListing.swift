@@ -11,7 +11,7 @@ package enum InputListing {
   package static func files(_ inputs: [String]) throws -> [String] {
     var files: [String] = []
     for input in inputs.isEmpty ? ["-"] : inputs {
-      if input == "-" || InnerPipe.at(input) != nil {
+      if input == "-" {
         files.append(input)
       } else if Path.exists(input) {
         files += try filesAt(input)
@@ -27,6 +27,15 @@ package enum InputListing {
       }
     }
     return files
+  }
+
+  /// Paths become the files behind them, and pipes stay where they are.
+  package static func sources(_ inputs: [InputSource]) throws -> [InputSource] {
+    if inputs.isEmpty { return [.path("-")] }
+    return try inputs.flatMap { input -> [InputSource] in
+      guard case .path(let path) = input else { return [input] }
+      return try files([path]).map { .path($0) }
+    }
   }
 
   private static let spelling = "Check the spelling of the path"
@@ -55,7 +64,7 @@ package enum InputListing {
   /// Throws when a regular file cannot be opened, or a name in a directory leads nowhere: a broken link, or bytes that are
   /// not UTF-8.
   static func checkReadable(_ file: String) throws {
-    if file == "-" || InnerPipe.at(file) != nil || Path.exists(file) && !Path.isRegularFile(file) { return }
+    if file == "-" || Path.exists(file) && !Path.isRegularFile(file) { return }
     if !Path.exists(file) && file.unicodeScalars.contains("\u{fffd}") {
       throw Failure(
         .inputOutput, "a name that is not UTF-8", file: file, remedy: "Rename the file or directory")

@@ -25,18 +25,18 @@ package struct DocumentFilter: Sendable {
   /// The names of all counts that a run may have, at 0.
   package var emptyCounts: Summary {
     var counts = Summary()
-    for name in ["documents_out", droppedName] { counts.add(name, 0) }
-    if selection.lineSettings?.changesText == true { counts.add("documents_changed", 0) }
+    for name in [.documentsOut, droppedName] { counts.add(name, 0) }
+    if selection.lineSettings?.changesText == true { counts.add(.documentsChanged, 0) }
     for active in selection.rules { counts.add(countName(active.rule), 0) }
     return counts
   }
 
-  private var droppedName: String { annotates ? "documents_flagged" : "documents_dropped" }
+  private var droppedName: CountName { annotates ? .documentsFlagged : .documentsDropped }
 
-  private func countName(_ rule: FilterRule) -> String {
+  private func countName(_ rule: FilterRule) -> CountName {
     let name = rule.countName
-    guard annotates, name.hasPrefix("dropped_") else { return name }
-    return "flagged_" + name.dropFirst("dropped_".count)
+    guard annotates, name.rawValue.hasPrefix("dropped_") else { return name }
+    return CountName("flagged_" + name.rawValue.dropFirst("dropped_".count))
   }
 
   /// Applies the rules to every document.
@@ -48,7 +48,7 @@ package struct DocumentFilter: Sendable {
     verdicts.reserveCapacity(batch.count)
     try batch.forEachDocument { index, text in
       let address = urlBlocklist == nil ? nil : try batch.string(urlField, at: index)
-      if urlBlocklist != nil && address == nil { counts.add("documents_without_url") }
+      if urlBlocklist != nil && address == nil { counts.add(.documentsWithoutURL) }
       verdicts.append(judge.judge(text, address: address))
     }
     var dropped = [Int](repeating: 0, count: selection.rules.count)
@@ -71,7 +71,7 @@ package struct DocumentFilter: Sendable {
     }
     let droppedCount = dropped.reduce(0, +)
     counts.add(droppedName, droppedCount)
-    if selection.lineSettings?.changesText == true { counts.add("documents_changed", changed) }
+    if selection.lineSettings?.changesText == true { counts.add(.documentsChanged, changed) }
     var result = Result(documents: batch)
     if annotates {
       for (index, verdict) in verdicts.enumerated() {
@@ -91,7 +91,7 @@ package struct DocumentFilter: Sendable {
       }
       result.documents.keep { verdicts[$0].failed == nil }
     }
-    counts.add("documents_out", result.documents.count)
+    counts.add(.documentsOut, result.documents.count)
     return result
   }
 

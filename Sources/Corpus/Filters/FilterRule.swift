@@ -1,3 +1,5 @@
+import Support
+
 /// One published or plain criterion: a name, what it means, whom it is from and its threshold.
 package struct FilterRule: Sendable {
   package enum Bound: Sendable, Equatable {
@@ -38,12 +40,12 @@ package struct FilterRule: Sendable {
   }
 
   /// `dropped_gopher_min_words`, `lines_removed_c4_javascript`.
-  package var countName: String {
+  package var countName: CountName {
     let name = name.split(separator: "-").joined(separator: "_")
     switch subject {
-    case .document: return "dropped_\(name)"
-    case .line(.citations): return "citations_removed"
-    case .line: return "lines_removed_\(name)"
+    case .document: return CountName("dropped_\(name)")
+    case .line(.citations): return .citationsRemoved
+    case .line: return CountName("lines_removed_\(name)")
     }
   }
 

@@ -68,8 +68,8 @@ package final class Normalizer: Sendable {
       precondition(result.count == batch.count)
       if isSplit { result.splitLines() }
       let output = pkm_normalizer_result(engine)
-      if output.controls_removed > 0 { result.counts.add("controls_removed", output.controls_removed) }
-      if output.unassigned > 0 { result.counts.add("unassigned_characters", output.unassigned) }
+      if output.controls_removed > 0 { result.counts.add(.controlsRemoved, output.controls_removed) }
+      if output.unassigned > 0 { result.counts.add(.unassignedCharacters, output.unassigned) }
       return result
     }
   }

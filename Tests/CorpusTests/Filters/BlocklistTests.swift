@@ -76,7 +76,7 @@ import Testing
     var counts = Summary()
     let kept = try filter.filter(batch, counts: &counts).documents
     #expect(kept.lines == (1...13).filter { $0 == 13 || !expected[$0 - 1] })
-    #expect(counts.count("documents_without_url") == 1)
-    #expect(counts.count("dropped_url_blocklist") == expected.count { $0 })
+    #expect(counts.count(.documentsWithoutURL) == 1)
+    #expect(counts.count(CountName("dropped_url_blocklist")) == expected.count { $0 })
   }
 }

@@ -1,0 +1,33 @@
+import Support
+
+// Counts of documents that are read, normalized and filtered.
+extension CountName {
+  package static let blankLinesDropped = CountName("blank_lines_dropped")
+  package static let blankLinesSkipped = CountName("blank_lines_skipped")
+  package static let bomRemoved = CountName("bom_removed")
+  package static let citationsRemoved = CountName("citations_removed")
+  package static let controlsRemoved = CountName("controls_removed")
+  package static let documentsChanged = CountName("documents_changed")
+  package static let documentsDropped = CountName("documents_dropped")
+  package static let documentsFlagged = CountName("documents_flagged")
+  package static let documentsInvalid = CountName("documents_invalid")
+  package static let documentsTooLong = CountName("documents_too_long")
+  package static let documentsWithoutURL = CountName("documents_without_url")
+  package static let inputsChanged = CountName("inputs_changed")
+  package static let inputsDamaged = CountName("inputs_damaged")
+  package static let invalidCharactersReplaced = CountName("invalid_characters_replaced")
+  package static let invalidUTF8Replaced = CountName("invalid_utf8_replaced")
+  package static let jsonLinesBroken = CountName("json_lines_broken")
+  package static let jsonTextsMissing = CountName("json_texts_missing")
+  package static let lineEndsToSpaces = CountName("line_ends_to_spaces")
+  package static let loneSurrogatesReplaced = CountName("lone_surrogates_replaced")
+  package static let unassignedCharacters = CountName("unassigned_characters")
+  package static let warcBytesSkipped = CountName("warc_bytes_skipped")
+  package static let warcLengthsWrong = CountName("warc_lengths_wrong")
+  package static let warcRecords = CountName("warc_records")
+  package static let warcRecordsMarkedTruncated = CountName("warc_records_marked_truncated")
+  package static let warcRecordsTruncated = CountName("warc_records_truncated")
+
+  /// WARC records that hold no plain text, by what they hold: `warc_records_skipped_html`.
+  static func warcRecordsSkipped(_ kind: String) -> CountName { CountName("warc_records_skipped_\(kind)") }
+}

@@ -1,0 +1,155 @@
+import Corpus
+import Support
+
+/// The loop of every stage over documents: read, work on many threads, consume in order.
+package struct DocumentPass {
+  package let reader: DocumentReader
+  let settings: StageSettings
+  /// Names the progress bar.
+  let label: String
+  /// Drops or marks documents before the work.
+  let decontamination: DecontaminationFilter?
+  /// Files before this one are read and worked on, but not counted.
+  let firstCountedFile: Int
+  /// Whether warnings are printed: a second pass over the same documents would repeat them.
+  var printsWarnings: Bool
+
+  package init(
+    reader: DocumentReader, settings: StageSettings, label: String,
+    decontamination: DecontaminationFilter? = nil, firstCountedFile: Int = 0, printsWarnings: Bool = true
+  ) {
+    (self.reader, self.settings, self.label) = (reader, settings, label)
+    (self.decontamination, self.firstCountedFile) = (decontamination, firstCountedFile)
+    self.printsWarnings = printsWarnings
+  }
+
+  /// `work` runs on many threads, `consume` for one result at a time, in the order of the input.
+  ///
+  /// Several files are read at once. `onMatches` gets the matches of a batch before the batch is consumed.
+  /// Returns `bytes_in` (uncompressed), `documents_in` and the counts of repaired or skipped input, to which `work`
+  /// may add.
+  package func run<Result: Sendable>(
+    work: @escaping @Sendable (DocumentBatch, _ counts: inout Summary) throws -> Result,
+    consume: (Result) throws -> Void,
+    onMatches: ([DecontaminationFilter.Match]) throws -> Void = { _ in }
+  ) throws -> Summary {
+    let inputs = reader.inputs
+    let batchBytes = inputs.options.batchBytes
+    let decontamination = decontamination
+    var tally = Tally(self)
+    defer { tally.progress.finish() }
+    try OrderedPipeline.run(
+      threads: settings.threads, sources: inputs.files.count,
+      open: { index in
+        let file = try inputs.open(index)
+        return { try file.next() }
+      },
+      weight: { 1 + $0.inputBytes / (2 * batchBytes) },
+      work: { block in
+        let inputBytes = block.inputBytes
+        return try WorkedBlock(block.documents(), inputBytes: inputBytes, decontamination, work: work)
+      },
+      consume: { block in
+        try tally.add(block, onMatches: onMatches)
+        try consume(block.result)
+      })
+    return tally.summary
+  }
+
+  /// The same over blocks that come one after the other from `next`, which may skip some and runs on its own thread.
+  ///
+  /// `work` gets the frame of a block, and with `takesDigests` its digest, otherwise zero.
+  func run<Result: Sendable>(
+    takesDigests: Bool = true, next: @escaping () throws -> DocumentBlock?,
+    work:
+      @escaping @Sendable (
+        _ frame: DocumentBlock, _ digest: UInt64, DocumentBatch, _ counts: inout Summary
+      ) throws -> Result,
+    consume: (Result) throws -> Void,
+    onMatches: ([DecontaminationFilter.Match]) throws -> Void = { _ in }
+  ) throws -> Summary {
+    let decontamination = decontamination
+    var tally = Tally(self)
+    defer { tally.progress.finish() }
+    try OrderedPipeline.run(
+      threads: settings.threads, next: next,
+      work: { block in
+        let (frame, digest) = (block.frame, takesDigests ? block.digest : 0)
+        return try WorkedBlock(block.documents(), inputBytes: frame.inputBytes, decontamination) {
+          try work(frame, digest, $0, &$1)
+        }
+      },
+      consume: { block in
+        try tally.add(block, onMatches: onMatches)
+        try consume(block.result)
+      })
+    return tally.summary
+  }
+
+  /// The documents of one block after the work.
+  private struct WorkedBlock<Result: Sendable>: Sendable {
+    let source: Int
+    let inputBytes: Int
+    let documents: Int
+    let counts: Summary
+    let warnings: [String]
+    let matches: [DecontaminationFilter.Match]
+    let result: Result
+
+    init(
+      _ documents: consuming DocumentBatch, inputBytes: Int, _ decontamination: DecontaminationFilter?,
+      work: (DocumentBatch, _ counts: inout Summary) throws -> Result
+    ) throws {
+      var batch = documents
+      var counts = batch.counts
+      source = batch.source.index
+      self.inputBytes = inputBytes
+      self.documents = batch.count
+      matches = try decontamination?.apply(to: &batch, counts: &counts) ?? []
+      warnings = batch.warnings
+      result = try work(batch, &counts)
+      self.counts = counts
+    }
+  }
+
+  /// What the blocks add up to, in the order of the input.
+  private struct Tally {
+    let progress: Progress
+    private(set) var summary = Summary()
+    private let pass: DocumentPass
+    private var warnings = 0
+    /// The most warnings printed; the counts are always complete.
+    private static let warningLimit = 20
+
+    init(_ pass: DocumentPass) {
+      self.pass = pass
+      progress = Progress(pass.label, isQuiet: pass.settings.isQuiet)
+      summary.add(.bytesIn, 0)
+      summary.add(.documentsIn, 0)
+    }
+
+    mutating func add<Result>(
+      _ block: WorkedBlock<Result>, onMatches: ([DecontaminationFilter.Match]) throws -> Void
+    ) throws {
+      count(block)
+      if !block.matches.isEmpty { try onMatches(block.matches) }
+      progress.update(
+        done: pass.reader.bytesRead, of: pass.reader.totalBytes, documents: summary.count(.documentsIn),
+        words: max(summary.count(.wordsIn), summary.count(.words)))
+    }
+
+    private mutating func count<Result>(_ block: WorkedBlock<Result>) {
+      if block.source < pass.firstCountedFile {
+        return summary.add(.documentsSeen, block.documents)
+      }
+      summary.add(.bytesIn, block.inputBytes)
+      summary.add(.documentsIn, block.documents)
+      summary.merge(block.counts)
+      for warning in block.warnings where pass.printsWarnings {
+        warnings += 1
+        if warnings <= Self.warningLimit { Log.warn(warning) }
+        if warnings == Self.warningLimit { Log.warn("more of these are only counted") }
+      }
+    }
+  }
+}

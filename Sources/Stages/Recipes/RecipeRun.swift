@@ -1,0 +1,157 @@
+import Foundation
+import Shards
+import Support
+
+/// One run of a recipe: the steps that are not done yet, then the publication of the dataset and the report.
+package struct RecipeRun {
+  private let plan: RunPlan
+  private let work: WorkDirectory
+  private let publication: Publication
+  private let settings: StageSettings
+
+  private typealias StepRecord = (step: PlannedStep, record: WorkDirectory.Record, isSkipped: Bool)
+
+  /// Throws where the output cannot be replaced.
+  package init(_ plan: RunPlan, settings: StageSettings) throws {
+    (self.plan, self.settings) = (plan, settings)
+    work = WorkDirectory(plan.workDirectory)
+    publication = Publication(
+      output: plan.output, work: work, recipe: "# \(Provenance.text)\n" + plan.recipe.text)
+    try publication.checkOutput()
+  }
+
+  /// What would run and why, a line for each step.
+  package var description: [String] {
+    var lines: [String] = []
+    var remade: Set<String> = []
+    for chain in plan.chains {
+      let steps = chain.map { plan.steps[$0] }
+      let isDone = work.records(of: steps) != nil
+      for step in steps {
+        if isDone {
+          lines.append("\(step.label): done")
+        } else if work.record(of: step) != nil {
+          lines.append("\(step.label): would run, for the next stage: its output is not kept")
+        } else {
+          lines.append("\(step.label): would run, \(work.reason(for: step, remade: remade))")
+          remade.insert(step.key)
+        }
+      }
+    }
+    return lines
+  }
+
+  /// Writes the report of the steps that are done, without those that are not, and returns its path.
+  package func writeReport() throws -> String {
+    try work.acquire()
+    defer { withExtendedLifetime(work) {} }
+    let records = plan.steps.compactMap { step in work.record(of: step).map { (step: step, record: $0) } }
+    guard !records.isEmpty else {
+      throw Failure(
+        .usage, "nothing has been done yet", file: plan.workDirectory,
+        remedy: "Run the recipe without --report")
+    }
+    let path = RunReport.path(of: plan)
+    try RunReport.measure(plan, records: records).write(to: path)
+    return path
+  }
+
+  /// Runs the recipe.
+  package func run() throws -> Summary {
+    try work.acquire()
+    defer { withExtendedLifetime(work) {} }
+    let records = try runSteps()
+    let dataset = try Dataset(plan.last.output)
+    let isCurrent = try publication.isCurrent(dataset)
+    if !isCurrent {
+      try check(dataset)
+      try publication.publish(dataset)
+    }
+    work.removeAllBut(plan.steps)
+    let skipped = records.count { $0.isSkipped }
+    if skipped == records.count && isCurrent && !settings.isQuiet {
+      Log.line("\(plan.output) is up to date: nothing in the recipe or its inputs has changed")
+    }
+    try writeSummary(of: records)
+    let report = RunReport.path(of: plan)
+    if skipped < records.count || !isCurrent || !Path.exists(report) {
+      try RunReport.measure(plan, records: records.map { ($0.step, $0.record) }).write(to: report)
+    }
+    var summary = Summary()
+    summary.add(.stepsRun, records.count - skipped)
+    summary.add(.stepsSkipped, skipped)
+    summary.add(.documentsOut, dataset.index.splits.values.reduce(0) { $0 + $1.documents })
+    summary.add(.tokens, dataset.index.splits.values.reduce(0) { $0 + $1.tokens })
+    summary[.output] = .text(plan.output)
+    summary[.report] = .text(report)
+    return summary
+  }
+
+  /// Runs what is not done yet, and returns the records of all steps in their order.
+  private func runSteps() throws -> [StepRecord] {
+    let view = settings.isQuiet ? nil : RunView(chains: plan.chains.count)
+    var records: [Int: (record: WorkDirectory.Record, isSkipped: Bool)] = [:]
+    for (number, chain) in plan.chains.enumerated() {
+      let steps = chain.map { plan.steps[$0] }
+      var found = work.records(of: steps)
+      let isSkipped = found != nil
+      if !isSkipped {
+        try Interruption.check()
+        view?.begin(steps.map(\.label), number: number + 1)
+        defer { view?.end() }
+        found = try run(steps, view)
+        for input in plan.inputs { try input.checkUnchanged() }
+      }
+      for (step, record) in zip(chain, found!) { records[step] = (record, isSkipped) }
+    }
+    return plan.steps.indices.map { (plan.steps[$0], records[$0]!.record, records[$0]!.isSkipped) }
+  }
+
+  private func run(_ steps: [PlannedStep], _ view: RunView?) throws -> [WorkDirectory.Record] {
+    for step in steps {
+      try SystemCall.makeDirectories(Path.directory(of: step.output))
+      // An output without a record: the run was killed between the two. Its counts are lost, so make it again.
+      work.forget(step)
+      if Path.exists(step.output) { try FileManager.default.removeItem(atPath: step.output) }
+    }
+    let summaries = try StepChain(steps: steps).run { row in view?.display(row: row) }
+    // The record of the last step comes last: it says that the chain is done.
+    return try zip(steps, summaries).map { try work.finish($0, $1) }
+  }
+
+  /// Reads the whole dataset once more before it is published: files of the work directory may have changed since.
+  private func check(_ dataset: Dataset) throws {
+    let verifier = try DatasetVerifier(verifying: dataset.path, threads: settings.threads)
+    guard let problem = verifier.problems.first else { return }
+    work.forget(plan.last)
+    throw Failure(
+      .badInput, problem.message, file: problem.file, offset: problem.offset,
+      remedy: "Run the recipe again: the damaged dataset has been set aside and is made anew")
+  }
+
+  /// Writes `summary.json` into the work directory: the counts of every step, including those of earlier runs.
+  private func writeSummary(of records: [StepRecord]) throws {
+    let steps = records.map { step, record, isSkipped in
+      let counts = record.summary.trimmingCharacters(in: .whitespacesAndNewlines)
+        .replacingOccurrences(of: "\n", with: "\n    ")
+      let split = step.split.map { " \"split\": \(JSONText.quote($0))," } ?? ""
+      return """
+          {"stage": \(JSONText.quote(step.stage)),\(split) "skipped": \(isSkipped), "output": \
+        \(JSONText.quote(step.output)), "summary": \(counts)}
+        """
+    }
+    let file = try OutputFile(Path.join(plan.workDirectory, "summary.json"))
+    try file.write(
+      """
+      {
+        "recipe": \(JSONText.quote(plan.recipe.path)),
+        "output": \(JSONText.quote(plan.output)),
+        "steps": [
+      \(steps.joined(separator: ",\n"))
+        ]
+      }
+
+      """)
+    try file.finish()
+  }
+}

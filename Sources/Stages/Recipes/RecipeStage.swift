@@ -1,0 +1,55 @@
+import Support
+
+/// A subcommand that can be a stage of a recipe.
+package protocol RecipeStage: Sendable {
+  /// The name of the stage and of the subcommand.
+  static var stageName: String { get }
+  static var role: RecipeRole { get }
+  /// The long flags that a recipe may give.
+  static var recipeOptions: [RecipeOption] { get }
+  /// The long flags that a run sets itself, or that make no sense in a recipe.
+  static var optionsSetByRun: [String] { get }
+  /// Whether the seed decides the output whatever the options are.
+  static var usesSeed: Bool { get }
+
+  /// Parses and validates arguments as the command line does.
+  ///
+  /// Throws a ``StageRefusal`` where they are wrong.
+  static func parsed(_ arguments: [String]) throws -> Self
+
+  /// Whether the stage reads its documents once, from the first to the last, so that it can be connected by pipes.
+  var readsOnce: Bool { get }
+
+  /// Runs the stage; the pipes take the place of its input and its output.
+  func run(_ pipes: StagePipes) throws -> Summary
+}
+
+extension RecipeStage {
+  package static var usesSeed: Bool { false }
+  package var readsOnce: Bool { true }
+}
+
+/// What a stage takes and makes.
+package enum RecipeRole: Sendable {
+  /// Documents in, documents out, split by split.
+  case text
+  /// Documents of `train` in, a tokenizer out.
+  case learner
+  /// Documents and a tokenizer in, a dataset out, split by split.
+  case encoder
+  /// Datasets in, one dataset out.
+  case merger
+}
+
+/// Why arguments are refused.
+package struct StageRefusal: Error {
+  let message: String
+
+  package init(_ message: String) { self.message = message }
+}
+
+extension [any RecipeStage.Type] {
+  func named(_ name: String) -> (any RecipeStage.Type)? { first { $0.stageName == name } }
+
+  var names: [String] { map { $0.stageName }.sorted() }
+}
