@@ -59,10 +59,13 @@ import Testing
   }
 
   /// Poisoning what is dead changes no bit of what is computed: nobody reads it. Checks are on in release builds, too.
-  @Test(arguments: [ModelConfiguration.Norm.pre, .post], EngineSettings.Precision.allCases, [false, true])
+  @Test(
+    arguments: [ModelConfiguration.Norm.pre, .post],
+    EngineSettings.Precision.allCases.flatMap { [($0, false), ($0, true)] })
   func aCheckedModelComputesTheSame(
-    norm: ModelConfiguration.Norm, precision: EngineSettings.Precision, recomputes: Bool
+    norm: ModelConfiguration.Norm, _ way: (precision: EngineSettings.Precision, recomputes: Bool)
   ) throws {
+    let (precision, recomputes) = way
     var configuration = smallConfiguration(norm, dropout: 0.1)
     configuration.layers = 4
     configuration.memory?.layers = [2, 3]
