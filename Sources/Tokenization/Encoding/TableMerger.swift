@@ -1,3 +1,5 @@
+import HeapModule
+
 /// Applies the merges of any table to the symbols of one word: the lowest rank first, of equal ranks the
 /// leftmost, until none applies.
 ///
@@ -134,8 +136,8 @@ private struct RankQueue {
   private var slots: [UInt64: Int] = [:]
   private var lists: [[UInt32]] = []
   private var freeSlots: [Int] = []
-  /// A min-heap of the ranks that have a list.
-  private var ranks: [UInt64] = []
+  /// The ranks that have a list.
+  private var ranks = Heap<UInt64>()
   /// The list appended to last, which runs of one letter append to again and again.
   private var last: (rank: UInt64, slot: Int) = (.max, 0)
 
@@ -148,19 +150,12 @@ private struct RankQueue {
     let slot = freeSlots.popLast() ?? lists.count
     if slot == lists.count { lists.append([]) }
     slots[rank] = slot
-    ranks.append(rank)
-    var index = ranks.count - 1
-    while index > 0, case let parent = (index - 1) / 2, ranks[parent] > rank {
-      ranks[index] = ranks[parent]
-      index = parent
-    }
-    ranks[index] = rank
+    ranks.insert(rank)
     return slot
   }
 
   mutating func takeLowest() -> (rank: UInt64, positions: [UInt32])? {
-    guard let rank = ranks.first, let slot = slots.removeValue(forKey: rank) else { return nil }
-    removeFirstRank()
+    guard let rank = ranks.popMin(), let slot = slots.removeValue(forKey: rank) else { return nil }
     if last.rank == rank { last.rank = .max }
     var positions: [UInt32] = []
     swap(&positions, &lists[slot])
@@ -168,20 +163,5 @@ private struct RankQueue {
     let isAscending = zip(positions, positions.dropFirst()).allSatisfy { $0 < $1 }
     if !isAscending { positions.sort() }
     return (rank, positions)
-  }
-
-  private mutating func removeFirstRank() {
-    let item = ranks.removeLast()
-    if ranks.isEmpty { return }
-    var index = 0
-    while true {
-      var child = 2 * index + 1
-      if child >= ranks.count { break }
-      if child + 1 < ranks.count && ranks[child + 1] < ranks[child] { child += 1 }
-      if ranks[child] >= item { break }
-      ranks[index] = ranks[child]
-      index = child
-    }
-    ranks[index] = item
   }
 }
