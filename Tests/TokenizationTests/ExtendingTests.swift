@@ -24,7 +24,9 @@ import Tokenization
     tokenizer.merges.map { [tokenizer.vocabulary[$0.left], tokenizer.vocabulary[$0.right]] }
   }
 
-  @Test(arguments: Tokenizer.Mode.allCases) func extendingEqualsLearningMoreAtOnce(mode: Tokenizer.Mode) throws {
+  @Test(arguments: Tokenizer.Mode.allCases) func extendingEqualsLearningMoreAtOnce(mode: Tokenizer.Mode)
+    throws
+  {
     let splitter: PreTokenizer = mode == .word ? .words : .gpt2
     let counts = try Make.counts([Fixture.prose, Fixture.multilingual], splitter)
     func learned(_ limit: Int) throws -> Tokenizer {

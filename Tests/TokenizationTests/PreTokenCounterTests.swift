@@ -42,7 +42,9 @@ import Tokenization
   }
 
   /// So that one text alone cannot exceed the memory.
-  @Test(arguments: [PreTokenizer.gpt2, .words]) func aLargeTextIsCountedInParts(preTokenizer: PreTokenizer) throws {
+  @Test(arguments: [PreTokenizer.gpt2, .words]) func aLargeTextIsCountedInParts(preTokenizer: PreTokenizer)
+    throws
+  {
     // One part has no position to cut at.
     let text = Array(Self.texts.joined(separator: [0x0a])) + [UInt8](repeating: 0x61, count: 1 << 18)
     func counter(_ memory: Int) throws -> PreTokenCounter {

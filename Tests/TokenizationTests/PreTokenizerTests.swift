@@ -55,7 +55,8 @@ import Tokenization
 
   /// Short texts of few characters, in which every alternative and every position of the edge of a block
   /// occurs, and real text.
-  @Test(arguments: lossless.filter { $0 != .none }) func kernelEqualsTheReference(preTokenizer: PreTokenizer) {
+  @Test(arguments: lossless.filter { $0 != .none }) func kernelEqualsTheReference(preTokenizer: PreTokenizer)
+  {
     func check(_ bytes: [UInt8]) -> Bool {
       let (ours, reference) = (preTokenizer.split(bytes), ReferencePatterns.split(bytes, preTokenizer))
       #expect(ours == reference, "\(String(decoding: bytes, as: UTF8.self).debugDescription)")

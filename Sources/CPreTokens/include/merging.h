@@ -47,8 +47,8 @@ static inline uint32_t pkm_pair_result(pkm_pair_table pairs, uint32_t left, uint
 // The longest word of pkm_merge_bytes and pkm_merge_symbols, in symbols.
 #define PKM_SHORT_WORD 32
 
-// Merges a word of `count` bytes. Writes the tokens to `output`, which has room for max(count, 16), and returns how
-// many there are.
+// Merges a word of `count` bytes. Writes the tokens to `output`, which has a capacity of max(count, 16), and returns
+// how many there are.
 int pkm_merge_bytes(pkm_pair_table pairs, const uint32_t *bytes, const uint32_t *byte_pairs, const uint8_t *word,
                     int count, uint32_t *output);
 

@@ -16,8 +16,8 @@ struct BacktrackingEncoder {
 
   init(_ ranks: TokenRanks) { self.ranks = ranks }
 
-  /// Writes the ids of the word to `output`, which has room for one a byte and 16 more, and returns their
-  /// number.
+  /// Writes the ids of the word to `output`, which has a capacity of one per byte and 16 more, and returns
+  /// their number.
   ///
   /// In word mode the text ends in ``TokenRanks/endOfWord``, and a character without a token becomes
   /// ``Vocabulary/missing``.

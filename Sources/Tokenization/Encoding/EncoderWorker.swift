@@ -62,8 +62,8 @@ final class EncoderWorker {
 
   enum Queue {
     static var capacity: Int { 128 }
-    /// Items drained at once when the queue is full. So at least as many others come between the prefetch of
-    /// a bucket and its use.
+    /// The items drained at once when the queue is full; the others stay, so that their buckets have time to
+    /// arrive.
     static var drainCount: Int { 64 }
   }
 
@@ -73,13 +73,13 @@ final class EncoderWorker {
     state = State(wordEncoder, output)
   }
 
-  /// The ids that `output` must have room for; usually far fewer are written.
+  /// The capacity in ids that `output` must have; usually far fewer are written.
   ///
   /// A word has at most as many ids as bytes, and one more where the end of a word is a symbol; words are
   /// separated by at least a byte then. Vectors write some ids past the last one.
   static func capacity(for documents: [Range<Int>]) -> Int { documents.reduce(32) { $0 + $1.count + 2 } }
 
-  /// Writes the ids of documents to `output`, which has room for ``capacity(for:)`` ids.
+  /// Writes the ids of documents to `output`, which has a capacity of ``capacity(for:)`` ids.
   ///
   /// `terminator` follows the ids of each document. `seeds` gives the seed of the random choices in each
   /// document. Returns the number of ids, and where each document ends in them.
@@ -144,8 +144,9 @@ extension EncoderWorker.State {
 }
 
 extension EncoderWorker {
-  /// One pass of a text through the queue. It holds copies of what the loop over the words reads, which so
-  /// stays in registers.
+  /// One pass of a text through the queue.
+  ///
+  /// It has copies of everything that the loop over the words reads, so that these stay in registers.
   fileprivate struct Pass {
     private let preTokenizer: PreTokenizer
     private let safeCuts: SafeCuts?

@@ -54,8 +54,8 @@ final class VectorMerger: @unchecked Sendable {
 
   deinit { bytes?.deallocate() }
 
-  /// Writes the ids of a word of at most ``maximumLength`` bytes to `output`, which has room for one a byte
-  /// and 16 more, and returns their number.
+  /// Writes the ids of a word of at most ``maximumLength`` bytes to `output`, which has a capacity of one per
+  /// byte and 16 more, and returns their number.
   ///
   /// In word mode the text ends in ``TokenRanks/endOfWord``, and a character without a token becomes
   /// ``Vocabulary/missing``.

@@ -107,8 +107,8 @@ final class WordEncoder: @unchecked Sendable {
     vectorMerger!.encode(words, count, ids: ids, counts: counts)
   }
 
-  /// Writes the ids of a word to `output`, which has room for one a byte and 16 more, and returns their
-  /// number.
+  /// Writes the ids of a word to `output`, which has a capacity of one per byte and 16 more, and returns
+  /// their number.
   ///
   /// A character without a token becomes ``Vocabulary/missing``.
   func encode(

@@ -1,7 +1,7 @@
 /// A word of 1 to 15 bytes in two machine words, so that it is compared at once.
 ///
-/// `ShortKey` of another module would do the same, but its comparison would be a call for every word of the
-/// text.
+/// `ShortKey` in Support does the same. Its functions are `@inlinable`, but Swift 6.1 does not inline them into
+/// this module, and encoding took 14 % longer with it.
 struct WordKey {
   static var maximumLength: Int { 15 }
   /// No word.
@@ -25,7 +25,7 @@ struct WordKey {
         $0.copyMemory(from: UnsafeRawBufferPointer(start: start, count: length))
       }
     }
-    // Without branches on the length, which no processor can guess.
+    // Without branches on the length, which cannot be predicted.
     low = words[0] & ~0 &>> UInt64(truncatingIfNeeded: 64 &- 8 &* min(length, 8))
     high =
       words[1] & ((1 &<< UInt64(truncatingIfNeeded: 8 &* max(length &- 8, 0))) &- 1)

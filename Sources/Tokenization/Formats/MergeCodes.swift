@@ -4,8 +4,8 @@ import Support
 /// ends a word.
 ///
 /// - subword-nmt 0.2: a line `#version: 0.2`, then `left right`;
-/// - subword-nmt 0.1: no version line, `left right`; the end of a word is a symbol `</w>` of its own (read
-///   only);
+/// - subword-nmt 0.1: no version line, `left right`; the end of a word is a symbol `</w>` of its own
+///   (learn-bpe does not write it);
 /// - fastBPE: `left right count`.
 ///
 /// A merge that occurs twice has the rank of its first line. Tokens contain no spaces or line feeds, but any
