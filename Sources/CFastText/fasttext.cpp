@@ -20,11 +20,11 @@ namespace {
 
 class Model : public fasttext::FastText {
  public:
-  // Reads magic number and version.
+  // Reads the magic number and the version.
   using FastText::checkModel;
 };
 
-// Bytes as a stream, without a copy.
+// A stream over bytes, without a copy.
 class Memory : public std::streambuf {
  public:
   Memory(char *start, size_t length) { setg(start, start, start + length); }
@@ -42,16 +42,16 @@ namespace {
 void load(pkm_fasttext &loaded, const char *path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw std::runtime_error("cannot be opened");
-  if (!loaded.model.checkModel(file) || !file) throw std::runtime_error("is no fastText model");
-  // A file that ends early must not leave values unset.
+  if (!loaded.model.checkModel(file) || !file) throw std::runtime_error("is not a fastText model");
+  // A truncated file must not leave values unset.
   file.exceptions(std::ios::failbit | std::ios::badbit | std::ios::eofbit);
   try {
     loaded.model.loadModel(file);
   } catch (const std::ios_base::failure &) {
-    throw std::runtime_error("ends before the model does");
+    throw std::runtime_error("is truncated");
   }
   if (loaded.model.getArgs().model != fasttext::model_name::sup) {
-    throw std::runtime_error("holds word vectors, no classifier");
+    throw std::runtime_error("contains word vectors, not a classifier");
   }
   auto dictionary = loaded.model.getDictionary();
   for (int32_t label = 0; label < dictionary->nlabels(); label++) {
@@ -87,7 +87,7 @@ size_t pkm_fasttext_predict(
   for (char *at = line.data(); (at = static_cast<char *>(memchr(at, '\n', size_t(line.data() + length - at))));) {
     *at = ' ';
   }
-  // The line feed is a word of its own to the model.
+  // The model treats the line feed as a word.
   line.push_back('\n');
   Memory memory(line.data(), line.size());
   std::istream stream(&memory);

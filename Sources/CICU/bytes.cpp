@@ -31,7 +31,7 @@ size_t copyPlain(const uint8_t *in, size_t count, uint8_t *out, CopyRules rules)
 
 MULTIVERSIONED
 size_t afterLastWhite(const uint8_t *bytes, size_t from, size_t to) {
-  // Most stretches are short: the vector may begin before them.
+  // Most ranges are short, so the vector may begin before the range.
   while (to > from && to >= sizeof(Vector)) {
     Vector block;
     memcpy(&block, bytes + to - sizeof block, sizeof block);
@@ -60,7 +60,7 @@ size_t collapse(uint8_t *text, size_t count, bool isLines) {
       if (byte == '\n') {
         lineEnds++;
       } else if (!isLines && byte >= 0x0b && byte <= 0x0d) {
-        // CR before LF is counted with the LF.
+        // CRLF counts as one line end.
         if (!(byte == '\r' && from < count && text[from] == '\n')) lineEnds++;
       }
     }
@@ -72,7 +72,8 @@ size_t collapse(uint8_t *text, size_t count, bool isLines) {
       if (lineEnds > 1) text[to++] = '\n';
     }
     isAtStart = false;
-    // Copy until white space follows white space, or is none of the two plain kinds. Here is none.
+    // Copy up to white space that follows white space, or that is neither a space nor a line feed. The text at `from`
+    // is not white space.
     bool hasRun = false;
     uint64_t wasWhite = 0, wasLineEnd = 0;
     while (from < count) {
@@ -98,7 +99,7 @@ size_t collapse(uint8_t *text, size_t count, bool isLines) {
       if (to < from) memmove(text + to, text + from, length);
       from += length;
       to += length;
-      // The run may have begun earlier, with bytes already copied.
+      // The run may have begun earlier, in bytes that were already copied.
       hasRun = from < count;
       break;
     }
@@ -126,7 +127,7 @@ MULTIVERSIONED
 size_t pkm_bytes_count(const uint8_t *bytes, size_t length, uint8_t byte) {
   size_t total = 0, from = 0;
   while (length - from >= sizeof(Vector)) {
-    // Counted in bytes, at most 255 to a lane.
+    // A lane is one byte, so it can count to 255.
     size_t vectors = (length - from) / sizeof(Vector);
     if (vectors > 255) vectors = 255;
     Vector counts = 0;
@@ -148,7 +149,8 @@ size_t pkm_bytes_lines(const uint8_t *bytes, size_t length, pkm_byte_range *line
     Vector block;
     memcpy(&block, bytes + at, sizeof block);
     uint64_t ends = BITS(block == '\n');
-    // How many lines end in 64 bytes is hard to foresee, so two are written in any case and counted only where they are.
+    // The number of line ends in 64 bytes is hard to predict, so two lines are always written, but counted only if they
+    // exist.
     for (int i = 0; i < 2; i++, ends &= ends - 1) {
       size_t end = at + size_t(__builtin_ctzll(ends | uint64_t(1) << 63));
       lines[count] = {start, end - (bytes[end - (end > start)] == '\r')};

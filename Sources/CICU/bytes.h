@@ -1,4 +1,4 @@
-// Loops over bytes that need no knowledge of Unicode.
+// Loops over bytes that need no Unicode tables.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@ namespace pkm {
 
 inline bool isWhite(uint8_t byte) { return byte == 0x20 || uint8_t(byte - 9) < 5; }
 
-// Bytes that grow, with room behind them for whole-vector stores.
+// A growing array of bytes, followed by free space so that whole vectors can be stored at its end.
 class Buffer {
  public:
   static constexpr size_t slack = 64;
@@ -25,7 +25,7 @@ class Buffer {
 
   uint8_t *end() { return start + size; }
 
-  // Makes room for `extra` bytes and the slack.
+  // Reserves space for `extra` bytes and the slack.
   void reserve(size_t extra) {
     if (size + extra + slack <= capacity) return;
     capacity = (size + extra + slack) * 3 / 2;
@@ -33,7 +33,7 @@ class Buffer {
     if (!start) abort();
   }
 
-  // Empty again; memory for an unusually long text is given back.
+  // Empties the buffer. The memory of an unusually long text is freed.
   void clear() {
     size = 0;
     if (capacity <= size_t(16) << 20) return;
@@ -53,23 +53,23 @@ class Buffer {
 };
 
 struct CopyRules {
-  // 0xff or 0: stop at control characters; make A-Z small.
+  // 0xff or 0: whether to stop at control characters, and whether to change A-Z to lower case.
   uint8_t stopAtControls, lower;
-  // Stop at so many capitals from I on: I is no i in Turkish.
+  // Stop at this many capitals from I on: in Turkish the lower case of I is not i.
   uint8_t capitals;
 };
 
-// Copies ASCII up to the first byte that needs attention and returns how many bytes that were. Writes up to 64 bytes
-// more than it returns.
+// Copies ASCII up to the first byte that needs other treatment, and returns the number of bytes copied. May write up to
+// 64 bytes more.
 size_t copyPlain(const uint8_t *in, size_t count, uint8_t *out, CopyRules rules);
 
-// Where the last run of text without ASCII white space begins: the position after the last white space of
-// bytes[from..<to], or SIZE_MAX where there is none.
+// Returns the start of the last run without ASCII white space: the position after the last white space in
+// bytes[from..<to], or SIZE_MAX if there is none.
 size_t afterLastWhite(const uint8_t *bytes, size_t from, size_t to);
 
-// Collapses white space in place and returns the new length. A run of white space becomes a space, a line end where it
-// holds one, two line ends where it holds more; at both ends of the text it goes. With `isLines` every LF stays,
-// other line ends are spaces, and each line is trimmed. Up to 64 bytes behind the text are read.
+// Collapses white space in place and returns the new length. A run of white space becomes a space, or one line end if
+// it contains one, or two line ends if it contains more; at both ends of the text it is removed. With `isLines` every
+// LF is kept, other line ends become spaces, and each line is trimmed. Reads up to 64 bytes after the text.
 size_t collapse(uint8_t *text, size_t count, bool isLines);
 
 }  // namespace pkm

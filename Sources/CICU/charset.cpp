@@ -15,14 +15,14 @@
 
 namespace {
 
-// Stands in UTF-16 for bytes that mean nothing: no converter yields a lone surrogate otherwise.
-constexpr UChar meaningless = 0xdc00;
+// Marks invalid bytes in UTF-16. No converter produces a lone surrogate otherwise.
+constexpr UChar invalidMark = 0xdc00;
 
-void markMeaningless(const void *, UConverterToUnicodeArgs *arguments, const char *, int32_t,
-                     UConverterCallbackReason reason, UErrorCode *error) {
+void markInvalid(const void *, UConverterToUnicodeArgs *arguments, const char *, int32_t,
+                 UConverterCallbackReason reason, UErrorCode *error) {
   if (reason > UCNV_IRREGULAR) return;
   *error = U_ZERO_ERROR;
-  ucnv_cbToUWriteUChars(arguments, &meaningless, 1, 0, error);
+  ucnv_cbToUWriteUChars(arguments, &invalidMark, 1, 0, error);
 }
 
 }  // namespace
@@ -32,13 +32,13 @@ struct pkm_charset {
 
   UConverter *converter = nullptr;
   UChar units[4096];
-  // Of a pair whose second half comes with the next bytes.
+  // The first half of a surrogate pair whose second half is in the next bytes.
   UChar highSurrogate = 0;
 
   size_t encode(size_t count, bool isLast, uint8_t *out);
 };
 
-// Appends the first `count` units as UTF-8; 0xff, which is never part of UTF-8, stands for a lone surrogate.
+// Appends the first `count` units as UTF-8. A lone surrogate becomes 0xff, which never occurs in UTF-8.
 size_t pkm_charset::encode(size_t count, bool isLast, uint8_t *out) {
   uint8_t *to = out;
   for (size_t i = 0; i < count; i++) {
@@ -82,7 +82,7 @@ pkm_charset *pkm_charset_open(const char *name) {
   UErrorCode error = U_ZERO_ERROR;
   UConverter *converter = ucnv_open(name, &error);
   if (U_FAILURE(error)) return nullptr;
-  ucnv_setToUCallBack(converter, markMeaningless, nullptr, nullptr, nullptr, &error);
+  ucnv_setToUCallBack(converter, markInvalid, nullptr, nullptr, nullptr, &error);
   pkm_charset *charset = U_SUCCESS(error) ? new (std::nothrow) pkm_charset : nullptr;
   if (!charset) {
     ucnv_close(converter);
@@ -99,10 +99,10 @@ size_t pkm_charset_convert(pkm_charset *charset, const uint8_t **source, const u
   size_t written = 0;
   auto from = reinterpret_cast<const char *>(*source);
   while (true) {
-    size_t room = (capacity - written) / 3;
-    if (room < 64) break;
+    size_t space = (capacity - written) / 3;
+    if (space < 64) break;
     size_t unitCount = sizeof charset->units / sizeof(UChar);
-    if (room - 1 < unitCount) unitCount = room - 1;
+    if (space - 1 < unitCount) unitCount = space - 1;
     UChar *to = charset->units;
     UErrorCode error = U_ZERO_ERROR;
     ucnv_toUnicode(charset->converter, &to, to + unitCount, &from, reinterpret_cast<const char *>(end), nullptr,
@@ -137,7 +137,7 @@ size_t pkm_charset_detect(const uint8_t *bytes, size_t length, pkm_charset_guess
   const UCharsetMatch **matches = ucsdet_detectAll(detector, &found, &error);
   size_t count = 0;
   for (int32_t i = 0; U_SUCCESS(error) && i < found && count < capacity; i++) {
-    // The names are constants of ICU.
+    // ICU's names are constants, so they outlive the detector.
     guesses[count].name = ucsdet_getName(matches[i], &error);
     guesses[count].confidence = ucsdet_getConfidence(matches[i], &error);
     if (U_SUCCESS(error)) count++;

@@ -1,4 +1,4 @@
-// Sets of code points as flags in a table.
+// Sets of code points as flags in a table, and simple case mapping.
 #include "CICU.h"
 
 #include <unicode/uchar.h>
@@ -13,7 +13,7 @@ bool pkm_unicode_add_flag(const char *pattern, uint8_t flag, uint8_t *classes) {
   if (U_FAILURE(status)) return false;
   for (int32_t item = 0; item < uset_getItemCount(set); item++) {
     UChar32 first = 0, last = 0;
-    // 0 is a range; strings are longer.
+    // 0 means a range; a string has a length of at least 2.
     if (uset_getItem(set, item, &first, &last, nullptr, 0, &status) != 0) continue;
     for (UChar32 point = first; point <= last; point++) classes[point] |= flag;
   }

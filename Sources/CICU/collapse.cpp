@@ -1,4 +1,4 @@
-// The comparison key of a text in one buffer: folded, then collapsed a vector at a time.
+// Collapses folded text to the comparison key, one vector at a time.
 #include <cstring>
 
 #include "CICU.h"
@@ -7,9 +7,9 @@
 using pkm::Vector;
 
 extern "C" MULTIVERSIONED
-size_t pkm_comparison_collapse_into(const uint8_t *folded, size_t count, uint8_t *out) {
+size_t pkm_comparison_collapse(const uint8_t *folded, size_t count, uint8_t *out) {
   uint8_t *start = out;
-  // Spaces before the first word go, too.
+  // Spaces before the first word are dropped as well.
   uint64_t wasSpace = 1;
   for (size_t at = 0; at < count; at += 64) {
     size_t left = count - at;
@@ -25,7 +25,7 @@ size_t pkm_comparison_collapse_into(const uint8_t *folded, size_t count, uint8_t
       out += 64;
       continue;
     }
-    // Runs of what is kept, each stored with whatever follows it.
+    // Copy runs of kept bytes. Each store also writes the bytes that follow the run.
     while (keep) {
       size_t from = size_t(__builtin_ctzll(keep));
       uint64_t rest = ~(keep >> from);

@@ -1,5 +1,4 @@
-// The comparison key: what of a text decides whether it says the same as another. Case, accents, width, punctuation and
-// the values of digits are gone.
+// Computes the comparison key of a text: its words without case, accents, width, punctuation and the values of digits.
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
 #include <unicode/uscript.h>
@@ -20,14 +19,15 @@ namespace {
 
 using pkm::Vector;
 
-// What becomes of a code point, filled when it is first seen, the same by whichever thread: up to seven bytes of UTF-8,
-// the first lowest, and above them `known` with their number. Pages of characters that never come are never touched.
+// The folded form of each code point, filled when the code point first occurs (any thread computes the same value): up
+// to seven bytes of UTF-8, the first in the lowest byte, and in the highest byte `known` with their number. Pages of
+// characters that never occur are never touched.
 constexpr uint64_t known = 0x80, isLong = 0x40, lengthMask = 0x07;
 std::atomic<uint64_t> foldedCharacters[0x110000];
 
 void appendUTF8(UChar32 c, std::string &out) { icu::UnicodeString(c).toUTF8String(out); }
 
-// Scripts whose words are not set apart: each character stands for itself.
+// Scripts that do not separate words: each character counts as a word.
 bool isWordOfItself(UChar32 c) {
   if (u_getIntPropertyValue(c, UCHAR_LINE_BREAK) == U_LB_COMPLEX_CONTEXT) return true;
   UErrorCode error = U_ZERO_ERROR;
@@ -39,7 +39,7 @@ bool isWordOfItself(UChar32 c) {
   }
 }
 
-// The rule, slowly, for one character.
+// The folding rule for one character: slow, but its result is stored.
 std::string fold(UChar32 c) {
   UErrorCode error = U_ZERO_ERROR;
   const icu::Normalizer2 *fold = icu::Normalizer2::getNFKCCasefoldInstance(error);
@@ -89,7 +89,8 @@ uint64_t entryOf(UChar32 c) {
   return entry;
 }
 
-// Hangul syllables are many and their jamo do not fit an entry (Unicode Standard, section 3.12).
+// Hangul syllables are decomposed by arithmetic (Unicode Standard, section 3.12): they are many, and their jamo do not
+// fit in an entry.
 size_t decomposeHangul(UChar32 c, uint8_t *out) {
   int index = c - 0xac00;
   UChar32 jamo[3] = {0x1100 + index / 588, 0x1161 + index % 588 / 28, 0x11a7 + index % 28};
@@ -115,8 +116,8 @@ inline uint64_t mix(uint64_t a, uint64_t b) {
   return uint64_t(product) ^ uint64_t(product >> 64);
 }
 
-// A seeded hash of a few bytes, 16 at a time, by products of 64 by 64 bits (the way of wyhash). At least 16 bytes after
-// the end can be read.
+// A seeded hash of a short string, 16 bytes at a time, by 64 x 64-bit products (as in wyhash). At least 16 bytes after
+// the end must be readable.
 inline uint64_t hashOf(const uint8_t *bytes, size_t count, uint64_t seed) {
   uint64_t state = seed ^ 0x9e3779b97f4a7c15;
   size_t length = count;
@@ -138,8 +139,8 @@ inline uint64_t hashOf(const uint8_t *bytes, size_t count, uint64_t seed) {
 }
 
 #if defined(__x86_64__)
-// Leaves one space between two words and none around them, 64 bytes at a time. What is not folded yet has to be ASCII,
-// and is folded on the way; SIZE_MAX where it is not.
+// Keeps one space between two words and none at the ends, 64 bytes at a time. Text that is not folded yet must be ASCII
+// and is folded as well; returns SIZE_MAX if it is not ASCII.
 template <bool isFolded>
 __attribute__((target("avx512f,avx512bw,avx512vbmi2,popcnt"))) size_t compress(
     const uint8_t *text, size_t count, uint8_t *out) {
@@ -200,7 +201,7 @@ size_t pkm_comparison_fold(const uint8_t *text, size_t count, uint8_t *out) {
     at += plain;
     out += plain;
     if (!stops || at >= count) continue;
-    // Not ASCII, one after the other.
+    // Characters other than ASCII, one at a time.
     do {
       size_t length;
       UChar32 c = decode(text + at, length);
@@ -227,7 +228,7 @@ size_t pkm_comparison_fold(const uint8_t *text, size_t count, uint8_t *out) {
 MULTIVERSIONED
 size_t pkm_comparison_words(const uint8_t *folded, size_t count, uint64_t seed, uint64_t *hashes, uint32_t *ends) {
   size_t words = 0;
-  // Whether the byte before was part of a word, and where that word began.
+  // Whether the previous byte was part of a word, and the start of that word.
   uint64_t isInside = 0;
   size_t start = 0;
   for (size_t at = 0; at < count; at += 64) {
@@ -244,13 +245,13 @@ size_t pkm_comparison_words(const uint8_t *folded, size_t count, uint64_t seed, 
     uint64_t edges = inside ^ (inside << 1 | isInside);
     isInside = inside >> 63;
     while (edges) {
-      size_t place = at + size_t(__builtin_ctzll(edges));
+      size_t position = at + size_t(__builtin_ctzll(edges));
       edges &= edges - 1;
-      if (inside >> (place - at) & 1) {
-        start = place;
+      if (inside >> (position - at) & 1) {
+        start = position;
       } else {
-        hashes[words] = hashOf(folded + start, place - start, seed);
-        if (ends) ends[words] = uint32_t(place);
+        hashes[words] = hashOf(folded + start, position - start, seed);
+        if (ends) ends[words] = uint32_t(position);
         words++;
       }
     }
@@ -291,7 +292,7 @@ size_t pkm_comparison_key(const uint8_t *text, size_t count, uint8_t *scratch, u
     return compress<true>(scratch, pkm_comparison_fold(text, count, scratch), out);
   }
 #endif
-  return pkm_comparison_collapse_into(scratch, pkm_comparison_fold(text, count, scratch), out);
+  return pkm_comparison_collapse(scratch, pkm_comparison_fold(text, count, scratch), out);
 }
 
 }  // extern "C"

@@ -10,7 +10,7 @@ using namespace pkm;
 
 namespace {
 
-// ICU counts in 32 bits. Words longer than this (64 MB) are cut before a plain character.
+// ICU uses 32-bit lengths. Longer words (64 MB) are split before a plain character.
 constexpr size_t longestWord = size_t(1) << 26;
 
 size_t startOfCharacter(const uint8_t *in, size_t at) {
@@ -105,8 +105,8 @@ bool pkm_normalizer::clean(const uint8_t *in, size_t count) {
   const CopyRules copy = {uint8_t(options.clean_controls ? 0xff : 0),
                           uint8_t(options.letter_case != PKM_CASE_NONE ? 0xff : 0), rules.ownCapitals};
   const size_t floor = out.size;
-  // Where the current word begins, in the input and in the output. Known only when asked for, by looking back
-  // through the bytes since `same`, which were copied one for one.
+  // The start of the current word in the input and output. It is computed only when needed, by looking back through the
+  // bytes since `same`, which were copied unchanged.
   struct {
     size_t in, out, removed, unassigned;
   } word = {0, out.size, removed, unassigned};
@@ -186,7 +186,7 @@ bool pkm_normalizer::clean(const uint8_t *in, size_t count) {
 
     if (options.has_fast_path) lookBack();
     if (i - word.in > longestWord) {
-      // Too long to do again as a whole: begin at the last plain character instead.
+      // Too long to repeat as a whole: start at the last plain character instead.
       size_t from = i;
       while (from > same) {
         from = startOfCharacter(in, from - 1);
@@ -312,9 +312,9 @@ const char *pkm_normalizer::prepare(UErrorCode &error) {
     transliterator.reset(icu::Transliterator::createFromRules("pkm", text, UTRANS_FORWARD, parse, error));
   }
   if (U_SUCCESS(error)) return nullptr;
-  place = "before \"";
-  icu::UnicodeString(parse.postContext).toUTF8String(place);
-  place += '"';
+  errorLocation = "before \"";
+  icu::UnicodeString(parse.postContext).toUTF8String(errorLocation);
+  errorLocation += '"';
   return "ICU does not know this transform";
 }
 
@@ -323,8 +323,8 @@ pkm_normalizer *pkm_normalizer_create(const pkm_normalizer_options *options, cha
   UErrorCode error = U_ZERO_ERROR;
   const char *problem = normalizer->prepare(error);
   if (!problem) return normalizer.release();
-  const char *comma = normalizer->place.empty() ? "" : ", ";
-  snprintf(message, capacity, "%s (%s%s%s)", problem, u_errorName(error), comma, normalizer->place.c_str());
+  const char *comma = normalizer->errorLocation.empty() ? "" : ", ";
+  snprintf(message, capacity, "%s (%s%s%s)", problem, u_errorName(error), comma, normalizer->errorLocation.c_str());
   return nullptr;
 }
 

@@ -1,5 +1,6 @@
-// What happens to text, twice: `Rules` says it slowly for any piece of text, through ICU; `pkm_normalizer` does the same
-// fast, asking the rules once for each character and again for each word that is more than its characters.
+// Normalization in two implementations: `Rules` applies the steps to any piece of text through ICU, slowly;
+// `pkm_normalizer` does the same fast, by asking the rules once per character and again for words whose characters
+// affect each other.
 #pragma once
 
 #if !__has_include(<unicode/normalizer2.h>)
@@ -18,28 +19,28 @@
 
 namespace pkm {
 
-// The steps, in their order, for one piece of text whose neighbors are white space or nothing.
+// The steps of normalization, in order, for text surrounded by white space or nothing.
 class Rules {
  public:
   explicit Rules(const pkm_normalizer_options &options);
 
-  // Replaces the text by its normalized form, white space not yet collapsed. Returns false when ICU failed.
+  // Replaces the text by its normalized form, before white space is collapsed. Returns false if ICU failed.
   bool apply(std::string &text, size_t &removed);
 
-  // Whether the result for the character depends on what stands around it, beyond composition and order of marks.
+  // Whether the result for the character depends on its neighbors, apart from composition and the order of marks.
   bool dependsOnNeighbors(UChar32 c) const;
 
   // nullptr for the form "none".
   const icu::Normalizer2 *form = nullptr;
   const pkm_normalizer_options options;
   const icu::Locale locale;
-  // How many capitals from I on have small letters of their own: I in Turkish and Azerbaijani, I and J before accents
-  // in Lithuanian.
+  // The number of capitals from I on with special lower case: I in Turkish and Azerbaijani, I and J before accents in
+  // Lithuanian.
   uint8_t ownCapitals = 0;
   UErrorCode error = U_ZERO_ERROR;
 
  private:
-  // Every step once. Returns whether stray joiners were dropped.
+  // Applies every step once. Returns whether stray joiners were dropped.
   bool once(std::string &text, size_t &removed);
   void normalize(const icu::Normalizer2 *form, std::string &text);
   void changeCase(std::string &text);
@@ -73,7 +74,8 @@ inline UChar32 decode(const uint8_t *bytes, size_t &length) {
 struct pkm_normalizer {
   explicit pkm_normalizer(const pkm_normalizer_options &options);
 
-  // Makes what the options ask for. Returns what is wrong with them, or nullptr; `place` then says where.
+  // Creates the ICU objects that the options need. Returns what is wrong with the options, or nullptr; `errorLocation`
+  // then says where.
   const char *prepare(UErrorCode &error);
   bool append(const uint8_t *text, size_t count, bool isLines);
   void reset();
@@ -84,35 +86,35 @@ struct pkm_normalizer {
   std::unique_ptr<pkm::WordSegmenter> words;
   pkm::Buffer out;
   size_t removed = 0, unassigned = 0;
-  std::string place;
+  std::string errorLocation;
 
  private:
-  // What a character does when its neighbors do not matter.
+  // What happens to a character if its neighbors do not matter.
   enum Kind : uint32_t {
     unknown,
-    // Stays, and nothing before it can change because of it.
+    // It is kept, and nothing before it can change because of it.
     plain,
-    // Stays after any character whose combining class is not greater.
+    // It is kept after any character whose combining class is not greater.
     mark,
-    // Becomes a string of plain characters, perhaps with marks.
+    // It becomes a string of plain characters, possibly with marks.
     mapped,
     dropped,
-    // Stays where the script has a use for it.
+    // It is kept if the script uses it.
     joiner,
-    // Its word decides.
+    // It depends on the rest of its word.
     complex,
-    // Stays, and is counted.
+    // It is kept and counted.
     notAssigned,
   };
 
-  // Kind in the low 3 bits, then 8 bits of combining class (of the last character, where mapped), then the offset of
+  // The kind in the lowest 3 bits, then 8 bits of combining class (of the last character if mapped), then the offset of
   // the replacement, which begins with its length.
   uint32_t classify(UChar32 c);
   uint32_t classOf(UChar32 c) { return table[c] ? table[c] : table[c] = classify(c); }
 
   bool clean(const uint8_t *in, size_t count);
-  // Moves `at` over characters that stay as they are. Returns the class of the one it stops at, where that is not
-  // ASCII, and its length.
+  // Moves `at` past characters that are kept unchanged. Returns the class of the character at which it stops, unless
+  // that is ASCII, and its length.
   uint32_t skipPlain(const uint8_t *in, size_t &at, size_t count, uint32_t &lastClass, size_t &length);
   bool appendWord(const uint8_t *word, size_t count);
   size_t endOfWord(const uint8_t *in, size_t from, size_t count);
@@ -121,7 +123,8 @@ struct pkm_normalizer {
   bool segment(Segmenter *segmenter, size_t start);
   bool transform(const uint8_t *in, size_t count, std::string &result);
 
-  // By code point, filled when a character is first seen: pages of characters that never come are never touched.
+  // The class of each code point, computed when it first occurs. Pages of characters that never occur are never
+  // touched.
   std::unique_ptr<uint32_t[], decltype(&free)> table;
   bool staysASCII[0x80];
   std::vector<uint8_t> replacements;

@@ -23,7 +23,7 @@ void forEachCharacter(const std::string &text, Body body) {
   }
 }
 
-// Characters that draw nothing and carry no text: controls other than white space, zero-width and bidirectional
+// Characters that are invisible and carry no text: controls other than white space, zero-width and bidirectional
 // formatting, soft hyphens, byte order marks, noncharacters.
 bool isControl(UChar32 c) {
   if (c < 0x20) return c < 0x09 || c > 0x0d;
@@ -37,7 +37,8 @@ bool isControl(UChar32 c) {
   return (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe;
 }
 
-// Typographic punctuation in ASCII, or nullptr. No result may be a letter or one of < = >, which compose with marks.
+// The ASCII form of typographic punctuation, or nullptr. The result must not be a letter or one of < = >, which compose
+// with marks.
 const char *plainPunctuation(UChar32 c) {
   static const char ascii[] = "!\"#$%&'()*+,-./:;?@[\\]^_`{|}~";
   switch (c) {
@@ -70,8 +71,8 @@ const char *plainPunctuation(UChar32 c) {
 
 bool takesJoiner(UChar32 c) {
   auto in = [c](UChar32 first, UChar32 last) { return c >= first && c <= last; };
-  // Scripts from Arabic to Myanmar, from Tagalog to Vedic, Syloti Nagri to Meetei Mayek, Arabic forms, Brahmic
-  // scripts of plane 1, Adlam; then emoji and the selector that follows them.
+  // Scripts from Arabic to Myanmar, from Tagalog to Vedic, from Syloti Nagri to Meetei Mayek, Arabic presentation
+  // forms, Brahmic scripts of plane 1, Adlam; then emoji and the variation selector that follows them.
   return in(0x600, 0x109f) || in(0x1700, 0x1cff) || in(0xa800, 0xabff) || in(0xfb50, 0xfdff) ||
          in(0xfe70, 0xfefc) || in(0x10a00, 0x11fff) || in(0x1e900, 0x1e95f) || in(0x2600, 0x27bf) ||
          in(0x2b00, 0x2bff) || c == 0xfe0f || in(0x1f300, 0x1faff) || in(0xe0020, 0xe007f);
@@ -86,7 +87,7 @@ Rules::Rules(const pkm_normalizer_options &options) : options(options), locale(o
   const Normalizer2 *nfc = Normalizer2::getNFCInstance(error);
   const Normalizer2 *nfd = Normalizer2::getNFDInstance(error);
   switch (options.form) {
-    // Accents are taken off by decomposing and composing again, which is a form.
+    // Stripping accents decomposes and composes again, which yields NFC.
     case PKM_FORM_NONE: form = options.strip_accents ? nfc : nullptr; break;
     case PKM_FORM_NFC: form = nfc; break;
     case PKM_FORM_NFD: form = nfd; break;
@@ -99,8 +100,8 @@ Rules::Rules(const pkm_normalizer_options &options) : options(options), locale(o
 }
 
 bool Rules::apply(std::string &text, size_t &removed) {
-  // One step can make work for an earlier one (a dropped joiner lets a mark compose), so go on until nothing
-  // changes. Two rounds settle nearly everything; without the steps that do such things one is enough.
+  // A step can make work for an earlier one (a dropped joiner lets a mark compose), so repeat until nothing changes.
+  // Two rounds settle nearly everything, and one is enough without the steps that cause this.
   bool mayDisturb = options.letter_case != PKM_CASE_NONE || options.strip_accents || options.plain_punctuation;
   std::string before;
   for (int round = 0; round < 8; round++) {
@@ -147,7 +148,8 @@ void Rules::changeCase(std::string &text) {
 bool Rules::dependsOnNeighbors(UChar32 c) const {
   icu::UnicodeString parts(c), more;
   if (decomposition->getDecomposition(c, more)) parts = more;
-  // A mark that belongs to the letter before, or holds one that does: two vowel signs of Indic scripts in one character.
+  // A mark that belongs to the previous letter, or a character that contains such a mark, such as two vowel signs of
+  // Indic scripts in one character.
   if (options.strip_accents && (U_GET_GC_MASK(parts.char32At(0)) & U_GC_M_MASK)) {
     for (int32_t i = 0; i < parts.length(); i = parts.moveIndex32(i, 1)) {
       if (u_charType(parts.char32At(i)) == U_NON_SPACING_MARK) return true;
@@ -159,9 +161,9 @@ bool Rules::dependsOnNeighbors(UChar32 c) const {
   }
   switch (options.letter_case) {
     case PKM_CASE_NONE: return false;
-    // Small sigma is another letter at the end of a word.
+    // The lower case of sigma differs at the end of a word.
     case PKM_CASE_LOWER: return parts.indexOf(u'\u03a3') >= 0;
-    // The iota subscript becomes a letter, having moved among other marks until then.
+    // The iota subscript becomes a letter, but until then it is reordered among other marks.
     case PKM_CASE_FOLD: return parts.indexOf(u'\u0345') >= 0;
   }
   return true;
@@ -222,7 +224,7 @@ void Rules::mapCharacters(std::string &text) {
     if (plain) {
       scratch += plain;
     } else if (options.clean_whitespace && c > 0x7f && u_hasBinaryProperty(c, UCHAR_WHITE_SPACE)) {
-      // Vertical tab is the line end that is no line feed: a space in documents of one line, a line end in others.
+      // Vertical tab stands for a line end other than LF: a space in documents of one line, a line end in others.
       scratch += c == 0x85 || c == 0x2028 || c == 0x2029 ? '\v' : ' ';
     } else {
       scratch.append(bytes);

@@ -12,8 +12,8 @@ namespace pkm {
 
 namespace {
 
-// ICU counts in 32 bits. A longer piece is cut at the last boundary known.
-constexpr size_t longestPiece = size_t(1) << 28;
+// ICU uses 32-bit lengths. A longer text is split at the last known boundary.
+constexpr size_t longestChunk = size_t(1) << 28;
 
 bool isWhiteSpace(UChar32 c) { return c < 0x80 ? isWhite(uint8_t(c)) : u_isUWhiteSpace(c); }
 
@@ -26,7 +26,7 @@ struct Range {
   size_t from, to;
 };
 
-// The part of text[from..<to] between white space at its ends.
+// text[from..<to] without the white space at its ends.
 Range trimmed(const uint8_t *text, size_t from, size_t to) {
   size_t length;
   while (from < to && isWhiteSpace(decode(text + from, length))) from += length;
@@ -60,7 +60,7 @@ template <class Body>
 bool Boundaries::forEachSegment(const uint8_t *text, size_t count, Body body) {
   size_t at = 0;
   while (at < count) {
-    size_t end = count - at > longestPiece ? startOfCharacter(text, at + longestPiece) : count;
+    size_t end = count - at > longestChunk ? startOfCharacter(text, at + longestChunk) : count;
     if (units.size() < end - at) units.resize(end - at);
     char16_t *unit = units.data();
     for (size_t i = at, length; i < end; i += length) {
@@ -81,7 +81,7 @@ bool Boundaries::forEachSegment(const uint8_t *text, size_t count, Body body) {
     for (int32_t boundary; (boundary = iterator->next()) != icu::BreakIterator::DONE;) {
       size_t to = at;
       for (size_t length; passed < boundary; to += length) passed += decode(text + to, length) > 0xffff ? 2 : 1;
-      // The last segment of a piece that was cut belongs to the next one.
+      // The last segment of a chunk may continue in the next chunk.
       if (to == end && end < count && at > start) break;
       body(at, to);
       at = to;
@@ -98,7 +98,7 @@ WordSegmenter::WordSegmenter(const icu::Locale &locale, bool hasFastPath, UError
 }
 
 bool WordSegmenter::learn() {
-  // Lines end words, so ICU can be asked about many short texts at once, a line each.
+  // A line end also ends a word, so ICU can be asked about many short texts at once, one per line.
   std::string questions;
   std::vector<bool> isBoundary;
   auto ask = [&] {
@@ -107,7 +107,7 @@ bool WordSegmenter::learn() {
     return boundaries.forEachSegment(text, questions.size(), [&](size_t, size_t to) { isBoundary[to] = true; });
   };
 
-  // Characters are of one class when they break alike beside and between every other.
+  // Characters belong to one class if ICU breaks alike beside them and between them, for every other character.
   std::vector<uint8_t> characters;
   for (uint8_t c = 0; c < 0x80; c++) {
     if (!isWhite(c)) characters.push_back(c);
@@ -131,18 +131,18 @@ bool WordSegmenter::learn() {
   if (leaders.size() > 15) return false;
 
   questions = "\n";
-  std::vector<std::pair<size_t, size_t>> places;
+  std::vector<std::pair<size_t, size_t>> offsets;
   for (size_t window = 0; window < 1 << 16; window++) {
     const size_t four[] = {window >> 12, window >> 8 & 15, window >> 4 & 15, window & 15};
     if (four[1] == 0 || four[2] == 0) continue;
     if (std::any_of(four, four + 4, [&](size_t one) { return one > leaders.size(); })) continue;
-    places.push_back({window, questions.size() + 2});
+    offsets.push_back({window, questions.size() + 2});
     for (size_t one : four) questions += one ? char(characters[leaders[one - 1]]) : '\n';
     questions += '\n';
   }
   if (!ask()) return false;
   breaks.assign(1 << 16, 1);
-  for (auto [window, place] : places) breaks[window] = isBoundary[place];
+  for (auto [window, offset] : offsets) breaks[window] = isBoundary[offset];
   return true;
 }
 
@@ -155,8 +155,9 @@ bool WordSegmenter::append(const uint8_t *text, size_t count, Buffer &out) {
       appendPlain(text, at, count, count, out);
       break;
     }
-    // What is not ASCII goes to ICU with the words that it stands in and beside. No rule looks from ASCII across white
-    // space; a mark behind white space belongs to it, so that goes along.
+    // Pass characters other than ASCII to ICU, together with the words that contain them or touch them. No rule looks
+    // from ASCII across white space. A combining mark after white space belongs to it, so that white space is passed on
+    // as well.
     size_t word = afterLastWhite(text, at, other);
     size_t from = word == SIZE_MAX ? at : word - 1;
     appendPlain(text, at, from, count, out);

@@ -1,6 +1,6 @@
-// Words and sentences of UTF-8 by ICU's boundaries: UAX 29 as ICU tailors it, with ICU's dictionaries for scripts that
-// write no spaces. ICU works on UTF-16, so text is converted once for each piece that goes to it, and ASCII goes to it
-// only where its answer is not known beforehand.
+// Splits UTF-8 into words and sentences at ICU's boundaries: UAX 29 as ICU tailors it, with ICU's dictionaries for
+// scripts without spaces. ICU works on UTF-16, so text is converted once before it is passed to ICU, and ASCII is
+// passed to it only if the answer is not known in advance.
 #pragma once
 
 #include <unicode/brkiter.h>
@@ -13,13 +13,13 @@
 
 namespace pkm {
 
-// A break iterator and the text it is at.
+// A break iterator and its text.
 class Boundaries {
  public:
   explicit Boundaries(std::unique_ptr<icu::BreakIterator> iterator) : iterator(std::move(iterator)) {}
   ~Boundaries() { utext_close(&source); }
 
-  // Calls body(from, to) for the segments of valid UTF-8 in order. Returns false when ICU failed.
+  // Calls body(from, to) for the segments of valid UTF-8 in order. Returns false if ICU failed.
   template <class Body>
   bool forEachSegment(const uint8_t *text, size_t count, Body body);
 
@@ -29,15 +29,16 @@ class Boundaries {
   std::vector<char16_t> units;
 };
 
-// Puts a space between words. White space between words becomes that space, but for line ends, which stay.
+// Puts a space between words, in place of any white space there except line ends, which are kept.
 class WordSegmenter {
  public:
   WordSegmenter(const icu::Locale &locale, bool hasFastPath, UErrorCode &error);
   bool append(const uint8_t *text, size_t count, Buffer &out);
 
  private:
-  // Whether ICU breaks ASCII between two characters depends on them and one more on each side: up to 15 classes of
-  // characters that ICU treats alike, 0 for white space and the ends of the text, and the answer for every four.
+  // Whether ICU breaks between two ASCII characters depends only on them and on one more character on each side. This
+  // learns up to 15 classes of characters that ICU treats alike, with class 0 for white space and the ends of the text,
+  // and the answer for every combination of four classes. Returns false if that is not possible.
   bool learn();
   void appendPlain(const uint8_t *text, size_t from, size_t to, size_t count, Buffer &out);
   bool appendByICU(const uint8_t *text, size_t count, Buffer &out);
@@ -50,17 +51,17 @@ class WordSegmenter {
   std::vector<uint8_t> breaks;
 };
 
-// Puts a line end between sentences, in place of the white space there. A line end ends a sentence.
+// Replaces the white space between sentences by a line end. A line end in the text also ends a sentence.
 class SentenceSegmenter {
  public:
-  // A locale with the keyword ss=standard has abbreviations that end no sentence.
+  // With the locale keyword ss=standard, abbreviations do not end a sentence.
   SentenceSegmenter(const icu::Locale &locale, bool hasFastPath, UErrorCode &error);
   bool append(const uint8_t *text, size_t count, Buffer &out);
 
  private:
   Boundaries boundaries;
   bool hasFastPath;
-  // ASCII characters that may end a sentence. A line of other ASCII is one.
+  // ASCII characters that may end a sentence. A line of other ASCII characters is one sentence.
   bool isTerminator[0x80] = {};
 };
 

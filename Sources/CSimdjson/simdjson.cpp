@@ -15,14 +15,14 @@ namespace {
 namespace dom = simdjson::dom;
 namespace ondemand = simdjson::ondemand;
 
-// The tree parser validates and decodes, the on-demand parser knows where in the line a value stands.
+// The tree parser validates and decodes; the on-demand parser knows the position of a value in the line.
 struct Parsers {
   dom::parser tree;
   ondemand::parser lazy;
   std::string repaired;
 };
 
-// One set a thread.
+// One set per thread.
 thread_local std::unique_ptr<Parsers> parsers;
 
 Parsers &parsersOfThread() {
@@ -48,7 +48,7 @@ int escapedUnit(const std::string &line, size_t at, size_t end) {
   return unit;
 }
 
-// Writes \ufffd over escaped surrogates without a partner in [from, to): the length stays.
+// Overwrites lone escaped surrogates in [from, to) with \ufffd. The length stays the same.
 size_t replaceLoneSurrogates(std::string &line, size_t from, size_t to) {
   size_t replaced = 0;
   for (size_t i = from; i < to;) {
@@ -79,7 +79,7 @@ size_t replaceLoneSurrogates(std::string &line, size_t from, size_t to) {
   return replaced;
 }
 
-// Length of the number at `at`, by JSON's grammar; 0 where there is none.
+// The length of the number at `at` by JSON's grammar; 0 if there is none.
 size_t numberLength(const std::string &line, size_t at) {
   const auto digits = [&](size_t from) {
     size_t to = from;
@@ -103,7 +103,7 @@ size_t numberLength(const std::string &line, size_t at) {
   return end - at;
 }
 
-// Writes 0 over the numbers before the first ill-formed one: the length stays.
+// Overwrites all numbers before the first ill-formed one with 0. The length stays the same.
 size_t replaceNumbers(std::string &line) {
   size_t replaced = 0;
   bool isInString = false;
@@ -125,8 +125,8 @@ size_t replaceNumbers(std::string &line) {
   return replaced;
 }
 
-// Parses a line, and where simdjson refuses what JSON allows, a copy that it takes, to which `line` then points: real
-// corpora hold lone surrogates, and numbers beyond 64 bits.
+// Parses a line. If simdjson rejects what JSON allows, parses a repaired copy instead, to which `line` then points:
+// real corpora contain lone surrogates and numbers beyond 64 bits.
 simdjson::error_code parseLine(Parsers &parsers, const char *&line, size_t length, dom::element &element) {
   const auto error = parsers.tree.parse(line, length, false).get(element);
   if (!error) return error;
@@ -137,29 +137,29 @@ simdjson::error_code parseLine(Parsers &parsers, const char *&line, size_t lengt
   return parsers.tree.parse(line, length, false).get(element);
 }
 
-// Where the value of a field of the line itself stands, from the places of brackets, commas, colons and values that the tree parser
-// has left. False also where a name with an escape comes before it, which would have to be decoded.
+// Finds the value of a top-level field from the positions of brackets, commas, colons and values that the tree parser
+// has recorded. Also returns false if an earlier name contains an escape, because it would have to be decoded.
 bool locateField(const simdjson::internal::dom_parser_implementation &parser, const char *line, std::string_view name,
                  size_t &start, size_t &end) {
-  const uint32_t *places = parser.structural_indexes.get();
+  const uint32_t *positions = parser.structural_indexes.get();
   const uint32_t count = parser.n_structural_indexes;
-  if (count == 0 || line[places[0]] != '{' || name.find_first_of("\"\\") != std::string_view::npos) return false;
+  if (count == 0 || line[positions[0]] != '{' || name.find_first_of("\"\\") != std::string_view::npos) return false;
   for (uint32_t i = 1; i + 3 < count; i++) {
-    const char *key = line + places[i];
-    const size_t room = places[i + 1] - places[i];
-    if (*key != '"' || memchr(key, '\\', room)) return false;
+    const char *key = line + positions[i];
+    const size_t space = positions[i + 1] - positions[i];
+    if (*key != '"' || memchr(key, '\\', space)) return false;
     i += 2;
-    if (room >= name.size() + 2 && key[name.size() + 1] == '"' && !memcmp(key + 1, name.data(), name.size())) {
-      if (line[places[i]] != '"') return false;
-      start = places[i];
-      end = places[i + 1];
+    if (space >= name.size() + 2 && key[name.size() + 1] == '"' && !memcmp(key + 1, name.data(), name.size())) {
+      if (line[positions[i]] != '"') return false;
+      start = positions[i];
+      end = positions[i + 1];
       while (line[end - 1] != '"') end--;
       return true;
     }
-    // Past the value and the comma behind it.
+    // Skip the value and the comma after it.
     for (size_t depth = 0;; i++) {
       if (i >= count) return false;
-      const char c = line[places[i]];
+      const char c = line[positions[i]];
       if (c == '{' || c == '[') depth++;
       if (c == '}' || c == ']') {
         if (depth == 0) return false;
@@ -171,7 +171,7 @@ bool locateField(const simdjson::internal::dom_parser_implementation &parser, co
   return false;
 }
 
-// The first field of that name, which may be written with escapes.
+// Finds the first field of that name, which may contain escapes.
 bool findField(ondemand::object &object, std::string_view name, ondemand::value &value) {
   for (auto field : object) {
     std::string_view key;
@@ -181,7 +181,7 @@ bool findField(ondemand::object &object, std::string_view name, ondemand::value 
   return false;
 }
 
-// Where the value at `path`, or with `isLiteral` of the field of that name, stands. The line is known to be valid.
+// Finds the value at `path`, or of the field of that name if `isLiteral`. The line is known to be valid.
 bool locate(ondemand::parser &parser, const char *line, size_t length, std::string_view path, bool isLiteral,
             size_t &start, size_t &end) {
   ondemand::document document;
@@ -253,6 +253,6 @@ bool pkm_json_is_object(const char *line, size_t length) {
   return !parseLine(parsersOfThread(), line, length, element) && element.is_object();
 }
 
-void pkm_json_forget(void) { parsers.reset(); }
+void pkm_json_free_buffers(void) { parsers.reset(); }
 
 bool pkm_utf8_is_valid(const char *bytes, size_t length) { return simdjson::validate_utf8(bytes, length); }

@@ -1,16 +1,16 @@
 import CSimdjson
 
-/// Making bytes valid UTF-8.
+/// Replaces ill-formed UTF-8.
 package enum UTF8Repair {
   /// Whether the bytes are well-formed UTF-8 (no surrogates, no overlong forms).
   package static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
     bytes.isEmpty || pkm_utf8_is_valid(bytes.baseAddress!.assumingMemoryBound(to: CChar.self), bytes.count)
   }
 
-  /// Replaces each maximal ill-formed part of a sequence by U+FFFD, as the Unicode Standard recommends
-  /// (section 3.9).
+  /// Replaces each maximal ill-formed subsequence by U+FFFD, as the Unicode Standard recommends (section
+  /// 3.9).
   ///
-  /// Returns also how many were replaced and where the first stood.
+  /// Also returns the number of replacements and the offset of the first one in `bytes`.
   package static func repair(_ bytes: UnsafeRawBufferPointer) -> (text: [UInt8], replaced: Int, first: Int) {
     var text: [UInt8] = []
     text.reserveCapacity(bytes.count + bytes.count / 8)
@@ -33,12 +33,13 @@ package enum UTF8Repair {
     return (text, replaced, first)
   }
 
-  /// The length of the character at `index`, or of the longest part of one (at least a byte) that stands there.
+  /// The length of the character at `index` or, if it is ill-formed, of its longest valid part (at least one
+  /// byte).
   private static func sequence(_ bytes: UnsafeRawBufferPointer, at index: Int) -> (length: Int, isWhole: Bool)
   {
     let lead = bytes[index]
     if lead < 0x80 { return (1, true) }
-    // Table 3-7 of the Unicode Standard: only the second byte has special ranges.
+    // Unicode Standard, table 3-7: only the second byte has ranges that depend on the first.
     let (length, second): (Int, ClosedRange<UInt8>)
     switch lead {
     case 0xc2...0xdf: (length, second) = (2, 0x80...0xbf)

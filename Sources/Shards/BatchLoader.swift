@@ -1,23 +1,22 @@
 import Support
 
-/// Batches for training: sequences of a split, each once an epoch, in an order that depends on the seed and the epoch alone
-/// (``WindowPermutation``), epoch after epoch without end.
+/// Makes training batches from the sequences of a split, each once per epoch, epoch after epoch without end.
+/// The order depends only on the seed and the epoch (``SequencePermutation``).
 ///
-/// What a sequence is, ``Packing`` says; with `stream` sequence `w` holds the tokens from `w × sequenceLength` on, so
-/// neighbors share one token and each token but the first is a target once. Of each global batch of `batch × rankCount`
-/// sequences rank `r` takes the `r`-th run of `batch`, so the same sequences are seen in a step whatever the number of
-/// ranks, and a run that goes on with another number of them neither repeats nor misses one.
+/// ``Packing`` defines the sequences. With `stream`, sequence `w` holds the tokens from `w × sequenceLength`
+/// on, so neighboring sequences share one token, and every token except the first is a target once. Of each
+/// global batch of `batch × rankCount` sequences, rank `r` takes the `r`-th group of `batch`. So a step sees
+/// the same sequences for any number of ranks, and a run that resumes with a different number neither repeats
+/// nor skips one.
 package struct BatchLoader {
   package let sequenceLength: Int
-  /// Sequences of one rank in one batch.
+  /// The number of sequences per rank and batch.
   package let batch: Int
-  /// Sequences of an epoch.
-  package var windowCount: Int { plan.count }
-  /// Share of the positions of an epoch that are padding.
+  /// The number of sequences per epoch.
+  package var sequenceCount: Int { plan.count }
+  /// The share of positions in an epoch that are padding.
   package var paddingShare: Double { 1 - Double(plan.targetCount) / Double(plan.count * sequenceLength) }
-  /// Where the next batch begins.
-  ///
-  /// A loader made with it delivers that batch.
+  /// The start of the next batch. A loader created with this cursor begins with that batch.
   package private(set) var cursor: LoaderCursor
 
   private let reader: SplitReader
@@ -26,11 +25,9 @@ package struct BatchLoader {
   private let seed: UInt64
   private let rank: Int
   private let rankCount: Int
-  private var order: (epoch: Int, permutation: WindowPermutation)
+  private var order: (epoch: Int, permutation: SequencePermutation)
 
-  /// `cursor` nil begins with the first epoch.
-  ///
-  /// `cacheBytes` bounds the memory for decompressed tokens.
+  /// A nil `cursor` starts with the first epoch. `cacheBytes` limits the memory for decompressed tokens.
   package init(
     dataset: Dataset, split: String, packing: Packing = .stream, sequenceLength: Int, batch: Int,
     seed: UInt64, cursor: LoaderCursor? = nil, rank: Int = 0, rankCount: Int = 1, cacheBytes: Int = 256 << 20
@@ -41,20 +38,20 @@ package struct BatchLoader {
     guard plan.count > 0 else {
       throw Failure(
         .badInput,
-        "split \"\(split)\" has \(reader.tokenCount) tokens, a window needs \(sequenceLength + 1)",
+        "split \"\(split)\" has \(reader.tokenCount) tokens, a sequence needs \(sequenceLength + 1)",
         file: dataset.path, remedy: "Use a shorter context or more text")
     }
     guard plan.targetCount <= reader.tokenCount else {
       throw Failure(
         .badInput, "the documents of split \"\(split)\" have more tokens than its shards", file: dataset.path,
-        remedy: "Run `pkm-data verify`, then copy the dataset again or make it again")
+        remedy: "Run `pkm-data verify`, then copy the dataset again or recreate it")
     }
     let cursor = cursor ?? LoaderCursor()
-    guard cursor.epoch >= 0, (0..<plan.count).contains(cursor.window) else {
+    guard cursor.epoch >= 0, (0..<plan.count).contains(cursor.sequence) else {
       throw Failure(
         .badInput,
-        "cannot resume at window \(cursor.window) of epoch \(cursor.epoch): split \"\(split)\" has "
-          + "\(plan.count) windows",
+        "cannot resume at sequence \(cursor.sequence) of epoch \(cursor.epoch): split \"\(split)\" has "
+          + "\(plan.count) sequences",
         file: dataset.path, remedy: "Resume with the dataset and the context that the run was started with")
     }
     self.cursor = cursor
@@ -64,30 +61,30 @@ package struct BatchLoader {
     self.rank = rank
     self.rankCount = rankCount
     endOfDocument = Int32(dataset.index.endOfDocument)
-    order = (cursor.epoch, WindowPermutation(count: plan.count, seed: seed, epoch: cursor.epoch))
+    order = (cursor.epoch, SequencePermutation(count: plan.count, seed: seed, epoch: cursor.epoch))
   }
 
-  /// Fills `[batch][sequenceLength]` inputs and the targets, which are the inputs one token later; the target of a padded
-  /// place is -1, which the loss leaves out.
+  /// Fills `[batch][sequenceLength]` inputs and targets. Targets are the inputs shifted by one token; the
+  /// target of a padding position is -1, which the loss ignores.
   package mutating func next(
     into inputs: UnsafeMutableBufferPointer<Int32>, targets: UnsafeMutableBufferPointer<Int32>
   ) throws {
     precondition(inputs.count == batch * sequenceLength && targets.count == inputs.count)
     for row in 0..<batch {
-      let place = cursor.window + rank * batch + row
-      let window = window(at: place % plan.count, epoch: cursor.epoch + place / plan.count)
+      let position = cursor.sequence + rank * batch + row
+      let sequence = sequence(at: position % plan.count, epoch: cursor.epoch + position / plan.count)
       let span = (row * sequenceLength)..<((row + 1) * sequenceLength)
       try read(
-        plan[window], UnsafeMutableBufferPointer(rebasing: inputs[span]),
+        plan[sequence], UnsafeMutableBufferPointer(rebasing: inputs[span]),
         UnsafeMutableBufferPointer(rebasing: targets[span]))
     }
-    let end = cursor.window + batch * rankCount
-    cursor = LoaderCursor(epoch: cursor.epoch + end / plan.count, window: end % plan.count)
+    let end = cursor.sequence + batch * rankCount
+    cursor = LoaderCursor(epoch: cursor.epoch + end / plan.count, sequence: end % plan.count)
   }
 
-  private mutating func window(at position: Int, epoch: Int) -> Int {
+  private mutating func sequence(at position: Int, epoch: Int) -> Int {
     if order.epoch != epoch {
-      order = (epoch, WindowPermutation(count: plan.count, seed: seed, epoch: epoch))
+      order = (epoch, SequencePermutation(count: plan.count, seed: seed, epoch: epoch))
     }
     return order.permutation[position]
   }

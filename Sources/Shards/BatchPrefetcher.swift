@@ -2,23 +2,24 @@ import DequeModule
 import Foundation
 import Support
 
-/// Makes the batches of a ``BatchLoader`` on a thread of its own, ahead of who takes them.
+/// Prepares the batches of a ``BatchLoader`` on its own thread, ahead of the consumer.
 ///
-/// The batches and their order are the loader's. Memory: ``ahead`` batches and the loader's cache. Dropping the prefetcher
-/// ends the thread.
+/// The batches and their order are those of the loader. Memory: ``ahead`` batches and the loader's cache.
+/// Deallocating the prefetcher ends the thread.
 package final class BatchPrefetcher {
-  /// Batches that wait to be taken: one would do while all batches take the same time to make.
+  /// The number of batches prepared in advance. One would be enough if all batches took the same time to
+  /// prepare.
   package static let ahead = 2
 
-  /// Seconds that ``next()`` has had to wait so far.
+  /// The seconds that ``next()`` has spent waiting so far.
   package private(set) var waitSeconds = 0.0
   private let state: State
 
-  /// The loader is the thread's from now on: its copies share a cache.
+  /// The loader belongs to the thread from now on, because copies of a loader share its cache.
   package init(_ loader: sending BatchLoader) {
     let state = State(loader)
     self.state = state
-    // The thread holds what it shares, not the prefetcher: that may go before the thread has noticed.
+    // The thread keeps only the shared state alive, so the prefetcher can be deallocated first.
     let thread = Thread { state.fill() }
     thread.stackSize = 1 << 20
     thread.start()
@@ -26,7 +27,7 @@ package final class BatchPrefetcher {
 
   deinit { state.close() }
 
-  /// The next batch; throws what the loader threw in its place, and again whenever it is called after that.
+  /// The next batch. Throws the error of the loader in place of its batch, and again on every later call.
   package func next() throws -> TokenBatch {
     let began = Progress.now()
     defer { waitSeconds += Progress.now() - began }
@@ -34,7 +35,7 @@ package final class BatchPrefetcher {
   }
 
   private final class State: @unchecked Sendable {
-    // All variables but `loader`, which is the thread's, are guarded by `condition`.
+    // `condition` guards all variables except `loader`, which belongs to the thread.
     private let condition = NSCondition()
     private var loader: BatchLoader
     private var ready: Deque<Result<TokenBatch, any Error>> = []
@@ -68,7 +69,7 @@ package final class BatchPrefetcher {
       condition.lock()
       defer { condition.unlock() }
       while ready.isEmpty { condition.wait() }
-      // An error stays: there is nothing behind it.
+      // An error stays at the front: nothing follows it.
       let batch = try ready[0].get()
       ready.removeFirst()
       condition.broadcast()

@@ -1,7 +1,7 @@
 import Support
 
-/// A dataset directory, opened for reading: its index is valid and its files are there; their content is checked as it
-/// is read.
+/// A dataset directory opened for reading. Its index is valid and its files exist; their content is checked
+/// when it is read.
 package struct Dataset: Sendable {
   package let path: String
   package let index: DatasetIndex
@@ -11,7 +11,7 @@ package struct Dataset: Sendable {
     index = try DatasetIndex(directory: path)
   }
 
-  /// Names of the splits, sorted.
+  /// The names of the splits, sorted.
   package var splits: [String] { index.splits.keys.sorted() }
 
   package func totals(of split: String) throws -> DatasetIndex.Totals {
@@ -23,7 +23,7 @@ package struct Dataset: Sendable {
     return totals
   }
 
-  /// Tokens of a split, end-of-document ids included.
+  /// The number of tokens of a split, end-of-document ids included.
   package func tokenCount(of split: String) throws -> Int { try totals(of: split).tokens }
 
   /// The shards of a split in order.
@@ -34,7 +34,7 @@ package struct Dataset: Sendable {
 
   package var tokenizerPath: String { Path.join(path, index.tokenizer.file) }
 
-  /// The bytes of the tokenizer, which must be the very one that made the ids.
+  /// The bytes of the tokenizer file. Throws unless it is exactly the one that encoded the dataset.
   package func tokenizerJSON() throws -> [UInt8] {
     let bytes = try MappedFile.read(tokenizerPath)
     let sha256 = bytes.withUnsafeBytes { Hashing.sha256($0) }
@@ -43,7 +43,7 @@ package struct Dataset: Sendable {
         .badInput,
         "not the tokenizer that encoded the dataset: its SHA-256 is \(sha256), index.json says "
           + index.tokenizer.sha256,
-        file: tokenizerPath, remedy: "Restore tokenizer.json or make the dataset again")
+        file: tokenizerPath, remedy: "Restore tokenizer.json or recreate the dataset")
     }
     return bytes
   }

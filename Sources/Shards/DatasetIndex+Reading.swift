@@ -12,7 +12,7 @@ extension DatasetIndex {
         file: directory, remedy: "Give the directory that `pkm-data encode` or `pkm-data shard` wrote")
     }
     let data = Data(try MappedFile.read(path))
-    /// Read first, so that a newer version is named as such and not as a missing key.
+    /// Read first, so that a newer version is reported as such and not as a missing key.
     struct Header: Decodable {
       let format: String
       let version: Int
@@ -25,34 +25,35 @@ extension DatasetIndex {
       throw Failure(
         .badInput,
         "the dataset has format version \(header.version), this program reads \(Self.currentVersion)",
-        file: path, remedy: "Update pkm, or make the dataset again with this version")
+        file: path, remedy: "Update pkm, or recreate the dataset with this version")
     }
     self = try Self.decode(DatasetIndex.self, data, path)
   }
 
-  /// The same, validated: it does not contradict itself and the files it names are there (they are not read).
+  /// Reads and validates `index.json`: it must be consistent, and the files that it names must exist (they
+  /// are not read).
   package init(directory: String) throws {
     try self.init(reading: directory)
     let path = Path.join(directory, Self.fileName)
     if let problem = contradictions().first {
       throw Failure(
-        .badInput, problem, file: path, remedy: "Make the dataset again, or restore its index.json")
+        .badInput, problem, file: path, remedy: "Recreate the dataset, or restore its index.json")
     }
     if let file = missingFiles(in: directory).first {
       throw Failure(
         .badInput, "the dataset's file \(file) is missing", file: Path.join(directory, file),
-        remedy: "Copy the whole directory again or make the dataset again")
+        remedy: "Copy the whole directory again or recreate the dataset")
     }
   }
 
   private static func decode<Value: Decodable>(_ type: Value.Type, _ data: Data, _ path: String) throws
     -> Value
   {
-    let remedy = "Make the dataset again, or restore its index.json"
+    let remedy = "Recreate the dataset, or restore its index.json"
     func failure(_ context: DecodingError.Context, _ message: String) -> Failure {
       let keys = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }
-      let place = keys.isEmpty ? "" : " (in \(keys.joined(separator: ".")))"
-      return Failure(.badInput, message + place, file: path, remedy: remedy)
+      let location = keys.isEmpty ? "" : " (in \(keys.joined(separator: ".")))"
+      return Failure(.badInput, message + location, file: path, remedy: remedy)
     }
     do { return try JSONDecoder().decode(type, from: data) } catch let error as DecodingError {
       switch error {
@@ -67,7 +68,7 @@ extension DatasetIndex {
     }
   }
 
-  /// Everything in the index that contradicts itself, as sentences.
+  /// All inconsistencies of the index, as sentences.
   package func contradictions() -> [String] {
     var problems: [String] = []
     if !(1...Int(UInt32.max)).contains(vocabularySize) {
@@ -87,12 +88,12 @@ extension DatasetIndex {
     for shard in shards {
       for file in [shard.file, shard.documentsFile] {
         if file.isEmpty || file.contains("/") || file.hasPrefix(".") {
-          problems.append("\"\(file)\" is no file name")
+          problems.append("\"\(file)\" is not a file name")
         }
         if !files.insert(file).inserted { problems.append("the file \(file) is listed twice") }
       }
       if splits[shard.split] == nil {
-        problems.append("\(shard.file) is of split \"\(shard.split)\", which is not in splits")
+        problems.append("\(shard.file) belongs to split \"\(shard.split)\", which is not in splits")
       }
       if !shard.isPlausible {
         problems.append("\(shard.file) has a count that is negative or absurd")
@@ -109,7 +110,7 @@ extension DatasetIndex {
       totals[shard.split, default: Totals()] += shard.totals
     }
     for (split, listed) in splits.sorted(by: { $0.key < $1.key }) {
-      if !Self.isValidSplitName(split) { problems.append("\"\(split)\" is no name for a split") }
+      if !Self.isValidSplitName(split) { problems.append("\"\(split)\" is not a valid name for a split") }
       let sum = totals[split] ?? Totals()
       if sum != listed {
         problems.append(
@@ -121,12 +122,12 @@ extension DatasetIndex {
     return problems
   }
 
-  /// Names of the files that the directory should have and does not.
+  /// The names of files that are missing from the directory.
   package func missingFiles(in directory: String) -> [String] {
     fileNames.filter { !Path.exists(Path.join(directory, $0)) }
   }
 
-  /// Every file of the dataset, `index.json` included.
+  /// The names of all files of the dataset, including `index.json`.
   package var fileNames: [String] {
     [Self.fileName, Self.tokenizerFileName] + shards.flatMap { [$0.file, $0.documentsFile] }
   }

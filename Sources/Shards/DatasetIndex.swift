@@ -1,10 +1,10 @@
 import Foundation
 import Support
 
-/// `index.json`: what a dataset directory contains.
+/// `index.json`: the contents of a dataset directory.
 ///
-/// Counts of tokens include the end-of-document id that ends each document. `text_bytes` and `words` (``Words``) are
-/// those of the text the documents were made from; bits per byte and perplexity per word are computed with them.
+/// Token counts include the end-of-document id of each document. `text_bytes` and `words` (``Words``) count
+/// the original text of the documents; they are needed for bits per byte and perplexity per word.
 package struct DatasetIndex: Codable, Equatable, Sendable {
   package static let fileName = "index.json"
   package static let tokenizerFileName = "tokenizer.json"
@@ -16,7 +16,7 @@ package struct DatasetIndex: Codable, Equatable, Sendable {
     package let sha256: String
   }
 
-  /// What a shard or a split holds.
+  /// The size of a shard or a split.
   package struct Totals: Codable, Equatable, Sendable {
     package var tokens = 0
     package var documents = 0
@@ -39,18 +39,18 @@ package struct DatasetIndex: Codable, Equatable, Sendable {
   }
 
   package struct Shard: Codable, Equatable, Sendable {
-    /// `train-00000.tokens.zst`: a zstd seekable file of token ids and nothing else.
+    /// `train-00000.tokens.zst`: a zstd seekable file of token ids only.
     package let file: String
     package let split: String
     package let tokens: Int
     package let documents: Int
-    /// Plain size of `file`: `tokens` × `token_bytes`.
+    /// The uncompressed size of `file`: `tokens` × `token_bytes`.
     package let bytes: Int
-    /// XXH64 of the plain bytes of `file`, 16 hexadecimal digits.
+    /// The XXH64 of the uncompressed bytes of `file`, as 16 hexadecimal digits.
     package let xxh64: String
     package let textBytes: Int
     package let words: Int
-    /// `train-00000.documents.zst`: a row of three `uint32` for each document (``DocumentRow``).
+    /// `train-00000.documents.zst`: a row of three `uint32` per document (``DocumentRow``).
     package let documentsFile: String
     package let documentsXXH64: String
 
@@ -77,15 +77,16 @@ package struct DatasetIndex: Codable, Equatable, Sendable {
 
   package let format: String
   package let version: Int
-  /// 2 (`uint16`) up to 65,536 tokens of vocabulary, else 4 (`uint32`); both little-endian.
+  /// 2 (`uint16`) for vocabularies of up to 65,536 tokens, otherwise 4 (`uint32`); both little-endian.
   package let tokenBytes: Int
   package let vocabularySize: Int
   package let endOfDocument: Int
   package let tokenizer: Tokenizer
-  /// How `pkm-train` cuts the documents into sequences unless its recipe says; nil leaves it to the trainer.
+  /// How `pkm-train` packs the documents into sequences unless its recipe says otherwise; nil leaves it to
+  /// the trainer.
   package let packing: Packing?
   package let splits: [String: Totals]
-  /// In the order of their tokens within each split.
+  /// The shards, in the order of their tokens within each split.
   package let shards: [Shard]
   /// The recipe or command that made the dataset.
   package let recipe: String?
@@ -115,7 +116,7 @@ package struct DatasetIndex: Codable, Equatable, Sendable {
 
   package static func tokenBytes(vocabularySize: Int) -> Int { vocabularySize <= 1 << 16 ? 2 : 4 }
 
-  /// The names a split may have: they become part of file names.
+  /// Whether a name is allowed for a split. It becomes part of file names.
   package static func isValidSplitName(_ name: String) -> Bool {
     !name.isEmpty && name.utf8.count <= 64
       && name.utf8.allSatisfy {
@@ -125,14 +126,15 @@ package struct DatasetIndex: Codable, Equatable, Sendable {
       }
   }
 
-  /// The same dataset said to be made by another recipe.
+  /// A copy of the index with another recipe.
   package func with(recipe: String?) -> DatasetIndex {
     DatasetIndex(
       vocabularySize: vocabularySize, endOfDocument: endOfDocument, tokenizerSHA256: tokenizer.sha256,
       packing: packing, splits: splits, shards: shards, recipe: recipe)
   }
 
-  /// The bytes of `index.json`: sorted keys, no time stamp, so equal datasets have equal files.
+  /// The bytes of `index.json`. Keys are sorted and there is no time stamp, so equal datasets have equal
+  /// files.
   package func json() throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

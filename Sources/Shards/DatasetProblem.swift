@@ -1,9 +1,9 @@
 import Support
 
-/// Something wrong with a dataset, and where.
+/// A problem found in a dataset, and its location.
 package struct DatasetProblem: Sendable, Equatable, CustomStringConvertible {
   package let file: String
-  /// Byte offset in the file as it lies on disk.
+  /// The byte offset in the file on disk.
   package let offset: Int?
   package let message: String
 
@@ -15,7 +15,7 @@ package struct DatasetProblem: Sendable, Equatable, CustomStringConvertible {
     (self.file, self.offset, self.message) = (file, offset, message)
   }
 
-  /// The problem that a failed read reports; errors that are not about the data are thrown on.
+  /// Converts the error of a failed read. Errors that are not about the data are rethrown.
   init(_ error: any Error, file: String) throws {
     guard let failure = error as? Failure, failure.kind == .badInput || failure.kind == .inputOutput else {
       throw error

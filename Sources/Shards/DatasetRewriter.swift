@@ -1,8 +1,8 @@
 import Foundation
 import Support
 
-/// Makes one dataset of several: their documents shuffled, part of `train` split off, what remains of it mixed in the
-/// proportions wanted, packed into shards anew.
+/// Makes one dataset from several: shuffles their documents, splits off part of `train`, mixes the rest in
+/// the wanted proportions, and packs everything into new shards.
 package struct DatasetRewriter {
   /// A share of the documents of `train` that becomes another split.
   package struct Share: Sendable, Equatable {
@@ -13,27 +13,32 @@ package struct DatasetRewriter {
   }
 
   package var shares: [Share] = []
-  /// Decides, from the tokens of `train` that each input has once other splits are split off, how many to take; nil
-  /// takes every document once.
+  /// Decides how many tokens to take of each input, given the tokens of `train` that each has left after
+  /// other splits were split off; nil takes every document once.
   package var mixture: (@Sendable (_ trainTokens: [Int]) throws -> DatasetMixture)?
   package var isShuffled = true
   package var seed: UInt64 = 1
   package var shardTokens: Int?
-  /// What the new dataset says of its sequences; nil keeps what all inputs agree on.
+  /// The packing of the new dataset; nil keeps the packing of the inputs if they agree.
   package var packing: Packing?
-  /// Of ``ZstdCompressor``: what is made of datasets is kept longer and read more often than what it is made of.
+  /// The level of ``ZstdCompressor``. Rewritten datasets are kept longer and read more often than their
+  /// inputs.
   package var level = 1
-  /// Bytes for shuffling; documents beyond that go through files beside the output.
+  /// The memory in bytes for shuffling. Documents beyond that are stored in temporary files next to the
+  /// output.
   package var memory = 1 << 30
   package var threads = 1
   package var recipe: String?
-  /// Told the documents done, of all that are moved: each is read, and when shuffled moved again.
+  /// Called with the number of documents processed and the total. Each document counts once when read, and
+  /// again when shuffled.
   package var progress: ((_ done: Int, _ total: Int) -> Void)?
 
   package init() {}
 
-  /// The split of a document of `train`: decided by its tokens and the seed alone, so it stays where it is when documents
-  /// are added elsewhere, and copies of one text are never on both sides.
+  /// The split of a document of `train`.
+  ///
+  /// It depends only on the tokens and the seed. So documents keep their split when others are added, and
+  /// copies of one text are always in the same split.
   package func split(ofTrainDocument encoded: UnsafeRawBufferPointer) -> String {
     let position = Double(Hashing.xxh3(encoded, seed: seed) >> 11) * 0x1p-53
     var border = 0.0
@@ -56,7 +61,7 @@ package struct DatasetRewriter {
     var splits = Set(inputs.flatMap(\.splits)).sorted()
     if !shares.isEmpty && !splits.contains("train") {
       throw Failure(
-        .usage, "there is no split train to divide", file: inputs[0].path,
+        .usage, "there is no split \"train\" to divide", file: inputs[0].path,
         remedy: "The splits are: " + splits.joined(separator: ", "))
     }
     splits += shares.map(\.split).filter { !splits.contains($0) }
@@ -101,10 +106,11 @@ package struct DatasetRewriter {
     return try writer.finish()
   }
 
-  /// One reading of an input: of `train` all documents or a sample, of what goes to other splits everything in the first.
+  /// One pass over an input. It takes all documents of `train` or a sample of them; documents for other
+  /// splits are taken only in the first pass.
   private struct Pass {
     let isFirst: Bool
-    /// nil takes all.
+    /// nil takes all documents.
     var sampler: DocumentSampler?
 
     mutating func takes(_ tokens: Int) -> Bool { sampler == nil || sampler!.takes(tokens) }
@@ -129,7 +135,7 @@ package struct DatasetRewriter {
     }
   }
 
-  /// Tokens of the documents of `train` that stay there.
+  /// The number of tokens in documents of `train` that stay in `train`.
   private func trainTokens(of input: Dataset) throws -> Int {
     guard input.splits.contains("train") else { return 0 }
     if shares.isEmpty { return try input.tokenCount(of: "train") }

@@ -1,11 +1,12 @@
 import Foundation
 import Support
 
-/// Reads all of a dataset and checks every promise of its format: the index, the files, the tokenizer, seek tables, the
-/// checksum of each frame and each file, the range of the ids, the ends of the documents, and that all counts agree.
+/// Reads a whole dataset and checks every guarantee of its format: the index, the files, the tokenizer, the
+/// seek tables, the checksum of each frame and file, the range of the ids, the ends of the documents, and all
+/// counts.
 package struct DatasetVerifier {
   package private(set) var problems: [DatasetProblem] = []
-  /// Plain bytes read.
+  /// Uncompressed bytes read.
   package private(set) var bytes = 0
   package private(set) var tokens = 0
   package private(set) var documents = 0
@@ -14,15 +15,24 @@ package struct DatasetVerifier {
   private let threads: Int
   private let progress: ((_ bytes: Int, _ total: Int) -> Void)?
 
-  /// Reads everything.
-  ///
-  /// Damage is listed in ``problems``, not thrown.
-  package init(
-    verifying directory: String, threads: Int, progress: ((_ bytes: Int, _ total: Int) -> Void)? = nil
-  ) throws {
+  private init(
+    _ directory: String, threads: Int, progress: ((_ bytes: Int, _ total: Int) -> Void)?
+  ) {
     self.directory = directory
     self.threads = threads
     self.progress = progress
+  }
+
+  /// Reads and checks the whole dataset. Problems are listed in the result, not thrown.
+  package static func verify(
+    _ directory: String, threads: Int, progress: ((_ bytes: Int, _ total: Int) -> Void)? = nil
+  ) throws -> DatasetVerifier {
+    var verifier = DatasetVerifier(directory, threads: threads, progress: progress)
+    try verifier.run()
+    return verifier
+  }
+
+  private mutating func run() throws {
     guard Path.isDirectory(directory) else {
       throw Failure(
         .inputOutput, "no such dataset directory", file: directory, remedy: "Check the spelling of the path")
@@ -68,7 +78,8 @@ package struct DatasetVerifier {
     let file = try SeekableReader(path(shard.file))
     if file.bytes != shard.bytes {
       problems.append(
-        DatasetProblem(file: file.path, "holds \(file.bytes) bytes of tokens, index.json says \(shard.bytes)")
+        DatasetProblem(
+          file: file.path, "contains \(file.bytes) bytes of tokens, index.json says \(shard.bytes)")
       )
     }
     var scan = DocumentScan(rows: try rows(of: shard), endOfDocument: UInt32(clamping: index.endOfDocument))
@@ -79,7 +90,7 @@ package struct DatasetVerifier {
       defer { frame += 1 }
       return frame < file.frameCount ? frame : nil
     }
-    // A frame that cannot be read is a finding, not the end of the search.
+    // A frame that cannot be read is reported, and the check continues.
     let work: @Sendable (Int) throws -> FrameResult = { FrameResult(reading: $0, of: file, index: index) }
     try OrderedPipeline.run(threads: threads, next: next, work: work) { frame in
       problems += frame.problems
@@ -90,7 +101,8 @@ package struct DatasetVerifier {
       progress?(bytes, total)
     }
     tokens += file.bytes / max(index.tokenBytes, 1)
-    // Where a frame is lost the counts and the checksum of the whole cannot agree; the frame has been reported.
+    // If a frame is damaged, the counts and the checksum of the file cannot match, and the frame was already
+    // reported.
     guard isWhole else { return }
     documents += scan.ends
     if Hashing.hexadecimal(hash.digest) != shard.xxh64 {
@@ -102,7 +114,7 @@ package struct DatasetVerifier {
     if scan.ends != shard.documents {
       problems.append(
         DatasetProblem(
-          file: file.path, "\(scan.ends) documents end in it, index.json says \(shard.documents)"))
+          file: file.path, "contains \(scan.ends) documents, index.json says \(shard.documents)"))
     }
     if !scan.endsWithDocument {
       problems.append(DatasetProblem(file: file.path, "its last token is not the end-of-document id"))
@@ -110,11 +122,11 @@ package struct DatasetVerifier {
     problems += scan.finish(shard: shard, file: path(shard.documentsFile))
   }
 
-  /// The rows of the shard's documents; nil, with the problem noted, where they cannot be read.
+  /// The rows of the shard's documents; nil, with the problem recorded, if they cannot be read.
   private mutating func rows(of shard: DatasetIndex.Shard) throws -> [DocumentRow]? {
     guard Path.exists(path(shard.documentsFile)) else { return nil }
     do {
-      let reader = try RowReader(directory: directory, entry: shard)
+      let reader = try DocumentRowReader(directory: directory, entry: shard)
       let hash = StreamingXXH64()
       var rows: [DocumentRow] = []
       while let row = try reader.next() {
@@ -135,10 +147,10 @@ package struct DatasetVerifier {
   }
 }
 
-/// One frame, decompressed and looked through.
+/// One frame, decompressed and checked.
 private struct FrameResult: Sendable {
   let number: Int
-  /// Empty where the frame is damaged.
+  /// Empty if the frame is damaged.
   let bytes: [UInt8]
   let problems: [DatasetProblem]
 
@@ -170,13 +182,13 @@ private struct FrameResult: Sendable {
   }
 }
 
-/// Follows the ends of the documents through a shard and compares them with the rows.
+/// Compares the ends of the documents in a shard with the rows.
 private struct DocumentScan {
   let rows: [DocumentRow]?
   let endOfDocument: UInt32
   private(set) var ends = 0
   private(set) var endsWithDocument = true
-  /// Tokens since the last end.
+  /// The number of tokens since the last end of a document.
   private var length = 0
   private var firstMismatch: Int?
 
@@ -210,7 +222,7 @@ private struct DocumentScan {
     var problems: [DatasetProblem] = []
     if let firstMismatch {
       problems.append(
-        DatasetProblem(file: file, "row \(firstMismatch + 1) does not fit the document of the shard"))
+        DatasetProblem(file: file, "row \(firstMismatch + 1) does not match the document in the shard"))
     }
     let textBytes = rows.reduce(0) { $0 + $1.textBytes }
     let words = rows.reduce(0) { $0 + $1.words }

@@ -3,13 +3,15 @@ import Support
 
 /// Writes a dataset directory, which appears under its name when it is complete.
 ///
-/// Documents go to the shard of their split that is open; a shard is closed when the next document would make it larger
-/// than `shardTokens`, so a document is never cut, and one that is larger by itself gets a shard of its own. Memory is
-/// a few frames a split. Not thread-safe: documents are appended by one thread, compression runs on `threads`.
+/// Documents are appended to the open shard of their split. A shard is closed when the next document would
+/// make it larger than `shardTokens`, so documents are never divided, and a larger document gets its own
+/// shard. Memory is a few frames per split. Not thread-safe: one thread appends documents, and `threads`
+/// threads compress.
 package final class DatasetWriter {
   /// 128 Mi tokens of two bytes, or half as many of four.
   package static let defaultShardBytes = 256 << 20
-  /// Frequencies only: what a search for repetitions gains on prose is little beside its time (table at ``ShardWriter``).
+  /// Entropy coding only. Searching for repetitions takes much time and saves little on prose (see the table
+  /// at ``ShardWriter``).
   package static let defaultLevel = 0
 
   package let vocabularySize: Int
@@ -21,11 +23,12 @@ package final class DatasetWriter {
   private let shardTokens: Int
   private let packing: Packing?
   private let recipe: String?
-  private let compressor: FrameCompressor
-  /// Token ids of the current document as they go to disk.
+  private let compressor: SeekableWriter.Compressor
+  /// The token ids of the current document in their format on disk.
   private let scratch: UnsafeMutableRawBufferPointer
   private var splits: [String: SplitState] = [:]
-  /// Of the document that comes in parts: what is not written yet, whether the shard has the rest, and its tokens.
+  /// The state of a document that is appended in parts: the parts that are not written yet, whether earlier
+  /// parts were written to the shard, and the number of tokens.
   private var heldParts: [[UInt8]] = []
   private var isStreaming = false
   private var partTokens = 0
@@ -36,10 +39,10 @@ package final class DatasetWriter {
     var totals = DatasetIndex.Totals()
   }
 
-  /// `directory` must not exist or be empty.
+  /// `directory` must not exist, or must be empty.
   ///
-  /// `split` is the one that ``append(_:textBytes:words:to:)`` writes to by default, and exists in the
-  /// dataset even when no document is appended. `level` is that of ``ZstdCompressor``.
+  /// `split` is the default split for ``append(_:textBytes:words:to:)``. The dataset lists it even if it has
+  /// no document. `level` is the level of ``ZstdCompressor``.
   package init(
     directory: String, tokenizerJSON: [UInt8], vocabularySize: Int, endOfDocument: Int,
     split: String = "train", shardTokens: Int? = nil, packing: Packing? = nil, recipe: String? = nil,
@@ -61,30 +64,31 @@ package final class DatasetWriter {
     tokenizerSHA256 = tokenizerJSON.withUnsafeBytes { Hashing.sha256($0) }
     try output.write(DatasetIndex.tokenizerFileName, tokenizerJSON)
     scratch = .allocate(byteCount: 1 << 16, alignment: 64)
-    // Two threads that deliver in turn have time for what level 0 takes, and threads of its own would be two too many.
-    compressor = FrameCompressor(threads: level == 0 && threads <= 2 ? 1 : threads, level: level)
+    // Level 0 is so cheap that up to two calling threads can compress themselves; more threads would only
+    // compete with them.
+    compressor = SeekableWriter.Compressor(threads: level == 0 && threads <= 2 ? 1 : threads, level: level)
     try declare(split: split)
   }
 
-  /// Where the dataset lies until it is complete.
+  /// The path of the dataset until it is complete.
   var temporaryPath: String { output.temporary }
 
   deinit { scratch.deallocate() }
 
-  /// Makes sure that the dataset lists the split, even without a document.
+  /// Makes sure that the dataset lists the split even if it has no document.
   package func declare(split: String) throws {
     guard splits[split] == nil else { return }
     guard DatasetIndex.isValidSplitName(split) else {
       throw Failure(
-        .usage, "\"\(split)\" is no name for a split", file: output.path,
+        .usage, "\"\(split)\" is not a valid name for a split", file: output.path,
         remedy: "Use letters, digits, - and _, as in train, valid, test")
     }
     splits[split] = SplitState()
   }
 
-  /// Appends one document, given without its end-of-document id.
+  /// Appends one document, without its end-of-document id.
   ///
-  /// `textBytes` and `words` (``Words``) are those of its source text.
+  /// `textBytes` and `words` (``Words``) count its original text.
   package func append(
     _ tokens: UnsafeBufferPointer<UInt32>, textBytes: Int, words: Int, to split: String? = nil
   ) throws {
@@ -97,7 +101,8 @@ package final class DatasetWriter {
     }
   }
 
-  /// Appends one document as it lies in another dataset of the same vocabulary, its end-of-document id included.
+  /// Appends one document in its format on disk, including its end-of-document id, from a dataset with the
+  /// same vocabulary.
   package func append(encoded bytes: UnsafeRawBufferPointer, textBytes: Int, words: Int, to split: String)
     throws
   {
@@ -106,7 +111,7 @@ package final class DatasetWriter {
     }
   }
 
-  /// Appends documents as they lie on disk, one after another, their end-of-document ids included.
+  /// Appends consecutive documents in their format on disk, including their end-of-document ids.
   package func append(encoded bytes: UnsafeRawBufferPointer, rows: [DocumentRow], to split: String? = nil)
     throws
   {
@@ -117,10 +122,11 @@ package final class DatasetWriter {
     }
   }
 
-  /// Appends the next part of a document whose length is not known yet, to the default split.
+  /// Appends the next part of a document of unknown length to the default split.
   ///
-  /// Where the document begins a shard its parts are written at once; elsewhere they are held until it is clear whether it
-  /// fits into the open one. ``endDocument(textBytes:words:)`` ends it, its end-of-document id being the last part's.
+  /// If the document starts a shard, its parts are written at once. Otherwise they are held until it is known
+  /// whether the document fits into the open shard. ``endDocument(textBytes:words:)`` ends the document; the
+  /// last part must end with the end-of-document id.
   package func append(part: [UInt8]) throws {
     partTokens += part.count / tokenBytes
     if !isStreaming {
@@ -142,14 +148,28 @@ package final class DatasetWriter {
     try splits[defaultSplit]!.open!.endDocuments([row])
   }
 
-  /// Forgets the parts of a document that was not ended.
+  /// Discards the parts of a document that was not ended.
   package func dropDocument() throws {
     if isStreaming {
-      // It is alone in its shard, whose number the next one gets.
+      // It is the only document of its shard, whose number is reused.
       try splits[defaultSplit]!.open!.remove()
       splits[defaultSplit]!.open = nil
     }
     (heldParts, isStreaming, partTokens) = ([], false, 0)
+  }
+
+  /// Completes the dataset, which then appears under its name. Nothing can be appended afterwards.
+  @discardableResult
+  package func finish() throws -> DatasetIndex {
+    for split in splits.keys.sorted() { try closeShard(of: split) }
+    let ordered = splits.sorted { $0.key < $1.key }
+    let index = DatasetIndex(
+      vocabularySize: vocabularySize, endOfDocument: endOfDocument, tokenizerSHA256: tokenizerSHA256,
+      packing: packing, splits: splits.mapValues(\.totals), shards: ordered.flatMap(\.value.closed),
+      recipe: recipe)
+    try output.write(DatasetIndex.fileName, index.json())
+    try output.finish()
+    return index
   }
 
   private func writeHeldParts() throws {
@@ -158,7 +178,7 @@ package final class DatasetWriter {
     heldParts = []
   }
 
-  /// `write` is asked for the next bytes, of as many documents as go to one shard.
+  /// `write` writes the next bytes: all documents that go to one shard.
   private func append(
     _ rows: [DocumentRow], to split: String?, write: (ShardWriter, _ bytes: Int) throws -> Void
   ) throws {
@@ -176,22 +196,6 @@ package final class DatasetWriter {
     }
   }
 
-  /// Completes the dataset and gives it its name.
-  ///
-  /// Nothing can be appended afterwards.
-  @discardableResult
-  package func finish() throws -> DatasetIndex {
-    for split in splits.keys.sorted() { try closeShard(of: split) }
-    let ordered = splits.sorted { $0.key < $1.key }
-    let index = DatasetIndex(
-      vocabularySize: vocabularySize, endOfDocument: endOfDocument, tokenizerSHA256: tokenizerSHA256,
-      packing: packing, splits: splits.mapValues(\.totals), shards: ordered.flatMap(\.value.closed),
-      recipe: recipe)
-    try output.write(DatasetIndex.fileName, index.json())
-    try output.finish()
-    return index
-  }
-
   private func append(
     tokenCount: Int, textBytes: Int, words: Int, to split: String?, write: (ShardWriter) throws -> Void
   ) throws {
@@ -200,7 +204,7 @@ package final class DatasetWriter {
     try shard.endDocuments([DocumentRow(tokens: tokenCount, textBytes: textBytes, words: words)])
   }
 
-  /// The shard for a document of so many tokens.
+  /// The shard for a document with this number of tokens.
   private func shard(of split: String, for tokenCount: Int) throws -> ShardWriter {
     try declare(split: split)
     if let open = splits[split]!.open, open.totals.tokens + tokenCount > shardTokens {

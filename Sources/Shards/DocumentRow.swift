@@ -1,8 +1,9 @@
-/// One document's row in a `.documents.zst` file, which is a zstd seekable file of these rows and nothing else:
-/// little-endian `uint32` tokens (the end-of-document id included), bytes and words of the document's text.
+/// A row of a `.documents.zst` file, which is a zstd seekable file of one row per document: little-endian
+/// `uint32` counts of the document's tokens (including the end-of-document id), and of the bytes and words of
+/// its text.
 ///
-/// The row is what lets a dataset be shuffled, split and merged again without losing the bytes and words that perplexity
-/// per word and bits per byte need. NumPy: `frombuffer(…, "<u4").reshape(-1, 3)`.
+/// The rows make it possible to shuffle, split and merge datasets without losing the bytes and words that are
+/// needed for perplexity per word and bits per byte. In NumPy: `frombuffer(…, "<u4").reshape(-1, 3)`.
 package struct DocumentRow: Equatable, Sendable {
   package static let byteCount = 12
 
@@ -22,7 +23,7 @@ package struct DocumentRow: Equatable, Sendable {
     (tokens, textBytes, words) = (word(0), word(1), word(2))
   }
 
-  /// Calls `body` with the 12 bytes of the row; nil where a count does not fit 32 bits.
+  /// Calls `body` with the 12 bytes of the row; returns nil if a count does not fit in 32 bits.
   func withBytes(_ body: (UnsafeRawBufferPointer) throws -> Void) rethrows -> Void? {
     guard let tokens = UInt32(exactly: tokens), let textBytes = UInt32(exactly: textBytes),
       let words = UInt32(exactly: words)

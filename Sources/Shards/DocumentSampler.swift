@@ -1,10 +1,11 @@
 import Support
 
-/// Chooses documents for a number of tokens at random, in one pass and in their order: each with the probability that
-/// what is still wanted has of what is still to come (selection sampling; Knuth, The Art of Computer Programming, volume
-/// 2, section 3.4.2, algorithm S, with tokens in place of records).
+/// Chooses random documents with a given number of tokens in one pass, in order: each document is chosen with
+/// probability wanted / remaining tokens (selection sampling; Knuth, The Art of Computer Programming, volume
+/// 2, section 3.4.2, algorithm S, with tokens instead of records).
 ///
-/// The choice never exceeds the number wanted, and falls short of it by less than the last documents that did not fit.
+/// The choice never exceeds the wanted number of tokens, and falls short of it by less than the last
+/// documents that did not fit.
 struct DocumentSampler {
   private var wanted: Int
   private var left: Int

@@ -1,12 +1,12 @@
 import Foundation
 import Support
 
-/// Puts documents in a random order with bounded memory: each gets a random key, goes to the bucket of its key's range,
-/// and the buckets are sorted by key one after the other (two-level shuffle).
+/// Shuffles documents with bounded memory: each gets a random key and goes to the bucket of its range of
+/// keys, and the buckets are sorted by key one after the other (two-level shuffle).
 ///
-/// The order is that of the keys alone, so it does not depend on the number of buckets and thereby on the memory. What fits
-/// in half of the memory stays there, in one bucket; else buckets of a quarter of a gigabyte, or less where the memory is
-/// small, go to files of a temporary directory.
+/// The order depends only on the keys, not on the number of buckets and thus not on the memory. If everything
+/// fits in half of the memory, it stays there in one bucket. Otherwise buckets of at most a quarter of a
+/// gigabyte go to files of a temporary directory.
 final class DocumentShuffler {
   struct Header {
     let key: UInt64
@@ -21,21 +21,22 @@ final class DocumentShuffler {
 
   private let directory: String
   private let buckets: [Bucket]
-  /// A bucket's buffer goes to disk when it has grown so far.
+  /// A bucket's buffer is written to disk when it exceeds this size.
   private let spillBytes: Int
   private var ordinal: UInt64 = 0
   private let seed: UInt64
   private var hasDirectory = false
 
-  /// `totalBytes` is what the encoded documents and their headers take; `directory` is made if it is needed.
+  /// `totalBytes` is the size of the encoded documents and their headers. `directory` is created if it is
+  /// needed.
   init(totalBytes: Int, memory: Int, seed: UInt64, directory: String) {
     let isInMemory = totalBytes <= memory / 2
-    // Buckets differ by chance, so one may be larger than meant.
+    // The sizes of buckets vary by chance, so leave some margin.
     let bucketBytes = min(Self.bucketBytes, max(memory * 2 / 5, 1))
     let count = isInMemory ? 1 : min(512, 1 + totalBytes / bucketBytes)
     spillBytes = isInMemory ? .max : min(1 << 20, max(1 << 12, memory / (2 * count)))
     buckets = (0..<count).map { Bucket(path: Path.join(directory, "bucket-\($0)")) }
-    // Growing it would copy everything, and hold both at that moment.
+    // Reserve the memory now: growing the array would copy everything and hold both copies for a moment.
     if isInMemory { buckets[0].reserve(totalBytes) }
     self.directory = directory
     self.seed = RandomGenerator.mix(seed)
@@ -57,9 +58,9 @@ final class DocumentShuffler {
     }
   }
 
-  /// Hands out every document in the order of the keys.
+  /// Calls `body` with every document in the order of the keys.
   ///
-  /// Called once; afterwards the files are gone.
+  /// Call this once. Afterwards the files are removed.
   func drain(_ body: (_ encoded: UnsafeRawBufferPointer, _ row: DocumentRow, _ split: Int) throws -> Void)
     throws
   {
@@ -75,7 +76,7 @@ final class DocumentShuffler {
     hasDirectory = false
   }
 
-  /// Documents of one range of keys: header, encoded tokens, header and so on.
+  /// The documents of one range of keys, each as a header and its encoded tokens.
   private final class Bucket {
     private let path: String
     private var buffer: [UInt8] = []
@@ -134,7 +135,7 @@ final class DocumentShuffler {
         let size = bytes.loadUnaligned(fromByteOffset: offset + 24, as: UInt64.self)
         offset += Header.byteCount + Int(size)
       }
-      // The offset breaks ties of the keys: documents lie in a bucket in the order they came.
+      // The offset breaks ties between keys: a bucket holds documents in the order in which they were added.
       documents.sort { ($0.key, $0.offset) < ($1.key, $1.offset) }
       for (_, offset) in documents {
         func word(_ at: Int) -> Int { Int(bytes.loadUnaligned(fromByteOffset: offset + at, as: UInt32.self)) }

@@ -1,8 +1,8 @@
 import Support
 
-/// The documents of one split, one after the other.
+/// Reads the documents of one split in order.
 ///
-/// Memory: a frame, the largest document that crosses frames, and the pages of some frames of the file.
+/// Memory: a frame, the largest document that spans frames, and the pages of a few frames of the file.
 package final class EncodedDocumentReader {
   private let dataset: Dataset
   private let tokenBytes: Int
@@ -10,10 +10,10 @@ package final class EncodedDocumentReader {
   private let cache = FrameCache(bytes: 0)
   private var nextShard = 0
   private var shard: ShardReader?
-  private var rows: RowReader?
-  /// First token of the next document in its shard.
+  private var rows: DocumentRowReader?
+  /// The position in the shard of the first token of the next document.
   private var position = 0
-  /// The frame of the shard from which the pages of the file are mapped still.
+  /// The first frame of the shard whose pages are still mapped.
   private var mappedFrame = 0
   private var assembly: [UInt8] = []
   private var ids: [UInt32] = []
@@ -24,8 +24,8 @@ package final class EncodedDocumentReader {
     entries = try dataset.shards(of: split)
   }
 
-  /// Calls `body` with the next document as it lies on disk, its end-of-document id included; the bytes are
-  /// valid only there.
+  /// Calls `body` with the next document in its format on disk, including its end-of-document id. The bytes
+  /// are valid only during the call.
   ///
   /// Returns false at the end.
   package func next(_ body: (_ encoded: UnsafeRawBufferPointer, _ row: DocumentRow) throws -> Void) throws
@@ -36,7 +36,7 @@ package final class EncodedDocumentReader {
         if nextShard == entries.count { return false }
         let entry = entries[nextShard]
         self.shard = try ShardReader(directory: dataset.path, entry: entry, index: dataset.index)
-        self.rows = try RowReader(directory: dataset.path, entry: entry)
+        self.rows = try DocumentRowReader(directory: dataset.path, entry: entry)
         position = 0
         mappedFrame = 0
         nextShard += 1
@@ -60,14 +60,15 @@ package final class EncodedDocumentReader {
     }
   }
 
-  /// Calls `body` with each document's token ids, without the end-of-document id; they are valid only there.
+  /// Calls `body` with the token ids of each document, without the end-of-document id. They are valid only
+  /// during the call.
   package func forEachDocument(
     _ body: (_ tokens: UnsafeBufferPointer<UInt32>, _ row: DocumentRow) throws -> Void
   ) throws {
     while try nextDocument(body) {}
   }
 
-  /// The same for the next document only.
+  /// Calls `body` with the token ids of the next document, without the end-of-document id.
   ///
   /// Returns false at the end.
   package func nextDocument(
@@ -89,7 +90,7 @@ package final class EncodedDocumentReader {
   private func read(
     _ range: Range<Int>, of shard: ShardReader, _ body: (UnsafeRawBufferPointer) throws -> Void
   ) throws {
-    // Nearly every document lies in one frame and needs no copy.
+    // Nearly every document is within one frame and needs no copy.
     let first = shard.file.frame(at: range.lowerBound * tokenBytes)
     if first - mappedFrame >= 256 {
       shard.file.releasePages()
@@ -104,10 +105,10 @@ package final class EncodedDocumentReader {
     }
   }
 
-  private func mismatch(_ rows: RowReader, _ shard: ShardReader) -> Failure {
+  private func mismatch(_ rows: DocumentRowReader, _ shard: ShardReader) -> Failure {
     Failure(
-      .badInput, "row \(rows.delivered) does not fit the end-of-document ids of \(shard.entry.file)",
+      .badInput, "row \(rows.delivered) does not match the end-of-document ids of \(shard.entry.file)",
       file: rows.path,
-      remedy: "Run `pkm-data verify`, then copy the dataset again or make it again")
+      remedy: "Run `pkm-data verify`, then copy the dataset again or recreate it")
   }
 }

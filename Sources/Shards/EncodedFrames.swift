@@ -1,14 +1,14 @@
 import Foundation
 import Support
 
-/// The tokens of one split as they lie on disk, a frame at a time and from any thread: for who need not know where
-/// documents begin.
+/// Reads the tokens of one split in their format on disk, one frame at a time and from any thread, for
+/// callers that ignore document boundaries.
 package final class EncodedFrames: Sendable {
-  /// Frames in all shards of the split.
+  /// The number of frames in all shards of the split.
   package let count: Int
   private let shards: [ShardReader]
   private let tokenBytes: Int
-  /// The first frame of each shard.
+  /// The index of the first frame of each shard.
   private let starts: [Int]
 
   package init(_ dataset: Dataset, split: String) throws {
@@ -25,7 +25,8 @@ package final class EncodedFrames: Sendable {
     (self.starts, self.count) = (starts, count)
   }
 
-  /// Calls `body` with the ids of a frame, little-endian, checked against the checksum and the vocabulary.
+  /// Calls `body` with the little-endian ids of a frame, after checking the checksum and the range of the
+  /// ids.
   package func withFrame<Result>(
     _ index: Int, _ body: (_ bytes: UnsafeRawBufferPointer, _ tokenBytes: Int) throws -> Result
   ) throws -> Result {

@@ -1,6 +1,8 @@
-/// The frames decompressed last, up to a number of bytes.
+import DequeModule
+
+/// The most recently decompressed frames, up to a number of bytes.
 ///
-/// Not thread-safe: one for each reader.
+/// Not thread-safe: one per reader.
 final class FrameCache {
   private struct Key: Hashable {
     let shard: ObjectIdentifier
@@ -8,7 +10,7 @@ final class FrameCache {
   }
 
   private struct Slot {
-    /// Kept alive: the key is its identity.
+    /// Keeps the object alive whose identity is part of the key.
     let shard: ShardReader
     let bytes: UnsafeMutableRawBufferPointer
   }
@@ -16,13 +18,12 @@ final class FrameCache {
   private let limit: Int
   private var used = 0
   private var slots: [Key: Slot] = [:]
-  /// The frames in the order they came, and how many of them have gone: sequences are read at random, so which frame goes does
-  /// not matter, but finding it should cost nothing.
-  private var arrivals: [Key] = []
-  private var gone = 0
+  /// The frames in the order of decompression. The oldest is evicted first: sequences are read at random, so
+  /// any other choice would be no better.
+  private var arrivals: Deque<Key> = []
   private var latest: (key: Key, bytes: UnsafeRawBufferPointer)?
 
-  /// Holds at least one frame, whatever `bytes` is.
+  /// The cache holds at least one frame, even if `bytes` is smaller.
   init(bytes: Int) { limit = bytes }
 
   deinit { for slot in slots.values { slot.bytes.deallocate() } }
@@ -44,7 +45,7 @@ final class FrameCache {
     }
   }
 
-  /// The plain bytes of a frame, valid until the next call.
+  /// The uncompressed bytes of a frame, valid until the next call.
   private func frame(_ frame: Int, of shard: ShardReader) throws -> UnsafeRawBufferPointer {
     let key = Key(shard: ObjectIdentifier(shard), frame: frame)
     if let latest, latest.key == key { return latest.bytes }
@@ -53,7 +54,7 @@ final class FrameCache {
       bytes = slot.bytes
     } else {
       let size = shard.file.plainRange(ofFrame: frame).count
-      while used + size > limit && gone < arrivals.count { dropOldest() }
+      while used + size > limit && !arrivals.isEmpty { dropOldest() }
       latest = nil
       bytes = .allocate(byteCount: size, alignment: 64)
       do { try shard.load(frame: frame, into: bytes) } catch {
@@ -69,13 +70,8 @@ final class FrameCache {
   }
 
   private func dropOldest() {
-    let slot = slots.removeValue(forKey: arrivals[gone])!
+    let slot = slots.removeValue(forKey: arrivals.removeFirst())!
     used -= slot.bytes.count
     slot.bytes.deallocate()
-    gone += 1
-    if gone > arrivals.count / 2 {
-      arrivals.removeFirst(gone)
-      gone = 0
-    }
   }
 }

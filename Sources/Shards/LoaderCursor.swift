@@ -1,13 +1,18 @@
-/// Where a loader stands: the next sequence in the order of an epoch.
+/// The position of a loader: the next sequence in the order of an epoch.
 ///
-/// Saved with a checkpoint; the same for all ranks, and for any number of them.
+/// It is saved with a checkpoint, and is the same for all ranks and for any number of ranks.
 package struct LoaderCursor: Codable, Equatable, Sendable {
   package var epoch: Int
-  /// Position in the epoch's order, not the sequence's place in the text.
-  package var window: Int
+  /// The position in the order of the epoch, not the position of the sequence in the text.
+  package var sequence: Int
 
-  package init(epoch: Int = 0, window: Int = 0) {
+  package init(epoch: Int = 0, sequence: Int = 0) {
     self.epoch = epoch
-    self.window = window
+    self.sequence = sequence
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case epoch
+    case sequence = "window"
   }
 }

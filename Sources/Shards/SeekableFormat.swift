@@ -1,20 +1,20 @@
 import Foundation
 import Support
 
-/// The zstd seekable format: independent frames of equal plain size (the last one shorter), then a skippable
-/// frame that holds the seek table.
+/// The zstd seekable format: independent frames of equal uncompressed size (except the last one), followed by
+/// a skippable frame with the seek table.
 ///
-/// Any zstd decoder reads such a file from its beginning; ``SeekableReader`` reads any part of it.
+/// Any zstd decoder can read such a file from its start; ``SeekableReader`` reads any part of it.
 ///
-/// The table is, in little-endian `uint32`: the magic of a skippable frame, the size of the rest, for each frame its
-/// compressed size, its plain size and the low half of the XXH64 of its plain bytes; then the footer: number of frames,
-/// one descriptor byte (bit 7: checksums present), and the magic of the format.
-/// Source: zstd, contrib/seekable_format, version 0.1.0.
+/// In little-endian `uint32`, the table contains: the magic number of a skippable frame; the size of the
+/// rest; for each frame its compressed size, its uncompressed size and the lower half of the XXH64 of its
+/// uncompressed bytes; then the footer: the number of frames, one descriptor byte (bit 7: checksums present),
+/// and the magic number of the format. Source: zstd, contrib/seekable_format, version 0.1.0.
 enum SeekableFormat {
   static let skippableMagic: UInt32 = 0x184d_2a5e
   static let seekableMagic: UInt32 = 0x8f92_eab1
   static let checksumFlag: UInt8 = 0x80
-  /// Bits that a reader of this version must find zero.
+  /// Bits that must be zero in this version.
   static let reservedBits: UInt8 = 0x7c
   static let headerBytes = 8
   static let footerBytes = 9

@@ -1,20 +1,20 @@
 import Foundation
 import Support
 
-/// Reads any frame of a zstd seekable file, each checked against the seek table.
+/// Reads any frame of a zstd seekable file and checks it against the seek table.
 package final class SeekableReader: Sendable {
   package let path: String
-  /// Plain bytes of the whole file.
+  /// The uncompressed size of the whole file.
   package let bytes: Int
   package let frameCount: Int
-  /// Largest plain size of a frame.
+  /// The largest uncompressed size of a frame.
   package let largestFrame: Int
 
   private let file: MappedFile
   private let entries: [SeekableFormat.Entry]
-  /// Where each frame begins in the file, and one more: where the table begins.
+  /// The start of each frame in the file, and of the table.
   private let starts: [Int]
-  /// Where the plain bytes of each frame begin, and one more: their end.
+  /// The start of each frame in the uncompressed bytes, and their end.
   private let plainStarts: [Int]
 
   package init(_ path: String) throws {
@@ -28,15 +28,16 @@ package final class SeekableReader: Sendable {
     bytes = plainStarts.last!
   }
 
-  /// The plain bytes that a frame holds, as a range of the plain file.
+  /// The range of a frame in the uncompressed bytes.
   package func plainRange(ofFrame index: Int) -> Range<Int> { plainStarts[index]..<plainStarts[index + 1] }
 
-  /// Where a frame begins in the file, for messages.
+  /// The start of a frame in the file, for messages.
   package func offset(ofFrame index: Int) -> Int { starts[index] }
 
-  /// The frame that holds the plain byte at `position`, which must be in `0..<bytes`.
+  /// The frame that contains the uncompressed byte at `position`, which must be in `0..<bytes`.
   package func frame(at position: Int) -> Int {
-    // Frames are of one size but for the last, so the first guess is right unless the file is another program's.
+    // All frames except the last have the same size, so the first guess is right unless another program wrote
+    // the file.
     let guess = min(position / max(Int(entries[0].plainBytes), 1), frameCount - 1)
     if plainRange(ofFrame: guess).contains(position) { return guess }
     var low = 0
@@ -48,9 +49,9 @@ package final class SeekableReader: Sendable {
     return low
   }
 
-  /// Decompresses one frame to the beginning of `buffer`, which must have room for it.
+  /// Decompresses one frame into the start of `buffer`, which must be large enough.
   ///
-  /// Returns its plain size.
+  /// Returns its uncompressed size.
   package func decompress(frame index: Int, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     let size = plainRange(ofFrame: index).count
     let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<size])
@@ -60,12 +61,12 @@ package final class SeekableReader: Sendable {
       throw Failure(
         .badInput, "the checksum of frame \(index) does not match its content", file: path,
         offset: starts[index],
-        remedy: "Copy the file again from its source or make the dataset again")
+        remedy: "Copy the file again from its source or recreate the dataset")
     }
     return size
   }
 
-  /// The frames before have been read and are not needed soon: their pages need not count as memory of this process.
+  /// Releases the pages that were read so far, so that they no longer count as memory of this process.
   func releasePages() { file.releasePages() }
 
   private static func readTable(_ bytes: UnsafeRawBufferPointer, path: String) throws -> [SeekableFormat
@@ -77,7 +78,7 @@ package final class SeekableReader: Sendable {
     func damaged(_ message: String, at offset: Int) -> Failure {
       Failure(
         .badInput, message, file: path, offset: offset,
-        remedy: "The file is truncated or damaged: copy it again or make the dataset again")
+        remedy: "The file is truncated or damaged: copy it again or recreate the dataset")
     }
     let smallest = SeekableFormat.headerBytes + SeekableFormat.footerBytes
     guard bytes.count >= smallest, word(bytes.count - 4) == SeekableFormat.seekableMagic else {

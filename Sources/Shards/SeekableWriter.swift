@@ -1,30 +1,32 @@
 import DequeModule
 import Foundation
 import Support
+import Synchronization
 
 /// Writes one zstd seekable file.
 ///
-/// Frames are compressed on the threads of a ``FrameCompressor`` while the caller goes on, and written in order, so the
-/// bytes do not depend on the number of threads.
+/// Frames are compressed on the threads of a ``Compressor`` while the caller continues, and are written in
+/// order, so the bytes do not depend on the number of threads.
 ///
-/// The file is made for an ``OutputDirectory``, which syncs it and decides whether it ever appears.
+/// The file belongs to an ``OutputDirectory``, which syncs it and decides whether it ever appears under its
+/// final name.
 final class SeekableWriter {
   let path: String
-  /// Plain bytes accepted so far.
+  /// Uncompressed bytes accepted so far.
   private(set) var bytes = 0
 
   private let descriptor: Int32
   private let disk: WriteBehind
   private let frameBytes: Int
-  private let compressor: FrameCompressor
+  private let compressor: Compressor
   private var pending: [UInt8] = []
-  /// Numbers of the frames that are being compressed, the oldest first.
+  /// The numbers of the frames that are being compressed, oldest first.
   private var submitted: Deque<Int> = []
   private var entries: [SeekableFormat.Entry] = []
   private let hash = StreamingXXH64()
 
-  /// `frameBytes` plain bytes make a frame.
-  init(_ path: String, frameBytes: Int, compressor: FrameCompressor) throws {
+  /// A frame contains `frameBytes` uncompressed bytes.
+  init(_ path: String, frameBytes: Int, compressor: Compressor) throws {
     self.path = path
     self.frameBytes = frameBytes
     self.compressor = compressor
@@ -47,9 +49,7 @@ final class SeekableWriter {
     }
   }
 
-  /// Completes the file.
-  ///
-  /// Returns the XXH64 of its plain bytes.
+  /// Completes the file. Returns the XXH64 of its uncompressed bytes.
   func finish() throws -> UInt64 {
     try submitPending()
     while !submitted.isEmpty { try writeOldest() }
@@ -69,5 +69,53 @@ final class SeekableWriter {
     let frame = try compressor.result(submitted.removeFirst())
     entries.append(frame.entry)
     try frame.bytes.withUnsafeBytes { try disk.write($0) }
+  }
+}
+
+extension SeekableWriter {
+  /// Compresses the frames of all files of a dataset on its threads.
+  final class Compressor: Sendable {
+    struct Frame: Sendable {
+      let bytes: [UInt8]
+      let entry: SeekableFormat.Entry
+    }
+
+    /// The number of frames of one file that may be waiting or in progress before the writer waits for the
+    /// oldest.
+    let framesAtOnce: Int
+    private let queue: OrderedQueue<[UInt8], Frame>
+
+    init(threads: Int, level: Int) {
+      framesAtOnce = threads > 1 ? 4 * threads : 0
+      let compressors = Compressors(level: level)
+      queue = OrderedQueue(threads: threads) { plain in
+        try plain.withUnsafeBytes { plain in
+          let compressed = try compressors.with { try $0.compress(plain) }
+          return Frame(
+            bytes: compressed,
+            entry: SeekableFormat.Entry(
+              compressedBytes: UInt32(compressed.count), plainBytes: UInt32(plain.count),
+              checksum: SeekableFormat.checksum(plain)))
+        }
+      }
+    }
+
+    func submit(_ plain: [UInt8]) -> Int { queue.submit(plain) }
+
+    func result(_ number: Int) throws -> Frame { try queue.result(number: number).get() }
+
+    /// The zstd contexts, one per thread that is compressing.
+    private final class Compressors: Sendable {
+      private let idle = Mutex<[ZstdCompressor]>([])
+      private let level: Int
+
+      init(level: Int) { self.level = level }
+
+      func with<Result>(_ body: (ZstdCompressor) throws -> Result) rethrows -> Result {
+        let compressor = idle.withLock { $0.popLast() } ?? ZstdCompressor(level: level)
+        defer { idle.withLock { $0.append(compressor) } }
+        return try body(compressor)
+      }
+    }
   }
 }

@@ -1,14 +1,15 @@
-/// Which tokens of a split are the targets of each sequence.
+/// The target tokens of each sequence of a split.
 ///
-/// The input at each place is the token before the target, so a sequence that begins with a document has the
-/// end-of-document id of the one before it as its first input, as a generated text has.
+/// The input at each position is the token before the target. So the first input of a sequence that begins
+/// with a document is the end-of-document id of the previous document, as in generated text.
 struct SequencePlan: Sendable {
   let count: Int
   let sequenceLength: Int
-  /// Where the targets of each sequence begin, and the end of the last; empty for ``Packing/stream``, which needs no list.
+  /// The start of the targets of each sequence, and the end of the last; empty for ``Packing/stream``, which
+  /// needs no list.
   private let bounds: [Int]
 
-  /// Memory: 8 bytes a sequence with ``Packing/document``, none with ``Packing/stream``.
+  /// Memory: 8 bytes per sequence with ``Packing/document``, none with ``Packing/stream``.
   init(_ packing: Packing, of dataset: Dataset, split: String, sequenceLength: Int) throws {
     self.sequenceLength = sequenceLength
     switch packing {
@@ -29,13 +30,13 @@ struct SequencePlan: Sendable {
     }
   }
 
-  /// The targets of a sequence; shorter than `sequenceLength` where it is padded.
+  /// The range of the targets of a sequence; shorter than `sequenceLength` if the sequence is padded.
   subscript(sequence: Int) -> Range<Int> {
     if !bounds.isEmpty { return bounds[sequence]..<bounds[sequence + 1] }
     let start = sequence * sequenceLength + 1
     return start..<(start + sequenceLength)
   }
 
-  /// Targets in all sequences.
+  /// The number of targets in all sequences.
   var targetCount: Int { bounds.last ?? count * sequenceLength }
 }

@@ -1,6 +1,6 @@
 import Support
 
-/// One shard of a dataset: any range of its tokens, checked on the way against the checksums of the seek table.
+/// One shard of a dataset. Its frames are checked against the checksums of the seek table as they are read.
 package final class ShardReader: Sendable {
   package let entry: DatasetIndex.Shard
   let file: SeekableReader
@@ -14,22 +14,22 @@ package final class ShardReader: Sendable {
     file = try SeekableReader(Path.join(directory, entry.file))
     guard file.bytes == entry.bytes else {
       throw Failure(
-        .badInput, "the shard holds \(file.bytes) bytes of tokens, index.json says \(entry.bytes)",
+        .badInput, "the shard contains \(file.bytes) bytes of tokens, index.json says \(entry.bytes)",
         file: file.path,
-        remedy: "It belongs to another dataset or is damaged: copy the whole dataset again or make it again")
+        remedy: "It belongs to another dataset or is damaged: copy the whole dataset again or recreate it")
     }
   }
 
-  /// Decompresses a frame and makes sure that every id in it is of the vocabulary.
+  /// Decompresses a frame and checks that all its ids are in the vocabulary.
   func load(frame: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
     let size = try file.decompress(frame: frame, into: buffer)
     let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<size])
     let largest = Self.largestID(bytes, tokenBytes: tokenBytes)
     guard size % tokenBytes == 0, largest < vocabularySize else {
       throw Failure(
-        .badInput, "a token id \(largest) is outside the vocabulary of \(vocabularySize)", file: file.path,
+        .badInput, "token id \(largest) is outside the vocabulary of \(vocabularySize)", file: file.path,
         offset: file.offset(ofFrame: frame),
-        remedy: "The shard belongs to another dataset: make the dataset again")
+        remedy: "The shard belongs to another dataset: recreate the dataset")
     }
   }
 

@@ -1,13 +1,14 @@
 import Foundation
 import Support
 
-/// One open shard: a file of tokens and a file of document rows.
+/// Writes one shard: a file of tokens and a file of document rows.
 final class ShardWriter {
-  /// Plain bytes of a frame.
+  /// Uncompressed bytes per frame.
   ///
-  /// Token ids compress as well in small frames as in large ones, but a random training sequence costs a whole frame. Most of
-  /// what can be gained is in the frequencies of bytes: ids of prose hardly repeat, those of technical documentation do. MB/s
-  /// of ids (32,000 merges, `uint16`) on one thread, from `Tests/Peers/frame_sizes.py`:
+  /// Small frames compress token ids as well as large ones, and reading a random training sequence costs a
+  /// whole frame. Most of the possible gain is in the frequencies of bytes: the ids of prose hardly repeat,
+  /// while those of technical documentation do. MB/s of ids (32,000 merges, `uint16`) on one thread, from
+  /// `Tests/Peers/frame_sizes.py`:
   ///
   /// | level | frame | prose: ratio | written MB/s | documentation: ratio | written MB/s | random read µs |
   /// |---|---|---|---|---|---|---|
@@ -26,7 +27,7 @@ final class ShardWriter {
   private let rows: SeekableWriter
   private(set) var totals = DatasetIndex.Totals()
 
-  init(directory: String, split: String, number: Int, compressor: FrameCompressor) throws {
+  init(directory: String, split: String, number: Int, compressor: SeekableWriter.Compressor) throws {
     let digits = String(number)
     name = split + "-" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits
     self.split = split
@@ -38,10 +39,10 @@ final class ShardWriter {
       compressor: compressor)
   }
 
-  /// Token bytes as they lie on disk; documents may come in pieces.
+  /// Writes token bytes in their format on disk. A document may be written in parts.
   func write(_ bytes: UnsafeRawBufferPointer) throws { try tokens.write(bytes) }
 
-  /// Ends the documents whose tokens have been written.
+  /// Ends the documents whose tokens were written.
   func endDocuments(_ documents: ArraySlice<DocumentRow>) throws {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(documents.count * DocumentRow.byteCount)
@@ -50,7 +51,7 @@ final class ShardWriter {
         throw Failure(
           .badInput,
           "a document has \(row.tokens) tokens, \(row.textBytes) bytes and \(row.words) words; "
-            + "a dataset holds documents of less than 2³² of each",
+            + "each count must be below 2³²",
           file: name, remedy: "Split the text into smaller documents")
       }
       totals.tokens += row.tokens
@@ -61,7 +62,7 @@ final class ShardWriter {
     try bytes.withUnsafeBytes { try rows.write($0) }
   }
 
-  /// Removes the files; nothing can be written afterwards.
+  /// Removes the files. Nothing can be written afterwards.
   func remove() throws {
     for file in [tokens.path, rows.path] where unlink(file) != 0 {
       throw SystemCall.failure("remove", file)

@@ -1,19 +1,19 @@
 import Support
 
-/// The tokens of one split as one long sequence across its shards.
+/// Reads the tokens of one split as one array that spans its shards.
 ///
-/// Not thread-safe: one for each thread.
+/// Not thread-safe. Use one per thread.
 package final class SplitReader {
   package let tokenCount: Int
   private let shards: [ShardReader]
-  /// First token of each shard, and the end.
+  /// The position of the first token of each shard, and the end.
   private let starts: [Int]
   private let tokenBytes: Int
   private let vocabularySize: Int
   private let path: String
   private let cache: FrameCache
 
-  /// `cacheBytes` bounds the memory for decompressed tokens.
+  /// `cacheBytes` limits the memory for decompressed tokens.
   package init(_ dataset: Dataset, split: String, cacheBytes: Int = 256 << 20) throws {
     shards = try dataset.shards(of: split).filter { $0.tokens > 0 }.map {
       try ShardReader(directory: dataset.path, entry: $0, index: dataset.index)
@@ -26,13 +26,13 @@ package final class SplitReader {
     cache = FrameCache(bytes: cacheBytes)
   }
 
-  /// Fills `buffer` with the tokens that begin at `position`; all of them must exist.
+  /// Fills `buffer` with the tokens from `position` on. All of them must exist.
   ///
-  /// Throws for damaged frames and for ids outside the vocabulary: what comes out can be used as an index.
+  /// Throws for damaged frames and for ids outside the vocabulary, so the ids are safe to use as indices.
   package func read(at position: Int, into buffer: UnsafeMutableBufferPointer<Int32>) throws {
     precondition(position >= 0 && position + buffer.count <= tokenCount)
     var filled = 0
-    var shard = shardIndex(of: position)
+    var shard = max(0, (starts.firstIndex { $0 > position } ?? starts.count) - 1)
     while filled < buffer.count {
       let lower = position + filled - starts[shard]
       let upper = min(shards[shard].entry.tokens, lower + buffer.count - filled)
@@ -52,7 +52,7 @@ package final class SplitReader {
       throw Failure(
         .badInput,
         "token \(position + wrong) has id \(UInt32(bitPattern: buffer[wrong])), the vocabulary ends at \(limit - 1)",
-        file: path, remedy: "Make the dataset again; pkm-data verify shows the shard")
+        file: path, remedy: "Recreate the dataset; pkm-data verify names the damaged shard")
     }
   }
 
@@ -61,15 +61,5 @@ package final class SplitReader {
   ) {
     let ids = bytes.bindMemory(to: ID.self)
     for index in 0..<ids.count { target[index] = Int32(truncatingIfNeeded: ID(littleEndian: ids[index])) }
-  }
-
-  private func shardIndex(of position: Int) -> Int {
-    var low = 0
-    var high = max(shards.count, 1)
-    while high - low > 1 {
-      let middle = (low + high) / 2
-      if starts[middle] <= position { low = middle } else { high = middle }
-    }
-    return low
   }
 }

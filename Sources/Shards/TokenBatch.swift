@@ -1,8 +1,8 @@
-/// One batch of training: `[batch][sequenceLength]` inputs and targets, and where the loader stands behind it.
+/// A training batch: `[batch][sequenceLength]` inputs and targets, and the loader's cursor after it.
 package struct TokenBatch: Sendable {
   package let inputs: [Int32]
-  /// -1 where the place is padding.
+  /// -1 where the position is padding.
   package let targets: [Int32]
-  /// What a checkpoint saves once the batch has been learned from.
+  /// The cursor that a checkpoint saves after training on this batch.
   package let cursor: LoaderCursor
 }

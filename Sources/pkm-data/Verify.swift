@@ -26,7 +26,7 @@ struct Verify: ParsableCommand {
   func run() throws {
     let started = Progress.now()
     let progress = Progress("verify", isQuiet: options.quiet)
-    let verifier = try DatasetVerifier(verifying: dataset, threads: options.threadCount) {
+    let verifier = try DatasetVerifier.verify(dataset, threads: options.threadCount) {
       progress.update(done: $0, of: $1)
     }
     progress.finish()

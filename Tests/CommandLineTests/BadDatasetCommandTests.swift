@@ -46,7 +46,7 @@ import Testing
       case .shardOfAnotherDataset: (shard, "index.json says", "belongs to another dataset")
       case .damagedShard: (shard, "at byte", "opy the file again")
       case .wrongTokenizer: ("tokenizer.json", "not the tokenizer that encoded", "Restore tokenizer.json")
-      case .idOutOfRange: ("tokens.zst", "is outside the vocabulary of 250", "make the dataset again")
+      case .idOutOfRange: ("tokens.zst", "is outside the vocabulary of 250", "recreate the dataset")
       }
     }
   }

@@ -3,7 +3,7 @@ import Support
 import Testing
 
 @Suite struct BytesTests {
-  @Test func linesAreThoseOfASlowSearch() {
+  @Test func linesAgreeWithASimpleLoop() {
     var random = RandomGenerator(seed: 3)
     for length in 1..<300 {
       let bytes = (0..<length).map { _ in [UInt8(ascii: "a"), 0x0a, 0x0d, 0x0a][random.below(4)] }

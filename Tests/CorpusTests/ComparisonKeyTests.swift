@@ -23,7 +23,7 @@ import Testing
     ("٣٤ 12", "00 00"), ("snake_case", "snake case"), ("İstanbul", "istanbul"), ("Ёлка", "елка"),
     ("हिन्दी", "हिनदी"), ("\u{1f600}a\u{1f600}", "a"),
   ])
-  func theRulesHold(text: String, expected: String) { #expect(key(text) == expected) }
+  func keysFollowTheRules(text: String, expected: String) { #expect(key(text) == expected) }
 
   @Test func equivalentTextsHaveTheSameKey() {
     for text in ["한국어 텍스트", "Việt Nam", "Ångström", "ガギグ", "שָׁלוֹם", "ﷺ"] {
@@ -34,7 +34,7 @@ import Testing
     }
   }
 
-  /// The rule byte by byte, for ASCII.
+  /// The rules for ASCII, byte by byte.
   private func simpleWords(_ text: [UInt8]) -> [[UInt8]] {
     text.split { byte in
       !(UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20) && !(0x30...0x39).contains(byte)
@@ -56,7 +56,7 @@ import Testing
     }
   }
 
-  @Test func hashesAreThoseOfTheWords() {
+  @Test func wordHashesDependOnWordsAlone() {
     let long = String(repeating: "x", count: 40)
     let list = [
       "a", "ab", "abcdefgh", "abcdefghi", "abcdefghijklmnop", "abcdefghijklmnopq", long, long + "y",
@@ -67,20 +67,20 @@ import Testing
     #expect(Set(words(list.joined(separator: " "), seed: 1)).isDisjoint(with: hashes))
   }
 
-  @Test func longTextsGoInPieces() {
+  @Test func longTextsAreProcessedInChunks() {
     let sentence = "The quick brown fox, Jürgen's, jumps over 12 lazy dogs. "
     let text = String(repeating: sentence, count: 5000)
     let once = words(sentence)
     #expect(words(text) == (0..<5000).flatMap { _ in once })
     #expect(key(text).utf8.count == 5000 * (key(sentence).utf8.count + 1) - 1)
-    // No white space at all: cut between characters.
+    // Without white space, chunks end between characters.
     let han = String(repeating: "漢", count: 100_000)
     #expect(words(han).count == 100_000 && Set(words(han)).count == 1)
     #expect(!words(String(repeating: "é", count: 100_000)).isEmpty)
   }
 
-  @Test func everyCharacterHasRoom() {
-    // The buffers are as large as the growth that the header states.
+  @Test func buffersHoldTheLongestExpansions() {
+    // The buffers have exactly the size that the header states.
     var longest = 0
     for value in UInt32(0)...0x10ffff {
       guard let scalar = Unicode.Scalar(value) else { continue }
@@ -90,7 +90,7 @@ import Testing
     #expect(longest <= 11 && longest > 3)
   }
 
-  @Test func shinglesAreThoseOfASlidingWindow() {
+  @Test func shinglesAgreeWithASlidingWindow() {
     let text = "one two three four five six seven one two three four five"
     func set(_ text: String, _ options: ShingleOptions) -> [UInt64] {
       let shingler = Shingler(options)
@@ -105,7 +105,7 @@ import Testing
     let characters = ShingleOptions(unit: .character, length: 3)
     #expect(set("a  b, c", characters) == set("a b c", characters) && set("a b c", characters).count == 3)
     #expect(set("ab", characters).count == 1)
-    // Pieces do not show.
+    // Chunk boundaries have no effect.
     let words = (0..<30_000).map { "w\(String($0, radix: 36, uppercase: true))q" }
     let long = set(words.joined(separator: " "), five)
     var separate: Set<UInt64> = []

@@ -56,14 +56,14 @@ import Testing
         #expect(overlap.ngrams == ngrams.count && overlap.sharedNgrams == shared.count)
         let named = decontaminator.ngram(of: overlap)
         #expect(named == shared.first?.joined(separator: " "))
-        let line = decontaminator.place(of: overlap).line
+        let line = decontaminator.location(of: overlap).line
         #expect(Self.ngrams(Self.words(evaluationTexts[line - 1]), n).contains(shared[0]))
       }
     }
     #expect(found > 100)
   }
 
-  @Test func runsCrossThePiecesOfLongDocuments() {
+  @Test func findsRunsAcrossChunks() {
     let secret = (0..<13).map { "secret\(Character(UnicodeScalar(97 + $0)!))" }.joined(separator: " ")
     var evaluation = EvaluationSet(ngram: 13)
     Array(secret.utf8).withUnsafeBytes { evaluation.add($0, at: .init(file: "e", line: 1)) }
@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  @Test func evaluationFilesAreReadWithAllTheirStrings() throws {
+  @Test func readsAllStringsOfEvaluationFiles() throws {
     let scratch = try Scratch()
     let json = try scratch.write(
       "e.jsonl",
@@ -87,20 +87,20 @@ import Testing
     let text = try scratch.write("e.txt", "plain words here\n\nshort line\n")
     var all = EvaluationSet(ngram: 3)
     try all.add(files: [json, text], options: ReaderOptions(), textField: nil)
-    #expect(all.places.map(\.line) == [1, 1, 1, 3, 1])
-    #expect(all.places.map { Path.name(of: $0.file) } == Array(repeating: "e.jsonl", count: 4) + ["e.txt"])
+    #expect(all.locations.map(\.line) == [1, 1, 1, 3, 1])
+    #expect(all.locations.map { Path.name(of: $0.file) } == Array(repeating: "e.jsonl", count: 4) + ["e.txt"])
     #expect(all.counts.count(.jsonLinesBroken) == 1 && all.warnings.count == 1)
     #expect(all.shortTextCount == 3)
     var one = EvaluationSet(ngram: 3)
     try one.add(files: [json], options: ReaderOptions(), textField: "text")
-    #expect(one.places.map(\.line) == [3])
+    #expect(one.locations.map(\.line) == [3])
     #expect(throws: Failure.self) {
       var strict = EvaluationSet(ngram: 3)
       try strict.add(files: [json], options: ReaderOptions(isStrict: true), textField: nil)
     }
   }
 
-  @Test func hostileDocumentsAreJustDocuments() {
+  @Test func handlesAdversarialDocuments() {
     var evaluation = EvaluationSet(ngram: 13)
     let same = String(repeating: "same ", count: 100_000)
     Array(same.utf8).withUnsafeBytes { evaluation.add($0, at: .init(file: "e", line: 1)) }

@@ -24,7 +24,7 @@ import Testing
   private static let japanese = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n"
   private static let korean = "모든 국민은 인간으로서의 존엄과 가치를 가지며, 행복을 추구할 권리를 가진다.\n"
 
-  /// The C library's conversion is the judge.
+  /// The C library's conversion is the reference.
   private func encoded(_ text: String, _ charset: String) throws -> [UInt8] {
     let converter = try #require(iconv_open(charset, "UTF-8"))
     defer { iconv_close(converter) }
@@ -49,7 +49,7 @@ import Testing
     ("utf-16le", french),
     ("utf-16be", japanese), ("utf-32le", korean), ("utf-32be", russian),
   ])
-  func namedAndDetected(name: String, text: String) throws {
+  func readsNamedAndDetectedCharsets(name: String, text: String) throws {
     let text = String(repeating: text, count: 6)
     let bytes = try encoded(text, name)
     let lines = text.split(separator: "\n").map(String.init)
@@ -61,7 +61,7 @@ import Testing
     }
   }
 
-  @Test func wideTextWithAMarkIsReadAsItIs() throws {
+  @Test func recognizesWideTextByItsMark() throws {
     for (mark, encoding) in [
       ([0xff, 0xfe], "UTF-16LE"), ([0xfe, 0xff], "UTF-16BE"), ([0xff, 0xfe, 0, 0], "UTF-32LE"),
       ([0, 0, 0xfe, 0xff], "UTF-32BE"),
@@ -76,13 +76,13 @@ import Testing
     }
   }
 
-  @Test func automaticIsUTF8WhereThatIsWellFormed() throws {
+  @Test func detectsWellFormedUTF8() throws {
     for text in ["", "plain\n", Self.french, Self.japanese] {
       let found = try read(Array(text.utf8), .automatic)
       #expect(found.texts.joined() == text.replacing("\n", with: ""))
       #expect(found.counts.count(CountName("charset_utf_8")) == (text.isEmpty ? 0 : 1))
     }
-    // The decision waits for the first byte that is not ASCII.
+    // Detection waits for the first byte that is not ASCII.
     let late =
       [UInt8](repeating: 0x61, count: 300_000) + [0x0a]
       + (try encoded(Self.french + Self.french, "windows-1252"))
@@ -92,14 +92,14 @@ import Testing
         && found.counts.count(CountName("charset_windows_1252")) == 1)
   }
 
-  @Test func jsonIsConverted() throws {
+  @Test func convertsJSONLines() throws {
     let bytes = try encoded("{\"text\":\"\(Self.russian.dropLast())\",\"n\":\"я\"}\n", "windows-1251")
     let found = try read(bytes, .named(charset("windows-1251")), name: "a.jsonl")
     #expect(found.texts == [String(Self.russian.dropLast())])
   }
 
-  /// Bytes that mean nothing are counted, wherever a batch or a character is cut.
-  @Test func whatMeansNothingIsReplacedAndCounted() throws {
+  /// Invalid bytes are counted, wherever a batch ends or a character is split.
+  @Test func replacesAndCountsInvalidBytes() throws {
     let japanese = try encoded(Self.japanese, "EUC-JP")
     let bytes = japanese + [0xff, 0x41, 0x0a] + japanese + [0xa4]
     for batchBytes in [3, 50, 1 << 20] {
@@ -112,7 +112,7 @@ import Testing
     #expect(odd.texts == ["a\u{fffd}b\u{fffd}"])
   }
 
-  @Test func recordsDecideForThemselves() throws {
+  @Test func detectsTheCharsetOfEachRecord() throws {
     var file = WARCBuilder()
     file.record(
       "resource", ["Content-Type: text/plain"], try encoded(Self.russian + Self.russian, "windows-1251"))
@@ -127,7 +127,7 @@ import Testing
     }
   }
 
-  @Test func invalidTextPolicies() throws {
+  @Test func appliesInvalidTextPolicies() throws {
     let files: [(String, [UInt8], DocumentSplitting)] = [
       ("a.txt", Array("one\nt".utf8) + [0xff] + Array("o\nthree\n".utf8), .line),
       ("b.txt", Array("one\n\nt".utf8) + [0xff] + Array("o\n\nthree\n".utf8), .paragraph),
@@ -155,7 +155,7 @@ import Testing
     }
   }
 
-  @Test func unknownNamesAreRefused() {
+  @Test func rejectsUnknownCharsetNames() {
     #expect(
       Charset("klingon-7") == nil && Charset("") == nil && Charset(String(repeating: "x", count: 100)) == nil)
     #expect(Charset("latin1")?.name == "iso-8859-1" && Charset("CP1252")?.name == "windows-1252")

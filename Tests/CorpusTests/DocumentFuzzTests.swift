@@ -3,10 +3,11 @@ import Foundation
 import Support
 import Testing
 
-/// Every reader on inputs that somebody, or something, has damaged: none may crash, hang, or take memory beyond reason,
-/// and what comes out is valid text within the limits.
+/// Every reader on damaged inputs: none may crash, hang, or take unreasonable memory, and the output is valid
+/// text within the limits.
 ///
-/// `PKM_FUZZ_RUNS` sets the number of inputs (default: a few thousand), `PKM_FUZZ_SEED` where they begin.
+/// `PKM_FUZZ_RUNS` sets the number of inputs (default: a few thousand), and `PKM_FUZZ_SEED` the seed of the
+/// first.
 @Suite struct DocumentFuzzTests {
   private let scratch: Scratch
 
@@ -120,7 +121,7 @@ import Testing
         bytes.insert(contentsOf: bytes[at...].prefix(1 + random.below(60)), at: random.below(bytes.count))
       case 6, 7: bytes.insert(contentsOf: interesting[random.below(interesting.count)], at: at)
       case 8:
-        // A length that lies: another digit.
+        // A wrong length: another digit.
         if let digit = bytes[at...].firstIndex(where: { $0 >= 0x30 && $0 <= 0x39 }) {
           bytes[digit] = UInt8(0x30 + random.below(10))
           if random.below(4) == 0 { bytes.insert(0x39, at: digit) }
@@ -136,7 +137,7 @@ import Testing
     return usage.ru_maxrss << 10
   }
 
-  @Test func damagedInputs() throws {
+  @Test func survivesDamagedInputs() throws {
     let environment = ProcessInfo.processInfo.environment
     let runs = environment["PKM_FUZZ_RUNS"].flatMap { Int($0) } ?? 4000
     let seed = environment["PKM_FUZZ_SEED"].flatMap { UInt64($0) } ?? 1
@@ -147,12 +148,12 @@ import Testing
     var memory = 0
     var documents = 0
     for run in 0..<runs {
-      // Each input can be made again from its number alone.
+      // Each input can be recreated from its number alone.
       var random = RandomGenerator(seed: seed &+ UInt64(run))
       let subject = subjects[random.below(subjects.count)]
       var bytes = subject.bytes
       Self.mutate(&bytes, with: &random)
-      // A new file each time: some file systems sync one that is written anew.
+      // Use a new file each time: some file systems sync a file that is rewritten.
       unlink(path)
       try bytes.withUnsafeBytes {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
@@ -182,7 +183,7 @@ import Testing
       } catch let failure as Failure {
         #expect(options.isStrict && failure.kind == .badInput, "input \(run): \(failure)")
       }
-      // After a while everything has been seen; from then on nothing may be kept.
+      // After a while every code path was used, and memory must not grow any more.
       if run == max(1000, runs / 10) { memory = Self.peakMemory() }
     }
     #expect(documents > runs)
@@ -190,7 +191,7 @@ import Testing
   }
 }
 
-/// Ends the process when an input takes too long: nothing else can stop a loop that does not return.
+/// Ends the process if an input takes too long: nothing else can stop an endless loop.
 private final class Watchdog: @unchecked Sendable {
   // Guarded by `condition`.
   private let condition = NSCondition()

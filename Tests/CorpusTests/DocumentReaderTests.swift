@@ -31,7 +31,7 @@ import Testing
     #expect(try read("", options).texts == [])
   }
 
-  @Test func byteOrderMarkGoesAtTheStartOnly() throws {
+  @Test func removesAByteOrderMarkOnlyAtTheStart() throws {
     let found = try read("\u{feff}a\n\u{feff}b\n")
     #expect(found.texts == ["a", "\u{feff}b"] && found.counts.count(.bomRemoved) == 1)
   }
@@ -60,8 +60,8 @@ import Testing
     #expect(try read(text, name: "a.jsonl", ReaderOptions(textField: "meta.body")).texts == ["inner"])
   }
 
-  /// What JSON allows and 64 bits do not hold passes; what it does not allow is broken.
-  @Test func numbersOfAnySize() throws {
+  /// Numbers beyond 64 bits are valid JSON; ill-formed numbers are not.
+  @Test func acceptsNumbersOfAnySize() throws {
     let good = #"""
       {"id":123456789012345678901234567890,"text":"a"}
       {"text":"b \" 5","x":[-1e400,{"y":-99999999999999999999},0,1.5E+999]}
@@ -76,7 +76,7 @@ import Testing
       {"text":"i","n":-}
       {"text":"j","n":1e999 5}
       """#
-    // The first line alone tells a file without a name.
+    // The format of a file without a name is detected from its first line.
     let found = try read(good + "\n" + bad + "\n", name: "a")
     #expect(found.texts == ["a", "b \" 5", "c \u{fffd} 1e999", "d"])
     #expect(found.counts.count(.jsonLinesBroken) == 6)
@@ -90,7 +90,7 @@ import Testing
     #expect(written.contains(#""x":[-1e400,{"y":-99999999999999999999},0,1.5E+999]}"#))
   }
 
-  @Test func formatIsFoundByNameAndByContent() throws {
+  @Test func detectsFormatByNameAndContent() throws {
     let line = #" {"text":"x"}"# + "\n"
     for name in ["a.json", "b.ndjson", "c.jsonl", "noname"] {
       #expect(try read(line, name: name).texts == ["x"])
@@ -102,7 +102,7 @@ import Testing
     #expect(try read(long, name: "noname", ReaderOptions(batchBytes: 16)).texts.map(\.count) == [5000])
   }
 
-  @Test func strictNamesThePlace() throws {
+  @Test func strictModeNamesTheLocation() throws {
     let files: [(String, [UInt8], Int)] = [
       ("a.txt", Array("fine\nbad \u{0}".utf8) + [0xff, 0x0a], 2),
       ("b.jsonl", Array("{\"text\":\"x\"}\n\n{\"text\":\n".utf8), 3),
@@ -117,7 +117,7 @@ import Testing
     }
   }
 
-  @Test func batchSizeDoesNotMatter() throws {
+  @Test func resultDoesNotDependOnBatchSize() throws {
     var random = RandomGenerator(seed: 11)
     for splitting in [DocumentSplitting.line, .paragraph, .file] {
       for round in 0..<40 {
@@ -132,7 +132,7 @@ import Testing
     }
   }
 
-  @Test func streamIsTheFileCutBetweenCharacters() throws {
+  @Test func splitsStreamsBetweenCharacters() throws {
     var random = RandomGenerator(seed: 12)
     for round in 0..<60 {
       let pieces = ["a", "b ", "  ", "\n", " \n", "é ", "\u{a0} ", "\u{3000}", "\r\n ", "中"]
@@ -144,12 +144,12 @@ import Testing
     }
   }
 
-  @Test func aStreamWithoutSpacesIsCutAnywhere() throws {
+  @Test func splitsStreamsWithoutSpaces() throws {
     let text = String(repeating: String(repeating: "中", count: 100_000) + "\n\n", count: 3)
     let found = try ReadDocuments(
       [scratch.write("chinese", text)], ReaderOptions(splitting: .stream, batchBytes: 1 << 16))
     #expect(found.texts.count > 10 && found.texts.joined() == text)
-    // Bytes that are no character are not cut apart either: what is repaired stays the same.
+    // Ill-formed sequences are not split either, so they are repaired in the same way.
     let broken =
       [UInt8](repeating: 0x80, count: 1000) + [0xf0, 0x9f, 0x98] + [UInt8](repeating: 0xe4, count: 1000)
     let path = try scratch.write("broken", "")
@@ -161,7 +161,7 @@ import Testing
     }
   }
 
-  @Test func directoriesAreSortedAndHiddenFilesSkipped() throws {
+  @Test func sortsDirectoriesAndSkipsHiddenFiles() throws {
     for name in ["d/b.txt", "d/a/z.txt", "d/a.txt", "d/.hidden", "d/.git/x", "d/B.txt"] {
       try scratch.write(name, name)
     }
@@ -172,7 +172,7 @@ import Testing
     #expect(throws: Failure.self) { try DocumentReader(inputs: [scratch.path("empty")]) }
   }
 
-  @Test func patternsAreExpandedAndSorted() throws {
+  @Test func expandsAndSortsPatterns() throws {
     for name in [
       "p/b.wet.gz", "p/a.wet", "p/q/c.wet", "p/q/r/d.wet", "p/q/e.txt", "p/.h.wet", "p/.git/x.wet",
       "p/[1].wet",
@@ -190,17 +190,17 @@ import Testing
     #expect(try found("p/q/**") == ["p/q/c.wet", "p/q/e.txt", "p/q/r/d.wet"])
     #expect(try found("p/?.wet*") == ["p/a.wet", "p/b.wet.gz"])
     #expect(try found("p/[ab].*") == ["p/a.wet", "p/b.wet.gz"])
-    // A file of that very name comes first.
+    // A file with exactly this name takes precedence.
     #expect(try found("p/[1].wet") == ["p/[1].wet"])
     let failure = #expect(throws: Failure.self) { try found("p/*.nothing") }
     #expect(failure?.kind == .inputOutput)
-    // A link back up is no new directory.
+    // A link to a parent directory is not followed.
     try FileManager.default.createSymbolicLink(
       atPath: scratch.path("p/q/up"), withDestinationPath: scratch.path("p"))
     #expect(try found("p").count == 6 && found("p/**/*.wet").count == 4)
   }
 
-  @Test func longDocumentsAreSkippedAndCounted() throws {
+  @Test func skipsAndCountsLongDocuments() throws {
     let long = String(repeating: "x", count: 5000)
     let cases: [(String, String, DocumentSplitting)] = [
       ("a.txt", "one\n\(long)\ntwo\n", .line), ("b.txt", "one\n\n\(long)\n\(long)\n \ntwo\n", .paragraph),
@@ -222,7 +222,7 @@ import Testing
     #expect(throws: Failure.self) { try read("one\n\(long)\n", strict) }
   }
 
-  @Test func aFieldNamedWithDotsComesFirst() throws {
+  @Test func prefersAFieldNamedWithDots() throws {
     let text = #"""
       {"a":{"b":"inner"},"a.b":"literal"}
       {"a":{"b":"inner"}}
@@ -232,7 +232,7 @@ import Testing
     #expect(found.texts == ["literal", "inner"] && found.counts.count(.jsonTextsMissing) == 1)
   }
 
-  @Test(arguments: [true, false], [true, false]) func aFileThatChangesIsReported(grows: Bool, isStrict: Bool)
+  @Test(arguments: [true, false], [true, false]) func reportsAFileThatChanges(grows: Bool, isStrict: Bool)
     throws
   {
     let path = try scratch.write("changes", String(repeating: "line\n", count: 5000))
@@ -255,7 +255,7 @@ import Testing
     }
   }
 
-  @Test func aFileReplacedMeanwhileIsReadAsItWas() throws {
+  @Test func readsAReplacedFileAsItWas() throws {
     let path = try scratch.write("old", String(repeating: "line\n", count: 5000))
     let reader = try DocumentReader(inputs: [path], options: ReaderOptions(isStrict: true, batchBytes: 1000))
     var documents = try #require(try reader.next()).count
@@ -265,7 +265,7 @@ import Testing
   }
 
   /// A program that writes a line now and then.
-  @Test func aSlowPipeIsReadAsItComes() throws {
+  @Test func readsASlowPipeAsItComes() throws {
     let path = scratch.path("pipe")
     try #require(mkfifo(path, 0o600) == 0)
     let isRead = DispatchSemaphore(value: 0)
@@ -288,7 +288,7 @@ import Testing
     #expect(batches == [1, 1, 1])
   }
 
-  @Test func damagedFilesAreReadUpToTheBreak() throws {
+  @Test func readsDamagedFilesUpToTheDamage() throws {
     let text = (0..<20_000).map { "line \($0 &* 7919)\n" }.joined()
     for suffix in ["gz", "zst"] {
       let whole = scratch.path("whole.\(suffix)")
@@ -307,7 +307,7 @@ import Testing
     }
   }
 
-  @Test func mutatedInputNeverCrashesNorLosesLines() throws {
+  @Test func mutatedInputNeitherCrashesNorLosesLines() throws {
     let seeds = [
       "{\"text\":\"a \\u00e9 \\ud83d\\ude00\",\"n\":[1,{\"x\":null}]}\n{\"text\":\"b\"}\n{\"m\":{\"text\":\"c\"}}\n",
       "Plain text.\r\n\r\nÉté 中文 😀\n\u{feff}x\u{0}y\nlast",

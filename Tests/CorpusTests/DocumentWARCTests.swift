@@ -3,13 +3,11 @@ import Foundation
 import Support
 import Testing
 
-/// A WARC file as tests need it.
+/// Builds a WARC file.
 struct WARCBuilder {
   var bytes: [UInt8] = []
 
-  /// Appends a record.
-  ///
-  /// nil as a length is the true one; `fields` come before it.
+  /// Appends a record. A nil length means the true length. `fields` come before the length.
   mutating func record(
     _ type: String, _ fields: [String] = [], _ content: [UInt8], length: String? = nil,
     version: String = "1.0",
@@ -52,7 +50,7 @@ struct WARCBuilder {
     return String(decoding: out, as: UTF8.self).split(separator: "\n").map(String.init)
   }
 
-  @Test func conversionRecordsAreDocumentsWithTheirFields() throws {
+  @Test func conversionRecordsBecomeDocumentsWithFields() throws {
     var file = WARCBuilder()
     file.record("warcinfo", ["Content-Type: application/warc-fields"], "isPartOf: nothing\r\n\r\n")
     file.record(
@@ -77,7 +75,7 @@ struct WARCBuilder {
     #expect(read.counts.count(.warcLengthsWrong) == 0)
   }
 
-  @Test func onlyPlainTextIsTaken() throws {
+  @Test func readsOnlyPlainText() throws {
     var file = WARCBuilder()
     file.response("text/html; charset=utf-8", Array("<p>".utf8))
     file.response("application/xhtml+xml", Array("<p/>".utf8))
@@ -104,18 +102,18 @@ struct WARCBuilder {
     }
   }
 
-  @Test func responsesAreUnwrapped() throws {
+  @Test func decodesHTTPResponses() throws {
     let chunked = Array("5\r\nfirst\r\n7;x=y\r\n second\r\n0\r\n\r\n".utf8)
     var file = WARCBuilder()
     file.response("text/plain", chunked, ["Transfer-Encoding: chunked"])
-    // Put together by the crawler, the field left.
+    // The crawler joined the chunks but kept the header field.
     file.response("text/plain", Array("stored whole".utf8), ["Transfer-Encoding: chunked"])
     file.response("text/plain", Array("5\r\nfirst\r\nzz\r\nbroken".utf8), ["transfer-encoding: Chunked"])
     let zipped = Gzip.compress(Array("zipped text".utf8))
     file.response("text/plain", zipped, ["Content-Encoding: gzip"])
     file.response("text/plain", Array("not zipped".utf8), ["Content-Encoding: gzip"])
     file.response("text/plain", [1, 2, 3], ["Content-Encoding: br"])
-    // Windows-1252, declared.
+    // Declared as windows-1252.
     file.response("text/plain; charset=\"ISO-8859-1\"", [0x63, 0x61, 0x66, 0xe9, 0x20, 0x93])
     file.response("text/plain; charset=nonsense", [0x63, 0xe9])
     let found = try read(file)
@@ -129,7 +127,7 @@ struct WARCBuilder {
         && found.counts.count(.invalidUTF8Replaced) == 1)
   }
 
-  @Test func headersMayBeFoldedAndOldAndWithBareLineFeeds() throws {
+  @Test func acceptsFoldedAndOldHeadersWithBareLineFeeds() throws {
     var file = WARCBuilder()
     file.record(
       "conversion", ["WARC-Target-URI: http://a", "\t/b", "no colon here", "CONTENT-TYPE: text/plain"],
@@ -143,7 +141,7 @@ struct WARCBuilder {
   }
 
   @Test(arguments: ["3", "400", "99999999999", "x", "-1", "", "18446744073709551616"])
-  func lengthsThatLieAreMeasured(length: String) throws {
+  func findsTheEndOfRecordsWithWrongLengths(length: String) throws {
     var file = WARCBuilder()
     file.record("conversion", [], "before")
     file.record("conversion", [], "some text\r\n\r\nand more", length: length)
@@ -157,7 +155,7 @@ struct WARCBuilder {
     #expect(failure?.kind == .badInput && failure?.line == 7)
   }
 
-  @Test func offByTwoAndExtraLineEndsAreNothing() throws {
+  @Test func toleratesExtraAndMissingLineEnds() throws {
     var file = WARCBuilder()
     file.record("conversion", [], "one", length: "5")
     file.bytes += [0x0d, 0x0a]
@@ -166,7 +164,7 @@ struct WARCBuilder {
     #expect(found.texts == ["one\r\n", "two"] && found.counts.count(.warcLengthsWrong) == 0)
   }
 
-  @Test func garbageIsPassedOver() throws {
+  @Test func skipsAndCountsForeignBytes() throws {
     var file = WARCBuilder(bytes: Array("junk\nWARC/1.0\nis no record\n".utf8))
     file.record("conversion", [], "one")
     file.bytes += Array(repeating: 0x5a, count: 3000)
@@ -174,18 +172,18 @@ struct WARCBuilder {
     file.record("conversion", [], "two")
     for batchBytes in [50, 1 << 20] {
       let found = try read(file, ReaderOptions(format: .warc, batchBytes: batchBytes))
-      // What follows a record without a word of its own belongs to it: nobody can tell where it ends.
+      // Bytes after a record that do not start a new record belong to it: its end cannot be known.
       #expect(found.texts.count == 2 && found.texts[0].hasPrefix("one") && found.texts[1] == "two")
       #expect(found.counts.count(.warcBytesSkipped) > 0)
     }
   }
 
-  @Test func truncatedRecordsAreReadAsFarAsTheyGo() throws {
+  @Test func readsTruncatedRecordsToTheirEnd() throws {
     var file = WARCBuilder()
     file.record("conversion", ["WARC-Truncated: length"], "one")
     file.record("conversion", [], "two and a half")
     file.bytes.removeLast(9)
-    // Compressed, so that the length of the file does not tell.
+    // Compressed, so that the length of the file is unknown.
     let path = scratch.path("a.warc.zst")
     let output = try OutputFile(path)
     try output.write(file.bytes)
@@ -197,7 +195,7 @@ struct WARCBuilder {
     #expect(try read(file).texts == ["one", "two and a"])
   }
 
-  @Test func longRecordsAreNotKept() throws {
+  @Test func skipsLongRecords() throws {
     var file = WARCBuilder()
     file.record("conversion", [], "one")
     file.record("conversion", [], String(repeating: "long line\n", count: 1000))
@@ -209,7 +207,7 @@ struct WARCBuilder {
     }
   }
 
-  @Test func batchSizeDoesNotMatter() throws {
+  @Test func resultDoesNotDependOnBatchSize() throws {
     var random = RandomGenerator(seed: 5)
     for round in 0..<60 {
       var file = WARCBuilder()
@@ -234,7 +232,7 @@ struct WARCBuilder {
     }
   }
 
-  @Test func aDamagedMemberLosesOnlyItself() throws {
+  @Test func losesOnlyTheDamagedMember() throws {
     var members: [[UInt8]] = []
     for number in 0..<6 {
       var file = WARCBuilder()

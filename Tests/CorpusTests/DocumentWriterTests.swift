@@ -8,7 +8,7 @@ import Testing
 
   init() throws { scratch = try Scratch() }
 
-  /// Reads, changes every text and writes.
+  /// Reads documents, changes every text and writes them.
   private func rewritten(
     _ text: String, name: String, splitting: DocumentSplitting = .line, format: DocumentFormat? = nil,
     _ change: (String) -> String = { $0 }
@@ -29,7 +29,7 @@ import Testing
     return (String(decoding: try Fixture.bytes(at: scratch.path("out")), as: UTF8.self), writer.counts)
   }
 
-  @Test func jsonFieldsTravelUntouched() throws {
+  @Test func keepsOtherJSONFieldsUnchanged() throws {
     let text = "{ \"a\":1.50, \"text\" : \"\\u00e9\\/\\n\" ,\"z\":\"\\ud800\"}\n{\"text\":\"b\",\"n\": [ ]}"
     #expect(try rewritten(text, name: "a.jsonl").text == text + "\n")
     let changed = try rewritten(text, name: "a.jsonl") { $0 + "\"\\\u{1}" }.text
@@ -43,7 +43,7 @@ import Testing
     ("a.jsonl", #"{"n":{"a":"}"},"text":""}"#, #"{"n":{"a":"}"},"text":"","score":0.5,"why":"b"}"#),
     ("a.txt", "plain", #"{"text":"plain","score":0.5,"why":"b"}"#),
   ])
-  func fieldsAreAddedBehindTheOthers(name: String, input: String, expected: String) throws {
+  func addsFieldsAfterTheOthers(name: String, input: String, expected: String) throws {
     let reader = try DocumentReader(inputs: [try scratch.write(name, input)])
     var batch = try #require(try reader.next())
     batch.addField("score", json: "0.5", at: 0)
@@ -53,12 +53,12 @@ import Testing
     #expect(String(decoding: written, as: UTF8.self) == expected + "\n")
   }
 
-  @Test func textBecomesJSON() throws {
+  @Test func writesTextAsJSON() throws {
     let written = try rewritten("a \"b\"\n\tc\u{0}", name: "a.txt", format: .jsonl).text
     #expect(written == #"{"text":"a \"b\""}"# + "\n" + #"{"text":"\tc\u0000"}"# + "\n")
   }
 
-  @Test func jsonBecomesText() throws {
+  @Test func writesJSONAsText() throws {
     let json = #"{"text":"a\n\n \nb"}"# + "\n" + #"{"text":""}"# + "\n" + #"{"text":"c\n"}"#
     let lines = try rewritten(json, name: "a.jsonl", format: .text)
     #expect(lines.text == "a    b\n\nc \n" && lines.counts.count(.lineEndsToSpaces) == 4)
@@ -68,7 +68,7 @@ import Testing
   }
 
   @Test(arguments: [DocumentSplitting.line, .paragraph, .file, .stream])
-  func textIsReadBackAsWritten(splitting: DocumentSplitting) throws {
+  func readsBackWhatItWrites(splitting: DocumentSplitting) throws {
     let text = "first line\nsecond line\n\nthird\n"
     #expect(try rewritten(text, name: "a.txt", splitting: splitting).text.hasPrefix(text))
     let again = try ReadDocuments([scratch.path("out")], ReaderOptions(splitting: splitting))
@@ -76,7 +76,7 @@ import Testing
       try again.texts == ReadDocuments([scratch.path("a.txt")], ReaderOptions(splitting: splitting)).texts)
   }
 
-  @Test func quotingIsReadBack() throws {
+  @Test func readsBackQuotedText() throws {
     var texts = RandomText(seed: 3)
     for _ in 0..<200 {
       let text = texts.text(upTo: 40)

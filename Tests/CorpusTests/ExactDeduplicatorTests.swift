@@ -3,7 +3,7 @@ import Support
 import Testing
 
 @Suite struct ExactDeduplicatorTests {
-  /// Lines of some files, a fifth of them empty, and what a dictionary says about them.
+  /// The lines of a few files, a fifth of them empty, and the expected removals according to a dictionary.
   private func files(_ count: Int) -> (batches: [DocumentBatch], removals: [[Removal]], sizes: [Int: Int]) {
     var random = RandomGenerator(seed: 21)
     var firsts: [String: (location: DocumentLocation, copies: Int)] = [:]
@@ -41,10 +41,10 @@ import Testing
     #expect(found == sizes && sizes.count > 3)
   }
 
-  @Test func whatDoesNotFitInMemoryIsPostponedAndComesToTheSame() throws {
+  @Test func postponingDoesNotChangeTheResult() throws {
     let (batches, removals, sizes) = files(40)
     let scratch = try Scratch()
-    // The smallest table holds 3,072 documents of the 6,000.
+    // The smallest table holds 3,072 of the 6,000 documents.
     var deduplicator = try ExactDeduplicator(remembersFirst: true, memory: 1 << 17)
     var found: [[Removal]] = []
     let pool = WorkerPool(threads: 2)
@@ -67,14 +67,14 @@ import Testing
     #expect(sizesFound == sizes)
   }
 
-  @Test func goesOnWhereItWasKilled() throws {
+  @Test func resumesAfterAnInterruption() throws {
     let (batches, removals, sizes) = files(60)
     let scratch = try Scratch()
     let (directory, pool) = (scratch.url.path, WorkerPool(threads: 1))
     func deduplicator() throws -> ExactDeduplicator {
       try ExactDeduplicator(directory: directory, memory: 1 << 18, pool: pool)
     }
-    // Each run takes some batches and is forgotten; then all is joined, and asked for twice.
+    // Each run processes some batches and is abandoned. Then the repeats are resolved and queried twice.
     var starts: [Int] = []
     for stop in [9, 30, 60, 60] {
       var deduplicator = try deduplicator()
@@ -103,7 +103,7 @@ import Testing
     }
   }
 
-  @Test func theNormalizedKeyIsThatOfTheWords() {
+  @Test func normalizedKeyDependsOnWordsAlone() {
     let batch = DocumentBatch(
       lines: ["Größe: 1,5 km!", "GROSSE 3 7 KM", "grosse 3 7", "...", "!!!", "..."], source: 0)
     let hashes = ExactDeduplicator.hashes(of: batch, key: .normalized)
@@ -112,9 +112,10 @@ import Testing
     #expect(ExactDeduplicator.hashes(of: batch, seed: 7)[2] != ExactDeduplicator.hashes(of: batch)[2])
   }
 
-  /// Small hashes, zero among them, and ones that differ in one half alone, through several sizes of the table.
+  /// Small hashes, including zero, and hashes that differ in only one half, while the table grows several
+  /// times.
   @Test(arguments: [(true, true), (true, false), (false, true), (false, false)])
-  func theTableAgreesWithADictionary(isWide: Bool, remembersLocations: Bool) throws {
+  func tableAgreesWithADictionary(isWide: Bool, remembersLocations: Bool) throws {
     var random = RandomGenerator(seed: 5)
     var table = try SeenTable(isWide: isWide, remembersLocations: remembersLocations)
     var seen: [UInt128: (repeats: Int, first: DocumentLocation)] = [:]

@@ -2,13 +2,13 @@ import Corpus
 import Foundation
 import Support
 
-/// Files that the tests read, and a directory to write to.
+/// Files that the tests read.
 enum Fixture {
   static func path(_ name: String) -> String {
     Bundle.module.path(forResource: "Fixtures/\(name)", ofType: nil)!
   }
 
-  /// The whole content, decompressed.
+  /// The decompressed content.
   static func bytes(_ name: String) throws -> [UInt8] { try bytes(at: path(name)) }
 
   static func bytes(at path: String) throws -> [UInt8] {
@@ -23,7 +23,7 @@ enum Fixture {
   }
 }
 
-/// A directory of its own for one test, removed when the test ends.
+/// A temporary directory for one test, removed when the test ends.
 final class Scratch {
   let url: URL
 
@@ -49,7 +49,7 @@ final class Scratch {
   func write(_ name: String, _ text: String) throws -> String { try write(name, Array(text.utf8)) }
 }
 
-/// Everything a reader yields, as text.
+/// All documents of a reader, as text.
 struct ReadDocuments: Equatable {
   var texts: [String] = []
   var lines: [Int] = []

@@ -3,14 +3,14 @@ import Foundation
 import Support
 import Testing
 
-/// MinHash against the exact similarity of all pairs of real documents: the paragraphs of the sample text, and copies of
-/// some in which stretches of other paragraphs stand.
+/// Compares MinHash with the exact similarity of all pairs of real documents: paragraphs of the sample text,
+/// and copies of some of them in which parts were replaced by other paragraphs.
 @Suite struct MinHashJudgeTests {
   private static var paragraphs: [[Substring]] {
     FilterFixture.sample.map { $0.split(separator: " ") }.filter { $0.count >= 20 }
   }
 
-  /// Three thousand paragraphs, then as many copies with up to half of their words from elsewhere.
+  /// Three thousand paragraphs, then as many copies with up to half of their words replaced.
   private static func documents() -> [[UInt8]] {
     var random = RandomGenerator(seed: 31)
     let paragraphs = paragraphs
@@ -30,7 +30,7 @@ import Testing
 
   private struct Pair: Hashable { let a, b: Int }
 
-  /// The similarity of all pairs that share a shingle; that of others is zero.
+  /// The similarity of all pairs that share a shingle. It is zero for all other pairs.
   private static func similarities(_ sets: [[UInt64]]) -> [Pair: Double] {
     var owners: [UInt64: [Int]] = [:]
     for (document, set) in sets.enumerated() {
@@ -49,7 +49,7 @@ import Testing
   }
 
   @Test(arguments: [(14, 8), (9, 12), (20, 5)])
-  func pairsAreFoundAtTheRateOfTheCurve(bands: Int, rows: Int) throws {
+  func findsPairsAtTheRateOfTheCurve(bands: Int, rows: Int) throws {
     let options = MinHashOptions(parameters: BandParameters(bands: bands, rows: rows))
     let shingler = Shingler(options.shingles)
     let sets = Self.documents().map { $0.withUnsafeBytes { shingler.set(of: $0) } }
@@ -71,7 +71,7 @@ import Testing
     }
 
     #expect(found.allSatisfy { similarities[$0] != nil }, "pairs that share nothing")
-    // In each range of similarities as many as the formula says, within four standard errors.
+    // In each range of similarities the number of pairs is within four standard errors of the formula.
     for lower in stride(from: 0.0, to: 1, by: 0.1) {
       let pairs = similarities.filter { (lower..<(lower + 0.1)).contains($0.value) }
       let expected = pairs.values.map { options.parameters.probability(at: $0) }
@@ -80,7 +80,7 @@ import Testing
       #expect(
         abs(count - expected.reduce(0, +)) <= 4 * error + 1, "similarity \(lower)…: \(pairs.count) pairs")
     }
-    // Precision and recall at a threshold are those of the curve over these pairs.
+    // Precision and recall at a threshold follow from the curve over these pairs.
     let threshold = 0.7
     let similar = similarities.filter { $0.value >= threshold }
     #expect(similar.count > 800 && similarities.count - similar.count > 800)

@@ -12,13 +12,13 @@ import Testing
   // MARK: The formula
 
   @Test(arguments: [(0.9, 128, 5, 25), (0.7, 240, 24, 10), (0.7, 112, 12, 9), (0.8, 128, 9, 13)])
-  func bandsAreThoseOfDatasketch(threshold: Double, hashes: Int, bands: Int, rows: Int) {
+  func choosesTheBandsOfDatasketch(threshold: Double, hashes: Int, bands: Int, rows: Int) {
     #expect(
       BandParameters.optimal(threshold: threshold, hashes: hashes) == BandParameters(bands: bands, rows: rows)
     )
   }
 
-  @Test func theCurveIsThatOfThePublishedTables() {
+  @Test func curveAgreesWithPublishedTables() {
     let fineWeb = BandParameters(bands: 14, rows: 8)
     for (similarity, probability) in [
       (0.5, 0.053), (0.6, 0.211), (0.7, 0.565), (0.75, 0.772), (0.8, 0.924), (0.85, 0.988),
@@ -31,7 +31,7 @@ import Testing
 
   // MARK: Signatures
 
-  @Test func theKernelAgreesWithTheFormula() {
+  @Test func kernelAgreesWithTheFormula() {
     var random = RandomGenerator(seed: 1)
     for lanes in stride(from: 16, through: 208, by: 16) {
       let multipliers = (0..<lanes).map { _ in UInt32(truncatingIfNeeded: random.next()) }
@@ -46,10 +46,10 @@ import Testing
     }
   }
 
-  /// The share of equal minima estimates the similarity, with the variance of independent hashes; bands find pairs as
-  /// their formula says.
+  /// The share of equal minima estimates the similarity with the variance of independent hashes, and bands
+  /// find pairs at the rate of their formula.
   @Test(arguments: [0.3, 0.5, 0.7, 0.8, 0.9, 1])
-  func hashesAreAsGoodAsIndependentOnes(similarity: Double) {
+  func hashesBehaveLikeIndependentOnes(similarity: Double) {
     let parameters = BandParameters(bands: 14, rows: 8)
     let hasher = MinHasher(MinHashOptions(parameters: parameters))
     var random = RandomGenerator(seed: UInt64(similarity * 100))
@@ -74,7 +74,7 @@ import Testing
     let mean = sum / n / 112
     #expect(abs(mean - exact) <= 4 * (exact * (1 - exact) / 112 / n).squareRoot())
     let variance = squares / n - (sum / n) * (sum / n)
-    // The standard error of a variance is about its size times √(2/n).
+    // The standard error of a variance is about the variance times √(2/n).
     let expected = 112 * exact * (1 - exact)
     #expect(abs(variance - expected) <= 4 * expected * (2 / n).squareRoot())
     let probability = parameters.probability(at: exact)
@@ -84,7 +84,7 @@ import Testing
 
   // MARK: All stages, against all pairs
 
-  /// Documents, some made of others by changing words.
+  /// Documents, some derived from others by changing words.
   private func documents(_ count: Int, seed: UInt64) -> [String] {
     var random = RandomGenerator(seed: seed)
     var documents: [String] = []
@@ -99,7 +99,7 @@ import Testing
     return documents
   }
 
-  /// Digits would all become zeros.
+  /// Spells a number in letters, because all digits would become zeros.
   private func letters(_ number: Int) -> String {
     String(String(number, radix: 26).utf8.map { Character(Unicode.Scalar($0 < 58 ? $0 + 49 : $0 + 10)) })
   }
@@ -183,7 +183,7 @@ import Testing
     }
   }
 
-  /// Components of a graph, each document with the smallest of its own.
+  /// The connected components of a graph: for each document the smallest document of its component.
   private func components(_ count: Int, _ pairs: [(Int, Int)]) -> [Int] {
     var label = Array(0..<count)
     var changed = true
@@ -197,7 +197,7 @@ import Testing
     return label
   }
 
-  @Test func clustersAreTheComponentsOfThePairsThatShareABand() throws {
+  @Test func clustersAreComponentsOfPairsThatShareABand() throws {
     let texts = documents(1500, seed: 8)
     let options = MinHashOptions(parameters: BandParameters(bands: 14, rows: 8), hasSketches: true)
     let hasher = MinHasher(options)
@@ -218,7 +218,7 @@ import Testing
     let sizes = Dictionary(grouping: labels) { $0 }.values.map(\.count).filter { $0 > 1 }
     #expect(outcome.sizes == Dictionary(grouping: sizes) { $0 }.mapValues(\.count))
 
-    // Precision and recall of pairs against the exact similarity, and the curve.
+    // Precision and recall of the pairs by their exact similarity, compared with the curve.
     let similarity = jaccard(texts, options.shingles)
     var (expectedPairs, variance, found) = (0.0, 0.0, 0.0)
     for b in 0..<texts.count {
@@ -232,22 +232,23 @@ import Testing
     #expect(
       abs(found - expectedPairs) < 4 * variance.squareRoot() + 1, "\(found) pairs instead of \(expectedPairs)"
     )
-    // Estimates of the sketches: four standard errors of 112 hashes.
+    // Estimates from sketches are within four standard errors of 112 hashes.
     for (document, estimate) in outcome.similarity {
       #expect(abs(estimate - similarity(document, outcome.removed[document]!)) < 0.2)
     }
   }
 
-  @Test func verifiedPairsAreAsSimilarAsTheThreshold() throws {
+  @Test func verifiedPairsReachTheThreshold() throws {
     let texts = documents(800, seed: 9)
-    // Bands that find nearly everything, so that the threshold alone decides.
+    // Bands that find nearly all pairs, so that only the threshold decides.
     let options = MinHashOptions(parameters: BandParameters(bands: 60, rows: 2))
     let similarity = jaccard(texts, options.shingles)
     let outcome = try run(texts, options, name: "verify", threshold: 0.75)
     var pairs: [(Int, Int)] = []
     for b in 0..<texts.count { for a in 0..<b where similarity(a, b) >= 0.75 { pairs.append((a, b)) } }
     let labels = components(texts.count, pairs)
-    // Stars and chains do not check all pairs: no document is removed that is in no component, and few are missed.
+    // Stars and chains do not check all pairs: no document outside a component is removed, and few are
+    // missed.
     for (document, kept) in outcome.removed {
       #expect(labels[document] == labels[kept] && labels[document] != document)
     }
@@ -258,13 +259,13 @@ import Testing
     }
   }
 
-  @Test func memoryThreadsAndOrderDoNotMatter() throws {
+  @Test func resultDoesNotDependOnMemoryThreadsOrOrder() throws {
     let texts = documents(1200, seed: 10)
     let options = MinHashOptions(parameters: BandParameters(bands: 10, rows: 5), keep: .longest)
     let one = try run(texts, options, name: "one", memory: 1 << 24, threads: 1)
     #expect(one == (try run(texts, options, name: "two", memory: 1 << 17, threads: 2)))
     #expect(one.removed.count > 200)
-    // In another order the same documents stay, as texts: where lengths differ, the rule does not ask for the order.
+    // In another order the same texts are kept: where lengths differ, the rule does not depend on the order.
     var random = RandomGenerator(seed: 4)
     var order = Array(0..<texts.count)
     for index in (1..<order.count).reversed() { order.swapAt(index, random.below(index + 1)) }
@@ -277,7 +278,7 @@ import Testing
     #expect(one.sizes == other.sizes)
   }
 
-  @Test func manySetsAndSharesComeToTheSameAsOne() throws {
+  @Test func setsAndSharesDoNotChangeTheResult() throws {
     let texts = documents(900, seed: 11)
     let options = MinHashOptions(parameters: BandParameters(bands: 10, rows: 5), hasSketches: true)
     let whole = try run(texts, options, name: "whole")
@@ -295,7 +296,7 @@ import Testing
     }
     let clusters = scratch.path("clusters")
     try SystemCall.makeDirectories(clusters)
-    // The order of the directories does not matter, only that of the sets when their bands were joined.
+    // The order of the directories does not matter, only the order of the sets when their bands were joined.
     try ClusterStage(sets.reversed(), memory: 1 << 26, pool: pool).run(
       CandidatePairs(shares), directory: clusters)
     var together = Outcome(sizes: whole.sizes)
@@ -318,7 +319,7 @@ import Testing
     }
   }
 
-  @Test func signaturesGoOnWhereTheyWereStopped() throws {
+  @Test func resumesSignatures() throws {
     let texts = documents(2000, seed: 12)
     let path = try scratch.write("in.txt", texts.joined(separator: "\n"))
     let options = MinHashOptions(parameters: BandParameters(bands: 14, rows: 8))
@@ -337,7 +338,7 @@ import Testing
       #expect(
         try MappedFile.read(scratch.path("whole/\(name)")) == MappedFile.read(scratch.path("cut/\(name)")))
     }
-    // Other input under the same name is found out.
+    // Changed input under the same name is detected.
     try scratch.write("in.txt", texts.reversed().joined(separator: "\n"))
     try FileManager.default.removeItem(atPath: scratch.path("cut/signatures.json"))
     #expect(throws: Failure.self) {
@@ -345,7 +346,7 @@ import Testing
     }
   }
 
-  @Test func fieldsDecideWhatStays() throws {
+  @Test func keepsDocumentsByField() throws {
     let line = { (text: String, fields: String) in "{\"text\":\"\(text)\"\(fields)}" }
     let text = "the same words in each of these documents"
     let lines = [
@@ -367,12 +368,12 @@ import Testing
 
   // MARK: Hostile documents
 
-  @Test func hostileDocumentsAreHarmless() throws {
+  @Test func handlesAdversarialDocuments() throws {
     let repeated = String(repeating: "spam ", count: 200_000)
     var texts = [
       "", "word", "word", "!!!", "!!!", "one two", "two one", "  ", repeated, repeated + "spam", "\u{fffd}",
     ]
-    // A hundred thousand copies make as many pairs, not five billion.
+    // A hundred thousand copies make a hundred thousand pairs, not five billion.
     texts += [String](repeating: "always the same document of some words", count: 100_000)
     let outcome = try run(texts, MinHashOptions(), name: "hostile", memory: 1 << 24)
     #expect(outcome.removed[2] == 1 && outcome.removed[9] == 8)

@@ -24,7 +24,8 @@ import Testing
       let columns = line.split(separator: ";").prefix(5).map { column in
         column.split(separator: " ").map { UInt32($0, radix: 16)! }
       }
-      // An older ICU does not know the newer characters; a newer one keeps to the file, whose characters are frozen.
+      // An older ICU does not know newer characters. A newer ICU agrees with the file, because its characters
+      // are frozen.
       guard columns[0].allSatisfy(pkm_unicode_is_assigned) else { continue }
       lines.append(
         Line(
@@ -41,7 +42,7 @@ import Testing
   }
 
   @Test(arguments: [Form.nfc, .nfd, .nfkc, .nfkd], [true, false])
-  func everyLineHolds(form: Form, fast: Bool) throws {
+  func conformsOnEveryLine(form: Form, fast: Bool) throws {
     let normalizer = try Self.normalizer(form, fast: fast)
     let lines = try Self.lines()
     #expect(lines.count > 18_000)
@@ -58,7 +59,7 @@ import Testing
       where try normalizer.normalize(line.columns[from]) != line.columns[to] {
         failures.append(line.number)
       }
-      // In the middle of a word, too: the last of a run of letters and marks must not be taken for granted.
+      // Also test inside a word, where the fast path looks at runs of letters and marks.
       let framed = Array("word ".utf8) + line.columns[0] + Array(" .".utf8)
       if try normalizer.normalize(framed) != Array("word ".utf8) + line.columns[expected] + Array(" .".utf8) {
         failures.append(line.number)
@@ -68,7 +69,7 @@ import Testing
   }
 
   @Test(arguments: [Form.nfc, .nfd, .nfkc, .nfkd])
-  func charactersNotListedStay(form: Form) throws {
+  func keepsCharactersThatAreNotListed(form: Form) throws {
     let normalizer = try Self.normalizer(form, fast: true)
     let listed = Set(try Self.lines().filter { $0.isPartOne && $0.scalars.count == 1 }.map { $0.scalars[0] })
     var text: [UInt8] = []

@@ -2,17 +2,17 @@ import CICU
 import Corpus
 import Testing
 
-/// Every code point of Unicode, alone and between others that may act on it: the fast path against ICU, asked for each
-/// word as a whole.
+/// Compares the fast path with ICU, which gets each word as a whole, for every code point of Unicode, alone
+/// and between characters that may affect it.
 @Suite struct NormalizerCodePointTests {
   typealias Form = NormalizationOptions.Form
 
-  /// What stands around the character: a letter that takes accents, marks of two combining classes.
+  /// The surroundings of the character: a letter that takes accents, marks of two combining classes.
   private static let surroundings: [(before: [UInt32], after: [UInt32])] = [
     ([], []), ([0x65], []), ([], [0x301]), ([0x65, 0x301], [0x323]),
   ]
 
-  /// A word a line for each of these characters in each surrounding.
+  /// One word per line: each of these characters in each surrounding.
   private static func words(_ characters: some Sequence<UInt32>) -> [UInt8] {
     var text: [UInt8] = []
     for value in characters {
@@ -22,7 +22,7 @@ import Testing
   }
 
   private static let characters = (UInt32(0)...0x10ffff).filter { Unicode.Scalar($0) != nil }
-  /// Of what is not assigned, or for private use, a few stand for all.
+  /// A few unassigned and private-use code points represent all of them.
   private static let all = words(
     characters.filter { value in
       value % 64 == 0 || value % 64 == 63
@@ -38,7 +38,7 @@ import Testing
     ]
   }
 
-  @Test(arguments: settings) func fastIsSlow(options: NormalizationOptions) throws {
+  @Test(arguments: settings) func fastPathAgreesWithICU(options: NormalizationOptions) throws {
     let fast = try Normalizer(options).normalize(Self.all)
     var options = options
     options.usesFastPath = false

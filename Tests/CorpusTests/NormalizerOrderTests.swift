@@ -1,14 +1,15 @@
 import Corpus
 import Testing
 
-/// Each pair of steps whose order can be seen, by a text that would come out otherwise were they swapped.
+/// For each pair of steps whose order is observable, a text whose result would differ if they were swapped.
 @Suite struct NormalizerOrderTests {
   private func normalized(_ text: String, _ options: NormalizationOptions) throws -> String {
     String(decoding: try Normalizer(options).normalize(Array(text.utf8)), as: UTF8.self)
   }
 
   @Test func transformComesFirst() throws {
-    // It makes a zero-width space, sees a ligature, makes a capital, makes an accent, a dash and white space.
+    // The transform produces a zero-width space, matches a ligature, and produces a capital, an accent, a
+    // dash and white space.
     for (rules, text, result) in [
       ("x > \\u200b;", "axb", "ab"), ("ﬁ > y;", "ﬁ", "y"), ("x > Y;", "x", "y"), ("x > e\\u0301;", "x", "e"),
       ("x > —;", "axb", "a - b"), ("x > ' ';", "axxb", "a b"),
@@ -17,7 +18,7 @@ import Testing
         letterCase: .lower, stripsAccents: true, transform: rules, plainsPunctuation: true)
       #expect(try normalized(text, options) == result, "\(rules)")
     }
-    // Words come last: what it makes of a space is one word.
+    // Words come last: a space that the transform replaces does not separate words.
     #expect(try normalized("a b", NormalizationOptions(transform: "' ' > '_';", tokenizes: true)) == "a_b")
   }
 
@@ -26,18 +27,18 @@ import Testing
   }
 
   @Test func formBeforeCaseAndAfterIt() throws {
-    // The sign ℡ has no small letter, the letters that it stands for do; ǰ exists only as a small letter.
+    // The sign ℡ has no lower case, but its decomposition has; ǰ exists only in lower case.
     #expect(try normalized("℡", NormalizationOptions(letterCase: .lower)) == "tel")
     #expect(try normalized("J\u{30c}", NormalizationOptions(form: .nfc, letterCase: .lower)) == "\u{1f0}")
   }
 
   @Test func formBeforeAccents() throws {
-    // A mathematical letter is of no script until it is an e.
+    // A mathematical letter belongs to no script until it is normalized to e.
     #expect(try normalized("𝐞\u{301}", NormalizationOptions(stripsAccents: true)) == "e")
   }
 
   @Test func caseBeforeAccents() throws {
-    // The iota subscript is a mark, folded it is a letter.
+    // The iota subscript is a mark; case folding turns it into a letter.
     #expect(try normalized("ᾳ", NormalizationOptions(letterCase: .fold, stripsAccents: true)) == "αι")
   }
 
@@ -47,7 +48,8 @@ import Testing
   }
 
   @Test func accentsBeforePunctuation() throws {
-    // The mark on a letter goes; on a quote it would stay, and it is on a letter until the dash is spaced.
+    // A mark on a letter is removed, and a mark on a quote would be kept. It follows a letter until the dash
+    // is spaced.
     #expect(
       try normalized("a\u{301}—\u{301}b", NormalizationOptions(stripsAccents: true, plainsPunctuation: true))
         == "a - \u{301}b")

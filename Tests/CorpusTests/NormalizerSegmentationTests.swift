@@ -57,7 +57,7 @@ import Testing
       $0.locale = "en@ss=none"
     }
     #expect(without == "Mr.\nFox ran.\nWhy?")
-    // The question mark of Greek is a semicolon.
+    // The Greek question mark is a semicolon.
     let greek = try normalized("Πού είσαι; Εδώ. Yes; No.") {
       $0.splitsSentences = true
       $0.locale = "el"
@@ -65,7 +65,7 @@ import Testing
     #expect(greek == "Πού είσαι;\nΕδώ.\nYes;\nNo.")
   }
 
-  /// ASCII of words, numbers and punctuation, so that all of them meet.
+  /// Random ASCII words, numbers and punctuation, so that all combinations occur.
   private func plainText(_ random: inout RandomGenerator) -> [UInt8] {
     let common = Array("aZ19_.,'\":;!?-()/@ \t\n".utf8)
     return (0..<random.below(60)).map { _ in
@@ -73,7 +73,7 @@ import Testing
     }
   }
 
-  /// Letters of scripts that write no spaces: some of it words.
+  /// Random letters of scripts without spaces, some of which form words.
   private func dictionaryText(_ random: inout RandomGenerator) -> [UInt8] {
     let scripts: [[ClosedRange<UInt32>]] = [
       [0xe01...0xe3a, 0xe40...0xe4e], [0xe81...0xe84, 0xe94...0xeb9, 0xec0...0xec4], [0x1780...0x17d3],
@@ -88,7 +88,9 @@ import Testing
       })
   }
 
-  @Test(arguments: ["", "en", "el", "sv", "ja", "en_US_POSIX"]) func fastIsSlow(locale: String) throws {
+  @Test(arguments: ["", "en", "el", "sv", "ja", "en_US_POSIX"]) func fastPathAgreesWithICU(locale: String)
+    throws
+  {
     var texts = RandomText(seed: 5)
     var random = RandomGenerator(seed: 6)
     for (sentences, words) in [(false, true), (true, false), (true, true)] {
@@ -110,7 +112,7 @@ import Testing
     }
   }
 
-  @Test func fastIsSlowOnRealText() throws {
+  @Test func fastPathAgreesWithICUOnRealText() throws {
     let text = try Fixture.bytes(at: multilingual)
     for (sentences, words) in [(false, true), (true, false)] {
       var options = NormalizationOptions(splitsSentences: sentences, tokenizes: words)
@@ -120,7 +122,7 @@ import Testing
     }
   }
 
-  @Test func twiceIsOnce() throws {
+  @Test func normalizingTwiceChangesNothing() throws {
     var texts = RandomText(seed: 11)
     var random = RandomGenerator(seed: 12)
     for (sentences, words) in [(false, true), (true, false)] {
@@ -154,7 +156,7 @@ import Testing
     #expect(whole.texts == ["One .\nTwo .", "", "Three"] && whole.lines == [1, 2, 3])
   }
 
-  @Test func unknownLocalesAreRefused() {
+  @Test func rejectsUnknownLocales() {
     for locale in ["xq", "tr;", "-"] {
       #expect(throws: Failure.self) { try Normalizer(NormalizationOptions(locale: locale)) }
     }

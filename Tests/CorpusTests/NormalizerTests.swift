@@ -12,7 +12,7 @@ import Testing
     return String(decoding: try Normalizer(options).normalize(Array(text.utf8)), as: UTF8.self)
   }
 
-  /// Every combination of settings but the transform.
+  /// Every combination of settings except the transform.
   static let allOptions: [NormalizationOptions] = {
     var all: [NormalizationOptions] = []
     for form in NormalizationOptions.Form.allCases {
@@ -29,7 +29,7 @@ import Testing
     return all
   }()
 
-  @Test func twiceIsOnceAndFastIsSlow() throws {
+  @Test func isIdempotentAndAgreesWithICU() throws {
     for (number, options) in Self.allOptions.enumerated() {
       var slowOptions = options
       slowOptions.usesFastPath = false
@@ -46,7 +46,7 @@ import Testing
     }
   }
 
-  @Test func twiceIsOnceAndFastIsSlowInEveryLocale() throws {
+  @Test func isIdempotentAndAgreesWithICUInEveryLocale() throws {
     var texts = RandomText(seed: 21)
     for locale in ["tr", "lt", "el", "nl"] {
       for letterCase in [NormalizationOptions.LetterCase.lower, .fold] {
@@ -91,8 +91,9 @@ import Testing
     }
   }
 
-  @Test func whiteSpaceIsWhereTextMayBeCut() throws {
-    // No step but the last looks across white space, so pieces cut there give the same as the whole.
+  @Test func textCanBeSplitAtWhiteSpace() throws {
+    // Only the last step looks across white space, so normalizing the chunks separately gives the same
+    // result.
     let keeping = NormalizationOptions(letterCase: .lower, stripsAccents: true, cleansWhitespace: false)
     let normalizer = try Normalizer(keeping)
     var texts = RandomText(seed: 99)
@@ -107,11 +108,11 @@ import Testing
     #expect(
       try normalized("a\u{0}b\u{7}c\u{ad}d\u{200b}e\u{feff}f\u{202e}g\u{fffe}h\u{85}i") == "abcdefgh\ni")
     #expect(try normalized("a\u{0}b", { $0.cleansControls = false }) == "a\u{0}b")
-    // Dropping a character lets the next compose.
+    // Dropping a character lets the next one compose.
     #expect(try normalized("e\u{ad}\u{301}") == "é")
   }
 
-  @Test func joinersStayWhereTheyShapeText() throws {
+  @Test func keepsJoinersThatShapeText() throws {
     for text in ["می\u{200c}خواهم", "क्\u{200d}ष", "👩\u{200d}🚀", "❤\u{fe0f}\u{200d}🔥"] {
       #expect(try normalized(text) == text)
     }
@@ -127,7 +128,7 @@ import Testing
     #expect(try normalized(" a  b ", { $0.cleansWhitespace = false }) == " a  b ")
   }
 
-  /// Runs of white space at every place of the blocks that are looked at together, against a slow loop.
+  /// Runs of white space at every position within the 64-byte blocks, compared with a simple loop.
   @Test func collapsesWhiteSpaceInLongTexts() throws {
     let normalizer = try Normalizer()
     var random = RandomGenerator(seed: 5)
@@ -153,7 +154,7 @@ import Testing
         if byte != 0x20 && byte != 0x09 && !isBeforeLF { lineEnds += 1 }
       }
       #expect(try normalizer.normalize(text) == expected, "\(text)")
-      // The same as lines of one document each.
+      // The same as documents of one line each.
       let lines = text.split(separator: 0x0a, omittingEmptySubsequences: false)
       let batch = DocumentBatch(
         source: DocumentSource(index: 0, path: "", format: .text, splitting: .line), bytes: text + [0x0a],
@@ -171,7 +172,7 @@ import Testing
     #expect(try normalized("Straße ΟΔΟΣ Ꭰ", { $0.letterCase = .fold }) == "strasse οδοσ Ꭰ")
   }
 
-  @Test func localesHaveTheirLetters() throws {
+  @Test func changesCaseByLocale() throws {
     for (locale, letterCase, text, result) in [
       ("tr", NormalizationOptions.LetterCase.lower, "DIŞ IŞIK İZ ILI\u{307}", "dış ışık iz ıli"),
       ("az_AZ", .lower, "Iİ", "ıi"), ("tr", .fold, "DIŞ İZ Ⅰ", "dış iz ı"),
@@ -187,7 +188,7 @@ import Testing
     }
   }
 
-  @Test func unassignedCharactersStayAndAreCounted() throws {
+  @Test func keepsAndCountsUnassignedCharacters() throws {
     let text = "a\u{378}b\u{378}\u{301} ﬁ\u{ad}\u{e0080}\u{301}x\u{10ffff}"
     for fast in [true, false] {
       var options = NormalizationOptions()
@@ -217,14 +218,14 @@ import Testing
         }) == "!(１):＜＝＞")
   }
 
-  @Test func transforms() throws {
+  @Test func appliesTransforms() throws {
     #expect(try normalized("Ünïcödé Ω", { $0.transform = "Any-Latin; Latin-ASCII" }) == "Unicode O")
     #expect(try normalized("äöü", { $0.transform = "ä > ae; ö > oe;" }) == "aeoeü")
     #expect(throws: Failure.self) { try normalized("", { $0.transform = "No-Such-Thing; >>" }) }
   }
 
-  @Test func longWordsAreCutSafely() throws {
-    // Longer than one piece for ICU (64 MB), without white space, with characters that need it.
+  @Test func splitsLongWordsSafely() throws {
+    // A word that is longer than one call to ICU can be (64 MB), with characters that need ICU.
     let pattern = Array("e\u{301}中文字가".utf8)
     var text: [UInt8] = []
     while text.count < 70 << 20 { text += pattern }
@@ -234,18 +235,18 @@ import Testing
     #expect(result.count == text.count / pattern.count * Array("é中文字가".precomposed.utf8).count)
   }
 
-  @Test func linesStayLines() throws {
+  @Test func keepsLines() throws {
     let lines = ["  a\u{2028}b ", "", "\tc\r", "e\u{301}", " ", "x  y\u{85}", ""]
     let batch = DocumentBatch(lines: lines)
     let result = try Normalizer().normalize(batch)
     #expect(result.texts == ["a b", "", "c", "é", "", "x y", ""])
-    // The same with a document dropped in between, which takes the other path.
+    // The same with one document removed, which takes the other code path.
     var holed = batch
     holed.keep { $0 != 2 }
     #expect(try Normalizer().normalize(holed).texts == ["a b", "", "é", "", "x y", ""])
   }
 
-  @Test func batchesAreTheirDocuments() throws {
+  @Test func batchesEqualTheirDocuments() throws {
     var texts = RandomText(seed: 7)
     let normalizer = try Normalizer(NormalizationOptions(letterCase: .fold))
     for _ in 0..<50 {
@@ -264,7 +265,7 @@ import Testing
 }
 
 extension String {
-  /// NFC by the standard library's own tables.
+  /// NFC by the tables of the standard library.
   var precomposed: String { precomposedStringWithCanonicalMapping }
 }
 
@@ -279,7 +280,7 @@ extension DocumentBatch {
     }
   }
 
-  /// One line, whatever it holds.
+  /// The text as one line of a text file.
   init(line: [UInt8]) {
     self.init(
       source: DocumentSource(index: 0, path: "line", format: .text, splitting: .line), bytes: line + [0x0a],

@@ -9,7 +9,8 @@ import Testing
     return String(decoding: Array(text.utf8).withUnsafeBytes { key.key(of: $0) }, as: UTF8.self)
   }
 
-  /// The rules on strings: the units of a document with what follows them, after whatever stands before the first.
+  /// The rules implemented on strings: the text before the first unit, and the units of a document with the
+  /// lines that follow each.
   private static func units(_ document: String, _ unit: ParagraphUnit) -> (
     head: String, units: [(key: String, text: String)]
   ) {
@@ -33,7 +34,7 @@ import Testing
         if unit == .paragraph { units[units.count - 1].key = key(units[units.count - 1].text[...]) }
       }
     }
-    // A paragraph without a letter or digit goes with the one before.
+    // A paragraph without a letter or digit belongs to the previous unit.
     var merged: [(key: String, text: String)] = []
     for unit in units {
       if !unit.key.isEmpty {
@@ -100,7 +101,7 @@ import Testing
       let expected = Self.naive(documents, unit, minimumWords: minimumWords)
       let cutter = ParagraphCutter(minimumWords: minimumWords)
       let size = 1 + random.below(5)
-      // In memory, and from some batch on by way of the disk.
+      // In memory, and on disk from some batch on.
       var memory = try RepeatedUnits(remembersLocations: true)
       var disk = try RepeatedUnits(remembersLocations: true, memory: 1 << 20)
       let scratch = try Scratch()
@@ -148,7 +149,7 @@ import Testing
     #expect(changed > 300)
   }
 
-  @Test func changesSayWhatWasLost() throws {
+  @Test func changesDescribeWhatWasRemoved() throws {
     let batch = DocumentBatch(lines: [
       "one\n\nshared line\nmore", "Shared, line!\n\nnew\n", "shared line", " ",
     ])
@@ -167,7 +168,7 @@ import Testing
     #expect(repeated.top.entries[0].text.lowercased().hasPrefix("shared"))
   }
 
-  @Test func theTopListIsThatOfFullCounts() {
+  @Test func topListAgreesWithFullCounts() {
     var random = RandomGenerator(seed: 3)
     var top = TopUnits(limit: 5)
     var counts: [UInt64: Int] = [:]
@@ -182,8 +183,8 @@ import Testing
     #expect(top.entries.allSatisfy { $0.text == "\($0.hash)" })
   }
 
-  /// Enough units that the set grows several times, and then more than it may hold.
-  @Test func theSetGrowsUntilItIsFull() throws {
+  /// Enough units for the set to grow several times and then to become full.
+  @Test func setGrowsUntilItIsFull() throws {
     var random = RandomGenerator(seed: 8)
     var repeated = try RepeatedUnits(remembersLocations: true, memory: 4 << 20)
     var number = 0
@@ -207,13 +208,13 @@ import Testing
     #expect(number < 2200)
   }
 
-  /// A number in letters: digits would all be the same.
+  /// Spells a number in letters, because all digits are equal in the comparison key.
   private func letters(_ number: Int) -> String {
     String(String(number).unicodeScalars.map { Character(UnicodeScalar($0.value + 49)!) })
   }
 
-  /// Both ways to make a key, and the one in one pass.
-  @Test func hashesAreThoseOfKeys() {
+  /// The hash of a key is the same in all three ways to compute it.
+  @Test func hashesAgreeWithKeys() {
     var text = RandomText(seed: 17)
     let key = ComparisonKey()
     for round in 0..<2000 {

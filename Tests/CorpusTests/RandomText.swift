@@ -1,6 +1,6 @@
 import Support
 
-/// Text made to hurt: characters that act on each other, on white space or on the steps of a normalizer.
+/// Adversarial text: characters that affect each other, white space, or the steps of a normalizer.
 struct RandomText {
   var random: RandomGenerator
 
@@ -24,7 +24,7 @@ struct RandomText {
     }
   }
 
-  /// UTF-8 of up to `limit` characters, drawn from a few pools at a time so that they meet.
+  /// UTF-8 of up to `limit` characters, drawn from a few pools at a time so that related characters meet.
   mutating func text(upTo limit: Int) -> [UInt8] {
     let palette = (0..<(2 + random.below(6))).map { _ in character() }
     return [UInt8](

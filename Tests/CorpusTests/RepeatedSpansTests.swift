@@ -4,7 +4,7 @@ import Support
 import Testing
 
 @Suite struct RepeatedSpansTests {
-  /// Tokens of one to three bytes, which need not be characters and depend on what stands before them.
+  /// Tokens of one to three bytes that may split characters and that depend on the preceding text.
   private static func tokens(of text: [UInt8]) -> [Range<Int>] {
     var tokens: [Range<Int>] = []
     while case let start = tokens.last?.upperBound ?? 0, start < text.count {
@@ -25,9 +25,9 @@ import Testing
     return SpanTokens(ids: ids, ends: ends, textEnds: textEnds)
   }
 
-  /// The definition, read aloud: every window of every document against every other.
+  /// The definition: compares every window of every document with every other.
   private static func naive(_ documents: [[UInt8]], _ options: SpanOptions) -> [String] {
-    // The windows that are cut, as ranges of unit numbers counted over all documents.
+    // The removed windows, as ranges of unit indices over all documents.
     var units: [[Range<Int>]] = []
     for text in documents {
       var ranges: [Range<Int>] = []
@@ -95,7 +95,7 @@ import Testing
     return kept
   }
 
-  @Test func aLongDocumentIsLookedAtInStretches() {
+  @Test func processesLongDocumentsInStretches() {
     var random = RandomGenerator(seed: 17)
     let lines = [700, 0, 3, 90, 12].map { count in
       (0..<count).map { _ in "w\(random.below(40))" }.joined(separator: " ")
@@ -112,7 +112,7 @@ import Testing
     }
   }
 
-  /// What the deduplicator makes of documents that arrive in batches.
+  /// The result of the deduplicator for documents that arrive in batches.
   private static func deduplicated(
     _ documents: [[UInt8]], _ options: SpanOptions, memory: Int = 1 << 20, batchDocuments: Int = 7
   ) throws -> (texts: [String], removals: [SpanRemoval]) {
@@ -145,7 +145,7 @@ import Testing
     return (texts, removals)
   }
 
-  /// Documents with planted repeats: pieces of a small stock, some cut short, between random text.
+  /// Documents with planted repeats: parts of a small set of texts, some truncated, between random text.
   private static func corpus(_ random: inout RandomGenerator, isPeriodic: Bool) -> [[UInt8]] {
     let letters = isPeriodic ? ["a", "b"] : ["a", "b", "c", "é", "水", "x", "y", "z"]
     func text(_ count: Int) -> String {
@@ -184,7 +184,7 @@ import Testing
     #expect(cutAnything > 30)
   }
 
-  @Test func removalsNameThePlaceThatStays() throws {
+  @Test func removalsNameTheKeptOccurrence() throws {
     let span = (0..<60).map { "word\($0)" }.joined(separator: " ")
     let documents = ["before \(span)", "other", "\(span) after", "see: \(span)"].map { Array($0.utf8) }
     let (texts, removals) = try Self.deduplicated(documents, SpanOptions())
@@ -195,12 +195,12 @@ import Testing
     #expect(removals.map(\.range) == [0..<(span.utf8.count + 1), 4..<(5 + span.utf8.count)])
   }
 
-  @Test func periodicTextStaysLinear() throws {
+  @Test func periodicTextTakesLinearTime() throws {
     let many = 400_000
     for pattern in ["a", "ab", "abcdefghijklmnopqrstuvwxyz", "spam "] {
       let text = Array(String(repeating: pattern, count: many / pattern.utf8.count).utf8)
       let bytes = try Self.deduplicated([text], SpanOptions(unit: .byte, length: 100), memory: 64 << 20)
-      // A window and as much as the period needs to come round again.
+      // A window, extended to a whole period.
       let period = pattern.utf8.count
       #expect(bytes.texts == [String(decoding: text[..<((99 + period) / period * period)], as: UTF8.self)])
     }
@@ -209,7 +209,7 @@ import Testing
     #expect(kept == [Array(repeating: "spam", count: 50).joined(separator: " ")])
   }
 
-  @Test func boilerplateInManyDocumentsStaysLinear() throws {
+  @Test func boilerplateTakesLinearTime() throws {
     let notice = "All rights reserved; reproduced by permission of the publishers "
     func code(_ number: Int) -> String {
       var bits = RandomGenerator.mix(UInt64(number))
@@ -223,13 +223,13 @@ import Testing
     let (texts, _) = try Self.deduplicated(
       documents, SpanOptions(unit: .byte, length: 60), memory: 64 << 20, batchDocuments: 5000)
     #expect(texts.count == documents.count && texts[0] == "\(notice)\(code(0)) ")
-    // But for what a code has in common with another one at either end.
+    // Except for what a code has in common with the next one at either end.
     for (number, text) in texts.enumerated().dropFirst() where !code(number).contains(text) {
       Issue.record("\(number): \(text)")
     }
   }
 
-  @Test func wordsWithoutEndAreCut() {
+  @Test func splitsVeryLongWords() {
     let text = Array(String(repeating: "水", count: 3000).utf8)
     var words: [Range<Int>] = []
     text.withUnsafeBytes { SpanText.forEachWord(of: $0) { words.append($0) } }
@@ -237,7 +237,7 @@ import Testing
     #expect(words.allSatisfy { $0.lowerBound % 3 == 0 && $0.count <= SpanText.longestWord })
   }
 
-  @Test func goesOnWhereItWasKilled() throws {
+  @Test func resumesAfterAnInterruption() throws {
     var random = RandomGenerator(seed: 9)
     let documents = (0..<3000).map { _ in
       Array((0..<60).map { _ in "w\(random.below(40))" }.joined(separator: " ").utf8)
@@ -266,7 +266,7 @@ import Testing
     #expect(try run(scratch.path("killed"), upTo: batches.count).skipped == batches.count)
   }
 
-  @Test func anchorsOfEqualWindowsStandAtEqualPlaces() {
+  @Test func equalWindowsHaveEqualAnchors() {
     var random = RandomGenerator(seed: 31)
     for length in [1, 2, 3, 10, 33, 100] {
       let minimizers = Minimizers(length: length)
@@ -280,7 +280,8 @@ import Testing
           anchors.append(position)
         }
         #expect(anchors == anchors.sorted() && Set(anchors).count == anchors.count)
-        // The hashes in the window decide alone, so the anchor of the window by itself is among them.
+        // The anchor depends only on the hashes in the window, so the anchor of the window on its own is
+        // among the anchors.
         var own = 0
         minimizers.forEachAnchor(count: length, unit: { window[$0] }) { position, _ in own = position }
         #expect(anchors.contains(before.count + own))

@@ -2,8 +2,8 @@ import CICU
 import Corpus
 import Testing
 
-/// The conformance tests of UAX 29 for words and sentences, for the boundaries as they are used: seen through the spaces
-/// and line ends that the normalizer puts there.
+/// The conformance tests of UAX 29 for words and sentences, applied to the spaces and line ends that the
+/// normalizer inserts.
 @Suite struct SegmentationConformanceTests {
   private struct Line {
     let number: Int
@@ -32,8 +32,8 @@ import Testing
     return Array(rest.reversed().drop(while: isWhiteSpace).reversed())
   }
 
-  /// The one place where ICU's root locale differs from UAX 29: CLDR takes the colon from the characters that join
-  /// letters (MidLetter), so it and the marks on it are a word of their own.
+  /// ICU's root locale differs from UAX 29 in one rule: in CLDR the colon does not join letters (MidLetter),
+  /// so a colon and its marks are a separate word.
   private func separatingColons(_ segments: [[UInt32]]) -> [[UInt32]] {
     segments.flatMap { segment in
       var parts: [[UInt32]] = [[]]
@@ -81,7 +81,7 @@ import Testing
     let lines = try Self.lines("SentenceBreakTest.txt.zst")
     #expect(lines.count > 500)
     for line in lines where line.segments.joined().allSatisfy(pkm_unicode_is_assigned) {
-      // A line end of the text stays, also at the end and where there is nothing before it.
+      // A line end in the text is kept, also at the end and if nothing comes before it.
       var expected: [UInt32] = []
       var isOpen = false
       for segment in line.segments {

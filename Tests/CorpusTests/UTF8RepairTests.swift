@@ -2,7 +2,7 @@ import Corpus
 import Support
 import Testing
 
-/// The standard library repairs as Unicode recommends, too, and is the judge.
+/// The standard library also repairs as Unicode recommends, so it is the reference.
 @Suite struct UTF8RepairTests {
   private func check(_ bytes: [UInt8]) {
     bytes.withUnsafeBytes { raw in
@@ -13,8 +13,8 @@ import Testing
     }
   }
 
-  @Test func knownCases() {
-    // Table 3-8 of the standard: 61 F1 80 80 | E1 80 | C2 | 62 | 80 | 63.
+  @Test func repairsTheStandardsExamples() {
+    // Unicode Standard, table 3-8: 61 F1 80 80 | E1 80 | C2 | 62 | 80 | 63.
     check([0x61, 0xf1, 0x80, 0x80, 0xe1, 0x80, 0xc2, 0x62, 0x80, 0x63])
     for bytes: [UInt8] in [
       [], [0xc0, 0xaf], [0xe0, 0x80, 0xaf], [0xed, 0xa0, 0x80], [0xf4, 0x91, 0x92, 0x93], [0xff, 0x41],
@@ -23,7 +23,7 @@ import Testing
     ] { check(bytes) }
   }
 
-  @Test func randomBytes() {
+  @Test func agreesWithTheStandardLibrary() {
     var random = RandomGenerator(seed: 5)
     let interesting: [UInt8] = [
       0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xdf, 0xe0, 0xe1, 0xed, 0xef, 0xf0, 0xf1,

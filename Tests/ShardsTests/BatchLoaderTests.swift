@@ -4,51 +4,52 @@ import Support
 import Testing
 
 @Suite struct BatchLoaderTests {
-  @Test(arguments: [1, 2, 3, 5, 16, 17, 1000, 4097]) func permutationIsABijection(count: Int) {
+  @Test(arguments: [1, 2, 3, 5, 16, 17, 1000, 4097]) func permutesEverySequenceOnce(count: Int) {
     for epoch in 0..<3 {
-      let order = WindowPermutation(count: count, seed: 42, epoch: epoch)
+      let order = SequencePermutation(count: count, seed: 42, epoch: epoch)
       #expect((0..<count).map { order[$0] }.sorted() == Array(0..<count))
     }
   }
 
-  @Test func ordersDifferBySeedAndEpoch() {
+  @Test func orderDependsOnSeedAndEpoch() {
     let count = 1000
     func order(_ seed: UInt64, _ epoch: Int) -> [Int] {
-      let order = WindowPermutation(count: count, seed: seed, epoch: epoch)
+      let order = SequencePermutation(count: count, seed: seed, epoch: epoch)
       return (0..<count).map { order[$0] }
     }
     let orders = [order(1, 0), order(1, 1), order(2, 0), order(0, 0), Array(0..<count)]
     for (index, one) in orders.enumerated() {
       for other in orders[(index + 1)...] {
-        // Two independent permutations agree in one place on average.
+        // Two independent permutations agree in one position on average.
         #expect(zip(one, other).count { $0 == $1 } < 10)
       }
     }
-    // Neighbors of the order are not neighbors in the text: a third of a random order's steps go up by less.
+    // Neighbors in the order are not neighbors in the text: the mean step of a random order is a third of its
+    // length.
     let steps = zip(order(1, 0), order(1, 0).dropFirst()).map { abs($0 - $1) }
     #expect(abs(Double(steps.reduce(0, +)) / Double(steps.count) - Double(count) / 3) < 30)
   }
 
-  @Test func everyWindowOnceAnEpoch() throws {
+  @Test func deliversEverySequenceOncePerEpoch() throws {
     let scratch = try Scratch()
     let documents = randomDocuments(200, vocabulary: 1000)
     try writeDataset(scratch.path("d"), documents, shardTokens: 9000)
     let flat = flatten(documents)
     let length = 37
-    let windows = (flat.count - 1) / length
-    let expected = Set((0..<windows).map { Array(flat[($0 * length)...($0 * length + length)]) })
+    let sequences = (flat.count - 1) / length
+    let expected = Set((0..<sequences).map { Array(flat[($0 * length)...($0 * length + length)]) })
     var loader = try BatchLoader(
       dataset: Dataset(scratch.path("d")), split: "train", sequenceLength: length, batch: 1, seed: 9)
-    #expect(loader.windowCount == windows)
+    #expect(loader.sequenceCount == sequences)
     for epoch in 0..<2 {
       var seen: [[Int32]] = []
-      for _ in 0..<windows {
+      for _ in 0..<sequences {
         let (inputs, targets) = try batch(&loader)
         #expect(inputs.dropFirst() == targets.dropLast())
         seen.append(inputs + [targets.last!])
       }
       #expect(seen.count == expected.count && Set(seen) == expected)
-      #expect(loader.cursor == LoaderCursor(epoch: epoch + 1, window: 0))
+      #expect(loader.cursor == LoaderCursor(epoch: epoch + 1, sequence: 0))
     }
   }
 
@@ -57,14 +58,14 @@ import Testing
     try writeDataset(scratch.path("d"), randomDocuments(60, vocabulary: 500), shardTokens: 4000)
     let dataset = try Dataset(scratch.path("d"))
     func loader(_ cursor: LoaderCursor?) throws -> BatchLoader {
-      // A batch that does not divide the epoch: some batches straddle two epochs.
+      // The batch does not divide the epoch, so some batches span two epochs.
       try BatchLoader(
         dataset: dataset, split: "train", sequenceLength: 64, batch: 5, seed: 3, cursor: cursor, cacheBytes: 0
       )
     }
     var uninterrupted = try loader(nil)
-    #expect(uninterrupted.windowCount % 5 != 0)
-    for _ in 0..<(2 * uninterrupted.windowCount / 5) {
+    #expect(uninterrupted.sequenceCount % 5 != 0)
+    for _ in 0..<(2 * uninterrupted.sequenceCount / 5) {
       let saved = try JSONEncoder().encode(uninterrupted.cursor)
       var resumed = try loader(JSONDecoder().decode(LoaderCursor.self, from: saved))
       let expected = try batch(&uninterrupted)
@@ -72,7 +73,7 @@ import Testing
       #expect(resumed.cursor == uninterrupted.cursor)
     }
     #expect(uninterrupted.cursor.epoch >= 1)
-    let beyond = LoaderCursor(epoch: 0, window: uninterrupted.windowCount)
+    let beyond = LoaderCursor(epoch: 0, sequence: uninterrupted.sequenceCount)
     #expect(failure { _ = try loader(beyond) }?.kind == .badInput)
   }
 
@@ -96,14 +97,15 @@ import Testing
     }
   }
 
-  /// Each part of a run has ranks of its own number; all see, without gap or overlap, what one rank would have seen.
-  @Test func theNumberOfRanksMayChangeOnResume() throws {
+  /// Each part of the run has a different number of ranks. Together they see what one rank would have seen,
+  /// without gaps or overlaps.
+  @Test func resumesWithAnotherNumberOfRanks() throws {
     let scratch = try Scratch()
     try writeDataset(scratch.path("d"), randomDocuments(40, vocabulary: 500))
     let dataset = try Dataset(scratch.path("d"))
     var cursor: LoaderCursor?
     var seen: [Int32] = []
-    // The batch of a rank need not stay the same either.
+    // The batch per rank may change as well.
     for (ranks, batch, steps) in [(2, 3, 5), (3, 2, 4), (1, 5, 3), (4, 1, 7)] {
       var loaders = try (0..<ranks).map {
         try BatchLoader(
@@ -121,8 +123,8 @@ import Testing
     #expect(alone.cursor == cursor)
   }
 
-  /// Against the rule written out for a list of documents.
-  @Test(arguments: [7, 64, 1000]) func documentPackingCutsAtDocuments(length: Int) throws {
+  /// Compares with a direct implementation for a list of documents.
+  @Test(arguments: [7, 64, 1000]) func documentPackingBeginsSequencesAtDocuments(length: Int) throws {
     let scratch = try Scratch()
     let documents = randomDocuments(120, vocabulary: 1000)
     try writeDataset(scratch.path("d"), documents, shardTokens: 5000)
@@ -142,14 +144,14 @@ import Testing
       dataset: Dataset(scratch.path("d")), split: "train", packing: .document, sequenceLength: length,
       batch: 1,
       seed: 9)
-    #expect(loader.windowCount == expected.count)
+    #expect(loader.sequenceCount == expected.count)
     let tokens = flatten(documents).count
     #expect(abs(loader.paddingShare - (1 - Double(tokens) / Double(expected.count * length))) < 1e-12)
     var seen: [[Int32]] = []
-    for _ in 0..<loader.windowCount {
+    for _ in 0..<loader.sequenceCount {
       let (inputs, targets) = try batch(&loader)
       let scored = targets.prefix { $0 >= 0 }
-      // The input is the token before the target: at the beginning of a document the end of the one before it.
+      // The input is the token before the target: at the start of a document, the end of the previous one.
       #expect(inputs.prefix(scored.count).dropFirst() == scored.dropLast())
       #expect(inputs.dropFirst(scored.count).allSatisfy { $0 == 0 })
       #expect(targets.dropFirst(scored.count).allSatisfy { $0 == -1 })
@@ -159,7 +161,7 @@ import Testing
     #expect(sorted(seen) == sorted(expected))
   }
 
-  @Test func prefetchingChangesNothing() throws {
+  @Test func prefetchedBatchesAreThoseOfTheLoader() throws {
     let scratch = try Scratch()
     try writeDataset(scratch.path("d"), randomDocuments(60, vocabulary: 500), shardTokens: 4000)
     let dataset = try Dataset(scratch.path("d"))
@@ -172,13 +174,13 @@ import Testing
       let expected = try batch(&loader)
       let ahead = try prefetcher.next()
       #expect(ahead.inputs == expected.inputs && ahead.targets == expected.targets)
-      // The place behind the batch that was taken, however far the thread is.
+      // The cursor after the batch that was taken, however far ahead the thread is.
       #expect(ahead.cursor == loader.cursor)
     }
     #expect(prefetcher.waitSeconds > 0)
   }
 
-  @Test func prefetchingReportsDamageInItsPlace() throws {
+  @Test func prefetchingReportsDamageAtItsBatch() throws {
     let scratch = try Scratch()
     try writeDataset(scratch.path("d"), randomDocuments(3000, vocabulary: 1000), shardTokens: 100_000)
     let dataset = try Dataset(scratch.path("d"))

@@ -18,12 +18,12 @@ import Testing
     let shuffled = try readDocuments(Dataset(scratch.path("out")))
     #expect(shuffled != documents)
     #expect(sorted(shuffled) == sorted(documents))
-    // A random order has few documents where they were.
+    // In a random order few documents keep their position.
     #expect(zip(shuffled, documents).count { $0 == $1 } < 20)
-    #expect(try DatasetVerifier(verifying: scratch.path("out"), threads: 2).problems.isEmpty)
+    #expect(try DatasetVerifier.verify(scratch.path("out"), threads: 2).problems.isEmpty)
   }
 
-  @Test func memoryAndThreadsDoNotChangeABit() throws {
+  @Test func outputDoesNotDependOnMemoryOrThreads() throws {
     let scratch = try Scratch()
     try writeDataset(scratch.path("in"), randomDocuments(2000, vocabulary: 1000))
     var rewriter = DatasetRewriter()
@@ -38,7 +38,7 @@ import Testing
       results.append(try names.map { try Data(contentsOf: URL(fileURLWithPath: output + "/" + $0)) })
     }
     #expect(results[0] == results[1] && results[0] == results[2])
-    // The files of the shuffle are gone.
+    // The temporary files of the shuffle were removed.
     #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path).count == 4)
     rewriter.seed = 2
     _ = try rewriter.write([Dataset(scratch.path("in"))], to: scratch.path("other"))
@@ -46,9 +46,9 @@ import Testing
       try readDocuments(Dataset(scratch.path("other"))) != readDocuments(Dataset(scratch.path("out-10000"))))
   }
 
-  @Test func splitsAreStableUnderAdditions() throws {
+  @Test func documentsKeepTheirSplitWhenOthersAreAdded() throws {
     let scratch = try Scratch()
-    // Documents of 20 tokens or more: no two are equal.
+    // Documents of more than 20 tokens, so that no two are equal.
     let documents = randomDocuments(3000, vocabulary: 1000).filter { $0.tokens.count > 20 }
     try writeDataset(scratch.path("less"), Array(documents[..<1000]))
     try writeDataset(scratch.path("more"), documents)
@@ -65,7 +65,7 @@ import Testing
       let again = try readDocuments(more, split).map(\.tokens).filter(known.contains)
       #expect(Set(again) == Set(try readDocuments(less, split).map(\.tokens)))
     }
-    // Shares within four standard deviations.
+    // The shares are within four standard deviations.
     let valid = Double(try more.totals(of: "valid").documents) / Double(documents.count)
     #expect(abs(valid - 0.1) < 4 * (0.09 / Double(documents.count)).squareRoot())
   }
@@ -85,7 +85,7 @@ import Testing
     #expect(try readDocuments(out) == first + second)
     #expect(try readDocuments(out, "valid") == Array(second[..<10]))
 
-    // The packing stays what the inputs agree on.
+    // The packing is kept if the inputs agree on it.
     rewriter.packing = .document
     for name in ["one", "two"] { _ = try rewriter.write([inputs[0]], to: scratch.path(name)) }
     rewriter.packing = nil
@@ -105,7 +105,7 @@ import Testing
         .contains("given twice") == true)
   }
 
-  /// How often each document of an input is in train of the output.
+  /// The number of copies of each document in `train` of the output.
   private func copies(_ output: Dataset, _ documents: [TestDocument]) throws -> [Int] {
     let counts = try readDocuments(output).reduce(into: [[UInt32]: Int]()) { $0[$1.tokens, default: 0] += 1 }
     return documents.map { counts[$0.tokens, default: 0] }
@@ -129,7 +129,7 @@ import Testing
     func mix(_ name: String, _ mixture: @escaping @Sendable ([Int]) -> DatasetMixture) throws -> Dataset {
       rewriter.mixture = mixture
       _ = try rewriter.write(inputs, to: scratch.path(name))
-      #expect(try DatasetVerifier(verifying: scratch.path(name), threads: 2).problems.isEmpty)
+      #expect(try DatasetVerifier.verify(scratch.path(name), threads: 2).problems.isEmpty)
       return try Dataset(scratch.path(name))
     }
     let sizes = [tokens(a, a.map { _ in 1 }), tokens(b, b.map { _ in 1 })]
@@ -143,7 +143,7 @@ import Testing
     #expect(half <= sizes[1] / 2 + 1 && half > sizes[1] / 2 - longest)
     #expect(try readDocuments(epochs, "valid").count == 10)
 
-    // A quarter of a million tokens, of which b cannot give its half without repeating.
+    // A quarter of a million tokens, of which b cannot provide half without repetition.
     let weighted = try mix("weights") { DatasetMixture(weights: [1, 1, 0], tokens: $0, budget: 100_000) }
     for (documents, size) in [(a, sizes[0]), (b, sizes[1])] {
       let copies = try copies(weighted, documents)
@@ -151,7 +151,7 @@ import Testing
       #expect(taken <= 50_000 && taken > 50_000 - longest)
       #expect(Set(copies).isSubset(of: [50_000 / size, 50_000 / size + 1]))
     }
-    // Without a budget nothing is repeated, and all of the scarce one is there.
+    // Without a budget nothing is repeated, and the scarcer input is used up.
     let largest = try mix("largest") { DatasetMixture(weights: [1, 1, 0], tokens: $0, budget: nil) }
     #expect(try copies(largest, b).allSatisfy { $0 == 1 })
     #expect(try copies(largest, a).allSatisfy { $0 <= 1 })

@@ -30,9 +30,9 @@ import Testing
     }
   }
 
-  @Test func theZstdToolReadsExactlyTheIds() throws {
+  @Test func zstdDecodesShardsToTheIds() throws {
     let scratch = try Scratch()
-    // More than one frame, so that the skippable frame follows several others.
+    // Several frames, so that the skippable frame follows more than one.
     let documents = randomDocuments(1500, vocabulary: 1000)
     let index = try writeDataset(scratch.path("d"), documents)
     let process = Process()
@@ -50,7 +50,7 @@ import Testing
     #expect(index.shards[0].xxh64 == Hashing.hexadecimal(plain.withUnsafeBytes { Hashing.xxh64($0) }))
   }
 
-  @Test func theSeekTableIsThatOfTheFormat() throws {
+  @Test func seekTableFollowsTheFormat() throws {
     let scratch = try Scratch()
     try writeDataset(scratch.path("d"), randomDocuments(1500, vocabulary: 1000))
     let bytes = try Data(contentsOf: URL(fileURLWithPath: scratch.path("d/train-00000.tokens.zst")))
@@ -68,7 +68,7 @@ import Testing
     #expect(offset == table)
   }
 
-  @Test func threadsDoNotChangeABit() throws {
+  @Test func outputDoesNotDependOnThreads() throws {
     let scratch = try Scratch()
     let documents = randomDocuments(3000, vocabulary: 1000)
     for threads in 1...3 {
@@ -84,7 +84,7 @@ import Testing
     }
   }
 
-  @Test func anEmptyDatasetIsADataset() throws {
+  @Test func emptyDatasetIsValid() throws {
     let scratch = try Scratch()
     try writeDataset(scratch.path("d"), [])
     let dataset = try Dataset(scratch.path("d"))
@@ -93,11 +93,11 @@ import Testing
     let refusal = failure {
       _ = try BatchLoader(dataset: dataset, split: "train", sequenceLength: 8, batch: 1, seed: 1)
     }
-    #expect(refusal?.message.contains("has 0 tokens, a window needs 9") == true)
+    #expect(refusal?.message.contains("has 0 tokens, a sequence needs 9") == true)
     #expect(failure { _ = try dataset.totals(of: "test") }?.remedy?.contains("train") == true)
   }
 
-  @Test func documentsAreNeverCut() throws {
+  @Test func documentsAreNeverDividedBetweenShards() throws {
     let scratch = try Scratch()
     let lengths = [10, 99, 5000, 3, 98, 0, 200_000, 1]
     let documents = lengths.map { TestDocument(tokens: [UInt32](repeating: 7, count: $0)) }
@@ -124,7 +124,7 @@ import Testing
     #expect(failure { try writer.declare(split: "../x") }?.kind == .usage)
   }
 
-  @Test func idsOutsideTheVocabularyAreRefused() throws {
+  @Test func rejectsIDsOutsideTheVocabulary() throws {
     let scratch = try Scratch()
     for (token, reason) in [(10, "token id 10 is outside"), (0, "end-of-document id 0 occurs")] {
       let refusal = failure {
@@ -132,11 +132,11 @@ import Testing
       }
       #expect(refusal?.kind == .badInput && refusal?.message.contains(reason) == true)
     }
-    // Nothing is left behind, not even under a temporary name.
+    // Nothing is left, not even under a temporary name.
     #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path).isEmpty)
   }
 
-  @Test func anExistingOutputIsRefused() throws {
+  @Test func rejectsAnExistingOutput() throws {
     let scratch = try Scratch()
     try writeDataset(scratch.path("d"), [])
     #expect(failure { try writeDataset(scratch.path("d"), []) }?.message == "exists already")

@@ -4,22 +4,22 @@ import Support
 import Testing
 
 @Suite struct DatasetVerifierTests {
-  @Test(arguments: [1000, 100_000]) func aSoundDatasetHasNoProblems(vocabulary: Int) throws {
+  @Test(arguments: [1000, 100_000]) func validDatasetHasNoProblems(vocabulary: Int) throws {
     let scratch = try Scratch()
     let documents = randomDocuments(900, vocabulary: vocabulary)
     try writeDataset(scratch.path("d"), documents, vocabulary: vocabulary, shardTokens: 80_000)
     for threads in [1, 3] {
-      let verifier = try DatasetVerifier(verifying: scratch.path("d"), threads: threads)
+      let verifier = try DatasetVerifier.verify(scratch.path("d"), threads: threads)
       #expect(verifier.problems.isEmpty)
       #expect(verifier.documents == 900 && verifier.tokens == flatten(documents).count)
     }
     try writeDataset(scratch.path("e"), [])
-    #expect(try DatasetVerifier(verifying: scratch.path("e"), threads: 1).problems.isEmpty)
+    #expect(try DatasetVerifier.verify(scratch.path("e"), threads: 1).problems.isEmpty)
   }
 
-  /// Every byte position of the files, in steps: one flipped bit must be found wherever it is, unless it is one of the
-  /// few that a zstd decoder ignores and the content is what it was.
-  @Test func everyFlippedBitIsFound() throws {
+  /// Flips one bit at many byte positions of every file. It must be found unless it is one of the few bits
+  /// that a zstd decoder ignores, so that the content is unchanged.
+  @Test func findsEveryFlippedBit() throws {
     let scratch = try Scratch()
     let documents = randomDocuments(40, vocabulary: 1000)
     try writeDataset(scratch.path("d"), documents)
@@ -29,7 +29,7 @@ import Testing
       let sound = try Data(contentsOf: url)
       let isIndex = name == "index.json"
       for position in stride(from: 0, to: sound.count, by: max(1, sound.count / 60)) {
-        // White space and the recipe of index.json may change without any harm.
+        // White space and the recipe in index.json may change without harm.
         let text = isIndex ? String(decoding: sound, as: UTF8.self) : ""
         if isIndex, let recipe = text.range(of: "\"recipe\"[^\n]*", options: .regularExpression),
           text.utf8.distance(from: text.startIndex, to: recipe.lowerBound) <= position,
@@ -40,7 +40,7 @@ import Testing
         var damaged = sound
         damaged[position] ^= isIndex ? 0x40 : 1 << (position % 8)
         try damaged.write(to: url)
-        let verifier = try DatasetVerifier(verifying: scratch.path("d"), threads: 1)
+        let verifier = try DatasetVerifier.verify(scratch.path("d"), threads: 1)
         if verifier.problems.isEmpty {
           ignored += 1
           #expect(name.hasSuffix(".zst"), "\(name) at byte \(position)")
@@ -50,15 +50,15 @@ import Testing
       try sound.write(to: url)
     }
     #expect(ignored < 5)
-    #expect(try DatasetVerifier(verifying: scratch.path("d"), threads: 1).problems.isEmpty)
+    #expect(try DatasetVerifier.verify(scratch.path("d"), threads: 1).problems.isEmpty)
   }
 
-  @Test func truncationMissingAndExtraFilesAreNamed() throws {
+  @Test func namesTruncatedMissingAndExtraFiles() throws {
     let scratch = try Scratch()
     try writeDataset(scratch.path("d"), randomDocuments(40, vocabulary: 1000))
     let directory = scratch.path("d")
     func problems() throws -> String {
-      try DatasetVerifier(verifying: directory, threads: 1).problems.map(\.description).joined(
+      try DatasetVerifier.verify(directory, threads: 1).problems.map(\.description).joined(
         separator: "\n")
     }
     try "x".write(toFile: directory + "/notes.txt", atomically: false, encoding: .utf8)
@@ -75,11 +75,11 @@ import Testing
     }
     try FileManager.default.removeItem(at: shard)
     #expect(try problems() == "\(directory)/train-00000.tokens.zst: the file is missing")
-    #expect(failure { _ = try Dataset(directory) }?.remedy?.contains("make the dataset again") == true)
+    #expect(failure { _ = try Dataset(directory) }?.remedy?.contains("recreate the dataset") == true)
   }
 
-  /// Files that are sound in themselves but do not belong together.
-  @Test func foreignFilesAreFound() throws {
+  /// Files that are valid on their own but do not belong together.
+  @Test func findsFilesOfAnotherDataset() throws {
     let scratch = try Scratch()
     try writeDataset(scratch.path("a"), randomDocuments(40, vocabulary: 1000, seed: 1))
     let other = randomDocuments(40, vocabulary: 1000, seed: 1).map {
@@ -92,7 +92,7 @@ import Testing
       let foreign = try Data(contentsOf: URL(fileURLWithPath: scratch.path("b/\(name)")))
       guard foreign != original else { continue }
       try foreign.write(to: URL(fileURLWithPath: scratch.path("a/\(name)")))
-      let problems = try DatasetVerifier(verifying: scratch.path("a"), threads: 1).problems
+      let problems = try DatasetVerifier.verify(scratch.path("a"), threads: 1).problems
       #expect(problems.contains { $0.file.hasSuffix(name) })
       try original.write(to: URL(fileURLWithPath: scratch.path("a/\(name)")))
     }
@@ -104,7 +104,7 @@ import Testing
     ("\"vocabulary_size\" : 1000", "\"vocabulary_size\" : 70000", "token_bytes is 2"),
     ("\"end_of_document\" : 0", "\"end_of_document\" : 1000", "outside the vocabulary"),
     ("\"split\" : \"train\"", "\"split\" : \"elsewhere\"", "not in splits"),
-    ("train-00000.tokens.zst", "../tokens.zst", "is no file name"),
+    ("train-00000.tokens.zst", "../tokens.zst", "is not a file name"),
     ("\"token_bytes\"", "\"token_bits\"", "\"token_bytes\" is missing"),
     ("\"documents\" : 40", "\"documents\" : 41", "add up to"),
     ("{", "[", "not valid JSON"),
@@ -113,7 +113,7 @@ import Testing
     ("\"token_bytes\" : 2", "\"token_bytes\" : 0", "token_bytes is 0"),
     ("\"vocabulary_size\" : 1000", "\"vocabulary_size\" : -5", "vocabulary_size is -5"),
     ("\"vocabulary_size\" : 1000", "\"vocabulary_size\" : 1e300", "not valid JSON"),
-  ]) func contradictionsOfTheIndex(old: String, new: String, reason: String) throws {
+  ]) func reportsInconsistentIndex(old: String, new: String, reason: String) throws {
     let scratch = try Scratch()
     try writeDataset(scratch.path("d"), randomDocuments(40, vocabulary: 1000))
     let file = scratch.path("d/index.json")
@@ -124,6 +124,6 @@ import Testing
     #expect(
       refusal?.kind == .badInput && refusal?.remedy != nil || refusal?.message.contains("format") == true)
     #expect(refusal?.message.contains(reason) == true, "\(String(describing: refusal))")
-    #expect(try !DatasetVerifier(verifying: scratch.path("d"), threads: 1).problems.isEmpty)
+    #expect(try !DatasetVerifier.verify(scratch.path("d"), threads: 1).problems.isEmpty)
   }
 }

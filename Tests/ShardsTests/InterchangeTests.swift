@@ -4,7 +4,7 @@ import Testing
 
 @testable import Shards
 
-/// Token files of other trainers: written, compared with the published layout, and read back.
+/// Token files of other trainers are written, compared with the published layout, and read back.
 @Suite struct InterchangeTests {
   private let scratch: Scratch
 
@@ -48,7 +48,7 @@ import Testing
   }
 
   @Test(arguments: [1000, 70_000])
-  func everyFormatIsReadBackAsWritten(vocabulary: Int) throws {
+  func importsWhatItExports(vocabulary: Int) throws {
     let documents = randomDocuments(100, vocabulary: vocabulary)
     for format in TokenFileFormat.allCases where !(format == .nanogpt && vocabulary > 1 << 16) {
       for isKept in [true, false] where format == .megatron || isKept {
@@ -104,7 +104,7 @@ import Testing
     #expect(words(try bytes("numpy/train.documents.npy")[128...], Int64.self) == [0, 3, 4, 8])
   }
 
-  @Test func nothingIsAFormatToo() throws {
+  @Test func exportsAndImportsAnEmptyDataset() throws {
     for format in TokenFileFormat.allCases {
       try? FileManager.default.removeItem(atPath: scratch.path("in"))
       _ = try export([], format, to: "\(format)")
@@ -115,7 +115,7 @@ import Testing
     }
   }
 
-  @Test func wrongFilesAreRefusedWithTheirPlace() throws {
+  @Test func rejectsWrongFilesWithTheirLocation() throws {
     _ = try export(randomDocuments(20, vocabulary: 1000), .megatron, to: "m")
     func expectRefusal(_ path: String, _ format: TokenFileFormat?, vocabulary: Int = 1000, _ message: String)
     {
@@ -131,8 +131,8 @@ import Testing
     try Data([1, 0]).write(to: URL(fileURLWithPath: scratch.path("m/train_text_document.bin")))
     expectRefusal("m/train_text_document.bin", nil, "outside the .bin file")
     for (name, content, format, message) in [
-      ("a.bin", Data([1, 2, 3]), nil, "no header that tells its format"),
-      ("b.bin", Data([1, 0, 3]), TokenFileFormat.nanogpt, "cut in two"),
+      ("a.bin", Data([1, 2, 3]), nil, "no header that identifies its format"),
+      ("b.bin", Data([1, 0, 3]), TokenFileFormat.nanogpt, "the last id is incomplete"),
       (
         "c.bin", Data(LLMCHeader.bytes(tokens: 3, tokenBytes: 2)) + Data([1, 0]), nil,
         "says 3 tokens, 1 follow"
@@ -141,7 +141,7 @@ import Testing
       (
         "e.npy",
         Data([0x93] + Array("NUMPY\u{1}\0".utf8) + [54, 0] + Array("{'descr': '<f4', 'shape': (0,)}".utf8))
-          + Data(repeating: 0x20, count: 40), nil, "no little-endian integers"
+          + Data(repeating: 0x20, count: 40), nil, "not little-endian integers"
       ),
     ] as [(String, Data, TokenFileFormat?, String)] {
       try content.write(to: URL(fileURLWithPath: scratch.path(name)))
@@ -150,7 +150,7 @@ import Testing
     expectRefusal("absent", nil, "no such file")
   }
 
-  @Test func damagedIndexesNeverTrap() throws {
+  @Test func damagedIndexesAreRejectedWithoutCrashing() throws {
     _ = try export(randomDocuments(10, vocabulary: 1000), .megatron, to: "m")
     let whole = try bytes("m/train_text_document.idx")
     var generator = RandomGenerator(seed: 5)

@@ -3,7 +3,7 @@ import Shards
 import Support
 import Testing
 
-/// A directory of its own for one test, removed when the test ends.
+/// A temporary directory for one test, removed when the test ends.
 final class Scratch {
   let path: String
 
@@ -17,14 +17,14 @@ final class Scratch {
   func path(_ name: String) -> String { path + "/" + name }
 }
 
-/// A document as a test knows it: ids without the end-of-document id.
+/// A document in a test: ids without the end-of-document id.
 struct TestDocument: Equatable {
   var tokens: [UInt32]
   var textBytes = 0
   var words = 0
 }
 
-/// Documents of random lengths and ids; 0 is kept for the end of a document.
+/// Documents of random lengths and ids. Id 0 is reserved for the end of a document.
 func randomDocuments(_ count: Int, vocabulary: Int, longest: Int = 400, seed: UInt64 = 1) -> [TestDocument] {
   var generator = RandomGenerator(seed: seed)
   return (0..<count).map { _ in
@@ -60,7 +60,7 @@ func readDocuments(_ dataset: Dataset, _ split: String = "train") throws -> [Tes
   return documents
 }
 
-/// The tokens of a split as they should lie on disk.
+/// The expected tokens of a split on disk.
 func flatten(_ documents: [TestDocument]) -> [Int32] { documents.flatMap { $0.tokens.map(Int32.init) + [0] } }
 
 /// The failure that a call throws, or nil.

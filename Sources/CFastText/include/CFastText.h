@@ -1,4 +1,4 @@
-// fastText's classifiers. Plain C: the headers of the library stay behind this door.
+// fastText classifiers. Plain C: the library's headers are included only by the implementation.
 #pragma once
 
 #include <stddef.h>
@@ -8,16 +8,16 @@
 extern "C" {
 #endif
 
-/// A supervised model (.bin, or quantized: .ftz). Immutable: any number of threads may predict with one.
+/// A supervised model (.bin, or .ftz if quantized). It is immutable, so several threads can use it at once.
 typedef struct pkm_fasttext pkm_fasttext;
 
-/// NULL when the file cannot be read or is no such model; `message` then says why.
+/// NULL if the file cannot be read or is not such a model; `message` then says why.
 pkm_fasttext *pkm_fasttext_load(const char *path, char *message, size_t capacity);
 void pkm_fasttext_destroy(pkm_fasttext *model);
 
 size_t pkm_fasttext_label_count(const pkm_fasttext *model);
 
-/// With its prefix `__label__`; valid as long as the model lives.
+/// The label with its prefix `__label__`; valid as long as the model exists.
 const char *pkm_fasttext_label(const pkm_fasttext *model, size_t label);
 
 typedef struct {
@@ -26,8 +26,8 @@ typedef struct {
   float score;
 } pkm_fasttext_prediction;
 
-/// The `count` best labels of a text in falling order of their scores; line feeds count as spaces. Returns how many
-/// there are: 0 for a text in which the model knows nothing.
+/// Finds the `count` best labels of a text in descending order of their scores. Line feeds count as spaces. Returns the
+/// number of labels: 0 for a text in which the model knows no word.
 size_t pkm_fasttext_predict(
     const pkm_fasttext *model, const uint8_t *text, size_t length, pkm_fasttext_prediction *best, size_t count);
 

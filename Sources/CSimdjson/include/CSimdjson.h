@@ -1,4 +1,4 @@
-// JSON lines and UTF-8 checks through simdjson. Plain C: the header of the library stays behind this door.
+// JSON lines and UTF-8 validation with simdjson. Plain C: the library's header is included only by the implementation.
 #pragma once
 
 #include <stdbool.h>
@@ -10,37 +10,36 @@ extern "C" {
 
 enum {
   PKM_JSON_OK = 0,
-  /// Not one whole JSON object.
+  /// The line is not exactly one JSON object.
   PKM_JSON_BROKEN = 1,
   /// The object has no such field.
   PKM_JSON_MISSING = 2,
-  /// The field is there and holds no string.
+  /// The field exists but is not a string.
   PKM_JSON_NOT_TEXT = 3,
 };
 
 typedef struct {
-  /// The decoded string, in memory of the library: valid until the next call on the same thread.
+  /// The decoded string, in the library's memory: valid until the next call on the same thread.
   const char *text;
   size_t length;
-  /// Where the string stands in the line, its quotes included.
+  /// The position of the string in the line, including its quotes.
   size_t start, end;
-  /// Escapes such as \ud800 without their other half, decoded as U+FFFD.
+  /// The number of lone escaped surrogates such as \ud800, decoded as U+FFFD.
   size_t lone_surrogates;
 } pkm_json_text;
 
-/// Bytes that must be readable behind every line given to the functions below.
+/// The number of bytes that must be readable after every line given to the functions below.
 size_t pkm_json_padding(void);
 
-/// Finds the string at `path` in the object that is `line`: the field of that name or, where there is none, names joined
-/// by dots. The whole line is validated.
-/// `message` is set to a constant string when the line is broken.
+/// Finds the string at `path` in the object `line`: the field of that name or, if there is none, names joined by dots.
+/// The whole line is validated. If the line is broken, `message` is set to a constant string.
 int pkm_json_find_text(
     const char *line, size_t length, const char *path, pkm_json_text *result, const char **message);
 
 bool pkm_json_is_object(const char *line, size_t length);
 
-/// Gives back the memory that the thread keeps for lines of the length of those before.
-void pkm_json_forget(void);
+/// Frees the buffers of this thread, which are as large as its longest line so far.
+void pkm_json_free_buffers(void);
 
 bool pkm_utf8_is_valid(const char *bytes, size_t length);
 

@@ -2,21 +2,22 @@ import Foundation
 import Support
 import Synchronization
 
-/// The stage `bands`: joins equal band keys of one or more sets of documents, whose documents are numbered on, set after
-/// set, and gives the candidate pairs.
+/// The stage `bands`: finds the candidate pairs by joining equal band keys of one or more sets of documents.
 ///
-/// Of n documents with a key in common, each but the first makes one pair, with the first (a star): pairs are never more
-/// than keys. For verification each makes another, with the one before it (a chain), so that a first one that is unlike
-/// the others does not part them.
+/// Documents are numbered consecutively over all sets. Of n documents with a key in common each except the
+/// first makes one pair, with the first (a star), so there are never more pairs than keys. For verification
+/// each also makes a pair with the previous one (a chain), so that a first document that is unlike the others
+/// does not separate them.
 package struct BandJoin {
   private let sets: [SignatureSet]
   private let hasChains: Bool
   private let memory: Int
   private let pool: WorkerPool
 
-  /// The key range is joined in this many units, the steps of work that is resumed.
+  /// The key range is joined in this many units of work. Finished units are not repeated after an
+  /// interruption.
   private static let units = 64
-  /// A pair: the smaller document number above the larger one.
+  /// A pair: the smaller document number in the upper half, the larger one in the lower half.
   static let pairFormat = RecordFormat(words: 1)
 
   package init(_ sets: [SignatureSet], hasChains: Bool, memory: Int, pool: WorkerPool) throws {
@@ -26,13 +27,13 @@ package struct BandJoin {
     self.pool = pool
     for set in sets where set.manifest.options != sets[0].manifest.options {
       throw Failure(
-        .badInput, "was made with other options than \(sets[0].directory)", file: set.directory,
+        .badInput, "was made with options different from those of \(sets[0].directory)", file: set.directory,
         remedy: "Make all signatures with the same options")
     }
     for (index, set) in sets.enumerated()
     where sets[..<index].contains(where: { $0.manifest.identity == set.manifest.identity }) {
       throw Failure(
-        .badInput, "are the same documents as those of another set", file: set.directory,
+        .badInput, "contains the same documents as another set", file: set.directory,
         remedy: "Give each set once")
     }
     guard sets.reduce(0, { $0 + $1.manifest.documents }) <= SignatureWriter.mostDocuments else {
@@ -44,12 +45,12 @@ package struct BandJoin {
 
   package static func exists(_ directory: String) -> Bool { Path.exists(manifestPath(directory)) }
 
-  /// Joins the keys of one share of the range, which another machine may do for the others.
+  /// Joins the keys of one share of the range. Other machines may join the other shares.
   package func run(directory: String, share: Int = 0, of shares: Int = 1) throws {
     let sorter = try RecordSorter(
       directory: directory, name: "pairs", format: Self.pairFormat, memory: memory / 2, pool: pool,
       dropsRepeats: true)
-    // The runs of each set on their own: a merged run has one offset for all its documents.
+    // Merge the runs of each set separately, because a merged run has one offset for all its documents.
     var runs: [SortedRun] = []
     var offsets: [UInt64] = []
     var firstDocument = 0
@@ -64,7 +65,7 @@ package struct BandJoin {
       firstDocument += set.manifest.documents
     }
 
-    // Pairs are a set: those of a unit that was not finished are simply found again.
+    // Duplicate pairs are dropped, so the pairs of an unfinished unit are simply found again.
     var finished: [Int] = []
     for run in sorter.runs { finished += try JSONDecoder().decode([Int].self, from: Data(run.note)) }
     let units = (0..<Self.units).filter { $0 % shares == share && !finished.contains($0) }
@@ -78,9 +79,9 @@ package struct BandJoin {
         try state.withLock { state in
           var rest = pairs[...]
           while !rest.isEmpty {
-            let piece = rest.prefix(state.sorter.value.room)
-            state.sorter.value.append(Array(piece))
-            rest = rest.dropFirst(piece.count)
+            let part = rest.prefix(state.sorter.value.room)
+            state.sorter.value.append(Array(part))
+            rest = rest.dropFirst(part.count)
             if state.sorter.value.room == 0 {
               try state.sorter.value.endRun(note: Array(JSONEncoder().encode(state.finished)))
               state.finished = []
@@ -95,7 +96,7 @@ package struct BandJoin {
     try ManifestFile.write(manifest, to: Self.manifestPath(directory))
   }
 
-  /// A sorter that is only used under the lock that holds it.
+  /// A sorter that is used only while its lock is held.
   private struct SendableSorter: @unchecked Sendable {
     let value: RecordSorter
     init(_ value: RecordSorter) { self.value = value }

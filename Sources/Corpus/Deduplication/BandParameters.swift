@@ -1,6 +1,7 @@
 import Foundation
 
-/// How a signature is cut into bands of rows: documents are a candidate pair when they agree in all rows of some band.
+/// How a signature is divided into bands of rows. Two documents are a candidate pair if all rows of some band
+/// agree.
 package struct BandParameters: Sendable, Equatable, Codable {
   package let bands: Int
   package let rows: Int
@@ -11,13 +12,14 @@ package struct BandParameters: Sendable, Equatable, Codable {
     self.rows = rows
   }
 
-  /// The bands and rows of at most `hashes` hashes with the least sum of two areas under the curve of
-  /// ``probability(at:)``: what is found below the threshold, and what is missed above it (as datasketch chooses them).
+  /// The bands and rows, of at most `hashes` hashes, with the smallest sum of two areas under the curve of
+  /// ``probability(at:)``: false positives below the threshold and false negatives above it (datasketch
+  /// chooses in the same way).
   package static func optimal(threshold: Double, hashes: Int) -> BandParameters {
     let step = 0.001
     let points = stride(from: step / 2, to: 1, by: step).map { $0 }
     var best = (cost: Double.infinity, parameters: BandParameters(bands: 1, rows: 1))
-    // sʳ, and (1 - sʳ)ᵇ, at each point.
+    // sʳ at each point; (1 - sʳ)ᵇ is in `missed`.
     var powers = [Double](repeating: 1, count: points.count)
     for rows in 1...hashes {
       for index in points.indices { powers[index] *= points[index] }
@@ -34,16 +36,16 @@ package struct BandParameters: Sendable, Equatable, Codable {
     return best.parameters
   }
 
-  /// The probability that documents of this similarity (the Jaccard index of their shingles) become a candidate pair:
-  /// 1 - (1 - sʳ)ᵇ (Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4).
+  /// The probability that two documents of this similarity (the Jaccard index of their shingles) become a
+  /// candidate pair: 1 - (1 - sʳ)ᵇ (Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4).
   package func probability(at similarity: Double) -> Double {
     1 - pow(1 - pow(similarity, Double(rows)), Double(bands))
   }
 
-  /// The similarity of which half of the pairs are found.
+  /// The similarity at which half of the pairs are found.
   package var halfPoint: Double { pow(1 - pow(0.5, 1 / Double(bands)), 1 / Double(rows)) }
 
-  /// The curve in two lines.
+  /// The curve as a table of two lines.
   package var curve: String {
     let points = [0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
     func line(_ name: String, _ value: (Double) -> String) -> String {

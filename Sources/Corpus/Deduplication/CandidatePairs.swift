@@ -6,7 +6,7 @@ package struct CandidatePairs: Sendable {
   package let hasChains: Bool
   let runs: [SortedRun]
 
-  /// Directories of the stage `bands`, all shares of one job, in any order.
+  /// Opens the directories of the stage `bands`, all shares of one job in any order.
   package init(_ directories: [String]) throws {
     let manifests = try directories.map {
       try ManifestFile.read(BandManifest.self, from: BandJoin.manifestPath($0))
@@ -19,13 +19,14 @@ package struct CandidatePairs: Sendable {
       || manifest.hasChains != first.hasChains
     {
       throw Failure(
-        .badInput, "is of other signatures, or another division, than \(directories[0])", file: directory,
+        .badInput, "belongs to other signatures, or another division, than \(directories[0])",
+        file: directory,
         remedy: "Join the bands of the same signatures")
     }
     guard manifests.map(\.share).sorted() == Array(0..<first.shares) else {
       throw Failure(
         .usage,
-        "the pairs of \(first.shares) shares are needed, once each, not those of \(manifests.map { $0.share + 1 })"
+        "the pairs of \(first.shares) shares are needed, each once, but shares \(manifests.map { $0.share + 1 }) were given"
       )
     }
     sets = first.sets
@@ -41,7 +42,8 @@ package struct CandidatePairs: Sendable {
 
   package var documentCount: Int { sets.reduce(0) { $0 + $1.documents } }
 
-  /// Calls `body` with some pairs at a time, ascending and each once: the smaller number above the larger one.
+  /// Calls `body` with batches of pairs in ascending order, each pair once: the smaller number in the upper
+  /// half.
   func forEach(memory: Int, scratch: String, _ body: (UnsafeBufferPointer<UInt64>) throws -> Void) throws {
     let merger = try RecordMerger(
       RecordSorter.compacted(runs, directory: scratch, name: "pairs-merged", most: 400, memory: memory),

@@ -1,4 +1,4 @@
-/// What the stage `clusters` says about its removals, in the file `clusters.json` of its directory, which it writes last.
+/// Describes the removals of the stage `clusters`: the file `clusters.json` of its directory, written last.
 package struct ClusterManifest: Codable, Sendable {
   var version = 1
   package var sets: [DocumentSet]

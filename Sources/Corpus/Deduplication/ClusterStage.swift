@@ -1,22 +1,24 @@
 import Support
 
-/// The stage `clusters`: components of the candidate pairs, one document of each kept, and the list of the others.
+/// The stage `clusters`: finds the connected components of the candidate pairs, keeps one document of each,
+/// and lists the others.
 ///
-/// The table of documents is read once, from the first to the last: what it says of the members of clusters is sorted by
-/// cluster, on disk, the one to keep first. So nothing is looked up at random places, whatever fits in memory.
+/// The table of documents is read once, from start to end. The entries of documents in clusters are sorted on
+/// disk by cluster, the document to keep first, so nothing is read at random positions, whatever fits in
+/// memory.
 ///
-/// Memory: 4 bytes a document. Disk: 24 bytes for each member of a cluster, 16 more where another than the first may stay,
-/// and half a byte a hash with sketches; 32 bytes for each that is removed.
+/// Memory: 4 bytes per document. Disk: 24 bytes per member of a cluster, 16 more if the document to keep is
+/// not the first one, and half a byte per hash with sketches; 32 bytes per removed document.
 package struct ClusterStage {
   private let sets: [SignatureSet]
   private let memory: Int
   private let pool: WorkerPool
 
-  /// The number of the document and that of the one kept; the location of the latter; the number of its set, and above it
-  /// the similarity of the two in millionths (all ones where it is not known).
+  /// The number of the removed document; the number of the document kept instead; its location; the number of
+  /// its set, with the similarity of the two documents in millionths in the upper half (all ones if unknown).
   static let removalFormat = RecordFormat(words: 4)
 
-  /// The sets of signatures that the pairs were joined from.
+  /// `sets` are the signatures that the pairs were joined from.
   package init(_ sets: [SignatureSet], memory: Int, pool: WorkerPool) {
     self.sets = sets
     self.memory = memory
@@ -31,7 +33,7 @@ package struct ClusterStage {
     try ManifestFile.read(ClusterManifest.self, from: manifestPath(directory))
   }
 
-  /// `shingles` are those of the documents in pairs, where they were verified.
+  /// `shingles` are the shingles of the documents in pairs, if the pairs were verified.
   package func run(_ pairs: CandidatePairs, shingles: ShingleSets? = nil, directory: String) throws {
     let sets = try pairs.sets.map { described -> SignatureSet in
       let found = self.sets.first { set in
@@ -58,12 +60,13 @@ package struct ClusterStage {
     try ManifestFile.write(manifest, to: Self.manifestPath(directory))
   }
 
-  /// What is noted down of a member of a cluster: the cluster's number; its weight turned around, so that the greatest
-  /// comes first, unless the first document stays; its number and location; its sketch, if it has one.
+  /// The record of a member of a cluster: the number of the cluster; unless the first document is kept, its
+  /// inverted weight, so that the greatest weight sorts first; its number and location; its sketch, if there
+  /// are sketches.
   private struct MemberFormat {
     let records: RecordFormat
     let row: MinHasher.RowFormat
-    /// Where the number stands.
+    /// The index of the word with the document number.
     let number: Int
 
     init(_ options: MinHashOptions) {
@@ -111,7 +114,7 @@ package struct ClusterStage {
     return try RecordMerger(sorter.finish(memory: memory / 4), memory: memory / 4)
   }
 
-  /// Of each cluster all but the first member are removed.
+  /// Lists all members of each cluster except the first as removals.
   private func list(
     _ members: RecordMerger, _ sets: [SignatureSet], _ shingles: ShingleSets?, directory: String,
     _ manifest: inout ClusterManifest
@@ -120,7 +123,7 @@ package struct ClusterStage {
     let format = MemberFormat(options)
     let (words, number) = (format.records.words, format.number)
     let removals = try sorter("removals", Self.removalFormat, directory: directory)
-    // The member that stays; no cluster has the number that it has at first.
+    // The member that is kept. No cluster has the initial number.
     var kept = [UInt64](repeating: .max, count: words)
     func sketch(_ record: UnsafePointer<UInt64>) -> UnsafeRawBufferPointer {
       UnsafeRawBufferPointer(start: record + number + 2, count: format.row.sketchBytes)

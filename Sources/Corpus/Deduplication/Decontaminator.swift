@@ -1,36 +1,39 @@
 import Foundation
 import Support
 
-/// Documents that share a run of words with an evaluation set.
+/// Finds documents that share a run of words with an evaluation set.
 ///
-/// Words are those of the ``ComparisonKey``, so case, accents, punctuation and the values of digits do not matter. A
-/// document is contaminated when any n consecutive words of it are n consecutive words of an evaluation text. That is
-/// found by a hash of the n words and confirmed by the 64-bit hashes of each of them.
+/// Words are those of the ``ComparisonKey``, so case, accents, punctuation and the values of digits do not
+/// matter. A document is contaminated if any n consecutive words of it are also n consecutive words of an
+/// evaluation text. Runs are looked up by a hash of their n words, and matches are confirmed by comparing the
+/// 64-bit hashes of the words.
 ///
-/// A pass over the words of each document; memory is that of the evaluation sets alone: 8 bytes for each of their words
-/// and 16 to 40 for each distinct run.
+/// Each document takes one pass over its words. Memory depends only on the evaluation sets: 8 bytes per word
+/// and 16 to 40 per distinct run.
 package struct Decontaminator: Sendable {
   private let evaluation: EvaluationSet
   private let n: Int
-  /// Where a run of n words stands among all words of the evaluation texts, by its hash: open addressing, at most half
-  /// full.
+  /// The position of each distinct run among all words of the evaluation texts, by its hash: an
+  /// open-addressing table that is at most half full.
   private var slots: [Slot]
-  /// One bit for some bits of each hash that is in the table: small enough to stay in the cache, it turns away nearly
-  /// all words of a clean document.
+  /// A Bloom filter with one bit per hash in the table. It fits in the cache and rejects nearly all words of
+  /// a clean document.
   private var filter: [UInt64]
 
   private struct Slot {
     var hash: UInt64 = 0
-    /// Counted from 1; 0 in a free slot.
-    var place: UInt64 = 0
+    /// The position plus 1; 0 in an empty slot.
+    var word: UInt64 = 0
   }
 
-  /// What a document shares with the evaluation sets.
+  /// A match of a document with the evaluation sets.
   package struct Overlap: Sendable, Equatable {
-    /// Runs of n words in the document, and how many of them are found in an evaluation text.
+    /// The number of runs of n words in the document, and the number of those that occur in an evaluation
+    /// text.
     package var ngrams = 0
     package var sharedNgrams = 0
-    /// The first of those: the evaluation text where it stands first, and which of its words it begins with.
+    /// The first shared run: the evaluation text in which it occurs first, and the index there of its first
+    /// word.
     package var text = 0
     package var word = 0
   }
@@ -46,34 +49,34 @@ package struct Decontaminator: Sendable {
       for text in 0..<evaluation.textCount {
         let range = evaluation.words(of: text)
         forEachNgram(in: UnsafeBufferPointer(rebasing: words[range])) { position, hash in
-          let place = range.lowerBound + position
+          let word = range.lowerBound + position
           var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
-          while slots[slot].place != 0 {
-            if slots[slot].hash == hash && areEqual(words, Int(slots[slot].place) - 1, words, place) {
+          while slots[slot].word != 0 {
+            if slots[slot].hash == hash && areEqual(words, Int(slots[slot].word) - 1, words, word) {
               return
             }
             slot = (slot + 1) & (slots.count - 1)
           }
-          slots[slot] = Slot(hash: hash, place: UInt64(place + 1))
+          slots[slot] = Slot(hash: hash, word: UInt64(word + 1))
           filter[filterWord(hash)] |= 1 << (hash >> 58)
         }
       }
     }
   }
 
-  /// Distinct runs of n words in the evaluation sets.
-  package var ngramCount: Int { slots.count { $0.place != 0 } }
+  /// The number of distinct runs of n words in the evaluation sets.
+  package var ngramCount: Int { slots.count { $0.word != 0 } }
 
-  /// A scratch space for each thread.
+  /// The buffers of one thread.
   package struct Worker: ~Copyable {
     private let decontaminator: Decontaminator
     private let key = ComparisonKey(seed: EvaluationSet.seed)
-    /// The last words of the piece before, then those of a piece.
+    /// The hashes of the last n - 1 words of the previous chunk, then those of the current chunk.
     private var words: [UInt64] = []
 
     package init(_ decontaminator: Decontaminator) { self.decontaminator = decontaminator }
 
-    /// nil when the document is clean.
+    /// nil if the document is clean.
     package mutating func overlap(of text: UnsafeRawBufferPointer) -> Overlap? {
       var overlap = Overlap()
       let n = decontaminator.n
@@ -95,12 +98,12 @@ package struct Decontaminator: Sendable {
         forEachNgram(in: words) { position, hash in
           guard filter[filterWord(hash)] >> (hash >> 58) & 1 != 0 else { return }
           var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
-          while slots[slot].place != 0 {
-            let place = Int(slots[slot].place) - 1
-            if slots[slot].hash == hash && areEqual(evaluationWords, place, words, position) {
+          while slots[slot].word != 0 {
+            let word = Int(slots[slot].word) - 1
+            if slots[slot].hash == hash && areEqual(evaluationWords, word, words, position) {
               if overlap.sharedNgrams == 0 {
-                overlap.text = evaluation.text(ofWord: place)
-                overlap.word = place - evaluation.words(of: overlap.text).lowerBound
+                overlap.text = evaluation.text(ofWord: word)
+                overlap.word = word - evaluation.words(of: overlap.text).lowerBound
               }
               overlap.sharedNgrams += 1
               return
@@ -113,9 +116,9 @@ package struct Decontaminator: Sendable {
   }
 
   /// The evaluation text of an overlap.
-  package func place(of overlap: Overlap) -> EvaluationSet.Place { evaluation.places[overlap.text] }
+  package func location(of overlap: Overlap) -> EvaluationSet.Location { evaluation.locations[overlap.text] }
 
-  /// The shared words, as their keys.
+  /// The shared words, in the form of the comparison key.
   package func ngram(of overlap: Overlap) -> String { evaluation.ngram(at: overlap.word, of: overlap.text) }
 
   @inline(__always) private func filterWord(_ hash: UInt64) -> Int {
@@ -130,7 +133,8 @@ package struct Decontaminator: Sendable {
 
   private static let multiplier: UInt64 = 0x9fb2_1c65_1e98_df25
 
-  /// A polynomial in an odd number over the hashes of the words, modulo 2⁶⁴, mixed.
+  /// Calls `body` with the hash of each run: a polynomial over the hashes of its words, evaluated at an odd
+  /// number modulo 2⁶⁴, then mixed.
   @inline(__always)
   private func forEachNgram(
     in words: UnsafeBufferPointer<UInt64>, _ body: (_ position: Int, _ hash: UInt64) -> Void

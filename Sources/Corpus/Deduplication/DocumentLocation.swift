@@ -1,6 +1,6 @@
-/// Where a document stands: a file by its number among the inputs, and a line counted from 1.
+/// The location of a document: the index of its file among the inputs, and its line from 1.
 package struct DocumentLocation: Sendable, Equatable {
-  /// 24 bits of file, 40 bits of line: ascending in the order of the input.
+  /// 24 bits for the file and 40 bits for the line, so packed locations ascend in the order of the input.
   package let packed: UInt64
 
   package init(source: Int, line: Int) {

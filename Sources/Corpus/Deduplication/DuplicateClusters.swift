@@ -1,9 +1,9 @@
 import Support
 
-/// Connected components of documents by union-find (Tarjan 1975) in one flat array of 4 bytes a document.
+/// Connected components of documents by union-find (Tarjan, 1975), in one array of 4 bytes per document.
 ///
-/// The root of a component is its smallest number, so the result does not depend on the order of the pairs. An entry is
-/// the parent of a document or, at a root, the size of the component with the top bit set.
+/// The root of a component is its smallest document number, so the result does not depend on the order of the
+/// pairs. An entry is the parent of a document or, at a root, the size of the component with the top bit set.
 struct DuplicateClusters: ~Copyable {
   let documentCount: Int
   private let entries: UnsafeMutablePointer<UInt32>
@@ -26,7 +26,7 @@ struct DuplicateClusters: ~Copyable {
       if parent & Self.root != 0 { return document }
       let grandparent = entries[Int(parent)]
       if grandparent & Self.root != 0 { return Int(parent) }
-      // Halving the path keeps later ones short.
+      // Path halving keeps later lookups short.
       entries[document] = grandparent
       document = Int(grandparent)
     }
@@ -40,6 +40,6 @@ struct DuplicateClusters: ~Copyable {
     entries[smaller] = Self.root | size
   }
 
-  /// Documents in the component of a root.
+  /// The number of documents in the component of a root.
   func size(ofRoot root: Int) -> Int { Int(entries[root] & ~Self.root) }
 }

@@ -1,27 +1,29 @@
 import Support
 
-/// Keeps the first of all documents with the same key, and no empty document (nothing but ASCII white space).
+/// Keeps the first of all documents with the same key, and drops empty documents (only ASCII white space).
 ///
-/// The hash of the key (XXH3 with 128 bits, seeded) stands for it: 60 million documents collide with probability 5e-24.
+/// Keys are compared by their hashes (XXH3, 128 bits, seeded). Among 60 million documents the probability of
+/// a collision is 5e-24.
 ///
-/// Documents stream through as long as the table of hashes fits in memory. From then on (``isFull``) the table stays as
-/// it is: documents that are not in it are postponed, their hashes sorted on disk, and what those repeat among themselves
-/// is known when all have come. With a directory of its own it postpones everything, and goes on there after a kill.
+/// Documents stream through as long as the table of hashes fits in memory. After that (``isFull``) the table
+/// no longer changes: documents that are not in it are postponed and their hashes sorted on disk, and the
+/// duplicates among them are known at the end. With a work directory all documents are postponed, and an
+/// interrupted run can be resumed.
 package struct ExactDeduplicator: ~Copyable {
   private var seen: SeenTable
   private let memory: Int
   private var postponed: PostponedRepeats?
 
-  /// How many documents ahead the table is told what it will be asked for.
+  /// The number of documents by which the table is prefetched ahead.
   private static let lookahead = 16
 
-  /// `remembersFirst`: whether removals can name the first occurrence, at 10 to 22 bytes a document.
+  /// `remembersFirst` lets removals name the first occurrence; it costs 10 to 22 bytes per document.
   package init(remembersFirst: Bool, memory: Int = .max) throws {
     seen = try SeenTable(isWide: true, remembersLocations: remembersFirst, memory: memory / 4 * 3)
     self.memory = memory
   }
 
-  /// Postpones all documents; a directory in which an earlier run was killed is taken up where it stood.
+  /// Postpones all documents. If an earlier run in the directory was interrupted, it is resumed.
   package init(directory: String, memory: Int, pool: WorkerPool) throws {
     let postponed = try Self.postponed(directory, memory: memory / 2, pool: pool)
     seen = try SeenTable(isWide: true, remembersLocations: false, memory: 0)
@@ -29,23 +31,24 @@ package struct ExactDeduplicator: ~Copyable {
     self.postponed = postponed
   }
 
-  /// Hash, two words, and location.
+  /// A record is the hash, of two words, and the location.
   private static func postponed(_ directory: String, memory: Int, pool: WorkerPool) throws -> PostponedRepeats
   {
-    try PostponedRepeats(directory: directory, keyWords: 2, hasPlaces: false, memory: memory, pool: pool)
+    try PostponedRepeats(directory: directory, keyWords: 2, hasLocations: false, memory: memory, pool: pool)
   }
 
-  /// Blocks of input that need not be postponed again, and a hash of them, chained with ``DocumentBlock/digest``.
+  /// The number of blocks of input that need not be postponed again, and their digest by
+  /// ``DocumentBlock/chain(_:_:)``.
   package var finished: (blocks: Int, digest: UInt64) { postponed?.finished ?? (0, 0) }
 
-  /// Whether an earlier run has come to the end of ``resolvePostponed()``.
+  /// Whether an earlier run completed ``resolvePostponed()``.
   package var isResolved: Bool { postponed?.isResolved ?? false }
 
   package var isFull: Bool { seen.isFull || postponed != nil }
 
   /// The hash of each document; nil for an empty one.
   ///
-  /// This half can run on many threads.
+  /// This step can run on many threads.
   package static func hashes(of batch: DocumentBatch, key: ExactKey = .text, seed: UInt64 = 0) -> [UInt128?] {
     var hashes: [UInt128?] = []
     hashes.reserveCapacity(batch.count)
@@ -69,7 +72,7 @@ package struct ExactDeduplicator: ~Copyable {
     return hashes
   }
 
-  /// What of the batch is empty or was seen before, in this batch or one given earlier.
+  /// The documents of the batch that are empty or were seen before, in this batch or an earlier one.
   package mutating func removals(from batch: DocumentBatch, hashes: [UInt128?]) throws -> [Removal] {
     var removals: [Removal] = []
     for index in 0..<batch.count {
@@ -93,8 +96,8 @@ package struct ExactDeduplicator: ~Copyable {
     return removals
   }
 
-  /// Notes the documents of a batch that comes when the table is full; `blockDigest` is that of the block it was read
-  /// from.
+  /// Postpones the documents of a batch that are not in the full table. `blockDigest` is the digest of the
+  /// block that the batch was read from.
   package mutating func postpone(
     _ batch: DocumentBatch, hashes: [UInt128?], blockDigest: UInt64, directory: String, pool: WorkerPool
   ) throws {
@@ -110,10 +113,11 @@ package struct ExactDeduplicator: ~Copyable {
     try postponed!.add(records, blockDigest: blockDigest)
   }
 
-  /// Ends the postponing: the same batches can now be given to ``removals(from:hashes:)``.
+  /// Finds the duplicates among the postponed documents. After this, pass the same batches to
+  /// ``removals(from:hashes:)`` again.
   package mutating func resolvePostponed() throws { try postponed?.resolve(memory: memory / 4) }
 
-  /// How many documents have a number of copies, for each number above 1.
+  /// The number of documents with each number of copies above 1.
   package func clusterSizes() -> [Int: Int] {
     var sizes = postponed?.clusters ?? [:]
     seen.forEachRepeated { sizes[$0 + 1, default: 0] += 1 }

@@ -1,7 +1,7 @@
-/// What of a document has to be equal.
+/// What two documents must have in common to be duplicates.
 package enum ExactKey: String, Sendable, CaseIterable {
-  /// Its bytes.
+  /// The same bytes.
   case text
-  /// Its ``ComparisonKey``; for a document without a letter or digit, its bytes.
+  /// The same ``ComparisonKey``; for documents without a letter or digit, the same bytes.
   case normalized
 }

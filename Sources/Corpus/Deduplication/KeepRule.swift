@@ -1,18 +1,19 @@
 import Support
 
-/// Which document of a cluster of near-duplicates stays.
+/// Which document of a cluster of near-duplicates is kept.
 ///
-/// Among equals it is the first in the order of the input.
+/// Among equals it is the first one in the order of the input.
 package enum KeepRule: Sendable, Equatable, Codable {
   case first
   /// The one with the most bytes of text.
   case longest
-  /// The one with the greatest value of a JSON field, or the least.
+  /// The one with the greatest value of a JSON field or, if `least`, the smallest.
   ///
-  /// Numbers are compared as numbers and texts by their first 16 bytes; a document without the field comes last.
+  /// Numbers are compared as numbers, and strings by their first 16 bytes. A document without the field comes
+  /// last.
   case field(String, least: Bool)
 
-  /// What decides: the document with the greatest weight stays.
+  /// The document with the greatest weight is kept.
   struct Weight: Equatable {
     var high: UInt64 = 0
     var low: UInt64 = 0
@@ -42,7 +43,8 @@ package enum KeepRule: Sendable, Equatable, Codable {
   private static func weight(_ value: JSONValue) -> Weight? {
     switch value {
     case .number(let number):
-      // The order of the bits is that of the numbers, when the sign is turned around.
+      // With the sign bit flipped, and negative numbers inverted, the order of the bits is the order of the
+      // numbers.
       let bits = number.bitPattern
       return Weight(high: bits >> 63 == 0 ? bits | 1 << 63 : ~bits)
     case .string(let bytes):

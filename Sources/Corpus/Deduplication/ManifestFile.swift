@@ -18,7 +18,8 @@ enum ManifestFile {
       as DecodingError
     {
       throw Failure(
-        .badInput, "is not what this program writes: \(error)", file: path, remedy: "Make it again")
+        .badInput, "is not a file that this program wrote: \(error)", file: path,
+        remedy: "Remove the directory and run again")
     }
   }
 }

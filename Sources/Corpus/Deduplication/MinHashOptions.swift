@@ -1,9 +1,10 @@
-/// What near-duplicates are, and what is noted down about a document.
+/// What counts as a near-duplicate, and what is stored about each document.
 package struct MinHashOptions: Sendable, Equatable, Codable {
   package var shingles: ShingleOptions
   package var parameters: BandParameters
   package var keep: KeepRule
-  /// Whether four bits of each hash are kept, from which the similarity of any two documents can be estimated.
+  /// Whether four bits of each hash are stored, from which the similarity of any two documents can be
+  /// estimated.
   package var hasSketches: Bool
 
   package init(

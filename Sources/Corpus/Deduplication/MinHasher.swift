@@ -1,21 +1,24 @@
 import CKernels
 import Support
 
-/// MinHash signatures (Broder 1997), and of each signature one key a band.
+/// MinHash signatures (Broder, 1997), and one key per band of each signature.
 ///
-/// A shingle is a hash of 64 bits, of which the low half x and the high half y give as many hashes of 32 bits as wanted:
-/// hᵢ = aᵢ x + y (mod 2³²) with random numbers aᵢ, one multiplication, addition and minimum each, 16 lanes to a vector.
-/// Two different shingles have the same hᵢ for about one in 2³² of the numbers aᵢ, for some i and not for others, because
-/// y takes part; a hash of 32 bits in place of x and y would make them the same for all i. So documents of n shingles each
-/// that share none agree in one minimum with probability about n / 2³³ (6e-8 for 500 words), and in the r rows of a band
-/// with that to the power of r; the bias only shows in documents of more than ten million words.
+/// A shingle is a hash of 64 bits. From its lower half x and upper half y, any number of 32-bit hashes is
+/// derived: hᵢ = aᵢ x + y (mod 2³²) with random numbers aᵢ. Each takes one multiplication, addition and
+/// minimum, 16 lanes per vector.
 ///
-/// A band's key is a hash of 64 bits of its number and its r minima. For 60 million documents and 14 bands, 8.4e8 keys,
-/// the chance that any two different ones meet is 2 %, and then two documents of 60 million are wrongly a pair; `--verify`
-/// finds even those.
+/// Two different shingles have the same hᵢ for about one in 2³² of the numbers aᵢ, and because y takes part
+/// these are different i for different pairs; with a single 32-bit hash instead of x and y, two colliding
+/// shingles would be equal for all i. So two documents of n shingles each that share none agree in one
+/// minimum with probability about n / 2³³ (6e-8 for 500 words), and in the r rows of a band with that
+/// probability to the power of r. The bias matters only for documents of more than ten million words.
+///
+/// The key of a band is a 64-bit hash of its number and its r minima. For 60 million documents and 14 bands,
+/// 8.4e8 keys, the probability that any two different keys collide is 2 %, which would make one wrong
+/// candidate pair; `--verify` rejects even that.
 package struct MinHasher: Sendable {
   package let options: MinHashOptions
-  /// One to a hash, and zeros up to whole vectors.
+  /// One multiplier per hash, padded with zeros to whole vectors.
   private let multipliers: [UInt32]
 
   package init(_ options: MinHashOptions) {
@@ -26,7 +29,7 @@ package struct MinHasher: Sendable {
     }
   }
 
-  /// The least hash of each kind over all shingles; UInt32.max where there is none.
+  /// The minimum of each hash over all shingles; UInt32.max if there are no shingles.
   package func signature(of shingles: [UInt64]) -> [UInt32] {
     var minima = [UInt32](repeating: .max, count: multipliers.count)
     shingles.withUnsafeBufferPointer { shingles in
@@ -40,8 +43,8 @@ package struct MinHasher: Sendable {
     pkm_minhash_update(address, shingles.count, multipliers, minima, multipliers.count)
   }
 
-  /// A row of the table of documents: its location, 8 bytes; its weight, 16, unless the first stays; its sketch, half a
-  /// byte a hash, where there are any.
+  /// The layout of a row of the document table: the location, 8 bytes; the weight, 16 bytes, unless the first
+  /// document is kept; the sketch, half a byte per hash, if there are sketches.
   struct RowFormat {
     let weight: Int?
     let sketch: Int?
@@ -57,20 +60,20 @@ package struct MinHasher: Sendable {
     }
   }
 
-  /// What is noted down about the documents of a batch.
+  /// The signatures of the documents of a batch.
   package struct BatchSignatures: Sendable {
-    /// A key for each band of each document that has shingles.
+    /// One key per band of each document that has shingles.
     var keys: [UInt64] = []
-    /// The numbers in the batch of the documents that have.
+    /// The indices in the batch of the documents that have shingles.
     var keyed: [Int] = []
-    /// Rows of all documents.
+    /// The rows of all documents.
     var rows: [UInt8] = []
     package var documentCount: Int = 0
-    /// Documents without a letter or digit: near-duplicates of none.
+    /// The number of documents without a letter or digit, which are never near-duplicates.
     package var wordless: Int { documentCount - keyed.count }
   }
 
-  /// This can run on many threads.
+  /// Computes the signatures of a batch. This step can run on many threads.
   package func signatures(of batch: DocumentBatch) throws -> BatchSignatures {
     let format = RowFormat(options)
     let shingler = Shingler(options.shingles)
@@ -101,7 +104,7 @@ package struct MinHasher: Sendable {
       }
       if format.sketch != nil {
         for pair in 0..<format.sketchBytes {
-          // The last of an odd number has nothing beside it.
+          // The last of an odd number of hashes is paired with 0.
           let high = 2 * pair + 1 < options.hashes ? minima[2 * pair + 1] : 0
           sketch[pair] = UInt8(truncatingIfNeeded: minima[2 * pair] & 15 | high << 4)
         }
@@ -123,8 +126,9 @@ package struct MinHasher: Sendable {
     }
   }
 
-  /// The similarity of two documents after their sketches, which are alike in their padding: b-bit minwise hashing (Li and
-  /// König 2010) with b = 4, whose standard error is 4 % greater than that of b = 8 in half the room.
+  /// Estimates the similarity of two documents from their sketches, whose padding is equal, by b-bit minwise
+  /// hashing (Li and König, 2010). With b = 4 the standard error is 4 % greater than with b = 8, at half the
+  /// size.
   static func similarity(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer, hashes: Int) -> Double {
     var equal = hashes - 2 * a.count
     for index in 0..<a.count {

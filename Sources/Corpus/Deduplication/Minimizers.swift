@@ -1,23 +1,24 @@
 import Support
 
-/// Anchors of a text, chosen by its content: of every window the position of its smallest k-mer hash.
+/// Chooses anchors in a text by its content: in every window the position of the smallest k-mer hash.
 ///
-/// A window is `length` units; of equal hashes the last one counts. Schleimer, Wilkerson and Aiken 2003 call this
-/// winnowing, Roberts et al. 2004 minimizers.
+/// A window is `length` units. Of equal hashes the last one counts. The method is known as winnowing
+/// (Schleimer, Wilkerson and Aiken, 2003) and minimizers (Roberts et al., 2004).
 ///
-/// Windows of the same units have their anchor at the same place, wherever they stand. So two equal windows are found by
-/// comparing anchors alone, of which there are about 2 to w + 1 positions, w = length - k + 1.
+/// Equal windows have their anchor at the same relative position, wherever they occur. So equal windows can
+/// be found by comparing anchors alone, of which there are about 2 per w + 1 positions, where w = length - k
+/// + 1.
 package struct Minimizers: Sendable {
-  /// Units in a window.
+  /// The number of units in a window.
   package let length: Int
-  /// Units that are hashed together, half a window: shorter ones are equal by chance more often, longer ones need more
-  /// anchors.
+  /// The number of units hashed together, half a window. Shorter k-mers are more often equal by chance, and
+  /// longer ones need more anchors.
   package let k: Int
-  /// k-mers in a window.
+  /// The number of k-mers in a window.
   package let w: Int
 
   private static let base: UInt64 = 0xd6e8_feb8_6659_fd93
-  /// base to the power of k - 1.
+  /// `base` to the power of k - 1.
   private let oldestWeight: UInt64
   private let ringMask: Int
 
@@ -34,7 +35,8 @@ package struct Minimizers: Sendable {
 
   /// Calls `body(position, hash of the k-mer there)` for each anchor of a text of `count` units, in order.
   ///
-  /// Linear but for hashes that keep growing over many windows, which only a text made for it has: then w times that.
+  /// The time is linear, except for text made so that hashes keep increasing over many windows: then it is w
+  /// times that.
   @inline(__always)
   package func forEachAnchor(
     count: Int, unit: (Int) -> UInt64, _ body: (_ position: Int, _ hash: UInt64) -> Void

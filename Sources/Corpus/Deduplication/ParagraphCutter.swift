@@ -1,10 +1,11 @@
 import Support
 
-/// Takes repeated units out of documents.
+/// Removes repeated units from documents.
 ///
-/// A unit goes with its line end and with the lines without a letter or digit that follow it; where the last unit goes,
-/// the white space before it goes, too. A document that has lost something is dropped when fewer words or characters than
-/// demanded are left; one that was blank from the start is dropped as by the exact method.
+/// A unit is removed with its line end and with the lines without a letter or digit that follow it. If the
+/// last unit of a document is removed, so is the white space before it. A document that lost something is
+/// dropped if fewer words or characters than required are left. A document that was blank from the start is
+/// dropped as well, as by exact deduplication.
 package struct ParagraphCutter: Sendable {
   package var minimumWords: Int
   package var minimumCharacters: Int
@@ -19,24 +20,26 @@ package struct ParagraphCutter: Sendable {
   /// A document that has changed.
   package struct Change: Sendable, Equatable {
     package let location: DocumentLocation
-    /// In the batch as it was.
+    /// The index in the batch before the change.
     package let oldIndex: Int
-    /// In the batch as it is now; nil when the document was dropped.
+    /// The index in the batch after the change; nil if the document was dropped.
     package var index: Int?
     package let unitCount: Int
     package let removedUnits: Int
-    /// Of the bytes of its text, 0 to 1.
+    /// The share of the bytes of its text, 0 to 1.
     package let removedShare: Double
-    /// All that the document held, where it was dropped.
+    /// All words of the document if it was dropped.
     package let removedWords: Int
-    /// Where the removed units came first, each document once, in the order of the units: the first ten.
+    /// The documents in which the removed units occurred first, each once, in the order of the units: at most
+    /// ten.
     package let firsts: [DocumentLocation]
 
     /// The share as JSON, rounded to four digits.
     package var shareText: String { String((removedShare * 1e4).rounded() / 1e4) }
   }
 
-  /// Leaves in the batch what is left, and returns what has changed, and where documents stood that were blank.
+  /// Removes the repeats from the batch. Returns the documents that changed, and the locations of those that
+  /// were blank.
   package func cut(_ batch: inout DocumentBatch, _ units: ParagraphUnits, _ repeats: UnitRepeats)
     -> (changes: [Change], blank: [DocumentLocation])
   {
@@ -86,7 +89,7 @@ package struct ParagraphCutter: Sendable {
     return (changes, blank)
   }
 
-  /// Drops documents, and says of those that have changed where they stand now.
+  /// Drops documents and updates the indices of those that changed.
   private func keep(_ isKept: [Bool], _ batch: inout DocumentBatch, _ changes: inout [Change]) {
     guard isKept.contains(false) else { return }
     batch.keep { isKept[$0] }
@@ -101,7 +104,8 @@ package struct ParagraphCutter: Sendable {
     }
   }
 
-  /// The parts of a text that stay; of a document that lost its end the last has no white space behind it.
+  /// The parts of a text that are kept. If its last unit is removed, the last part is kept without trailing
+  /// white space.
   private func remainder(
     of text: Range<Int>, _ own: Range<Int>, _ units: ParagraphUnits, _ repeats: UnitRepeats,
     in bytes: UnsafeRawBufferPointer
@@ -126,7 +130,7 @@ package struct ParagraphCutter: Sendable {
     return left
   }
 
-  /// Words of the units of a document that are repeats: no word reaches from one unit to the next.
+  /// The number of words in the removed units of a document. No word extends from one unit to the next.
   private func words(
     of own: Range<Int>, _ units: ParagraphUnits, _ repeats: UnitRepeats, _ text: Range<Int>,
     _ bytes: UnsafeRawBufferPointer

@@ -2,6 +2,6 @@
 package enum ParagraphUnit: String, Sendable, CaseIterable {
   /// Every line.
   case line
-  /// Lines between blank lines.
+  /// Each group of lines between blank lines.
   case paragraph
 }

@@ -2,26 +2,28 @@ import Foundation
 
 /// The lines or paragraphs of a batch of documents, each with a 64-bit hash of its ``ComparisonKey``.
 ///
-/// The scheme is that of CCNet (Wenzek et al. 2020), which also lets case, punctuation and the values of digits go.
+/// The method is that of CCNet (Wenzek et al., 2020), which also ignores case, punctuation and the values of
+/// digits.
 ///
-/// A line without a letter or digit is no unit of its own: it stays or goes with the unit before it, and stays at the
-/// start of a document. So blank lines and rules are no duplicates of each other.
+/// A line without a letter or digit is not a unit: it is kept or removed together with the unit before it,
+/// and kept at the start of a document. So blank lines and rules are not duplicates of each other.
 ///
-/// Among n different units two have the same hash, and one is taken for the other, with probability n² / 2⁶⁵: 3 % for a
-/// billion, 9 % for the 1.8 billion paragraphs of 60 million web pages.
+/// Two of n different units have the same hash, so that one of them is removed by mistake, with probability
+/// n² / 2⁶⁵: 3 % for a billion, 9 % for the 1.8 billion paragraphs of 60 million web pages.
 package struct ParagraphUnits: Sendable {
   package private(set) var hashes: [UInt64] = []
-  /// Where each unit starts in the bytes of the batch.
+  /// The start of each unit in the bytes of the batch.
   ///
-  /// It reaches to the start of the next one or to the end of its document.
+  /// A unit ends at the start of the next unit or at the end of its document.
   package private(set) var starts: [Int] = []
-  /// Where the units of each document end in ``hashes``.
+  /// The end of the units of each document in ``hashes``.
   package private(set) var ends: [Int] = []
 
-  /// `seed` is that of the hashes: who distrusts the source of the text gives one that its makers do not know.
+  /// `seed` is the seed of the hashes. For text from an untrusted source choose one that its authors cannot
+  /// know.
   package init(_ batch: DocumentBatch, unit: ParagraphUnit, seed: UInt64 = 0) {
     let key = ComparisonKey(seed: seed)
-    // Lines of a hundred bytes are ordinary.
+    // A typical line has about a hundred bytes.
     hashes.reserveCapacity(batch.textBytes / 64 + batch.count)
     starts.reserveCapacity(batch.textBytes / 64 + batch.count)
     ends.reserveCapacity(batch.count)
@@ -36,17 +38,17 @@ package struct ParagraphUnits: Sendable {
     }
   }
 
-  /// The bytes of a unit of a document, which lies in `range`.
+  /// The range of a unit in the bytes of the batch; `range` is the range of its document.
   package func range(of unit: Int, of document: Int, in range: Range<Int>) -> Range<Int> {
     starts[unit]..<(unit + 1 < ends[document] ? starts[unit + 1] : range.upperBound)
   }
 
-  /// The units of a document, as a range of ``hashes``.
+  /// The range of a document's units in ``hashes``.
   package func units(of document: Int) -> Range<Int> {
     (document == 0 ? 0 : ends[document - 1])..<ends[document]
   }
 
-  /// The text of a unit, for people.
+  /// The text of a unit, for reports.
   func text(of unit: Int, document: Int, in batch: DocumentBatch) -> String {
     let end = unit + 1 < ends[document] ? starts[unit + 1] : batch.ranges[document].upperBound
     return String(decoding: batch.bytes[starts[unit]..<end].prefix(4096), as: UTF8.self)

@@ -1,32 +1,32 @@
 import Foundation
 import Support
 
-/// Finds out which of many records have the key of an earlier one, on disk: for what does not fit in memory, and for work
-/// that goes on after a kill.
+/// Finds records whose key occurred in an earlier record, on disk: for what does not fit in memory, and for
+/// work that can be resumed.
 ///
-/// A record is a key of one or two words, a number that ascends, and where it stands. While records come they are put into
-/// sorted runs, each with a note of the blocks of input that it covers; ``resolve(memory:)`` joins equal keys; after that
-/// ``first(of:)`` knows the repeats in the order of their numbers. A directory in which an earlier run of the program was
-/// killed is taken up where it stood, and what was resolved stays so.
+/// A record is a key of one or two words, an ascending number, and a location. Incoming records are written
+/// to sorted runs, each with a note of the blocks of input that it covers. ``resolve(memory:)`` joins equal
+/// keys. After that, ``first(of:)`` answers queries in the order of the numbers. If an earlier run in the
+/// directory was interrupted, it is resumed, and repeats that were resolved are not resolved again.
 ///
-/// Disk: 8 bytes a word of a record (6 for the last word without places), and 16 for each repeat.
+/// Disk: 8 bytes per word of a record (6 for the last word without locations), and 16 per repeat.
 final class PostponedRepeats {
-  /// A key that several records have.
+  /// A key that several records share.
   struct Group: Codable {
     let key: UInt64
-    /// Of the first record.
+    /// The number of the first record.
     let number: UInt64
     var copies: Int
 
     func precedes(_ other: Group) -> Bool { (other.copies, key) < (copies, other.key) }
   }
 
-  /// What is noted down with the records of some blocks, and with the repeats.
+  /// The state that is stored with the records of some blocks, and with the repeats.
   private struct State: Codable {
     var blocks = 0
-    /// Of all blocks so far.
+    /// The digest of all blocks so far.
     var digest: UInt64 = 0
-    /// The number of the next record, for who numbers them one by one.
+    /// The number of the next record, for callers that number records consecutively.
     var next: UInt64 = 0
     var clusters: [Int: Int] = [:]
     var largest: [Group] = []
@@ -43,13 +43,13 @@ final class PostponedRepeats {
   private var position = 0
 
   private static let largestLimit = 10
-  /// The number of a repeat, and the place of the first record with its key.
+  /// The number of a repeat, and the location of the first record with its key.
   private static let repeatFormat = RecordFormat(words: 2)
 
-  /// Without `hasPlaces` a number is the place.
-  init(directory: String, keyWords: Int, hasPlaces: Bool, memory: Int, pool: WorkerPool) throws {
+  /// Without `hasLocations` the number of a record is its location.
+  init(directory: String, keyWords: Int, hasLocations: Bool, memory: Int, pool: WorkerPool) throws {
     (self.directory, self.pool, self.keyWords) = (directory, pool, keyWords)
-    format = RecordFormat(words: keyWords + (hasPlaces ? 2 : 1))
+    format = RecordFormat(words: keyWords + (hasLocations ? 2 : 1))
     if Path.exists(statePath) {
       state = try ManifestFile.read(State.self, from: statePath)
       merger = try RecordMerger(RecordSorter.runs(name: "repeats", in: directory), memory: memory / 2)
@@ -58,7 +58,7 @@ final class PostponedRepeats {
     let sorter = try RecordSorter(
       directory: directory, name: "hashes", format: format, memory: memory, pool: pool)
     if let last = sorter.runs.last {
-      // A batch of more records than a run holds leaves runs without a note: these begin anew.
+      // If a batch has more records than a run can hold, some runs have no note. Those start again.
       if let noted = try? JSONDecoder().decode(State.self, from: Data(last.note)) {
         state = noted
       } else {
@@ -70,21 +70,22 @@ final class PostponedRepeats {
 
   private var statePath: String { Path.join(directory, "repeats.json") }
 
-  /// Blocks of input that need not come again, and a hash of them, chained with ``DocumentBlock/digest``.
+  /// The number of blocks of input that need not be added again, and their digest by
+  /// ``DocumentBlock/chain(_:_:)``.
   var finished: (blocks: Int, digest: UInt64) { (state.blocks, state.digest) }
 
   var isResolved: Bool { merger != nil }
 
-  /// How many keys have a number of copies, for each number above 1.
+  /// The number of keys with each number of copies above 1.
   var clusters: [Int: Int] { state.clusters }
 
-  /// The keys with the most copies, these first.
+  /// The keys with the most copies, in descending order.
   var largest: [Group] { state.largest }
 
   /// The number of the next record.
   var next: UInt64 { state.next }
 
-  /// The records of the next block, which stands for `count` numbers.
+  /// Adds the records of the next block, which uses `count` numbers.
   func add(_ records: [UInt64], numbers count: Int = 0, blockDigest: UInt64) throws {
     guard let sorter else { return }
     if sorter.room < records.count / format.words { try endRun() }
@@ -96,7 +97,7 @@ final class PostponedRepeats {
 
   private func endRun() throws { try sorter!.endRun(note: Array(JSONEncoder().encode(state))) }
 
-  /// Joins equal keys, once all records have come; nothing is left to do where that is done.
+  /// Joins equal keys after all records were added. Does nothing if that is already done.
   func resolve(memory: Int) throws {
     guard sorter != nil else { return }
     try endRun()
@@ -107,8 +108,8 @@ final class PostponedRepeats {
       isNew: true)
     let merger = try RecordMerger(runs, memory: memory / 2)
     let words = format.words
-    // Of the first record with the key at hand.
-    var (first, second, place) = (UInt64(0), UInt64(0), UInt64(0))
+    // The key and location of the first record with the current key.
+    var (first, second, location) = (UInt64(0), UInt64(0), UInt64(0))
     var group = Group(key: 0, number: 0, copies: 0)
     while let batch = try merger.next() {
       try Interruption.check()
@@ -117,10 +118,10 @@ final class PostponedRepeats {
         if group.copies > 0 && batch[index] == first && (keyWords == 1 || batch[index + 1] == second) {
           group.copies += 1
           found.append(batch[index + keyWords])
-          found.append(place)
+          found.append(location)
         } else {
           note(group)
-          (first, second, place) = (batch[index], batch[index + 1], batch[index + words - 1])
+          (first, second, location) = (batch[index], batch[index + 1], batch[index + words - 1])
           group = Group(key: first, number: batch[index + keyWords], copies: 1)
         }
       }
@@ -141,8 +142,8 @@ final class PostponedRepeats {
     state.largest.insert(group, at: state.largest.firstIndex(where: group.precedes) ?? state.largest.count)
   }
 
-  /// The place of the first record with the key of the one that is asked for, nil where it is the first; numbers have to
-  /// be asked for in ascending order.
+  /// The location of the first record with the same key as record `number`; nil if that record is the first
+  /// itself. Call this with ascending numbers.
   func first(of number: UInt64) throws -> UInt64? {
     while true {
       if position == batch.count {

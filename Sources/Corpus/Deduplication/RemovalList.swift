@@ -1,6 +1,6 @@
 import Support
 
-/// The removals of one set of documents, in their order: what the stage `filter` goes by.
+/// The removals of one set of documents, in order: the input of the stage `filter`.
 package final class RemovalList {
   package let manifest: ClusterManifest
   private let set: DocumentSet
@@ -9,36 +9,36 @@ package final class RemovalList {
   private var next = 0
 
   package struct Entry: Equatable {
-    /// The place of the document that is kept, and the names of the inputs that it is one of.
+    /// The location of the document that is kept, and the names of the inputs that it belongs to.
     package let kept: DocumentLocation
     package let names: [String]
-    /// nil where it is not known.
+    /// nil if unknown.
     package let similarity: Double?
   }
 
-  /// `listing` has to be that of one of the sets.
+  /// `listing` must belong to one of the sets.
   package init(_ directory: String, listing: String, memory: Int) throws {
     manifest = try ClusterStage.manifest(directory)
     guard let set = manifest.sets.first(where: { $0.listing == listing }) else {
       throw Failure(
-        .usage, "is of other documents: no set has this listing of inputs (names, sizes, how they are read)",
-        file: directory, remedy: "Give the inputs as they were given for their signatures")
+        .usage, "belongs to other documents: no set has these inputs (names, sizes, reader options)",
+        file: directory, remedy: "Give the inputs exactly as they were given for the signatures")
     }
     self.set = set
     merger = try RecordMerger(RecordSorter.runs(name: "removals", in: directory), memory: memory)
   }
 
-  /// The documents that the list is for.
+  /// The number of documents that the list covers.
   package var documentCount: Int { self.set.documents }
 
   /// Throws unless the documents are those that the signatures were made of.
   ///
-  /// `digest` is that of all blocks.
+  /// `digest` is the digest of all blocks.
   package func check(digest: UInt64, documents: Int) throws {
     try set.check(digest: digest, documents: documents)
   }
 
-  /// Why a document of the set is to be removed, nil if it stays; numbers have to ascend.
+  /// The reason to remove a document of the set; nil if it is kept. Call this with ascending numbers.
   package func removal(of document: Int) throws -> Entry? {
     let wanted = UInt64(set.firstDocument + document)
     while true {

@@ -1,50 +1,52 @@
 import Foundation
 import Support
 
-/// All spans of at least so many units that occur more than once in a corpus, exactly.
+/// Finds exactly all spans of at least a given number of units that occur more than once in a corpus.
 ///
-/// Lee et al. 2022 remove them from training data, and find them by suffix arrays.
+/// Lee et al., 2022, remove such spans from training data and find them with suffix arrays.
 ///
-/// A window is `length` consecutive units of one document. When the first is kept, a window is cut if the same units
-/// stand at an earlier place that it does not overlap; otherwise if they stand at any other place. What is cut is the
-/// union of these windows. (Of a text that repeats itself the first window stays; the suffix array tools, for which a
-/// place may overlap itself, leave nothing of it.)
+/// A window is `length` consecutive units of one document. If the first occurrence is kept, a window is cut
+/// if the same units occur earlier without overlapping it; otherwise it is cut if they occur anywhere else.
+/// The union of these windows is removed. (In a text that repeats itself the first window is kept. The suffix
+/// array tools, in which occurrences may overlap, keep nothing of it.)
 ///
-/// How they are found, without an index of all positions:
-/// 1. Anchors (``Minimizers``): equal windows have theirs at the same place. The records of all anchors, with a hash of
-///    the k-mer there and one of the context, all windows around it, are sorted.
-/// 2. Anchors of the same k-mer and the same context: every window around them repeats the first one's. That is the bulk
-///    of all repeats, at one record for some w / 2 positions. Anchors of the same k-mer in several contexts, the ends of
-///    repeats, are passed on, one for each context, with those that overlap the first of theirs.
-/// 3. The windows around these are hashed one by one (128 bits), and sorted.
-/// 4. Every claim of the last two steps is compared byte by byte with the place that it names before it is believed.
-///    Hashes decide only what is compared.
+/// No index of all positions is needed:
+/// 1. Anchors (``Minimizers``): equal windows have their anchors at the same relative position. The records
+///    of all anchors are sorted by a hash of the k-mer and a hash of its context, that is, all windows around
+///    it.
+/// 2. If anchors have the same k-mer and the same context, every window around them repeats the windows
+///    around the first one. These are most of the repeats, at one record per w / 2 positions or so. Anchors
+///    with the same k-mer in several contexts mark the ends of repeats. One anchor per context is passed on
+///    to the next step, and also those that overlap the first of their context.
+/// 3. The windows around these anchors are hashed one by one (128 bits) and sorted.
+/// 4. Every claim of steps 2 and 3 is confirmed by comparing the bytes with the earlier occurrence. Hashes
+///    only decide what is compared.
 ///
-/// Memory: what is given; the compared text and the sorted runs lie in the work directory and are mapped. Disk: the text
-/// in its compared form once, 16 bytes a document, 32 bytes an anchor (two to w + 1 units), and in steps 2 and 3 24 to 32
-/// bytes for each repeated anchor and each window at the end of a repeat.
+/// Memory: the given limit; the compared text and the sorted runs are stored in the work directory and
+/// mapped. Disk: the text in its compared form once, 16 bytes per document, 32 bytes per anchor (two per w +
+/// 1 units), and in steps 2 and 3 24 to 32 bytes per repeated anchor and per window at the end of a repeat.
 package final class RepeatedSpans {
   private let options: SpanOptions
   private let directory: String
   private let memory: Int
   private let pool: WorkerPool
   private let text: GrowingFile
-  private let places: GrowingFile
+  private let offsets: GrowingFile
   private var anchors: RecordSorter?
-  /// Batches that earlier runs have put away for good: skip them.
+  /// The number of batches that an earlier run has stored. Skip these.
   package let finishedBatches: Int
   private var batches: Int
-  /// Of all blocks so far.
+  /// The digest of all blocks so far.
   private var digest: UInt64
 
-  /// Start, end and first occurrence of each cut.
+  /// Start, end and first occurrence of a cut.
   private static let claimFormat = RecordFormat(words: 3)
   /// Position and extent of an anchor.
   private static let requestFormat = RecordFormat(words: 2)
-  /// 128 bits of hash, start, bytes.
+  /// 128 bits of hash, start, length in bytes.
   private static let windowFormat = RecordFormat(words: 4, lastBytes: 4)
 
-  /// A directory in which an earlier run was killed is taken up where it stood; it must have had the same input and
+  /// If an earlier run in the directory was interrupted, it is resumed. It must have had the same input and
   /// options.
   package init(_ options: SpanOptions, directory: String, memory: Int, pool: WorkerPool) throws {
     self.options = options
@@ -54,7 +56,7 @@ package final class RepeatedSpans {
     try SystemCall.makeDirectories(directory)
     let progress = try Self.progress(in: directory)
     text = try GrowingFile(Path.join(directory, "text"), length: progress.textBytes)
-    places = try GrowingFile(Path.join(directory, "places"), length: progress.placeBytes)
+    offsets = try GrowingFile(Path.join(directory, "places"), length: progress.offsetBytes)
     finishedBatches = progress.batches
     batches = progress.batches
     digest = progress.digest
@@ -64,11 +66,11 @@ package final class RepeatedSpans {
     }
   }
 
-  /// A hash of the blocks of ``finishedBatches``, chained with ``DocumentBlock/digest``: those that are skipped must have
-  /// the same.
+  /// The digest of the blocks of ``finishedBatches`` by ``DocumentBlock/chain(_:_:)``. The skipped blocks
+  /// must have the same digest.
   package var finishedDigest: UInt64 { digest }
 
-  /// Adds the next batch of the corpus; `blockDigest` is that of the block it was read from.
+  /// Adds the next batch of the corpus. `blockDigest` is the digest of the block that it was read from.
   package func add(_ spans: SpanText, of batch: DocumentBatch, blockDigest: UInt64) throws {
     guard let anchors else { return }
     let base = UInt64(text.length)
@@ -78,22 +80,22 @@ package final class RepeatedSpans {
     }
     if records.count / SpanText.anchorFormat.words > anchors.room { try endRun() }
     try text.append(spans.bytes)
-    try places.append(PlaceTable.records(of: batch, ends: spans.ends, base: Int(base)))
+    try offsets.append(DocumentOffsets.records(of: batch, ends: spans.ends, base: Int(base)))
     batches += 1
     digest = DocumentBlock.chain(digest, blockDigest)
     try anchors.appendEndingRuns(records)
   }
 
-  /// Ends a run of anchors with a note of how far everything has come.
+  /// Ends a run of anchors with a note of the progress so far.
   private func endRun() throws {
     try text.sync()
-    try places.sync()
-    try anchors!.endRun(note: Array("\(batches) \(text.length) \(places.length) \(digest)".utf8))
+    try offsets.sync()
+    try anchors!.endRun(note: Array("\(batches) \(text.length) \(offsets.length) \(digest)".utf8))
   }
 
-  /// How far an earlier run has come, its unfinished runs removed.
+  /// The progress of an earlier run. Unfinished runs of anchors are removed.
   private static func progress(in directory: String) throws -> (
-    batches: Int, textBytes: Int, placeBytes: Int, digest: UInt64
+    batches: Int, textBytes: Int, offsetBytes: Int, digest: UInt64
   ) {
     var (last, paths) = ([UInt64](repeating: 0, count: 4), [String]())
     while case let path = RecordSorter.path(paths.count, name: "anchors", in: directory), Path.exists(path) {
@@ -111,7 +113,7 @@ package final class RepeatedSpans {
     return (Int(last[0]), Int(last[1]), Int(last[2]), last[3])
   }
 
-  /// What to cut, once every batch is added.
+  /// The spans to cut, after every batch was added.
   package func cuts() throws -> SpanCuts {
     let path = Path.join(directory, "cuts")
     if !Path.exists(path) {
@@ -123,13 +125,13 @@ package final class RepeatedSpans {
       let moreClaims = try groupWindows(windowRuns)
       try verify(claims + moreClaims, to: path)
     }
-    try places.flush()
-    return try SpanCuts(path, places: PlaceTable(places.path), digest: digest, options: options)
+    try offsets.flush()
+    return try SpanCuts(path, offsets: DocumentOffsets(offsets.path), digest: digest, options: options)
   }
 
-  /// Step 2.
+  /// Step 2 of the algorithm.
   private func groupAnchors(_ runs: [SortedRun]) throws -> (claims: [SortedRun], requests: [SortedRun]) {
-    // The requests are finished last.
+    // The requests are written last.
     if let requests = try finishedRuns("requests"), let claims = try finishedRuns("claims") {
       return (claims, requests)
     }
@@ -137,7 +139,7 @@ package final class RepeatedSpans {
     let requests = try sorter("requests", Self.requestFormat, share: 4)
     var kmer: UInt64?
     var context: UInt64 = 0
-    // The first anchor of the context, and what happened to it.
+    // The first anchor of the context, and whether it was already requested or claimed.
     var (first, firstExtent): (UInt64, UInt64) = (0, 0)
     var (isRequested, isClaimed) = (false, false)
     let merger = try RecordMerger(runs, memory: memory / 4)
@@ -182,13 +184,13 @@ package final class RepeatedSpans {
     )
   }
 
-  /// Step 3, first half: the requests come in the order of the text.
+  /// Step 3, first half. The requests are in the order of the text.
   private func hashWindows(_ requests: [SortedRun]) throws -> [SortedRun] {
     if let runs = try finishedRuns("windows") { return runs }
     let windows = try sorter("windows", Self.windowFormat, share: 2)
     let file = try MappedFile(text.path)
     let merger = try RecordMerger(requests, memory: memory / 4)
-    // Windows that start before this were hashed for the anchor before.
+    // Windows that start before this offset were hashed for the previous anchor.
     var next = 0
     while let batch = try merger.next() {
       try Interruption.check()
@@ -198,7 +200,7 @@ package final class RepeatedSpans {
         let extent = batch[index + 1]
         let (from, to) = (position - Int(extent >> 32), position + Int(extent & 0xffff_ffff))
         let starts = unitStarts(in: file.bytes, from: from, to: to)
-        // The window of unit i ends where unit i + length starts, less the space between words.
+        // The window of unit i ends where unit i + length starts, minus the space between words.
         let gap = options.unit == .word ? 1 : 0
         for unit in stride(from: 0, to: starts.count - options.length, by: 1) where starts[unit] >= next {
           let (start, end) = (starts[unit], starts[unit + options.length] - gap)
@@ -216,7 +218,7 @@ package final class RepeatedSpans {
     return try windows.finish(note: Self.finished, memory: memory / 2)
   }
 
-  /// Where the units between two boundaries start, and where one would start after them.
+  /// The starts of the units between two boundaries, and the start of a unit after them.
   private func unitStarts(in bytes: UnsafeRawBufferPointer, from: Int, to: Int) -> [Int] {
     switch options.unit {
     case .byte: Array(from...to)
@@ -253,7 +255,7 @@ package final class RepeatedSpans {
     return try claims.finish(note: Self.finished, memory: memory / 4)
   }
 
-  /// Step 4, and the union of the claims that hold, which are all unless a hash has failed.
+  /// Step 4: writes the union of the confirmed claims. All claims are true unless hashes collide.
   private func verify(_ claims: [SortedRun], to path: String) throws {
     let own = try MappedFile(text.path)
     let others = try MappedFile(text.path, access: .random)
@@ -273,13 +275,14 @@ package final class RepeatedSpans {
         else {
           throw Failure(
             .failed, "different spans have the same hash", file: text.path,
-            remedy: "The corpus holds text made for that: give another --seed, which changes nothing else")
+            remedy:
+              "The corpus contains text crafted for this. Give another --seed, which changes nothing else")
         }
         guard let span = open else {
           open = claim
           continue
         }
-        // One word after the other, but not one document.
+        // Adjacent words are joined, adjacent documents are not.
         let isNextWord =
           options.unit == .word && claim.start == span.end + 1
           && own.bytes[span.end] != SpanText.separator
@@ -301,16 +304,16 @@ package final class RepeatedSpans {
       && isBoundary(bytes[range.upperBound])
   }
 
-  /// A sorter of this step, which begins anew.
+  /// A sorter for one step. It does not resume.
   private func sorter(_ name: String, _ format: RecordFormat, share: Int) throws -> RecordSorter {
     try RecordSorter(
       directory: directory, name: name, format: format, memory: memory / share, pool: pool, isNew: true)
   }
 
-  /// What the last run of a step says that has come to its end.
+  /// The note of the last run of a finished step.
   private static let finished = Array("finished".utf8)
 
-  /// The runs of a step, if an earlier run of the program has finished it.
+  /// The runs of a step if it was finished earlier.
   private func finishedRuns(_ name: String) throws -> [SortedRun]? {
     let runs = try RecordSorter.runs(name: name, in: directory)
     guard runs.last?.note == Self.finished else { return nil }

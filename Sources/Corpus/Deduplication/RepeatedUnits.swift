@@ -1,26 +1,27 @@
 import Support
 
-/// Finds the units that came before anywhere in the corpus.
+/// Finds units that occurred earlier in the corpus.
 ///
-/// Documents stream through as long as the set of hashes fits in memory. From then on (``isFull``) the set stays as it
-/// is: batches are postponed, the units that are not in it sorted on disk, and what those repeat among themselves is
-/// known when all have come. The result is the same. With a directory of its own it postpones everything, and goes on
-/// there after a kill.
+/// Documents stream through as long as the set of hashes fits in memory. After that (``isFull``) the set no
+/// longer changes: batches are postponed and units that are not in the set are sorted on disk, and the
+/// repeats among them are known at the end. The result is the same. With a work directory all units are
+/// postponed, and an interrupted run can be resumed.
 ///
-/// Memory: what was given. Disk: 16 bytes for each postponed unit, 24 with ``UnitRepeats/firsts``, and 16 for each of
-/// those that is a repeat.
+/// Memory: the given limit. Disk: 16 bytes per postponed unit, 24 with ``UnitRepeats/firsts``, and 16 per
+/// postponed unit that is a repeat.
 package struct RepeatedUnits: ~Copyable {
   package private(set) var top = TopUnits()
   private var seen: SeenTable
   private let remembersLocations: Bool
   private let memory: Int
   private var postponed: PostponedRepeats?
-  /// Of the postponed units, the number of the first one of the next batch to be taken.
+  /// The number of the first postponed unit of the next batch.
   private var number: UInt64 = 0
-  /// Hashes of postponed units in the list of the most frequent, whose text comes along, by number.
+  /// The hashes, by number, of postponed units that are among the most frequent and whose text is still
+  /// needed.
   private var wanted: [UInt64: UInt64] = [:]
 
-  /// How many units ahead the table is told what it will be asked for.
+  /// The number of units by which the table is prefetched ahead.
   private static let lookahead = 16
 
   package init(remembersLocations: Bool, memory: Int = .max) throws {
@@ -28,24 +29,25 @@ package struct RepeatedUnits: ~Copyable {
     (self.remembersLocations, self.memory) = (remembersLocations, memory)
   }
 
-  /// Postpones all units; a directory in which an earlier run was killed is taken up where it stood.
+  /// Postpones all units. If an earlier run in the directory was interrupted, it is resumed.
   package init(directory: String, remembersLocations: Bool, memory: Int, pool: WorkerPool) throws {
     let postponed = try PostponedRepeats(
-      directory: directory, keyWords: 1, hasPlaces: remembersLocations, memory: memory / 2, pool: pool)
+      directory: directory, keyWords: 1, hasLocations: remembersLocations, memory: memory / 2, pool: pool)
     seen = try SeenTable(isWide: false, remembersLocations: remembersLocations, memory: 0)
     (self.remembersLocations, self.memory) = (remembersLocations, memory)
     self.postponed = postponed
   }
 
-  /// Blocks of input that need not be postponed again, and a hash of them, chained with ``DocumentBlock/digest``.
+  /// The number of blocks of input that need not be postponed again, and their digest by
+  /// ``DocumentBlock/chain(_:_:)``.
   package var finished: (blocks: Int, digest: UInt64) { postponed?.finished ?? (0, 0) }
 
-  /// Whether an earlier run has come to the end of ``resolvePostponed()``.
+  /// Whether an earlier run completed ``resolvePostponed()``.
   package var isResolved: Bool { postponed?.isResolved ?? false }
 
   package var isFull: Bool { seen.isFull || postponed != nil }
 
-  /// Looks up the units of the next batch, and remembers them.
+  /// Looks up the units of the next batch and remembers them.
   package mutating func take(_ units: ParagraphUnits, of batch: DocumentBatch) throws -> UnitRepeats {
     var repeats = UnitRepeats(isRepeat: [Bool](repeating: false, count: units.hashes.count))
     for document in 0..<batch.count {
@@ -72,13 +74,14 @@ package struct RepeatedUnits: ~Copyable {
     return repeats
   }
 
-  /// Notes the units of a batch that comes when the set is full; `blockDigest` is that of the block it was read from.
+  /// Postpones the units of a batch that are not in the full set. `blockDigest` is the digest of the block
+  /// that the batch was read from.
   package mutating func postpone(
     _ units: ParagraphUnits, of batch: DocumentBatch, blockDigest: UInt64, directory: String, pool: WorkerPool
   ) throws {
     if postponed == nil {
       postponed = try PostponedRepeats(
-        directory: directory, keyWords: 1, hasPlaces: remembersLocations, memory: memory / 4, pool: pool)
+        directory: directory, keyWords: 1, hasLocations: remembersLocations, memory: memory / 4, pool: pool)
     }
     var records: [UInt64] = []
     for document in 0..<batch.count {
@@ -92,7 +95,7 @@ package struct RepeatedUnits: ~Copyable {
     try postponed!.add(records, numbers: units.hashes.count, blockDigest: blockDigest)
   }
 
-  /// Ends the postponing: the same batches can now be taken.
+  /// Finds the repeats among the postponed units. After this, pass the same batches to ``take(_:of:)`` again.
   package mutating func resolvePostponed() throws {
     guard let postponed else { return }
     try postponed.resolve(memory: memory / 4)

@@ -2,25 +2,27 @@ import CKernels
 import Foundation
 import Support
 
-/// The set of all hashes met so far, with how often each came again and, where that is asked for, where it came first.
+/// The set of all hashes seen so far, with the number of repeats of each and, optionally, its first
+/// occurrence.
 ///
-/// Open addressing in one array, mapped in large pages, at most three quarters full. A hash of 64 bits takes 16 to 32
-/// bytes, 27 to 54 with its place; one of 128 bits 27 to 53, or 37 to 75. A lookup is one line of the cache; who knows
-/// what he will ask for next says so with ``prefetch(_:)``, and does not wait for memory.
+/// It is an open-addressing table in one array, mapped in large pages and at most three quarters full. A hash
+/// of 64 bits takes 16 to 32 bytes, or 27 to 54 with its location; a hash of 128 bits 27 to 53, or 37 to 75.
+/// A lookup reads one cache line. A caller that knows its next lookups can hide the memory latency with
+/// ``prefetch(_:)``.
 ///
-/// The slots are salted anew in every process, which changes no result, so that no text can be made to fill one run of
-/// them.
+/// The hashes are salted in every process, so that no text can be crafted to fill one run of slots. The salt
+/// does not change any result.
 package struct SeenTable: ~Copyable {
-  /// What is known of a hash that is in the table.
+  /// The entry of a hash.
   package struct Entry: Equatable {
-    /// Occurrences after the first.
+    /// The number of occurrences after the first.
     package let repeats: Int
-    /// Line 0 where places are not remembered.
+    /// The first occurrence; line 0 if locations are not remembered.
     package let first: DocumentLocation
   }
 
-  /// Of each slot the low half of the hash (zero where it is free), four bytes of repeats, the high half of a wide hash,
-  /// and the place of the first occurrence.
+  /// A slot holds the lower half of the hash (zero in an empty slot), four bytes of repeats, the upper half
+  /// of a wide hash, and the location of the first occurrence.
   private var slots: UnsafeMutableRawPointer
   private var slotBits: Int
   private let slotLimit: Int
@@ -35,11 +37,11 @@ package struct SeenTable: ~Copyable {
 
   private static let firstBits = 12
 
-  /// Hashes of 128 bits are `isWide`; `memory` in bytes is kept, but for what comes after ``isFull``.
+  /// `isWide` means hashes of 128 bits. `memory`, in bytes, is exceeded only by insertions after ``isFull``.
   package init(isWide: Bool, remembersLocations: Bool, memory: Int = .max) throws {
     (self.isWide, self.remembersLocations) = (isWide, remembersLocations)
     stride = 12 + (isWide ? 8 : 0) + (remembersLocations ? 8 : 0)
-    // While the table grows, the old one is still there.
+    // While the table grows, both the old and the new one exist.
     let most = max(1 << Self.firstBits, memory / (stride * 3 / 2))
     slotLimit = 1 << (Int.bitWidth - 1 - most.leadingZeroBitCount)
     slotBits = Self.firstBits
@@ -48,7 +50,7 @@ package struct SeenTable: ~Copyable {
 
   deinit { munmap(slots, stride << slotBits) }
 
-  /// Whether the largest table that was allowed is so full that another batch will fit, and no more.
+  /// Whether the largest allowed table has space for just one more batch.
   package var isFull: Bool { 1 << slotBits >= slotLimit && count > (1 << slotBits) / 8 * 5 }
 
   @inline(__always)
@@ -56,12 +58,12 @@ package struct SeenTable: ~Copyable {
     pkm_prefetch_for_writing(slots + firstSlot(Self.nonzero(low)) * stride)
   }
 
-  /// Counts one more occurrence of a hash, of which `high` is left out unless it is wide; nil where it was new.
+  /// Counts one more occurrence of a hash; nil if it is new. `high` is ignored unless hashes are wide.
   @inline(__always)
   package mutating func insert(_ low: UInt64, _ high: UInt64 = 0, at location: DocumentLocation) throws
     -> Entry?
   {
-    if 4 * (count + 1) > 3 << slotBits { try makeRoom() }
+    if 4 * (count + 1) > 3 << slotBits { try grow() }
     let (slot, isTaken) = slot(of: low, high)
     if isTaken { return noteRepeat(slot) }
     slot.storeBytes(of: Self.nonzero(low), as: UInt64.self)
@@ -73,7 +75,7 @@ package struct SeenTable: ~Copyable {
     return nil
   }
 
-  /// The same for a hash that is in the table; one that is not stays out.
+  /// Like ``insert(_:_:at:)``, but does not insert a new hash.
   package mutating func find(_ low: UInt64, _ high: UInt64 = 0) -> Entry? {
     let (slot, isTaken) = slot(of: low, high)
     return isTaken ? noteRepeat(slot) : nil
@@ -81,7 +83,7 @@ package struct SeenTable: ~Copyable {
 
   package func contains(_ low: UInt64, _ high: UInt64 = 0) -> Bool { slot(of: low, high).isTaken }
 
-  /// Calls `body` with the repeats of each hash that has come again.
+  /// Calls `body` with the number of repeats of each hash that occurred more than once.
   package func forEachRepeated(_ body: (Int) -> Void) {
     for index in 0..<(1 << slotBits) {
       let repeats = (slots + index * stride + Self.repeatsOffset).loadUnaligned(as: UInt32.self)
@@ -94,22 +96,23 @@ package struct SeenTable: ~Copyable {
     var repeats = slot.loadUnaligned(fromByteOffset: Self.repeatsOffset, as: UInt32.self)
     if repeats < .max { repeats += 1 }
     slot.storeBytes(of: repeats, toByteOffset: Self.repeatsOffset, as: UInt32.self)
-    let place =
+    let location =
       remembersLocations ? slot.loadUnaligned(fromByteOffset: locationOffset, as: UInt64.self) : 0
-    return Entry(repeats: Int(repeats), first: DocumentLocation(packed: place))
+    return Entry(repeats: Int(repeats), first: DocumentLocation(packed: location))
   }
 
-  /// Zero marks a free slot.
+  /// Zero marks an empty slot.
   @inline(__always)
   private static func nonzero(_ low: UInt64) -> UInt64 { low == 0 ? 1 : low }
 
-  /// High bits of a product: a larger table has its entries in the same order, so that growing reads and writes on.
+  /// The slot is taken from the high bits of a product. Entries keep their order in a larger table, so
+  /// growing the table reads and writes sequentially.
   @inline(__always)
   private func firstSlot(_ low: UInt64) -> Int {
     Int(truncatingIfNeeded: (low &* salt) >> UInt64(truncatingIfNeeded: 64 &- slotBits))
   }
 
-  /// The slot that holds the hash, or the free one where it belongs.
+  /// The slot that holds the hash, or the empty slot where it belongs.
   @inline(__always)
   private func slot(of low: UInt64, _ high: UInt64) -> (UnsafeMutableRawPointer, isTaken: Bool) {
     let low = Self.nonzero(low)
@@ -127,10 +130,10 @@ package struct SeenTable: ~Copyable {
     }
   }
 
-  /// Called when three quarters are taken: doubles the table, or lets the largest one that was allowed fill up a little
-  /// more.
+  /// Called when the table is three quarters full. Doubles it, or lets the largest allowed table fill up a
+  /// little more.
   @inline(never)
-  private mutating func makeRoom() throws {
+  private mutating func grow() throws {
     if 1 << slotBits >= slotLimit && 16 * (count + 1) <= 15 << slotBits { return }
     let (old, oldCount) = (slots, 1 << slotBits)
     slots = try Self.map(stride << (slotBits + 1))
@@ -145,12 +148,12 @@ package struct SeenTable: ~Copyable {
     munmap(old, stride * oldCount)
   }
 
-  /// Zeros.
+  /// Maps memory filled with zeros.
   private static func map(_ bytes: Int) throws -> UnsafeMutableRawPointer {
     let address = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard let address, address != MAP_FAILED else {
       throw Failure(
-        .failed, "no memory for a table of \(bytes >> 20) MB", remedy: "Run again with less --memory")
+        .failed, "not enough memory for a table of \(bytes >> 20) MB", remedy: "Run again with less --memory")
     }
     LargePages.advise(UnsafeMutableRawBufferPointer(start: address, count: bytes))
     return address

@@ -1,9 +1,9 @@
-/// What two documents are compared by: runs of consecutive words, or characters, of their comparison keys.
+/// What two documents are compared by: runs of consecutive words or characters of their comparison keys.
 package struct ShingleOptions: Sendable, Equatable, Codable {
   package enum Unit: String, Sendable, CaseIterable, Codable { case word, character }
 
   package var unit: Unit
-  /// Units to a shingle.
+  /// The number of units in a shingle.
   package var length: Int
   package var seed: UInt64
 

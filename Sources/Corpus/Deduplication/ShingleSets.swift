@@ -2,20 +2,22 @@ import Algorithms
 import Foundation
 import Support
 
-/// The shingles of the documents of candidate pairs, on disk, and the exact similarity of any two of them.
+/// The shingles of all documents in candidate pairs, on disk, and the exact similarity of any two of these
+/// documents.
 ///
-/// Disk: 8 bytes a shingle. Memory: 12 bytes a document in a pair, and a bit for every document. Of a document with more
-/// than a million distinct shingles the million with the least hashes are kept, and compared with those of the other below
-/// the same bound: a bottom-k sketch (Cohen and Kaplan 2007) with an error of about 0.001.
+/// Disk: 8 bytes per shingle. Memory: 12 bytes per document in a pair, and one bit per document. Of a
+/// document with more than a million distinct shingles only the million smallest hashes are stored and
+/// compared with those of the other document below the same bound: a bottom-k sketch (Cohen and Kaplan, 2007)
+/// with an error of about 0.001.
 package final class ShingleSets {
   private let file: MappedFile
   private let documents: [UInt32]
-  /// Where the shingles of each document start, and at the end of which one they end.
+  /// The start of the shingles of each document, and the end of the last.
   private let starts: [Int]
 
   package static let limit = 1 << 20
 
-  /// Which documents are in a pair.
+  /// The documents that are in a pair.
   package struct Members: Sendable {
     private var bits: [UInt64]
 
@@ -35,9 +37,10 @@ package final class ShingleSets {
     }
   }
 
-  /// The distinct shingles of the documents of a batch that are in pairs, the first of the batch being `firstDocument`.
+  /// The distinct shingles of the documents of a batch that are in pairs. `firstDocument` is the number of
+  /// the first document of the batch.
   ///
-  /// This can run on many threads.
+  /// This step can run on many threads.
   package static func sets(
     of batch: DocumentBatch, firstDocument: Int, members: Members, options: ShingleOptions
   ) -> [(document: Int, shingles: [UInt64])] {
@@ -50,7 +53,7 @@ package final class ShingleSets {
     return sets
   }
 
-  /// Writes the sets of all members in the order of their numbers.
+  /// Writes the sets of all documents in pairs, in the order of their numbers.
   package final class Writer {
     private let file: OutputFile
     private var documents: [UInt32] = []
@@ -87,7 +90,8 @@ package final class ShingleSets {
 
   package func similarity(_ a: Int, _ b: Int) -> Double { Self.similarity(shingles(of: a), shingles(of: b)) }
 
-  /// The Jaccard index of two ascending sets, of which those of ``limit`` elements go on above their last.
+  /// The Jaccard index of two ascending sets. Sets of ``limit`` elements are incomplete above their last
+  /// element.
   static func similarity(_ a: UnsafeBufferPointer<UInt64>, _ b: UnsafeBufferPointer<UInt64>) -> Double {
     var bound = UInt64.max
     for set in [a, b] where set.count >= limit { bound = min(bound, set[set.count - 1]) }
@@ -104,7 +108,7 @@ package final class ShingleSets {
     return all == 0 ? 0 : Double(shared) / Double(all)
   }
 
-  /// The pairs at least as similar as the threshold.
+  /// The pairs whose similarity is at least the threshold.
   package func verified(
     _ pairs: CandidatePairs, threshold: Double, directory: String, memory: Int, pool: WorkerPool
   ) throws -> CandidatePairs {
@@ -115,8 +119,8 @@ package final class ShingleSets {
       var isSimilar = [Bool](repeating: false, count: batch.count)
       isSimilar.withUnsafeMutableBufferPointer { isSimilar in
         nonisolated(unsafe) let flags = isSimilar
-        pool.forEach((batch.count + 255) / 256) { piece, _ in
-          for index in (piece * 256)..<min(batch.count, (piece + 1) * 256) {
+        pool.forEach((batch.count + 255) / 256) { item, _ in
+          for index in (item * 256)..<min(batch.count, (item + 1) * 256) {
             let pair = batch[index]
             flags[index] = self.similarity(Int(pair >> 32), Int(pair & 0xffff_ffff)) >= threshold
           }

@@ -1,14 +1,14 @@
-/// The shingles of documents as hashes of 64 bits.
+/// Computes the shingles of documents as hashes of 64 bits.
 ///
-/// A document too short for a shingle is one shingle of all it has, so that short documents are near-duplicates only of
-/// those with the same words. One without a letter or digit has none.
+/// A document that is too short for a shingle has one shingle of all its units, so short documents are
+/// near-duplicates only of documents with the same words. A document without a letter or digit has none.
 package struct Shingler: ~Copyable {
   private let options: ShingleOptions
   private let key: ComparisonKey
   private let buffers = Buffers()
 
   private final class Buffers {
-    /// Units that wait for the rest of their shingle, then those of a piece.
+    /// The units of the last, incomplete shingle, then those of the current chunk.
     @exclusivity(unchecked) var units: [UInt64] = []
     @exclusivity(unchecked) var shingles: [UInt64] = []
   }
@@ -19,7 +19,7 @@ package struct Shingler: ~Copyable {
     key = ComparisonKey(seed: options.seed)
   }
 
-  /// Calls `body` with some shingles at a time, in the order of the text, repetitions included.
+  /// Calls `body` with batches of shingles in the order of the text, repetitions included.
   package func forEach(in text: UnsafeRawBufferPointer, _ body: (UnsafeBufferPointer<UInt64>) -> Void) {
     buffers.units.removeAll(keepingCapacity: true)
     var hasShingle = false
@@ -40,7 +40,8 @@ package struct Shingler: ~Copyable {
     buffers.shingles.withUnsafeBufferPointer(body)
   }
 
-  /// A polynomial in an odd number over the units, modulo 2⁶⁴, then mixed so that every bit depends on every unit.
+  /// Computes the hashes of all runs: a polynomial over the units, evaluated at an odd number modulo 2⁶⁴,
+  /// then mixed so that every bit depends on every unit.
   private func roll(_ length: Int) {
     let multiplier: UInt64 = 0x9fb2_1c65_1e98_df25
     var highest: UInt64 = 1
@@ -60,14 +61,14 @@ package struct Shingler: ~Copyable {
     }
   }
 
-  /// The output function of SplitMix64, here so that it is inlined.
+  /// The output function of SplitMix64, defined here so that it is inlined.
   @inline(__always) private static func mix(_ value: UInt64) -> UInt64 {
     var z = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
     z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
     return z ^ (z >> 31)
   }
 
-  /// The distinct shingles in ascending order, the `limit` least of them.
+  /// The distinct shingles in ascending order; at most the `limit` smallest.
   package func set(of text: UnsafeRawBufferPointer, limit: Int = .max) -> [UInt64] {
     var all: [UInt64] = []
     func prune() {

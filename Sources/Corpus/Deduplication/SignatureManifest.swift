@@ -1,17 +1,18 @@
 import Support
 
-/// What the stage `signatures` says about its documents, in the file `signatures.json` of its directory, which it writes
+/// Describes the documents of the stage `signatures`: the file `signatures.json` of its directory, written
 /// last.
 package struct SignatureManifest: Codable, Sendable {
   var version = 1
   package var options: MinHashOptions
-  /// Hash of the listing of the inputs, and of all that was read of them: the identity of the documents.
+  /// A hash of the listing of the inputs, and one of everything read from them. Together they identify the
+  /// documents.
   package var listing: String
   package var digest: String
   /// The inputs as the user named them.
   package var names: [String]
   package var documents: Int
-  /// Counts of the reading: names and values.
+  /// The counts of the reader: names and values.
   var countNames: [CountName]
   var counts: [Int]
 

@@ -7,16 +7,16 @@ package final class SignatureSet: Sendable {
   package let manifest: SignatureManifest
   /// Sorted runs of ``keyFormat``.
   let runs: [SortedRun]
-  /// Documents in each block of the input.
+  /// The number of documents in each block of the input.
   package let blocks: [Int]
   private let tables: [SignatureTable]
 
-  /// A band's key and a document number of four bytes.
+  /// The key of a band, and a document number of four bytes.
   static let keyFormat = RecordFormat(words: 2, lastBytes: 4)
 
   static func manifestPath(_ directory: String) -> String { Path.join(directory, "signatures.json") }
 
-  /// Whether the stage has ended in this directory.
+  /// Whether the stage was completed in this directory.
   package static func exists(_ directory: String) -> Bool { Path.exists(manifestPath(directory)) }
 
   package init(_ directory: String) throws {
@@ -35,7 +35,8 @@ package final class SignatureSet: Sendable {
       documents += table.count
       guard run.format == Self.keyFormat, documents == progress.documents else {
         throw Failure(
-          .badInput, "does not belong to its table of documents", file: path, remedy: "Make it again")
+          .badInput, "does not match its table of documents", file: path,
+          remedy: "Remove the directory and run again")
       }
       blocks += progress.blocks
       runs.append(run)
@@ -43,15 +44,15 @@ package final class SignatureSet: Sendable {
     }
     guard documents == manifest.documents else {
       throw Failure(
-        .badInput, "holds \(documents) documents instead of \(manifest.documents)", file: directory,
-        remedy: "Make it again")
+        .badInput, "contains \(documents) documents instead of \(manifest.documents)", file: directory,
+        remedy: "Remove the directory and run again")
     }
     (self.runs, self.tables, self.blocks) = (runs, tables, blocks)
   }
 
   /// Throws unless the documents, read again, are those that the signatures were made of.
   ///
-  /// `digest` is that of all blocks.
+  /// `digest` is the digest of all blocks.
   package func check(digest: UInt64, documents: Int) throws {
     try manifest.documentSet().check(digest: digest, documents: documents)
   }

@@ -1,6 +1,6 @@
 import Support
 
-/// Rows of equal length, one a document, and at the end their XXH64.
+/// A table with one row of fixed length per document, followed by the XXH64 of all rows.
 final class SignatureTable: Sendable {
   let firstDocument: Int
   let count: Int
@@ -30,7 +30,7 @@ final class SignatureTable: Sendable {
     count = bytes / rowBytes
   }
 
-  /// Gives the memory back that rows have taken, some megabytes at a time.
+  /// Calls `body` with each row. The memory of the rows is released every few megabytes.
   func forEachRow(_ body: (Int, UnsafeRawBufferPointer) throws -> Void) throws {
     for index in 0..<count {
       if index & 0x7fff == 0 {

@@ -1,10 +1,10 @@
 import Foundation
 import Support
 
-/// The stage `signatures`: band keys of all documents as sorted runs of (key, document number), and a table with a row a
-/// document.
+/// The stage `signatures`: writes the band keys of all documents as sorted runs of (key, document number),
+/// and a table with one row per document.
 ///
-/// Run 7 and table 7 belong to the same documents.
+/// Run i and table i cover the same documents.
 package final class SignatureWriter {
   package let hasher: MinHasher
   private let directory: String
@@ -13,15 +13,15 @@ package final class SignatureWriter {
   private var summary = Summary()
   private var table: SignatureTable.Writer?
 
-  // Blocks that finished runs cover, and how far the reading of them has come.
+  // The number of blocks that finished runs cover, and how many of them were read again so far.
   private var blocksDone = 0
   private var blocksSkipped = 0
   private var digestOfSkipped: UInt64 = 0
 
-  /// Document numbers and the marks of cluster roots share 32 bits.
+  /// Document numbers share 32 bits with the mark of cluster roots.
   static let mostDocuments = 1 << 31
 
-  /// Goes on where an earlier writer in the same directory has stopped.
+  /// Resumes where an earlier writer in the same directory stopped.
   package init(directory: String, options: MinHashOptions, memory: Int, pool: WorkerPool) throws {
     self.directory = directory
     hasher = MinHasher(options)
@@ -35,24 +35,22 @@ package final class SignatureWriter {
     for (name, count) in zip(progress.countNames, progress.counts) { summary.add(name, count) }
   }
 
-  /// Whether the next block of the input is covered by a finished run.
+  /// Whether a finished run covers the next block of the input.
   ///
-  /// Throws when it is not what was read then.
+  /// Throws if the block differs from what was read then.
   package func covers(_ block: DocumentBlock) throws -> Bool {
     guard blocksSkipped < blocksDone else { return false }
     blocksSkipped += 1
     digestOfSkipped = DocumentBlock.chain(digestOfSkipped, block.digest)
     if blocksSkipped == blocksDone && digestOfSkipped != progress.digest {
       throw Failure(
-        .failed, "the input is not the one that the work was begun with", file: directory,
+        .failed, "the input has changed since the work was started", file: directory,
         remedy: "Remove the directory and run again")
     }
     return true
   }
 
-  /// The next documents, all those of one block.
-  ///
-  /// `counts` are those of its reading.
+  /// Adds the documents of one block. `counts` are the counts of its reading.
   package func add(_ signatures: MinHasher.BatchSignatures, blockDigest: UInt64, counts: Summary) throws {
     let bands = hasher.options.parameters.bands
     if sorter.room < signatures.keys.count && !progress.blocks.isEmpty { try endRun() }
@@ -61,15 +59,15 @@ package final class SignatureWriter {
     }
     var records: [UInt64] = []
     records.reserveCapacity(2 * signatures.keys.count)
-    for (place, index) in signatures.keyed.enumerated() {
-      for key in signatures.keys[(place * bands)..<((place + 1) * bands)] {
+    for (number, index) in signatures.keyed.enumerated() {
+      for key in signatures.keys[(number * bands)..<((number + 1) * bands)] {
         records.append(key)
         records.append(UInt64(progress.documents + index))
       }
     }
     guard sorter.room >= signatures.keys.count else {
       throw Failure(
-        .usage, "--memory has no room for the \(signatures.keys.count) band keys of a megabyte of documents",
+        .usage, "--memory is too small for the \(signatures.keys.count) band keys of a megabyte of documents",
         remedy: "Give more memory, or fewer bands")
     }
     sorter.append(records)
@@ -86,7 +84,7 @@ package final class SignatureWriter {
   private func endRun() throws {
     progress.countNames = summary.entries.map(\.name)
     progress.counts = progress.countNames.map(summary.count)
-    // The run comes last: where it is, its table is.
+    // The run is written last, so a run always has its table.
     try table?.finish()
     table = nil
     let encoder = JSONEncoder()
@@ -95,11 +93,11 @@ package final class SignatureWriter {
     progress.blocks = []
   }
 
-  /// Call when all of the input was given or covered.
+  /// Call this when all of the input was added or covered.
   package func finish(listing: String, names: [String]) throws -> SignatureSet {
     if blocksSkipped < blocksDone {
       throw Failure(
-        .failed, "the input is shorter than the one that the work was begun with", file: directory,
+        .failed, "the input has become shorter since the work was started", file: directory,
         remedy: "Remove the directory and run again")
     }
     if table != nil { try endRun() }

@@ -1,8 +1,8 @@
-/// A part of the compared text that is to go.
+/// A part of the compared text to be removed.
 package struct SpanCut: Sendable, Equatable {
   package let start: Int
   package let end: Int
-  /// Where the text at `start` occurs first, or where else it does.
+  /// The first occurrence of the text at `start`, or another one if none is kept.
   package let first: Int
 
   static let byteCount = 24

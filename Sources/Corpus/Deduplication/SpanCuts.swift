@@ -1,29 +1,29 @@
 import Support
 
-/// What ``RepeatedSpans`` found, to be taken from the same documents in the same order.
+/// The spans that ``RepeatedSpans`` found, to be removed from the same documents in the same order.
 package final class SpanCuts {
   private let file: MappedFile
-  private let places: PlaceTable
-  /// Of the blocks that the cuts were found in, and of those taken so far.
+  private let offsets: DocumentOffsets
+  /// The digest of the blocks in which the spans were found, and of the blocks processed so far.
   private let expectedDigest: UInt64
   private var digest: UInt64 = 0
   private let options: SpanOptions
   private var nextCut = 0
-  /// Where the next document starts in the compared text.
+  /// The start of the next document in the compared text.
   private var position = 0
 
-  init(_ path: String, places: PlaceTable, digest: UInt64, options: SpanOptions) throws {
+  init(_ path: String, offsets: DocumentOffsets, digest: UInt64, options: SpanOptions) throws {
     file = try MappedFile(path)
-    self.places = places
+    self.offsets = offsets
     expectedDigest = digest
     self.options = options
   }
 
-  /// Spans found in the whole corpus.
+  /// The number of spans found in the whole corpus.
   package var count: Int { file.bytes.count / SpanCut.byteCount }
 
-  /// Takes the next batch of the corpus: cuts its spans and drops documents of which nothing but white space is left,
-  /// whose numbers in the batch are returned.
+  /// Removes the spans from the next batch of the corpus, and drops documents of which only white space is
+  /// left, whose indices in the batch are returned.
   ///
   /// `lengths` are those of ``SpanText/lengths(of:unit:tokens:)``.
   package func apply(
@@ -62,7 +62,7 @@ package final class SpanCuts {
         for (range, cut) in zip(gone, cuts) where !range.isEmpty {
           removals.append(
             SpanRemoval(
-              oldIndex: index, location: location, range: range, first: places.document(at: cut.first)))
+              oldIndex: index, location: location, range: range, first: offsets.document(at: cut.first)))
         }
         if removals.last?.location == location { batch.replaceText(at: index, by: kept) }
       }
@@ -73,7 +73,7 @@ package final class SpanCuts {
     return (removals, emptied)
   }
 
-  /// Throws unless the input was the same as before.
+  /// Throws if the input has changed since the spans were found.
   package func finish() throws {
     guard digest == expectedDigest else {
       throw Failure(
@@ -82,23 +82,24 @@ package final class SpanCuts {
     }
   }
 
-  /// The cuts as ranges of the text of the document that starts at `base` of the compared text.
+  /// The ranges of the cuts in the text of the document that starts at `base` of the compared text.
   ///
-  /// In bytes and tokens, cut ends that fall inside a character move inward, so that the whole character stays. In words
-  /// the white space after the last word goes with it, or that before the first where nothing follows.
+  /// With bytes and tokens, ends that fall inside a character move inward, so that the whole character is
+  /// kept. With words the white space after the last word is removed as well, or that before the first word
+  /// at the end of the document.
   private func ranges(
     of cuts: [SpanCut], in text: UnsafeRawBufferPointer, at base: Int, _ tokenEnds: ArraySlice<Int>?
   ) -> [Range<Int>] {
     switch options.unit {
     case .byte, .token:
-      /// A place between units, as one of the text.
-      func place(_ position: Int) -> Int {
+      /// Converts a boundary between units to an offset in the text.
+      func offset(_ position: Int) -> Int {
         guard let tokenEnds else { return position - base }
         let token = (position - base) / SpanText.tokenBytes
         return token == 0 ? 0 : tokenEnds[tokenEnds.startIndex + token - 1]
       }
       return cuts.map { cut in
-        var (start, end) = (place(cut.start), place(cut.end))
+        var (start, end) = (offset(cut.start), offset(cut.end))
         while start < end && text[start] & 0xc0 == 0x80 { start += 1 }
         while end > start && end < text.count && text[end] & 0xc0 == 0x80 { end -= 1 }
         return start..<end
@@ -106,7 +107,7 @@ package final class SpanCuts {
     case .word:
       var ranges: [Range<Int>] = []
       var word = base
-      // The first position of the open cut, and where the last word seen ended.
+      // The start of the open cut, and the end of the last word seen.
       var start: Int?
       var lastEnd = 0
       var lastKeptEnd = 0

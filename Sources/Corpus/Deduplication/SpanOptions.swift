@@ -1,10 +1,10 @@
 package struct SpanOptions: Sendable, Equatable {
   package var unit: SpanUnit
-  /// Units in the shortest span that is cut.
+  /// The number of units in the shortest span that is removed.
   package var length: Int
-  /// Whether the first of equal spans stays, or none.
+  /// Whether the first of equal spans is kept, or none.
   package var keepsFirst: Bool
-  /// Seed of the hashes; the result does not depend on it.
+  /// The seed of the hashes. The result does not depend on it.
   package var seed: UInt64
 
   package init(unit: SpanUnit = .word, length: Int = 50, keepsFirst: Bool = true, seed: UInt64 = 1) {

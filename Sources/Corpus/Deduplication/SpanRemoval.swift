@@ -1,10 +1,10 @@
-/// A span that was cut from a document.
+/// A span that was removed from a document.
 package struct SpanRemoval: Sendable, Equatable {
-  /// Of the document in the batch as it was.
+  /// The index of the document in the batch before the change.
   package let oldIndex: Int
   package let location: DocumentLocation
-  /// Bytes of the document as it was read.
+  /// The range of the span in the document as it was read.
   package let range: Range<Int>
-  /// A document that has it too: the first, or another one where none is kept.
+  /// A document that contains the span as well: the first one, or another one if none is kept.
   package let first: DocumentLocation
 }

@@ -1,25 +1,28 @@
 import Foundation
 import Support
 
-/// Documents in the form in which spans are compared, one after another, each ended by 0xff, which no UTF-8 contains.
+/// Documents in the form in which spans are compared, one after another, each followed by 0xff, which never
+/// occurs in UTF-8.
 ///
-/// In bytes that is the text itself, in words the words with one space between them, in tokens the ids, three bytes each,
-/// the highest first. Equal spans are equal bytes of it, between boundaries of units.
+/// For bytes this is the text itself, for words the words with one space between them, and for tokens the
+/// ids, three bytes each, big-endian. Equal spans have equal bytes between unit boundaries.
 package struct SpanText: Sendable {
   package private(set) var bytes: [UInt8] = []
-  /// Where each document ends in ``bytes``, its 0xff included.
+  /// The end of each document in ``bytes``, after its 0xff.
   package private(set) var ends: [Int] = []
-  /// Anchors of all windows: records of ``anchorFormat`` with positions in ``bytes``.
+  /// The anchors of all windows: records of ``anchorFormat`` with positions in ``bytes``.
   package private(set) var anchors: [UInt64] = []
 
   static let separator: UInt8 = 0xff
-  /// Bytes.
+  /// The length in bytes of the longest word.
   package static let longestWord = 4096
-  /// Hash of the k-mer, hash of the context, position, bytes of context on the left (upper half) and right.
+  /// The hash of the k-mer, the hash of the context, the position, and the bytes of context to its left
+  /// (upper half) and right.
   static let anchorFormat = RecordFormat(words: 4)
   static let tokenBytes = 3
 
-  /// `tokens` are those of the batch, where they are the unit; `stretch` is how many words are looked at at a time.
+  /// `tokens` are the tokens of the batch, if they are the unit. `stretch` is the number of words processed
+  /// at a time.
   package init(
     _ batch: DocumentBatch, _ options: SpanOptions, tokens: SpanTokens? = nil, stretch: Int = 1 << 20
   ) {
@@ -53,7 +56,7 @@ package struct SpanText: Sendable {
     }
   }
 
-  /// Of units that are all `width` bytes long.
+  /// The anchors for units of `width` bytes each.
   private static func anchors(
     _ bytes: UnsafeRawBufferPointer, _ ends: [Int], width: Int, _ minimizers: Minimizers, seed: UInt64
   ) -> [UInt64] {
@@ -79,7 +82,8 @@ package struct SpanText: Sendable {
     return anchors
   }
 
-  /// Of words, so many at a time that a long document takes little more memory than its text.
+  /// The anchors for words. Words are processed `stretch` at a time, so a long document takes little more
+  /// memory than its text.
   private static func wordAnchors(
     _ bytes: UnsafeRawBufferPointer, _ ends: [Int], _ minimizers: Minimizers, _ stretch: Int, seed: UInt64
   ) -> [UInt64] {
@@ -91,10 +95,10 @@ package struct SpanText: Sendable {
     for end in ends {
       starts.removeAll(keepingCapacity: true)
       hashes.removeAll(keepingCapacity: true)
-      // Among the words at hand: the first window that was not looked at, and the last anchor.
+      // The first window of the current words that was not processed yet, and the last anchor.
       var (firstWindow, lastAnchor) = (0, -1)
       while true {
-        // One byte lies between a word and the next, or the end of the document.
+        // One byte separates a word from the next word or from the end of the document.
         while starts.count < stretch + 3 * length, next < end - 1 {
           let space = memchr(bytes.baseAddress! + next, 0x20, end - 1 - next)
           let wordEnd = space.map { UnsafeRawPointer($0) - bytes.baseAddress! } ?? (end - 1)
@@ -105,13 +109,13 @@ package struct SpanText: Sendable {
         }
         let isEnd = next >= end - 1
         let count = starts.count
-        // Behind a window there have to be the words that its anchor's context takes.
+        // The words of the context of a window's anchor must be available.
         let endWindow = count - (isEnd ? length : 2 * length) + 1
         if endWindow > firstWindow {
           hashes.withUnsafeBufferPointer { hashes in
             let units = UnsafeBufferPointer(rebasing: hashes[firstWindow..<(endWindow + length - 1)])
-            minimizers.forEachAnchor(count: units.count, unit: { units[$0] }) { place, hash in
-              let position = firstWindow + place
+            minimizers.forEachAnchor(count: units.count, unit: { units[$0] }) { offset, hash in
+              let position = firstWindow + offset
               if position <= lastAnchor { return }
               lastAnchor = position
               let to = position + length
@@ -122,7 +126,7 @@ package struct SpanText: Sendable {
           }
         }
         if isEnd { break }
-        // The next stretch begins with the words that stand before its first window in a context.
+        // Keep the words that precede the next window in a context.
         let gone = endWindow - w + 1
         starts.removeSubrange(..<gone)
         hashes.removeSubrange(..<gone)
@@ -140,14 +144,14 @@ package struct SpanText: Sendable {
   ) {
     let extent = UInt64(position - from) << 32 | UInt64(to - position)
     let context = Hashing.xxh3(UnsafeRawBufferPointer(rebasing: bytes[from..<to]), seed: seed &+ extent)
-    // The smallest of many hashes are small: mixed once more they spread over all values.
+    // The minimum of many hashes is small. Mixed once more, the values spread over the whole range.
     anchors.append(RandomGenerator.mix(hash))
     anchors.append(context)
     anchors.append(UInt64(position))
     anchors.append(extent)
   }
 
-  /// Bytes that each document of a batch takes in ``bytes``.
+  /// The number of bytes of each document of a batch in ``bytes``.
   package static func lengths(of batch: DocumentBatch, unit: SpanUnit, tokens: SpanTokens? = nil) -> [Int] {
     var lengths: [Int] = []
     batch.forEachDocument { index, text in
@@ -163,7 +167,7 @@ package struct SpanText: Sendable {
     return lengths
   }
 
-  /// The words of a text, as ranges of it.
+  /// Calls `body` with the range of each word of a text.
   @inline(__always)
   package static func forEachWord(of text: UnsafeRawBufferPointer, _ body: (Range<Int>) -> Void) {
     guard let base = text.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }

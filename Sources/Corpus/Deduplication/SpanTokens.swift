@@ -1,12 +1,12 @@
-/// The tokens of a batch of documents, whoever made them.
+/// The tokens of a batch of documents, from any tokenizer.
 package struct SpanTokens: Sendable {
   let ids: [UInt32]
-  /// Where the tokens of each document end in ``ids``.
+  /// The end of the tokens of each document in ``ids``.
   let ends: [Int]
-  /// Where each token ends in the text of its document.
+  /// The end of each token in the text of its document.
   let textEnds: [Int]
 
-  /// Ids are below this.
+  /// All ids must be below this.
   package static let idLimit: UInt32 = 0xff_0000
 
   package init(ids: [UInt32], ends: [Int], textEnds: [Int]) {
@@ -14,7 +14,7 @@ package struct SpanTokens: Sendable {
     (self.ids, self.ends, self.textEnds) = (ids, ends, textEnds)
   }
 
-  /// The tokens of a document, as a range of all.
+  /// The range of the tokens of a document in ``ids``.
   func range(of document: Int) -> Range<Int> { (document == 0 ? 0 : ends[document - 1])..<ends[document] }
 
   func textEnds(of document: Int) -> ArraySlice<Int> { textEnds[range(of: document)] }

@@ -1,26 +1,26 @@
 import Support
 
-/// The units that came again most often, kept up to date as the counts grow.
+/// The units with the most repeats, updated as the counts grow.
 package struct TopUnits: Sendable {
   package struct Entry: Sendable, Equatable {
     package let hash: UInt64
-    /// Occurrences after the first.
+    /// The number of occurrences after the first.
     package var repeats: Int
-    /// One of its forms, shortened.
+    /// One of its forms, truncated.
     package var text: String
   }
 
-  /// The most first; of equals the one with the smaller hash.
+  /// In descending order of repeats, then ascending order of hashes.
   package private(set) var entries: [Entry] = []
   private let limit: Int
-  /// Fewer repeats than these are not enough for the list.
+  /// A unit with fewer repeats does not enter the list.
   private var floor = 0
 
   private static let longestText = 120
 
   package init(limit: Int = 10) { self.limit = limit }
 
-  /// Notes that a unit came again, now `repeats` times in all.
+  /// Records that a unit occurred again; `repeats` is its new total.
   @inline(__always)
   package mutating func note(_ hash: UInt64, repeats: Int, text: () -> String) {
     if repeats >= floor { insert(hash, repeats, text) }
@@ -44,7 +44,7 @@ package struct TopUnits: Sendable {
     if entries.count == limit { floor = entries[limit - 1].repeats }
   }
 
-  /// Gives an entry its text, where the text was not at hand when it was noted.
+  /// Sets the text of an entry whose text was not available when it was recorded.
   mutating func setText(of hash: UInt64, _ text: String) {
     guard let index = entries.firstIndex(where: { $0.hash == hash }) else { return }
     entries[index].text = Self.shortened(text)

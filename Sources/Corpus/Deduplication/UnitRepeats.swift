@@ -1,7 +1,7 @@
-/// Which units of a batch came before, and where.
+/// Which units of a batch occurred before, and where.
 package struct UnitRepeats: Sendable {
-  /// Of each unit.
+  /// For each unit, whether it is a repeat.
   package var isRepeat: [Bool]
-  /// Of each that is, where it came first; empty where that is not remembered.
+  /// For each repeat, its first occurrence; empty if locations are not remembered.
   package var firsts: [DocumentLocation] = []
 }

@@ -1,8 +1,8 @@
 import Foundation
 import Support
 
-/// Blocks of input set aside on disk, to be taken up again in the same order: the rest of a stream that can be read only
-/// once.
+/// Stores blocks of input in a temporary file so that a stream that can be read only once, such as a pipe,
+/// can be processed a second time, in the same order.
 package final class BlockSpool {
   private let path: String
   private let options: ReaderOptions
@@ -11,7 +11,7 @@ package final class BlockSpool {
   private var input: InputFile?
   private var blocksRead = 0
 
-  /// The file goes with the object.
+  /// The file is removed when the object is deallocated.
   package init(_ path: String, options: ReaderOptions) throws {
     self.path = path
     self.options = options
@@ -24,7 +24,8 @@ package final class BlockSpool {
     HalfWritten.remove(path)
   }
 
-  /// A block, of which the frame is enough, with the documents that were made of it.
+  /// Appends a block and the documents that were parsed from it. Only the block's ``DocumentBlock/frame`` is
+  /// needed.
   package func append(_ block: DocumentBlock, of batch: DocumentBatch) throws {
     if sources.last != block.source { sources.append(block.source) }
     let header = [
@@ -37,7 +38,8 @@ package final class BlockSpool {
     }
   }
 
-  /// The next block, nil after the last; news of the reader, which were told with the block itself, are left out.
+  /// The next block, nil after the last one. Its counts and warnings are empty: they were reported when the
+  /// block was read from the input.
   package func nextBlock() throws -> DocumentBlock? {
     if let output {
       try output.finish()
@@ -56,7 +58,7 @@ package final class BlockSpool {
       options: options, counts: Summary(), warnings: [], number: blocksRead)
   }
 
-  /// The next numbers; nil at the end, where that is allowed.
+  /// The next numbers of the file; nil at its end if `isOptional`.
   private func numbers(_ count: Int, isOptional: Bool = false) throws -> [Int]? {
     var numbers = [Int](repeating: 0, count: count)
     return try fill(&numbers, isOptional: isOptional) ? numbers : nil
@@ -66,7 +68,9 @@ package final class BlockSpool {
   private func fill<Element>(_ array: inout [Element], isOptional: Bool = false) throws -> Bool {
     let (wanted, read) = try array.withUnsafeMutableBytes { ($0.count, try input!.read(into: $0)) }
     if read == 0 && isOptional { return false }
-    guard read == wanted else { throw Failure(.inputOutput, "the spool has become shorter", file: path) }
+    guard read == wanted else {
+      throw Failure(.inputOutput, "the temporary file has become shorter", file: path)
+    }
     return true
   }
 }
@@ -78,7 +82,7 @@ extension WARCRecord {
       case .whole: (0, 0)
       case .measured: (1, 0)
       case .truncated: (2, 0)
-      case .passedOver(let length): (3, length)
+      case .skipped(let length): (3, length)
       }
     return [header.lowerBound, header.upperBound, content.lowerBound, content.upperBound, kind, length]
   }
@@ -90,7 +94,7 @@ extension WARCRecord {
       case 0: .whole
       case 1: .measured
       case 2: .truncated
-      default: .passedOver(numbers[5])
+      default: .skipped(numbers[5])
       }
     self.init(header: numbers[0]..<numbers[1], content: numbers[2]..<numbers[3], state: state)
   }

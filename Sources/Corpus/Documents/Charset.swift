@@ -1,7 +1,7 @@
 import CICU
 import Support
 
-/// A character set that text may be written in, by the name that MIME prefers, in small letters: `windows-1252`.
+/// A character set, named as MIME prefers and in lower case: `windows-1252`.
 package struct Charset: Sendable, Hashable {
   package let name: String
 
@@ -9,7 +9,7 @@ package struct Charset: Sendable, Hashable {
 
   private init(standardName: String) { name = standardName }
 
-  /// nil where ICU knows no character set of that name.
+  /// nil if ICU knows no character set of that name.
   package init?(_ name: String) {
     guard !name.isEmpty, name.utf8.count < 64, let standard = pkm_charset_name(name),
       let converter = pkm_charset_open(name)
@@ -18,7 +18,7 @@ package struct Charset: Sendable, Hashable {
     self.name = String(cString: standard).lowercased()
   }
 
-  /// The names of all character sets that can be read, sorted.
+  /// The names of all character sets that ICU can convert, sorted.
   package static var names: [String] {
     let names = (0..<pkm_charset_count()).compactMap {
       pkm_charset_at($0).map { String(cString: $0).lowercased() }
@@ -26,13 +26,13 @@ package struct Charset: Sendable, Hashable {
     return Set(names).sorted()
   }
 
-  /// `charset_windows_1252`, under which texts in it are counted.
+  /// The key under which documents in this character set are counted: `charset_windows_1252`.
   var countName: CountName {
     CountName("charset_" + String(name.map { $0.isLetter || $0.isNumber ? $0 : "_" }))
   }
 
-  /// The larger set in which text declared or detected as this one is commonly written (WHATWG, Encoding Standard,
-  /// section 4.2): people say ISO-8859-1 and mean windows-1252.
+  /// The superset that text declared or detected as this character set is usually written in (WHATWG,
+  /// Encoding Standard, section 4.2). For example, pages that claim ISO-8859-1 are often windows-1252.
   var superset: Charset {
     let larger =
       switch name {
@@ -48,7 +48,8 @@ package struct Charset: Sendable, Hashable {
     return Charset(larger) ?? self
   }
 
-  /// Valid UTF-8 but for one byte 0xff for each sequence that means nothing.
+  /// Converts to UTF-8. Each byte sequence that is invalid in this character set becomes one byte 0xff, which
+  /// never occurs in UTF-8.
   func decode(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
     let converter = CharsetConverter(self)
     var text: [UInt8] = []

@@ -1,6 +1,6 @@
 import CICU
 
-/// A stream of bytes in some character set on its way to UTF-8.
+/// Converts a stream of bytes from a character set to UTF-8.
 final class CharsetConverter {
   private let converter: OpaquePointer
 
@@ -8,17 +8,17 @@ final class CharsetConverter {
 
   deinit { pkm_charset_close(converter) }
 
-  /// Appends the text of the next bytes; see ``Charset/decode(_:)``.
+  /// Appends the text of the next bytes, converted as by ``Charset/decode(_:)``.
   func convert(_ bytes: UnsafeRawBufferPointer, isLast: Bool, into text: inout [UInt8]) {
     var source = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
     let end = source.map { $0 + bytes.count }
     withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 64) { scratch in
-      let room = scratch.assumingMemoryBound(to: UInt8.self)
+      let buffer = scratch.assumingMemoryBound(to: UInt8.self)
       while true {
-        let count = pkm_charset_convert(converter, &source, end, isLast, room.baseAddress, room.count)
-        text.append(contentsOf: room[..<count])
-        // A call that had room left has taken everything.
-        if source == end && count + 3 * 64 < room.count { return }
+        let count = pkm_charset_convert(converter, &source, end, isLast, buffer.baseAddress, buffer.count)
+        text.append(contentsOf: buffer[..<count])
+        // The converter stops early only when fewer than 64 characters fit into the buffer.
+        if source == end && count + 3 * 64 < buffer.count { return }
       }
     }
   }

@@ -1,12 +1,12 @@
 import CICU
 import Foundation
 
-/// Finding out what character set bytes are in.
+/// Detects the character set of text.
 enum CharsetDetection {
-  /// Bytes of a file that a decision is based on.
+  /// Bytes of a file that detection looks at.
   static let sampleBytes = 1 << 16
 
-  /// The character set that a byte order mark names, and the mark's length.
+  /// The character set that a byte order mark stands for, and the length of the mark.
   static func byteOrderMark(_ bytes: UnsafeRawBufferPointer) -> (charset: Charset, length: Int)? {
     let marks: [([UInt8], String)] = [
       ([0xef, 0xbb, 0xbf], "utf-8"), ([0xff, 0xfe, 0, 0], "utf-32le"), ([0, 0, 0xfe, 0xff], "utf-32be"),
@@ -18,14 +18,17 @@ enum CharsetDetection {
     return nil
   }
 
-  /// Where ASCII ends: the first byte above it, an escape sequence of ISO 2022, or NUL, which UTF-16 is full of.
+  /// The offset of the first byte that is not plain ASCII: a byte from 0x80 on, ESC, which begins the escape
+  /// sequences of ISO 2022, or NUL, which is frequent in UTF-16.
   static func endOfASCII(_ bytes: UnsafeRawBufferPointer) -> Int {
     bytes.firstIndex { $0 >= 0x80 || $0 == 0x1b || $0 == 0 } ?? bytes.count
   }
 
-  /// The character set of a text, or of its beginning (then `isWhole` is false and the last character may be cut).
+  /// The character set of a text or of its beginning (then `isWhole` is false and the last character may be
+  /// incomplete).
   ///
-  /// In this order: a byte order mark; well-formed UTF-8; what was declared; ICU's detection.
+  /// The first of these decides: a byte order mark; well-formed UTF-8; the declared character set; ICU's
+  /// detection.
   static func detect(
     _ bytes: UnsafeRawBufferPointer, isWhole: Bool, declared: Charset? = nil, mayBeWide: Bool = true
   )
@@ -37,19 +40,23 @@ enum CharsetDetection {
     if let declared, declared != .utf8 { return declared.superset }
     if mayBeWide, let wide = wideCharset(bytes) { return wide }
     let sample = UnsafeRawBufferPointer(rebasing: bytes.prefix(4 * sampleBytes))
-    // ASCII words, and markup above all, say nothing about the others; in ISO 2022 all is ASCII.
+    // ASCII words, and especially markup, only dilute the statistics. In ISO 2022, however, every byte is
+    // ASCII.
     let foreign = hasEscapes ? Array(sample.prefix(sampleBytes)) : foreignWords(sample)
     return foreign.withUnsafeBytes { detect(foreign: $0) }
       ?? (isUTF8(bytes, isWhole: isWhole) ? .utf8 : Charset("windows-1252")!)
   }
 
-  /// Of words that are not ASCII: ICU's guess, but where it is no multi-byte set, Cyrillic and Thai first, of which ICU
-  /// lacks half the sets.
+  /// Detects the character set of words that are not ASCII.
+  ///
+  /// ICU's guess counts if it is a multi-byte set. Otherwise Cyrillic and Thai are tried first, because ICU
+  /// does not detect half of their character sets.
   private static func detect(foreign: UnsafeRawBufferPointer) -> Charset? {
     var guesses = [pkm_charset_guess](repeating: pkm_charset_guess(), count: 16)
     let count = pkm_charset_detect(
       foreign.baseAddress?.assumingMemoryBound(to: UInt8.self), foreign.count, &guesses, guesses.count)
-    // Of wide characters the test of zeros decides, and of UTF-8 the strict one.
+    // UTF-16 and UTF-32 are detected by their zeros, and UTF-8 by validation, both more reliable than ICU's
+    // guess.
     let guess = guesses[..<count].first { guess in
       guess.confidence >= 10 && !String(cString: guess.name).hasPrefix("UTF-")
     }
@@ -62,7 +69,7 @@ enum CharsetDetection {
 
   /// Words with bytes above ASCII, joined by spaces, up to the size of a sample.
   ///
-  /// They end at characters that are no trail byte of a multi-byte set.
+  /// Words end only at characters that are never the trail byte of a multi-byte set.
   private static func foreignWords(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
     var words: [UInt8] = []
     var start = 0
@@ -84,7 +91,7 @@ enum CharsetDetection {
     return words
   }
 
-  /// Natural logarithms of the frequency of each letter from U+0430 on in Russian text.
+  /// The natural logarithm of the frequency in Russian text of each letter, from U+0430 on.
   private static let cyrillic: [Double] = {
     let letters = "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъ".unicodeScalars
     let perMille = [
@@ -98,11 +105,11 @@ enum CharsetDetection {
     return table
   }()
 
-  /// Of a character that is no such letter.
+  /// The log frequency assumed for any other character.
   private static let unlikely = -8.0
 
   private static func cyrillicOrThai(_ foreign: UnsafeRawBufferPointer) -> Charset? {
-    // In Latin text the bytes above ASCII stand alone.
+    // In Latin text bytes above ASCII mostly occur singly, in Cyrillic and Thai text in runs.
     var runs = 0
     var isInRun = false
     var high = 0
@@ -116,7 +123,8 @@ enum CharsetDetection {
     let best = names.compactMap { name in
       Charset(name).map { (charset: $0, likelihood: cyrillicLikelihood($0.decode(foreign))) }
     }.max { $0.likelihood < $1.likelihood }
-    // Russian and Bulgarian text reaches -3.1 to -3.4 in its own character set, other scripts' at most -3.6.
+    // Measured: -3.1 to -3.4 for Russian and Bulgarian text in its own character set, at most -3.6 for other
+    // scripts.
     if let best, best.likelihood > -3.5 { return best.charset }
     let thai = Charset("windows-874")!
     let text = thai.decode(foreign)
@@ -130,9 +138,9 @@ enum CharsetDetection {
     return inBlock * 100 > all * 97 && consonants * 2 > all ? thai : nil
   }
 
-  /// The mean over all characters above ASCII.
+  /// The mean log frequency of all characters above ASCII.
   ///
-  /// A capital within a word is a sign of another character set.
+  /// A capital after a small letter suggests another character set and lowers the result.
   private static func cyrillicLikelihood(_ text: [UInt8]) -> Double {
     var (sum, count, isAfterSmall) = (0.0, 0, false)
     for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
@@ -152,18 +160,20 @@ enum CharsetDetection {
   private static func isUTF8(_ bytes: UnsafeRawBufferPointer, isWhole: Bool) -> Bool {
     var end = bytes.count
     if !isWhole {
-      // Without the last character, if it may be cut.
+      // Ignore the last character if it may be incomplete.
       while end > 0, bytes.count - end < 3, bytes[end - 1] & 0xc0 == 0x80 { end -= 1 }
       if end > 0, bytes[end - 1] >= 0xc0 { end -= 1 } else { end = bytes.count }
     }
     return UTF8Repair.isValid(UnsafeRawBufferPointer(rebasing: bytes[..<end]))
   }
 
-  /// UTF-16 or UTF-32 without a mark: of the four, that in which the sample has most spaces, line ends and ideographic
-  /// punctuation, if nearly nothing in it is a control character, unassigned or for private use.
+  /// Detects UTF-16 and UTF-32 without a byte order mark.
+  ///
+  /// Returns the candidate in which the sample has the most spaces, line ends and ideographic punctuation,
+  /// provided that at most 2 % of its characters are control characters, unassigned or for private use.
   private static func wideCharset(_ bytes: UnsafeRawBufferPointer) -> Charset? {
     let sample = UnsafeRawBufferPointer(rebasing: bytes.prefix(min(sampleBytes, bytes.count) & ~3))
-    // Spaces and line ends have zeros, in text of any language.
+    // Spaces and line ends, which occur in every language, contain zero bytes in UTF-16 and UTF-32.
     guard sample.contains(0) else { return nil }
     var best: (charset: Charset, common: Int)?
     for name in ["utf-32le", "utf-32be", "utf-16le", "utf-16be"] {

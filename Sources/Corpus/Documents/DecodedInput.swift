@@ -1,46 +1,50 @@
 import Foundation
 import Support
 
-/// The bytes of a file as UTF-8, or what should be it: parts that are ill-formed, or mean nothing in the file's
-/// character set, are left in it (as 0xff) for the repair of each block.
+/// Reads a file and converts it to UTF-8.
+///
+/// Ill-formed UTF-8 is passed on as it is, and byte sequences that are invalid in the file's character set
+/// become 0xff. ``DocumentBlock/documents()`` repairs both.
 final class DecodedInput {
   let file: InputFile
-  /// Uncompressed bytes taken from the file so far.
+  /// Uncompressed bytes read from the file so far.
   private(set) var taken = 0
-  /// What the text is converted from; nil where it passes as it is.
+  /// The character set that the text is converted from; nil while the bytes are passed on unchanged.
   private(set) var charset: Charset?
-  /// News: a byte order mark, the character set decided for.
+  /// Counts: a removed byte order mark, the detected character set.
   var counts = Summary()
 
-  /// Bytes still to come where nothing is decompressed or converted; nil where that is not known.
+  /// The number of bytes still to come; nil if unknown because the file is compressed or converted.
   var bytesLeft: Int? { charset == nil ? file.plainBytesLeft.map { $0 + raw.count } : nil }
 
   private enum State {
     case passing
-    /// Nothing but ASCII so far, and any other byte will decide.
+    /// Only ASCII so far. The first other byte starts the detection.
     case undecided
     case converting(CharsetConverter)
   }
 
   private var state = State.passing
-  /// Whether the first line was passed on undecided: then the text is not UTF-16 or UTF-32, whose line ends hold zeros.
+  /// Whether a first line of ASCII was already passed on. Then the text is not UTF-16 or UTF-32, whose line
+  /// ends contain zeros.
   private var hasPassedLine = false
-  /// Read and not yet passed on or converted.
+  /// Bytes read from the file and not yet passed on or converted.
   private var raw: [UInt8] = []
   private var converted: [UInt8] = []
   private var convertedStart = 0
   private var isAtEnd = false
 
-  /// `isRecords` says that the file holds records with character sets of their own: bytes pass as they are.
+  /// If `isRecords` returns true for the first bytes, the file consists of records with character sets of
+  /// their own, and its bytes are passed on unchanged.
   init(_ file: InputFile, encoding: TextEncoding, isRecords: (UnsafeRawBufferPointer) -> Bool) throws {
     self.file = file
-    // No more than needed: whoever types waits for an answer to the first line.
+    // Read no more than needed: a user who types the input expects an answer to the first line.
     while raw.count < 5 && !isAtEnd && Self.mayBeMark(raw) { try fillRaw(atLeast: raw.count + 1) }
     let (isWARC, mark) = raw.withUnsafeBytes { (isRecords($0), CharsetDetection.byteOrderMark($0)) }
     if isWARC { return }
     switch encoding {
     case .named(let charset):
-      // A byte order mark in the converted text is dropped by whoever reads it.
+      // The caller drops a byte order mark at the start of the converted text.
       if charset != .utf8 { convert(from: charset) }
     case .utf8, .automatic:
       if let mark {
@@ -67,12 +71,12 @@ final class DecodedInput {
     state = .converting(CharsetConverter(charset))
   }
 
-  /// To be called when the file has ended, once.
+  /// Call this once, at the end of the file.
   func finish() {
     if case .undecided = state, taken > 0 { counts.add(Charset.utf8.countName) }
   }
 
-  /// The next bytes, 0 at the end of the file or of its part before a damage.
+  /// Reads the next bytes. Returns 0 at the end of the file or at the point where it is damaged.
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     while true {
       switch state {
@@ -113,7 +117,7 @@ final class DecodedInput {
     }
   }
 
-  /// Goes on behind a damage of the file.
+  /// Continues after the damaged part of the file. Returns false if that is not possible.
   func resume() throws -> Bool {
     isAtEnd = false
     return try file.resume()
@@ -135,7 +139,7 @@ final class DecodedInput {
     return count
   }
 
-  /// Reads on until `raw` holds that many bytes or the file ends.
+  /// Reads until `raw` holds at least `count` bytes or the file ends.
   private func fillRaw(atLeast count: Int) throws {
     try withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 64) { scratch in
       while raw.count < count && !isAtEnd {

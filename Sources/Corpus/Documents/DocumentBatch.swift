@@ -1,26 +1,28 @@
 import Support
 
-/// Some consecutive documents of one file, about a megabyte of them: what travels between readers, stages and writers.
+/// Consecutive documents of one file, about a megabyte of them: the unit that readers, stages and writers
+/// exchange.
 ///
-/// All bytes lie in one array; a document is a range of it. The text of a document is valid UTF-8. A batch may hold no
-/// document, when it only carries news such as a line that was skipped.
+/// All text is stored in one array, in which each document is a range of valid UTF-8. A batch without
+/// documents is possible: it only reports, for example, a skipped line.
 package struct DocumentBatch: Sendable {
-  /// The text of the documents, and between them whatever else the ranges refer to.
+  /// The text of the documents and everything else that the ranges below refer to.
   package var bytes: [UInt8]
-  /// How many of the first bytes were read, repaired where they were ill-formed; the others were made of them.
+  /// The length of the part of `bytes` that was read from the input, after repair. Later bytes were derived
+  /// from it.
   package internal(set) var readBytes: Int
   /// The text of each document, a range of `bytes`.
   package var ranges: [Range<Int>]
-  /// The number of each document's first line in its file, from 1.
+  /// The line number in the file of each document's first line, from 1.
   package var lines: [Int]
-  /// What surrounds the text of each document in its JSON line; for a WARC record, what its fields make of it.
+  /// The JSON around the text of each document; for a WARC record, JSON made from its header fields.
   ///
   /// Empty for plain text to which no field was added.
   package var envelopes: [JSONEnvelope]
   package let source: DocumentSource
-  /// Repairs and skips since the previous batch, by name.
+  /// The numbers of repairs and skips since the previous batch, by name.
   package var counts: Summary
-  /// Messages about them, `file:line: …`: the first few of each batch.
+  /// Messages about repairs and skips, `file:line: …`: the first few of each batch.
   package var warnings: [String]
 
   package init(
@@ -37,13 +39,13 @@ package struct DocumentBatch: Sendable {
     self.warnings = warnings
   }
 
-  /// Documents in the batch.
+  /// The number of documents.
   package var count: Int { ranges.count }
 
-  /// Bytes of text in all documents together.
+  /// The number of bytes of text in all documents.
   package var textBytes: Int { ranges.reduce(0) { $0 + $1.count } }
 
-  /// Words in all documents together, in one go where nothing but white space lies between them.
+  /// The number of words in all documents, counted in one call if only white space separates them.
   package var words: Int {
     bytes.withUnsafeBytes { bytes in
       func isBlank(_ index: Int) -> Bool { bytes[index] == 0x20 || bytes[index] &- 9 < 5 }
@@ -58,22 +60,20 @@ package struct DocumentBatch: Sendable {
     }
   }
 
-  /// Words in one document.
+  /// The number of words in one document.
   package func words(at index: Int) -> Int {
     bytes.withUnsafeBytes { Words.count(in: UnsafeRawBufferPointer(rebasing: $0[ranges[index]])) }
   }
 
-  /// Bytes of JSON around the texts.
+  /// The number of bytes of JSON around the texts.
   var envelopeBytes: Int { envelopes.reduce(0) { $0 + $1.before.count + $1.after.count } }
 
-  /// Whether a document is empty: nothing but ASCII white space.
+  /// Whether a document contains only ASCII white space.
   package func isBlank(at index: Int) -> Bool {
     bytes.withUnsafeBytes { Bytes.isBlank($0[ranges[index]]) }
   }
 
-  /// Calls `body(index, text)` for each document in order.
-  ///
-  /// The text must not leave the call.
+  /// Calls `body(index, text)` for each document in order. The text is valid only during the call.
   package func forEachDocument(_ body: (Int, UnsafeRawBufferPointer) throws -> Void) rethrows {
     try bytes.withUnsafeBytes { bytes in
       for (index, range) in ranges.enumerated() {
@@ -82,8 +82,8 @@ package struct DocumentBatch: Sendable {
     }
   }
 
-  /// The bytes of all documents when they are lines of text one after the other, with nothing but line ends between:
-  /// one range that can be worked on as a whole.
+  /// The range that covers all documents if they are consecutive lines of plain text, so that they can be
+  /// processed in one call; nil otherwise.
   var consecutiveLines: Range<Int>? {
     guard source.format == .text, source.splitting == .line, let first = ranges.first, let last = ranges.last
     else {
@@ -100,14 +100,14 @@ package struct DocumentBatch: Sendable {
     return lineFeeds == count - 1 ? all : nil
   }
 
-  /// Gives a document another text, which is appended to the bytes.
+  /// Replaces the text of a document. The new text is appended to the bytes.
   package mutating func replaceText(at index: Int, by text: [UInt8]) {
     let start = bytes.count
     bytes += text
     noteText(at: index, start..<bytes.count)
   }
 
-  /// Gives documents parts of the bytes as their texts.
+  /// Replaces the texts of documents by concatenations of parts of the bytes.
   mutating func replaceTexts(_ texts: [(index: Int, parts: [Range<Int>])]) {
     var end = bytes.count
     bytes.append(
@@ -133,22 +133,22 @@ package struct DocumentBatch: Sendable {
     }
   }
 
-  /// Adds a field to a document, behind those it has.
+  /// Adds a field after the existing fields of a document.
   ///
-  /// `value` is JSON, and `name` no field of the document yet. A document of plain text becomes a JSON object by it, of
-  /// which text output shows the text alone.
+  /// `value` is JSON, and the document must not have a field `name` yet. A document of plain text becomes a
+  /// JSON object; text output still shows only its text.
   package mutating func addField(_ name: String, json value: String, at index: Int) {
     if envelopes.isEmpty { wrapInObjects() }
     let old = envelopes[index]
     let brace = bytes[old.after].lastIndex(of: UInt8(ascii: "}"))!
     let start = bytes.count
-    // A copy: a slice would share the array, and appending to it would copy all of it.
+    // Copy the slice first: it would share the array, and appending would then copy the whole array.
     bytes += Array(bytes[old.after.lowerBound..<brace])
     bytes += ",\(JSONText.quote(name)):\(value)}".utf8
     envelopes[index] = JSONEnvelope(before: old.before, after: start..<bytes.count, isVerbatim: false)
   }
 
-  /// Gives plain text the envelopes of JSON objects that hold nothing but their text.
+  /// Turns documents of plain text into JSON objects whose only field is the text.
   private mutating func wrapInObjects() {
     let opening = Array("{\"text\":".utf8)
     let before = bytes.count..<(bytes.count + opening.count)
@@ -159,7 +159,7 @@ package struct DocumentBatch: Sendable {
       repeating: JSONEnvelope(before: before, after: after, isVerbatim: false), count: count)
   }
 
-  /// The documents for which `isKept` is true, in place.
+  /// Removes the documents for which `isKept` is false, in place.
   package mutating func keep(where isKept: (Int) -> Bool) {
     var kept = 0
     for index in 0..<count where isKept(index) {

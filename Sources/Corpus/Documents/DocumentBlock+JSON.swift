@@ -2,18 +2,12 @@ import CSimdjson
 import Support
 
 extension DocumentBlock {
-  /// Bytes of a JSON line that is not usual: what its parser takes is not kept for the next.
-  static let longLine = 8 << 20
-
-  /// One document for each line that holds a text.
+  /// Parses one document per line. Lines without a text are skipped and counted.
   func parseJSON(into batch: inout DocumentBatch, dropsInvalid: Bool) throws {
     let lines = batch.bytes.withUnsafeBytes { Bytes.lines(of: $0) }
-    batch.bytes.append(contentsOf: repeatElement(0x20, count: pkm_json_padding()))
+    batch.bytes.append(contentsOf: repeatElement(0x20, count: JSONLine.padding))
     for (number, line) in lines.enumerated() {
       let lineNumber = firstLine + number
-      var found = pkm_json_text()
-      var reason: UnsafePointer<CChar>?
-      defer { if line.count > Self.longLine { pkm_json_forget() } }
       let isBlank = batch.bytes.withUnsafeBytes { Bytes.isBlank($0[line]) }
       if isBlank {
         batch.counts.add(.blankLinesSkipped)
@@ -29,27 +23,15 @@ extension DocumentBlock {
         try noteDropped(line: lineNumber, in: &batch)
         continue
       }
-      let status = batch.bytes.withUnsafeBytes {
-        pkm_json_find_text(
-          ($0.baseAddress! + line.lowerBound).assumingMemoryBound(to: CChar.self), line.count,
-          options.textField,
-          &found, &reason)
+      let result = batch.bytes.withUnsafeBytes {
+        JSONLine.findText(in: options.textField, of: UnsafeRawBufferPointer(rebasing: $0[line]))
       }
-      switch Int(status) {
-      case PKM_JSON_OK: break
-      case PKM_JSON_BROKEN:
-        try note(
-          .jsonLinesBroken, line: lineNumber, "a broken JSON line, skipped (\(String(cString: reason!)))",
-          in: &batch)
-        continue
-      case PKM_JSON_NOT_TEXT:
-        try note(
-          .jsonTextsMissing, line: lineNumber, "\"\(options.textField)\" is not a string, skipped",
-          in: &batch)
-        continue
-      default:
-        try note(
-          .jsonTextsMissing, line: lineNumber, "no field \"\(options.textField)\", skipped", in: &batch)
+      defer { JSONLine.freeBuffers(ofLineWith: line.count) }
+      let found: pkm_json_text
+      switch result {
+      case .success(let text): found = text
+      case .failure(let problem):
+        try note(problem, line: lineNumber, in: &batch)
         continue
       }
       if found.lone_surrogates > 0 {
@@ -60,7 +42,7 @@ extension DocumentBlock {
       let value = (line.lowerBound + found.start)..<(line.lowerBound + found.end)
       let isPlain = found.length == value.count - 2
       if isPlain {
-        // Nothing was escaped: every escape is longer than what it stands for.
+        // The text has no escapes, because every escape is longer than the character that it stands for.
         batch.ranges.append((value.lowerBound + 1)..<(value.upperBound - 1))
       } else {
         let start = batch.bytes.count
@@ -72,6 +54,18 @@ extension DocumentBlock {
         JSONEnvelope(
           before: line.lowerBound..<value.lowerBound, after: value.upperBound..<line.upperBound,
           isVerbatim: found.lone_surrogates == 0))
+    }
+  }
+
+  private func note(_ problem: JSONLine.Problem, line: Int, in batch: inout DocumentBatch) throws {
+    switch problem {
+    case .broken(let reason):
+      try note(.jsonLinesBroken, line: line, "a broken JSON line, skipped (\(reason))", in: &batch)
+    case .notAString:
+      try note(
+        .jsonTextsMissing, line: line, "\"\(options.textField)\" is not a string, skipped", in: &batch)
+    case .fieldMissing:
+      try note(.jsonTextsMissing, line: line, "no field \"\(options.textField)\", skipped", in: &batch)
     }
   }
 }

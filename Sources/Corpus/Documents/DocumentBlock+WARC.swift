@@ -2,17 +2,17 @@ import Foundation
 import Support
 
 extension DocumentBlock {
-  /// One document for each record that holds plain text: `conversion` records (WET), and `resource` and `response`
+  /// Makes a document of each record of plain text: `conversion` records (WET), and `resource` and `response`
   /// records of type text/plain.
   ///
-  /// Its envelope holds what the record's fields say: `url`, `date`, `id`, `language`. Every other record is counted by
-  /// what it is.
+  /// The envelope of a document holds fields from the record's header: `url`, `date`, `id`, `language`. All
+  /// other records are counted by kind.
   func parseRecords(into batch: inout DocumentBatch) throws {
     guard !records.isEmpty else { return }
     batch.counts.add(.warcRecords, records.count)
     let opening = Array("{\"text\":".utf8)
     let before = batch.bytes.count..<(batch.bytes.count + opening.count)
-    // Without this each record could copy all of them.
+    // Otherwise the array might be reallocated for every record.
     batch.bytes.reserveCapacity(batch.bytes.count + batch.bytes.count / 4 + 4096)
     batch.bytes += opening
     var line = firstLine
@@ -30,12 +30,12 @@ extension DocumentBlock {
       case .measured:
         try note(
           .warcLengthsWrong, line: line,
-          "a WARC record with a wrong Content-Length or none, read up to the next record", in: &batch)
+          "a WARC record with a missing or wrong Content-Length, read up to the next record", in: &batch)
       case .truncated:
         try note(
-          .warcRecordsTruncated, line: line, "the WARC record is truncated, read as far as it goes",
+          .warcRecordsTruncated, line: line, "a truncated WARC record, read to its end",
           in: &batch)
-      case .passedOver(let length):
+      case .skipped(let length):
         if length > options.longestDocument {
           try noteTooLong(line: line, in: &batch)
           continue
@@ -63,21 +63,21 @@ extension DocumentBlock {
     }
   }
 
-  /// Text of a record before its characters are looked at.
+  /// The text of a record before its character set is known.
   private struct Content {
-    enum Place {
-      /// In the block's bytes.
+    enum Location {
+      /// A range of the block's bytes.
       case range(Range<Int>)
       case bytes([UInt8])
     }
 
-    let place: Place
+    let location: Location
     let declared: Charset?
   }
 
   private typealias Decoded = (charset: Charset, text: [UInt8]?, isValid: Bool)
 
-  /// What a record is that holds no text.
+  /// The kind of a record without plain text, by which it is counted.
   private struct Kind: Error { let name: String }
 
   private func textContent(of record: WARCRecord, _ header: HeaderFields, in bytes: [UInt8]) -> Result<
@@ -92,7 +92,7 @@ extension DocumentBlock {
     }
     guard type == "response", media.type == "application/http" || media.type.isEmpty else {
       return media.type == "text/plain"
-        ? .success(Content(place: .range(record.content), declared: media.charset))
+        ? .success(Content(location: .range(record.content), declared: media.charset))
         : .failure(Kind(name: media.kind))
     }
     let response = bytes.withUnsafeBytes {
@@ -105,14 +105,14 @@ extension DocumentBlock {
       return .failure(Kind(name: "http_errors"))
     }
     guard let text = response.body else { return .failure(Kind(name: "unknown_coding")) }
-    return .success(Content(place: .bytes(text), declared: body.charset))
+    return .success(Content(location: .bytes(text), declared: body.charset))
   }
 
-  /// Makes valid UTF-8 of the content; nil where the document is dropped.
+  /// Converts the content to valid UTF-8 and appends it; nil if the document is dropped.
   private func appendText(_ content: Content, line: Int, to batch: inout DocumentBatch) throws -> Range<Int>?
   {
     let decoded: Decoded
-    switch content.place {
+    switch content.location {
     case .range(let range):
       decoded = batch.bytes.withUnsafeBytes {
         decode(UnsafeRawBufferPointer(rebasing: $0[range]), declared: content.declared)
@@ -123,7 +123,7 @@ extension DocumentBlock {
       batch.counts.add(decoded.charset.countName)
     }
     var text: [UInt8]
-    switch (decoded.text, content.place) {
+    switch (decoded.text, content.location) {
     case (let converted?, _): text = converted
     case (nil, .bytes(let bytes)): text = bytes
     case (nil, .range(let range)):
@@ -145,7 +145,8 @@ extension DocumentBlock {
     return start..<batch.bytes.count
   }
 
-  /// Finds the character set of a record and converts what is not UTF-8; text is nil where the bytes pass as they are.
+  /// Detects the character set of a record and converts it to UTF-8. `text` is nil if the bytes can be used
+  /// unchanged.
   private func decode(_ bytes: UnsafeRawBufferPointer, declared: Charset?) -> Decoded {
     let charset: Charset
     let mark = CharsetDetection.byteOrderMark(bytes)
@@ -178,7 +179,7 @@ extension DocumentBlock {
   private func appendFields(of header: HeaderFields, to bytes: inout [UInt8]) {
     for (name, field) in Self.fields {
       guard var value = header[field] else { continue }
-      // wget writes addresses in angle brackets.
+      // wget writes the URL in angle brackets.
       if name == "url", value.hasPrefix("<"), value.hasSuffix(">") {
         value = String(value.dropFirst().dropLast())
       }

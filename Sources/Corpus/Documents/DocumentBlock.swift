@@ -1,25 +1,26 @@
 import Foundation
 import Support
 
-/// Part of one file as it was read, cut at document boundaries: the unit of parallel parsing.
+/// Whole documents of one file as they were read: the unit of parallel parsing.
 package struct DocumentBlock: Sendable {
   var bytes: [UInt8]
-  /// Where the records of a WARC file lie in it.
+  /// The records of a WARC file within `bytes`.
   let records: [WARCRecord]
-  /// Bytes of uncompressed input that the block stands for.
+  /// The number of bytes of uncompressed input that the block covers, skipped ones included.
   package let inputBytes: Int
   let firstLine: Int
   let source: DocumentSource
-  /// The bytes come from another character set: what is ill-formed meant nothing there.
+  /// Whether the bytes were converted from another character set. Then 0xff stands for bytes that were
+  /// invalid there.
   let isConverted: Bool
   let options: ReaderOptions
-  /// News of the reader: damage, a byte order mark.
+  /// Counts and warnings of the reader: damage, a removed byte order mark.
   let counts: Summary
   let warnings: [String]
-  /// Its number among all blocks of the input, from 0, where they are read one after the other.
+  /// The index of the block among all blocks of the input, if they are read one after the other.
   package internal(set) var number = 0
 
-  /// A hash of the bytes as they were read: whoever reads the input a second time can tell whether it is the same.
+  /// A hash of the bytes as they were read. A second pass over the input compares it to detect changes.
   package var digest: UInt64 { bytes.withUnsafeBytes { Hashing.xxh3($0, seed: UInt64(source.index)) } }
 
   /// The digest of all blocks read so far, extended by the digest of the next block.
@@ -27,20 +28,20 @@ package struct DocumentBlock: Sendable {
     RandomGenerator.mix(digest &* 3 &+ block)
   }
 
-  /// The block without its bytes: what is known of it when its documents have taken them.
+  /// The block without its bytes, for use after its documents have taken them over.
   package var frame: DocumentBlock {
     DocumentBlock(
       bytes: [], records: records, inputBytes: inputBytes, firstLine: firstLine, source: source,
       isConverted: isConverted, options: options, counts: Summary(), warnings: [], number: number)
   }
 
-  /// The most warnings a block words; the counts are always complete.
+  /// The maximum number of warnings per block. The counts are always complete.
   private static let warningLimit = 5
 
-  /// Checks, repairs and parses.
+  /// Validates, repairs and parses the documents.
   ///
-  /// Throws only when the options are strict or ask for an error. The block gives its bytes away, so that they are not
-  /// copied.
+  /// Throws only if the options are strict or treat invalid text as an error. The block's bytes are moved
+  /// into the batch and not copied.
   package consuming func documents() throws -> DocumentBatch {
     var batch = DocumentBatch(source: source, counts: counts, warnings: warnings)
     swap(&batch.bytes, &bytes)
@@ -67,7 +68,7 @@ package struct DocumentBlock: Sendable {
     return batch
   }
 
-  /// Makes the bytes valid UTF-8 of the same lines.
+  /// Replaces ill-formed UTF-8. Lines stay the same.
   private func repair(_ batch: inout DocumentBatch) throws {
     let (text, replaced, first, line) = batch.bytes.withUnsafeBytes { bytes in
       let (text, replaced, first) = UTF8Repair.repair(bytes)
@@ -80,19 +81,19 @@ package struct DocumentBlock: Sendable {
     batch.readBytes = text.count
   }
 
-  /// `count` ill-formed parts are replaced, or the run ends.
+  /// Records `count` replaced sequences, or throws if the options say so.
   func noteInvalid(_ count: Int, at offset: Int, line: Int, isConverted: Bool, in batch: inout DocumentBatch)
     throws
   {
     let (name, what) =
       isConverted
-      ? (CountName.invalidCharactersReplaced, "bytes that mean nothing in the character set of the input")
+      ? (CountName.invalidCharactersReplaced, "bytes that are invalid in the character set of the input")
       : (CountName.invalidUTF8Replaced, "bytes that are not UTF-8")
     if options.invalid == .error {
       throw Failure(
         .badInput, what, file: source.path, line: line,
         remedy:
-          "--invalid replace makes U+FFFD of them, --invalid drop skips the document, --encoding names another "
+          "--invalid replace turns them into U+FFFD, --invalid drop skips the document, --encoding names another "
           + "character set")
     }
     try note(name, count, line: line, "\(what), replaced by U+FFFD", in: &batch)
@@ -165,45 +166,5 @@ package struct DocumentBlock: Sendable {
         batch.lines.append(paragraph.line)
       }
     }
-  }
-}
-
-// Where a file may be cut.
-extension DocumentBlock {
-  /// The length of the longest part of `bytes`, which is not the end of its file, that holds whole documents.
-  ///
-  /// A ``DocumentSplitting/stream`` is cut between any two characters.
-  static func cut(_ bytes: UnsafeRawBufferPointer, source: DocumentSource) -> Int? {
-    let lineFeed = UInt8(ascii: "\n")
-    if source.format == .jsonl || source.splitting == .line {
-      return bytes.lastIndex(of: lineFeed).map { $0 + 1 }
-    }
-    switch source.splitting {
-    case .line, .file: return nil
-    case .paragraph:
-      var end = bytes.count
-      while let newline = bytes[..<end].lastIndex(of: lineFeed) {
-        let previous = bytes[..<newline].lastIndex(of: lineFeed)
-        if let previous, Bytes.isBlank(bytes[(previous + 1)..<newline]) { return newline + 1 }
-        end = newline
-      }
-      return nil
-    case .stream:
-      // Before the last character, which may go on; of four bytes 10xxxxxx the last belongs to none.
-      let last = (max(0, bytes.count - 4)..<bytes.count).last { bytes[$0] & 0xc0 != 0x80 } ?? bytes.count
-      return last > 0 ? last : nil
-    }
-  }
-
-  /// The length of the first document that `bytes`, which begin inside it, hold whole.
-  static func firstCut(_ bytes: UnsafeRawBufferPointer, source: DocumentSource) -> Int? {
-    if source.format == .text && source.splitting == .file { return nil }
-    var start = 0
-    while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
-      let isEnd = source.format == .jsonl || source.splitting != .paragraph
-      if isEnd || (start > 0 && Bytes.isBlank(bytes[start..<end])) { return end + 1 }
-      start = end + 1
-    }
-    return nil
   }
 }

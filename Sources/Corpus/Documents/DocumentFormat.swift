@@ -1,15 +1,15 @@
 import Support
 
-/// How documents lie in a file.
+/// How documents are stored in a file.
 package enum DocumentFormat: String, Sendable, CaseIterable {
-  /// Plain text, cut into documents as ``DocumentSplitting`` says.
+  /// Plain text, split into documents as ``DocumentSplitting`` says.
   case text
-  /// One JSON object a line.
+  /// One JSON object per line.
   case jsonl
-  /// Records of a web crawl, WARC or WET, of which those of plain text are documents.
+  /// Records of a web crawl, WARC or WET. Records of plain text are documents.
   case warc
 
-  /// What the name of a file, without `.gz` and `.zst`, says it holds; nil where it says nothing.
+  /// The format that a file name implies, ignoring `.gz` and `.zst`; nil if it implies none.
   package init?(ofFileNamed path: String) {
     var name = Path.name(of: path).lowercased()
     for suffix in [".gz", ".zst"] where name.hasSuffix(suffix) { name.removeLast(suffix.count) }

@@ -2,34 +2,34 @@ import Foundation
 import Support
 import Synchronization
 
-/// The files behind a reader, which any thread may open.
+/// The input files of a run. Any thread may open one.
 package final class DocumentInputs: Sendable {
   /// The names of the files, one for each source.
   package let files: [String]
   package let options: ReaderOptions
   private let sources: [InputSource]
   private let taken = Atomic<Int>(0)
-  /// Pipes whose first bytes ``mixFormats()`` has read.
-  private let begun = Mutex<[Int: Begun]>([:])
+  /// Pipes whose first bytes ``mixFormats()`` has already read.
+  private let openedPipes = Mutex<[Int: OpenedPipe]>([:])
 
-  /// Handed from the thread that asks for the formats to the one that reads.
-  private struct Begun: @unchecked Sendable { let blocks: FileBlocks }
+  /// Handed over from the thread that detects the formats to the thread that reads.
+  private struct OpenedPipe: @unchecked Sendable { let blocks: BlockReader }
 
   init(_ inputs: [InputSource], options: ReaderOptions) throws {
     sources = try InputListing.sources(inputs)
     files = sources.map(\.name)
     self.options = options
-    // Before anything is written: hours later is a bad time to find a file that cannot be read.
+    // Fail before any work is done: hours later would be a bad time to find an unreadable file.
     for case .path(let file) in sources { try InputListing.checkReadable(file) }
   }
 
-  /// Bytes taken from all files so far, as they lie on disk.
+  /// Bytes read from all files so far, as they are on disk.
   package var bytesRead: Int { taken.load(ordering: .relaxed) }
 
-  /// Whether the files hold documents in more than one format, by their names and first lines.
+  /// Whether the files contain documents in more than one format, judged by their names and first lines.
   ///
-  /// Pipes are opened for that, all at once; that of another stage of a recipe, which may wait for its turn, counts as
-  /// another format.
+  /// This opens all pipes at once. A pipe from another stage of a recipe, which may not have started yet,
+  /// counts as another format.
   package func mixFormats() throws -> Bool {
     if files.count < 2 || options.format != nil { return false }
     var options = options
@@ -37,14 +37,14 @@ package final class DocumentInputs: Sendable {
     var first: DocumentFormat?
     for (index, file) in files.enumerated() {
       if sources[index].pipe != nil { return true }
-      // Standard input named again has nothing left.
+      // Standard input is already used up if it is named a second time.
       if file == "-" && files[..<index].contains("-") { continue }
       let format: DocumentFormat
       if Path.isRegularFile(file) {
-        format = try FileBlocks(sources[index], index: index, options: options) { _ in }.format
+        format = try BlockReader(sources[index], index: index, options: options) { _ in }.format
       } else {
         let blocks = try open(index)
-        begun.withLock { $0[index] = Begun(blocks: blocks) }
+        openedPipes.withLock { $0[index] = OpenedPipe(blocks: blocks) }
         format = blocks.format
       }
       if let first, first != format { return true }
@@ -53,9 +53,9 @@ package final class DocumentInputs: Sendable {
     return false
   }
 
-  package func open(_ index: Int) throws -> FileBlocks {
-    if let begun = begun.withLock({ $0.removeValue(forKey: index) }) { return begun.blocks }
-    return try FileBlocks(sources[index], index: index, options: options) { [self] count in
+  package func open(_ index: Int) throws -> BlockReader {
+    if let opened = openedPipes.withLock({ $0.removeValue(forKey: index) }) { return opened.blocks }
+    return try BlockReader(sources[index], index: index, options: options) { [self] count in
       taken.add(count, ordering: .relaxed)
     }
   }

@@ -1,37 +1,40 @@
 import Foundation
 import Support
 
-/// Documents of files, directories and standard input, in order, a batch at a time.
+/// Reads the documents of files, directories and standard input, in order, one batch at a time.
 ///
-/// Reading has two halves so that the costly one can run on many threads: ``FileBlocks`` cuts a file at document
-/// boundaries, ``DocumentBlock/documents()`` checks, repairs and parses. ``next()`` is both, one file after the other.
+/// Reading has two steps, so that the expensive one can run on many threads: ``BlockReader`` splits a file at
+/// document boundaries, and ``DocumentBlock/documents()`` validates, repairs and parses. ``next()`` does
+/// both, one file after the other.
 ///
-/// Bad input is repaired or skipped, counted by name in the batch and, with ``ReaderOptions/isStrict``, fatal:
-/// - `invalid_utf8_replaced`: each maximal ill-formed part of a sequence becomes U+FFFD (Unicode 15, section 3.9), as does
-///   each sequence of a legacy character set that means nothing (`invalid_characters_replaced`); or the document is
-///   dropped (`documents_invalid`), or the run fails, as ``ReaderOptions/invalid`` says;
-/// - `json_lines_broken`, `json_texts_missing`: lines that are no JSON object or lack the text are skipped;
+/// Bad input is repaired or skipped and counted by name in the batch; with ``ReaderOptions/isStrict`` it is
+/// an error:
+/// - `invalid_utf8_replaced`: each maximal ill-formed subsequence becomes U+FFFD (Unicode 15, section 3.9),
+///   and so does each sequence that is invalid in a legacy character set (`invalid_characters_replaced`).
+///   Depending on ``ReaderOptions/invalid`` the document is dropped instead (`documents_invalid`), or the run
+///   fails;
+/// - `json_lines_broken`, `json_texts_missing`: lines that are not a JSON object or have no text are skipped;
 /// - `lone_surrogates_replaced`: half of an escaped surrogate pair becomes U+FFFD;
 /// - `documents_too_long`: documents longer than ``ReaderOptions/longestDocument`` are skipped;
-/// - `warc_lengths_wrong`, `warc_records_truncated`, `warc_bytes_skipped`: a record is read up to the next one, or as far
-///   as it goes; what belongs to no record is passed over;
+/// - `warc_lengths_wrong`, `warc_records_truncated`, `warc_bytes_skipped`: a record is read up to the next
+///   one or to the end of the file; bytes that belong to no record are skipped;
 /// - `inputs_damaged`: files with truncated or corrupt gzip members (`gzip_members_damaged`) or zstd frames
-///   (`zstd_frames_damaged`), read up to each break and from the next member or frame on, or with something else behind
-///   them (`foreign_bytes_ignored`);
-/// - `inputs_changed`: files that were written to while they were read: what was found at each place is used. A file that
-///   another has replaced under its name meanwhile is read to its end as it was.
+///   (`zstd_frames_damaged`). Reading stops at the damage and resumes at the next member or frame. Files with
+///   other data after the last member or frame also count (`foreign_bytes_ignored`);
+/// - `inputs_changed`: files that were modified while they were read. Each part is used as it was when it was
+///   read. A file that was replaced by another one of the same name is read to its end.
 ///
-/// Repaired in silence, strict or not: one CR before LF, a missing last line end, a byte order mark (`bom_removed`),
-/// blank lines between JSON lines (`blank_lines_skipped`). WARC records that hold no plain text are counted by what they
-/// are: `warc_records_skipped_html`.
+/// These are repaired even in strict mode: a CR before LF, a missing last line end, a byte order mark
+/// (`bom_removed`), blank lines between JSON lines (`blank_lines_skipped`). WARC records without plain text
+/// are counted by kind, for example `warc_records_skipped_html`.
 package final class DocumentReader {
-  /// The files to read, directories and patterns resolved.
+  /// The files to read, with directories and patterns expanded.
   package let inputs: DocumentInputs
   private var nextFile = 0
-  private var current: FileBlocks?
+  private var current: BlockReader?
   private var blocksRead = 0
 
-  /// No inputs means standard input.
+  /// An empty list of inputs means standard input.
   package convenience init(inputs: [String], options: ReaderOptions = ReaderOptions()) throws {
     try self.init(inputs: inputs.map { .path($0) }, options: options)
   }
@@ -42,16 +45,16 @@ package final class DocumentReader {
 
   package var files: [String] { inputs.files }
 
-  /// Bytes taken from the files so far, as they lie on disk.
+  /// Bytes read from the files so far, as they are on disk.
   package var bytesRead: Int { inputs.bytesRead }
 
-  /// Size of all files on disk; nil when one of them is a pipe.
+  /// The size of all files on disk; nil if one of them is a pipe.
   package private(set) lazy var totalBytes: Int? = InputListing.size(of: files)
 
   /// The next documents, nil after the last.
   package func next() throws -> DocumentBatch? { try nextBlock()?.documents() }
 
-  /// The next part of the input that holds whole documents, nil after the last.
+  /// The next block of whole documents, nil after the last.
   package func nextBlock() throws -> DocumentBlock? {
     while true {
       if var block = try current?.next() {

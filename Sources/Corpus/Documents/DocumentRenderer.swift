@@ -1,17 +1,18 @@
 import Support
 
-/// Batches as bytes of a file: the half of writing that can run on many threads.
+/// Renders batches as the bytes of a file. This half of writing can run on many threads.
 ///
-/// As text, a document is
+/// As text, a document is written as
 /// - a line: line ends inside it become spaces (counted as `line_ends_to_spaces`);
-/// - a paragraph and a blank line after it: blank lines inside it are dropped (`blank_lines_dropped`);
-/// - a file: as it is, with a last line end if it lacks one;
-/// - part of a stream: as it is.
+/// - a paragraph, followed by a blank line: blank lines inside it are dropped (`blank_lines_dropped`);
+/// - a file: unchanged, with a line end added if the last one is missing;
+/// - part of a stream: unchanged.
 ///
-/// As JSON lines, a document read from JSON keeps its other fields byte for byte, and one read from text becomes
-/// `{"text":"…"}`. Documents of WARC files are written as JSON lines unless text is asked for.
+/// As JSON lines, a document that was read from JSON keeps its other fields byte for byte, and a document
+/// that was read from text becomes `{"text":"…"}`. Documents of WARC files are written as JSON lines unless
+/// text is asked for.
 package struct DocumentRenderer: Sendable {
-  /// nil is the format of the source, JSON lines for WARC.
+  /// The output format; nil means the format of the source, and JSON lines for WARC.
   package let format: DocumentFormat?
 
   package init(format: DocumentFormat? = nil) { self.format = format }
@@ -19,7 +20,7 @@ package struct DocumentRenderer: Sendable {
   package func render(_ batch: DocumentBatch, counts: inout Summary) -> [UInt8] {
     if (format ?? batch.source.format) == .text, batch.isItsOwnText { return batch.bytes }
     var out: [UInt8] = []
-    // What escapes add is guessed.
+    // A guess that leaves some space for escapes.
     let text = batch.textBytes
     out.reserveCapacity(text + text / 16 + batch.count * 16 + batch.envelopeBytes)
     switch format ?? batch.source.format {
@@ -98,7 +99,8 @@ package struct DocumentRenderer: Sendable {
 }
 
 extension DocumentBatch {
-  /// Whether the bytes are lines of text and nothing else, each with its line end: then they need no copy.
+  /// Whether the bytes are exactly the output: lines of text, each with its line end. Then they need not be
+  /// copied.
   fileprivate var isItsOwnText: Bool {
     guard bytes.last == UInt8(ascii: "\n"), let lines = consecutiveLines else { return false }
     return lines == 0..<(bytes.count - 1) && lines.count == textBytes + count - 1

@@ -1,6 +1,6 @@
-/// The file a batch was read from.
+/// The file that a batch was read from.
 package struct DocumentSource: Sendable, Equatable {
-  /// Number of the file among the inputs, from 0.
+  /// The index of the file among the inputs.
   package let index: Int
   /// `-` for standard input.
   package let path: String

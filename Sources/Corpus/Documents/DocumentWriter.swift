@@ -1,21 +1,19 @@
 import Support
 
-/// A file of documents.
-///
-/// It appears under its name when ``finish()`` has returned.
+/// Writes documents to a file, which appears under its name when ``finish()`` returns.
 package final class DocumentWriter {
   private let file: OutputFile
   private let renderer: DocumentRenderer
-  /// What had to be changed to fit the format, by name.
+  /// The number of changes needed to fit the format, by name.
   package private(set) var counts = Summary()
 
-  /// A format of nil is that of each batch's source.
+  /// A nil format means the format of each batch's source.
   package init(_ sink: OutputSink, format: DocumentFormat? = nil, compressionThreads: Int = 1) throws {
     file = try OutputFile(sink, compressionThreads: compressionThreads)
     renderer = DocumentRenderer(format: format)
   }
 
-  /// Uncompressed bytes.
+  /// Uncompressed bytes written so far.
   package var bytesWritten: Int { file.bytesWritten }
 
   package func write(_ batch: DocumentBatch) throws {

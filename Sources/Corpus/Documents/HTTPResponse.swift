@@ -1,18 +1,19 @@
 import Foundation
 import Support
 
-/// An HTTP response as it came over the wire: the content of a WARC record.
+/// An HTTP response as it was sent: the content of a WARC record.
 struct HTTPResponse {
   let head: HeaderFields
-  /// Without chunk lengths and compression; nil where the compression is none that is undone here.
+  /// The decoded body; nil if its content coding is not supported.
   let body: [UInt8]?
 
-  /// nil when there is no head.
+  /// nil if there is no valid head.
   init?(_ bytes: UnsafeRawBufferPointer, sizeLimit: Int) {
     guard bytes.starts(with: Array("HTTP/".utf8)), let head = HeaderFields(bytes) else { return nil }
     self.head = head
     var body = Array(bytes[head.length...])
-    // Crawlers often store the body already put together and leave the field: then it is taken as it is.
+    // Crawlers often store the body with its chunks already joined but keep the header field. Then the body
+    // is used as it is.
     if head["transfer-encoding"]?.lowercased().contains("chunked") == true {
       body = Self.unchunked(body) ?? body
     }
@@ -30,13 +31,13 @@ struct HTTPResponse {
     self.body = body
   }
 
-  /// The status code; nil where the first line is broken.
+  /// The status code; nil if the status line is broken.
   var status: Int? {
     let words = head.start.split(separator: " ", maxSplits: 2)
     return words.count < 2 ? nil : Int(words[1])
   }
 
-  /// The chunks joined, up to the first that is broken (RFC 9112, section 7.1); nil when the first one is.
+  /// The joined chunks up to the first broken one (RFC 9112, section 7.1); nil if the first one is broken.
   private static func unchunked(_ bytes: [UInt8]) -> [UInt8]? {
     var joined: [UInt8] = []
     var at = 0

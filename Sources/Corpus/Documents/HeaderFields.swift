@@ -1,18 +1,18 @@
 import Foundation
 
-/// Named fields as WARC, HTTP and mail write them: a first line, then `Name: value` lines up to an empty one.
+/// The header fields of WARC, HTTP and mail: a first line, then `Name: value` lines up to an empty line.
 ///
-/// Names are compared without case. A line that begins with white space continues the one before. Bare line feeds will
-/// do.
+/// Names are case-insensitive. A line that begins with white space continues the previous one. Lines may end
+/// in a bare LF.
 struct HeaderFields {
-  /// Bytes up to and with the empty line.
+  /// The length up to and including the empty line.
   let length: Int
-  /// The lines, and behind them the values that were joined of several.
+  /// The lines, followed by the values that were joined from several lines.
   private var text: [UInt8]
   private var first = 0..<0
   private var fields: [(name: Range<Int>, value: Range<Int>)] = []
 
-  /// nil when no empty line comes.
+  /// nil if there is no empty line.
   init?(_ bytes: UnsafeRawBufferPointer) {
     guard let length = Self.length(of: bytes) else { return nil }
     self.length = length
@@ -44,9 +44,7 @@ struct HeaderFields {
   /// The first line.
   var start: String { String(decoding: text[first], as: UTF8.self) }
 
-  /// The first value of a field, nil where it is missing or empty.
-  ///
-  /// `name` is in small letters.
+  /// The first value of a field; nil if it is missing or empty. `name` must be in lower case.
   subscript(name: String) -> String? {
     let wanted = name.utf8
     let field = fields.first { field in
@@ -57,7 +55,7 @@ struct HeaderFields {
     return String(decoding: text[value], as: UTF8.self)
   }
 
-  /// Bytes up to and with the first empty line; nil when none comes.
+  /// The length up to and including the first empty line; nil if there is none.
   static func length(of bytes: UnsafeRawBufferPointer) -> Int? {
     var at = 0
     while at < bytes.count, let found = memchr(bytes.baseAddress! + at, 0x0a, bytes.count - at) {

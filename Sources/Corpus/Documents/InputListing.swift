@@ -1,13 +1,14 @@
 import Foundation
 import Support
 
-/// The files behind the inputs of a command line.
+/// Expands the inputs of a command line to files.
 package enum InputListing {
-  /// Files stay in the order given.
+  /// Returns the files in the order of the inputs.
   ///
-  /// A directory stands for the files below it, in the order of their path's bytes, without those whose name,
-  /// or whose directory's name, starts with a dot. A name that does not exist and holds `*`, `?` or `[` is a pattern for
-  /// files and directories, in the same order; `**` in it stands for any directories. Nothing means standard input.
+  /// A directory is replaced by all files below it, sorted by the bytes of their paths; files and directories
+  /// whose name starts with a dot are left out. A name that does not exist and contains `*`, `?` or `[` is a
+  /// pattern for files and directories, sorted in the same way; `**` matches any number of directories. No
+  /// inputs means standard input.
   package static func files(_ inputs: [String]) throws -> [String] {
     var files: [String] = []
     for input in inputs.isEmpty ? ["-"] : inputs {
@@ -20,7 +21,7 @@ package enum InputListing {
         if found.isEmpty {
           throw Failure(.inputOutput, "no file matches the pattern", file: input, remedy: spelling)
         }
-        // A pattern may find a directory and what lies in it.
+        // A pattern may match both a directory and files in it.
         files += Set(found).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
       } else {
         throw Failure(.inputOutput, "no such file or directory", file: input, remedy: spelling)
@@ -49,7 +50,7 @@ package enum InputListing {
     return found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
-  /// `parents` are the directories on the way here: links may lead back to them.
+  /// `parents` are the directories on the path to this one. They detect links that form a cycle.
   private static func filesBelow(_ directory: String, parents: [stat]) throws -> [String] {
     var status = stat()
     guard stat(directory, &status) == 0,
@@ -61,8 +62,8 @@ package enum InputListing {
     }
   }
 
-  /// Throws when a regular file cannot be opened, or a name in a directory leads nowhere: a broken link, or bytes that are
-  /// not UTF-8.
+  /// Throws if a regular file cannot be opened, or if a name found in a directory is a broken link or not
+  /// UTF-8.
   static func checkReadable(_ file: String) throws {
     if file == "-" || Path.exists(file) && !Path.isRegularFile(file) { return }
     if !Path.exists(file) && file.unicodeScalars.contains("\u{fffd}") {
@@ -72,8 +73,9 @@ package enum InputListing {
     close(try SystemCall.open(file, O_RDONLY))
   }
 
-  /// A hash of the files' names and sizes and of how they are read: what is noted down about documents by their number
-  /// holds for this listing only.
+  /// A hash of the names and sizes of the files and of the reader options.
+  ///
+  /// Results that refer to documents by number are valid only for inputs with the same identity.
   package static func identity(of files: [String], names: [String], options: ReaderOptions) -> String {
     var text = "\(options.format?.rawValue ?? "auto") \(options.splitting.rawValue) \(options.textField)\n"
     text += "\(options.encoding.name) \(options.invalid.rawValue)\n"
@@ -82,7 +84,7 @@ package enum InputListing {
     return Hashing.hexadecimal(Hashing.xxh3(text))
   }
 
-  /// Bytes on disk; nil when one of the files is a pipe.
+  /// The size of the files on disk; nil if one of them is a pipe.
   package static func size(of files: [String]) -> Int? {
     var total = 0
     for file in files {

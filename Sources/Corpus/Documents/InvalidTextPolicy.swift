@@ -1,6 +1,6 @@
-/// What happens to text that cannot be read as characters.
+/// How to treat bytes that are not valid in the character set of the input.
 package enum InvalidTextPolicy: String, Sendable, CaseIterable {
-  /// Each maximal ill-formed part becomes U+FFFD.
+  /// Each maximal ill-formed subsequence becomes U+FFFD.
   case replace
   /// The run fails.
   case error

@@ -1,10 +1,11 @@
-/// The parts of a JSON line on both sides of the text value, as ranges of the batch's bytes.
+/// The parts of a JSON line before and after the text value, as ranges of the batch's bytes.
 ///
-/// All other fields travel in them untouched, byte for byte.
+/// They carry all other fields unchanged, byte for byte.
 package struct JSONEnvelope: Sendable, Equatable {
   package let before: Range<Int>
   package let after: Range<Int>
-  /// Whether the text value still stands between the two as it was read: then the line can be written as it was.
+  /// Whether the bytes between the two parts are still the text value as it was read. Then the whole line can
+  /// be copied to the output.
   package let isVerbatim: Bool
 
   package init(before: Range<Int>, after: Range<Int>, isVerbatim: Bool) {

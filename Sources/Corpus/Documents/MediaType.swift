@@ -2,7 +2,7 @@ import Foundation
 
 /// A media type: `text/html; charset=utf-8`.
 struct MediaType {
-  /// `text/html`, in small letters.
+  /// `text/html`, in lower case.
   let type: String
   let charset: Charset?
 
@@ -15,7 +15,7 @@ struct MediaType {
     }
   }
 
-  /// One word for it, of a fixed set, such as `html`.
+  /// The kind of content as one word of a fixed set, such as `html`.
   var kind: String {
     let (group, detail) = (type.prefix { $0 != "/" }, type.drop { $0 != "/" }.dropFirst())
     if ["image", "audio", "video", "font"].contains(group) { return String(group) }

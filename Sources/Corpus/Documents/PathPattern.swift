@@ -1,9 +1,10 @@
 import Foundation
 import Support
 
-/// A path with wildcards, as shells expand them: `*`, `?` and `[…]` within a name, `**` for any number of directories.
+/// A path with wildcards, expanded as in shells: `*`, `?` and `[…]` within a name, `**` for any number of
+/// directories.
 ///
-/// Names that start with a dot are matched only where the pattern says the dot.
+/// Names that start with a dot match only if the pattern has the dot as well.
 struct PathPattern {
   private let start: String
   private let parts: [String]
@@ -20,7 +21,8 @@ struct PathPattern {
     let rest = parts.dropFirst()
     let join = { (name: String) in directory.isEmpty ? name : Path.join(directory, name) }
     if part == "**" {
-      // No directory at all, or one and the pattern again. Links are not followed: they may lead in circles.
+      // `**` matches no directory, or one directory followed by the same pattern. Links are not followed,
+      // because they may form cycles.
       let inner = try directories(in: directory).flatMap { try matches(in: join($0), parts) }
       return try (rest.isEmpty ? [] : matches(in: directory, rest))
         + (rest.isEmpty ? files(in: directory).map(join) : []) + inner

@@ -1,22 +1,20 @@
-/// What to read as documents, and how.
+/// How to read documents.
 package struct ReaderOptions: Sendable {
-  /// nil finds out: a file that begins with `WARC/` holds records, `.warc`, `.wet`, `.jsonl`, `.ndjson` and `.json`
-  /// (before `.gz` or `.zst`) say what they are, and a first line that is a JSON object makes JSON lines; everything
-  /// else is text.
+  /// The format of the input. nil detects it: a file that begins with `WARC/` contains records; `.warc`,
+  /// `.wet`, `.jsonl`, `.ndjson` and `.json` (before `.gz` or `.zst`) state the format; a first line that is
+  /// a JSON object means JSON lines; everything else is text.
   package var format: DocumentFormat?
   package var splitting: DocumentSplitting
   package var encoding: TextEncoding
-  /// Where a JSON line holds its text.
-  ///
-  /// `meta.body` is the field of that name or, where there is none, the field `body` of the object `meta`.
+  /// The field with the text in a JSON line.
   package var textField: String
-  /// What happens to ill-formed UTF-8, and to bytes that mean nothing in the input's character set.
+  /// How to treat ill-formed UTF-8 and bytes that are invalid in the input's character set.
   package var invalid: InvalidTextPolicy
-  /// Fail with exit code 65 at the first repair or skip.
+  /// Whether the first repair or skip is an error (exit code 65).
   package var isStrict: Bool
-  /// Bytes of the longest document, or JSON line, that is read; longer ones are skipped.
+  /// The length in bytes of the longest document or JSON line that is read. Longer ones are skipped.
   package var longestDocument: Int
-  /// Bytes of input to a batch, not counting that a document is never cut.
+  /// Bytes of input per batch. A document is never split, so a batch may be larger.
   package var batchBytes: Int
 
   package init(

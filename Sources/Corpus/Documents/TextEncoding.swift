@@ -1,8 +1,8 @@
-/// The character set of the input, as a command line says it.
+/// The character set of the input, as given on the command line.
 package enum TextEncoding: Sendable, Equatable {
-  /// UTF-8; files that begin with the mark of UTF-16 or UTF-32 are converted.
+  /// UTF-8. Files that begin with a byte order mark of UTF-16 or UTF-32 are converted.
   case utf8
-  /// Found out for each file, or for each record of a WARC file.
+  /// Detected for each file, or for each record of a WARC file.
   case automatic
   case named(Charset)
 

@@ -1,18 +1,18 @@
-/// A record of a WARC file (ISO 28500) as it lies in a block of bytes.
+/// A record of a WARC file (ISO 28500), as ranges of a block of bytes.
 struct WARCRecord: Sendable {
-  /// From the version line to the empty line, that one included.
+  /// From the version line up to and including the empty line.
   let header: Range<Int>
-  /// As much of its content as is there.
+  /// The part of its content that was read.
   let content: Range<Int>
   let state: State
 
   enum State: Sendable {
     case whole
-    /// `Content-Length` is missing or wrong: the content reaches to the next record.
+    /// `Content-Length` is missing or wrong, so the content extends to the next record.
     case measured
-    /// The file, or its readable part, ends inside.
+    /// The file, or its readable part, ends inside the record.
     case truncated
-    /// Of this length and left unread: too long, or long and without text.
-    case passedOver(Int)
+    /// The content, of this length, was skipped because it is too long, or long and not text.
+    case skipped(Int)
   }
 }

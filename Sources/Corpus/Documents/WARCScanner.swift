@@ -1,38 +1,39 @@
 import Foundation
 import Support
 
-/// Finds the records in a stretch of a WARC file, which grows until they are whole.
+/// Finds the records in part of a WARC file. The caller extends the part until the records are whole.
 ///
-/// `Content-Length` is believed when a record, or the end of the file, follows where it says. Otherwise the record ends
-/// before the next line `WARC/1.0` that is followed by a field. Bytes that belong to no record are passed over.
+/// `Content-Length` is trusted if a record, or the end of the file, follows at that offset. Otherwise the
+/// record ends before the next line `WARC/1.0` that is followed by a header field. Bytes that belong to no
+/// record are skipped.
 struct WARCScanner {
   enum Step: Equatable {
-    /// The stretch up to here holds whole records, or nothing that belongs to one.
+    /// The bytes up to this offset contain only whole records, or nothing that belongs to a record.
     case cut(Int)
-    /// Nothing can be said before it holds so many bytes.
+    /// This many bytes are needed to continue.
     case more(Int)
-    /// As `cut`, and so many bytes of the file behind it are not needed.
+    /// Like `cut`, and the next `count` bytes of the file after `from` are not needed.
     case skip(from: Int, count: Int)
   }
 
   private(set) var records: [WARCRecord] = []
-  /// Bytes between records other than line ends, and where the first lay.
+  /// The number of bytes between records other than line ends, and the offset of the first.
   private(set) var foreignBytes = 0
   private(set) var firstForeign: Int?
 
   private var position = 0
   private let longestDocument: Int
 
-  /// Longer ones must be text to be kept in memory.
+  /// Longer records are kept in memory only if they may be text.
   private static let longestUnread = 16 << 20
   private static let longestHeader = 1 << 20
 
   init(longestDocument: Int) { self.longestDocument = longestDocument }
 
-  /// Scans on.
+  /// Continues the scan.
   ///
-  /// `bytes` are those of the last call and more behind them; `bytesLeft` is how many the file still has, where
-  /// that is known.
+  /// `bytes` are the bytes of the last call and those that follow them. `bytesLeft` is the number of bytes
+  /// that remain in the file, if known.
   mutating func advance(_ bytes: UnsafeRawBufferPointer, isAtEnd: Bool, bytesLeft: Int?) -> Step {
     while true {
       while position < bytes.count, bytes[position] == 0x0d || bytes[position] == 0x0a { position += 1 }
@@ -45,24 +46,24 @@ struct WARCScanner {
         guard let next = next ?? Self.lastLine(bytes, from: position) else {
           return incomplete(needs: 2 * bytes.count)
         }
-        passOver(upTo: next)
+        skip(upTo: next)
         continue
       }
       guard let headerLength = HeaderFields.length(of: rest), headerLength <= Self.longestHeader else {
         if !isAtEnd && rest.count <= Self.longestHeader { return incomplete(needs: bytes.count + (1 << 16)) }
-        passOver(upTo: Self.nextVersionLine(bytes, from: position + 5) ?? bytes.count)
+        skip(upTo: Self.nextVersionLine(bytes, from: position + 5) ?? bytes.count)
         continue
       }
       let header = position..<(position + headerLength)
       let start = header.upperBound
       let length = Self.contentLength(UnsafeRawBufferPointer(rebasing: bytes[header]))
-      // More than the file holds cannot be right.
+      // A length beyond the end of the file must be wrong.
       let isPossible = length.map { $0 <= bytes.count - start + (bytesLeft ?? .max / 2) } ?? false
 
       if let length, isPossible {
         let isTooLong = length > longestDocument
         if isTooLong || (length > Self.longestUnread && !Self.mayBeText(bytes[header])) {
-          records.append(WARCRecord(header: header, content: start..<start, state: .passedOver(length)))
+          records.append(WARCRecord(header: header, content: start..<start, state: .skipped(length)))
           return .skip(from: start, count: length)
         }
         let end = start + length
@@ -76,7 +77,7 @@ struct WARCScanner {
         case false?: break
         }
       }
-      // Measured by the next record.
+      // The length is unknown or wrong, so the next record ends this one.
       if let next = Self.nextVersionLine(bytes, from: start) {
         let end = Self.endOfContent(bytes, from: start, to: next)
         records.append(WARCRecord(header: header, content: start..<end, state: .measured))
@@ -89,7 +90,7 @@ struct WARCScanner {
         position = bytes.count
       } else if bytes.count - start > longestDocument {
         records.append(
-          WARCRecord(header: header, content: start..<start, state: .passedOver(bytes.count - start)))
+          WARCRecord(header: header, content: start..<start, state: .skipped(bytes.count - start)))
         return .skip(from: start, count: bytes.count - start)
       } else {
         return incomplete(needs: 2 * bytes.count)
@@ -97,10 +98,10 @@ struct WARCScanner {
     }
   }
 
-  /// What has been found goes first.
+  /// Returns the records found so far before asking for more bytes.
   private func incomplete(needs count: Int) -> Step { position > 0 ? .cut(position) : .more(count) }
 
-  private mutating func passOver(upTo end: Int) {
+  private mutating func skip(upTo end: Int) {
     let end = max(end, position + 1)
     firstForeign = firstForeign ?? position
     foreignBytes += end - position
@@ -116,22 +117,22 @@ struct WARCScanner {
 
   private static func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
 
-  /// The next line `WARC/1.0` behind which a field begins.
+  /// The offset of the next line `WARC/1.0` that is followed by a header field.
   private static func nextVersionLine(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
     let mark = Array("WARC/".utf8)
     var at = start
-    while let place = ByteSearch.first(mark, in: bytes, from: at) {
-      if place == 0 || bytes[place - 1] == 0x0a, isVersionLine(bytes, at: place),
-        isField(bytes, after: place + 8)
+    while let found = ByteSearch.first(mark, in: bytes, from: at) {
+      if found == 0 || bytes[found - 1] == 0x0a, isVersionLine(bytes, at: found),
+        isField(bytes, after: found + 8)
       {
-        return place
+        return found
       }
-      at = place + mark.count
+      at = found + mark.count
     }
     return nil
   }
 
-  /// Whether a line end and `Name:` come.
+  /// Whether a line end and `Name:` follow.
   private static func isField(_ bytes: UnsafeRawBufferPointer, after lineEnd: Int) -> Bool {
     let line = bytes[lineEnd...].drop { $0 == 0x0d }.dropFirst().prefix(longestName)
     let name = line.prefix { $0 == 0x2d || isDigit($0) || ($0 | 0x20) &- 0x61 < 26 }
@@ -140,16 +141,17 @@ struct WARCScanner {
 
   private static let longestName = 64
 
-  /// Where the last line begins whose beginning can be judged, after `start`.
+  /// The start of the last line, after `start`, of which enough was read to tell whether it is a version
+  /// line.
   private static func lastLine(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
     let end = bytes.count - longestName - 16
     guard end > start, let lineFeed = bytes[start..<end].lastIndex(of: 0x0a) else { return nil }
     return lineFeed + 1
   }
 
-  /// Whether a record may end here: nothing but line ends to the next one or to the end.
+  /// Whether a record can end here: only line ends come before the next record or the end of the file.
   ///
-  /// nil where more bytes are needed.
+  /// nil if more bytes are needed.
   private static func isBoundary(_ bytes: UnsafeRawBufferPointer, at end: Int, isAtEnd: Bool) -> Bool? {
     guard end <= bytes.count else { return false }
     let next = bytes[end...].firstIndex { $0 != 0x0d && $0 != 0x0a } ?? bytes.count
@@ -157,7 +159,7 @@ struct WARCScanner {
     return next == bytes.count || isVersionLine(bytes, at: next)
   }
 
-  /// Without the two line ends that follow the content.
+  /// The end of the content without the two line ends that follow it.
   private static func endOfContent(_ bytes: UnsafeRawBufferPointer, from start: Int, to next: Int) -> Int {
     var end = next
     for _ in 0..<2 where end > start && bytes[end - 1] == 0x0a {

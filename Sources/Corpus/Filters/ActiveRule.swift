@@ -1,9 +1,9 @@
-/// A rule that is on, with its threshold.
+/// A rule that is active, with its threshold.
 package struct ActiveRule: Sendable {
   package let rule: FilterRule
   package let threshold: Double?
 
-  /// Whether a document of this value stays.
+  /// Whether a document with this value is kept.
   func keeps(_ value: Double) -> Bool {
     switch rule.bound {
     case .minimum: value >= threshold!
@@ -12,7 +12,7 @@ package struct ActiveRule: Sendable {
     }
   }
 
-  /// "7, at least 50": a value that failed, for people.
+  /// A value that failed, for reports: "7, at least 50".
   func verdict(on value: Double) -> String {
     guard let threshold else { return "" }
     let bound = if case .minimum = rule.bound { "at least" } else { "at most" }

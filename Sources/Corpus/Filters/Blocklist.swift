@@ -2,18 +2,19 @@ import CICU
 import Foundation
 import Support
 
-/// Phrases that no document may hold, one a line in a file.
+/// Phrases that no document may contain, one per line of a file.
 ///
-/// Capitals and small letters are the same, white space between the words of a phrase is any white space. A phrase
-/// stands for itself as whole words: no letter, number or `_` before or after it, except beside Chinese, Japanese and
-/// Thai, Lao, Khmer or Burmese letters, which are written without spaces. All phrases are looked for at once, by the
-/// automaton of Aho and Corasick (1975) over the bytes of the text.
+/// Matching ignores case, and white space between the words of a phrase matches any white space. A phrase
+/// matches only whole words: no letter, number or `_` may come directly before or after it, except next to
+/// Chinese, Japanese, Thai, Lao, Khmer and Burmese letters, which are written without spaces. All phrases are
+/// searched for at once by an Aho-Corasick automaton (1975) over the bytes of the text.
 package struct Blocklist: Sendable {
-  /// Transitions: 256 states to follow for each state.
+  /// The transitions: 256 next states per state.
   private let next: [Int32]
-  /// The length in bytes of each phrase that ends in a state, as a list through `shorter`.
+  /// The length in bytes of the phrase that ends in each state; 0 if none does. Shorter phrases that end
+  /// there are found through `shorter`.
   private let length: [Int32]
-  /// The next state on the way back in which a phrase ends; 0: none.
+  /// The next state along the fallback links in which a phrase ends; 0 if there is none.
   private let shorter: [Int32]
   package let phraseCount: Int
 
@@ -23,7 +24,7 @@ package struct Blocklist: Sendable {
     let phrases = lines.map { Self.folded(Array($0.utf8)) }.filter { !$0.isEmpty }
     if phrases.isEmpty {
       throw Failure(
-        .usage, "the blocklist holds no phrase", file: path, remedy: "Write one word or phrase a line")
+        .usage, "the blocklist contains no phrase", file: path, remedy: "Write one word or phrase per line")
     }
     self.init(phrases)
   }
@@ -48,7 +49,8 @@ package struct Blocklist: Sendable {
       }
       length[state] = Int32(phrase.count)
     }
-    // Breadth first: a state falls back to the longest end of its text that begins a phrase.
+    // Breadth first: a state falls back to the state of the longest suffix of its text that is a prefix of a
+    // phrase.
     var fallback = [Int32](repeating: 0, count: length.count)
     var shorter = fallback
     var queue = next[..<256].filter { $0 != 0 }
@@ -74,7 +76,7 @@ package struct Blocklist: Sendable {
     self.shorter = shorter
   }
 
-  /// How often phrases occur; stops at the first unless all are asked for.
+  /// The number of occurrences of phrases; stops at the first one unless `countsAll` is true.
   func count(in text: UnsafeRawBufferPointer, countsAll: Bool) -> Int {
     let folded = Self.folded(text)
     return folded.withUnsafeBufferPointer { text in
@@ -99,9 +101,9 @@ package struct Blocklist: Sendable {
     }
   }
 
-  /// Small letters, and one space for any white space; none at the ends.
+  /// Lower case, with each run of white space replaced by one space, and none at the ends.
   ///
-  /// Letters are folded one by one, as Unicode's simple mappings say.
+  /// Letters are folded one by one by Unicode's simple mappings.
   private static func folded<Bytes: Collection>(_ bytes: Bytes) -> [UInt8]
   where Bytes.Element == UInt8, Bytes.Index == Int {
     bytes.withContiguousStorageIfAvailable { folded(UnsafeRawBufferPointer($0)) } ?? folded(Array(bytes))
@@ -144,7 +146,7 @@ package struct Blocklist: Sendable {
     return end == text.count || !(isInside(UTF8Text.character(base, at: end).point) && isInside(last))
   }
 
-  /// Whether a character continues a word of which its neighbor is a part.
+  /// Whether a character joins adjacent characters into one word.
   private static func isInside(_ point: Int) -> Bool {
     if point == 0x5f { return true }
     let flags = CharacterFlags.table[point]

@@ -1,31 +1,27 @@
-import CSimdjson
 import Support
 
-// Fields of a document beside its text.
+// The fields of a document other than its text.
 extension DocumentBatch {
-  /// The JSON object around a document, with an empty text in it.
+  /// The JSON object of a document, with an empty text.
   private func objectWithoutText(at index: Int) -> [UInt8] {
     let envelope = envelopes[index]
     return bytes[envelope.before] + Array("\"\"".utf8) + bytes[envelope.after]
   }
 
-  /// The string in a field, nil where there is none; `a.b` is field b of a.
+  /// The string in a field; nil if there is none. `a.b` is field b of object a.
   package func string(_ field: String, at index: Int) throws -> [UInt8]? {
     if envelopes.isEmpty { return nil }
     var object = objectWithoutText(at: index)
     let length = object.count
-    object += repeatElement(0x20, count: pkm_json_padding())
+    object += repeatElement(0x20, count: JSONLine.padding)
     return object.withUnsafeBytes { object in
-      var found = pkm_json_text()
-      var reason: UnsafePointer<CChar>?
-      let line = object.baseAddress!.assumingMemoryBound(to: CChar.self)
-      let status = pkm_json_find_text(line, length, field, &found, &reason)
-      guard Int(status) == PKM_JSON_OK else { return nil }
-      return Array(UnsafeRawBufferPointer(start: found.text, count: found.length))
+      let line = UnsafeRawBufferPointer(rebasing: object[..<length])
+      guard case .success(let text) = JSONLine.findText(in: field, of: line) else { return nil }
+      return Array(UnsafeRawBufferPointer(start: text.text, count: text.length))
     }
   }
 
-  /// Whether the object of a document has such a field.
+  /// Whether the JSON object of a document has a field of this name.
   package func hasField(_ name: String, at index: Int) throws -> Bool {
     if envelopes.isEmpty { return name == "text" }
     let quoted = Array(JSONText.quote(name).utf8)

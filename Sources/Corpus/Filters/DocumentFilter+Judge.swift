@@ -1,12 +1,12 @@
 extension DocumentFilter {
-  /// Asks the rules about one document after the other, with tables that serve all of them.
+  /// Evaluates the rules for one document after another, reusing its tables.
   struct Judge {
     private let filter: DocumentFilter
     private let rules: [ActiveRule]
     private let measures: DocumentMeasures
     private var lineFilter: LineFilter?
     private let changesText: Bool
-    /// Rules from here on see the text that the line rules have left, those from `textRules` on not the lines themselves.
+    /// Rules from this index on see the result of the line rules.
     private let lineRules: Int
     private let textRules: Int
     private let emptyRule: Int?
@@ -61,7 +61,8 @@ extension DocumentFilter {
 
     private func goesOn(_ verdict: Verdict) -> Bool { verdict.failed == nil || filter.annotates }
 
-    /// Asks some of the rules, up to the first that the document fails unless all values are wanted.
+    /// Evaluates some of the rules, stopping at the first one that the document fails unless all values are
+    /// wanted.
     private func ask(
       _ range: Range<Int>, _ text: UnsafeRawBufferPointer, _ address: [UInt8]?, _ verdict: inout Verdict
     ) {

@@ -1,14 +1,14 @@
 extension DocumentFilter {
-  /// What the rules say of one document.
+  /// The result of the rules for one document.
   struct Verdict {
-    /// The first rule that it fails, by its number among the rules of the run.
+    /// The first rule that the document fails, by its index among the rules of the run.
     var failed: (rule: Int, value: Double)?
-    /// The value of every rule, where all are asked.
+    /// The measured value for every rule, if all are evaluated.
     var values: [(rule: Int, value: Double)] = []
     var language: LanguageIdentifier.Guess?
-    /// Lines taken out, and citations cut; the first of the lines, as a range of the text.
+    /// The numbers of removed lines and citations, and the first removed line as a range of the text.
     var removed: [(rule: LineRule, count: Int, first: Range<Int>?)] = []
-    /// The text that stays, where it is another one.
+    /// The new text, if it differs from the old one.
     var text: [UInt8]?
   }
 }

@@ -1,28 +1,29 @@
 import Support
 
-/// Everything a run of the filter goes by.
+/// The configuration of a filter, and its application to batches of documents.
 package struct DocumentFilter: Sendable {
   package var selection: FilterSelection
   package var language: LanguageRule?
   package var blocklist: Blocklist?
   package var urlBlocklist: URLBlocklist?
-  /// The field of a document that holds its address.
+  /// The field of a document that contains its URL.
   package var urlField = "url"
-  /// The decision and all measured values go into a field of the document, and nothing is dropped or changed.
+  /// Whether to write the decision and all measured values into a field of the document instead of dropping
+  /// or changing it.
   package var annotates = false
   package var annotationField = "filter"
-  /// Whether dropped documents are handed over.
+  /// Whether dropped documents are returned.
   package var keepsRejected = false
 
   package init(_ selection: FilterSelection) { self.selection = selection }
 
   package struct Result: Sendable {
     package var documents: DocumentBatch
-    /// The documents that were dropped, with the rule in a field of theirs.
+    /// The documents that were dropped, with the rule in an added field.
     package var rejected: DocumentBatch?
   }
 
-  /// The names of all counts that a run may have, at 0.
+  /// All counts that a run may report, at 0.
   package var emptyCounts: Summary {
     var counts = Summary()
     for name in [.documentsOut, droppedName] { counts.add(name, 0) }
@@ -39,9 +40,7 @@ package struct DocumentFilter: Sendable {
     return CountName("flagged_" + name.rawValue.dropFirst("dropped_".count))
   }
 
-  /// Applies the rules to every document.
-  ///
-  /// Documents in the same order; `counts` receives what happened to them.
+  /// Applies the rules to every document of a batch. The order is kept; results are added to `counts`.
   package func filter(_ batch: DocumentBatch, counts: inout Summary) throws -> Result {
     var judge = Judge(self)
     var verdicts: [Verdict] = []
@@ -56,7 +55,7 @@ package struct DocumentFilter: Sendable {
     var changed = 0
     for verdict in verdicts {
       if let failed = verdict.failed { dropped[failed.rule] += 1 }
-      // Lines of documents that are dropped anyway are not counted.
+      // Lines of dropped documents are not counted.
       guard annotates || verdict.failed == nil else { continue }
       if verdict.text != nil || annotates && !verdict.removed.isEmpty { changed += 1 }
       for (rule, count, _) in verdict.removed { removed[rule.rawValue] += count }
@@ -95,9 +94,9 @@ package struct DocumentFilter: Sendable {
     return result
   }
 
-  /// What a few of the documents and lines look like that each rule has taken out.
+  /// Adds samples of the documents and lines that each rule removed.
   private func addSamples(of batch: DocumentBatch, _ verdicts: [Verdict], to counts: inout Summary) {
-    // Once, not for each of many short documents.
+    // Computed once, not for each of many short documents.
     let names = selection.rules.map { countName($0.rule) }
     batch.forEachDocument { index, text in
       let verdict = verdicts[index]

@@ -2,10 +2,10 @@ import CICU
 import Foundation
 import Support
 
-/// The numbers of one document that rules ask for, each kind measured in one pass when it is first asked for.
+/// Measures one document for the rules. Each kind of measure is computed in one pass when it is first needed.
 ///
-/// One object serves many documents, so that its tables are allocated once. Lengths are in code points, words are those
-/// of ``WordScanner``.
+/// The object is reused for many documents, so that its tables are allocated once. Lengths are in code
+/// points, and words are those of ``WordScanner``.
 final class DocumentMeasures {
   private var text = UnsafeRawBufferPointer(start: nil, count: 0)
   private var measuredCharacters: Int?
@@ -19,12 +19,12 @@ final class DocumentMeasures {
   private let repetition = NGramRepetition()
   private var parts = RepeatedPartFinder()
 
-  /// Whether words are kept for n-grams as they are counted.
+  /// Whether words are recorded for n-grams while they are counted.
   private let wantsNGrams: Bool
 
   init(wantsNGrams: Bool) { self.wantsNGrams = wantsNGrams }
 
-  /// Turns to another text, which must stay where it is as long as it is asked about.
+  /// Switches to another text, which must remain valid while it is measured.
   func begin(_ text: UnsafeRawBufferPointer) {
     self.text = text
     measuredCharacters = nil
@@ -34,7 +34,7 @@ final class DocumentMeasures {
     hasNGrams = false
   }
 
-  /// The value of a measure that the text alone decides; ratios of nothing are 0.
+  /// The value of a measure that depends on the text alone. A ratio with denominator 0 is 0.
   func value(_ measure: FilterMeasure) -> Double {
     switch measure {
     case .isEmpty: Bytes.isBlank(text[...]) || characters == 0 ? 1 : 0
@@ -105,7 +105,7 @@ final class DocumentMeasures {
     return paragraphs
   }
 
-  /// `...`, not overlapping, and `…`.
+  /// The number of `...`, not overlapping, and `…`.
   private var ellipses: Int {
     var count = 0
     for (a, b, c) in [(0x2e, 0x2e, 0x2e), (0xe2, 0x80, 0xa6)] as [(UInt8, UInt8, UInt8)] {
@@ -124,11 +124,10 @@ final class DocumentMeasures {
   }
 }
 
-/// 64 bits that stand for a word.
+/// A 64-bit hash of a word.
 private enum WordHash {
-  /// The first bytes of a word, at most 8, as a number padded with zeros.
-  ///
-  /// `readable` bytes may be read.
+  /// The first bytes of a word, at most 8, as a number padded with zeros. The next `readable` bytes may be
+  /// read.
   @inline(__always)
   static func start(_ word: UnsafePointer<UInt8>, _ length: Int, readable: Int) -> UInt64 {
     guard readable >= 8 else {
@@ -156,22 +155,22 @@ private enum WordHash {
 
 /// Counts over the words of a text.
 private struct WordMeasures: WordVisitor {
-  /// Words that are no symbols, and their characters.
+  /// The number of words other than symbols, and of their characters.
   var count = 0
   var characters = 0
   var countWithSymbols = 0
-  /// With a letter.
+  /// The number of words with a letter.
   var alphabetic = 0
-  /// One bit for each stop word met.
+  /// One bit per stop word that occurred.
   var stopWords: UInt8 = 0
 
   private let text: UnsafePointer<UInt8>?
   private let length: Int
   private let sequence: WordSequence?
-  // Copies of what the sequence holds: no reference is followed for a word.
+  // Copies of the pointers of the sequence, which save an indirection per word.
   private var hashes: UnsafeMutablePointer<UInt64>?
   private var offsets: UnsafeMutablePointer<UInt32>?
-  /// Of all words so far.
+  /// The hash of all words so far.
   private var hash: UInt64 = 0
   private var capacity = Int.max
 
@@ -179,10 +178,10 @@ private struct WordMeasures: WordVisitor {
     self.text = text.baseAddress?.assumingMemoryBound(to: UInt8.self)
     length = text.count
     self.sequence = sequence
-    lookAtSequence()
+    loadSequence()
   }
 
-  private mutating func lookAtSequence() {
+  private mutating func loadSequence() {
     guard let sequence else { return }
     (hashes, offsets, capacity) = (sequence.hashes, sequence.offsets, sequence.capacity)
   }
@@ -190,7 +189,7 @@ private struct WordMeasures: WordVisitor {
   @inline(never)
   private mutating func growSequence() {
     sequence?.grow()
-    lookAtSequence()
+    loadSequence()
   }
 
   @inline(__always)

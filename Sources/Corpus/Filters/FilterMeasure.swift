@@ -1,4 +1,4 @@
-/// What a rule looks at: a number measured on a document.
+/// A number measured on a document, which a rule compares with its threshold.
 enum FilterMeasure: Sendable, Equatable {
   case isEmpty, words, characters, lines
   case blockedPhrases, blockedURL, languageScore

@@ -1,11 +1,12 @@
 import Support
 
-/// One published or plain criterion: a name, what it means, whom it is from and its threshold.
+/// A rule: its name, meaning, source and threshold.
 package struct FilterRule: Sendable {
   package enum Bound: Sendable, Equatable {
-    /// The document stays where the measured value is not below the threshold; nil: the user has to give it.
+    /// The document is kept if the measured value is at least the threshold; nil if the user must give the
+    /// threshold.
     case minimum(Double?)
-    /// Or not above it.
+    /// The document is kept if the measured value is at most the threshold.
     case maximum(Double?)
     /// A line rule without a threshold.
     case none
@@ -16,13 +17,13 @@ package struct FilterRule: Sendable {
   }
 
   package let name: String
-  /// What `--rules` calls the rules of one source.
+  /// The name in `--rules` for all rules of one source.
   package let group: String
   package let bound: Bound
   package let meaning: String
   let subject: Subject
 
-  /// Whether it looks at lines, not at documents.
+  /// Whether the rule applies to lines rather than documents.
   package var isLineRule: Bool {
     if case .line = subject { return true }
     return false
@@ -33,7 +34,7 @@ package struct FilterRule: Sendable {
     return false
   }
 
-  /// Whether it changes lines and removes none.
+  /// Whether the rule changes lines but removes none.
   package var isEdit: Bool {
     if case .line(.citations) = subject { return true }
     return false
@@ -58,7 +59,7 @@ package struct FilterRule: Sendable {
 }
 
 extension FilterRule {
-  /// All rules in the order in which they are asked: the first that a document fails is the one that counts.
+  /// All rules in the order of evaluation. The first one that a document fails is counted.
   package static let all: [FilterRule] = general + gopherRepetition + gopherQuality + mc4 + c4 + fineWeb
 
   private static func document(
@@ -74,15 +75,15 @@ extension FilterRule {
   }
 
   private static let general: [FilterRule] = [
-    document("empty", "", .maximum(0), .isEmpty, "nothing but white space (always on)"),
-    document("url-blocklist", "", .maximum(0), .blockedURL, "the address is on --url-blocklist"),
+    document("empty", "", .maximum(0), .isEmpty, "only white space (always on)"),
+    document("url-blocklist", "", .maximum(0), .blockedURL, "the URL is on --url-blocklist"),
     document("min-words", "", .minimum(nil), .words, "words, punctuation not counted"),
     document("max-words", "", .maximum(nil), .words, "words, punctuation not counted"),
     document("min-chars", "", .minimum(nil), .characters, "characters (code points)"),
     document("max-chars", "", .maximum(nil), .characters, "characters (code points)"),
     document("min-lines", "", .minimum(nil), .lines, "lines, empty ones not counted"),
     document("max-lines", "", .maximum(nil), .lines, "lines, empty ones not counted"),
-    document("blocklist", "", .maximum(0), .blockedPhrases, "phrases of --blocklist found"),
+    document("blocklist", "", .maximum(0), .blockedPhrases, "occurrences of phrases on --blocklist"),
     document("language", "", .minimum(0.65), .languageScore, "score of the best of the languages to keep"),
     document("drop-language", "", .maximum(nil), .languageScore, "a language to drop reaches the threshold"),
   ]
@@ -92,16 +93,16 @@ extension FilterRule {
     return [
       document(
         "gopher-duplicate-paragraphs", group, .maximum(0.3), .duplicateParagraphs,
-        "share of paragraphs that were there before"),
+        "share of paragraphs that repeat an earlier one"),
       document(
         "gopher-duplicate-paragraph-chars", group, .maximum(0.2), .duplicateParagraphCharacters,
-        "share of characters in such paragraphs"),
+        "share of characters in repeated paragraphs"),
       document(
         "gopher-duplicate-lines", group, .maximum(0.3), .duplicateLines,
-        "share of lines that were there before"),
+        "share of lines that repeat an earlier one"),
       document(
         "gopher-duplicate-line-chars", group, .maximum(0.2), .duplicateLineCharacters,
-        "share of characters in such lines"),
+        "share of characters in repeated lines"),
     ]
       + zip(2...4, [0.2, 0.18, 0.16]).map { n, threshold in
         document(
@@ -111,7 +112,7 @@ extension FilterRule {
       + zip(5...10, [0.15, 0.14, 0.13, 0.12, 0.11, 0.1]).map { n, threshold in
         document(
           "gopher-duplicate-\(n)-grams", group, .maximum(threshold), .duplicateNGrams(n),
-          "share of characters in sequences of \(n) words that were there before")
+          "share of characters in repeated sequences of \(n) words")
       }
   }()
 
@@ -121,11 +122,11 @@ extension FilterRule {
       document("gopher-min-words", group, .minimum(50), .words, "words, punctuation not counted"),
       document("gopher-max-words", group, .maximum(100_000), .words, "words, punctuation not counted"),
       document(
-        "gopher-min-word-length", group, .minimum(3), .meanWordLength, "mean characters a word"),
+        "gopher-min-word-length", group, .minimum(3), .meanWordLength, "mean characters per word"),
       document(
-        "gopher-max-word-length", group, .maximum(10), .meanWordLength, "mean characters a word"),
-      document("gopher-hash-ratio", group, .maximum(0.1), .hashRatio, "# signs a word"),
-      document("gopher-ellipsis-ratio", group, .maximum(0.1), .ellipsisRatio, "ellipses (... or …) a word"),
+        "gopher-max-word-length", group, .maximum(10), .meanWordLength, "mean characters per word"),
+      document("gopher-hash-ratio", group, .maximum(0.1), .hashRatio, "# signs per word"),
+      document("gopher-ellipsis-ratio", group, .maximum(0.1), .ellipsisRatio, "ellipses (... or …) per word"),
       document(
         "gopher-bullet-lines", group, .maximum(0.9), .bulletLines, "share of lines that start with • or -"),
       document(
@@ -136,7 +137,7 @@ extension FilterRule {
         "share of words with a letter, punctuation counted among the words"),
       document(
         "gopher-stop-words", group, .minimum(2), .stopWords,
-        "how many of: the be to of and that have with"),
+        "how many of these occur: the be to of and that have with"),
     ]
   }()
 
@@ -146,18 +147,18 @@ extension FilterRule {
 
   private static let c4: [FilterRule] = [
     line("c4-long-words", .maximum(1000), .longWords, "characters of the line's longest word"),
-    line("c4-citations", .none, .citations, "[1], [edit] and [citation needed] are cut out of lines"),
+    line("c4-citations", .none, .citations, "removes [1], [edit] and [citation needed] from lines"),
     line(
       "c4-terminal-punctuation", .none, .terminalPunctuation,
       "lines must end in . ? ! \" or ', and not in ..."),
-    line("c4-line-words", .minimum(3), .words, "words of a line, as white space separates them"),
+    line("c4-line-words", .minimum(3), .words, "words in a line, separated by white space"),
     line("c4-javascript", .none, .javascript, "lines must not mention javascript"),
     line(
       "c4-policy", .none, .policy,
       "lines must not mention terms of use, privacy or cookie policy, use of cookies"),
     document("c4-lorem-ipsum", "c4", .maximum(0), .loremIpsum, "lines with lorem ipsum"),
     document("c4-curly-brackets", "c4", .maximum(0), .curlyBrackets, "lines with {"),
-    document("c4-sentences", "c4", .minimum(5), .sentences, "sentences in the lines that stay"),
+    document("c4-sentences", "c4", .minimum(5), .sentences, "sentences in the lines that are kept"),
   ]
 
   private static let fineWeb: [FilterRule] = [
@@ -166,10 +167,10 @@ extension FilterRule {
       "share of lines that end in terminal punctuation of any script"),
     document(
       "fineweb-short-lines", "fineweb", .maximum(0.67), .shortLines,
-      "share of lines of 30 characters or less"),
+      "share of lines of at most 30 characters"),
     document(
       "fineweb-duplicate-line-chars", "fineweb", .maximum(0.01), .duplicateCharactersOfLines,
-      "share of characters in lines that were there before"),
-    document("fineweb-newline-ratio", "fineweb", .maximum(0.3), .newlineRatio, "line feeds a word"),
+      "share of characters in lines that repeat an earlier one"),
+    document("fineweb-newline-ratio", "fineweb", .maximum(0.3), .newlineRatio, "line feeds per word"),
   ]
 }

@@ -1,4 +1,4 @@
-/// Where the groups are from.
+/// A group of rules and its source.
 package struct FilterRuleGroup: Sendable {
   package let name: String
   package let source: String

@@ -1,22 +1,24 @@
 import Foundation
 import Support
 
-/// The rules of a run, by name: whole groups and single rules, some of them left out, some with thresholds of their own.
+/// The rules of a run, selected by the names of groups and rules, some of them excluded or with other
+/// thresholds.
 package struct FilterSelection: Sendable {
-  /// In the order of ``FilterRule/all``.
+  /// The active rules in the order of ``FilterRule/all``.
   package private(set) var rules: [ActiveRule] = []
 
-  /// Names that stand for more than one rule.
+  /// Names that select more than one rule.
   private static let groups: [String: [String]] = {
     var groups = Dictionary(uniqueKeysWithValues: FilterRuleGroup.all.map { ($0.name, [$0.name]) })
     groups["gopher"] = ["gopher-repetition", "gopher-quality"]
     return groups
   }()
 
-  /// Turns names into rules.
+  /// Selects rules by name.
   ///
-  /// `rules` and `without` are names of groups or rules, `thresholds` read `rule=value`; each may hold several, separated
-  /// by commas. `given` are rules that options of their own turn on.
+  /// `rules` and `without` are names of groups or rules, and `thresholds` have the form `rule=value`. Each
+  /// string may list several, separated by commas. `given` are rules that have command-line options of their
+  /// own.
   package init(
     rules: [String], without: [String] = [], thresholds: [String] = [], given: [String: Double] = [:]
   ) throws {
@@ -25,7 +27,7 @@ package struct FilterSelection: Sendable {
       let found = try Self.rules(name)
       if let rule = found.first(where: \.group.isEmpty), rule.name != "empty" {
         throw Failure(
-          .usage, "the rule \(rule.name) has an option of its own", remedy: "Give it as --\(rule.name)")
+          .usage, "the rule \(rule.name) has its own option", remedy: "Give it as --\(rule.name)")
       }
       on.formUnion(found.map(\.name))
     }
@@ -46,7 +48,7 @@ package struct FilterSelection: Sendable {
     }
   }
 
-  /// Whether anything but ``empty`` is on.
+  /// Whether any rule other than `empty` is active.
   package var hasRules: Bool { rules.contains { $0.rule.name != "empty" } }
 
   private static func items(_ lists: [String]) -> [String] {
@@ -72,7 +74,8 @@ package struct FilterSelection: Sendable {
     let parts = item.split(separator: "=", maxSplits: 1).map(String.init)
     guard parts.count == 2, let value = Double(parts[1]), value.isFinite else {
       throw Failure(
-        .usage, "\"\(item)\" is no threshold", remedy: "Write rule=number, for example gopher-min-words=30")
+        .usage, "\"\(item)\" is not a threshold", remedy: "Write rule=number, for example gopher-min-words=30"
+      )
     }
     let found = try rules(parts[0])
     guard found.count == 1 else {
@@ -82,7 +85,7 @@ package struct FilterSelection: Sendable {
     return (parts[0], value)
   }
 
-  /// The settings of the line filter; nil when no rule of it is on.
+  /// The settings of the line filter; nil if none of its rules is active.
   var lineSettings: (settings: LineFilter.Settings, changesText: Bool)? {
     var settings = LineFilter.Settings()
     var changesText = false

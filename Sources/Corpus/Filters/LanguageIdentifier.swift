@@ -2,19 +2,18 @@ import CFastText
 import Foundation
 import Support
 
-/// Names the language of a text through a fastText model such as `lid.176.ftz`.
+/// Identifies the language of a text with a fastText model such as `lid.176.ftz` (Joulin et al., 2016, arXiv
+/// 1612.03651).
 ///
-/// Source: Joulin and others 2016, arXiv 1612.03651.
-///
-/// The text is one line to the model: line feeds count as spaces.
+/// To the model the text is one line: line feeds count as spaces.
 package final class LanguageIdentifier: @unchecked Sendable {
-  // The model does not change: predicting from many threads at once is safe.
+  // The model is immutable, so several threads can use it at once.
   private let model: OpaquePointer
-  /// The labels without `__label__`.
+  /// The labels, without the prefix `__label__`.
   package let languages: [String]
 
   package static let remedy = """
-    Models to download are on fastText's page "Language identification" \
+    Download a model from fastText's page "Language identification" \
     (https://fasttext.cc/docs/en/language-identification.html): lid.176.ftz (917 kB) or lid.176.bin (126 MB)
     """
 
@@ -34,13 +33,13 @@ package final class LanguageIdentifier: @unchecked Sendable {
 
   deinit { pkm_fasttext_destroy(model) }
 
-  /// A language by its number in ``languages``, with a score from 0 to 1.
+  /// A language by its index in ``languages``, and its score from 0 to 1.
   struct Guess: Equatable {
     var language: Int
     var score: Double
   }
 
-  /// The `count` best guesses, the best first; none for a text in which the model knows nothing.
+  /// The `count` best guesses, best first; none for a text in which the model knows no word.
   func guesses(_ text: UnsafeRawBufferPointer, count: Int = 1) -> [Guess] {
     guard let base = text.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return [] }
     return withUnsafeTemporaryAllocation(of: pkm_fasttext_prediction.self, capacity: count) { best in

@@ -1,9 +1,10 @@
 import Support
 
-/// Which languages stay.
+/// Which languages to keep.
 package struct LanguageRule: Sendable {
   package let identifier: LanguageIdentifier
-  /// Numbers of languages; none: every language of which the model is sure enough.
+  /// The indices of the languages to keep. If empty, every language is kept whose score reaches the
+  /// threshold.
   let kept: [Int]
   let dropped: [Int]
   let threshold: Double
@@ -25,17 +26,17 @@ package struct LanguageRule: Sendable {
     self.dropped = try numbers(dropped)
   }
 
-  /// What the rules ask about a text.
+  /// What the rules need to know about a text.
   struct Answer {
-    /// nil: the model knows nothing in the text.
+    /// nil if the model knows no word of the text.
     var best: LanguageIdentifier.Guess?
-    /// The highest score of a language to keep, and of one to drop.
+    /// The highest score of a language to keep, and of a language to drop.
     var kept = 0.0
     var dropped = 0.0
   }
 
   func answer(_ text: UnsafeRawBufferPointer) -> Answer {
-    // Scores sum up to one: above a half only the best can reach the threshold.
+    // Scores add up to one, so with a threshold above one half only the best language can reach it.
     let count = threshold > 0.5 || kept.isEmpty && dropped.isEmpty ? 1 : identifier.languages.count
     let guesses = identifier.guesses(text, count: count)
     func highest(_ languages: [Int]) -> Double {

@@ -1,12 +1,13 @@
 import Foundation
 
-/// The line rules of C4: takes lines out of documents, and measures what decides about the document as the lines go by.
+/// The line rules of C4: removes lines from documents, and counts what decides about the whole document on
+/// the way.
 ///
-/// A line is looked at without white space at its ends and is written so. The rules come in the order of C4's code
-/// (tensorflow_datasets, `c4_utils.py`): a line is looked at for `lorem ipsum` and `{` only if the rules before have kept
-/// it.
+/// Lines are examined and written without white space at their ends. The rules apply in the order of C4's
+/// code (tensorflow_datasets, `c4_utils.py`): a line is searched for `lorem ipsum` and `{` only if the
+/// previous rules kept it.
 struct LineFilter {
-  /// Thresholds of the rules that are on.
+  /// The thresholds of the active rules.
   struct Settings: Sendable, Equatable {
     var longestWord: Double?
     var fewestWords: Double?
@@ -16,7 +17,7 @@ struct LineFilter {
     var dropsPolicy = false
     var countsLoremIpsum = false
     var countsCurlyBrackets = false
-    /// Counting may end at this many.
+    /// Counting may stop at this many.
     var enoughSentences: Int?
     var countsSentences = false
   }
@@ -24,11 +25,11 @@ struct LineFilter {
   private let settings: Settings
   private let scanner = WordScanner()
 
-  /// The text of the lines that stay.
+  /// The text of the lines that are kept.
   private(set) var kept: [UInt8] = []
-  /// Lines taken out by each line rule, and citations cut out.
+  /// The number of lines removed by each rule, or of citations.
   private(set) var removed = [Int](repeating: 0, count: LineRule.allCases.count)
-  /// The first line that each rule has taken out, as a range of the text.
+  /// The first line that each rule removed, as a range of the text.
   private(set) var firstRemoved = [Range<Int>?](repeating: nil, count: LineRule.allCases.count)
   private(set) var loremIpsum = 0
   private(set) var curlyBrackets = 0
@@ -45,7 +46,7 @@ struct LineFilter {
     for rule in removed.indices { (removed[rule], firstRemoved[rule]) = (0, nil) }
     (loremIpsum, curlyBrackets, sentences) = (0, 0, 0)
     guard let base = text.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
-    // Most documents hold none of them in any line.
+    // Check the whole document first: most documents contain none of these.
     hasPhrases = (
       settings.dropsJavascript && PhraseSearch.contains(PhraseSearch.javascript, text),
       settings.countsLoremIpsum && PhraseSearch.contains(PhraseSearch.loremIpsum, text),
@@ -58,7 +59,7 @@ struct LineFilter {
     kept.reserveCapacity(text.count + 1)
     var start = 0
     while start < text.count {
-      let line = Line(base, start, text.count)
+      let line = TextLine(base, start, text.count)
       let inner = UTF8Text.trim(start..<line.end, in: base)
       if let rule = take(UnsafeRawBufferPointer(rebasing: text[inner])) {
         removed[rule.rawValue] += 1
@@ -69,7 +70,7 @@ struct LineFilter {
     if kept.last == UInt8(ascii: "\n") { kept.removeLast() }
   }
 
-  /// The rule that takes the line out; nil if it was written.
+  /// Applies the rules to a line. Returns the rule that removes it; nil if the line was written.
   private mutating func take(_ line: UnsafeRawBufferPointer) -> LineRule? {
     let (words, longest) =
       settings.longestWord == nil && settings.fewestWords == nil ? (0, 0) : countWords(line)
@@ -97,7 +98,7 @@ struct LineFilter {
     return nil
   }
 
-  /// Words as white space separates them, and the characters of the longest where some may be too long.
+  /// The number of words separated by white space, and the length of the longest word if it may be too long.
   private func countWords(_ line: UnsafeRawBufferPointer) -> (count: Int, longest: Int) {
     guard let base = line.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return (0, 0) }
     let table = CharacterFlags.table
@@ -122,7 +123,8 @@ struct LineFilter {
     return (count, longest)
   }
 
-  /// Puts the line without `[12]`, `[]`, `[edit]` and `[citation needed]` into `edited`; false if it holds none.
+  /// Writes the line without `[12]`, `[]`, `[edit]` and `[citation needed]` to `edited`; returns false if it
+  /// contains none.
   private mutating func cutCitations(_ line: UnsafeRawBufferPointer) -> Bool {
     guard Self.contains(UInt8(ascii: "["), line) else { return false }
     edited.removeAll(keepingCapacity: true)
@@ -166,7 +168,8 @@ struct LineFilter {
   }
 }
 
-/// Counts sentences: one begins at the first word, and at every word but punctuation that follows a sentence terminal.
+/// Counts sentences. A sentence begins at the first word, and at the first word other than punctuation after
+/// a sentence terminal.
 private struct SentenceCounter: WordVisitor {
   private(set) var count = 1
   private var isAfterTerminal = false
@@ -176,7 +179,7 @@ private struct SentenceCounter: WordVisitor {
 
   @inline(__always)
   mutating func visit(_ word: ScannedWord) -> Bool {
-    // A run of dots is no end of a sentence.
+    // A run of dots does not end a sentence.
     let isTerminal = word.characters == 1 && word.flags & CharacterFlags.terminal != 0
     if isTerminal {
       isAfterTerminal = true

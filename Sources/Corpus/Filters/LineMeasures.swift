@@ -1,19 +1,19 @@
 /// Counts over the lines of a text.
 struct LineMeasures {
-  /// All lines: what follows the last LF is one unless it is empty.
+  /// All lines. The text after the last LF is a line unless it is empty.
   var count = 0
   /// Line feeds.
   var feeds = 0
   var bullets = 0
   var ellipses = 0
-  /// Of 200 characters or more.
+  /// Lines of at least 200 characters.
   var long = 0
   /// Lines that are not empty.
   var parts = RepeatedParts()
-  /// Lines that hold more than white space.
+  /// Lines with anything other than white space.
   var filled = 0
   var terminal = 0
-  /// Of at most 30 characters.
+  /// Lines of at most 30 characters.
   var short = 0
   var duplicateCharactersOfFilled = 0
 
@@ -23,7 +23,7 @@ struct LineMeasures {
     finder.begin()
     var start = 0
     while start < text.count {
-      let line = Line(base, start, text.count)
+      let line = TextLine(base, start, text.count)
       defer { start = line.next }
       count += 1
       feeds += line.hasFeed ? 1 : 0
@@ -33,7 +33,7 @@ struct LineMeasures {
       let inner = UTF8Text.trim(start..<line.end, in: base)
       parts.count += 1
       let isDuplicate = finder.wasThere(bytes)
-      // A character takes one to four bytes.
+      // Count only where needed: a character takes one to four bytes.
       var characters = length
       if isDuplicate || length > 30 && length <= 120 || length >= 200 { characters = UTF8Text.count(bytes) }
       if isDuplicate {

@@ -1,4 +1,4 @@
-/// A rule that takes lines, or parts of them, out of a document.
+/// A rule that removes lines, or parts of lines, from a document.
 enum LineRule: Int, Sendable, CaseIterable {
   case longWords, citations, terminalPunctuation, words, javascript, policy
 }

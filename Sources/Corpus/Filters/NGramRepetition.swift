@@ -1,46 +1,49 @@
-/// Finds the sequences of words that a document repeats, each standing for itself by a hash of 64 bits.
+/// Finds the word sequences that a document repeats, by their 64-bit hashes.
 ///
-/// A sequence of n words can only be repeated where the n-1 words it begins with are. So only the places of repeated
-/// pairs are looked at for triples, and so on: little is left of natural text after three words, and all sequences up to
-/// ten words cost hardly more than the pairs.
+/// A sequence of n words can be repeated only if its first n - 1 words are. So triples are searched for only
+/// at the positions of repeated pairs, and so on. In natural text few positions remain after three words, so
+/// all sequences of up to ten words cost little more than the pairs.
 final class NGramRepetition {
-  /// Characters in the most frequent sequence of 2 to 4 words, spaces between the words included; the first of several.
+  /// The number of characters in all occurrences of the most frequent sequence of 2 to 4 words, spaces
+  /// between the words included; of several, the first one counts.
   private(set) var top = [Int](repeating: 0, count: 5)
-  /// Characters in sequences of 5 to 10 words that were there before; words of one are not counted in another.
+  /// The number of characters in repeated sequences of 5 to 10 words. No word is counted twice.
   private(set) var duplicate = [Int](repeating: 0, count: 11)
 
-  /// A place of the text where a sequence begins that may be there more than once.
-  private struct Place {
-    /// Number of its first word.
+  /// A position at which a sequence begins that may be repeated.
+  private struct Position {
+    /// The index of its first word.
     var word: UInt32
-    /// Where the sequence is first met, how often it is met, with ``isFirst`` set; elsewhere the number of that place.
+    /// At the first occurrence, the number of occurrences with ``isFirst`` set; elsewhere the index of the
+    /// first occurrence.
     var link: UInt32
 
     static let isFirst: UInt32 = 1 << 31
     static let wasVisited: UInt32 = 1 << 30
   }
 
-  /// Words behind this many, which fill a gigabyte at least, are not looked at.
+  /// Words beyond this number, which take at least a gigabyte of text, are ignored.
   private static let wordLimit = 1 << 30
 
-  private var places: UnsafeMutablePointer<Place>
-  private var placeCapacity = 1 << 10
-  /// One of two tables by hash, as only one is in use at a time: how many sequences fell into each bucket (0, 1, or bit 1
-  /// set for more), or, with open addressing, numbers of places plus one (0 in a free slot).
+  private var positions: UnsafeMutablePointer<Position>
+  private var positionCapacity = 1 << 10
+  /// The memory of one of two hash tables, of which only one is in use at a time. Either it counts the
+  /// sequences per bucket (0, 1, or bit 1 set for more) or, with open addressing, it maps sequences to
+  /// position indices plus one (0 in an empty slot).
   private var table: UnsafeMutableRawPointer
   private var tableBytes = 1 << 14
 
   init() {
     table = .allocate(byteCount: tableBytes, alignment: 8)
-    places = .allocate(capacity: placeCapacity)
+    positions = .allocate(capacity: positionCapacity)
   }
 
   deinit {
     table.deallocate()
-    places.deallocate()
+    positions.deallocate()
   }
 
-  /// Measures all of ``top`` and ``duplicate``.
+  /// Computes ``top`` and ``duplicate``.
   func measure(_ words: WordSequence) {
     for n in 2...4 { top[n] = 0 }
     for n in 5...10 { duplicate[n] = 0 }
@@ -60,7 +63,7 @@ final class NGramRepetition {
     }
   }
 
-  /// The sequences of n words, by the number of their first word.
+  /// The sequences of n words, by the index of their first word.
   private struct Sequences {
     let n: Int
     let hashes: UnsafePointer<UInt64>
@@ -76,14 +79,14 @@ final class NGramRepetition {
   }
 
   private func reserve(_ count: Int) {
-    if count > placeCapacity {
-      placeCapacity = max(count, 2 * placeCapacity)
-      places.deallocate()
-      places = .allocate(capacity: placeCapacity)
+    if count > positionCapacity {
+      positionCapacity = max(count, 2 * positionCapacity)
+      positions.deallocate()
+      positions = .allocate(capacity: positionCapacity)
     }
   }
 
-  /// The table with so many entries, all zero.
+  /// The table with `count` entries, all zero.
   private func clearTable<Entry: FixedWidthInteger>(_ type: Entry.Type, _ count: Int)
     -> UnsafeMutablePointer<Entry>
   {
@@ -98,39 +101,42 @@ final class NGramRepetition {
     return entries
   }
 
-  /// Where a hash belongs among so many entries.
+  /// The index of a hash among `count` entries.
   @inline(__always)
   private static func index(_ hash: UInt64, _ count: Int) -> Int {
     Int(truncatingIfNeeded: hash.multipliedFullWidth(by: UInt64(truncatingIfNeeded: count)).high)
   }
 
-  /// Makes places of the pairs of words that may be repeated, which share a bucket with another, and returns their number.
+  /// Collects the positions of word pairs that may be repeated because they share a bucket, and returns their
+  /// number.
   ///
-  /// Most sequences of natural text go here, without a branch that is hard to foresee.
+  /// Nearly all sequences of natural text are decided here, so the loops avoid branches that are hard to
+  /// predict.
   private func findPairs(_ sequences: Sequences, _ count: Int) -> Int {
     let size = 4 * count
     let buckets = clearTable(UInt8.self, size)
-    let places = places
+    let positions = positions
     for word in 0..<(count &- 1) {
       let bucket = buckets + Self.index(sequences.hash(word), size)
       bucket.pointee = bucket.pointee << 1 | 1
     }
     var end = 0
     for word in 0..<(count &- 1) {
-      places[end] = Place(word: UInt32(truncatingIfNeeded: word), link: 0)
+      positions[end] = Position(word: UInt32(truncatingIfNeeded: word), link: 0)
       end &+= Int(buckets[Self.index(sequences.hash(word), size)] >> 1 & 1)
     }
     return end
   }
 
-  /// Of the first `kept` places, those where a sequence that is one word longer may be repeated, in the same way.
+  /// Reduces the first `kept` positions to those at which a sequence one word longer may be repeated, in the
+  /// same way.
   private func extend(_ sequences: Sequences, _ kept: Int, _ count: Int) -> Int {
     let size = max(4 * kept, 1)
     let buckets = clearTable(UInt8.self, size)
-    let places = places
+    let positions = positions
     var whole = 0
     while whole < kept {
-      let word = Int(places[whole].word)
+      let word = Int(positions[whole].word)
       if word &+ sequences.n > count { break }
       let bucket = buckets + Self.index(sequences.hash(word), size)
       bucket.pointee = bucket.pointee << 1 | 1
@@ -138,31 +144,31 @@ final class NGramRepetition {
     }
     var end = 0
     for number in 0..<whole {
-      let place = places[number]
-      places[end] = place
-      end &+= Int(buckets[Self.index(sequences.hash(Int(place.word)), size)] >> 1 & 1)
+      let position = positions[number]
+      positions[end] = position
+      end &+= Int(buckets[Self.index(sequences.hash(Int(position.word)), size)] >> 1 & 1)
     }
     return end
   }
 
-  /// Counts the sequences at the first `kept` places.
+  /// Counts the sequences at the first `kept` positions.
   private func tally(_ sequences: Sequences, _ kept: Int) {
     let size = max(2 * kept, 1)
     let slots = clearTable(UInt32.self, size)
-    let places = places
+    let positions = positions
     for number in 0..<kept {
-      let hash = sequences.hash(Int(places[number].word))
+      let hash = sequences.hash(Int(positions[number].word))
       var slot = Self.index(hash, size)
       while true {
         let other = Int(slots[slot]) &- 1
         if other < 0 {
           slots[slot] = UInt32(truncatingIfNeeded: number &+ 1)
-          places[number].link = Place.isFirst | 1
+          positions[number].link = Position.isFirst | 1
           break
         }
-        if sequences.hash(Int(places[other].word)) == hash {
-          places[other].link &+= 1
-          places[number].link = UInt32(truncatingIfNeeded: other)
+        if sequences.hash(Int(positions[other].word)) == hash {
+          positions[other].link &+= 1
+          positions[number].link = UInt32(truncatingIfNeeded: other)
           break
         }
         slot &+= 1
@@ -172,46 +178,47 @@ final class NGramRepetition {
   }
 
   private func mostFrequent(_ n: Int, _ kept: Int, _ offsets: UnsafePointer<UInt32>) -> Int {
-    let places = places
-    // Where no sequence is repeated, the first of the text is the most frequent one.
-    var (best, start): (UInt32, Int) = (Place.isFirst | 1, 0)
-    for number in 0..<kept where places[number].link > best {
-      (best, start) = (places[number].link, Int(places[number].word))
+    let positions = positions
+    // If no sequence is repeated, the first one of the text is the most frequent one.
+    var (best, start): (UInt32, Int) = (Position.isFirst | 1, 0)
+    for number in 0..<kept where positions[number].link > best {
+      (best, start) = (positions[number].link, Int(positions[number].word))
     }
-    return Int(best & ~Place.isFirst) * (Int(offsets[start + n] &- offsets[start]) + n - 1)
+    return Int(best & ~Position.isFirst) * (Int(offsets[start + n] &- offsets[start]) + n - 1)
   }
 
-  /// Characters in repeated sequences, the first of each apart; a sequence begins after the one counted before.
+  /// The number of characters in repeated sequences, not counting the first occurrence of each. Counted
+  /// sequences do not overlap.
   private func repeatedCharacters(_ n: Int, _ kept: Int, _ offsets: UnsafePointer<UInt32>) -> Int {
-    let places = places
+    let positions = positions
     var (characters, next) = (0, 0)
     for number in 0..<kept {
-      let word = Int(places[number].word)
-      if word < next || !Self.isRepeated(places[number]) { continue }
-      let link = places[number].link
-      let first = link & Place.isFirst != 0 ? number : Int(link)
-      if places[first].link & Place.wasVisited != 0 {
+      let word = Int(positions[number].word)
+      if word < next || !Self.isRepeated(positions[number]) { continue }
+      let link = positions[number].link
+      let first = link & Position.isFirst != 0 ? number : Int(link)
+      if positions[first].link & Position.wasVisited != 0 {
         characters += Int(offsets[word + n] &- offsets[word])
         next = word + n
       } else {
-        places[first].link |= Place.wasVisited
+        positions[first].link |= Position.wasVisited
       }
     }
     return characters
   }
 
   @inline(__always)
-  private static func isRepeated(_ place: Place) -> Bool { place.link != Place.isFirst | 1 }
+  private static func isRepeated(_ position: Position) -> Bool { position.link != Position.isFirst | 1 }
 
-  /// Moves the places of repeated sequences to the front; returns their number.
+  /// Moves the positions of repeated sequences to the front and returns their number.
   private func keepRepeated(_ kept: Int) -> Int {
-    let places = places
+    let positions = positions
     var end = 0
     for number in 0..<kept {
-      // Written in any case: whether it stays is hard to foresee.
-      let place = places[number]
-      places[end] = place
-      end &+= Self.isRepeated(place) ? 1 : 0
+      // Write unconditionally: a branch would be hard to predict.
+      let position = positions[number]
+      positions[end] = position
+      end &+= Self.isRepeated(position) ? 1 : 0
     }
     return end
   }

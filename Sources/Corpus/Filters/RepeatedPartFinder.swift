@@ -1,12 +1,12 @@
 import Support
 
-/// Finds the lines or paragraphs that a document repeats, each standing for itself by a hash of 64 bits.
+/// Finds the lines or paragraphs that a document repeats, by their 64-bit hashes.
 ///
-/// An open-addressing table that is used again for every document.
+/// The open-addressing table is reused for every document.
 struct RepeatedPartFinder {
-  /// 0 in a free slot.
+  /// 0 in an empty slot.
   private var hashes = [UInt64](repeating: 0, count: 1 << 10)
-  /// Slots in use are the first `mask + 1`.
+  /// The first `mask + 1` slots are in use.
   private var mask = 15
   private var used = 0
 
@@ -16,7 +16,7 @@ struct RepeatedPartFinder {
     used = 0
   }
 
-  /// Whether the same bytes were there since the beginning.
+  /// Whether the same bytes occurred since ``begin()``.
   mutating func wasThere(_ bytes: UnsafeRawBufferPointer) -> Bool {
     if 2 * used > mask { grow() }
     let hash = max(Hashing.xxh3(bytes), 1)

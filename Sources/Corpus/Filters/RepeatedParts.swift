@@ -1,4 +1,4 @@
-/// Parts of a text, of which some were there before.
+/// Counts of the lines or paragraphs of a text, and of those that repeat an earlier one.
 struct RepeatedParts {
   var count = 0
   var duplicates = 0
@@ -6,7 +6,7 @@ struct RepeatedParts {
 
   init() {}
 
-  /// Paragraphs are what empty lines separate, white space at both ends of the text left out.
+  /// Paragraphs are separated by empty lines. White space at both ends of the text is ignored.
   init(paragraphsOf text: UnsafeRawBufferPointer, _ finder: inout RepeatedPartFinder) {
     guard let base = text.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
     let all = UTF8Text.trim(0..<text.count, in: base)
@@ -14,7 +14,7 @@ struct RepeatedParts {
     var open: Range<Int>?
     var start = all.lowerBound
     while start < all.upperBound {
-      let line = Line(base, start, all.upperBound)
+      let line = TextLine(base, start, all.upperBound)
       if line.end > start {
         open = (open?.lowerBound ?? start)..<line.end
       } else if let paragraph = open {

@@ -1,11 +1,11 @@
-/// A word of a text, or a punctuation mark: what the filters count.
+/// A word or punctuation mark of a text: the unit that the filters count.
 struct ScannedWord {
-  /// Bytes of the text.
+  /// The range of its bytes in the text.
   let start: Int
   let end: Int
-  /// Code points.
+  /// The number of code points.
   let characters: Int
-  /// The flags of all its characters together.
+  /// The union of the flags of its characters.
   let flags: UInt8
 
   /// A punctuation mark, symbol or control character, or a run of dots or hyphens.

@@ -1,9 +1,10 @@
 import Support
 
-/// Addresses that no document may come from, one a line in a file; lines that begin with `#` are comments.
+/// URLs that no document may come from, one per line of a file. Lines that begin with `#` are comments.
 ///
-/// `example.com` blocks that host and all below it (`www.example.com`), `example.com/forum` all addresses there that go
-/// on with nothing, `/`, `?` or `#`. The scheme, `www.`, a user name, a port and the case of the host do not matter.
+/// `example.com` blocks that host and its subdomains (`www.example.com`). `example.com/forum` blocks that URL
+/// and those that continue it with `/`, `?` or `#`. The scheme, `www.`, a user name, a port and the case of
+/// the host are ignored.
 package struct URLBlocklist: Sendable {
   private let hosts: Set<[UInt8]>
   private let paths: Set<[UInt8]>
@@ -15,7 +16,7 @@ package struct URLBlocklist: Sendable {
         .split(whereSeparator: \.isNewline).map(String.init))
     if count == 0 {
       throw Failure(
-        .usage, "the blocklist holds no address", file: path, remedy: "Write one host or address a line")
+        .usage, "the blocklist contains no URL", file: path, remedy: "Write one host or URL per line")
     }
   }
 
@@ -54,7 +55,7 @@ package struct URLBlocklist: Sendable {
     byte == UInt8(ascii: "/") || byte == UInt8(ascii: "?") || byte == UInt8(ascii: "#")
   }
 
-  /// The host in small letters without `www.`, and what follows it from the first `/`, `?` or `#` on.
+  /// The host in lower case without `www.`, and the rest from the first `/`, `?` or `#` on.
   private static func split(_ address: [UInt8]) -> (host: [UInt8], path: [UInt8]) {
     var rest = address[...]
     if let scheme = rest.firstIndex(of: UInt8(ascii: ":")), rest[scheme...].starts(with: "://".utf8) {
@@ -63,7 +64,7 @@ package struct URLBlocklist: Sendable {
     let end = rest.firstIndex(where: endsHost) ?? rest.endIndex
     var host = rest[..<end]
     if let user = host.lastIndex(of: UInt8(ascii: "@")) { host = host[(user + 1)...] }
-    // Not the colons of an address such as [::1].
+    // Not the colons of an IPv6 address such as [::1].
     if let port = host.lastIndex(of: UInt8(ascii: ":")),
       host[(port + 1)...].allSatisfy({ $0 &- 0x30 < 10 })
     {

@@ -1,4 +1,4 @@
-/// Valid UTF-8, a character at a time.
+/// Access to the characters of valid UTF-8.
 enum UTF8Text {
   /// The code point at `index` and its length in bytes.
   @inline(__always)
@@ -12,7 +12,7 @@ enum UTF8Text {
     return ((lead & 7) << 18 | second << 12 | third << 6 | Int(text[index &+ 3]) & 0x3f, 4)
   }
 
-  /// Where the character before `index` begins.
+  /// The start of the character before `index`.
   @inline(__always)
   static func start(before index: Int, in text: UnsafePointer<UInt8>) -> Int {
     var start = index &- 1
@@ -20,11 +20,11 @@ enum UTF8Text {
     return start
   }
 
-  /// Code points: all bytes that continue none.
+  /// The number of code points: of bytes that are not continuation bytes.
   static func count(_ text: UnsafeRawBufferPointer) -> Int {
     var total = 0
     var index = 0
-    // Sums of a byte, at most 255 to one, let the loop become one over vectors.
+    // An 8-bit sum over at most 255 bytes lets the compiler vectorize the loop.
     while index < text.count {
       let end = min(index + 240, text.count)
       var starts: UInt8 = 0

@@ -1,23 +1,22 @@
 import Foundation
 
-/// Cuts text into words, in the manner of the tokenizers of English that the published filters use (spaCy, Penn
-/// Treebank).
+/// Splits text into words, like the English tokenizers that the published filters use (spaCy, Penn Treebank).
 ///
 /// 1. White space separates words and belongs to none.
-/// 2. A punctuation mark, symbol or control character is a word of its own, and so is a run of the same of `.` and `-`.
-/// 3. An ideograph or a hiragana letter is a word. Other scripts without spaces (Thai, Lao, Khmer, Burmese) are not
-///    divided: what stands between spaces is one word.
-/// 4. All other characters in a row are a word (`naïve`, `COVID19`), also over one ASCII mark or a `’` between two of them
-///    (`a_b@c.org`, `f(x`, `it[1`), but for: `.` between a small and a capital letter; `,` between letters; `:`, `/`,
-///    `<`, `=` and `>` before a letter; `*`, `+` and `^` between numbers; `-` unless it stands before a number and after
-///    something else (`COVID-19`); `~`.
-/// 5. English contractions are cut off such a word: `it|'s`, `do|n't`, `we|'ll`; also 'd, 'm, 're, 've.
-/// 6. A dot, if no other follows, is part of an abbreviation before it: a single letter (`J.`), a word that ends in a dot
-///    and a letter (`e.g.`, `U.S.A.`), or one of ``titles`` (`Mrs.`).
-/// 7. What begins with `http://`, `https://` or `www.` is a word up to white space, `<`, `>` or `"`, without
-///    punctuation at its end.
+/// 2. A punctuation mark, symbol or control character is a word. A run of `.` or of `-` is one word.
+/// 3. An ideograph or a hiragana letter is a word. Other scripts without spaces (Thai, Lao, Khmer, Burmese)
+///    are not divided: the text between two spaces is one word.
+/// 4. Any other run of characters is a word (`naïve`, `COVID19`). One ASCII mark or `’` between two of them
+///    does not end it (`a_b@c.org`, `f(x`, `it[1`), except: `.` between a lower-case and a capital letter;
+///    `,` between letters; `:`, `/`, `<`, `=` and `>` before a letter; `*`, `+` and `^` between numbers; `-`
+///    unless it comes before a number and after something else (`COVID-19`); `~`.
+/// 5. English contractions are split off such a word: `it|'s`, `do|n't`, `we|'ll`; also 'd, 'm, 're, 've.
+/// 6. A dot that is not followed by another dot belongs to an abbreviation before it: a single letter (`J.`),
+///    a word that ends in a dot and a letter (`e.g.`, `U.S.A.`), or one of ``titles`` (`Mrs.`).
+/// 7. Text that begins with `http://`, `https://` or `www.` is one word up to white space, `<`, `>` or `"`,
+///    without punctuation at its end.
 package struct WordScanner {
-  /// Words that end in a dot: English titles and parts of names.
+  /// Abbreviations that end in a dot: English titles and parts of names.
   static let titles: [StaticString] = [
     "Mr", "Mrs", "Ms", "Messrs", "Dr", "Prof", "St", "Gen", "Gov", "Rev", "Rep", "Sen", "Jr", "Sr", "Inc",
     "Ltd", "Co",
@@ -68,10 +67,10 @@ package struct WordScanner {
     }
   }
 
-  /// The length and flags of a word of one to seven ASCII letters and digits at `index` that no other rule concerns: white
-  /// space follows it, or a mark and white space, and it is no abbreviation.
+  /// The length and flags of a word of one to seven ASCII letters and digits at `index` to which no other
+  /// rule applies: it is followed by white space, or by a mark and white space, and is not an abbreviation.
   ///
-  /// Most words are of this kind. Eight bytes are looked at in one register.
+  /// Most words are of this kind. Eight bytes are examined in one register.
   @inline(__always)
   private static func plainWord(
     _ text: UnsafePointer<UInt8>, _ index: Int, _ count: Int
@@ -80,7 +79,7 @@ package struct WordScanner {
     let bytes = UInt64(littleEndian: UnsafeRawPointer(text + index).loadUnaligned(as: UInt64.self))
     let ones: UInt64 = 0x0101_0101_0101_0101
     let tops = ones &* 0x80
-    // The top bit of each byte tells whether its seven lower bits are at least as large as a limit.
+    // The top bit of each byte indicates whether its seven lower bits are at least a limit.
     let low = bytes & ~tops
     let small = low | ones &* 0x20
     let isASCII = ~bytes
@@ -92,17 +91,17 @@ package struct WordScanner {
     guard length &- 1 < 7, length > 0 else { return nil }
     let next = text[index &+ length]
     if next != 0x20 && next != 0x0a {
-      // Nothing joins a mark to white space. Other bytes than ASCII may be part of the word.
+      // A mark before white space never joins words. A byte above ASCII may be part of the word.
       let after = text[index &+ length &+ 1]
       guard next < 0x80, after == 0x20 || after == 0x0a else { return nil }
-      // A capital first, or alone.
+      // It may be an abbreviation: it starts with a capital or is a single letter.
       if next == 0x2e && (bytes & 0x20 == 0 || length == 1) { return nil }
     }
     let hasLetter = letters & ((1 << UInt64(truncatingIfNeeded: bit)) &- 1) != 0
     return (length, hasLetter ? CharacterFlags.letter : CharacterFlags.number)
   }
 
-  /// Rules 4 to 6; `index` stands at the first character.
+  /// Rules 4 to 6. `index` is the offset of the first character.
   @inline(__always)
   private func scanWord<Visitor: WordVisitor>(
     _ text: UnsafePointer<UInt8>, _ index: inout Int, _ count: Int, _ visitor: inout Visitor
@@ -128,7 +127,7 @@ package struct WordScanner {
         if flags & CharacterFlags.symbol == 0 { break }
         guard joins(text, at, length, count, after: last) else { break }
         if byte == 0x27 || byte == 0xe2 { apostrophe = at }
-        // A joining mark makes no word a symbol.
+        // A joining mark does not make the word a symbol.
         flags = 0
       } else {
         last = flags
@@ -169,7 +168,7 @@ package struct WordScanner {
     }
   }
 
-  /// Whether the mark at `index` stands inside a word; `last` are the flags of the character before it.
+  /// Whether the mark at `index` is inside a word. `last` are the flags of the character before it.
   private func joins(
     _ text: UnsafePointer<UInt8>, _ index: Int, _ length: Int, _ count: Int, after last: UInt8
   ) -> Bool {
@@ -191,7 +190,7 @@ package struct WordScanner {
     }
   }
 
-  /// Where the contraction at the end of a word begins.
+  /// The start of the contraction at the end of a word; nil if there is none.
   private func contraction(_ text: UnsafePointer<UInt8>, _ start: Int, _ apostrophe: Int, _ end: Int) -> Int?
   {
     let tail = apostrophe + (text[apostrophe] == 0x27 ? 1 : 3)
@@ -217,7 +216,7 @@ package struct WordScanner {
     }
   }
 
-  /// The flags of the word characters in a part of a word.
+  /// The union of the flags of the word characters in part of a word.
   private func flags(_ text: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> UInt8 {
     var all: UInt8 = 0
     var index = start
@@ -229,7 +228,7 @@ package struct WordScanner {
     return all
   }
 
-  /// The end of the web address at `start`, if there is one.
+  /// The end of the URL at `start`; nil if there is none.
   private func addressEnd(_ text: UnsafePointer<UInt8>, _ start: Int, _ count: Int) -> Int? {
     guard ["http://", "https://", "www."].contains(where: { Self.hasPrefix($0, text, start, count) }) else {
       return nil

@@ -3,13 +3,14 @@ import Foundation
 /// The words of a text in order, as hashes and lengths.
 final class WordSequence {
   private(set) var count = 0
-  /// A hash of all words before each, and of all words at the end.
+  /// The hash of all words before each word, and of all words at the end.
   ///
-  /// The hash of a word more is ``extended(_:by:)``: so the hash of any n words is told by the two at their ends.
+  /// ``extended(_:by:)`` adds a word to a hash, so the hash of any n consecutive words follows from the two
+  /// at their ends.
   private(set) var hashes: UnsafeMutablePointer<UInt64>
-  /// Characters of all words before each, and of all words at the end, modulo 2³².
+  /// The number of characters of all words before each word, and of all words at the end, modulo 2³².
   private(set) var offsets: UnsafeMutablePointer<UInt32>
-  /// Words that there is room for.
+  /// The number of words that the arrays can hold.
   private(set) var capacity = 1 << 10
 
   init() {
@@ -23,17 +24,17 @@ final class WordSequence {
     free(offsets)
   }
 
-  /// So many words have been written to both arrays.
+  /// Sets the number of words that were written to both arrays.
   func end(_ count: Int) { self.count = count }
 
-  /// Doubles the room, when it is full.
+  /// Doubles the capacity.
   func grow() {
     capacity *= 2
     hashes = Self.resized(hashes, to: capacity + 1)
     offsets = Self.resized(offsets, to: capacity + 1)
   }
 
-  // What is large is moved by the system, not copied.
+  // realloc remaps large arrays instead of copying them.
   private static func resized<Value>(_ array: UnsafeMutablePointer<Value>?, to count: Int)
     -> UnsafeMutablePointer<Value>
   {

@@ -1,5 +1,5 @@
-/// Is shown the words of a text in order.
+/// Receives the words of a text in order.
 protocol WordVisitor {
-  /// Whether to go on.
+  /// Returns whether to continue.
   mutating func visit(_ word: ScannedWord) -> Bool
 }

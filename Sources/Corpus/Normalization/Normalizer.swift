@@ -2,25 +2,25 @@ import CICU
 import Support
 import Synchronization
 
-/// Normalizes documents, on any number of threads at once.
+/// Normalizes documents on any number of threads at once.
 ///
-/// Bytes go in and out, never a string: ASCII is copied by vectors, other characters are looked up in a table that ICU
-/// fills, and only words in which characters act on each other (a base and its accent) go through ICU itself. Words
-/// end at ASCII white space, which no step looks across.
+/// It works on bytes, never on strings: ASCII is copied a vector at a time, and other characters are looked
+/// up in a table that ICU fills. Only words whose characters affect each other (a base letter and its accent)
+/// are passed to ICU. Words end at ASCII white space, and no step looks across it.
 package final class Normalizer: Sendable {
   package let options: NormalizationOptions
-  // Engines not in use. There are never more than threads that normalize at once.
+  // Engines that are not in use. Their number never exceeds the number of threads.
   private let idle = Mutex<[Engine]>([])
 
   private struct Engine: @unchecked Sendable {
-    // One thread at a time holds an engine: it is taken from `idle` and put back.
+    // Only one thread at a time holds an engine: it is taken from `idle` and put back.
     let pointer: OpaquePointer
   }
 
   package static var icuVersion: String { String(cString: pkm_icu_version()) }
   package static var unicodeVersion: String { String(cString: pkm_unicode_version()) }
 
-  /// Throws a usage failure when ICU does not know the transform.
+  /// Throws a usage failure if ICU does not know the transform.
   package init(_ options: NormalizationOptions = NormalizationOptions()) throws {
     self.options = options
     let engine = try makeEngine()
@@ -35,9 +35,10 @@ package final class Normalizer: Sendable {
 
   /// The batch with every document normalized, in the same order.
   ///
-  /// There are as many documents as before, but where the options split sentences and `sentencesAreDocuments`: then
-  /// each sentence is a document, without the other fields that its document may have. Added to the counts: characters dropped
-  /// (`controls_removed`) and unassigned code points in the result (`unassigned_characters`).
+  /// The number of documents stays the same unless the options split sentences and `sentencesAreDocuments` is
+  /// true: then each sentence becomes a document, without the other fields of its original document. Added to
+  /// the counts: dropped characters (`controls_removed`) and unassigned code points in the result
+  /// (`unassigned_characters`).
   package func normalize(_ batch: DocumentBatch, sentencesAreDocuments: Bool = false) throws -> DocumentBatch
   {
     try withEngine { engine in
@@ -74,7 +75,7 @@ package final class Normalizer: Sendable {
     }
   }
 
-  /// One document.
+  /// Normalizes one document.
   package func normalize(_ text: [UInt8]) throws -> [UInt8] {
     try withEngine { engine in
       try text.withUnsafeBytes { try append($0, isLines: false, to: engine) }
@@ -83,7 +84,7 @@ package final class Normalizer: Sendable {
     }
   }
 
-  /// The output with its last line end, and its lines.
+  /// The output with a line end added, and its lines.
   private static func lines(_ output: pkm_normalizer_output) -> ([UInt8], [Range<Int>]) {
     let bytes = [UInt8](unsafeUninitializedCapacity: output.length + 1) { buffer, count in
       if output.length > 0 { buffer.baseAddress!.update(from: output.bytes, count: output.length) }
@@ -149,12 +150,12 @@ package final class Normalizer: Sendable {
 }
 
 extension NormalizationOptions {
-  /// Whether lines of text may be normalized as one piece, in which every line end stays.
+  /// Whether several lines can be normalized in one call because every line end is kept.
   fileprivate var keepsLines: Bool { cleansWhitespace && transform == nil && !splitsSentences }
 }
 
 extension DocumentBatch {
-  /// Makes each line a document, numbered as the document that it was part of.
+  /// Makes each line a document with the line number of its original document.
   fileprivate mutating func splitLines() {
     var (ranges, lines): ([Range<Int>], [Int]) = ([], [])
     for (range, line) in zip(self.ranges, self.lines) {

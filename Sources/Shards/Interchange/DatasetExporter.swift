@@ -1,27 +1,28 @@
 import Support
 
-/// Writes the splits of a dataset as the files of another trainer, into a directory that appears when it is complete.
+/// Writes the splits of a dataset as files of another trainer, into a directory that appears when it is
+/// complete.
 ///
-/// Tokens stream through; memory does not depend on the size of the dataset.
+/// Tokens are streamed, so memory does not depend on the size of the dataset.
 package struct DatasetExporter {
   package let format: TokenFileFormat
-  /// Whether documents keep the id that ends them.
+  /// Whether documents keep their end-of-document id.
   ///
-  /// llm.c needs it, in front of each document.
+  /// llm.c needs it, before each document.
   package var keepsEndOfDocument = true
-  /// llm.c: tokens to a file.
+  /// For llm.c: the number of tokens per file.
   package var shardTokens = 100_000_000
-  /// Told the tokens done, of all.
+  /// Called with the number of tokens processed and the total.
   package var progress: ((_ done: Int, _ total: Int) -> Void)?
 
   package init(_ format: TokenFileFormat) { self.format = format }
 
-  /// Returns the names of the files, in the order written.
+  /// Exports the dataset and returns the names of the files in the order in which they were written.
   package func write(_ dataset: Dataset, splits: [String], to directory: String) throws -> [String] {
     if format == .nanogpt && dataset.index.tokenBytes != 2 {
       throw Failure(
         .usage,
-        "nanoGPT reads ids of 16 bits, a vocabulary of \(dataset.index.vocabularySize) needs more",
+        "nanoGPT reads 16-bit ids, but a vocabulary of \(dataset.index.vocabularySize) needs more",
         file: dataset.path, remedy: "Export it with --format numpy or megatron")
     }
     let output = try OutputDirectory(directory)
@@ -40,10 +41,10 @@ package struct DatasetExporter {
     return run.files
   }
 
-  /// The name that llm.c and nanoGPT know a split by.
+  /// The name of a split in llm.c and nanoGPT.
   private static func shortName(of split: String) -> String { split == "valid" ? "val" : split }
 
-  /// One export under way.
+  /// The state of an export.
   private struct Run {
     let exporter: DatasetExporter
     let dataset: Dataset
@@ -59,7 +60,7 @@ package struct DatasetExporter {
       return try OutputFile(Path.join(directory, name))
     }
 
-    /// Calls `body` with the bytes of each document, its end-of-document id last.
+    /// Calls `body` with the bytes of each document, including its end-of-document id.
     private mutating func forEachDocument(of split: String, _ body: (UnsafeRawBufferPointer) throws -> Void)
       throws
     {
@@ -73,7 +74,7 @@ package struct DatasetExporter {
       }
     }
 
-    /// The ids of a split one after the other, behind a header.
+    /// Writes a header and the ids of a split to one file.
     mutating func flat(_ split: String, to name: String, header: [UInt8]) throws {
       let file = try create(name)
       try file.write(header)
@@ -84,7 +85,7 @@ package struct DatasetExporter {
       try file.finish()
     }
 
-    /// Tokens of a document as they are exported.
+    /// The number of exported tokens of a document.
     private func length(_ row: DocumentRow) -> Int { row.tokens - (exporter.keepsEndOfDocument ? 0 : 1) }
 
     private func exportedTokens(of split: String) throws -> Int {
@@ -100,11 +101,11 @@ package struct DatasetExporter {
       try index.write(
         MegatronIndex.header(
           element: tokenBytes == 2 ? .u16 : .i32, sequences: documents, documents: documents + 1))
-      // Three tables one after the other, each from a pass over the rows: none has to lie in memory.
+      // The index has three tables. Each is written in its own pass over the rows, so none is held in memory.
       try dataset.forEachRow(of: split) { row in
         guard let length = Int32(exactly: length(row)) else {
           throw Failure(
-            .failed, "a document of \(row.tokens) tokens is longer than the format can say",
+            .failed, "a document of \(row.tokens) tokens is too long for the format",
             file: dataset.path)
         }
         try index.write([UInt8](littleEndian: length))

@@ -1,18 +1,19 @@
 import Foundation
 import Support
 
-/// Reads the token files of other trainers into a dataset.
+/// Imports token files of other trainers into a dataset.
 ///
-/// Documents end at the end-of-document id wherever it stands (in llm.c's files it begins them), in Megatron's also
-/// where the index says. An id outside the vocabulary is an error: it means another tokenizer.
+/// A document ends at each end-of-document id (in llm.c's files the id starts a document), and in Megatron's
+/// files also where the index says. An id outside the vocabulary is an error: it means that another tokenizer
+/// was used.
 package final class DatasetImporter {
-  /// Counts the text of a document, for perplexity per word and bits per byte.
+  /// Counts the bytes and words of a document's text, for perplexity per word and bits per byte.
   package typealias TextCounter = (UnsafeBufferPointer<UInt32>) throws -> (textBytes: Int, words: Int)
 
   private let writer: DatasetWriter
   private let countText: TextCounter
   private var document: [UInt32] = []
-  /// Whether a document has begun, if only with llm.c's mark.
+  /// Whether a document was started, possibly only by llm.c's mark.
   private var isOpen = false
   package private(set) var documents = 0
   package private(set) var tokens = 0
@@ -21,17 +22,18 @@ package final class DatasetImporter {
     (self.writer, self.countText) = (writer, countText)
   }
 
-  /// A file to import and the split it belongs to.
+  /// A file to import, and its split.
   package struct Source: Sendable, Equatable {
     package let path: String
     package let format: TokenFileFormat
     package let split: String
   }
 
-  /// The token files that `path` stands for: a file, the files of a directory in the order of their names, or the prefix
-  /// of Megatron's two.
+  /// The token files at `path`: a file, all files of a directory sorted by name, or the prefix of Megatron's
+  /// pair of files.
   ///
-  /// A `split` of nil is read off the name: what holds `train`, `val` or `test`, and `train` otherwise.
+  /// If `split` is nil, it is taken from the file name: names that contain `train`, `val` or `test`,
+  /// otherwise `train`.
   package static func sources(
     _ path: String, format: TokenFileFormat?, split: String?
   ) throws -> [Source] {
@@ -41,7 +43,7 @@ package final class DatasetImporter {
         let isToken = [".bin", ".idx", ".npy"].contains { name.hasSuffix($0) }
         return isToken && !name.hasPrefix(".") && !name.hasSuffix(NumPyHeader.documentsSuffix)
       }.map { Path.join(path, $0) }
-      // Megatron's pair is known by its index.
+      // The index file stands for Megatron's pair of files.
       let indexes = Set(paths.filter { $0.hasSuffix(".idx") })
       paths.removeAll { $0.hasSuffix(".bin") && indexes.contains($0.dropLast(4) + ".idx") }
       if paths.isEmpty { throw Failure(.inputOutput, "the directory holds no token files", file: path) }
@@ -73,12 +75,12 @@ package final class DatasetImporter {
       if NumPyHeader.isPresent(in: file.bytes) { return .numpy }
       if LLMCHeader.isPresent(in: file.bytes) { return .llmc }
       throw Failure(
-        .usage, "has no header that tells its format", file: path,
-        remedy: "If it holds nothing but ids of 16 bits, give --format nanogpt")
+        .usage, "has no header that identifies its format", file: path,
+        remedy: "If it contains only 16-bit ids, give --format nanogpt")
     }
   }
 
-  /// Imports a file; `isLast` tells that the next one is of another split or format.
+  /// Imports a file. `isLast` means that the next file belongs to another split or format.
   package func add(_ source: Source, isLast: Bool) throws {
     switch source.format {
     case .megatron: try addMegatron(source)
@@ -86,14 +88,14 @@ package final class DatasetImporter {
       let file = try MappedFile(source.path)
       let element = try LLMCHeader.read(file.bytes, path: source.path)
       try addIDs(file.bytes, from: LLMCHeader.byteCount, element, source, markBegins: true)
-      // Documents are cut where a file was full.
+      // The last document may continue in the next file.
       if !isLast { return }
     case .nanogpt:
       let file = try MappedFile(source.path)
       guard file.bytes.count % 2 == 0 else {
         throw Failure(
-          .badInput, "the last id is cut in two", file: source.path, offset: file.bytes.count,
-          remedy: "Copy the file again or make it again")
+          .badInput, "the last id is incomplete", file: source.path, offset: file.bytes.count,
+          remedy: "Copy the file again or recreate it")
       }
       try addIDs(file.bytes, from: 0, .u16, source, markBegins: false)
     case .numpy:
@@ -126,12 +128,12 @@ package final class DatasetImporter {
     markBegins: Bool
   ) throws {
     var ids: [Int64] = []
-    let pieceBytes = element.byteCount << 16
-    for offset in stride(from: start, to: bytes.count, by: pieceBytes) {
+    let chunkBytes = element.byteCount << 16
+    for offset in stride(from: start, to: bytes.count, by: chunkBytes) {
       try Interruption.check()
       ids.removeAll(keepingCapacity: true)
       element.read(
-        UnsafeRawBufferPointer(rebasing: bytes[offset..<min(bytes.count, offset + pieceBytes)]), into: &ids)
+        UnsafeRawBufferPointer(rebasing: bytes[offset..<min(bytes.count, offset + chunkBytes)]), into: &ids)
       for (index, id) in ids.enumerated() {
         if id == writer.endOfDocument {
           if isOpen || !markBegins { try endDocument(source.split) }

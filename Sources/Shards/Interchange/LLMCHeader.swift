@@ -1,8 +1,10 @@
 import Support
 
-/// llm.c's header: 256 `int32`, of which the first three say magic, version and tokens.
+/// The header of llm.c's token files: 256 `int32`, of which the first three are the magic number, the version
+/// and the number of tokens.
 ///
-/// 20240520, version 1: ids of 16 bits. 20240801, version 7: ids of 32 bits (the variant for Llama 3).
+/// Magic number 20240520 with version 1 means 16-bit ids; 20240801 with version 7 means 32-bit ids (the
+/// variant for Llama 3).
 enum LLMCHeader {
   static let byteCount = 1024
   private static let kinds: [(magic: Int32, version: Int32, element: TokenElement)] = [
@@ -20,10 +22,10 @@ enum LLMCHeader {
     bytes.count >= 4 && kinds.contains { $0.magic == word(0, bytes) }
   }
 
-  /// The type of the ids behind the header; the file must hold just as many as it says.
+  /// The type of the ids after the header. The file must contain exactly as many ids as the header says.
   static func read(_ bytes: UnsafeRawBufferPointer, path: String) throws -> TokenElement {
     func damaged(_ message: String, at offset: Int) -> Failure {
-      Failure(.badInput, message, file: path, offset: offset, remedy: "Copy the file again or make it again")
+      Failure(.badInput, message, file: path, offset: offset, remedy: "Copy the file again or recreate it")
     }
     guard bytes.count >= byteCount, let kind = kinds.first(where: { $0.magic == word(0, bytes) }) else {
       throw damaged("not a token file of llm.c", at: 0)

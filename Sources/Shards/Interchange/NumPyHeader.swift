@@ -1,8 +1,9 @@
 import Support
 
-/// The header of a `.npy` file, version 1.0 of the format (2.0 and 3.0 are read, too).
+/// The header of a `.npy` file, format version 1.0 (versions 2.0 and 3.0 can be read as well).
 enum NumPyHeader {
-  /// Beside `SPLIT.npy`: where documents begin in it, and its length, as `int64`.
+  /// The suffix of the file next to `SPLIT.npy` that contains the start of each document and the total
+  /// length, as `int64`.
   static let documentsSuffix = ".documents.npy"
   private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
   private static let names: [(name: String, element: TokenElement)] = [
@@ -13,7 +14,7 @@ enum NumPyHeader {
   static func bytes(element: TokenElement, count: Int) -> [UInt8] {
     let name = names.first { $0.element == element }!.name
     var text = "{'descr': '\(name)', 'fortran_order': False, 'shape': (\(count),), }"
-    // The data begins at a multiple of 64 bytes, and the header ends with a line feed.
+    // The data must start at a multiple of 64 bytes, and the header must end with a line feed.
     let prefix = magic.count + 4
     while (prefix + text.utf8.count + 1) % 64 != 0 { text += " " }
     var bytes = magic + [1, 0]
@@ -23,7 +24,7 @@ enum NumPyHeader {
 
   static func isPresent(in bytes: UnsafeRawBufferPointer) -> Bool { bytes.starts(with: magic) }
 
-  /// The type of the elements and where they begin.
+  /// The type of the elements and the offset of the first.
   static func read(_ bytes: UnsafeRawBufferPointer, path: String) throws -> (
     element: TokenElement, start: Int
   ) {
@@ -47,10 +48,10 @@ enum NumPyHeader {
       let element = names.first(where: {
         $0.name == name || $0.name.dropFirst() == name.dropFirst() && $0.element.byteCount == 1
       })?.element
-    else { throw refused("its elements are no little-endian integers") }
+    else { throw refused("its elements are not little-endian integers") }
     guard let shape = text.firstMatch(of: /'shape'\s*:\s*\(\s*(\d+)\s*,?\s*\)/)?.1, let count = Int(shape)
     else {
-      throw refused("it has not one dimension")
+      throw refused("the array is not one-dimensional")
     }
     guard (bytes.count - start) / element.byteCount == count, (bytes.count - start) % element.byteCount == 0
     else {

@@ -1,4 +1,4 @@
-/// How one id lies in a file.
+/// The type of an id in a file.
 enum TokenElement: Equatable {
   case u8, i8, i16, u16, i32, u32, i64, u64
 
@@ -11,7 +11,7 @@ enum TokenElement: Equatable {
     }
   }
 
-  /// The ids of a piece of a file as integers; what is negative in the file stays negative.
+  /// Appends the ids in part of a file. Negative values stay negative.
   func read(_ bytes: UnsafeRawBufferPointer, into ids: inout [Int64]) {
     func widen<ID: FixedWidthInteger>(_: ID.Type) {
       for index in 0..<(bytes.count / byteCount) {

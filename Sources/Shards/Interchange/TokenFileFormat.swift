@@ -1,12 +1,12 @@
-/// Formats of token ids that other trainers read and write.
+/// The formats of token files of other trainers.
 ///
-/// All of them are little-endian; none is compressed or checksummed.
+/// All of them are little-endian, and none is compressed or has checksums.
 package enum TokenFileFormat: String, Sendable, CaseIterable {
-  /// `PREFIX.bin` of ids and nothing else, and `PREFIX.idx` that says where documents lie: Megatron-LM and GPT-NeoX.
+  /// Megatron-LM and GPT-NeoX: `PREFIX.bin` contains only ids, and `PREFIX.idx` the positions of documents.
   case megatron
-  /// A header of 256 `int32` and ids, the end-of-document id **before** each document: llm.c.
+  /// llm.c: a header of 256 `int32` and then ids, with the end-of-document id **before** each document.
   case llmc
-  /// Ids and nothing else: nanoGPT.
+  /// nanoGPT: only ids.
   case nanogpt
   /// A one-dimensional NumPy array.
   case numpy

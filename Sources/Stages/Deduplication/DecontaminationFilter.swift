@@ -86,7 +86,7 @@ package struct DecontaminationFilter: Sendable {
 
   /// The location of the first shared words, the words, and the number of shared runs of words.
   private func fields(of overlap: Decontaminator.Overlap) -> String {
-    let place = decontaminator.place(of: overlap)
+    let place = decontaminator.location(of: overlap)
     return """
       "evaluation":{"file":\(JSONText.quote(place.file)),"line":\(place.line)},\
       "ngram":\(JSONText.quote(decontaminator.ngram(of: overlap))),\

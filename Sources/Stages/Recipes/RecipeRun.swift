@@ -121,7 +121,7 @@ package struct RecipeRun {
 
   /// Reads the whole dataset once more before it is published: files of the work directory may have changed since.
   private func check(_ dataset: Dataset) throws {
-    let verifier = try DatasetVerifier(verifying: dataset.path, threads: settings.threads)
+    let verifier = try DatasetVerifier.verify(dataset.path, threads: settings.threads)
     guard let problem = verifier.problems.first else { return }
     work.forget(plan.last)
     throw Failure(

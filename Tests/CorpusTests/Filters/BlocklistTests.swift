@@ -12,7 +12,7 @@ import Testing
     return try FilterFixture.annotations(result.documents)[0]["values"]?["blocklist"]?.number
   }
 
-  @Test func wholeWordsOfAnyCase() throws {
+  @Test func matchesWholeWordsOfAnyCase() throws {
     let phrases = ["bad", "very  BAD thing", "C++", "straße", "性", "グロ", "ÉTÉ"]
     #expect(try hits(phrases, "Bad!") == 1 && hits(phrases, "badly unbad bad_x bad1") == 0)
     #expect(try hits(phrases, "a very bad\n\tthing") == 2)
@@ -22,7 +22,7 @@ import Testing
     #expect(try hits(phrases, "") == 0 && hits(phrases, "bad-bad") == 2)
   }
 
-  @Test func overlappingPhrasesAgainstASearchForEach() throws {
+  @Test func findsOverlappingPhrases() throws {
     var random = RandomGenerator(seed: 4)
     func word(_ limit: Int) -> String {
       String((0..<(1 + random.below(limit))).map { _ in ["a", "b", " "][random.below(3)] }.joined())
@@ -41,7 +41,7 @@ import Testing
     }
   }
 
-  @Test func filesOfPhrases() throws {
+  @Test func readsFilesOfPhrases() throws {
     let scratch = try Scratch()
     let path = try scratch.write("list", "one\n\n  two words \r\n")
     let list = try Blocklist(reading: path)
@@ -51,7 +51,7 @@ import Testing
     #expect(throws: Failure.self) { try Blocklist(reading: scratch.path("missing")) }
   }
 
-  @Test func addresses() throws {
+  @Test func matchesURLs() throws {
     let list = URLBlocklist(addresses: [
       "# hosts", "bad.com", "https://www.Evil.org/", " example.com/forum/ ", "10.0.0.1",
     ])

@@ -4,7 +4,7 @@ import Support
 import Testing
 
 @Suite struct DocumentFilterTests {
-  /// Values of the fast measures and of the judge agree to the sixth decimal, which is what is written.
+  /// The fast measures and the reference agree to the sixth decimal, which is the precision of the output.
   private func compare(_ text: String) throws {
     let given = ["min-words": 1.0, "min-chars": 1, "min-lines": 1]
     let ours = try FilterFixture.values(text, given: given)
@@ -14,11 +14,11 @@ import Testing
     }
   }
 
-  @Test func valuesOfWebDocuments() throws {
+  @Test func measuresWebDocuments() throws {
     for text in FilterFixture.webDocuments(160, seed: 3) { try compare(text) }
   }
 
-  @Test func valuesOfAwkwardTexts() throws {
+  @Test func measuresUnusualTexts() throws {
     let texts = [
       "", "a", "\n", "\r\n", "\r\n\r\n", "\n\n\n", " ", "word", "word\n", "\u{a0}\u{3000}", "...",
       "....... -- …",
@@ -37,10 +37,10 @@ import Testing
     for text in texts { try compare(text) }
   }
 
-  @Test func valuesOfRandomTexts() throws {
+  @Test func measuresRandomTexts() throws {
     var random = RandomText(seed: 5)
     for _ in 0..<400 {
-      // The judge knows fewer terminals and takes the Unicode version of the Swift library.
+      // The reference knows fewer terminals and uses the Unicode version of the Swift library.
       let text = String(decoding: random.text(upTo: 60), as: UTF8.self)
       let ours = try FilterFixture.values(text)
       for (name, value) in ReferenceFilter.values(text) where name.hasPrefix("gopher") {
@@ -48,7 +48,7 @@ import Testing
         if isKnown { #expect(abs(value - ours[name]!) <= 1e-6, "\(name) of \(text.debugDescription)") }
       }
     }
-    // Few words in a row, so that sequences of all lengths are repeated.
+    // Few different words, so that sequences of all lengths are repeated.
     var few = RandomGenerator(seed: 6)
     for round in 0..<300 {
       let words = ["a", "bb", "ccc", "a.", "b\nc", "é"].prefix(2 + round % 5)
@@ -57,7 +57,7 @@ import Testing
     }
   }
 
-  @Test func aMegabyteOfOneWord() throws {
+  @Test func measuresAMegabyteOfOneWord() throws {
     let values = try FilterFixture.values(String(repeating: "a", count: 1 << 20))
     #expect(values["gopher-min-words"] == 1 && values["gopher-min-word-length"] == 1_048_576)
     let repeated = try FilterFixture.values(String(repeating: "a ", count: 1 << 19))
@@ -65,7 +65,7 @@ import Testing
     #expect(repeated["gopher-top-2-gram"]! > 1.49 && repeated["gopher-duplicate-10-grams"]! > 0.49)
   }
 
-  /// Two texts, one just inside and one just outside of each rule.
+  /// For each rule, a text that just passes and one that just fails.
   static let edges: [(rule: String, inside: String, outside: String)] = {
     func words(_ count: Int, _ word: String = "word") -> String {
       (0..<count).map { "\(word)\(["a", "b", "c"][$0 % 3])" }.joined(separator: " ")
@@ -106,7 +106,7 @@ import Testing
     ]
   }()
 
-  @Test(arguments: edges.map(\.rule)) func theThreshold(rule: String) throws {
+  @Test(arguments: edges.map(\.rule)) func rulesDecideAtTheirThreshold(rule: String) throws {
     let edge = try #require(Self.edges.first { $0.rule == rule })
     let threshold = try #require(FilterRule.all.first { $0.name == rule }?.threshold)
     let inside = try FilterFixture.run([edge.inside], [rule]).result.documents.count
@@ -114,8 +114,8 @@ import Testing
     #expect(inside == 1 && outside == 0, "\(rule) \(threshold)")
   }
 
-  @Test(arguments: 5...10) func duplicateNGrams(n: Int) throws {
-    // n words of one letter twice, and as much else as makes their share the threshold.
+  @Test(arguments: 5...10) func duplicateNGramsDecideAtTheirThreshold(n: Int) throws {
+    // n one-letter words twice, and enough other text for their share to equal the threshold.
     let rule = "gopher-duplicate-\(n)-grams"
     let threshold = try #require(FilterRule.all.first { $0.name == rule }?.threshold)
     let gram = (0..<n).map { String(Unicode.Scalar(UInt8(97 + $0))) }.joined(separator: " ")
@@ -134,7 +134,7 @@ import Testing
     #expect(Set(rules) == tested)
   }
 
-  @Test func lengthBounds() throws {
+  @Test func appliesLengthBounds() throws {
     let texts = ["one", "one two", "one two three!", "a\n\nb\nc"]
     func kept(_ given: [String: Double]) throws -> [Int] {
       let kept = FilterFixture.texts(try FilterFixture.run(texts, [], given: given).result.documents)
@@ -149,7 +149,7 @@ import Testing
     #expect(try kept(["max-lines": 2]) == [0, 1, 2])
   }
 
-  @Test func emptyDocuments() throws {
+  @Test func dropsEmptyDocuments() throws {
     let (result, counts) = try FilterFixture.run(["", " \n", "\u{3000}", "a"], ["c4-javascript"])
     #expect(FilterFixture.texts(result.documents) == ["a"] && counts.count(CountName("dropped_empty")) == 3)
     let kept = try FilterFixture.run(
@@ -157,7 +157,7 @@ import Testing
     #expect(kept.result.documents.count == 2)
   }
 
-  @Test func theFirstRuleInOrderCounts() throws {
+  @Test func countsTheFirstRuleInOrder() throws {
     let text = "- a\n- a\n- a"
     #expect(try FilterFixture.failed(text, ["fineweb", "gopher"]) == "gopher-duplicate-lines")
     #expect(try FilterFixture.failed(text, ["fineweb,gopher-quality"]) == "gopher-min-words")
@@ -183,13 +183,13 @@ import Testing
     #expect(notes.allSatisfy { $0["kept"]?.bool == false })
   }
 
-  @Test func annotationKeepsEverything() throws {
+  @Test func annotationKeepsEveryDocument() throws {
     let texts = FilterFixture.webDocuments(60, seed: 8) + [""]
     let (result, counts) = try FilterFixture.run(texts, ["gopher", "c4", "fineweb"]) { $0.annotates = true }
     #expect(FilterFixture.texts(result.documents) == texts)
     let notes = try FilterFixture.annotations(result.documents)
     let plain = try FilterFixture.run(texts, ["gopher", "c4", "fineweb"])
-    // What is kept, and the first rule of what is not, are the same without annotation.
+    // The kept documents, and the rule of the others, are the same without annotation.
     #expect(notes.count { $0["kept"]?.bool == true } == plain.result.documents.count)
     for rule in FilterRule.all where !rule.isLineRule && !rule.group.isEmpty {
       let name = rule.name.split(separator: "-").joined(separator: "_")
@@ -199,7 +199,7 @@ import Testing
     }
   }
 
-  @Test func aFieldIsNotAddedTwice() throws {
+  @Test func rejectsAnExistingAnnotationField() throws {
     let (once, _) = try FilterFixture.run(["a \"filter\": b"], ["gopher"]) { $0.annotates = true }
     var filter = DocumentFilter(try FilterSelection(rules: ["fineweb"]))
     filter.annotates = true
@@ -209,7 +209,7 @@ import Testing
     #expect(try filter.filter(once.documents, counts: &counts).documents.count == 1)
   }
 
-  @Test func selections() throws {
+  @Test func selectsRulesByName() throws {
     func names(_ rules: [String], _ without: [String] = [], _ set: [String] = []) throws -> [String] {
       try FilterSelection(rules: rules, without: without, thresholds: set).rules.map(\.rule.name)
     }

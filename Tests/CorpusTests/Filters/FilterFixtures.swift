@@ -2,9 +2,9 @@ import Corpus
 import Foundation
 import Support
 
-/// Documents to filter, and what the filter says of them.
+/// Documents to filter, and helpers that run the filter.
 enum FilterFixture {
-  /// Filters texts as documents of one batch.
+  /// Filters texts as the documents of one batch.
   static func run(
     _ texts: [String], _ rules: [String], set: [String] = [], without: [String] = [],
     given: [String: Double] = [:], _ change: (inout DocumentFilter) -> Void = { _ in }
@@ -33,7 +33,7 @@ enum FilterFixture {
     return texts
   }
 
-  /// The field that annotation has added to each document.
+  /// The field that annotation added to each document.
   static func annotations(_ batch: DocumentBatch) throws -> [JSONValue] {
     var counts = Summary()
     let lines = DocumentRenderer(format: .jsonl).render(batch, counts: &counts)
@@ -56,7 +56,7 @@ enum FilterFixture {
     return try annotations(result.documents)[0]["rule"]?.string
   }
 
-  /// The sample of the quick start, public domain prose.
+  /// The sample text of the quick start: prose in the public domain.
   static let sample: [String] = {
     let path =
       URL(fileURLWithPath: #filePath).pathComponents.dropLast(4).joined(separator: "/")
@@ -66,7 +66,7 @@ enum FilterFixture {
       .map(String.init)
   }()
 
-  /// Documents as the web has them, made of the sample: each trips something else, or nothing.
+  /// Documents like web pages, made from the sample: each violates a different rule, or none.
   static func webDocuments(_ count: Int, seed: UInt64) -> [String] {
     var random = RandomGenerator(seed: seed)
     let prose = sample.filter { $0.count > 40 }

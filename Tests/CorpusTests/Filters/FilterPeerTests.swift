@@ -3,11 +3,11 @@ import Foundation
 import Support
 import Testing
 
-/// Ours against datatrove's filters, run by the interpreter that `PKM_PEERS_PYTHON` names.
+/// Compares our filters with datatrove's, run by the interpreter that `PKM_PEERS_PYTHON` names.
 @Suite(.enabled(if: FilterPeers.python != nil, "PKM_PEERS_PYTHON is not set")) struct FilterPeerTests {
   private static let groups = ["gopher-repetition", "gopher-quality", "mc4", "c4", "fineweb"]
 
-  /// Pages made of real prose and of what web pages have around it, and prose as it is.
+  /// Pages made from real prose and the boilerplate of web pages, and prose on its own.
   private static let documents: [String] = {
     let lines = FilterFixture.sample
     let prose = stride(from: 0, to: 4000, by: 40).map {
@@ -29,7 +29,7 @@ import Testing
     guard group == "c4" else {
       return try FilterFixture.annotations(result.documents).map { Decision(rule: $0["rule"]?.string) }
     }
-    // Which documents stay, and with what text; the rules are told by the annotations of those that go.
+    // The kept documents and their texts; the annotations of the others name the rule.
     var decisions = Self.documents.map { _ in Decision() }
     for (line, text) in zip(result.documents.lines, FilterFixture.texts(result.documents)) {
       decisions[line - 1].text = text
@@ -54,11 +54,12 @@ import Testing
     return decisions
   }
 
-  /// With words and symbols as we define them, datatrove drops the same documents by the same rules, and its C4 leaves
-  /// the same text.
+  /// With our definition of words and symbols, datatrove drops the same documents by the same rules, and its
+  /// C4 filter keeps the same text.
   ///
-  /// datatrove names lorem ipsum or { by which comes first; we go by the order of the rules.
-  @Test func theSameWordsGiveTheSameDecisions() throws {
+  /// If a document contains both lorem ipsum and {, datatrove names the one that comes first; we use the
+  /// order of the rules.
+  @Test func agreesWithDatatroveOnTheSameWords() throws {
     let theirs = try theirs("decide-ours")
     for group in Self.groups {
       let ours = try ours(group)
@@ -72,11 +73,12 @@ import Testing
     }
   }
 
-  /// With words by spaCy and datatrove's own list of symbols, some documents near a threshold are judged differently.
+  /// With spaCy's words and datatrove's own list of symbols, a few documents near a threshold get a different
+  /// decision.
   ///
-  /// spaCy has several hundred exceptions, and ours are one page of rules. One of these 498 documents, made to lie near the
-  /// thresholds, where this was written: it says `'em` a lot.
-  @Test func spaCysWordsGiveNearlyTheSame() throws {
+  /// spaCy has several hundred exceptions, and our rules fit on one page. When this was written, it was one
+  /// of these 498 documents, all made to be near a threshold: it contains `'em` often.
+  @Test func nearlyAgreesWithSpaCysWords() throws {
     let theirs = try theirs("decide-datatrove")
     for group in Self.groups {
       let differing = zip(try ours(group), theirs[group]!).count { ($0.rule == nil) != ($1.rule == nil) }
@@ -93,7 +95,7 @@ enum FilterPeers {
   private static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("../../Peers/filter_peers.py").standardized.path
 
-  /// Gives the texts as JSON lines and reads a JSON value a line.
+  /// Passes the texts as JSON lines and reads one JSON value per line.
   static func run(_ arguments: [String], texts: [String]) throws -> [JSONValue] {
     let scratch = try Scratch()
     let input = try scratch.write("in", texts.map { JSONText.quote($0) + "\n" }.joined())

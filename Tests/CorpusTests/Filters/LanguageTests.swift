@@ -33,7 +33,7 @@ import Testing
     return (result.documents.lines, counts)
   }
 
-  @Test func keepAndDrop() throws {
+  @Test func keepsAndDropsByLanguage() throws {
     let identifier = try LanguageIdentifier(reading: Fixture.path("languages.ftz"))
     #expect(identifier.languages.sorted() == ["en", "et", "eu", "lv", "sw", "uk"])
     #expect(try kept(["en", "lv"]).lines == [1, 4])
@@ -46,7 +46,7 @@ import Testing
     }
   }
 
-  @Test func theThresholdFromBothSides() throws {
+  @Test func decidesAtTheThreshold() throws {
     let mixed = Self.texts[0].text + " " + Self.texts[4].text
     let identifier = try LanguageIdentifier(reading: Fixture.path("languages.ftz"))
     let (result, _) = try FilterFixture.run([mixed], [], given: ["language": 0]) {
@@ -62,7 +62,7 @@ import Testing
     #expect(try kept([], drop: ["sw"], threshold: score + 1e-5, texts: [mixed]).lines == [1])
   }
 
-  @Test func theLanguageIsNotedDown() throws {
+  @Test func annotatesTheLanguage() throws {
     let identifier = try LanguageIdentifier(reading: Fixture.path("languages.ftz"))
     let (result, _) = try FilterFixture.run(Self.texts.map(\.text), [], given: ["language": 0.65]) {
       $0.language = try? LanguageRule(identifier: identifier, kept: ["en"], dropped: [], threshold: 0.65)
@@ -74,7 +74,7 @@ import Testing
     #expect(notes.map { $0["kept"]?.bool } == [true, false, false, false, false, false])
   }
 
-  @Test func lineFeedsAreSpacesAndManyThreadsAgree() throws {
+  @Test func treatsLineFeedsAsSpacesOnAnyThread() throws {
     let identifier = try LanguageIdentifier(reading: Fixture.path("languages.ftz"))
     let rule = try LanguageRule(identifier: identifier, kept: [], dropped: [], threshold: 0)
     var filter = DocumentFilter(try FilterSelection(rules: [], given: ["language": 0]))
@@ -101,7 +101,7 @@ import Testing
     #expect(results.count == 100 && results.allSatisfy { $0 == expected })
   }
 
-  @Test func brokenModelsAreRefused() throws {
+  @Test func rejectsBrokenModels() throws {
     let scratch = try Scratch()
     let model = try Fixture.bytes(at: Fixture.path("languages.ftz"))
     for (name, bytes) in [

@@ -4,12 +4,12 @@ import Support
 import Testing
 
 @Suite struct LineFilterTests {
-  /// The text that the line rules leave; nil if the document is dropped.
+  /// The text that the line rules keep; nil if the document is dropped.
   private func filtered(_ text: String, _ rules: [String], set: [String] = []) throws -> String? {
     FilterFixture.texts(try FilterFixture.run([text], rules, set: set).result.documents).first
   }
 
-  @Test func linesGoAndDocumentsStay() throws {
+  @Test func removesLinesAndKeepsDocuments() throws {
     let text =
       "Keep this line.\nhome\nTwo words.\n\nEnable Javascript to see this.\n  \"And this one!\"  \nMore..."
     let (result, counts) = try FilterFixture.run([text], ["c4"], without: ["c4-sentences"])
@@ -20,7 +20,7 @@ import Testing
     #expect(counts.count(.documentsChanged) == 1 && counts.count(.documentsOut) == 1)
   }
 
-  @Test func eachRuleAlone() throws {
+  @Test func appliesEachRuleAlone() throws {
     let long = String(repeating: "é", count: 1000)
     let cases: [(rule: String, kept: String, removed: String)] = [
       ("c4-long-words", "a \(long) b", "a \(long)x b"), ("c4-line-words", "a b  c", "a\u{3000}b"),
@@ -40,24 +40,24 @@ import Testing
     let (result, counts) = try FilterFixture.run([text], ["c4-citations"])
     #expect(FilterFixture.texts(result.documents) == ["A b c d e[12a] f[Edit] [3"])
     #expect(counts.count(.citationsRemoved) == 4 && counts.count(.documentsChanged) == 1)
-    // A mark after the full stop leaves a space behind, and C4 drops the line.
+    // A citation after the full stop leaves a space, so C4 drops the line.
     #expect(try filtered("So it is. [2]\nYes.", ["c4-citations", "c4-terminal-punctuation"]) == "Yes.")
   }
 
-  @Test func aDocumentWithoutLinesIsEmpty() throws {
+  @Test func dropsDocumentsWithoutLines() throws {
     let (result, counts) = try FilterFixture.run(["home\nindex", "a."], ["c4-terminal-punctuation"])
     #expect(FilterFixture.texts(result.documents) == ["a."] && counts.count(CountName("dropped_empty")) == 1)
     #expect(counts.count(CountName("lines_removed_c4_terminal_punctuation")) == 0)
   }
 
-  @Test func textWithNothingToRemoveIsUntouched() throws {
+  @Test func keepsCleanTextUnchanged() throws {
     let text = "One line here.\nAnother line here."
     let (result, counts) = try FilterFixture.run([text], ["c4"], without: ["c4-sentences"])
     #expect(FilterFixture.texts(result.documents) == [text] && counts.count(.documentsChanged) == 0)
   }
 
-  @Test func whatC4LooksForInLinesThatAreGoneDoesNotCount() throws {
-    // As in C4's code, a line that has fallen to an earlier rule is not looked at for { and lorem ipsum.
+  @Test func ignoresRemovedLinesLikeC4() throws {
+    // As in C4's code, a line that an earlier rule removed is not searched for { and lorem ipsum.
     #expect(try filtered("A good line.\nvar x = {", ["c4"], set: ["c4-sentences=1"]) == "A good line.")
     #expect(try filtered("A good line.\nHe said {.", ["c4"], set: ["c4-sentences=1"]) == nil)
     #expect(
@@ -67,11 +67,11 @@ import Testing
       try filtered("A good line.\nThe lorem ipsum in javascript.", ["c4"], set: ["c4-sentences=1"]) == nil)
   }
 
-  @Test func laterRulesSeeWhatIsLeft() throws {
+  @Test func laterRulesSeeTheRemainingText() throws {
     let text = "menu\nmenu\nmenu\nmenu\nA line that ends as a sentence should, and is long."
     #expect(try filtered(text, ["fineweb"]) == nil)
     #expect(try filtered(text, ["fineweb", "c4-terminal-punctuation"])?.hasPrefix("A line") == true)
-    // The rules of Gopher are asked before.
+    // The rules of Gopher are evaluated first.
     #expect(try filtered(text, ["gopher-duplicate-lines", "c4-terminal-punctuation"]) == nil)
   }
 

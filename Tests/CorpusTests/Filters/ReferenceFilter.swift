@@ -1,10 +1,10 @@
 import Foundation
 
-/// The rules once more, slowly, over arrays of characters: the judge of the fast filters.
+/// A simple implementation of the rules over arrays of characters: the reference for the fast filters.
 struct ReferenceFilter {
   typealias Characters = [Unicode.Scalar]
 
-  /// A word or mark, and whether it is a mark.
+  /// A word or punctuation mark, and which of the two it is.
   struct Word: Equatable {
     var text: Characters
     var isSymbol: Bool
@@ -132,7 +132,7 @@ struct ReferenceFilter {
     return end
   }
 
-  /// Every value but those of C4 by the name of its rule.
+  /// All values except those of C4, by the name of the rule.
   static func values(_ string: String) -> [String: Double] {
     let text = Array(string.unicodeScalars)
     let words = words(text)
@@ -175,7 +175,7 @@ struct ReferenceFilter {
     let rest = Double(text.count) - feeds
     values["fineweb-duplicate-line-chars"] = rest == 0 ? 0 : Double(repeats(filled).joined().count) / rest
     values["fineweb-newline-ratio"] = words.isEmpty ? 0 : feeds / count
-    // White space at the ends is no part of a paragraph; CR before LF is none of a line.
+    // White space at both ends does not belong to a paragraph, nor CR before LF to a line.
     var body = trimmed(text)
     var index = 0
     while index + 1 < body.count {

@@ -1,35 +1,36 @@
-import CSimdjson
 import Foundation
 import Support
 
-/// One file cut into blocks of whole documents, in order.
+/// Reads one file as blocks of whole documents, in order.
 ///
-/// Used by one thread at a time; several files can be read at once.
-package final class FileBlocks {
+/// Not thread-safe. Several files can be read at the same time by a reader each.
+package final class BlockReader {
   private let path: String
-  private let options: ReaderOptions
-  private let input: DecodedInput
+  let options: ReaderOptions
+  let input: DecodedInput
   private let note: (Int) -> Void
   private var source: DocumentSource
-  /// Read and not yet part of a block.
-  private var rest: [UInt8] = []
-  /// Bytes of the file that come next and are not wanted.
-  private var unwanted = 0
-  private var line = 1
+  /// Bytes read from the file that are not part of a block yet.
+  var rest: [UInt8] = []
+  /// The number of bytes to skip before the next document.
+  var bytesToSkip = 0
+  var line = 1
   private var counts = Summary()
   private var warnings: [String] = []
-  /// The file has ended, or its part before a damage.
-  private var isAtEnd = false
+  /// Whether the end of the file, or of the part before damage, was reached.
+  var isAtEnd = false
   private var isDone = false
-  /// Reading stopped because a pipe is silent.
+  /// Whether reading stopped because a pipe had no data for a while.
   private var isPaused = false
+  private var damageCount = 0
   private var notedOffset = 0
   private var takenByBlocks = 0
 
-  /// Milliseconds without input after which a pipe's documents go on although a batch is not full.
+  /// If a pipe delivers nothing for this many milliseconds, its documents are passed on although the batch is
+  /// not full.
   private static let patience: Int32 = 50
 
-  /// `note` is told how many bytes on disk were taken, each time some were.
+  /// `note` is called with the number of compressed bytes each time some were read.
   init(_ input: InputSource, index: Int, options: ReaderOptions, note: @escaping (Int) -> Void) throws {
     (path, self.options, self.note) = (input.name, options, note)
     let named = DocumentFormat(ofFileNamed: path)
@@ -50,7 +51,7 @@ package final class FileBlocks {
 
   package var format: DocumentFormat { source.format }
 
-  /// Whatever the format is, the lines are the documents; to be called before the first block is taken.
+  /// Treats every line as a document, whatever the format. Call this before reading the first block.
   func takeAsLines() {
     source = DocumentSource(index: source.index, path: path, format: .text, splitting: .line)
   }
@@ -63,30 +64,21 @@ package final class FileBlocks {
       let line = rest[start...].prefix { $0 != UInt8(ascii: "\n") }
       if line.endIndex < rest.count || isAtEnd || line.count > options.longestDocument {
         let range = start..<line.endIndex
-        rest.append(contentsOf: repeatElement(0x20, count: pkm_json_padding()))
-        defer {
-          rest.removeLast(pkm_json_padding())
-          if range.count > DocumentBlock.longLine { pkm_json_forget() }
-        }
-        return rest.withUnsafeBufferPointer {
-          UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer($0)[range]).withMemoryRebound(
-            to: CChar.self
-          ) {
-            pkm_json_is_object($0.baseAddress, range.count)
-          }
-        }
+        rest.append(contentsOf: repeatElement(0x20, count: JSONLine.padding))
+        defer { rest.removeLast(JSONLine.padding) }
+        return rest.withUnsafeBytes { JSONLine.isObject(UnsafeRawBufferPointer(rebasing: $0[range])) }
       }
       rest = try extended(rest, to: 2 * rest.count)
     }
   }
 
-  /// The next part of the file that holds whole documents, nil after the last.
+  /// The next block, nil after the last.
   package func next() throws -> DocumentBlock? {
     while !isDone {
-      if unwanted > 0 { try skipUnwanted() }
+      if bytesToSkip > 0 { try skipBytes() }
       var bytes = rest
       rest = []
-      // What a silent pipe has given is looked at before more is waited for.
+      // If a pipe paused, use what it delivered before waiting for more.
       if bytes.count < options.batchBytes && !isAtEnd && !isPaused {
         bytes = try extended(bytes, to: options.batchBytes)
       }
@@ -97,7 +89,7 @@ package final class FileBlocks {
         rest = Array(bytes[length...])
         bytes.removeLast(bytes.count - length)
       }
-      if isAtEnd && rest.isEmpty && unwanted == 0 { try endPart() }
+      if isAtEnd && rest.isEmpty && bytesToSkip == 0 { try endPart() }
       if bytes.isEmpty && counts.entries.isEmpty { continue }
       let block = DocumentBlock(
         bytes: bytes, records: records, inputBytes: input.taken - takenByBlocks, firstLine: line,
@@ -111,16 +103,17 @@ package final class FileBlocks {
     return nil
   }
 
-  /// Reads on until the bytes can be cut behind a document, and returns where.
+  /// Reads until `bytes` contain whole documents, and returns the length of those.
   private func cutDocuments(_ bytes: inout [UInt8]) throws -> Int {
     while true {
       if isAtEnd { return bytes.count }
-      if let cut = bytes.withUnsafeBytes({ DocumentBlock.cut($0, source: source) }) { return cut }
+      if let end = bytes.withUnsafeBytes({ source.endOfWholeDocuments($0) }) { return end }
       if bytes.count > options.longestDocument {
         try skipDocument(&bytes)
         continue
       }
-      // Doubling keeps the search for a cut in one huge document linear; of a whole file the size may be known.
+      // Doubling keeps the search for the end of one huge document linear. The size of a whole file may be
+      // known.
       let isWhole = source.format == .text && source.splitting == .file
       let wanted = isWhole ? input.bytesLeft.map { bytes.count + $0 + 1 } : nil
       bytes = try extended(
@@ -128,11 +121,11 @@ package final class FileBlocks {
     }
   }
 
-  /// Passes over the document that `bytes` begin with, which is too long, and reads what follows it.
+  /// Skips the document at the start of `bytes`, which is too long, and continues with what follows it.
   private func skipDocument(_ bytes: inout [UInt8]) throws {
     let start = line
     while true {
-      let end = bytes.withUnsafeBytes { DocumentBlock.firstCut($0, source: source) }
+      let end = bytes.withUnsafeBytes { source.endOfFirstDocument($0) }
       if let end {
         line += bytes.withUnsafeBytes {
           Bytes.count(of: 0x0a, in: UnsafeRawBufferPointer(rebasing: $0[..<end]))
@@ -149,71 +142,13 @@ package final class FileBlocks {
       .documentsTooLong, line: start, "a document of more than \(options.longestDocument) bytes, skipped")
   }
 
-  private func scanRecords(_ bytes: inout [UInt8], _ records: inout [WARCRecord]) throws -> Int {
-    var scanner = WARCScanner(longestDocument: options.longestDocument)
-    var length: Int?
-    while length == nil {
-      let left = input.bytesLeft
-      let step = bytes.withUnsafeBytes { scanner.advance($0, isAtEnd: isAtEnd, bytesLeft: left) }
-      switch step {
-      case .cut(let end): length = end
-      case .more(let count): bytes = try extended(bytes, to: count)
-      case .skip(let from, let count): (length, unwanted) = (from, count)
-      }
-    }
-    records = scanner.records
-    if let first = scanner.firstForeign {
-      let before = bytes.withUnsafeBytes {
-        Bytes.count(of: 0x0a, in: UnsafeRawBufferPointer(rebasing: $0[..<first]))
-      }
-      try report(
-        .warcBytesSkipped, scanner.foreignBytes, line: line + before,
-        "\(scanner.foreignBytes) bytes that belong to no WARC record, skipped")
-    }
-    return length!
-  }
-
-  /// Lets the content of a long record pass.
-  ///
-  /// When a new gzip member begins with a record before that, the record's length was wrong.
-  private func skipUnwanted() throws {
-    let start = line
-    var chunk = rest
-    rest = []
-    while true {
-      if chunk.count >= unwanted {
-        line += chunk.withUnsafeBytes {
-          Bytes.count(of: 0x0a, in: UnsafeRawBufferPointer(rebasing: $0[..<unwanted]))
-        }
-        rest = Array(chunk[unwanted...])
-        unwanted = 0
-        return
-      }
-      line += chunk.withUnsafeBytes { Bytes.count(of: 0x0a, in: $0) }
-      unwanted -= chunk.count
-      if isAtEnd { break }
-      let isAfterMember = !input.file.isInsideUnit
-      chunk = try [UInt8](unsafeUninitializedCapacity: options.batchBytes) { buffer, count in
-        count = try input.read(into: UnsafeMutableRawBufferPointer(buffer))
-      }
-      if chunk.isEmpty { isAtEnd = true }
-      noteProgress()
-      if isAfterMember && chunk.starts(with: Array("WARC/".utf8)) {
-        rest = chunk
-        break
-      }
-    }
-    try report(.warcRecordsTruncated, line: start, "the record ends \(unwanted) bytes early")
-    unwanted = 0
-  }
-
-  /// `bytes` and as many more as make `count`: fewer at the end of the part or, with documents in hand, when a pipe is
-  /// silent.
-  private func extended(_ bytes: [UInt8], to count: Int) throws -> [UInt8] {
-    // JSON lines get room for their decoded texts behind them, and short ones for what is made of these, so that they are
-    // not moved once more. What is not used costs no memory.
-    let copies = source.format != .jsonl ? 0 : count > DocumentBlock.longLine ? 1 : 2
-    let capacity = count + pkm_json_padding() + copies * count
+  /// Returns `bytes` extended to `count` bytes; fewer at the end of the file, or if a pipe pauses after some
+  /// were read.
+  func extended(_ bytes: [UInt8], to count: Int) throws -> [UInt8] {
+    // For JSON lines, reserve space for the decoded texts after them, and for short lines also for what later
+    // stages make of these, so that the array is not reallocated. Memory that stays unused costs nothing.
+    let copies = source.format != .jsonl ? 0 : count > JSONLine.longestBuffered ? 1 : 2
+    let capacity = count + JSONLine.padding + copies * count
     return try [UInt8](unsafeUninitializedCapacity: capacity) { buffer, filled in
       let buffer = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count])
       LargePages.advise(buffer)
@@ -232,24 +167,24 @@ package final class FileBlocks {
     }
   }
 
-  private func noteProgress() {
+  func noteProgress() {
     note(input.file.offset - notedOffset)
     notedOffset = input.file.offset
   }
 
-  /// States what was lost, and goes on behind it where that is possible.
+  /// Reports damage and continues after it, or ends the file.
   private func endPart() throws {
     if let damage = input.file.damage {
       if options.isStrict {
         throw Failure(.badInput, damage.reason, file: damage.file, offset: damage.offset)
       }
-      if counts.count(.inputsDamaged) + damagesNoted == 0 { counts.add(.inputsDamaged) }
-      damagesNoted += 1
+      if counts.count(.inputsDamaged) + damageCount == 0 { counts.add(.inputsDamaged) }
+      damageCount += 1
       counts.add(CountName(damage.kind.rawValue))
       let isResumed = try input.resume()
-      if damagesNoted <= 5 {
+      if damageCount <= 5 {
         let rest =
-          isResumed ? "Reading goes on at byte \(input.file.unitOffset)" : "What came before it was read"
+          isResumed ? "Reading continues at byte \(input.file.unitOffset)" : "What came before it was read"
         warnings.append("\(damage). \(rest)")
       }
       if isResumed {
@@ -268,9 +203,7 @@ package final class FileBlocks {
     isDone = true
   }
 
-  private var damagesNoted = 0
-
-  private func report(_ name: CountName, _ count: Int = 1, line: Int?, _ message: String) throws {
+  func report(_ name: CountName, _ count: Int = 1, line: Int?, _ message: String) throws {
     if options.isStrict {
       throw Failure(.badInput, message, file: path, line: line, remedy: Failure.strictRemedy)
     }
@@ -279,6 +212,47 @@ package final class FileBlocks {
   }
 }
 
+extension DocumentSource {
+  /// The length of the longest prefix of `bytes` that contains only whole documents; nil if there is none.
+  /// `bytes` do not reach the end of the file.
+  ///
+  /// A ``DocumentSplitting/stream`` can be split between any two characters.
+  fileprivate func endOfWholeDocuments(_ bytes: UnsafeRawBufferPointer) -> Int? {
+    let lineFeed = UInt8(ascii: "\n")
+    if format == .jsonl || splitting == .line {
+      return bytes.lastIndex(of: lineFeed).map { $0 + 1 }
+    }
+    switch splitting {
+    case .line, .file: return nil
+    case .paragraph:
+      var end = bytes.count
+      while let newline = bytes[..<end].lastIndex(of: lineFeed) {
+        let previous = bytes[..<newline].lastIndex(of: lineFeed)
+        if let previous, Bytes.isBlank(bytes[(previous + 1)..<newline]) { return newline + 1 }
+        end = newline
+      }
+      return nil
+    case .stream:
+      // Split before the last character, which may be incomplete. If the last four bytes are all continuation
+      // bytes, the text is ill-formed anyway.
+      let last = (max(0, bytes.count - 4)..<bytes.count).last { bytes[$0] & 0xc0 != 0x80 } ?? bytes.count
+      return last > 0 ? last : nil
+    }
+  }
+
+  /// The length of the rest of the current document, in which `bytes` begin; nil if its end was not read yet.
+  fileprivate func endOfFirstDocument(_ bytes: UnsafeRawBufferPointer) -> Int? {
+    if format == .text && splitting == .file { return nil }
+    var start = 0
+    while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
+      let isEnd = format == .jsonl || splitting != .paragraph
+      if isEnd || (start > 0 && Bytes.isBlank(bytes[start..<end])) { return end + 1 }
+      start = end + 1
+    }
+    return nil
+  }
+}
+
 extension Failure {
-  static let strictRemedy = "Without --strict the run would go on"
+  static let strictRemedy = "Without --strict the run would continue"
 }

@@ -1,12 +1,13 @@
 import Support
 
-/// A random-looking order of `0..<count` that is computed, not stored: any position in constant time and no memory.
+/// A pseudorandom permutation of `0..<count` that is computed, not stored: any position in constant time and
+/// without memory.
 ///
-/// A balanced Feistel network over the smallest even number of bits that holds `count`, walked until it lands inside
-/// (Black and Rogaway, "Ciphers with arbitrary finite domains", 2002). A Feistel network is a bijection whatever its
-/// round function, and so is the walk; the domain is less than four times `count`, so the walk takes under four steps on
-/// average.
-package struct WindowPermutation: Sendable {
+/// It is a balanced Feistel network over the smallest even number of bits that can represent `count`,
+/// repeated until the result is in range (cycle walking; Black and Rogaway, "Ciphers with arbitrary finite
+/// domains", 2002). A Feistel network is a bijection for any round function, and so is the walk. The domain
+/// is less than four times `count`, so the walk takes fewer than four steps on average.
+package struct SequencePermutation: Sendable {
   package let count: Int
   private let halfBits: UInt64
   private let keys: [UInt64]
@@ -20,7 +21,7 @@ package struct WindowPermutation: Sendable {
     keys = (0..<6).map { _ in generator.next() }
   }
 
-  /// Which window stands at a position of the order.
+  /// The sequence at a position of the order.
   package subscript(position: Int) -> Int {
     precondition((0..<count).contains(position))
     let mask: UInt64 = (1 << halfBits) - 1

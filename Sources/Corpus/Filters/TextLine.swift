@@ -1,9 +1,9 @@
 import Foundation
 
-/// A line of a text: up to LF, without one CR before it.
-struct Line {
+/// A line of a text, up to LF, without one CR before it.
+struct TextLine {
   let end: Int
-  /// Where the next one begins.
+  /// The start of the next line.
   let next: Int
   let hasFeed: Bool
 

@@ -1,7 +1,8 @@
+import Algorithms
 import Support
 
-/// Where each document of a compared text begins, for reports: 16 bytes a document on disk.
-struct PlaceTable {
+/// The start of each document in a compared text, for reports: 16 bytes per document on disk.
+struct DocumentOffsets {
   private let file: MappedFile
 
   init(_ path: String) throws { file = try MappedFile(path, access: .random) }
@@ -12,8 +13,8 @@ struct PlaceTable {
     records.reserveCapacity(16 * batch.count)
     var start = base
     for (index, end) in ends.enumerated() {
-      let place = DocumentLocation(source: batch.source.index, line: batch.lines[index])
-      withUnsafeBytes(of: (UInt64(start).littleEndian, place.packed.littleEndian)) {
+      let location = DocumentLocation(source: batch.source.index, line: batch.lines[index])
+      withUnsafeBytes(of: (UInt64(start).littleEndian, location.packed.littleEndian)) {
         records.append(contentsOf: $0)
       }
       start = base + end
@@ -21,16 +22,12 @@ struct PlaceTable {
     return records
   }
 
-  /// The document that holds a position of the compared text.
+  /// The document that contains a position of the compared text.
   func document(at position: Int) -> DocumentLocation {
     func word(_ number: Int) -> UInt64 {
       UInt64(littleEndian: file.bytes.loadUnaligned(fromByteOffset: 8 * number, as: UInt64.self))
     }
-    var (low, high) = (0, file.bytes.count / 16)
-    while high - low > 1 {
-      let middle = (low + high) / 2
-      if word(2 * middle) <= UInt64(position) { low = middle } else { high = middle }
-    }
-    return DocumentLocation(packed: word(2 * low + 1))
+    let next = (0..<(file.bytes.count / 16)).partitioningIndex { word(2 * $0) > UInt64(position) }
+    return DocumentLocation(packed: word(2 * max(next - 1, 0) + 1))
   }
 }

@@ -2,19 +2,19 @@ import Foundation
 import Support
 
 extension Dataset {
-  /// Calls `body` with the row of each document of a split: counts without reading the tokens.
+  /// Calls `body` with the row of each document of a split. Counting with rows does not read the tokens.
   package func forEachRow(of split: String, _ body: (DocumentRow) throws -> Void) throws {
     for shard in try shards(of: split) {
-      let rows = try RowReader(directory: path, entry: shard)
+      let rows = try DocumentRowReader(directory: path, entry: shard)
       while let row = try rows.next() { try body(row) }
     }
   }
 }
 
-/// The rows of one `.documents.zst` file in order.
-final class RowReader {
+/// Reads the rows of one `.documents.zst` file in order.
+final class DocumentRowReader {
   let path: String
-  /// Rows handed out so far.
+  /// The number of rows returned so far.
   private(set) var delivered = 0
   private let file: SeekableReader
   private let buffer: UnsafeMutableRawBufferPointer
@@ -28,9 +28,9 @@ final class RowReader {
     guard file.bytes == entry.documents * DocumentRow.byteCount else {
       throw Failure(
         .badInput,
-        "the file holds \(file.bytes) bytes, \(entry.documents) documents need "
+        "the file contains \(file.bytes) bytes, but \(entry.documents) documents need "
           + "\(entry.documents * DocumentRow.byteCount)",
-        file: path, remedy: "Copy the dataset again or make it again")
+        file: path, remedy: "Copy the dataset again or recreate it")
     }
     buffer = .allocate(byteCount: file.largestFrame + DocumentRow.byteCount, alignment: 64)
   }
@@ -40,7 +40,7 @@ final class RowReader {
   func next() throws -> DocumentRow? {
     while available - offset < DocumentRow.byteCount {
       guard frame < file.frameCount else { return nil }
-      // Frames end between rows in our files; those of another writer may not.
+      // Our own files do not divide rows between frames, but those of other writers may.
       let rest = available - offset
       if rest > 0 { memmove(buffer.baseAddress!, buffer.baseAddress! + offset, rest) }
       let target = UnsafeMutableRawBufferPointer(rebasing: buffer[rest...])
