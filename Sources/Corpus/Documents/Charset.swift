@@ -47,14 +47,4 @@ package struct Charset: Sendable, Hashable {
       }
     return Charset(larger) ?? self
   }
-
-  /// Converts to UTF-8. Each byte sequence that is invalid in this character set becomes one byte 0xff, which
-  /// never occurs in UTF-8.
-  func decode(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
-    let converter = CharsetConverter(self)
-    var text: [UInt8] = []
-    text.reserveCapacity(bytes.count + bytes.count / 2 + 256)
-    converter.convert(bytes, isLast: true, into: &text)
-    return text
-  }
 }

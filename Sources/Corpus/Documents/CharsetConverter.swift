@@ -8,7 +8,7 @@ final class CharsetConverter {
 
   deinit { pkm_charset_close(converter) }
 
-  /// Appends the text of the next bytes, converted as by ``Charset/decode(_:)``.
+  /// Appends the text of the next bytes, with 0xff for each invalid sequence.
   func convert(_ bytes: UnsafeRawBufferPointer, isLast: Bool, into text: inout [UInt8]) {
     var source = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
     let end = source.map { $0 + bytes.count }
@@ -21,5 +21,17 @@ final class CharsetConverter {
         if source == end && count + 3 * 64 < buffer.count { return }
       }
     }
+  }
+}
+
+extension Charset {
+  /// Converts to UTF-8. Each byte sequence that is invalid in this character set becomes one byte 0xff, which
+  /// never occurs in UTF-8.
+  func decode(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+    let converter = CharsetConverter(self)
+    var text: [UInt8] = []
+    text.reserveCapacity(bytes.count + bytes.count / 2 + 256)
+    converter.convert(bytes, isLast: true, into: &text)
+    return text
   }
 }
