@@ -8,6 +8,19 @@ enum Bytes {
     return pkm_bytes_count(base.assumingMemoryBound(to: UInt8.self), bytes.count, byte)
   }
 
+  /// The last index of a byte before `end`, searched for eight bytes at a time.
+  static func lastIndex(of byte: UInt8, in bytes: UnsafeRawBufferPointer, before end: Int) -> Int? {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    var end = end
+    while end >= 8 {
+      // A byte that is equal becomes zero, and only a word with a zero byte gives a result other than zero.
+      let word = bytes.loadUnaligned(fromByteOffset: end &- 8, as: UInt64.self) ^ (ones &* UInt64(byte))
+      if (word &- ones) & ~word & (ones &* 0x80) != 0 { break }
+      end &-= 8
+    }
+    return bytes[..<end].lastIndex(of: byte)
+  }
+
   /// The lines, each without its LF and one CR before that.
   ///
   /// The bytes after the last LF form a line unless there are none.

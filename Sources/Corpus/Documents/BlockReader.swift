@@ -220,14 +220,14 @@ extension DocumentSource {
   fileprivate func endOfWholeDocuments(_ bytes: UnsafeRawBufferPointer) -> Int? {
     let lineFeed = UInt8(ascii: "\n")
     if format == .jsonl || splitting == .line {
-      return bytes.lastIndex(of: lineFeed).map { $0 + 1 }
+      return Bytes.lastIndex(of: lineFeed, in: bytes, before: bytes.count).map { $0 + 1 }
     }
     switch splitting {
     case .line, .file: return nil
     case .paragraph:
       var end = bytes.count
-      while let newline = bytes[..<end].lastIndex(of: lineFeed) {
-        let previous = bytes[..<newline].lastIndex(of: lineFeed)
+      while let newline = Bytes.lastIndex(of: lineFeed, in: bytes, before: end) {
+        let previous = Bytes.lastIndex(of: lineFeed, in: bytes, before: newline)
         if let previous, Bytes.isBlank(bytes[(previous + 1)..<newline]) { return newline + 1 }
         end = newline
       }
