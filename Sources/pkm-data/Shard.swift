@@ -1,6 +1,5 @@
 import ArgumentParser
 import Commands
-import Foundation
 import Shards
 import Stages
 import Support
@@ -104,62 +103,26 @@ struct Shard: ParsableCommand, RecipeStage {
 
   /// Reads and writes datasets, which are directories, so no pipe is connected.
   func run(_: StagePipes) throws -> Summary {
-    let datasets = try inputs.map { try Dataset($0) }
-    let progress = Progress("shard", unit: " documents", isQuiet: options.quiet)
-    var rewriter = DatasetRewriter()
-    rewriter.shares = split?.shares ?? []
-    rewriter.mixture = mixture(of: datasets)
-    rewriter.isShuffled = !noShuffle
-    rewriter.seed = options.seed
-    rewriter.shardTokens = max(1, shardSize.bytes / (datasets.first?.index.tokenBytes ?? 2))
-    rewriter.packing = packing
-    rewriter.level = level
-    rewriter.memory = memory?.bytes ?? Int(ProcessInfo.processInfo.physicalMemory / 4)
-    rewriter.threads = options.threadCount
-    rewriter.recipe = recipe(of: datasets)
-    rewriter.progress = { progress.update(done: $0, of: $1) }
-    let index = try rewriter.write(datasets, to: output)
-    progress.finish()
-
-    var summary = Summary()
-    let read = datasets.flatMap(\.index.shards)
-    summary.add(.bytesIn, read.reduce(0) { $0 + $1.bytes })
-    summary.add(.documentsIn, read.reduce(0) { $0 + $1.documents })
-    summary.add(.documentsOut, index.shards.reduce(0) { $0 + $1.documents })
-    summary.add(.bytesOut, index.shards.reduce(0) { $0 + $1.bytes })
-    summary.add(.tokens, index.shards.reduce(0) { $0 + $1.tokens })
-    summary.add(.shards, index.shards.count)
-    for (split, totals) in index.splits.sorted(by: { $0.key < $1.key }) {
-      summary.add(.documents(ofSplit: split), totals.documents)
-      summary.add(.tokens(ofSplit: split), totals.tokens)
+    var sharding = ShardOptions(
+      inputs: inputs, output: output, settings: options.settings, shardBytes: shardSize.bytes,
+      recipeLine: recipeLine)
+    sharding.shares = split?.shares ?? []
+    if let weights {
+      sharding.mixture = .weights(weights.numbers, budget: tokens?.count)
+    } else if let epochs {
+      sharding.mixture = .epochs(epochs.numbers)
+    } else if let tokens {
+      sharding.mixture = .budget(tokens.count)
     }
-    return summary
+    sharding.isShuffled = !noShuffle
+    sharding.packing = packing
+    sharding.level = level
+    if let memory { sharding.memory = memory.bytes }
+    return try ShardStage(sharding).run()
   }
 
-  private func mixture(of datasets: [Dataset]) -> (@Sendable ([Int]) throws -> DatasetMixture)? {
-    guard weights != nil || epochs != nil || tokens != nil else { return nil }
-    let (weights, epochs, budget) = (weights?.numbers, epochs?.numbers, tokens?.count)
-    let paths = inputs
-    return { available in
-      for (path, tokens) in zip(paths, zip(available, weights ?? epochs ?? available.map { _ in 0 }))
-      where tokens.0 == 0 && tokens.1 > 0 {
-        throw Failure(
-          .usage, "there are no tokens of train to take", file: path, remedy: "Give it the number 0")
-      }
-      if let weights {
-        let mixture = DatasetMixture(weights: weights, tokens: available, budget: budget)
-        for (path, (quota, tokens)) in zip(paths, zip(mixture.quotas, available)) where quota > 10 * tokens {
-          Log.warn("\(path): its \(tokens) tokens are taken \(quota / tokens) times to make \(quota)")
-        }
-        return mixture
-      }
-      if let epochs { return DatasetMixture(epochs: epochs, tokens: available) }
-      return DatasetMixture(budget: budget!, tokens: available)
-    }
-  }
-
-  /// The recipes of the inputs, then this command, without paths, which mean nothing on other machines.
-  private func recipe(of inputs: [Dataset]) -> String {
+  /// This command without paths, which mean nothing on other machines.
+  private var recipeLine: String {
     var line = "shard --seed \(options.seed) --shard-size \(shardSize.bytes)"
     if let split { line += " --split \(split.text)" }
     if let weights { line += " --weights \(weights.text)" }
@@ -167,9 +130,7 @@ struct Shard: ParsableCommand, RecipeStage {
     if let tokens { line += " --tokens \(tokens.count)" }
     if let packing { line += " --packing \(packing.rawValue)" }
     if noShuffle { line += " --no-shuffle" }
-    var lines: [String] = []
-    for recipe in inputs.compactMap(\.index.recipe) where !lines.contains(recipe) { lines.append(recipe) }
-    return (lines + [line]).joined(separator: "\n")
+    return line
   }
 }
 

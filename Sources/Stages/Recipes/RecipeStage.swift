@@ -29,25 +29,6 @@ extension RecipeStage {
   package var readsOnce: Bool { true }
 }
 
-/// What a stage takes and makes.
-package enum RecipeRole: Sendable {
-  /// Documents in, documents out, split by split.
-  case text
-  /// Documents of `train` in, a tokenizer out.
-  case learner
-  /// Documents and a tokenizer in, a dataset out, split by split.
-  case encoder
-  /// Datasets in, one dataset out.
-  case merger
-}
-
-/// Why arguments are refused.
-package struct StageRefusal: Error {
-  let message: String
-
-  package init(_ message: String) { self.message = message }
-}
-
 extension [any RecipeStage.Type] {
   func named(_ name: String) -> (any RecipeStage.Type)? { first { $0.stageName == name } }
 
