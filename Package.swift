@@ -44,7 +44,7 @@ let package = Package(
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(
-      name: "CICU", cxxSettings: cxx,
+      name: "CICU", dependencies: ["CBytes"], cxxSettings: cxx,
       linkerSettings: [.linkedLibrary("icui18n"), .linkedLibrary("icuuc"), .linkedLibrary("icudata")]),
     .target(
       name: "CSimdjson", cxxSettings: cxx, linkerSettings: [.linkedLibrary("simdjson")]),
@@ -52,20 +52,25 @@ let package = Package(
       name: "CFastText", cxxSettings: cxx, linkerSettings: [.linkedLibrary("fasttext")]),
     .target(name: "CBLAS", cSettings: kernels, linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "COneDNN", cSettings: kernels, linkerSettings: [.linkedLibrary("dl")]),
-    .target(name: "CKernels", cSettings: kernels, linkerSettings: [.linkedLibrary("m")]),
-    .target(name: "CPreTokens", cSettings: kernels),
+    // Short loops of our own, each compiled for several processors: over bytes, over pre-tokens, of the model.
+    .target(name: "CBytes", cSettings: kernels),
+    .target(name: "CPreTokens", dependencies: ["CBytes"], cSettings: kernels),
+    .target(name: "CModelKernels", cSettings: kernels, linkerSettings: [.linkedLibrary("m")]),
 
     .target(
       name: "Support",
-      dependencies: ["CZstd", "CZlib", "CISAL", "CXXHash", "CCrypto", "CKernels", algorithms, deque],
+      dependencies: ["CZstd", "CZlib", "CISAL", "CXXHash", "CCrypto", "CBytes", algorithms, deque],
       swiftSettings: swift),
     .target(
-      name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson", "CFastText", "CKernels", algorithms],
+      name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson", "CFastText", "CBytes", algorithms],
       swiftSettings: swift),
     .target(
-      name: "Tokenization", dependencies: ["Support", "CPreTokens", algorithms, heap], swiftSettings: swift),
+      name: "Tokenization", dependencies: ["Support", "CBytes", "CPreTokens", algorithms, heap],
+      swiftSettings: swift),
     .target(name: "Shards", dependencies: ["Support", deque], swiftSettings: swift),
-    .target(name: "Model", dependencies: ["Support", "CKernels", "CBLAS", "COneDNN"], swiftSettings: swift),
+    .target(
+      name: "Model", dependencies: ["Support", "CBytes", "CModelKernels", "CBLAS", "COneDNN"],
+      swiftSettings: swift),
     .target(
       name: "Training", dependencies: ["Model", "Shards", "Tokenization", "Support"],
       swiftSettings: swift),
@@ -91,7 +96,7 @@ let package = Package(
 
     .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: swift),
     .testTarget(
-      name: "CorpusTests", dependencies: ["Corpus", "Support", "CICU", "CKernels"],
+      name: "CorpusTests", dependencies: ["Corpus", "Support", "CICU", "CBytes"],
       resources: [.copy("Fixtures")],
       swiftSettings: swift),
     .testTarget(
@@ -99,7 +104,7 @@ let package = Package(
       swiftSettings: swift),
     .testTarget(name: "ShardsTests", dependencies: ["Shards", "Support"], swiftSettings: swift),
     .testTarget(
-      name: "ModelTests", dependencies: ["Model", "Support", "CKernels", "CBLAS", "COneDNN"],
+      name: "ModelTests", dependencies: ["Model", "Support", "CModelKernels", "CBLAS", "COneDNN"],
       swiftSettings: swift),
     // Counts allocations.
     .target(name: "CAllocations", path: "Tests/CAllocations"),

@@ -1,14 +1,10 @@
 // Loops over 64 bytes at a time, compiled once for each kind of processor.
 #pragma once
 
+#include <multiversioned.h>
+
 #include <cstdint>
 #include <cstring>
-
-#if defined(__x86_64__)
-#define MULTIVERSIONED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define MULTIVERSIONED
-#endif
 
 namespace pkm {
 

@@ -1,13 +1,8 @@
 // Merging short words: all symbols, and what each merges to with the next, in one or two vectors.
 #include "merging.h"
 
+#include <multiversioned.h>
 #include <string.h>
-
-#if defined(__x86_64__)
-#define MULTIVERSIONED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define MULTIVERSIONED
-#endif
 
 typedef uint32_t lanes __attribute__((ext_vector_type(16)));
 enum { POSITION_BITS = 5 };

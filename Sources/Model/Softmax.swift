@@ -1,4 +1,4 @@
-import CKernels
+import CModelKernels
 
 /// What drawing from logits needs of the kernels, on the calling thread.
 package enum Softmax {

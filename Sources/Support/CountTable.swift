@@ -1,4 +1,4 @@
-import CKernels
+import CBytes
 import Foundation
 
 /// Counts of distinct byte strings, by open addressing with linear probing.

@@ -1,4 +1,4 @@
-import CKernels
+import CBytes
 
 /// Quoting for the JSON that we write by hand because the order of its keys matters.
 package enum JSONText {

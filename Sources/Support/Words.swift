@@ -1,4 +1,4 @@
-import CKernels
+import CBytes
 
 /// What "words" means in every summary, manifest and word-level perplexity of this package: maximal runs of bytes other
 /// than ASCII white space (space, tab, line feed, vertical tab, form feed, carriage return), as `wc -w` counts them.

@@ -1,5 +1,5 @@
 import CBLAS
-import CKernels
+import CModelKernels
 import COneDNN
 import Foundation
 import Model

@@ -1,4 +1,4 @@
-import CKernels
+import CModelKernels
 import Foundation
 import Model
 import Support

@@ -97,7 +97,7 @@ def kernel(table, megabytes, shingle_count):
 
     with tempfile.TemporaryDirectory() as directory:
         library = os.path.join(directory, "minhash.so")
-        source = ROOT / "Sources" / "CKernels"
+        source = ROOT / "Sources" / "CBytes"
         subprocess.run(
             ["clang", "-O3", "-shared", "-fPIC", f"-I{source / 'include'}", str(source / "minhash.c"), "-o", library],
             check=True,

@@ -1,4 +1,4 @@
-import CKernels
+import CBytes
 import Support
 
 /// MinHash signatures (Broder, 1997), and one key per band of each signature.

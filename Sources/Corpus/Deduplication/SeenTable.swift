@@ -1,4 +1,4 @@
-import CKernels
+import CBytes
 import Foundation
 import Support
 

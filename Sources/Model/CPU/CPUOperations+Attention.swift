@@ -1,4 +1,4 @@
-import CKernels
+import CModelKernels
 
 extension CPUOperations {
   package func attention(

@@ -1,4 +1,4 @@
-import CKernels
+import CModelKernels
 
 /// Attention over the keys and values that generation keeps.
 extension CPUOperations {

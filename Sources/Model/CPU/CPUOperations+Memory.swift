@@ -1,4 +1,4 @@
-import CKernels
+import CModelKernels
 
 extension CPUOperations {
   @_specialize(where Scalar == Float)

@@ -1,4 +1,4 @@
-import CKernels
+import CModelKernels
 
 /// The columns of a right operand as the products of many rows take them.
 struct Panels<Scalar: Real> {

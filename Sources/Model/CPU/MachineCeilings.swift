@@ -1,4 +1,5 @@
-import CKernels
+import CBytes
+import CModelKernels
 import Support
 
 /// What the machine can do at best, all threads together: the yardstick of the benchmark.

@@ -1,4 +1,4 @@
-import CKernels
+import CModelKernels
 
 /// A matrix in the form that products take it: its numbers themselves or, in half precision, bfloat16 in 16 bits each.
 ///

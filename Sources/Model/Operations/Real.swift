@@ -1,4 +1,4 @@
-import CKernels
+import CModelKernels
 
 /// The precisions the kernels exist in: Float for training, Double for checking gradients with the same code.
 package protocol Real: BinaryFloatingPoint, Sendable {

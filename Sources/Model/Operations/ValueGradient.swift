@@ -1,4 +1,4 @@
-import CKernels
+import CModelKernels
 
 /// The sparse gradient of a value table, as the reads that it comes from: of each micro-batch the slots, the weights and
 /// the gradient dy of what was read.

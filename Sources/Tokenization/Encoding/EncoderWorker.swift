@@ -1,4 +1,4 @@
-import CPreTokens
+import CBytes
 import Foundation
 import Support
 

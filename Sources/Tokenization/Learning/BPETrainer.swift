@@ -1,4 +1,4 @@
-import CPreTokens
+import CBytes
 import Support
 
 /// Learns the merges of byte-pair encoding (Sennrich, Haddow and Birch, 2015) from counts of distinct

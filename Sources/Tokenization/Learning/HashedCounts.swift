@@ -1,4 +1,4 @@
-import CPreTokens
+import CBytes
 import Support
 
 /// Counts of pairs by a short hash. They are never too low, so a pair with a low count is certainly rare.

@@ -1,4 +1,4 @@
-import CPreTokens
+import CBytes
 import Support
 
 /// The pairs of symbols that may still be merged, each with its count and the list of its positions.

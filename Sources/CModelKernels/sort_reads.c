@@ -1,4 +1,4 @@
-#include "CKernels.h"
+#include "CModelKernels.h"
 
 long sort_reads(long reads, long slots, const int32_t *slot_of_read, int32_t *counts, int32_t *touched,
                 int32_t *starts, int32_t *order) {

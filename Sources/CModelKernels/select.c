@@ -1,5 +1,5 @@
 // The kernels of the best instruction set that the processor has and that is asked for.
-#include "CKernels.h"
+#include "CModelKernels.h"
 
 const kernel_table *kernels_float_plain(void);
 const kernel_table *kernels_float_v3(void);

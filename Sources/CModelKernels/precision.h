@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "CKernels.h"
+#include "CModelKernels.h"
 
 #define KERNEL static
 #define INLINE static inline __attribute__((always_inline))

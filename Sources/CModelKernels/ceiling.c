@@ -1,5 +1,5 @@
 // What the processor can do at best, measured with loops that do nothing else.
-#include "CKernels.h"
+#include "CModelKernels.h"
 
 #include <stddef.h>
 #include <string.h>

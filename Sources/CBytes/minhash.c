@@ -1,8 +1,7 @@
 // MinHash signatures: see MinHasher.swift for what is computed and why.
 #include <string.h>
 
-#include "CKernels.h"
-#include "multiversioned.h"
+#include "CBytes.h"
 
 typedef uint32_t Lanes __attribute__((ext_vector_type(16)));
 

@@ -1,4 +1,4 @@
-// Loops over bytes, 64 at a time, compiled for each kind of processor.
+// What loops over 64 bytes at a time need.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,5 @@
-// Before a function: compiled for AVX-512, for AVX2 and for any machine, chosen when the program starts.
+// Before a function: compiles it for AVX-512, for AVX2 and for any machine; the dynamic linker chooses when the program
+// starts.
 #pragma once
 
 #if defined(__x86_64__)

@@ -1,6 +1,6 @@
-// Escapes of JSON strings: control characters and the two that JSON reserves, nothing else.
-#include "CKernels.h"
-#include "bytes.h"
+// Escapes JSON strings: control characters, the quote and the backslash, nothing else.
+#include "CBytes.h"
+#include "blocks.h"
 
 static inline uint8_t *escape(uint8_t byte, uint8_t *out) {
   *out++ = '\\';
@@ -16,7 +16,7 @@ static inline uint8_t *escape(uint8_t byte, uint8_t *out) {
   return out + 5;
 }
 
-// 64 bytes are copied at once, what follows the first one that needs an escape once more.
+// Copies 64 bytes at once; the bytes behind the first one that needs an escape are copied again in the next round.
 MULTIVERSIONED
 size_t pkm_json_escape(const uint8_t *text, size_t count, uint8_t *out) {
   uint8_t *start = out;

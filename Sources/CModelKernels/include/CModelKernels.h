@@ -243,24 +243,6 @@ const kernel_table *kernels_double(instruction_set wanted);
 double ceiling_multiply_add(long rounds, double *sum);
 double ceiling_bfloat16(long rounds, double *sum);
 
-// Tells the processor that the line of memory at an address will be read soon, or read and written.
-static inline void pkm_prefetch(const void *address) { __builtin_prefetch(address); }
-static inline void pkm_prefetch_for_writing(const void *address) { __builtin_prefetch(address, 1); }
-
-// MinHash: minima[i] = min(minima[i], multipliers[i] * low + high) over the low and high halves of all shingles, modulo
-// 2^32. `hashes` is a multiple of 16.
-void pkm_minhash_update(const uint64_t *shingles, size_t count, const uint32_t *multipliers, uint32_t *minima,
-                        size_t hashes);
-
-// Maximal runs of bytes other than ASCII white space (space, tab, line feed, vertical tab, form feed, carriage return).
-size_t pkm_count_words(const uint8_t *bytes, size_t count);
-
-// Writes text as it stands in a JSON string, without the quotes, and returns its length. `out` has room for
-// PKM_JSON_ESCAPE_GROWTH * count + PKM_JSON_ESCAPE_SLACK bytes.
-#define PKM_JSON_ESCAPE_GROWTH 6
-#define PKM_JSON_ESCAPE_SLACK 64
-size_t pkm_json_escape(const uint8_t *text, size_t count, uint8_t *out);
-
 // Counting sort of reads by slot, stable. counts: slots + 1 zeros in; out: touched slots ascending, the first read of
 // each in `starts` (touched + 1 entries), reads in `order`. Returns the number of touched slots. counts is zeroed again.
 long sort_reads(long reads, long slots, const int32_t *slot_of_read, int32_t *counts, int32_t *touched,
