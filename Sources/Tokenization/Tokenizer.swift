@@ -55,8 +55,8 @@ package struct Tokenizer: Sendable {
   ///
   /// The size of the vocabulary, except for an ``XLMDictionary``.
   package let listedCount: Int
-  /// Whether the end of a word is a symbol of its own and not a part of the last character, as in
-  /// subword-nmt's format 0.1.
+  /// Whether the end of a word is a separate symbol and not a part of the last character, as in subword-nmt's
+  /// format 0.1.
   package let endOfWordIsSymbol: Bool
 
   /// `tokens` are in the order of their ids, including the special tokens.

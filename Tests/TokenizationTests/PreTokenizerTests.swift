@@ -48,8 +48,8 @@ import Tokenization
     }
     for _ in 0..<2000 {
       let bytes = (0..<random.below(12)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
-      let pieces = preTokenizer.split(bytes)
-      #expect(pieces.flatMap { $0 } == bytes && pieces.allSatisfy { !$0.isEmpty }, "\(bytes)")
+      let preTokens = preTokenizer.split(bytes)
+      #expect(preTokens.flatMap { $0 } == bytes && preTokens.allSatisfy { !$0.isEmpty }, "\(bytes)")
     }
   }
 
@@ -151,7 +151,7 @@ import Tokenization
     var expected: [[UInt8]: Int] = [:]
     for piece in preTokenizer.split(text) { expected[piece, default: 0] += 1 }
     for size in [1, 2, 3, 7, 64, 1000, 100_000] {
-      #expect(try counts { _ in size } == expected, "pieces of \(size)")
+      #expect(try counts { _ in size } == expected, "parts of \(size)")
     }
     #expect(try counts { 1 + $0 % 97 } == expected)
   }

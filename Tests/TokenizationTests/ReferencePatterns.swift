@@ -5,7 +5,7 @@ enum ReferencePatterns {
   static func split(_ text: [UInt8], _ preTokenizer: PreTokenizer) -> [[UInt8]] {
     text.withUnsafeBufferPointer { buffer in
       let classified = ClassifiedText(buffer)
-      var pieces: [[UInt8]] = []
+      var preTokens: [[UInt8]] = []
       var start = 0
       while start < text.count {
         let end =
@@ -17,10 +17,10 @@ enum ReferencePatterns {
           case .whitespace: WhitespacePattern.end(of: start, in: classified)
           case .none, .words: text.count
           }
-        pieces.append(Array(buffer[start..<end]))
+        preTokens.append(Array(buffer[start..<end]))
         start = end
       }
-      return pieces
+      return preTokens
     }
   }
 }

@@ -6,7 +6,8 @@ import Support
 struct DropoutMerger {
   let probability: Double
 
-  /// Every step draws anew for all pairs, so longer words are merged in parts of so many symbols.
+  /// Every step draws a random number for each pair, so longer words are merged in parts of this many
+  /// symbols.
   private static let maximumSymbols = 4096
 
   /// Merges `count` symbols into `output` and returns the number of symbols left.

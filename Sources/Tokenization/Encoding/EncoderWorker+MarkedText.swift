@@ -50,7 +50,7 @@ extension EncoderWorker {
 extension EncoderWorker.State {
   /// Writes a range of the queue as text. `readable` bytes from `base` on may be read.
   ///
-  /// The text is copied only up to a cut, when one comes; a word that is not cut costs nothing but the look
+  /// The text is copied only when a word is cut, up to the cut; any other word costs no more than the look
   /// into the cache.
   @inline(never)
   mutating func drainMarkedText(_ range: Range<Int>, _ base: UnsafePointer<UInt8>, readable: Int) {

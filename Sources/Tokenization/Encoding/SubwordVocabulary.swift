@@ -30,7 +30,7 @@ package struct SubwordVocabulary: Sendable {
       {
         inside.insert(id)
       }
-      // If the end-of-word mark is a symbol of its own, the last subword may lack it.
+      // If the end of a word is a separate symbol, the last subword may lack the mark.
       for text in [Array(fields[0]) + EndOfWord.mark]
         + (tokenizer.endOfWordIsSymbol ? [Array(fields[0])] : [])
       {

@@ -35,7 +35,7 @@ final class TokenRanks: @unchecked Sendable {
   /// By rank.
   let tokens: UnsafeMutablePointer<Token>
   let trie: TokenTrie
-  /// Word mode: the rank of the end-of-word mark where it is a symbol of its own, not glued to the last
+  /// Word mode: the rank of the end-of-word mark if it is a separate symbol, not a part of the last
   /// character.
   private(set) var mark: UInt32?
 
@@ -126,7 +126,7 @@ final class TokenRanks: @unchecked Sendable {
     return alphabet
   }
 
-  /// Calls `body` with the bytes that the token stands for in a word that ends in ``endOfWord``.
+  /// Calls `body` with the bytes of a token in a word that ends in ``endOfWord``.
   private static func withText(
     of id: UInt32, _ tokenizer: Tokenizer, _ body: (UnsafeBufferPointer<UInt8>) -> Void
   ) {

@@ -13,7 +13,7 @@ extension WordEncoder {
         scratch.lengths.isEmpty
         ? self.length(of: ids[index], isLast: index + 1 == count, word, from: position)
         : scratch.lengths[index]
-      // A mark that is a symbol of its own is no subword.
+      // A separate end-of-word symbol is not a subword.
       if length == 0 { continue }
       position += length
       ids[written] = UInt32(position)
@@ -22,7 +22,7 @@ extension WordEncoder {
     return written
   }
 
-  /// Appends the bytes of the word that each id stands for; 0 for a mark that is a symbol of its own.
+  /// Appends the number of bytes of the word for each id; 0 for a separate end-of-word symbol.
   func appendLengths(
     _ ids: UnsafeBufferPointer<UInt32>, _ word: UnsafeBufferPointer<UInt8>, _ lengths: inout [Int]
   ) {

@@ -1,7 +1,7 @@
 /// A word of 1 to 15 bytes in two machine words, so that it is compared at once.
 ///
-/// `ShortKey` in Support does the same. Its functions are `@inlinable`, but Swift 6.1 does not inline them into
-/// this module, and encoding took 14 % longer with it.
+/// `ShortKey` in Support does the same. Its functions are `@inlinable`, but Swift 6.1 does not inline them
+/// into this module, and encoding took 14 % longer with it.
 struct WordKey {
   static var maximumLength: Int { 15 }
   /// No word.

@@ -4,7 +4,7 @@ import Support
 /// ends a word.
 ///
 /// - subword-nmt 0.2: a line `#version: 0.2`, then `left right`;
-/// - subword-nmt 0.1: no version line, `left right`; the end of a word is a symbol `</w>` of its own
+/// - subword-nmt 0.1: no version line, `left right`; the end of a word is a separate symbol `</w>`
 ///   (learn-bpe does not write it);
 /// - fastBPE: `left right count`.
 ///

@@ -78,7 +78,7 @@ struct SpilledCounts: ~Copyable {
     }
   }
 
-  /// A reader in the order of the word that it has come to.
+  /// A reader, ordered by its current word.
   private struct NextWord: Comparable {
     let reader: WordCountReader
 
