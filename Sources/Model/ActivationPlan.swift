@@ -20,7 +20,11 @@ extension Transformer {
   /// block goes backward. Among the layers, the blocks of an inference pass overlay each other, and all of them together
   /// overlay those of a training pass. Blocks that are recomputed use their inference buffers in training, too.
   struct ActivationPlan {
-    let tokens: UnsafeMutablePointer<Int32>
+    let tokens, targets: DeviceArray<Int32>
+    /// Of the training and of the evaluation passes since they were last cleared.
+    let trainingLoss, evaluationLoss: LossSums
+    /// The squared norm of the gradients of a step.
+    let squaredNorm: DeviceArray<Double>
     let embedding: Embedding<Device>
     /// The blocks of a training and of an inference pass.
     let training, inference: [Layer]
@@ -47,6 +51,12 @@ extension Transformer {
     ) {
       let d = configuration.dim, isTraining = microBatches != nil, isPreNorm = configuration.norm == .pre
       tokens = plan.take("tokens", Int32.self, rows)
+      targets = plan.take("targets", Int32.self, rows)
+      // Together, so that a step reads them at once.
+      let sums = plan.take("sums", Double.self, LossSums.count + 1)
+      trainingLoss = LossSums(sums[0..<LossSums.count])
+      squaredNorm = sums[LossSums.count..<LossSums.count + 1]
+      evaluationLoss = LossSums(plan.take("evaluation_sums", Double.self, LossSums.count))
       let embedding = Embedding<Device>(configuration, in: store, rows: rows, isBF16: isBF16, &plan)
       let normOutput = Block<Device>.NormOutput(
         "norm_output", configuration, rows: rows, isBF16: isBF16, &plan)

@@ -1,4 +1,4 @@
-/// What one block keeps of a sequence, a row for each token, the heads side by side: context × d.
+/// Keys and values of one sequence in one block, context × d: a row for each token, the heads side by side.
 package struct BlockCache<Scalar: Real> {
   package let keys, values: Operand<Scalar>
 

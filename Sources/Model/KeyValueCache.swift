@@ -8,9 +8,10 @@ package final class KeyValueCache<Scalar: Real> {
   private let context: Int
   private let arena: Arena
 
-  init(_ configuration: ModelConfiguration, isBF16: Bool) throws(Failure) {
+  init(_ configuration: ModelConfiguration, on device: some Operations<Scalar>) throws(Failure) {
+    let isBF16 = device.operandsAreBF16
     context = configuration.context
-    (blocks, arena) = try ArenaPlan.build { plan in
+    (blocks, arena) = try ArenaPlan.build(on: device) { plan in
       (0..<configuration.layers).map { layer in
         BlockCache(
           keys: plan.operand("\(layer).keys", configuration.context, configuration.dim, isBF16: isBF16),

@@ -3,26 +3,27 @@ import Support
 /// The speed of one product-key memory alone, without a model around it.
 package struct MemoryBenchmark {
   package let slots: Int
-  /// Tokens a second: queries, choice of slots and weighted sum.
+  /// Tokens per second: queries, choice of slots and weighted sum.
   package let forward: Double
-  /// The same and the backward pass and the update of the values; nil where it was not asked for.
+  /// The same with the backward pass and the update of the values; nil unless asked for.
   package let training: Double?
-  /// Where the time of the forward passes goes, and seconds of them all.
+  /// Where the time of the forward passes goes, and their seconds together.
   package let operations: [OperationLog.Entry]
   package let seconds: Double
   /// Bytes of value rows that one token reads.
   package let bytesPerToken: Int
 
+  /// Measures for some seconds.
+  ///
   /// - Parameters:
-  ///   - tokens: at once. Eight such batches of random inputs go round, so that no cache keeps what the next one reads.
-  ///   - isTraining: takes room for moments, twice that of the values.
-  package init(
-    _ memory: ModelConfiguration.Memory, dim: Int, tokens: Int, isTraining: Bool, pool: WorkerPool,
-    settings: EngineSettings
-  ) throws(Failure) {
-    typealias Device = MeasuredOperations<CPUOperations<Float>>
+  ///   - tokens: at once. Eight such batches of random inputs take turns, so that no cache holds what the next one reads.
+  ///   - isTraining: needs moments, which take twice the memory of the values.
+  package static func measure<Base: Operations<Float>>(
+    _ memory: ModelConfiguration.Memory, dim: Int, tokens: Int, isTraining: Bool, on base: Base
+  ) throws(Failure) -> MemoryBenchmark {
+    typealias Device = MeasuredOperations<Base>
     let log = OperationLog()
-    let device = Device(try CPUOperations(pool: pool, settings: settings), log: log)
+    let device = Device(base, log: log)
     var configuration = ModelConfiguration()
     (configuration.layers, configuration.dim, configuration.heads) = (1, dim, 1)
     (configuration.context, configuration.vocabularySize) = (1, 1)
@@ -30,13 +31,13 @@ package struct MemoryBenchmark {
     configuration.memory?.layers = [1]
     try configuration.validate()
     let isBF16 = device.operandsAreBF16, shape = memory.shape, batches = 8
-    let store = try ParameterStore<Float>(configuration, training: isTraining, isBF16: isBF16)
+    let store = try ParameterStore<Float>(configuration, training: isTraining, isBF16: isBF16, on: device)
     for (description, parameter) in zip(configuration.parameterDescriptions, store.parameters) {
       device.initialize(
         parameter.stored, description.distribution, seed: Hashing.xxh3(parameter.name, seed: 1))
       if let operand = parameter.operand { device.round(parameter.matrix, into: operand) }
     }
-    let (layout, arena) = try ArenaPlan.build { plan in
+    let (layout, arena) = try ArenaPlan.build(on: device) { plan in
       let valueGradient: ValueGradient<Float>? =
         isTraining
         ? ValueGradient(slots: shape.slots, dimension: dim, tokens: tokens, reads: shape.reads, in: &plan)
@@ -83,13 +84,16 @@ package struct MemoryBenchmark {
       log.clear()
       let began = Progress.now()
       for batch in 0..<batches { body(batch) }
+      device.synchronize()
       return Double(batches * tokens) / (Progress.now() - began)
     }
-    slots = shape.slots
-    bytesPerToken = shape.reads * dim * store.stored("blocks.0.memory.values").elementBytes
-    self.forward = rate { _ = forward($0) }
-    (operations, seconds) = (log.entries, Double(batches * tokens) / self.forward)
-    training = isTraining ? rate { train($0, step: $0 + 1) } : nil
+    let forwardRate = rate { _ = forward($0) }
+    let operations = log.entries
+    let result = MemoryBenchmark(
+      slots: shape.slots, forward: forwardRate, training: isTraining ? rate { train($0, step: $0 + 1) } : nil,
+      operations: operations, seconds: Double(batches * tokens) / forwardRate,
+      bytesPerToken: shape.reads * dim * store.stored("blocks.0.memory.values").elementBytes)
     withExtendedLifetime(arena) {}
+    return result
   }
 }

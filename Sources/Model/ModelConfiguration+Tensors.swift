@@ -3,7 +3,7 @@ extension ModelConfiguration {
   package var parameterDescriptions: [TensorDescription] {
     let d = dim
     let small = Distribution.normal(deviation: 0.02)
-    // Branches that add into the stream start smaller the more of them there are (Radford et al. 2019).
+    // The more branches add to the stream, the smaller they start (Radford et al., 2019).
     let residual = Distribution.normal(deviation: 0.02 / Double(2 * layers).squareRoot())
     var all = [
       TensorDescription("embedding.tokens", [vocabularySize, d], small, isOperand: true),
@@ -52,7 +52,7 @@ extension ModelConfiguration {
     return all
   }
 
-  /// State that is not trained but belongs to the model: the running statistics of the query batch norms.
+  /// State of the model that is not trained: the running statistics of the query batch norms.
   package var bufferDescriptions: [TensorDescription] {
     guard let memory, memory.batchNorm else { return [] }
     return (0..<layers).filter(hasMemory).flatMap { layer in

@@ -1,8 +1,8 @@
 import Support
 
-/// Everything that decides the shape of a model; saved beside every checkpoint.
+/// Everything that decides the shape of a model; every checkpoint contains it.
 package struct ModelConfiguration: Codable, Sendable, Equatable {
-  /// Where the layer norms stand: after each residual sum (the paper's) or before each branch.
+  /// The position of the layer norms: after each residual sum, as in the paper, or before each branch.
   package enum Norm: String, NamedChoice { case post, pre }
 
   package var layers = 4
@@ -14,16 +14,16 @@ package struct ModelConfiguration: Codable, Sendable, Equatable {
   package var dropout = 0.0
   package var norm = Norm.post
   package var memory: Memory?
-  /// Set from the tokenizer of the data.
+  /// Set by the tokenizer of the data.
   package var vocabularySize = 0
 
   package init() {}
 
-  /// The product-key memories of a model (Lample 2019, section 3), all of one shape.
+  /// The product-key memories of a model (Lample et al., 2019, section 3), all of one shape.
   package struct Memory: Codable, Sendable, Equatable {
     /// Layers, counted from 1, whose feed-forward the memory replaces.
     package var layers = [2]
-    /// n: sub-keys a half; n² slots.
+    /// n: sub-keys per half; a memory has n² slots.
     package var subkeys = 512
     package var heads = 4
     /// k: slots read per head.
@@ -32,7 +32,7 @@ package struct ModelConfiguration: Codable, Sendable, Equatable {
     package var queryDim = 512
     /// Batch normalization of the queries.
     package var batchNorm = true
-    /// How values are kept: bf16 halves the bytes that are read, and updates are rounded up or down by chance.
+    /// How values are stored: bf16 halves the bytes that are read; its updates are rounded stochastically.
     package var values = EngineSettings.Precision.fp32
 
     package init() {}

@@ -1,41 +1,33 @@
-/// A named tensor of the model, a view into its arena.
-package struct Parameter<Scalar: Real> {
-  /// How its gradient is kept and which optimizer updates it.
+/// A named tensor of the model, a view of its arena.
+package struct Parameter<Scalar: Real>: Sendable {
+  /// How its gradient is stored and which optimizer updates it.
   package enum Role: Equatable, Sendable {
-    /// With a gradient of its own shape.
+    /// Its gradient has its shape.
     case dense
-    /// The value table of the memory with this index, whose gradient is a list of touched rows.
+    /// It is the value table of the memory with this index; its gradient is a list of reads.
     case memoryValues(Int)
   }
 
-  /// Dotted path, as in checkpoints: `blocks.1.memory.values`, blocks counted from 0.
+  /// A dotted path, as in checkpoints: `blocks.1.memory.values`, blocks counted from 0.
   package let name: String
   package let shape: [Int]
   package let role: Role
-  /// Its numbers; empty where they are kept in bfloat16 alone.
-  package let value: UnsafeMutableBufferPointer<Scalar>
-  /// Its numbers in the form that they are kept in.
+  /// Its numbers; empty if they are stored in bf16 alone.
+  package let value: Vector<Scalar>
+  /// Its numbers as they are stored: in checkpoints, too.
   package let stored: Operand<Scalar>
   /// Nil for value tables and in models made without training.
-  package let gradient: UnsafeMutableBufferPointer<Scalar>?
-  /// What products multiply, nil for tensors that enter none.
+  package let gradient: Vector<Scalar>?
+  /// What matmuls multiply; nil for tensors that no matmul reads.
   ///
-  /// In half precision it is a copy, to be kept up to date, unless products round it as they pack it.
+  /// In bf16 it is a copy that must be kept up to date, unless the device rounds weights while it multiplies.
   package let operand: Operand<Scalar>?
 
   package var count: Int { shape.reduce(1, *) }
-  /// As a checkpoint keeps it.
-  package var bytes: UnsafeMutableRawBufferPointer {
-    UnsafeMutableRawBufferPointer(start: stored.pointer, count: count * stored.elementBytes)
-  }
 
   /// The last dimension is the columns, all before it are rows.
-  package var matrix: Matrix<Scalar> { Parameter.matrix(value, shape) }
-  package var gradientMatrix: Matrix<Scalar>? { gradient.map { Parameter.matrix($0, shape) } }
-
-  static func matrix(_ buffer: UnsafeMutableBufferPointer<Scalar>, _ shape: [Int]) -> Matrix<
-    Scalar
-  > {
-    Matrix(buffer.baseAddress!, rows: shape.dropLast().reduce(1, *), columns: shape.last!)
+  package var matrix: Matrix<Scalar> { value.matrix(rows: count / shape.last!, columns: shape.last!) }
+  package var gradientMatrix: Matrix<Scalar>? {
+    gradient?.matrix(rows: count / shape.last!, columns: shape.last!)
   }
 }

@@ -1,13 +1,13 @@
-/// Name, shape and first content of a tensor, before there is memory for it.
+/// Name, shape and initial distribution of a tensor, before it has memory.
 package struct TensorDescription: Sendable, Equatable {
   package let name: String
   package let shape: [Int]
   package let distribution: Distribution
-  /// The memory whose value table this is.
+  /// The index of the memory, if this is its value table.
   package var memoryIndex: Int?
-  /// Whether the large products multiply with it.
+  /// Whether matmuls multiply with it.
   package var isOperand = false
-  /// Kept in bfloat16 alone.
+  /// Whether it is stored in bf16 alone.
   package var isBF16 = false
 
   package var count: Int { shape.reduce(1, *) }

@@ -3,7 +3,7 @@ import Support
 extension Transformer {
   /// A cache for one sequence to generate.
   package func makeCache() throws(Failure) -> KeyValueCache<Scalar> {
-    try KeyValueCache(configuration, isBF16: device.operandsAreBF16)
+    try KeyValueCache(configuration, on: device)
   }
 
   /// Final hidden states of the next tokens of some sequences, one sequence after another, in evaluation mode:
@@ -33,24 +33,11 @@ extension Transformer {
     activations.head.logits(hidden.rows(0..<logits.rows), into: logits, on: device)
   }
 
-  /// Logits of one token of the last forward pass, rows counted sequence by sequence.
-  package func logits(row: Int, into logits: UnsafeMutableBufferPointer<Scalar>) {
-    precondition(logits.count == configuration.vocabularySize && row < hidden.rows)
-    activations.head.logits(
-      hidden.rows(row..<row + 1), into: Matrix(logits.baseAddress!, rows: 1, columns: logits.count),
-      on: device)
-  }
-
   /// Logits of some tokens of the last forward pass, one row each of `logits`; `rows` ascend.
   ///
   /// Moves their final states to the front, over those of other tokens.
   package func logits(rows: [Int], into logits: Matrix<Scalar>) {
-    let size = hidden.columns * hidden.elementBytes
-    for (row, from) in rows.enumerated() where row != from {
-      precondition(from > row && from < hidden.rows)
-      hidden.rows(row..<row + 1).pointer.copyMemory(
-        from: hidden.rows(from..<from + 1).pointer, byteCount: size)
-    }
+    device.moveRowsToFront(rows, of: hidden)
     self.logits(into: logits)
   }
 }

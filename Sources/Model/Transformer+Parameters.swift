@@ -36,9 +36,18 @@ extension Transformer {
     memories[index].valueGradient!
   }
 
+  /// All gradients but those of values; see ``ParameterStore/gradients``.
+  package var gradients: Vector<Scalar>? { store.gradients }
+
   /// Starts to collect ``statistics`` from zero, or stops.
-  package func collectStatistics(_ isOn: Bool) {
-    statistics = isOn ? memories.map { MemoryStatistics(slots: $0.shape.slots) } : nil
+  package func collectStatistics(_ isOn: Bool) throws(Failure) {
+    guard isOn else {
+      statistics = nil
+      return
+    }
+    var started: [MemoryStatistics<Device>] = []
+    for memory in memories { started.append(try MemoryStatistics(slots: memory.shape.slots, on: device)) }
+    statistics = started
   }
 
   /// Adds the reads of the last forward pass to ``statistics``, if they are being collected.
@@ -46,15 +55,37 @@ extension Transformer {
     guard let statistics else { return }
     let index = (0..<layer).count(where: configuration.hasMemory)
     let (slots, weights) = memory.reads(rows: hidden.rows)
-    statistics[index].add(slots, weights, on: device)
+    statistics[index].add(slots, weights)
   }
 
   /// How the reads gathered since the last `zeroGradients` are distributed over the slots of each memory.
-  package func gatheredStatistics() -> [MemoryStatistics] {
-    memories.map { memory in
-      let statistics = MemoryStatistics(slots: memory.shape.slots)
-      if let reads = memory.valueGradient?.gathered { statistics.add(reads.slots, reads.weights, on: device) }
-      return statistics
+  package func gatheredStatistics() throws(Failure) -> [MemoryStatistics<Device>] {
+    var all: [MemoryStatistics<Device>] = []
+    for memory in memories {
+      let statistics = try MemoryStatistics(slots: memory.shape.slots, on: device)
+      if let reads = memory.valueGradient?.gathered { statistics.add(reads.slots, reads.weights) }
+      all.append(statistics)
     }
+    return all
+  }
+
+  /// Adds the squared norm of all gradients of the step to the sum that ``readStep()`` reads and ``clipping(limit:)``
+  /// clips by.
+  package func addSquaredNorms() {
+    for parameter in parameters {
+      if let gradient = parameter.gradient {
+        device.addSquaredNorm(of: gradient, to: activations.squaredNorm)
+      }
+    }
+    for memory in memories {
+      if let gradient = memory.valueGradient {
+        device.addSquaredNorm(of: gradient, to: activations.squaredNorm)
+      }
+    }
+  }
+
+  /// Clips by the norm of all gradients of the step, see ``addSquaredNorms()``.
+  package func clipping(limit: Double) -> GradientClipping {
+    GradientClipping(limit: limit, squaredNorm: activations.squaredNorm)
   }
 }

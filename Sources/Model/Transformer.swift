@@ -19,7 +19,7 @@ package final class Transformer<Device: Operations> {
   /// The most tokens of one pass.
   package let maximumTokens: Int
   /// One for each memory: evaluation passes add to them while they are not nil.
-  package var statistics: [MemoryStatistics]?
+  package var statistics: [MemoryStatistics<Device>]?
 
   let store: ParameterStore<Scalar>
   let activations: ActivationPlan
@@ -53,7 +53,7 @@ package final class Transformer<Device: Operations> {
     precondition(tokens.allSatisfy { $0 >= 0 && $0 < configuration.vocabularySize }, "token id out of range")
     arena.ledger?.endAll()
     (self.mode, self.sequences, self.length, hasGradient) = (mode, sequences, length, false)
-    activations.tokens.update(from: tokens.baseAddress!, count: tokens.count)
+    device.upload(tokens, to: activations.tokens)
 
     activations.embedding.forward(
       savedTokens, length: length, spans: spans?[0], mask: mask(site: 0), on: device)
@@ -89,15 +89,34 @@ package final class Transformer<Device: Operations> {
     return view(block.result)
   }
 
-  /// Sums of the losses over the tokens of the last forward pass.
+  /// Adds the losses over the tokens of the last forward pass to sums on the device: after a training pass to those of the
+  /// step, see ``readStep()``, and prepares ``backward(scale:)``.
   ///
-  /// Targets below 0 count nothing. After a training pass this also prepares ``backward(scale:)``.
-  package func loss(targets: UnsafeBufferPointer<Int32>, labelSmoothing: Double) -> Loss {
+  /// Targets below 0 count nothing.
+  package func addLoss(targets: UnsafeBufferPointer<Int32>, labelSmoothing: Double) {
     precondition(targets.count == tokenCount, "one target for each token of the last forward pass")
     precondition(targets.allSatisfy { $0 < configuration.vocabularySize }, "target out of range")
     hasGradient = isTrainable && mode != .evaluation
-    return activations.head.loss(
-      hidden, targets: targets, smoothing: labelSmoothing, gradient: hasGradient, on: device)
+    device.upload(targets, to: activations.targets)
+    activations.head.addLoss(
+      hidden, targets: activations.targets[0..<tokenCount], smoothing: labelSmoothing,
+      gradient: hasGradient,
+      addingTo: mode == .evaluation ? activations.evaluationLoss : activations.trainingLoss, on: device)
+  }
+
+  /// The losses and the squared norm of the gradients since the last ``zeroGradients()``. Waits for the device.
+  package func readStep() -> (loss: Loss, squaredNorm: Double) {
+    let losses = activations.trainingLoss.numbers, count = losses.count + activations.squaredNorm.count
+    return withUnsafeTemporaryAllocation(of: Double.self, capacity: count) { numbers in
+      device.download(losses.address, into: UnsafeMutableRawBufferPointer(numbers))
+      return (
+        Loss(nll: numbers[0], smoothed: numbers[1], count: Int(numbers[2])), numbers[losses.count]
+      )
+    }
+  }
+
+  private func clear(_ numbers: DeviceArray<Double>) {
+    device.setBytes(numbers.address, count: numbers.byteCount, to: 0)
   }
 
   /// The unsmoothed loss of `sequences` × `length` tokens.
@@ -109,15 +128,15 @@ package final class Transformer<Device: Operations> {
   ) -> Loss {
     precondition(tokens.count == sequences * length && targets.count == tokens.count)
     let together = max(1, 2048 / length)
-    var loss = Loss()
+    clear(activations.evaluationLoss.numbers)
     for first in stride(from: 0, to: sequences, by: together) {
       let count = min(together, sequences - first), rows = first * length..<(first + count) * length
       forward(
         tokens: UnsafeBufferPointer(rebasing: tokens[rows]), sequences: count, length: length,
         mode: .evaluation)
-      loss += self.loss(targets: UnsafeBufferPointer(rebasing: targets[rows]), labelSmoothing: 0)
+      addLoss(targets: UnsafeBufferPointer(rebasing: targets[rows]), labelSmoothing: 0)
     }
-    return loss
+    return Loss(device.download(activations.evaluationLoss.numbers))
   }
 
   // MARK: Backward
@@ -158,11 +177,11 @@ package final class Transformer<Device: Operations> {
     return view(block.result)
   }
 
-  /// Clears all gradients.
+  /// Clears all gradients, and the sums of ``readStep()``.
   package func zeroGradients() {
-    for parameter in parameters {
-      if let gradient = parameter.gradient { device.fill(Vector(gradient), 0) }
-    }
+    if let gradients = store.gradients { device.fill(gradients, 0) }
+    clear(activations.trainingLoss.numbers)
+    clear(activations.squaredNorm)
     for memory in memories { memory.valueGradient?.clear() }
   }
 
@@ -170,9 +189,7 @@ package final class Transformer<Device: Operations> {
 
   private var tokenCount: Int { sequences * length }
 
-  private var savedTokens: UnsafeBufferPointer<Int32> {
-    .init(start: activations.tokens, count: tokenCount)
-  }
+  private var savedTokens: DeviceArray<Int32> { activations.tokens[0..<tokenCount] }
 
   /// The final hidden states.
   var hidden: Operand<Scalar> { activations.final.rows(0..<tokenCount) }
@@ -215,11 +232,10 @@ package final class Transformer<Device: Operations> {
     let rows = batch.sequences * batch.length
     maximumTokens = rows
     let isBF16 = device.operandsAreBF16
-    // Training reads the parameters twice a step, in matmuls of many rows. Generation reads them for each token.
     let store = try ParameterStore<Scalar>(
-      configuration, training: training, isBF16: isBF16 && !(training && device.roundsRightOperands))
+      configuration, training: training, isBF16: device.wantsWeightCopies(isTraining: training), on: device)
     self.store = store
-    (activations, arena) = try ArenaPlan.build(isChecked: checksMemory) {
+    (activations, arena) = try ArenaPlan.build(on: device, isChecked: checksMemory) {
       ActivationPlan(
         configuration, store, rows: rows, isBF16: isBF16, microBatches: training ? microBatches : nil,
         recomputes: recomputes, &$0)
@@ -232,8 +248,8 @@ package final class Transformer<Device: Operations> {
     _ configuration: ModelConfiguration, batch: (sequences: Int, length: Int), microBatches: Int?,
     recomputes: Bool = false, isBF16: Bool
   ) throws(Failure) -> Int {
-    // Its pages are never touched, so it takes no memory.
-    let store = try ParameterStore<Scalar>(configuration, training: microBatches != nil, isBF16: isBF16)
+    let store = try ParameterStore<Scalar>(
+      configuration, training: microBatches != nil, isBF16: isBF16, on: nil as Device?)
     return ArenaPlan.measure {
       ActivationPlan(
         configuration, store, rows: batch.sequences * batch.length, isBF16: isBF16,

@@ -3,14 +3,12 @@ import Model
 import Shards
 import Support
 
-/// A whole state of training on disk: `step-00001000/` with `model.safetensors`, `optimizer.safetensors`,
-/// `config.json`, `trainer.json` and `tokenizer.json`.
-///
-/// It appears by rename; `latest` in the run directory names the newest.
+/// A complete state of training on disk: `step-00001000/` with `model.safetensors`, `optimizer.safetensors`, `config.json`,
+/// `trainer.json` and `tokenizer.json`. It appears by rename; `latest` in the run directory names the newest.
 package struct Checkpoint {
-  /// What `trainer.json` holds: everything but tensors that the next step depends on.
+  /// The content of `trainer.json`: everything but tensors that the next step depends on.
   package struct State: Codable, Equatable {
-    /// Finished updates; the dropout masks and the schedule follow from it and the seed.
+    /// Finished updates; together with the seed they decide the dropout masks and the schedule.
     package var step: Int
     package var tokens: Int
     package var seed: UInt64
@@ -47,7 +45,7 @@ package struct Checkpoint {
 
   package func path(of file: File) -> String { Path.join(directory, file.rawValue) }
 
-  /// The path of a file whose bytes are those that were written.
+  /// The path of a file, after comparing its bytes with the checksum. Throws if it is damaged.
   package func checkedPath(of file: File) throws -> String {
     let path = path(of: file)
     if let expected = state.checksums?[file.rawValue], try Self.checksum(of: path) != expected {
@@ -59,7 +57,7 @@ package struct Checkpoint {
   }
 
   private static func checksum(of path: String) throws -> String {
-    // In pieces: mapped, the largest file of a run would count as its memory.
+    // In blocks: mapped, the largest file of a run would count as memory of the process.
     let descriptor = try SystemCall.open(path, O_RDONLY)
     defer { close(descriptor) }
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
@@ -109,13 +107,11 @@ package struct Checkpoint {
   }
 
   /// Copies parameters and buffers into a model of the same configuration.
-  package func restore(_ model: LanguageModel) throws {
+  package func restore(_ model: Transformer<some Operations<Float>>) throws {
     let contents = try SafeTensors.Contents(checkedPath(of: .model))
-    for parameter in model.parameters {
-      try contents.read(
-        parameter.name, shape: parameter.shape, into: parameter.bytes, isBF16: parameter.stored.isBF16)
+    for tensor in model.parameters + model.buffers {
+      try contents.read(tensor.name, shape: tensor.shape, into: tensor.stored, on: model.device)
     }
-    for buffer in model.buffers { try contents.read(buffer.name, shape: buffer.shape, into: buffer.bytes) }
     model.parametersChanged()
   }
 
@@ -123,9 +119,9 @@ package struct Checkpoint {
 
   /// Writes a checkpoint, points `latest` at it and removes all but the `keep` newest.
   ///
-  /// One that is there already is of the same state, and stays: it may be the only one.
-  package static func write(
-    run: String, model: LanguageModel, optimizer: LanguageModelOptimizer, recipe: TrainingRecipe,
+  /// A checkpoint that is there already has the same state and is left alone: it may be the only one.
+  package static func write<Device: Operations<Float>>(
+    run: String, model: Transformer<Device>, optimizer: Optimizer<Device>, recipe: TrainingRecipe,
     state: State,
     tokenizerJSON: [UInt8], keep: Int
   ) throws {
@@ -136,11 +132,8 @@ package struct Checkpoint {
     let directory = try OutputDirectory(path)
     func file(_ name: String) -> String { Path.join(directory.temporary, name) }
 
-    var tensors = model.parameters.map {
-      SafeTensors.Tensor($0.name, shape: $0.shape, UnsafeRawBufferPointer($0.bytes), isBF16: $0.stored.isBF16)
-    }
-    tensors += model.buffers.map {
-      SafeTensors.Tensor($0.name, shape: $0.shape, UnsafeRawBufferPointer($0.bytes), isBF16: $0.stored.isBF16)
+    let tensors = (model.parameters + model.buffers).map {
+      SafeTensors.Tensor($0.name, shape: $0.shape, $0.stored, on: model.device)
     }
     try SafeTensors.write(tensors, to: file(File.model.rawValue))
     try SafeTensors.write(optimizer.tensors, to: file(File.optimizer.rawValue))
@@ -175,19 +168,18 @@ package struct Checkpoint {
 }
 
 extension Checkpoint {
-  /// A model of the checkpoint's configuration for ``restore(_:)``, for evaluation and generation, or with `isInitialized` the
-  /// one that training began with.
-  ///
-  /// It computes in the precision that it was trained in.
-  package func makeModel(
-    threads: Int, library: EngineSettings.Library? = nil, maximumSequences: Int, isInitialized: Bool = false
-  ) throws -> LanguageModel {
-    try LanguageModel(
-      recipe.model,
-      device: CPUOperations(
-        pool: WorkerPool(threads: threads),
-        settings: EngineSettings(precision: recipe.train.precision, library: library)),
-      batch: (maximumSequences, recipe.model.context), training: false, isInitialized: isInitialized,
-      seed: recipe.train.seed)
+  /// An engine in the precision that the model was trained in.
+  package func makeEngine(threads: Int, library: EngineSettings.Library? = nil) throws -> Engine {
+    try Engine(precision: recipe.train.precision, library: library, threads: threads)
+  }
+
+  /// A model of the checkpoint's configuration, for ``restore(_:)`` and then evaluation or generation; with
+  /// `isInitialized`, the model that training began with.
+  package func makeModel<Device: Operations<Float>>(
+    on device: Device, maximumSequences: Int, isInitialized: Bool = false
+  ) throws -> Transformer<Device> {
+    try Transformer(
+      recipe.model, device: device, batch: (maximumSequences, recipe.model.context), training: false,
+      isInitialized: isInitialized, seed: recipe.train.seed)
   }
 }

@@ -3,49 +3,35 @@ import Model
 import Shards
 import Support
 
-/// How evenly the slots of one memory were read (Lample et al.
-///
-/// 2019, section 4.2).
-package struct MemoryUse: Sendable {
-  /// Counted from 1.
-  package let layer: Int
-  /// Share of slots read at all.
-  package let usage: Double
-  /// Divergence of the weight on slots from uniform, in nats.
-  package let kl: Double
-}
-
-/// How well a model predicts a split.
-///
-/// Everything here comes from the unsmoothed loss.
+/// How well a model predicts a split, by the unsmoothed loss.
 package struct Evaluation {
   package let split: String
-  /// Mean negative log-likelihood of a scored token, in nats.
+  /// Mean negative log-likelihood per scored token, in nats.
   package let nll: Double
   package let scoredTokens: Int
   /// exp(nll): per token of this tokenizer, end-of-document tokens included.
   package let perplexity: Double
-  /// exp(Σ nll / words): comparable between tokenizers.
-  ///
-  /// Words are runs of non-space in the source text.
+  /// exp(Σ nll / words), comparable between tokenizers. Words are runs of non-space in the source text.
   package let wordPerplexity: Double
   /// Σ nll / (ln 2 · bytes of source text).
   package let bitsPerByte: Double
-  package let memories: [MemoryUse]
+  /// How evenly the slots of each memory were read; layers count from 1.
+  package let memories: [(layer: Int, use: MemoryUse)]
   package let seconds: Double
 
   package var tokensPerSecond: Double { Double(scoredTokens) / max(seconds, 1e-9) }
 
-  /// Scores the split in consecutive windows of the model's context, each overlapping the next by the one token that is only
-  /// context, so that every token but the very first of the split is scored exactly once.
+  /// Scores a split in consecutive windows of the model's context. Each overlaps the next by one token, which is only
+  /// context there, so that every token but the first of the split is scored exactly once.
   ///
   /// - Parameters:
-  ///   - sequences: windows at once, at most what the model was made for.
-  ///   - tokenLimit: stops after about so many tokens; words and bytes are then taken in proportion.
-  package init(
-    _ model: LanguageModel, dataset: Dataset, split: String, sequences: Int, tokenLimit: Int? = nil,
+  ///   - sequences: windows at once, at most as many as the model was made for.
+  ///   - tokenLimit: stops after about so many tokens; words and bytes then count in proportion.
+  package static func run(
+    _ model: Transformer<some Operations<Float>>, dataset: Dataset, split: String, sequences: Int,
+    tokenLimit: Int? = nil,
     isQuiet: Bool = true
-  ) throws {
+  ) throws -> Evaluation {
     let started = Progress.now()
     let totals = try dataset.totals(of: split)
     let length = model.configuration.context
@@ -57,15 +43,15 @@ package struct Evaluation {
       )
     }
     let progress = Progress("evaluating \(split)", unit: " tokens", isQuiet: isQuiet)
-    model.collectStatistics(true)
-    defer { model.collectStatistics(false) }
+    try model.collectStatistics(true)
+    defer { model.statistics = nil }
     var window = [Int32](repeating: 0, count: sequences * length + 1)
     var sum = 0.0
     var scored = 0
     while scored < limit {
       try Interruption.check()
       let left = limit - scored
-      // Full windows in one batch, then what is left as one shorter window.
+      // Full windows in one batch, then the rest as one shorter window.
       let rows = left >= length ? min(sequences, left / length) : 1
       let columns = min(length, left)
       let count = rows * columns
@@ -82,16 +68,13 @@ package struct Evaluation {
     }
     progress.finish()
     let share = Double(scored) / Double(totals.tokens)
-    self.split = split
-    scoredTokens = scored
-    nll = sum / Double(scored)
-    perplexity = exp(nll)
-    wordPerplexity = exp(sum / (Double(totals.words) * share))
-    bitsPerByte = sum / (log(2) * Double(totals.textBytes) * share)
-    memories = zip(model.configuration.memory?.layers.sorted() ?? [], model.statistics ?? []).map {
-      MemoryUse(layer: $0, usage: $1.usage, kl: $1.kl)
-    }
-    seconds = Progress.now() - started
+    return Evaluation(
+      split: split, nll: sum / Double(scored), scoredTokens: scored, perplexity: exp(sum / Double(scored)),
+      wordPerplexity: exp(sum / (Double(totals.words) * share)),
+      bitsPerByte: sum / (log(2) * Double(totals.textBytes) * share),
+      memories: zip(model.configuration.memory?.layers.sorted() ?? [], model.statistics ?? []).map {
+        (layer: $0, use: $1.use)
+      }, seconds: Progress.now() - started)
   }
 
   package var summaryLine: String {
@@ -100,7 +83,8 @@ package struct Evaluation {
       bitsPerByte)
     for memory in memories {
       text += String(
-        format: "; memory of layer %d: usage %.1f %%, KL %.3f", memory.layer, 100 * memory.usage, memory.kl)
+        format: "; memory of layer %d: usage %.1f %%, KL %.3f", memory.layer, 100 * memory.use.usage,
+        memory.use.kl)
     }
     return text
   }

@@ -2,22 +2,22 @@ import Foundation
 import Model
 import Support
 
-/// What a training run takes of memory, part by part, without making the model.
+/// The memory that a training run needs, part by part, without making the model.
 package struct Footprint {
   package struct Part: Sendable {
     package let name: String
     package let bytes: Int
-    /// Whether pages are only taken as slots of a memory are read.
+    /// Whether the system hands out pages only as slots of a memory are read.
     package var growsWithReads = false
   }
 
-  /// Of the program and the libraries that it multiplies with, and of text read and checkpoints written; measured.
+  /// Of the program, its libraries, the text it reads and the checkpoints it writes; measured.
   private static let program = 50_000_000
 
   package let parts: [Part]
   package var bytes: Int { parts.reduce(0) { $0 + $1.bytes } }
 
-  /// Throws a usage ``Failure`` where the parts that are taken from the start exceed `memory` bytes; warns where all may.
+  /// Throws a usage ``Failure`` if the parts that are needed from the start exceed `memory` bytes; warns if all parts may.
   package func check(against memory: Int) throws {
     let certain = parts.reduce(0) { $0 + ($1.growsWithReads ? 0 : $1.bytes) }
     func gigabytes(_ bytes: Int) -> String { String(format: "%.1f GB", Double(bytes) / 1e9) }
@@ -34,17 +34,15 @@ package struct Footprint {
     }
   }
 
-  /// The configuration's vocabulary size has to be set.
-  ///
-  /// - Parameter library: that multiplies; nil for the choice of this machine.
-  package init(_ recipe: TrainingRecipe, library: EngineSettings.Library? = nil) throws {
+  /// The configuration's vocabulary size must be set.
+  package init<Device: Operations<Float>>(_ recipe: TrainingRecipe, on device: Device) throws {
     try recipe.model.validate()
     try recipe.train.validate()
     let described = recipe.model.parameterDescriptions
     func count(_ isIncluded: (TensorDescription) -> Bool) -> Int {
       described.reduce(0) { $0 + (isIncluded($1) ? $1.count : 0) }
     }
-    let train = recipe.train, isBF16 = train.precision == .bf16,
+    let train = recipe.train, isBF16 = device.operandsAreBF16,
       microBatches = train.batch / train.sequencesAtOnce
     let dense = 4 * count { $0.memoryIndex == nil }, values = count { $0.memoryIndex != nil }
     let tokens = train.sequencesAtOnce * recipe.model.context
@@ -58,32 +56,25 @@ package struct Footprint {
             reads: memory.shape.reads, in: &$0)
         }
     }
-    let activations = try LanguageModel.activationBytes(
+    let activations = try Transformer<Device>.activationBytes(
       recipe.model, batch: (train.sequencesAtOnce, recipe.model.context), microBatches: microBatches,
       recomputes: train.recompute, isBF16: isBF16)
-    let keepsCopies =
-      try isBF16
-      && !CPUOperations<Float>.roundsRightOperands(
-        EngineSettings(precision: train.precision, library: library))
-    // The tied table, packed, and the logits of some rows, where the gradient has no room for them; where it has, 16 MiB
-    // of the table at most.
-    let vocabulary = recipe.model.vocabularySize
-    let packed =
-      isBF16
-      ? vocabulary * (2 * recipe.model.dim + 4 * CPUOperations<Float>.rowsOfLogits)
-      : 4 * min(vocabulary * recipe.model.dim, 1 << 22)
     parts = [
       Part(name: "parameters, dense", bytes: dense),
       Part(
         name: "parameters, values of memories", bytes: (recipe.model.memory?.values == .bf16 ? 2 : 4) * values
       ),
-      Part(name: "copies in bfloat16", bytes: keepsCopies ? 2 * count(\.isOperand) : 0),
+      Part(
+        name: "copies in bfloat16",
+        bytes: device.wantsWeightCopies(isTraining: true) ? 2 * count(\.isOperand) : 0),
       Part(name: "gradients, dense", bytes: dense),
       Part(name: "gradients of values, as reads", bytes: reads),
       Part(name: "moments of Adam, dense", bytes: 2 * dense),
       Part(name: "moments of Adam, values", bytes: 8 * values, growsWithReads: true),
       Part(name: "activations and scratch of \(tokens) tokens", bytes: activations - reads),
-      Part(name: "working memory of products", bytes: packed),
+      Part(
+        name: "working memory of products",
+        bytes: device.workingBytes(dim: recipe.model.dim, vocabularySize: recipe.model.vocabularySize)),
       Part(name: "program, libraries, data at hand", bytes: Self.program),
     ].filter { $0.bytes > 0 }
   }

@@ -1,11 +1,11 @@
 import Model
 import Support
 
-/// Continues prompts token by token, several side by side, with the keys and values of the texts so far kept.
+/// Continues prompts token by token, several side by side, and caches the keys and values of the texts so far.
 package final class Generator<Device: Operations> where Device.Scalar == Float {
   private struct Text {
     var tokens: [Int32]
-    /// Not yet in the cache.
+    /// Tokens that are not in the cache yet.
     var fresh: [Int32]
     var random: RandomGenerator
     let cache: KeyValueCache<Float>
@@ -14,15 +14,18 @@ package final class Generator<Device: Operations> where Device.Scalar == Float {
   private let model: Transformer<Device>
   private let pool: WorkerPool
   private let caches: [KeyValueCache<Float>]
+  /// A row for each text, on the device and on the host.
   private let logits: Matrix<Float>
+  private var hostLogits: [Float]
+  private let arena: Arena
   private let endOfDocument: Int32
   private let sampling: Sampling
   private let seed: UInt64
   private var texts = 0
 
   /// - Parameters:
-  ///   - pool: draws for several prompts at once.
-  ///   - batch: prompts side by side at most; the model has to be made for as many tokens.
+  ///   - pool: draws tokens for several prompts at once.
+  ///   - batch: the most prompts side by side; the model must have been made for as many tokens.
   package init(
     _ model: Transformer<Device>, pool: WorkerPool, endOfDocument: UInt32, sampling: Sampling, seed: UInt64,
     batch: Int = 1
@@ -31,15 +34,14 @@ package final class Generator<Device: Operations> where Device.Scalar == Float {
     (self.sampling, self.seed, self.endOfDocument) = (sampling, seed, Int32(endOfDocument))
     caches = try (0..<batch).map { _ in try model.makeCache() }
     let width = model.configuration.vocabularySize
-    logits = Matrix(.allocate(capacity: batch * width), rows: batch, columns: width)
+    (logits, arena) = try ArenaPlan.build(on: model.device) { $0.matrix("logits", batch, width) }
+    hostLogits = [Float](repeating: 0, count: batch * width)
   }
 
-  deinit { logits.pointer.deallocate() }
-
-  /// Hands on up to `count` tokens of each prompt, one by one; each stops early at the end of its document.
+  /// Emits up to `count` tokens for each prompt, one by one, fewer if its document ends.
   ///
-  /// A document starts after an end-of-document token, as in training. Text that outgrows the model's context is
-  /// forgotten but for its last half context. The n-th prompt has the n-th stream of random numbers, whatever stands beside it.
+  /// A document starts after an end-of-document token, as in training. Of text that outgrows the model's context, only the
+  /// last half context is kept. The n-th prompt has the n-th stream of random numbers, whatever the other prompts are.
   package func generate(
     prompts: [[Int32]], count: Int, emit: (_ prompt: Int, _ token: Int32) throws -> Void
   ) throws {
@@ -67,7 +69,7 @@ package final class Generator<Device: Operations> where Device.Scalar == Float {
     }
   }
 
-  /// Takes the fresh tokens of the texts; row i of the logits is of the i-th active text.
+  /// Computes the fresh tokens of the texts; row i of the logits is that of the i-th active text.
   private func advance(_ running: inout [Text], _ active: [Int]) {
     for index in active where running[index].cache.remainingCapacity < running[index].fresh.count {
       running[index].cache.clear()
@@ -76,7 +78,7 @@ package final class Generator<Device: Operations> where Device.Scalar == Float {
     var caches: [KeyValueCache<Float>] = [], counts: [Int] = [], tokens: [Int32] = []
     var first = 0
     while first < active.count {
-      // So many texts that their fresh tokens, a whole prompt or one each, fit into a pass.
+      // As many texts as fit into a pass with their fresh tokens: a whole prompt or one token each.
       var end = first
       while end < active.count, tokens.count + running[active[end]].fresh.count <= model.maximumTokens {
         caches.append(running[active[end]].cache)
@@ -100,13 +102,19 @@ package final class Generator<Device: Operations> where Device.Scalar == Float {
 
   private func draw(_ running: inout [Text], _ active: [Int]) -> [Int32] {
     var drawn = [Int32](repeating: 0, count: active.count)
-    let logits = logits, sampling = sampling
-    running.withUnsafeMutableBufferPointer { running in
-      drawn.withUnsafeMutableBufferPointer { drawn in
-        pool.forEach(active.count) { row, _ in
-          drawn[row] = sampling.draw(
-            from: UnsafeBufferPointer(start: logits.rows(row..<row + 1).pointer, count: logits.columns),
-            using: &running[active[row]].random)
+    let sampling = sampling, width = logits.columns
+    hostLogits.withUnsafeMutableBytes {
+      model.device.download(
+        logits.address, into: .init(rebasing: $0[..<(active.count * width * MemoryLayout<Float>.stride)]))
+    }
+    hostLogits.withUnsafeBufferPointer { logits in
+      running.withUnsafeMutableBufferPointer { running in
+        drawn.withUnsafeMutableBufferPointer { drawn in
+          pool.forEach(active.count) { row, _ in
+            drawn[row] = sampling.draw(
+              from: UnsafeBufferPointer(rebasing: logits[row * width..<(row + 1) * width]),
+              using: &running[active[row]].random)
+          }
         }
       }
     }

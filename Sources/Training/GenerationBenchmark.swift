@@ -1,7 +1,7 @@
 import Model
 import Support
 
-/// The speed of generation, and the work of a step: a token for each sequence.
+/// The speed of generation, and the work of a step, which adds a token to each sequence.
 package struct GenerationBenchmark {
   package let batch: Int
   /// Of all sequences together.
@@ -14,30 +14,29 @@ package struct GenerationBenchmark {
   package var flops: Double { operations.reduce(0) { $0 + $1.flops } }
   package var bytes: Double { operations.reduce(0) { $0 + $1.bytes } }
 
-  /// Seconds that a step takes at best.
-  ///
-  /// Each operation takes as long as its bytes or as its arithmetic, whichever is longer (the roofline model, Williams 2009).
+  /// Seconds that a step takes at best: each operation takes as long as its bytes or as its arithmetic, whichever is longer
+  /// (the roofline model, Williams et al., 2009).
   package func bound(bytesPerSecond: Double, flopsPerSecond: Double) -> Double {
     operations.reduce(0) {
       $0 + max($1.bytes / bytesPerSecond, flopsPerSecond > 0 ? $1.flops / flopsPerSecond : 0)
     }
   }
 
-  /// Prompts of 16 tokens, continued by 64, of which all but the first four are timed, drawing included.
+  /// Continues prompts of 16 tokens by 64 tokens, of which all but the first four are timed, drawing included.
   ///
-  /// The fastest of three such rounds counts; the operations are of the fastest of three others.
-  package init(_ recipe: TrainingRecipe, pool: WorkerPool, library: EngineSettings.Library?, batch: Int)
-    throws
-  {
+  /// The fastest of three such rounds counts; the operations are those of the fastest of three others.
+  ///
+  /// - Parameter pool: draws the tokens.
+  package static func measure<Base: Operations<Float>>(
+    _ recipe: TrainingRecipe, on base: Base, pool: WorkerPool, batch: Int
+  ) throws -> GenerationBenchmark {
     let configuration = recipe.model, prompt = 16, count = min(64, configuration.context - prompt - 1),
       warm = 4
     guard count > warm else {
       throw Failure(.usage, "model.context is \(configuration.context)", remedy: "Use at least 32")
     }
     let log = OperationLog()
-    let device = try MeasuredOperations(
-      CPUOperations<Float>(
-        pool: pool, settings: EngineSettings(precision: recipe.train.precision, library: library)), log: log)
+    let device = MeasuredOperations(base, log: log)
     let model = try Transformer(
       configuration, device: device, batch: (1, max(batch, prompt + 1)), training: false, seed: 1)
     // An end that is never drawn.
@@ -46,7 +45,7 @@ package struct GenerationBenchmark {
     let prompts = (0..<batch).map { text in
       (0..<prompt).map { Int32((text * 7919 + $0 * 104_729) % configuration.vocabularySize) }
     }
-    // Once without being timed, so that the memory of the caches is there.
+    // Once untimed, so that the system has handed out the memory of the caches.
     try generator.generate(prompts: prompts, count: count) { _, _ in }
     func round() throws -> (tokensPerSecond: Double, steps: Int) {
       var emitted = 0, timed = 0
@@ -72,8 +71,7 @@ package struct GenerationBenchmark {
       let (rate, steps) = try round()
       if rate > logged.tokensPerSecond { logged = (rate, log.averages(over: steps)) }
     }
-    (tokensPerSecond, operations) = (fastest, logged.operations)
-    self.batch = batch
-    seconds = Double(batch) / tokensPerSecond
+    return GenerationBenchmark(
+      batch: batch, tokensPerSecond: fastest, seconds: Double(batch) / fastest, operations: logged.operations)
   }
 }

@@ -1,25 +1,23 @@
 import Foundation
 import Support
 
-/// `metrics.jsonl` in the run directory: one JSON object a logged step or evaluation, appended at once, and the same numbers
-/// for TensorBoard.
+/// `metrics.jsonl` in the run directory: one JSON object per logged step or evaluation, appended at once, and the same
+/// numbers for TensorBoard.
 package final class MetricsLog {
   private let path: String
   private let descriptor: Int32
   private let events: EventFile
-  /// Steps whose evaluation the log holds.
+  /// Steps whose evaluation is in the log.
   package private(set) var evaluatedSteps: Set<Int>
 
-  /// Opens for appending.
-  ///
-  /// On resuming, lines after `step` belong to work that is about to be done again and are removed.
+  /// Opens the log for appending. A resumed run repeats the steps after `step`, so their lines are removed.
   package init(directory: String, keepingThrough step: Int) throws {
     path = Path.join(directory, Self.name)
     var evaluated: Set<Int> = []
     if Path.exists(path) {
       let lines = String(decoding: try MappedFile.read(path), as: UTF8.self).split(separator: "\n")
       let kept = lines.filter { line in
-        // A line cut off by a kill is no object.
+        // A kill may have cut off the last line.
         guard let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any],
           let number = object["step"] as? Int, number <= step
         else { return false }
@@ -41,15 +39,13 @@ package final class MetricsLog {
 
   package static let name = "metrics.jsonl"
 
-  /// Whether a run has written anything there: one that failed before its first line has not.
+  /// Whether a run has written a line there.
   package static func holdsAnything(in directory: String) -> Bool {
     (try? MappedFile.read(Path.join(directory, name)).isEmpty) == false
   }
 
-  /// One line.
-  ///
-  /// `split` names what was evaluated; without it the numbers are of training. Numbers that are not finite
-  /// become null.
+  /// Writes one line. `split` names the split that was evaluated; without it the numbers belong to training. Numbers that are
+  /// not finite become null.
   package func write(step: Int, tokens: Int, split: String? = nil, _ numbers: [(name: String, value: Double)])
     throws
   {

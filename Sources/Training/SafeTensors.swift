@@ -1,10 +1,9 @@
 import Foundation
+import Model
 import Support
 
-/// The safetensors format: a little-endian header length, a JSON header that gives each tensor's type, shape
-/// and place, then the tensors' bytes back to back.
-///
-/// Any Python with `safetensors` reads it.
+/// The safetensors format: a little-endian header length, a JSON header with the type, shape and offsets of each tensor,
+/// then the bytes of the tensors back to back. Any Python with `safetensors` reads it.
 package enum SafeTensors {
   enum ElementType: String {
     case float32 = "F32"
@@ -16,27 +15,35 @@ package enum SafeTensors {
   package struct Tensor {
     package let name: String
     package let shape: [Int]
-    package let bytes: UnsafeRawBufferPointer
+    package let byteCount: Int
     let type: ElementType
+    /// Fills a buffer with the bytes from an offset on.
+    fileprivate let copy: (_ offset: Int, _ buffer: UnsafeMutableRawBufferPointer) -> Void
 
-    /// float32 or, with `isBF16`, bfloat16.
-    package init(_ name: String, shape: [Int], _ bytes: UnsafeRawBufferPointer, isBF16: Bool) {
-      (self.name, self.shape, self.bytes, type) = (name, shape, bytes, isBF16 ? .bfloat16 : .float32)
+    /// A dense matrix in the memory of a device, as it is stored there.
+    package init(
+      _ name: String, shape: [Int], _ stored: Operand<Float>, on device: some Operations<Float>
+    ) {
+      precondition(stored.isDense && stored.count == shape.reduce(1, *))
+      (self.name, self.shape, byteCount) = (name, shape, stored.byteCount)
+      type = stored.isBF16 ? .bfloat16 : .float32
+      copy = { device.download(stored.address(ofByte: $0), into: $1) }
     }
 
+    /// Numbers of the host, which must stay where they are.
     package init(_ name: String, shape: [Int], _ elements: UnsafeBufferPointer<Float>) {
-      self.init(name, shape: shape, UnsafeRawBufferPointer(elements), isBF16: false)
+      let bytes = UnsafeRawBufferPointer(elements)
+      (self.name, self.shape, byteCount, type) = (name, shape, bytes.count, .float32)
+      copy = { $1.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[$0..<$0 + $1.count])) }
     }
   }
 
-  /// Writes the tensors in the order given.
-  ///
-  /// Throws what ``OutputFile`` throws.
+  /// Writes the tensors in the order given, 4 MiB at a time. Throws what ``OutputFile`` throws.
   package static func write(_ tensors: [Tensor], to path: String) throws {
     var offset = 0
     let entries = tensors.map { tensor in
       let begin = offset
-      offset += tensor.bytes.count
+      offset += tensor.byteCount
       return
         "\(JSONText.quote(tensor.name)):{\"dtype\":\"\(tensor.type.rawValue)\",\"shape\":\(tensor.shape),\"data_offsets\":[\(begin),\(offset)]}"
     }
@@ -46,11 +53,20 @@ package enum SafeTensors {
     let file = try OutputFile(path)
     try withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { try file.write($0) }
     try file.write(header)
-    for tensor in tensors { try file.write(tensor.bytes) }
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4 << 20, alignment: 4096)
+    defer { buffer.deallocate() }
+    for tensor in tensors {
+      for offset in stride(from: 0, to: tensor.byteCount, by: buffer.count) {
+        let part = UnsafeMutableRawBufferPointer(
+          rebasing: buffer[..<min(buffer.count, tensor.byteCount - offset)])
+        tensor.copy(offset, part)
+        try file.write(UnsafeRawBufferPointer(part))
+      }
+    }
     try file.finish()
   }
 
-  /// A mapped file and where its tensors lie.
+  /// A mapped file and the byte ranges of its tensors.
   package struct Contents {
     package let path: String
     private let file: MappedFile
@@ -97,17 +113,16 @@ package enum SafeTensors {
 
     package var names: Set<String> { Set(entries.keys) }
 
-    /// Copies a tensor.
-    ///
-    /// Throws if it is absent or its shape differs.
-    package func read(_ name: String, shape: [Int], into target: UnsafeMutableBufferPointer<Float>) throws {
-      try read(name, shape: shape, into: UnsafeMutableRawBufferPointer(target))
+    /// Copies a tensor to a device. Throws if it is absent or its shape or type differs.
+    package func read(
+      _ name: String, shape: [Int], into stored: Operand<Float>, on device: some Operations<Float>
+    ) throws {
+      precondition(stored.isDense && stored.count == shape.reduce(1, *))
+      device.upload(try bytes(of: name, shape: shape, isBF16: stored.isBF16), to: stored.address)
     }
 
-    /// The same of float32 or, with `isBF16`, bfloat16.
-    package func read(
-      _ name: String, shape: [Int], into target: UnsafeMutableRawBufferPointer, isBF16: Bool = false
-    ) throws {
+    /// The bytes of a tensor of float32 or bfloat16; they live as long as these contents.
+    package func bytes(of name: String, shape: [Int], isBF16: Bool = false) throws -> UnsafeRawBufferPointer {
       guard let entry = entries[name] else {
         throw Failure(.badInput, "the tensor \(name) is missing", file: path)
       }
@@ -118,8 +133,7 @@ package enum SafeTensors {
           file: path,
           remedy: "Use the configuration that the checkpoint was made with")
       }
-      target.copyMemory(
-        from: UnsafeRawBufferPointer(rebasing: file.bytes[entry.range]))
+      return UnsafeRawBufferPointer(rebasing: file.bytes[entry.range])
     }
   }
 }

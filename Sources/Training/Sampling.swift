@@ -7,9 +7,7 @@ package struct Sampling: Sendable {
   package var temperature = 0.8
   /// Draw among the k most probable only; nil: all.
   package var topK: Int?
-  /// Draw among the fewest most probable tokens that together hold this probability (nucleus sampling,
-  /// Holtzman et al.
-  ///
+  /// Draw among the fewest most probable tokens that together hold this probability (nucleus sampling, Holtzman et al.,
   /// 2020).
   package var topP = 1.0
 
@@ -19,17 +17,15 @@ package struct Sampling: Sendable {
     self.topP = topP
   }
 
-  /// Draws from logits.
-  ///
-  /// Of equal ones those of smaller ids are kept first, so that a seed gives one text.
+  /// Draws a token. Of equal logits those of smaller ids are kept first, so that a seed always gives the same text.
   package func draw(from logits: UnsafeBufferPointer<Float>, using random: inout RandomGenerator) -> Int32 {
-    let largest = Softmax.largest(of: logits)
+    let largest = HostSoftmax.largest(of: logits)
     if temperature <= 0 { return Int32(logits.firstIndex(of: largest) ?? 0) }
-    let blocks = (logits.count + Softmax.block - 1) / Softmax.block
+    let blocks = (logits.count + HostSoftmax.block - 1) / HostSoftmax.block
     return withUnsafeTemporaryAllocation(of: Float.self, capacity: logits.count) { weights in
       withUnsafeTemporaryAllocation(of: Double.self, capacity: blocks) { sums in
         if topK == nil {
-          Softmax.weights(of: logits, top: largest, factor: 1 / temperature, into: weights, sums: sums)
+          HostSoftmax.weights(of: logits, top: largest, factor: 1 / temperature, into: weights, sums: sums)
           if topP >= 1 { return Self.draw(from: weights, sums: sums, using: &random) }
         }
         return withUnsafeTemporaryAllocation(of: Float.self, capacity: logits.count) { space in
@@ -39,7 +35,7 @@ package struct Sampling: Sendable {
             if let topK {
               tokens.gather(logits, atLeast: Self.reached(by: topK, of: logits, space))
               tokens.keep(topK)
-              Softmax.weights(
+              HostSoftmax.weights(
                 of: UnsafeBufferPointer(tokens.kept), top: largest, factor: 1 / temperature,
                 into: tokens.kept, sums: sums)
               total = tokens.kept.reduce(0) { $0 + Double($1) }
@@ -68,7 +64,7 @@ package struct Sampling: Sendable {
       if point < sums[block] { break }
       point -= sums[block]
     }
-    let first = last * Softmax.block, end = min(first + Softmax.block, weights.count)
+    let first = last * HostSoftmax.block, end = min(first + HostSoftmax.block, weights.count)
     for id in first..<end {
       point -= Double(weights[id])
       if point < 0 { return Int32(id) }
@@ -76,14 +72,14 @@ package struct Sampling: Sendable {
     return Int32(end - 1)
   }
 
-  /// A number that at least k logits reach and not many more: the k-th of the largest ones of short runs.
+  /// A number that at least k logits reach, and not many more: the k-th largest of the maxima of short runs.
   private static func reached(
     by k: Int, of logits: UnsafeBufferPointer<Float>, _ space: UnsafeMutableBufferPointer<Float>
   ) -> Float {
     let run = 64, runs = logits.count / run
     guard k <= runs else { return -.infinity }
     for index in 0..<runs {
-      space[index] = Softmax.largest(
+      space[index] = HostSoftmax.largest(
         of: UnsafeBufferPointer(rebasing: logits[index * run..<(index + 1) * run]))
     }
     return Cut(UnsafeMutableBufferPointer(rebasing: space[..<runs]), reaching: Double(k), mass: { _ in 1 })
@@ -95,7 +91,7 @@ package struct Sampling: Sendable {
 private struct Candidates {
   let ids: UnsafeMutableBufferPointer<Int32>
   let numbers: UnsafeMutableBufferPointer<Float>
-  /// As much room again.
+  /// Scratch of the same size.
   let space: UnsafeMutableBufferPointer<Float>
   private var count = 0
 
@@ -109,10 +105,10 @@ private struct Candidates {
   /// Their numbers.
   var kept: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(rebasing: numbers[..<count]) }
 
-  /// Those of all tokens whose number is not below `floor`; `all` may be the room of the numbers.
+  /// Those of all tokens whose number is not below `floor`; `all` may be the buffer of the numbers.
   mutating func gather(_ all: UnsafeBufferPointer<Float>, atLeast floor: Float) {
     var count = 0
-    // Written in any case and kept by counting: nobody can guess which will be.
+    // Without a branch, which no processor could predict.
     for id in 0..<all.count {
       let number = all[id]
       ids[count] = Int32(truncatingIfNeeded: id)
@@ -173,7 +169,7 @@ private struct Cut {
   /// What the numbers above it add up to.
   private(set) var above = 0.0
 
-  /// By partition, as in quickselect (Hoare 1961); the order of `x` is lost.
+  /// By partition, as in quickselect (Hoare, 1961); the order of `x` is lost.
   init(_ x: UnsafeMutableBufferPointer<Float>, reaching target: Double, mass: (Float) -> Double) {
     var low = 0, high = x.count
     while low < high {

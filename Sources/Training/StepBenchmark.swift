@@ -1,11 +1,11 @@
 import Model
 import Support
 
-/// Where the time of whole training steps, or of evaluation alone, goes, operation by operation.
+/// Where the time of training steps or of evaluation goes, operation by operation.
 package struct StepBenchmark {
   /// Repetitions of the same work.
   package struct Timing {
-    /// Of one repetition: the middle one, the extremes and the mean.
+    /// Of one repetition: the median, the extremes and the mean.
     package let seconds, fastest, slowest, mean: Double
     package let repetitions: Int
     /// Averages over the repetitions, one for each operation and shape, the largest first.
@@ -32,66 +32,58 @@ package struct StepBenchmark {
 
   /// Tokens of a batch.
   package let tokens: Int
-  /// Forward, backward and update; nil where only evaluation was asked for.
+  /// Forward, backward and update; nil if only evaluation was asked for.
   package let training: Timing?
   /// Forward and loss of the same batches.
   package let evaluation: Timing
 
-  /// - Parameter steps: measured, after two that are not.
-  package init(
-    _ recipe: TrainingRecipe, pool: WorkerPool, library: EngineSettings.Library?, steps: Int, trains: Bool
-  ) throws {
+  /// Measures `steps` steps, after two that are not timed.
+  package static func measure<Base: Operations<Float>>(
+    _ recipe: TrainingRecipe, on base: Base, steps: Int, trains: Bool
+  ) throws -> StepBenchmark {
     let train = recipe.train, length = recipe.model.context
     let log = OperationLog()
-    let device = try MeasuredOperations(
-      CPUOperations<Float>(
-        pool: pool, settings: EngineSettings(precision: train.precision, library: library)), log: log)
+    let device = MeasuredOperations(base, log: log)
     let model = try Transformer(
       recipe.model, device: device, batch: (train.sequencesAtOnce, length), training: trains,
       microBatches: train.batch / train.sequencesAtOnce, recomputes: train.recompute, seed: train.seed)
     let count = train.batch * length, part = train.sequencesAtOnce * length
-    let batches = Self.text(count: 8 * count + 1, vocabulary: recipe.model.vocabularySize, seed: train.seed)
-    func forMicroBatches(
-      of index: Int,
-      _ body: (_ index: Int, _ tokens: UnsafeBufferPointer<Int32>, _ targets: UnsafeBufferPointer<Int32>) ->
-        Void
+    let text = Self.text(count: 8 * count + 1, vocabulary: recipe.model.vocabularySize, seed: train.seed)
+    /// Calls `body` with the tokens of one of eight batches, and the tokens after them.
+    func withBatch(
+      _ index: Int,
+      _ body: (_ tokens: UnsafeBufferPointer<Int32>, _ targets: UnsafeBufferPointer<Int32>) -> Void
     ) {
-      batches.withUnsafeBufferPointer { batches in
-        for microBatch in 0..<train.batch / train.sequencesAtOnce {
-          let first = index % 8 * count + microBatch * part
-          body(
-            microBatch, UnsafeBufferPointer(rebasing: batches[first..<first + part]),
-            UnsafeBufferPointer(rebasing: batches[first + 1..<first + part + 1]))
-        }
+      text.withUnsafeBufferPointer { text in
+        let first = index % 8 * count
+        body(
+          UnsafeBufferPointer(rebasing: text[first..<first + count]),
+          UnsafeBufferPointer(rebasing: text[first + 1..<first + count + 1]))
       }
     }
     func evaluate(_ index: Int) {
-      forMicroBatches(of: index) { _, tokens, targets in
-        _ = model.evaluate(
-          tokens: tokens, targets: targets, sequences: train.sequencesAtOnce, length: length)
+      withBatch(index) { tokens, targets in
+        for first in stride(from: 0, to: count, by: part) {
+          _ = model.evaluate(
+            tokens: UnsafeBufferPointer(rebasing: tokens[first..<first + part]),
+            targets: UnsafeBufferPointer(rebasing: targets[first..<first + part]),
+            sequences: train.sequencesAtOnce, length: length)
+        }
       }
     }
-    tokens = count
+    var training: Timing?
     if trains {
-      let optimizer = try Optimizer(model)
-      func step(_ index: Int) {
-        model.zeroGradients()
-        forMicroBatches(of: index) { microBatch, tokens, targets in
-          model.forward(
-            tokens: tokens, sequences: train.sequencesAtOnce, length: length,
-            mode: .training(step: UInt64(index), microBatch: microBatch))
-          _ = model.loss(targets: targets, labelSmoothing: train.labelSmoothing)
-          model.backward(scale: 1 / Double(count))
-        }
-        _ = optimizer.step(train)
+      let step = TrainingStep(model, try Optimizer(model), train)
+      func run(_ index: Int) {
+        withBatch(index) { step.run(inputs: $0, targets: $1) }
+        _ = model.readStep()
       }
-      for index in 0..<2 { step(index) }
-      training = Timing(log, repetitions: steps) { step($0 + 2) }
-    } else {
-      training = nil
+      for index in 0..<2 { run(index) }
+      training = Timing(log, repetitions: steps) { run($0 + 2) }
     }
     for index in 0..<2 { evaluate(index) }
-    evaluation = Timing(log, repetitions: max(steps, 3), evaluate)
+    let evaluation = Timing(log, repetitions: max(steps, 3), evaluate)
+    return StepBenchmark(tokens: count, training: training, evaluation: evaluation)
   }
 
   /// Ids as frequent as those of text: the r-th most frequent in proportion to 1 / r (Zipf's law).

@@ -3,11 +3,11 @@ import Model
 import Shards
 import Support
 
-/// Training from start or checkpoint to the last step: one visible loop.
+/// Training from the start or a checkpoint to the last step: one visible loop.
 ///
-/// For a seed and a dataset the result is the same to the bit for any number of threads and any number of
-/// interruptions and resumptions.
-package final class Trainer {
+/// For a seed and a dataset the result is the same to the bit for any number of threads, interruptions and resumptions. It
+/// is not the same for another number of ranks, which add up gradients in another order.
+package final class Trainer<Device: Operations> where Device.Scalar == Float {
   private let recipe: TrainingRecipe
   private let directory: String
   private let dataset: Dataset
@@ -17,10 +17,12 @@ package final class Trainer {
   private let tokenizerJSON: [UInt8]
   private let datasetDigest: String
 
-  private let model: LanguageModel
-  private let optimizer: LanguageModelOptimizer
+  private let model: Transformer<Device>
+  private let optimizer: Optimizer<Device>
+  private let step: TrainingStep<Device>
+  private let collective: any Collective
   private let batches: BatchPrefetcher
-  /// Where the batch after the last finished update begins.
+  /// The start of the batch after the last finished update.
   private var cursor: LoaderCursor
   private let paddingShare: Double
   private let metrics: MetricsLog
@@ -30,11 +32,12 @@ package final class Trainer {
 
   /// Prepares a run: opens the data, builds the model and, with `resume`, restores the newest checkpoint.
   ///
-  /// Throws if the directory holds a run and `resume` is not given, if the checkpoint is of another model, dataset or seed,
-  /// or if another process works in the directory.
+  /// Throws if the directory holds a run and `resume` is not given, if the checkpoint belongs to another model, dataset or
+  /// seed, or if another process works in the directory.
   package init(
     recipe given: TrainingRecipe, dataset datasetPath: String, split: String, evaluationSplit: String?,
-    directory: String, resume: Bool, threads: Int, library: EngineSettings.Library? = nil, isQuiet: Bool
+    directory: String, resume: Bool, on device: Device, collective: any Collective = SingleProcess(),
+    isQuiet: Bool
   ) throws {
     var recipe = given
     dataset = try Dataset(datasetPath)
@@ -42,8 +45,9 @@ package final class Trainer {
     recipe.train.packing = recipe.train.packing ?? dataset.index.packing ?? .stream
     try recipe.model.validate()
     try recipe.train.validate()
-    try Footprint(recipe, library: library).check(against: Int(ProcessInfo.processInfo.physicalMemory))
+    try Footprint(recipe, on: device).check(against: Int(ProcessInfo.processInfo.physicalMemory))
     self.recipe = recipe
+    self.collective = collective
     self.directory = directory
     self.split = split
     self.isQuiet = isQuiet
@@ -63,15 +67,12 @@ package final class Trainer {
     let checkpoint = try checkpoints.last.map { try Checkpoint($0) }
 
     let train = recipe.train
-    model = try LanguageModel(
-      recipe.model,
-      device: CPUOperations(
-        pool: WorkerPool(threads: threads),
-        settings: EngineSettings(precision: train.precision, library: library)),
-      batch: (train.sequencesAtOnce, recipe.model.context), training: true,
+    model = try Transformer(
+      recipe.model, device: device, batch: (train.sequencesAtOnce, recipe.model.context), training: true,
       microBatches: train.batch / train.sequencesAtOnce, recomputes: train.recompute,
       isInitialized: checkpoint == nil, seed: train.seed)
     optimizer = try Optimizer(model)
+    step = TrainingStep(model, optimizer, train, collective: collective)
     if let checkpoint {
       try Self.check(checkpoint, recipe: recipe, split: split, datasetDigest: datasetDigest)
       try checkpoint.restore(model)
@@ -85,7 +86,7 @@ package final class Trainer {
     (cursor, paddingShare) = (loader.cursor, loader.paddingShare)
     batches = BatchPrefetcher(loader)
     metrics = try MetricsLog(directory: directory, keepingThrough: checkpoint?.state.step ?? -1)
-    // A run that was killed may not have come to it.
+    // A run that was killed may have left more checkpoints.
     try Checkpoint.settle(in: directory, keep: train.keepCheckpoints)
     if let checkpoint, !isQuiet { Log.line("resuming after step \(checkpoint.state.step)") }
   }
@@ -98,14 +99,14 @@ package final class Trainer {
     return (try? dataset.totals(of: "valid")).map { $0.tokens > 1 ? "valid" : nil } ?? nil
   }
 
-  /// SHA-256 over what the ids are and what they mean; where the dataset lies and which recipe made it do not matter.
+  /// SHA-256 of the token ids and the tokenizer; the path of the dataset and its recipe do not matter.
   private static func digest(of dataset: Dataset) -> String {
     let content =
       dataset.index.shards.map { "\($0.file) \($0.xxh64)\n" }.joined() + dataset.index.tokenizer.sha256
     return Array(content.utf8).withUnsafeBytes { Hashing.sha256($0) }
   }
 
-  /// Temporary names that a killed run left behind.
+  /// Removes temporary files that a killed run left behind.
   private static func removeLeftovers(in directory: String) {
     let names = (try? SystemCall.names(in: directory)) ?? []
     for name in names where name.hasPrefix(".") && name.contains(".tmp-") {
@@ -113,7 +114,8 @@ package final class Trainer {
     }
   }
 
-  /// What decides the bits must be the same; how often we log, evaluate and save, and when we stop, may change.
+  /// Every setting that decides the bits must be the same. How often a run logs, evaluates and saves, and when it stops, may
+  /// change.
   private static func check(
     _ checkpoint: Checkpoint, recipe: TrainingRecipe, split: String, datasetDigest: String
   ) throws {
@@ -144,9 +146,7 @@ package final class Trainer {
 
   // MARK: The loop
 
-  /// Trains to the last step.
-  ///
-  /// Returns the counts of the run.
+  /// Trains to the last step, and returns the counts of the run.
   package func run() throws -> Summary {
     let train = recipe.train
     if !isQuiet { Log.line(startLine) }
@@ -158,12 +158,14 @@ package final class Trainer {
     let progress = Progress("training", unit: " tokens", isQuiet: isQuiet)
     var pending = LossWindow()
     while optimizer.updates < train.steps {
-      if Interruption.isRaised { try stopEarly() }
+      if collective.agree(Interruption.isRaised) { try stopEarly() }
       let began = Progress.now()
       let waited = batches.waitSeconds
       let batch = try batches.next()
-      let loss = accumulateGradients(batch.inputs, batch.targets)
-      let norm = optimizer.step(train)
+      batch.inputs.withUnsafeBufferPointer { inputs in
+        batch.targets.withUnsafeBufferPointer { step.run(inputs: inputs, targets: $0) }
+      }
+      let (loss, squaredNorm) = model.readStep(), norm = squaredNorm.squareRoot()
       let seconds = Progress.now() - began
       trainingSeconds += seconds
       tokens += loss.count
@@ -174,17 +176,17 @@ package final class Trainer {
           .failed, "the loss is no longer a number at step \(optimizer.updates)", file: directory,
           remedy: "Lower train.lr, lengthen train.warmup or set train.clip, and start again")
       }
-      let step = optimizer.updates
-      if step % train.logEvery == 0 || step == train.steps {
+      let updates = optimizer.updates
+      if updates % train.logEvery == 0 || updates == train.steps {
         try log(&pending, norm: norm)
       }
       progress.update(
         done: tokens - firstTokens,
-        of: (tokens - firstTokens) * (train.steps - firstUpdate) / (step - firstUpdate),
+        of: (tokens - firstTokens) * (train.steps - firstUpdate) / (updates - firstUpdate),
         note: String(
-          format: "step %d of %d, loss %.3f", step, train.steps, loss.smoothed / Double(loss.count)))
-      // Before the evaluation, which may take long and not come to its end.
-      if step == train.steps || (train.checkpointEvery > 0 && step % train.checkpointEvery == 0) {
+          format: "step %d of %d, loss %.3f", updates, train.steps, loss.smoothed / Double(loss.count)))
+      // Before the evaluation, which may take long and be interrupted.
+      if updates == train.steps || (train.checkpointEvery > 0 && updates % train.checkpointEvery == 0) {
         try save()
       }
       try evaluateIfDue()
@@ -193,34 +195,7 @@ package final class Trainer {
     return summary(seconds: trainingSeconds, trained: tokens - firstTokens)
   }
 
-  /// Forward and backward over the batch, in micro-batches.
-  ///
-  /// The gradients are those of the mean loss of the batch's scored tokens; a target below 0 is padding.
-  private func accumulateGradients(_ inputs: [Int32], _ targets: [Int32]) -> Loss {
-    let train = recipe.train
-    let size = train.sequencesAtOnce * recipe.model.context
-    let scale = 1 / Double(targets.count { $0 >= 0 })
-    var total = Loss()
-    model.zeroGradients()
-    inputs.withUnsafeBufferPointer { inputs in
-      targets.withUnsafeBufferPointer { targets in
-        for microBatch in 0..<(train.batch / train.sequencesAtOnce) {
-          let range = (microBatch * size)..<((microBatch + 1) * size)
-          model.forward(
-            tokens: UnsafeBufferPointer(rebasing: inputs[range]), sequences: train.sequencesAtOnce,
-            length: recipe.model.context,
-            mode: .training(step: UInt64(optimizer.updates), microBatch: microBatch))
-          let loss = model.loss(
-            targets: UnsafeBufferPointer(rebasing: targets[range]), labelSmoothing: train.labelSmoothing)
-          model.backward(scale: scale)
-          total += loss
-        }
-      }
-    }
-    return total
-  }
-
-  /// An interrupted run saves what it has: nothing is lost but the step in progress.
+  /// An interrupted run saves its state: only the step in progress is lost.
   private func stopEarly() throws -> Never {
     try save()
     throw Failure(
@@ -254,8 +229,8 @@ package final class Trainer {
     Progress.scaled(Double(count), "").trimmingCharacters(in: .whitespaces)
   }
 
-  /// Evaluates before the first step, every so many and, on the whole split, after the last, unless an earlier run of this
-  /// directory has done so.
+  /// Evaluates before the first step, every `eval_every` steps and, on the whole split, after the last step, unless an
+  /// earlier run in this directory has done so.
   private func evaluateIfDue() throws {
     let (step, train) = (optimizer.updates, recipe.train)
     let isLast = step == train.steps
@@ -269,7 +244,7 @@ package final class Trainer {
 
   private func evaluate(tokenLimit: Int) throws {
     guard let evaluationSplit else { return }
-    let result = try Evaluation(
+    let result = try Evaluation.run(
       model, dataset: dataset, split: evaluationSplit, sequences: recipe.train.sequencesAtOnce,
       tokenLimit: tokenLimit == 0 ? nil : tokenLimit, isQuiet: isQuiet)
     lastEvaluation = result
@@ -278,12 +253,12 @@ package final class Trainer {
       (name: "nll", value: result.nll), ("perplexity", result.perplexity),
       ("word_perplexity", result.wordPerplexity), ("bits_per_byte", result.bitsPerByte),
     ]
-    numbers += Self.memoryNumbers(result.memories.map { ($0.usage, $0.kl) })
+    numbers += Self.memoryNumbers(result.memories.map(\.use))
     try metrics.write(step: optimizer.updates, tokens: tokens, split: result.split, numbers)
   }
 
   /// Means over the memories.
-  private static func memoryNumbers(_ memories: [(usage: Double, kl: Double)]) -> [(
+  private static func memoryNumbers(_ memories: [MemoryUse]) -> [(
     name: String, value: Double
   )] {
     guard !memories.isEmpty else { return [] }
@@ -294,7 +269,7 @@ package final class Trainer {
     ]
   }
 
-  /// Loss and speed are those since the last logged step, all else is of this step, the use of the memories too.
+  /// Loss and speed are those since the last logged step; everything else is of this step, the use of the memories too.
   private func log(_ window: inout LossWindow, norm: Double) throws {
     try metrics.write(
       step: optimizer.updates, tokens: tokens,
@@ -304,7 +279,7 @@ package final class Trainer {
         ("tokens_per_second", window.tokensPerSecond),
         ("learning_rate", recipe.train.learningRate.rate(afterUpdates: optimizer.updates - 1)),
         ("gradient_norm", norm), ("data_wait", window.waitShare),
-      ] + Self.memoryNumbers(model.gatheredStatistics().map { ($0.usage, $0.kl) }))
+      ] + Self.memoryNumbers(try model.gatheredStatistics().map(\.use)))
     window = LossWindow()
   }
 

@@ -3,22 +3,21 @@ import Model
 import Shards
 import Support
 
-/// The `train` section of a recipe.
-///
-/// Every key has a default.
+/// The `train` section of a recipe. Every key has a default.
 package struct TrainingConfiguration: Codable, Sendable, Equatable {
-  /// Sequences a step.
+  /// Sequences per step.
   package var batch = 8
-  /// Sequences computed at once, nil for the whole batch; a step accumulates `batch / microBatch` of them.
+  /// Sequences of one forward and backward pass; nil for the whole batch. A step accumulates the gradients of
+  /// `batch / microBatch` passes.
   package var microBatch: Int?
-  /// How documents are cut into sequences of the model's context: `stream` or `document`; nil takes what the dataset says,
-  /// else `stream`.
+  /// How documents are cut into sequences of the model's context: `stream` or `document`; nil for the choice of the dataset,
+  /// or else `stream`.
   package var packing: Packing?
   /// Optimizer steps in all.
   package var steps = 1000
-  /// Keeps fewer activations and computes them twice: less memory for a third more time, to the same bits.
+  /// Saves fewer activations and recomputes the others: less memory for a quarter more time, to the same bits.
   package var recompute = false
-  /// Of the products of forward and backward.
+  /// Of the matmuls of the forward and backward pass.
   package var precision = EngineSettings.Precision.fp32
   /// Peak learning rate of everything but the values.
   package var lr = 2.5e-4
@@ -28,11 +27,11 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
   /// β1 and β2 of Adam.
   package var betas = [0.9, 0.98]
   package var eps = 1e-8
-  /// Largest global norm of the gradient; 0 leaves it alone.
+  /// The largest global norm of the gradient; 0 does not clip.
   package var clip = 1.0
   /// ε of uniform label smoothing, q = (1-ε) one-hot + ε/V.
   package var labelSmoothing = 0.1
-  /// Constant learning rate of the memories' values, which have their own lazy Adam with β 0.9 and 0.999.
+  /// The constant learning rate of the memories' values, which a lazy Adam with β 0.9 and 0.999 updates.
   package var valueLR = 1e-3
   package var seed: UInt64 = 1
   /// Steps between evaluations; 0 evaluates only at the end.
@@ -41,7 +40,7 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
   package var evalTokens = 100_000
   /// Steps between checkpoints; 0 writes one only at the end.
   package var checkpointEvery = 200
-  /// Checkpoints kept, the newest ones.
+  /// How many of the newest checkpoints to keep.
   package var keepCheckpoints = 2
   package var logEvery = 10
 
@@ -122,7 +121,7 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
   }
 }
 
-/// A whole training recipe: what `--config` holds and what a checkpoint's `config.json` repeats, resolved.
+/// A complete training recipe: the content of `--config` and, with all defaults filled in, of a checkpoint's `config.json`.
 package struct TrainingRecipe: Codable, Sendable, Equatable {
   package var model: ModelConfiguration
   package var train: TrainingConfiguration

@@ -108,11 +108,14 @@ struct Bench: ParsableCommand {
   private func measureGeneration() throws {
     let started = Progress.now()
     let recipe = try wholeRecipe()
-    let pool = WorkerPool(threads: options.threadCount)
-    var ceilings = try MachineCeilings(pool)
+    let engine = try Engine(
+      precision: recipe.train.precision, library: engine.library, threads: options.threadCount)
+    let pool = engine.pool
+    var ceilings = MachineCeilings()
+    try ceilings.measure(pool)
     var results: [GenerationBenchmark] = []
     for batch in Self.numbers(batches) ?? [] {
-      results.append(try GenerationBenchmark(recipe, pool: pool, library: engine.library, batch: batch))
+      results.append(try GenerationBenchmark.measure(recipe, on: engine.device, pool: pool, batch: batch))
       try ceilings.measure(pool)
     }
     let isBF16 = recipe.train.precision == .bf16 && ceilings.bfloat16.best > 0
@@ -138,8 +141,11 @@ struct Bench: ParsableCommand {
   private func measureMemories() throws {
     let started = Progress.now()
     let recipe = try RecipeFile.load(config, settings: settings)
-    let pool = WorkerPool(threads: options.threadCount)
-    var ceilings = try MachineCeilings(pool)
+    let engine = try Engine(
+      precision: recipe.train.precision, library: engine.library, threads: options.threadCount)
+    let pool = engine.pool
+    var ceilings = MachineCeilings()
+    try ceilings.measure(pool)
     var memory = recipe.model.memory ?? ModelConfiguration.Memory()
     let tokens = 2048
     print(
@@ -150,9 +156,8 @@ struct Bench: ParsableCommand {
     var results: [(subkeys: Int, speed: MemoryBenchmark)] = []
     for size in Self.numbers(subkeys) ?? [] {
       memory.subkeys = size
-      let result = try MemoryBenchmark(
-        memory, dim: recipe.model.dim, tokens: tokens, isTraining: !forwardOnly, pool: pool,
-        settings: EngineSettings(precision: recipe.train.precision, library: engine.library))
+      let result = try MemoryBenchmark.measure(
+        memory, dim: recipe.model.dim, tokens: tokens, isTraining: !forwardOnly, on: engine.device)
       results.append((size, result))
       try ceilings.measure(pool)
     }
@@ -178,14 +183,13 @@ struct Bench: ParsableCommand {
   private func measureSteps() throws {
     let started = Progress.now()
     let recipe = try wholeRecipe()
-    let pool = WorkerPool(threads: options.threadCount)
-    var ceilings = try MachineCeilings(pool)
-    let products = try CPUOperations<Float>(
-      pool: pool, settings: EngineSettings(precision: recipe.train.precision, library: engine.library)
-    ).description
-    print("products: \(products)")
-    let result = try StepBenchmark(
-      recipe, pool: pool, library: engine.library, steps: steps, trains: !evaluate)
+    let engine = try Engine(
+      precision: recipe.train.precision, library: engine.library, threads: options.threadCount)
+    let pool = engine.pool
+    var ceilings = MachineCeilings()
+    try ceilings.measure(pool)
+    print("products: \(engine.device.description)")
+    let result = try StepBenchmark.measure(recipe, on: engine.device, steps: steps, trains: !evaluate)
     try ceilings.measure(pool)
     print(Self.describe(ceilings, threads: options.threadCount))
     let isBF16 = recipe.train.precision == .bf16 && ceilings.bfloat16.best > 0

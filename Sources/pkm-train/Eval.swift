@@ -62,20 +62,26 @@ struct Eval: ParsableCommand {
       ?? ["test", "valid"].first { dataset.splits.contains($0) }
       .orThrow(Failure(.usage, "has no split test or valid: name one with --split", file: dataset.path))
 
-    let model = try checkpoint.makeModel(
-      threads: options.threadCount, library: engine.library, maximumSequences: batch,
-      isInitialized: baseline)
+    let engine = try checkpoint.makeEngine(threads: options.threadCount, library: engine.library)
+    try options.report(
+      try evaluate(checkpoint, on: dataset, split: split, device: engine.device), since: started)
+  }
+
+  private func evaluate(
+    _ checkpoint: Checkpoint, on dataset: Dataset, split: String, device: some Operations<Float>
+  ) throws -> Summary {
+    let model = try checkpoint.makeModel(on: device, maximumSequences: batch, isInitialized: baseline)
     var summary = Summary()
     summary[.checkpoint] = .text(checkpoint.directory)
     summary[.step] = .count(checkpoint.state.step)
     if baseline {
-      let before = try Evaluation(
+      let before = try Evaluation.run(
         model, dataset: dataset, split: split, sequences: batch, isQuiet: options.quiet)
       print("before training: " + before.summaryLine)
       summary[.baselinePerplexity] = .number(before.perplexity)
     }
     try checkpoint.restore(model)
-    let result = try Evaluation(
+    let result = try Evaluation.run(
       model, dataset: dataset, split: split, sequences: batch, isQuiet: options.quiet)
     print((baseline ? "after \(checkpoint.state.step) steps: " : "") + result.summaryLine)
     summary[.split] = .text(split)
@@ -87,10 +93,10 @@ struct Eval: ParsableCommand {
     summary[.tokensPerSecond] = .number(result.tokensPerSecond)
     for memory in result.memories {
       let layer = result.memories.count == 1 ? nil : memory.layer
-      summary[.memoryUsage(layer: layer)] = .number(memory.usage)
-      summary[.memoryKL(layer: layer)] = .number(memory.kl)
+      summary[.memoryUsage(layer: layer)] = .number(memory.use.usage)
+      summary[.memoryKL(layer: layer)] = .number(memory.use.kl)
     }
-    try options.report(summary, since: started)
+    return summary
   }
 }
 

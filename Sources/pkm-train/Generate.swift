@@ -62,15 +62,24 @@ struct Generate: ParsableCommand {
     let checkpoint = try Checkpoint(checkpoint)
     let encoder = BPEEncoder(try TokenizerFile.load(checkpoint.checkedPath(of: .tokenizer)))
     let tokenizer = encoder.tokenizer
+    let engine = try checkpoint.makeEngine(threads: options.threadCount, library: engine.library)
+    let summary = try generate(from: checkpoint, tokenizer, encoder, on: engine.device, pool: engine.pool)
+    try options.report(summary, since: started)
+  }
+
+  /// Answers all prompts.
+  private func generate(
+    from checkpoint: Checkpoint, _ tokenizer: Tokenizer, _ encoder: BPEEncoder,
+    on device: some Operations<Float>, pool: WorkerPool
+  ) throws -> Summary {
     let model = try checkpoint.makeModel(
-      threads: options.threadCount, library: engine.library,
-      maximumSequences: (batch - 1) / checkpoint.recipe.model.context + 1)
+      on: device, maximumSequences: (batch - 1) / checkpoint.recipe.model.context + 1)
     try checkpoint.restore(model)
     guard let endOfDocument = tokenizer.endOfDocument else {
       throw Failure(.badInput, "has no end-of-document token", file: checkpoint.path(of: .tokenizer))
     }
     let generator = try Generator(
-      model, pool: model.device.pool, endOfDocument: endOfDocument,
+      model, pool: pool, endOfDocument: endOfDocument,
       sampling: Sampling(temperature: temperature, topK: topK, topP: topP), seed: options.seed, batch: batch)
     let output = try OutputFile(nil)
     var summary = Summary()
@@ -105,6 +114,6 @@ struct Generate: ParsableCommand {
     }
     if !waiting.isEmpty { try answer(waiting) }
     try output.finish()
-    try options.report(summary, since: started)
+    return summary
   }
 }

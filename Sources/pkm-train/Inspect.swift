@@ -67,7 +67,8 @@ struct Inspect: ParsableCommand {
   }
 
   private func printMemory(_ recipe: TrainingRecipe, _ summary: inout Summary) throws {
-    let footprint = try Footprint(recipe)
+    let engine = try Engine(precision: recipe.train.precision, threads: options.threadCount)
+    let footprint = try Footprint(recipe, on: engine.device)
     func line(_ name: String, _ bytes: Int) -> String {
       name + String(repeating: " ", count: max(1, 44 - name.count))
         + String(format: "%10.1f MB", Double(bytes) / 1e6)
@@ -80,12 +81,13 @@ struct Inspect: ParsableCommand {
   }
 
   private func printTensors(_ checkpoint: Checkpoint, _ summary: inout Summary) throws {
-    let model = try checkpoint.makeModel(threads: options.threadCount, maximumSequences: 1)
+    let model = checkpoint.recipe.model
+    try model.validate()
     print("\(checkpoint.directory): step \(checkpoint.state.step), \(checkpoint.state.tokens) tokens seen")
     var dense = 0
     var values = 0
-    for parameter in model.parameters {
-      if parameter.role == .dense { dense += parameter.count } else { values += parameter.count }
+    for parameter in model.parameterDescriptions {
+      if parameter.memoryIndex == nil { dense += parameter.count } else { values += parameter.count }
       let shape = parameter.shape.map(String.init).joined(separator: " × ")
       print("  \(parameter.name): \(shape)")
     }

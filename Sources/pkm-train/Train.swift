@@ -1,6 +1,7 @@
 import ArgumentParser
 import Commands
 import Foundation
+import Model
 import Support
 import Training
 
@@ -51,10 +52,15 @@ struct Train: ParsableCommand {
     let started = Progress.now()
     var recipe = try RecipeFile.load(config, settings: settings)
     if let seed = options.givenSeed { recipe.train.seed = seed }
-    let trainer = try Trainer(
+    let engine = try Engine(
+      precision: recipe.train.precision, library: engine.library, threads: options.threadCount)
+    try options.report(try train(recipe, on: engine.device), since: started)
+  }
+
+  private func train(_ recipe: TrainingRecipe, on device: some Operations<Float>) throws -> Summary {
+    try Trainer(
       recipe: recipe, dataset: data, split: split, evaluationSplit: evalSplit, directory: output,
-      resume: resume,
-      threads: options.threadCount, library: engine.library, isQuiet: options.quiet)
-    try options.report(try trainer.run(), since: started)
+      resume: resume, on: device, isQuiet: options.quiet
+    ).run()
   }
 }

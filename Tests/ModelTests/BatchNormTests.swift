@@ -1,6 +1,7 @@
-import Model
 import Support
 import Testing
+
+@testable import Model
 
 @Suite struct BatchNormTests {
   let device: CPUOperations<Double>

@@ -1,7 +1,8 @@
 import Foundation
-import Model
 import Support
 import Testing
+
+@testable import Model
 
 @Suite struct CrossEntropyTests {
   let device: CPUOperations<Double>
@@ -13,21 +14,21 @@ import Testing
     _ device: CPUOperations<T>, _ logits: Matrix<T>, _ bias: Vector<T>, _ targets: [Int32],
     _ smoothing: Double
   ) -> Loss {
-    targets.withUnsafeBufferPointer {
-      device.crossEntropy(
-        logits, bias: bias, targets: $0, smoothing: smoothing, gradient: Operand(logits))
-    }
+    device.crossEntropy(
+      logits, bias: bias, targets: deviceArray(targets), smoothing: smoothing, gradient: Operand(logits))
   }
 
-  /// Of logits that are not kept.
+  /// Of logits that are not stored.
   func loss<T: Real>(
     _ device: CPUOperations<T>, of x: Operand<T>, table: Operand<T>, _ bias: Vector<T>, _ targets: [Int32],
     _ smoothing: Double, gradient: Operand<T>? = nil
   ) -> Loss {
-    targets.withUnsafeBufferPointer {
-      device.crossEntropy(
-        of: x, table: table, bias: bias, targets: $0, smoothing: smoothing, gradient: gradient)
-    }
+    let sums = LossSums(deviceArray([Double](repeating: 0, count: LossSums.count)))
+    device.crossEntropy(
+      of: x, table: table, bias: bias, targets: deviceArray(targets), smoothing: smoothing,
+      gradient: gradient,
+      addingTo: sums)
+    return Loss(sums.numbers.array)
   }
 
   /// Section 9, vector 3 of the reference, with part of each logit in the bias.

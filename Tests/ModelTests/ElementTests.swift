@@ -1,7 +1,8 @@
 import Foundation
-import Model
 import Support
 import Testing
+
+@testable import Model
 
 /// The float kernels against plain Swift in double, over sizes that do not fill vectors.
 @Suite struct ElementTests {

@@ -1,7 +1,8 @@
 import Foundation
-import Model
 import Support
 import Testing
+
+@testable import Model
 
 /// Layer norm, attention and embedding: against their definitions and finite differences.
 @Suite struct LayerTests {
@@ -169,7 +170,7 @@ import Testing
         logSumExp: sums)
 
       let isBF16 = precision == .bf16
-      let (caches, arena) = try ArenaPlan.build { plan in
+      let (caches, arena) = try ArenaPlan.build(on: device) { plan in
         (0..<2).map { _ in
           BlockCache<Float>(
             keys: plan.operand("keys", length, d, isBF16: isBF16),
@@ -221,9 +222,10 @@ import Testing
     let out: Matrix<Double> = matrix(6, d)
     let dTable: Matrix<Double> = matrix(3, d), dPositions: Matrix<Double> = matrix(5, d)
     let g: Matrix<Double> = randomMatrix(6, d, seed: 3)
-    tokens.withUnsafeBufferPointer {
-      device.embed($0, table: table, positions: positions, length: 3, firstPosition: 1, into: out)
-      device.embedBackward($0, g, length: 3, table: dTable, positions: dPositions)
+    do {
+      let ids = deviceArray(tokens)
+      device.embed(ids, table: table, positions: positions, length: 3, firstPosition: 1, into: out)
+      device.embedBackward(ids, g, length: 3, table: dTable, positions: dPositions)
     }
     for (row, token) in tokens.enumerated() {
       for c in 0..<d {

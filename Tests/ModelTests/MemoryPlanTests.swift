@@ -52,7 +52,7 @@ import Testing
       plan.scope(name, .scratch) { $0.vector(name, count) }.content
     }
     #expect(ArenaPlan.measure(layout) == 4 * (64 + 64 + 16))
-    let (vectors, arena) = try ArenaPlan.build(layout)
+    let (vectors, arena) = try ArenaPlan.build(on: CPUOperations<Float>(pool: Pools.one), layout)
     let offsets = vectors.map { UnsafeRawPointer($0.pointer) - UnsafeRawPointer(vectors[0].pointer) }
     #expect(offsets == [0, 0, 0, 0, 256, 512])
     withExtendedLifetime(arena) {}
@@ -88,7 +88,7 @@ import Testing
           }
         }
       }
-      var gradients = model.parameters.compactMap(\.gradient).flatMap(Array.init)
+      var gradients = model.parameters.compactMap(\.gradient).flatMap(\.array)
       for memory in 0..<model.memoryCount { gradients += model.valueGradient(ofMemory: memory).dense() }
       return (losses, gradients)
     }

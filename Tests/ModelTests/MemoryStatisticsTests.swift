@@ -1,14 +1,9 @@
 import Foundation
-import Model
 import Testing
 
-@Suite struct MemoryStatisticsTests {
-  func statistics(_ mass: [Double]) -> MemoryStatistics {
-    let statistics = MemoryStatistics(slots: mass.count)
-    for (slot, mass) in mass.enumerated() { statistics.mass[slot] = mass }
-    return statistics
-  }
+@testable import Model
 
+@Suite struct MemoryStatisticsTests {
   /// Section 9, vector 5 of the reference.
   @Test(arguments: [
     ([1.0, 1, 0, 0], 0.6931471806, 0.5), ([0.7, 0.2, 0.1, 0], 0.5844758086, 0.75),
@@ -16,12 +11,12 @@ import Testing
     ([2, 2, 2, 2], 0, 1),
   ])
   func referenceVector(mass: [Double], kl: Double, usage: Double) {
-    #expect(abs(statistics(mass).kl - kl) < 1e-9)
-    #expect(statistics(mass).usage == usage)
-    #expect(abs(statistics(mass.reversed()).kl - kl) < 1e-9)
+    #expect(abs(MemoryUse(mass: mass).kl - kl) < 1e-9)
+    #expect(MemoryUse(mass: mass).usage == usage)
+    #expect(abs(MemoryUse(mass: mass.reversed()).kl - kl) < 1e-9)
   }
 
-  /// Blocks of an inference model write over each other's activations; what is collected must not depend on it.
+  /// Blocks of an inference model overwrite each other's activations; what is collected must not depend on it.
   @Test(arguments: [2, 8, 64]) func memoriesBeforeOtherBlocksAreCountedAlike(queryDim: Int) throws {
     var configuration = smallConfiguration()
     configuration.layers = 4
@@ -32,9 +27,9 @@ import Testing
       let model = try Transformer(
         configuration, device: CPUOperations<Float>(pool: Pools.two), batch: (2, 9), training: training,
         seed: 2)
-      model.collectStatistics(true)
+      try model.collectStatistics(true)
       tokens.withUnsafeBufferPointer { model.forward(tokens: $0, sequences: 2, length: 9, mode: .evaluation) }
-      return try #require(model.statistics).map { Array($0.mass) }
+      return try #require(model.statistics).map(\.mass)
     }
     #expect(masses[0].count == 2 && masses[0] == masses[1])
     let heads = try #require(configuration.memory?.heads)
@@ -47,7 +42,7 @@ import Testing
     configuration.context = 1
     let model = try Transformer(
       configuration, device: CPUOperations<Float>(pool: Pools.one), batch: (8, 1), training: false, seed: 2)
-    model.collectStatistics(true)
+    try model.collectStatistics(true)
     let tokens = [Int32](repeating: 4, count: 8)
     for _ in 0..<3 {
       tokens.withUnsafeBufferPointer { model.forward(tokens: $0, sequences: 8, length: 1, mode: .evaluation) }
@@ -56,10 +51,10 @@ import Testing
     let shape = try #require(configuration.memory?.shape)
     #expect(statistics.reads == 24 * shape.reads)
     #expect(abs(statistics.mass.reduce(0, +) - Double(24 * shape.heads)) < 1e-4)
-    #expect(statistics.usage <= Double(shape.reads) / Double(shape.slots))
-    #expect(statistics.kl >= log(Double(shape.slots) / Double(shape.reads)))
+    #expect(statistics.use.usage <= Double(shape.reads) / Double(shape.slots))
+    #expect(statistics.use.kl >= log(Double(shape.slots) / Double(shape.reads)))
     // Training passes are not counted.
-    model.collectStatistics(true)
+    try model.collectStatistics(true)
     tokens.withUnsafeBufferPointer {
       model.forward(tokens: $0, sequences: 8, length: 1, mode: .training(step: 0, microBatch: 0))
     }

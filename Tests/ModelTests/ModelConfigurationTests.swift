@@ -1,7 +1,8 @@
 import Foundation
-import Model
 import Support
 import Testing
+
+@testable import Model
 
 @Suite struct ModelConfigurationTests {
   func decode(_ text: String) throws -> ModelConfiguration {

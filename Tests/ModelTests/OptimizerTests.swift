@@ -1,7 +1,8 @@
 import Foundation
-import Model
 import Support
 import Testing
+
+@testable import Model
 
 @Suite struct OptimizerTests {
   /// Section 9, vector 4 of the reference: gradients 0.5, none, 0.5.

@@ -1,8 +1,9 @@
 import CModelKernels
 import Foundation
-import Model
 import Support
 import Testing
+
+@testable import Model
 
 /// Reading, and the gradients of a memory through the operations of its layer.
 @Suite struct ProductKeyMemoryTests {
@@ -12,7 +13,7 @@ import Testing
     let shape: MemoryShape
     let rows: Int
     let queries, subkeys, values, weights, y, dy, dWeights, dScores, dQueries, dSubkeys: Matrix<Scalar>
-    let slots: UnsafeMutablePointer<Int32>
+    let slots: DeviceArray<Int32>
     let gradient: ValueGradient<Scalar>
     let arena: Arena
 
@@ -32,8 +33,8 @@ import Testing
       (weights, dWeights) = (matrix(rows, reads), matrix(rows, reads))
       (y, dScores) = (matrix(rows, d), matrix(rows, heads * 2 * n))
       (dQueries, dSubkeys) = (matrix(rows, heads * 2 * half), matrix(heads * 2 * n, half))
-      slots = .allocate(capacity: rows * reads)
-      (gradient, arena) = try ArenaPlan.build {
+      slots = deviceArray([Int32](repeating: 0, count: rows * reads))
+      (gradient, arena) = try ArenaPlan.build(on: device) {
         ValueGradient(slots: n * n, dimension: d, tokens: 3 * rows, reads: reads, in: &$0)
       }
     }
@@ -55,26 +56,27 @@ import Testing
     /// The gradient of the value table, spread out.
     var denseGradient: [Scalar] { gradient.dense() }
 
-    var chosen: [Int32] { Array(UnsafeBufferPointer(start: slots, count: rows * shape.reads)) }
+    var chosen: [Int32] { slots.array }
   }
 
   /// Section 9, vector 1 of the reference: one head that reads slots 1 and 7 of V[r] = [r, r²].
   @Test func referenceVector() throws {
     let device = try CPUOperations<Double>(pool: Pools.one)
-    let slots: [Int32] = [1, 7], weights = matrix(1, 2) { [0.7310585786300049, 0.2689414213699951][$0] }
+    let slots = deviceArray([1, 7] as [Int32]),
+      weights = matrix(1, 2) { [0.7310585786300049, 0.2689414213699951][$0] }
     let values = matrix(9, 2) { $0 % 2 == 0 ? Double($0 / 2) : Double($0 / 2 * ($0 / 2)) }
     let y: Matrix<Double> = matrix(1, 2), dy = matrix(1, 2) { [1, -0.5][$0] }
     device.weightedSum(slots: slots, weights: weights, values: Operand(values), into: y)
     #expect(zip(y.array, [2.6136485282, 13.9091882258]).allSatisfy { abs($0 - $1) < 1e-9 })
 
-    let (gradient, arena) = try ArenaPlan.build {
+    let (gradient, arena) = try ArenaPlan.build(on: device) {
       ValueGradient<Double>(slots: 9, dimension: 2, tokens: 1, reads: 2, in: &$0)
     }
     let dWeights: Matrix<Double> = matrix(1, 2)
     device.weightedSumBackward(
       slots: slots, weights: weights, values: Operand(values), dy: dy, dWeights: dWeights, gradient: gradient)
     #expect(dWeights.array == [0.5, -17.5])
-    #expect(gradient.touchedSlots == 2)
+    #expect(device.touchedSlots(of: gradient) == 2)
     var expected = [Double](repeating: 0, count: 18)
     (expected[2], expected[3], expected[14], expected[15]) =
       (0.7310585786, -0.3655292893, 0.2689414214, -0.1344707107)
@@ -82,7 +84,7 @@ import Testing
 
     let scores: Matrix<Double> = matrix(1, 6) { _ in 9 }, space: Matrix<Double> = matrix(1, 6)
     Double.kernels(INSTRUCTION_SET_V4).product_top_backward(
-      1, 3, 2, slots, weights.pointer, dWeights.pointer, 2, scores.pointer, 6, space.pointer, false)
+      1, 3, 2, slots.pointer, weights.pointer, dWeights.pointer, 2, scores.pointer, 6, space.pointer, false)
     #expect(zip(scores.array, [3.5390147983, 0, -3.5390147983]).allSatisfy { abs($0 - $1) < 1e-9 })
     #expect(scores.array[3...].allSatisfy { abs($0) < 1e-15 })
     withExtendedLifetime(arena) {}
@@ -119,13 +121,13 @@ import Testing
     let exact: Matrix<Float> = matrix(slots, d)
     device.initialize(Operand(exact), .normal(deviation: 1), seed: 1)
     #expect(zip(wide.array, exact.array).allSatisfy { abs($0 - $1) <= abs($1) / 256 })
-    let chosen = (0..<tokens * reads).map { Int32($0 * 7 % slots) }
+    let chosen = deviceArray((0..<tokens * reads).map { Int32($0 * 7 % slots) })
     let weights: Matrix<Float> = randomMatrix(tokens, reads, seed: 2)
     let dy: Matrix<Float> = randomMatrix(tokens, d, seed: 3)
     func results(_ values: Operand<Float>) throws -> [Float] {
       let y: Matrix<Float> = matrix(tokens, d), dWeights: Matrix<Float> = matrix(tokens, reads)
       device.weightedSum(slots: chosen, weights: weights, values: values, into: y)
-      let (gradient, arena) = try ArenaPlan.build {
+      let (gradient, arena) = try ArenaPlan.build(on: device) {
         ValueGradient<Float>(slots: slots, dimension: d, tokens: tokens, reads: reads, in: &$0)
       }
       device.weightedSumBackward(
@@ -206,12 +208,12 @@ import Testing
     c.forward()
     c.backward()
     let dense = c.denseGradient
-    #expect(c.gradient.touchedSlots == Set(c.chosen).count)
+    #expect(c.device.touchedSlots(of: c.gradient) == Set(c.chosen).count)
     for slot in 0..<144 {
       #expect(dense[slot * 5..<slot * 5 + 5].contains { $0 != 0 } == c.chosen.contains(Int32(slot)))
     }
     c.gradient.clear()
-    #expect(c.gradient.touchedSlots == 0 && c.device.squaredNorm(c.gradient) == 0)
+    #expect(c.device.touchedSlots(of: c.gradient) == 0 && c.device.squaredNorm(c.gradient) == 0)
   }
 
   /// Micro-batches add up, in the norm and in the update of Adam, too.
@@ -251,7 +253,8 @@ import Testing
       pool: Pools.one, settings: EngineSettings(library: .generic, instructions: .plain))
     c.forward()
     plain.lookup(
-      c.shape, queries: c.queries, subkeys: c.subkeys, slots: slots.baseAddress!, weights: weights)
+      c.shape, queries: c.queries, subkeys: c.subkeys,
+      slots: DeviceArray(slots.baseAddress!, count: slots.count), weights: weights)
     // Rounding may exchange slots whose scores are nearly equal.
     let same = zip(c.chosen, slots).filter { $0 == $1 }.count
     #expect(same > slots.count * 999 / 1000)

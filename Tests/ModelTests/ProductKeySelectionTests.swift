@@ -1,8 +1,9 @@
 import CModelKernels
 import Foundation
-import Model
 import Support
 import Testing
+
+@testable import Model
 
 /// The choice of slots against brute force over all n² sums.
 @Suite struct ProductKeySelectionTests {

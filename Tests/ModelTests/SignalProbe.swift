@@ -1,3 +1,5 @@
+@testable import Model
+
 #if os(Linux) && arch(x86_64)
   import Foundation
   import Synchronization

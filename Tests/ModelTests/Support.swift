@@ -1,5 +1,6 @@
-import Model
 import Support
+
+@testable import Model
 
 /// Pools that the tests share, by number of threads.
 enum Pools {
@@ -19,6 +20,12 @@ func vector<T: Real>(_ count: Int, _ element: (Int) -> T = { _ in 0 }) -> Vector
   Vector(matrix(1, count, element).pointer, count: count)
 }
 
+func deviceArray<T>(_ elements: [T]) -> DeviceArray<T> {
+  let pointer = UnsafeMutablePointer<T>.allocate(capacity: elements.count)
+  pointer.initialize(from: elements, count: elements.count)
+  return DeviceArray(pointer, count: elements.count)
+}
+
 func vector<T: Real>(_ elements: [T]) -> Vector<T> { vector(elements.count) { elements[$0] } }
 
 func randomMatrix<T: Real>(_ rows: Int, _ columns: Int, seed: UInt64, deviation: Double = 1) -> Matrix<T> {
@@ -32,6 +39,41 @@ func randomVector<T: Real>(_ count: Int, seed: UInt64, deviation: Double = 1) ->
 
 extension Vector {
   var array: [Scalar] { Array(buffer) }
+}
+
+extension DeviceArray {
+  var array: [Element] { Array(buffer) }
+}
+
+extension Operations {
+  func squaredNorm(_ x: Vector<Scalar>) -> Double {
+    let sum = deviceArray([0.0])
+    addSquaredNorm(of: x, to: sum)
+    return sum[0]
+  }
+
+  func squaredNorm(_ gradient: ValueGradient<Scalar>) -> Double {
+    let sum = deviceArray([0.0])
+    addSquaredNorm(of: gradient, to: sum)
+    return sum[0]
+  }
+}
+
+extension Transformer {
+  /// The losses over the tokens of the last forward pass alone.
+  func loss(targets: UnsafeBufferPointer<Int32>, labelSmoothing: Double) -> Loss {
+    let sums = [activations.trainingLoss.numbers, activations.evaluationLoss.numbers]
+    for sum in sums { device.setBytes(sum.address, count: sum.byteCount, to: 0) }
+    addLoss(targets: targets, labelSmoothing: labelSmoothing)
+    return sums.reduce(into: Loss()) { $0 += Loss($1.array) }
+  }
+
+  /// Logits of one token of the last forward pass, rows counted sequence by sequence.
+  func logits(row: Int, into logits: UnsafeMutableBufferPointer<Scalar>) {
+    let z: Matrix<Scalar> = matrix(1, logits.count)
+    activations.head.logits(hidden.rows(row..<row + 1), into: z, on: device)
+    _ = logits.update(fromContentsOf: z.array)
+  }
 }
 
 extension Matrix {
@@ -66,9 +108,9 @@ func gradientError(
 extension ValueGradient {
   /// Spread out over the whole table, by the definition.
   func dense() -> [Scalar] {
-    let (slotOfRead, weights, dy) = gathered, d = dy.columns
+    let reads = gathered, weights = reads.weights, dy = reads.dy, d = dy.columns
     var dense = [Scalar](repeating: 0, count: slots * d)
-    for (read, slot) in slotOfRead.enumerated() {
+    for (read, slot) in reads.slots.array.enumerated() {
       for c in 0..<d {
         dense[Int(slot) * d + c] +=
           weights.pointer[read] * dy.pointer[read / weights.columns * d + c]
@@ -82,13 +124,13 @@ extension ValueGradient {
 func valueGradient<T: Real>(
   _ ids: [Int32], _ rows: Matrix<T>, slots: Int, on device: CPUOperations<T>
 ) throws -> (gradient: ValueGradient<T>, arena: Arena) {
-  let (gradient, arena) = try ArenaPlan.build {
+  let (gradient, arena) = try ArenaPlan.build(on: device) {
     ValueGradient<T>(slots: slots, dimension: rows.columns, tokens: ids.count, reads: 1, in: &$0)
   }
   let values: Matrix<T> = matrix(slots, rows.columns), dWeights: Matrix<T> = matrix(ids.count, 1)
   if !ids.isEmpty {
     device.weightedSumBackward(
-      slots: ids, weights: matrix(ids.count, 1) { _ in 1 }, values: Operand(values), dy: rows,
+      slots: deviceArray(ids), weights: matrix(ids.count, 1) { _ in 1 }, values: Operand(values), dy: rows,
       dWeights: dWeights, gradient: gradient)
   }
   return (gradient, arena)

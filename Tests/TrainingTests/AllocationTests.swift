@@ -37,29 +37,27 @@ import Training
     configuration.memory = memory
     var train = TrainingConfiguration()
     train.clip = 1
-    let pool = WorkerPool(threads: threads), sequences = 4, length = configuration.context
+    train.batch = 4
+    let pool = WorkerPool(threads: threads), sequences = train.batch, length = configuration.context
     defer { pool.close() }
     let device = try CPUOperations<Float>(
       pool: pool, settings: EngineSettings(precision: precision, library: .generic))
-    let model = try LanguageModel(
-      configuration, device: device, batch: (sequences, length), training: true, seed: 1)
-    let optimizer = try Optimizer(model)
+    let model = try Transformer(
+      configuration, device: device, batch: (sequences, length), training: true, seed: 1, checksMemory: false)
+    let stepper = TrainingStep(model, try Optimizer(model), train)
     let ids = (0...sequences * length).map { Int32($0 * 7919 % configuration.vocabularySize) }
-    func step(_ index: Int) {
+    func step() {
       ids.withUnsafeBufferPointer { ids in
-        model.zeroGradients()
-        model.forward(
-          tokens: UnsafeBufferPointer(rebasing: ids.dropLast()), sequences: sequences, length: length,
-          mode: .training(step: UInt64(index), microBatch: 0))
-        _ = model.loss(targets: UnsafeBufferPointer(rebasing: ids.dropFirst()), labelSmoothing: 0.1)
-        model.backward(scale: 1 / Double(sequences * length))
-        _ = optimizer.step(train)
+        stepper.run(
+          inputs: UnsafeBufferPointer(rebasing: ids.dropLast()),
+          targets: UnsafeBufferPointer(rebasing: ids.dropFirst()))
+        _ = model.readStep()
       }
     }
-    for index in 0..<3 { step(index) }
+    for _ in 0..<3 { step() }
     onEveryThread(of: pool) { count_allocations(true) }
     clear_allocations()
-    for index in 3..<6 { step(index) }
+    for _ in 0..<3 { step() }
     if alsoAllocate { UnsafeMutablePointer<Int>.allocate(capacity: 1000).deallocate() }
     let result = (counted_allocations(), largest_allocation())
     onEveryThread(of: pool) { count_allocations(false) }

@@ -11,7 +11,7 @@ import Testing
     recipe.model.memory = .init()
     recipe.model.memory?.layers = [2]
     recipe.model.memory?.subkeys = 64
-    let footprint = try Footprint(recipe)
+    let footprint = try Footprint(recipe, on: Engine(precision: .fp32, threads: 1).device)
     let growing = footprint.parts.filter(\.growsWithReads).reduce(0) { $0 + $1.bytes }
     #expect(growing == 8 * 64 * 64 * recipe.model.dim)
     try footprint.check(against: footprint.bytes)

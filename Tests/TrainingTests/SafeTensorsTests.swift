@@ -23,22 +23,18 @@ import Training
     let values = try write()
     let contents = try SafeTensors.Contents(path)
     #expect(contents.names == ["a \"quoted\" name", "b"])
-    var back = [Float](repeating: 0, count: 18)
-    try back.withUnsafeMutableBufferPointer { try contents.read("b", shape: [18], into: $0) }
-    #expect(back == Array(values[6...]))
+    let bytes = try contents.bytes(of: "b", shape: [18])
+    #expect(
+      (0..<18).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) } == Array(values[6...]))
   }
 
   @Test func anotherShapeOrNameIsRefused() throws {
     defer { unlink(path) }
     _ = try write()
     let contents = try SafeTensors.Contents(path)
-    var target = [Float](repeating: 0, count: 18)
-    #expect(throws: Failure.self) {
-      try target.withUnsafeMutableBufferPointer { try contents.read("b", shape: [3, 6], into: $0) }
-    }
-    #expect(throws: Failure.self) {
-      try target.withUnsafeMutableBufferPointer { try contents.read("c", shape: [18], into: $0) }
-    }
+    #expect(throws: Failure.self) { try contents.bytes(of: "b", shape: [3, 6]) }
+    #expect(throws: Failure.self) { try contents.bytes(of: "c", shape: [18]) }
+    #expect(throws: Failure.self) { try contents.bytes(of: "b", shape: [18], isBF16: true) }
   }
 
   /// Headers that lie about sizes are refused, whatever the numbers.

@@ -73,11 +73,14 @@ private final class Laboratory {
     _ recipe: TrainingRecipe, into name: String, resume: Bool = false, threads: Int = 2,
     library: EngineSettings.Library? = nil
   ) throws {
-    let trainer = try Trainer(
-      recipe: recipe, dataset: data, split: "train", evaluationSplit: nil, directory: run(name),
-      resume: resume,
-      threads: threads, library: library, isQuiet: true)
-    _ = try trainer.run()
+    let engine = try Engine(precision: recipe.train.precision, library: library, threads: threads)
+    func train(on device: some Operations<Float>) throws {
+      _ = try Trainer(
+        recipe: recipe, dataset: data, split: "train", evaluationSplit: nil, directory: run(name),
+        resume: resume, on: device, isQuiet: true
+      ).run()
+    }
+    try train(on: engine.device)
   }
 
   /// The files of the newest checkpoint of a run.
@@ -126,9 +129,11 @@ private final class Laboratory {
     #expect(try laboratory.bytes("threads-3") == laboratory.bytes("threads-1"))
   }
 
-  @Test(arguments: [true, false]) func overfitsOneBatch(memory: Bool) throws {
+  @Test(arguments: [(true, ModelConfiguration.Norm.post), (true, .pre), (false, .post)])
+  func overfitsOneBatch(memory: Bool, norm: ModelConfiguration.Norm) throws {
     let laboratory = try Laboratory(trainTokens: 4 * 16 + 1)
     var recipe = Laboratory.recipe(memory: memory, dropout: 0)
+    recipe.model.norm = norm
     recipe.train.steps = 400
     recipe.train.schedule = .constant
     recipe.train.labelSmoothing = 0
@@ -159,7 +164,7 @@ private final class Laboratory {
     for (a, b) in zip(exact, try losses("generic", library: .generic)) { #expect(abs(a - b) < 2e-3) }
     recipe.train.precision = .bf16
     // Rounding of 8 bits.
-    for (a, b) in zip(exact, try losses("half")) { #expect(abs(a - b) < 0.05) }
+    for (a, b) in zip(exact, try losses("bf16")) { #expect(abs(a - b) < 0.05) }
   }
 
   @Test func learnsAndReportsItsEvaluations() throws {
@@ -332,9 +337,9 @@ private final class Laboratory {
     let laboratory = try Laboratory()
     try laboratory.train(Laboratory.recipe(), into: "run")
     let checkpoint = try Checkpoint(laboratory.run("run"))
-    let model = try LanguageModel(
+    let model = try Transformer(
       checkpoint.recipe.model,
-      device: CPUOperations(
+      device: CPUOperations<Float>(
         pool: WorkerPool(threads: 1), settings: EngineSettings(precision: .fp32, library: nil)),
       batch: (1, 16), training: true, microBatches: 1, recomputes: false, seed: 9)
     let before = try laboratory.bytes("run")

@@ -5,8 +5,8 @@ extension CPUOperations {
   /// Losses of rows of logits, to which the bias is added here, and their gradient p - q.
   ///
   /// The logits are overwritten.
-  package func crossEntropy(
-    _ logits: Matrix<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>, smoothing: Double,
+  func crossEntropy(
+    _ logits: Matrix<Scalar>, bias: Vector<Scalar>, targets: DeviceArray<Int32>, smoothing: Double,
     gradient: Operand<Scalar>
   ) -> Loss {
     precondition(targets.count == logits.rows && bias.count == logits.columns)
@@ -25,13 +25,24 @@ extension CPUOperations {
   }
 
   package func crossEntropy(
-    of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>,
+    of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: DeviceArray<Int32>,
+    smoothing: Double, gradient: Operand<Scalar>?, addingTo sums: LossSums
+  ) {
+    let loss = crossEntropy(
+      of: x, table: table, bias: bias, targets: targets, smoothing: smoothing, gradient: gradient)
+    sums.numbers[0] += loss.nll
+    sums.numbers[1] += loss.smoothed
+    sums.numbers[2] += Double(loss.count)
+  }
+
+  private func crossEntropy(
+    of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: DeviceArray<Int32>,
     smoothing: Double, gradient: Operand<Scalar>?
   ) -> Loss {
     precondition(targets.count == x.rows && bias.count == table.rows && x.columns == table.columns)
     if let gradient {
       return crossEntropy(
-        of: x, table: table, bias: bias, targets: targets, smoothing: smoothing, gradient: gradient)
+        of: x, table: table, bias: bias, targets: targets, smoothing: smoothing, storing: gradient)
     }
     let kernels = kernels, tile = OutputTile(rows: 256, columns: 512)
     let across = (table.rows + tile.columns - 1) / tile.columns
@@ -39,7 +50,7 @@ extension CPUOperations {
     forTiles(of: x, table, transposed: true, in: nil, tile: tile) { logits, rows, columns in
       kernels.logit_sums(
         rows.count, columns.count, columns.lowerBound, bias[columns].pointer,
-        targets.baseAddress! + rows.lowerBound,
+        targets.pointer + rows.lowerBound,
         logits.pointer, logits.stride, parts + rows.lowerBound * across + columns.lowerBound / tile.columns,
         across)
     }
@@ -55,15 +66,15 @@ extension CPUOperations {
   }
 
   /// Rows of logits at a time where the gradient has no room for all of them: whole pieces of products.
-  package static var rowsOfLogits: Int { 270 }
+  static var rowsOfLogits: Int { 270 }
 
   /// With the gradient: a softmax needs all logits of a row, so they are stored.
   ///
   /// Those of reals stand where their gradient will. Those of bfloat16 have no room there: they are of a few rows at a time,
   /// for all of which the table is packed once.
   private func crossEntropy(
-    of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>,
-    smoothing: Double, gradient: Operand<Scalar>
+    of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: DeviceArray<Int32>,
+    smoothing: Double, storing gradient: Operand<Scalar>
   ) -> Loss {
     let block = Self.rowsOfLogits
     let right = gradient.isBF16 && packs(x) ? panels(table, transposed: true, isBF16: x.isBF16) : nil
@@ -88,7 +99,7 @@ extension CPUOperations {
         matmul(x.rows(rows), table, transposed: true, into: logits)
       }
       loss += crossEntropy(
-        logits, bias: bias, targets: UnsafeBufferPointer(rebasing: targets[rows]), smoothing: smoothing,
+        logits, bias: bias, targets: targets[rows], smoothing: smoothing,
         gradient: d)
     }
     return loss

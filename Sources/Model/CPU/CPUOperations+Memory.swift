@@ -4,7 +4,7 @@ extension CPUOperations {
   @_specialize(where Scalar == Float)
   package func lookup(
     _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>,
-    slots: UnsafeMutablePointer<Int32>,
+    slots: DeviceArray<Int32>,
     weights: Matrix<Scalar>
   ) {
     precondition(queries.columns == shape.heads * shape.queryDimension && weights.columns == shape.reads)
@@ -39,7 +39,8 @@ extension CPUOperations {
       }
       let out = first * shape.reads + head * shape.topk
       kernels.product_top(
-        rows, n, shape.topk, scores, scores + n, 2 * n, slots + out, weights.pointer + out, nil, shape.reads,
+        rows, n, shape.topk, scores, scores + n, 2 * n, slots.pointer + out, weights.pointer + out, nil,
+        shape.reads,
         packed + packing)
     }
   }
@@ -53,7 +54,7 @@ extension CPUOperations {
   /// The lookup by scores that are estimated with products of bytes: the few that decide are then computed as reals.
   private func search(
     _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>,
-    slots: UnsafeMutablePointer<Int32>,
+    slots: DeviceArray<Int32>,
     weights: Matrix<Scalar>
   ) {
     let kernels = kernels
@@ -72,13 +73,13 @@ extension CPUOperations {
       kernels.search_keys(
         min(block, queries.rows - first), n, shape.topk, half,
         queries.pointer + first * queries.stride + head * shape.queryDimension, queries.stride,
-        subkeys.pointer + 2 * head * n * half, packed + 2 * head * packedBytes, slots + out,
+        subkeys.pointer + 2 * head * n * half, packed + 2 * head * packedBytes, slots.pointer + out,
         weights.pointer + out, shape.reads, spaces + worker * workerBytes)
     }
   }
 
   package func lookupBackward(
-    _ shape: MemoryShape, queries: Operand<Scalar>, subkeys: Operand<Scalar>, slots: UnsafePointer<Int32>,
+    _ shape: MemoryShape, queries: Operand<Scalar>, subkeys: Operand<Scalar>, slots: DeviceArray<Int32>,
     weights: Matrix<Scalar>, dWeights: Matrix<Scalar>, scoreGradients: Operand<Scalar>,
     dQueries: Matrix<Scalar>, dSubkeys: Matrix<Scalar>
   ) {
@@ -92,7 +93,8 @@ extension CPUOperations {
         let at = rows.lowerBound * shape.reads + head * shape.topk
         let d = scoreGradients.rows(rows).columns(head * 2 * n..<(head + 1) * 2 * n)
         kernels.product_top_backward(
-          rows.count, n, shape.topk, slots + at, weights.pointer + at, dWeights.pointer + at, shape.reads,
+          rows.count, n, shape.topk, slots.pointer + at, weights.pointer + at, dWeights.pointer + at,
+          shape.reads,
           d.pointer, d.stride, spaces.base + worker * spaces.stride, d.isBF16)
       }
     }
@@ -107,28 +109,28 @@ extension CPUOperations {
   }
 
   package func weightedSum(
-    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, into y: Matrix<Scalar>
+    slots: DeviceArray<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, into y: Matrix<Scalar>
   ) {
     precondition(y.isDense && values.isDense && weights.isDense && values.columns == y.columns)
     let kernels = kernels
     let reads = weights.columns
     forRows(y.rows, width: y.columns * reads / 8) {
       kernels.weighted_sum(
-        $0.count, reads, y.columns, slots + $0.lowerBound * reads, weights.rows($0).pointer, values.pointer,
+        $0.count, reads, y.columns, slots.pointer + $0.lowerBound * reads, weights.rows($0).pointer,
+        values.pointer,
         y.rows($0).pointer, values.isBF16)
     }
   }
 
   package func weightedSumBackward(
-    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, dy: Matrix<Scalar>,
+    slots: DeviceArray<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, dy: Matrix<Scalar>,
     dWeights: Matrix<Scalar>, gradient: ValueGradient<Scalar>
   ) {
     precondition(dy.isDense && dWeights.isDense && weights.isDense)
     let kernels = kernels
     let reads = weights.columns
-    let (tokens, kept) = gradient.append(slots: slots, weights: weights)
-    copy(dy.elements, to: kept.elements)
-    let order = gradient.sort(tokens: tokens)
+    let tokens = append(slots: slots, weights: weights, dy: dy, to: gradient)
+    let order = sort(gradient, tokens: tokens)
     forSlots(order) { slots, _ in
       kernels.weighted_sum_backward(
         slots.count, reads, dy.columns, order.slots + slots.lowerBound, order.starts + slots.lowerBound,
@@ -137,18 +139,18 @@ extension CPUOperations {
   }
 
   /// Pieces of the slots that were read, as many of each as of any other: a slot read often is long, but few are.
-  func forSlots(_ order: ValueGradient<Scalar>.Order, _ body: (_ slots: Range<Int>, _ piece: Int) -> Void) {
+  func forSlots(_ order: SortedReads, _ body: (_ slots: Range<Int>, _ piece: Int) -> Void) {
     let pieces = pieces(of: order)
     pool.forEach(pieces) { piece, _ in
       body(piece * order.count / pieces..<(piece + 1) * order.count / pieces, piece)
     }
   }
 
-  func pieces(of order: ValueGradient<Scalar>.Order) -> Int { min(order.count, 256) }
+  func pieces(of order: SortedReads) -> Int { min(order.count, 256) }
 
   package func accumulateMass(
-    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, into mass: UnsafeMutablePointer<Double>
+    slots: DeviceArray<Int32>, weights: Matrix<Scalar>, into mass: DeviceArray<Double>
   ) {
-    kernels.accumulate_mass(weights.count, slots, weights.elements.pointer, mass)
+    kernels.accumulate_mass(weights.count, slots.pointer, weights.elements.pointer, mass.pointer)
   }
 }

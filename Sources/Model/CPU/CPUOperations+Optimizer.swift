@@ -17,16 +17,16 @@ extension CPUOperations {
     }
   }
 
-  package func squaredNorm(_ gradient: ValueGradient<Scalar>) -> Double {
+  package func addSquaredNorm(of gradient: ValueGradient<Scalar>, to sum: DeviceArray<Double>) {
     let kernels = kernels, reads = gradient.gathered
-    let order = gradient.sort(tokens: 0..<gradient.tokens)
+    let order = sort(gradient)
     let pieces = pieces(of: order), sums = scratch.shared(Double.self, pieces)
     forSlots(order) { slots, piece in
       sums[piece] = kernels.value_gradient_norm(
-        slots.count, gradient.readsOfToken, reads.dy.columns, order.starts + slots.lowerBound, order.reads,
+        slots.count, gradient.readsPerToken, reads.dy.columns, order.starts + slots.lowerBound, order.reads,
         reads.weights.pointer, reads.dy.pointer)
     }
-    return (0..<pieces).reduce(0) { $0 + sums[$1] }
+    sum[0] += (0..<pieces).reduce(0) { $0 + sums[$1] }
   }
 
   package func lazyAdam(
@@ -37,10 +37,10 @@ extension CPUOperations {
     precondition(values.isDense && values.rows == gradient.slots && reads.dy.columns == values.columns)
     precondition(m.count == values.count && v.count == values.count)
     let kernels = kernels
-    let order = gradient.sort(tokens: 0..<gradient.tokens)
+    let order = sort(gradient)
     forSlots(order) { slots, _ in
       kernels.adam_rows(
-        slots.count, gradient.readsOfToken, values.columns, step.kernelStep, order.slots + slots.lowerBound,
+        slots.count, gradient.readsPerToken, values.columns, step.kernelStep, order.slots + slots.lowerBound,
         order.starts + slots.lowerBound, order.reads, reads.weights.pointer, reads.dy.pointer, values.pointer,
         m.pointer, v.pointer, values.isBF16)
     }
@@ -52,6 +52,8 @@ extension AdamStep {
     let t = Double(step)
     return adam_step(
       rate: learningRate * (1 - pow(beta2, t)).squareRoot() / (1 - pow(beta1, t)), beta1: beta1, beta2: beta2,
-      epsilon: epsilon, gradient_scale: gradientScale, rounding_key: roundingKey)
+      epsilon: epsilon,
+      gradient_scale: gradientScale * (clipping.map { $0.factor(squaredNorm: $0.squaredNorm[0]) } ?? 1),
+      rounding_key: roundingKey)
   }
 }

@@ -29,11 +29,18 @@ package struct CPUOperations<Scalar: Real>: Operations {
   package var description: String { gemms.description }
 
   package var operandsAreBF16: Bool { gemms.isBF16 }
-  package var roundsRightOperands: Bool { gemms.roundsRightOperands }
 
-  /// Whether such operations would round them.
-  package static func roundsRightOperands(_ settings: EngineSettings) throws(Failure) -> Bool {
-    try GEMMFunctions<Scalar>(settings).roundsRightOperands
+  /// Training reads the weights twice a step, in matmuls of many rows, which may round them while they pack them.
+  /// Generation reads them for each token.
+  package func wantsWeightCopies(isTraining: Bool) -> Bool {
+    operandsAreBF16 && !(isTraining && gemms.roundsRightOperands)
+  }
+
+  /// The tied table, packed. In bf16 all of it, and the logits of some rows, which do not fit in their gradient; otherwise
+  /// at most 16 MiB of it.
+  package func workingBytes(dim: Int, vocabularySize: Int) -> Int {
+    operandsAreBF16
+      ? vocabularySize * (2 * dim + 4 * Self.rowsOfLogits) : 4 * min(vocabularySize * dim, 1 << 22)
   }
 
   // MARK: Sharing out
@@ -83,14 +90,14 @@ package struct CPUOperations<Scalar: Real>: Operations {
     forChunks(of: x.count) { kernels.multiply($0.count, factor, x.pointer + $0.lowerBound) }
   }
 
-  package func squaredNorm(_ x: Vector<Scalar>) -> Double {
+  package func addSquaredNorm(of x: Vector<Scalar>, to sum: DeviceArray<Double>) {
     let kernels = kernels
     let chunks = (x.count + grain - 1) / grain
     let sums = scratch.shared(Double.self, chunks)
     forChunks(of: x.count) {
       sums[$0.lowerBound / grain] = kernels.squared_norm($0.count, x.pointer + $0.lowerBound)
     }
-    return (0..<chunks).reduce(0) { $0 + sums[$1] }
+    sum[0] += (0..<chunks).reduce(0) { $0 + sums[$1] }
   }
 
   package func dropout(_ x: Matrix<Scalar>, _ mask: DropoutMask) {

@@ -32,14 +32,14 @@ struct Embedding<Device: Operations> {
   }
 
   func forward(
-    _ ids: UnsafeBufferPointer<Int32>, length: Int, spans: [CacheSpan<Scalar>]?, mask: DropoutMask,
+    _ ids: DeviceArray<Int32>, length: Int, spans: [CacheSpan<Scalar>]?, mask: DropoutMask,
     on device: Device
   ) {
     let rows = 0..<ids.count
     if let spans {
       for span in spans {
         device.embed(
-          UnsafeBufferPointer(rebasing: ids[span.rows]), table: tokens, positions: positions,
+          ids[span.rows], table: tokens, positions: positions,
           length: span.rows.count, firstPosition: span.position, into: sum.rows(span.rows))
       }
     } else {
@@ -54,7 +54,7 @@ struct Embedding<Device: Operations> {
 
   /// `d`, the gradient of the result, is overwritten.
   func backward(
-    _ ids: UnsafeBufferPointer<Int32>, d: MixedMatrix<Scalar>, length: Int, mask: DropoutMask,
+    _ ids: DeviceArray<Int32>, d: MixedMatrix<Scalar>, length: Int, mask: DropoutMask,
     on device: Device
   ) {
     device.dropout(d.real, mask)

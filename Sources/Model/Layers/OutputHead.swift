@@ -7,7 +7,7 @@ struct OutputHead<Device: Operations> {
   private let embeddingGradient: Matrix<Scalar>?
   private let bias: Vector<Scalar>
   private let biasGradient: Vector<Scalar>?
-  /// p - q of each token, live from ``loss`` to ``backward``; nil without training.
+  /// p - q of each token, live from ``addLoss`` to ``backward``; nil without training.
   private let gradients: (content: Operand<Scalar>, scope: BufferScope)?
 
   init(
@@ -25,15 +25,15 @@ struct OutputHead<Device: Operations> {
       } : nil
   }
 
-  /// `gradient` stores the rows of p - q.
-  func loss(
-    _ x: Operand<Scalar>, targets: UnsafeBufferPointer<Int32>, smoothing: Double, gradient: Bool,
-    on device: Device
-  ) -> Loss {
+  /// Adds the losses to `sums`. `gradient` stores the rows of p - q.
+  func addLoss(
+    _ x: Operand<Scalar>, targets: DeviceArray<Int32>, smoothing: Double, gradient: Bool,
+    addingTo sums: LossSums, on device: Device
+  ) {
     if gradient { gradients?.scope.begin() }
-    return device.crossEntropy(
+    device.crossEntropy(
       of: x, table: embedding, bias: bias, targets: targets, smoothing: smoothing,
-      gradient: gradient ? gradients?.content.rows(0..<x.rows) : nil)
+      gradient: gradient ? gradients?.content.rows(0..<x.rows) : nil, addingTo: sums)
   }
 
   /// dx = scale · (p - q) E; adds to the gradients of E and the bias.

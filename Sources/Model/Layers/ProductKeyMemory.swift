@@ -19,7 +19,7 @@ struct ProductKeyMemory<Device: Operations> {
   /// may share this buffer: the backward pass recomputes it.
   private let queries: MixedMatrix<Scalar>
   /// Tokens × heads · topk.
-  private let slots: UnsafeMutablePointer<Int32>
+  private let slots: DeviceArray<Int32>
   private let weights: Matrix<Scalar>
 
   /// - Parameters:
@@ -98,7 +98,7 @@ struct ProductKeyMemory<Device: Operations> {
   }
 
   /// The reads of the last forward pass.
-  func reads(rows: Int) -> (slots: UnsafeBufferPointer<Int32>, weights: Matrix<Scalar>) {
-    (UnsafeBufferPointer(start: slots, count: rows * shape.reads), weights.rows(0..<rows))
+  func reads(rows: Int) -> (slots: DeviceArray<Int32>, weights: Matrix<Scalar>) {
+    (slots[0..<rows * shape.reads], weights.rows(0..<rows))
   }
 }

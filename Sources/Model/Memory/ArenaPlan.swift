@@ -21,32 +21,32 @@ package struct ArenaPlan {
   /// `count` elements that start on a cache line and, from 1 MiB on, on a page: processors do not prefetch past the end
   /// of a page, so rows of 4 KiB that cross one are read a tenth more slowly.
   package mutating func take<T>(_ name: @autoclosure () -> String, _ type: T.Type, _ count: Int)
-    -> UnsafeMutablePointer<T>
+    -> DeviceArray<T>
   {
     let size = count * MemoryLayout<T>.stride, unit = size < 1 << 20 ? 64 : 4096
     let start = (position + unit - 1) / unit * unit
     position = start + (size + 63) / 64 * 64
     bytes = max(bytes, position)
-    guard let arena else { return UnsafeMutablePointer(bitPattern: 64)! }
-    arena.ledger?.addBuffer(name(), start..<start + size, scope: scope)
-    return (arena.base + start).bindMemory(to: type, capacity: max(count, 1))
+    arena?.ledger?.addBuffer(name(), start..<start + size, scope: scope)
+    return DeviceArray((arena?.address ?? DeviceAddress(bits: 64)).advanced(by: start), count: count)
   }
 
   package mutating func matrix<T: Real>(_ name: @autoclosure () -> String, _ rows: Int, _ columns: Int)
     -> Matrix<T>
   {
-    Matrix(take(name(), T.self, rows * columns), rows: rows, columns: columns)
+    Matrix(take(name(), T.self, rows * columns).address, rows: rows, columns: columns)
   }
 
   package mutating func vector<T: Real>(_ name: @autoclosure () -> String, _ count: Int) -> Vector<T> {
-    Vector(take(name(), T.self, count), count: count)
+    Vector(take(name(), T.self, count).address, count: count)
   }
 
   package mutating func operand<T: Real>(
     _ name: @autoclosure () -> String, _ rows: Int, _ columns: Int, isBF16: Bool
   ) -> Operand<T> {
     if isBF16 {
-      return Operand(take(name(), UInt16.self, rows * columns), rows: rows, columns: columns, isBF16: true)
+      return Operand(
+        take(name(), UInt16.self, rows * columns).address, rows: rows, columns: columns, isBF16: true)
     }
     return Operand(matrix(name(), rows, columns))
   }
@@ -120,11 +120,17 @@ package struct ArenaPlan {
 
   /// Builds `layout` in a new arena, which the caller keeps as long as it uses the buffers.
   ///
-  /// - Parameter isChecked: keeps a ``BufferLedger`` of the arena.
-  package static func build<Layout>(isChecked: Bool = false, _ layout: (inout ArenaPlan) -> Layout)
-    throws(Failure) -> (Layout, Arena)
-  {
-    let arena = try Arena(bytes: measure(layout), isChecked: isChecked)
+  /// - Parameters:
+  ///   - device: nil for a layout without memory, whose addresses must not be used.
+  ///   - isChecked: keeps a ``BufferLedger`` of the arena.
+  package static func build<Layout>(
+    on device: (some Operations)?, isChecked: Bool = false, _ layout: (inout ArenaPlan) -> Layout
+  ) throws(Failure) -> (Layout, Arena) {
+    guard let device else {
+      var plan = ArenaPlan()
+      return (layout(&plan), Arena())
+    }
+    let arena = try Arena(bytes: measure(layout), on: device, isChecked: isChecked)
     var plan = ArenaPlan()
     plan.arena = arena
     return (layout(&plan), arena)

@@ -1,3 +1,4 @@
+/// The sizes of a self-attention: sequences of one length, and heads.
 package struct AttentionShape: Sendable {
   package let sequences: Int
   package let length: Int

@@ -1,9 +1,9 @@
-/// New tokens of one sequence among those that are computed at once.
+/// The new tokens of one sequence among all tokens of a pass.
 package struct CacheSpan<Scalar: Real> {
   package let cache: BlockCache<Scalar>
-  /// Of the first new token in its sequence.
+  /// The position of the first new token in its sequence.
   package let position: Int
-  /// The new tokens among all.
+  /// The rows of the new tokens among those of all.
   package let rows: Range<Int>
 
   package init(cache: BlockCache<Scalar>, position: Int, rows: Range<Int>) {

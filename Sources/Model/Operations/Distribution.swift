@@ -1,4 +1,4 @@
-/// What a tensor is filled with before training.
+/// The distribution that a tensor is drawn from before training.
 package enum Distribution: Sendable, Equatable {
   case constant(Double)
   case normal(deviation: Double)

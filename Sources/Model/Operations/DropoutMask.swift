@@ -1,5 +1,4 @@
-/// Decides by counter which elements dropout keeps, so that no mask is stored: element i survives where a hash of
-/// (key, i) says so.
+/// Decides which elements dropout keeps by a hash of (key, index), so that no mask is stored.
 package struct DropoutMask: Sendable, Equatable {
   package let key: UInt64
   package let probability: Double

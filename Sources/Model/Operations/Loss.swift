@@ -1,9 +1,10 @@
 /// Sums over the scored tokens, in nats.
 package struct Loss: Equatable, Sendable {
-  /// Unsmoothed: what perplexity is made of.
+  /// Negative log-likelihood without smoothing, which perplexity is computed from.
   package var nll = 0.0
-  /// With label smoothing: what is optimized.
+  /// With label smoothing: the objective of training.
   package var smoothed = 0.0
+  /// Scored tokens.
   package var count = 0
 
   package init(nll: Double = 0, smoothed: Double = 0, count: Int = 0) {

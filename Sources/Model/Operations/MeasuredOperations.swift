@@ -1,6 +1,6 @@
 import Support
 
-/// Operations that do what `base` does and write down what each took.
+/// The operations of another device, each timed and logged. It waits for each before the next.
 package struct MeasuredOperations<Base: Operations>: Operations {
   package typealias Scalar = Base.Scalar
   private let base: Base
@@ -18,8 +18,10 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   ) -> Result {
     guard log.isOn else { return body() }
     let (name, detail) = (name(), detail())
+    base.synchronize()
     let began = Progress.now()
     let result = body()
+    base.synchronize()
     let size = MemoryLayout<Scalar>.stride
     log.add(
       name, detail, Progress.now() - began, flops: flops,
@@ -31,7 +33,31 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   private func shape(_ x: Operand<Scalar>) -> String { "\(x.rows) × \(x.columns)" }
 
   package var operandsAreBF16: Bool { base.operandsAreBF16 }
-  package var roundsRightOperands: Bool { base.roundsRightOperands }
+  package var description: String { base.description }
+  package func wantsWeightCopies(isTraining: Bool) -> Bool { base.wantsWeightCopies(isTraining: isTraining) }
+  package func workingBytes(dim: Int, vocabularySize: Int) -> Int {
+    base.workingBytes(dim: dim, vocabularySize: vocabularySize)
+  }
+
+  // MARK: Memory
+
+  package func allocate(bytes: Int) throws(Failure) -> DeviceMemory { try base.allocate(bytes: bytes) }
+
+  package func upload(_ bytes: UnsafeRawBufferPointer, to address: DeviceAddress) {
+    base.upload(bytes, to: address)
+  }
+
+  package func download(_ address: DeviceAddress, into bytes: UnsafeMutableRawBufferPointer) {
+    base.download(address, into: bytes)
+  }
+
+  package func setBytes(_ address: DeviceAddress, count: Int, to byte: UInt8) {
+    base.setBytes(address, count: count, to: byte)
+  }
+
+  package func moveRowsToFront(_ rows: [Int], of x: Operand<Scalar>) { base.moveRowsToFront(rows, of: x) }
+
+  package func synchronize() { base.synchronize() }
 
   // MARK: Elements
 
@@ -55,8 +81,8 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     measure("scale", "", elements: 2 * x.count) { base.scale(x, by: factor) }
   }
 
-  package func squaredNorm(_ x: Vector<Scalar>) -> Double {
-    measure("gradient norm", "", elements: x.count) { base.squaredNorm(x) }
+  package func addSquaredNorm(of x: Vector<Scalar>, to sum: DeviceArray<Double>) {
+    measure("gradient norm", "", elements: x.count) { base.addSquaredNorm(of: x, to: sum) }
   }
 
   package func dropout(_ x: Matrix<Scalar>, _ mask: DropoutMask) {
@@ -79,7 +105,7 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     }
   }
 
-  // MARK: Products
+  // MARK: Matmul
 
   package func matmul(
     _ a: Operand<Scalar>, transposed transposesA: Bool, _ b: Operand<Scalar>, transposed transposesB: Bool,
@@ -219,18 +245,18 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   }
 
   package func attention(
-    heads: Int, appending qkv: Matrix<Scalar>, to pieces: [CacheSpan<Scalar>], out: Matrix<Scalar>
+    heads: Int, appending qkv: Matrix<Scalar>, to spans: [CacheSpan<Scalar>], out: Matrix<Scalar>
   ) {
-    let read = pieces.reduce(0) { $0 + ($1.position + $1.rows.count) * 2 * out.columns }
+    let read = spans.reduce(0) { $0 + ($1.position + $1.rows.count) * 2 * out.columns }
     measure("attention over a cache", "\(heads) heads", elements: qkv.count, operands: read) {
-      base.attention(heads: heads, appending: qkv, to: pieces, out: out)
+      base.attention(heads: heads, appending: qkv, to: spans, out: out)
     }
   }
 
   // MARK: Embedding and loss
 
   package func embed(
-    _ tokens: UnsafeBufferPointer<Int32>, table: Matrix<Scalar>, positions: Matrix<Scalar>, length: Int,
+    _ tokens: DeviceArray<Int32>, table: Matrix<Scalar>, positions: Matrix<Scalar>, length: Int,
     firstPosition: Int, into out: Matrix<Scalar>
   ) {
     measure("embedding", shape(out), elements: 2 * out.count) {
@@ -240,7 +266,7 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   }
 
   package func embedBackward(
-    _ tokens: UnsafeBufferPointer<Int32>, _ d: Matrix<Scalar>, length: Int, table: Matrix<Scalar>,
+    _ tokens: DeviceArray<Int32>, _ d: Matrix<Scalar>, length: Int, table: Matrix<Scalar>,
     positions: Matrix<Scalar>
   ) {
     measure("embedding backward", shape(d), elements: 3 * d.count) {
@@ -249,16 +275,17 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   }
 
   package func crossEntropy(
-    of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>,
-    smoothing: Double, gradient: Operand<Scalar>?
-  ) -> Loss {
+    of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: DeviceArray<Int32>,
+    smoothing: Double, gradient: Operand<Scalar>?, addingTo sums: LossSums
+  ) {
     measure(
       "product a bᵀ, cross-entropy", "\(x.rows) × \(table.rows) × \(x.columns)",
       flops: 2 * Double(x.count * table.rows), operands: x.count + (gradient?.count ?? 0),
       bytes: table.count * table.elementBytes
     ) {
       base.crossEntropy(
-        of: x, table: table, bias: bias, targets: targets, smoothing: smoothing, gradient: gradient)
+        of: x, table: table, bias: bias, targets: targets, smoothing: smoothing, gradient: gradient,
+        addingTo: sums)
     }
   }
 
@@ -275,7 +302,7 @@ package struct MeasuredOperations<Base: Operations>: Operations {
 
   package func lookup(
     _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>,
-    slots: UnsafeMutablePointer<Int32>, weights: Matrix<Scalar>
+    slots: DeviceArray<Int32>, weights: Matrix<Scalar>
   ) {
     measure(
       "memory: lookup", detail(shape), flops: scoreFlops(shape, rows: queries.rows),
@@ -286,7 +313,7 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   }
 
   package func lookupBackward(
-    _ shape: MemoryShape, queries: Operand<Scalar>, subkeys: Operand<Scalar>, slots: UnsafePointer<Int32>,
+    _ shape: MemoryShape, queries: Operand<Scalar>, subkeys: Operand<Scalar>, slots: DeviceArray<Int32>,
     weights: Matrix<Scalar>, dWeights: Matrix<Scalar>, scoreGradients: Operand<Scalar>,
     dQueries: Matrix<Scalar>, dSubkeys: Matrix<Scalar>
   ) {
@@ -302,7 +329,7 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   }
 
   package func weightedSum(
-    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, into y: Matrix<Scalar>
+    slots: DeviceArray<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, into y: Matrix<Scalar>
   ) {
     measure(
       "memory: weighted sum", "\(weights.count) reads of \(values.columns)",
@@ -313,7 +340,7 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   }
 
   package func weightedSumBackward(
-    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, dy: Matrix<Scalar>,
+    slots: DeviceArray<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, dy: Matrix<Scalar>,
     dWeights: Matrix<Scalar>, gradient: ValueGradient<Scalar>
   ) {
     // Rows of values are read once a slot; a dy is read for each read, from a cache.
@@ -327,12 +354,20 @@ package struct MeasuredOperations<Base: Operations>: Operations {
   }
 
   package func accumulateMass(
-    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, into mass: UnsafeMutablePointer<Double>
+    slots: DeviceArray<Int32>, weights: Matrix<Scalar>, into mass: DeviceArray<Double>
   ) {
     measure("memory: statistics", "", elements: weights.count) {
       base.accumulateMass(slots: slots, weights: weights, into: mass)
     }
   }
+
+  package func append(_ reads: ValueGradient<Scalar>.Reads, to gradient: ValueGradient<Scalar>) {
+    measure("memory: append reads", "\(reads.weights.count) reads", elements: 2 * reads.dy.count) {
+      base.append(reads, to: gradient)
+    }
+  }
+
+  package func touchedSlots(of gradient: ValueGradient<Scalar>) -> Int { base.touchedSlots(of: gradient) }
 
   // MARK: Optimizer
 
@@ -346,13 +381,13 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     }
   }
 
-  package func squaredNorm(_ gradient: ValueGradient<Scalar>) -> Double {
+  package func addSquaredNorm(of gradient: ValueGradient<Scalar>, to sum: DeviceArray<Double>) {
     let reads = gradient.gathered
-    return measure(
+    measure(
       "memory: gradient norm", "\(reads.weights.count) reads",
       elements: reads.weights.count * reads.dy.columns
     ) {
-      base.squaredNorm(gradient)
+      base.addSquaredNorm(of: gradient, to: sum)
     }
   }
 
@@ -360,7 +395,7 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     _ values: Operand<Scalar>, gradient: ValueGradient<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
     _ step: AdamStep
   ) {
-    let slots = gradient.touchedSlots
+    let slots = log.isOn ? base.touchedSlots(of: gradient) : 0
     measure(
       "memory: lazy Adam", "\(values.columns) wide", elements: 4 * slots * values.columns,
       bytes: 2 * slots * values.columns * values.elementBytes

@@ -1,9 +1,10 @@
+/// The sizes of a product-key memory.
 package struct MemoryShape: Sendable {
   package let heads: Int
   /// n: sub-keys in each half; there are n² slots.
   package let subkeys: Int
   package let topk: Int
-  /// Per head; each half has half of it.
+  /// Per head, both halves together.
   package let queryDimension: Int
 
   package init(heads: Int, subkeys: Int, topk: Int, queryDimension: Int) {

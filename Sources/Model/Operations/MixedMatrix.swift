@@ -1,4 +1,4 @@
-/// Numbers and their form as an operand; the same memory where operands are the numbers themselves.
+/// A matrix and its form as an operand; the same memory if operands are the numbers themselves.
 package struct MixedMatrix<Scalar: Real> {
   package let real: Matrix<Scalar>
   package let operand: Operand<Scalar>

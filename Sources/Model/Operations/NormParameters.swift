@@ -8,6 +8,6 @@ package struct NormParameters<Scalar: Real> {
     self.beta = beta
   }
 
-  /// Added to the variance (layer and batch norm alike).
+  /// Added to the variance, in layer and batch norm.
   package static var epsilon: Double { 1e-5 }
 }

@@ -2,17 +2,17 @@
 package final class OperationLog {
   package struct Entry: Sendable {
     package let name: String
-    /// Shapes, for the reader.
+    /// Shapes, in words.
     package let detail: String
     package var calls = 0
     package var seconds = 0.0
-    /// Floating-point operations of matrix products, and bytes that have to move between memory and the cores at least;
-    /// zero where they say nothing.
+    /// Floating-point operations of matmuls, and the least bytes that must move between memory and the cores; zero where
+    /// they do not matter.
     package var flops = 0.0
     package var bytes = 0.0
   }
 
-  /// Writing down an operation takes a microsecond or two, which counts where operations take ten.
+  /// Logging an operation takes a microsecond or two, which matters where operations take ten.
   package var isOn = true
   package private(set) var entries: [Entry] = []
   private var indexOf: [String: Int] = [:]

@@ -1,15 +1,37 @@
-/// The one seam to arithmetic: layers and optimizers are written against it, a second device is a second conformer.
+import Support
+
+/// The one seam to arithmetic: layers and optimizers are written against it, and a second device is a second conformer.
 ///
-/// Every operation is complete when it returns, gives the same bits for any number of threads, and allocates nothing
-/// after its first call with a shape. Matrices marked "dense" have no gap between rows.
-package protocol Operations {
+/// Operations run in the order in which they are called. A device may return before one is complete: only
+/// ``download(_:into:)`` and ``synchronize()`` wait. All views are of memory that the device allocated; only the device
+/// reads or writes it. Each operation gives the same bits for any number of threads, and allocates nothing after its first
+/// call with a shape. "Dense" matrices have no gap between rows.
+package protocol Operations<Scalar> {
   associatedtype Scalar: Real
 
-  /// Whether the operands of products are bfloat16; else they are the numbers themselves.
+  /// What computes, for the reader of a log.
+  var description: String { get }
+  /// Whether the operands of matmuls are bf16; otherwise they are the numbers themselves.
   var operandsAreBF16: Bool { get }
-  /// Whether products of many rows take reals for their right operand where the left one is bfloat16, and round them at no
-  /// cost; other products do so, too, but by a pass over them.
-  var roundsRightOperands: Bool { get }
+  /// Whether a model should keep a copy in bf16 of every weight, because rounding it for each matmul would take time.
+  func wantsWeightCopies(isTraining: Bool) -> Bool
+  /// Memory that the device takes beside what is allocated, to train a model of this width and vocabulary.
+  func workingBytes(dim: Int, vocabularySize: Int) -> Int
+
+  // MARK: Memory
+
+  /// Zeroed memory, freed with the object. Throws if there is not enough.
+  func allocate(bytes: Int) throws(Failure) -> DeviceMemory
+  /// Copies bytes of the host into device memory; they may be reused when it returns.
+  func upload(_ bytes: UnsafeRawBufferPointer, to address: DeviceAddress)
+  /// Waits for all operations before it and copies device memory to the host.
+  func download(_ address: DeviceAddress, into bytes: UnsafeMutableRawBufferPointer)
+  /// Sets each of `count` bytes.
+  func setBytes(_ address: DeviceAddress, count: Int, to byte: UInt8)
+  /// x[i] = x[rows[i]], for ascending `rows`.
+  func moveRowsToFront(_ rows: [Int], of x: Operand<Scalar>)
+  /// Waits until all operations are complete.
+  func synchronize()
 
   // MARK: Elements
 
@@ -21,25 +43,25 @@ package protocol Operations {
   func add(_ x: Vector<Scalar>, to y: Vector<Scalar>)
   /// x *= factor
   func scale(_ x: Vector<Scalar>, by factor: Double)
-  /// Σ x², added up in double in a fixed order.
-  func squaredNorm(_ x: Vector<Scalar>) -> Double
+  /// sum += Σ x², added up in double in a fixed order.
+  func addSquaredNorm(of x: Vector<Scalar>, to sum: DeviceArray<Double>)
   /// Zeroes elements by the mask and scales the rest, in place. The backward pass is the same call on the gradient.
   func dropout(_ x: Matrix<Scalar>, _ mask: DropoutMask)
-  /// x as an operand, nothing to do where it is one already.
+  /// x as an operand; does nothing if the operand is x itself.
   func round(_ x: Matrix<Scalar>, into operand: Operand<Scalar>)
   /// out = stream + branch; all dense.
   func add(_ stream: Matrix<Scalar>, _ branch: Matrix<Scalar>, into out: Matrix<Scalar>)
   /// out += factor · sum of the rows of x.
   func addColumnSums(of x: Operand<Scalar>, factor: Double, to out: Vector<Scalar>)
 
-  // MARK: Products
+  // MARK: Matmul
 
-  /// c = factor · op(a) op(b) (+ c when `adding`). op transposes where asked. Of all products, b may be reals where a is
-  /// bfloat16.
+  /// c = factor · op(a) op(b) (+ c when `adding`). op transposes where asked. In every matmul b may be reals if a
+  /// is bf16.
   func matmul(
     _ a: Operand<Scalar>, transposed transposesA: Bool, _ b: Operand<Scalar>, transposed transposesB: Bool,
     factor: Double, into c: Matrix<Scalar>, adding: Bool)
-  /// a op(b), of which only what `finish` makes of it is stored.
+  /// a op(b); only the result of the epilogue is stored.
   func matmul(
     _ a: Operand<Scalar>, _ b: Operand<Scalar>, transposed: Bool, epilogue: Epilogue<Scalar>)
 
@@ -78,31 +100,30 @@ package protocol Operations {
   /// side), `out`: tokens × d, `logSumExp`: sequences · heads · length.
   func attention(
     _ shape: AttentionShape, qkv: Operand<Scalar>, out: Operand<Scalar>, logSumExp: Vector<Scalar>)
-  /// d_qkv =, from what the forward pass left; the probabilities are computed again.
+  /// d_qkv =, from what the forward pass saved; recomputes the probabilities.
   func attentionBackward(
     _ shape: AttentionShape, qkv: Operand<Scalar>, out: Operand<Scalar>, dOut: Operand<Scalar>,
     logSumExp: Vector<Scalar>, dQKV: Operand<Scalar>)
-  /// The same for new tokens of sequences whose keys and values are cached: theirs are written into the caches, and they
-  /// attend to all before them. Nothing is kept for a backward pass.
+  /// The same for new tokens of sequences whose earlier keys and values are cached: writes theirs into the caches and
+  /// attends to all before them. Saves nothing for a backward pass.
   func attention(
-    heads: Int, appending qkv: Matrix<Scalar>, to pieces: [CacheSpan<Scalar>], out: Matrix<Scalar>)
+    heads: Int, appending qkv: Matrix<Scalar>, to spans: [CacheSpan<Scalar>], out: Matrix<Scalar>)
 
   // MARK: Embedding and loss
 
   /// out[r] = table[tokens[r]] + positions[firstPosition + r mod length]
   func embed(
-    _ tokens: UnsafeBufferPointer<Int32>, table: Matrix<Scalar>, positions: Matrix<Scalar>, length: Int,
+    _ tokens: DeviceArray<Int32>, table: Matrix<Scalar>, positions: Matrix<Scalar>, length: Int,
     firstPosition: Int, into out: Matrix<Scalar>)
   /// Adds d to the rows of both gradients.
   func embedBackward(
-    _ tokens: UnsafeBufferPointer<Int32>, _ d: Matrix<Scalar>, length: Int, table: Matrix<Scalar>,
+    _ tokens: DeviceArray<Int32>, _ d: Matrix<Scalar>, length: Int, table: Matrix<Scalar>,
     positions: Matrix<Scalar>)
-  /// Losses of the logits x · tableᵀ + bias with uniform smoothing ε/V, and where it is wanted their gradient p - q. The
-  /// logits themselves are not kept. Targets below 0 count nothing.
+  /// Adds the losses of the logits x · tableᵀ + bias, with uniform smoothing ε/V, to `sums`: first over the rows in order,
+  /// then to the sums. Stores their gradient p - q if asked for one, but not the logits. Targets below 0 count nothing.
   func crossEntropy(
-    of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: UnsafeBufferPointer<Int32>,
-    smoothing: Double, gradient: Operand<Scalar>?
-  ) -> Loss
+    of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: DeviceArray<Int32>,
+    smoothing: Double, gradient: Operand<Scalar>?, addingTo sums: LossSums)
 
   // MARK: Product-key memory
 
@@ -110,34 +131,38 @@ package protocol Operations {
   /// `slots` and `weights`: tokens × heads · topk.
   func lookup(
     _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>,
-    slots: UnsafeMutablePointer<Int32>, weights: Matrix<Scalar>)
+    slots: DeviceArray<Int32>, weights: Matrix<Scalar>)
   /// Gradients of the queries (=) and sub-keys (+=) from those of the weights. `scoreGradients` is scratch of
   /// tokens × heads · 2 · subkeys.
   func lookupBackward(
-    _ shape: MemoryShape, queries: Operand<Scalar>, subkeys: Operand<Scalar>, slots: UnsafePointer<Int32>,
+    _ shape: MemoryShape, queries: Operand<Scalar>, subkeys: Operand<Scalar>, slots: DeviceArray<Int32>,
     weights: Matrix<Scalar>, dWeights: Matrix<Scalar>, scoreGradients: Operand<Scalar>,
     dQueries: Matrix<Scalar>, dSubkeys: Matrix<Scalar>)
   /// y[r] = Σ weights[r, m] · values[slots[r, m]]
   func weightedSum(
-    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, into y: Matrix<Scalar>)
-  /// d_weights =, and the reads are added to the gradient of the values.
+    slots: DeviceArray<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, into y: Matrix<Scalar>)
+  /// d_weights =; appends the reads, with their dy, to the gradient of the values.
   func weightedSumBackward(
-    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, dy: Matrix<Scalar>,
+    slots: DeviceArray<Int32>, weights: Matrix<Scalar>, values: Operand<Scalar>, dy: Matrix<Scalar>,
     dWeights: Matrix<Scalar>, gradient: ValueGradient<Scalar>)
   /// mass[slot] += weight for every read.
   func accumulateMass(
-    slots: UnsafePointer<Int32>, weights: Matrix<Scalar>, into mass: UnsafeMutablePointer<Double>)
+    slots: DeviceArray<Int32>, weights: Matrix<Scalar>, into mass: DeviceArray<Double>)
+  /// Appends reads of another rank.
+  func append(_ reads: ValueGradient<Scalar>.Reads, to gradient: ValueGradient<Scalar>)
+  /// How many different slots were read. Waits for the device.
+  func touchedSlots(of gradient: ValueGradient<Scalar>) -> Int
 
   // MARK: Optimizer
 
-  /// Σ x² over all rows of a value table's gradient, added up in double in a fixed order.
-  func squaredNorm(_ gradient: ValueGradient<Scalar>) -> Double
-  /// `operand`, where the parameter has one of its own, takes the new numbers, too.
+  /// sum += Σ x² over all rows of a value table's gradient, added up in double in a fixed order.
+  func addSquaredNorm(of gradient: ValueGradient<Scalar>, to sum: DeviceArray<Double>)
+  /// Also writes the new numbers to `operand`, if the parameter has one.
   func adam(
     _ parameter: Vector<Scalar>, _ operand: Operand<Scalar>?, gradient: Vector<Scalar>, m: Vector<Scalar>,
     v: Vector<Scalar>, _ step: AdamStep)
-  /// Lazy Adam: only the rows read move, and only their moments decay; `step` counts globally. Their gradient is made in
-  /// passing. Values in bfloat16 are rounded up or down by chance, as the rounding key decides.
+  /// Lazy Adam: only the rows that were read move, and only their moments decay; `step` counts all steps. Values in bf16
+  /// are rounded stochastically: the rounding key is the seed.
   func lazyAdam(
     _ values: Operand<Scalar>, gradient: ValueGradient<Scalar>, m: Matrix<Scalar>, v: Matrix<Scalar>,
     _ step: AdamStep)

@@ -1,4 +1,4 @@
-/// Mean and 1/deviation of each row, kept by layer norm for its backward pass.
+/// Mean and 1 / standard deviation of each row, which layer norm saves for its backward pass.
 package struct RowStatistics<Scalar: Real> {
   package let mean: Vector<Scalar>
   package let inverseDeviation: Vector<Scalar>

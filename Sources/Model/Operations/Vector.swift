@@ -1,20 +1,17 @@
-/// A view of consecutive numbers.
-package struct Vector<Scalar: Real> {
-  package let pointer: UnsafeMutablePointer<Scalar>
+/// A view of consecutive numbers in device memory.
+package struct Vector<Scalar: Real>: Sendable {
+  package let address: DeviceAddress
   package let count: Int
 
-  package init(_ pointer: UnsafeMutablePointer<Scalar>, count: Int) {
-    self.pointer = pointer
-    self.count = count
-  }
-
-  package init(_ buffer: UnsafeMutableBufferPointer<Scalar>) {
-    self.init(buffer.baseAddress!, count: buffer.count)
-  }
+  package init(_ address: DeviceAddress, count: Int) { (self.address, self.count) = (address, count) }
 
   package subscript(_ range: Range<Int>) -> Vector {
-    Vector(pointer + range.lowerBound, count: range.count)
+    Vector(address.advanced(by: range.lowerBound * MemoryLayout<Scalar>.stride), count: range.count)
   }
 
-  package var buffer: UnsafeMutableBufferPointer<Scalar> { .init(start: pointer, count: count) }
+  /// The same numbers as a dense matrix.
+  package func matrix(rows: Int, columns: Int) -> Matrix<Scalar> {
+    precondition(rows * columns == count)
+    return Matrix(address, rows: rows, columns: columns)
+  }
 }

@@ -1,11 +1,11 @@
 import CModelKernels
 
-/// What drawing from logits needs of the kernels, on the calling thread.
-package enum Softmax {
-  /// Numbers that are added up in float; their sums are added up in double.
+/// Softmax over logits in host memory, on the calling thread: for drawing tokens.
+package enum HostSoftmax {
+  /// So many numbers are added up in float, and the sums of such blocks in double.
   package static let block = 256
 
-  /// The largest number; NaN is passed over where others are.
+  /// The largest number; ignores NaN unless there is nothing else.
   package static func largest(of x: UnsafeBufferPointer<Float>) -> Float {
     guard let base = UnsafeRawPointer(x.baseAddress) else { return -.infinity }
     var lanes = SIMD16<Float>(repeating: -.infinity)
