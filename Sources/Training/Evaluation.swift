@@ -79,7 +79,8 @@ package struct Evaluation {
 
   package var summaryLine: String {
     var text = String(
-      format: "%@: perplexity %.2f a token, %.1f a word, %.4f bits a byte", split, perplexity, wordPerplexity,
+      format: "%@: perplexity %.2f per token, %.1f per word, %.4f bits per byte", split, perplexity,
+      wordPerplexity,
       bitsPerByte)
     for memory in memories {
       text += String(

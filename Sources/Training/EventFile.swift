@@ -4,7 +4,7 @@ import Support
 /// A TensorBoard event file with scalars: TFRecord framing (length, masked CRC-32C of the length, data, masked CRC-32C of the data)
 /// around the protocol buffers `Event` and `Summary`, of which only scalars are written.
 ///
-/// Each start or resumption of a run writes a file of its own, as TensorBoard expects.
+/// Each start or resumption of a run writes a new file, as TensorBoard expects.
 package final class EventFile {
   private let path: String
   private let descriptor: Int32
@@ -55,7 +55,7 @@ package final class EventFile {
     return (crc >> 15 | crc << 17) &+ 0xa282_ead8
   }
 
-  /// CRC-32 with Castagnoli's polynomial, bit by bit: a few hundred bytes a logged step.
+  /// CRC-32 with Castagnoli's polynomial, bit by bit: a few hundred bytes per logged step.
   package static func crc32c(_ data: [UInt8]) -> UInt32 {
     var crc = ~UInt32(0)
     for byte in data {

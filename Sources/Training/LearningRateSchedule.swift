@@ -1,10 +1,10 @@
 import Foundation
 import Support
 
-/// From the number of finished updates to the learning rate of the next one.
+/// The learning rate of an update from the number of updates before it.
 package struct LearningRateSchedule: Sendable, Equatable {
   package enum Shape: String, NamedChoice {
-    /// Linear warm-up, then ∝ step^-½ (Vaswani et al. 2017, section 5.3).
+    /// Linear warm-up, then ∝ step^-½ (Vaswani et al., 2017, section 5.3).
     case inverseSquareRoot = "inverse-sqrt"
     /// Linear warm-up, then half a cosine down to a tenth of the peak at the last step.
     case cosine
@@ -18,7 +18,7 @@ package struct LearningRateSchedule: Sendable, Equatable {
   package let warmup: Int
   /// Updates in all; only the cosine depends on it.
   package let steps: Int
-  /// The rate of the very first update.
+  /// The rate of the first update.
   package let initial = 1e-7
 
   package init(shape: Shape, peak: Double, warmup: Int, steps: Int) {

@@ -5,7 +5,7 @@ import Support
 import Testing
 import Training
 
-/// A directory with a small dataset and room for runs; removed with the value that owns it.
+/// A directory with a small dataset, for runs; it is removed with the value that owns it.
 private final class Laboratory {
   let directory = NSTemporaryDirectory() + "trainer-\(UUID().uuidString)"
   static let vocabularySize = 61
@@ -148,7 +148,7 @@ private final class Laboratory {
     #expect(losses.last! < 0.02)
   }
 
-  /// The same model learns the same from the same data whatever multiplies: single losses differ by rounding only.
+  /// A model learns the same whatever library multiplies: losses differ by rounding only.
   @Test func precisionsAndLibrariesLearnAlike() throws {
     let laboratory = try Laboratory()
     var recipe = Laboratory.recipe()
@@ -188,7 +188,7 @@ private final class Laboratory {
     }
   }
 
-  /// Logged steps say how their own reads fall on the slots.
+  /// Logged steps report how their reads are distributed over the slots.
   @Test func loggedStepsMeasureTheMemory() throws {
     let laboratory = try Laboratory()
     var recipe = Laboratory.recipe()
@@ -212,8 +212,8 @@ private final class Laboratory {
     #expect(try laboratory.metrics("dense").allSatisfy { $0["memory_usage"] == nil })
   }
 
-  /// Documents of many lengths, some longer than the context: every token is learned from once an epoch, padding never.
-  @Test func documentPackingLeavesPaddingOut() throws {
+  /// Documents of many lengths, some longer than the context: each epoch scores every token once and never padding.
+  @Test func documentPackingDoesNotScorePadding() throws {
     let laboratory = try Laboratory(documentLengths: [40, 3, 9, 15, 16, 17, 1, 0, 5, 33])
     var recipe = Laboratory.recipe()
     recipe.train.packing = .document
@@ -245,8 +245,8 @@ private final class Laboratory {
     #expect(throws: Failure.self) { try laboratory.train(recipe, into: "whole", resume: true) }
   }
 
-  /// What the index of the dataset says holds unless the recipe says otherwise.
-  @Test func packingComesWithTheDataset() throws {
+  /// The recipe overrules the index of the dataset.
+  @Test func packingIsThatOfTheDatasetByDefault() throws {
     let lengths = [40, 3, 9, 15, 16, 17, 1, 0, 5, 33]
     let (plain, meant) = (
       try Laboratory(documentLengths: lengths), try Laboratory(documentLengths: lengths, packing: .document)
@@ -275,7 +275,7 @@ private final class Laboratory {
     #expect(waits.count == 12 && waits.allSatisfy { (0...1).contains($0) })
   }
 
-  @Test func checkpointsAreKeptAsTold() throws {
+  @Test func onlyTheNewestCheckpointsAreKept() throws {
     let laboratory = try Laboratory()
     try laboratory.train(Laboratory.recipe(), into: "run")
     let names = try Checkpoint.all(in: laboratory.run("run")).map { Path.name(of: $0) }
@@ -284,7 +284,7 @@ private final class Laboratory {
       try String(contentsOfFile: laboratory.run("run") + "/latest", encoding: .utf8) == "step-00000012\n")
   }
 
-  @Test func refusesWhatWouldNotBeTheSameRun() throws {
+  @Test func aRunIsNotResumedWithOtherSettings() throws {
     let laboratory = try Laboratory()
     let recipe = Laboratory.recipe()
     try laboratory.train(recipe, into: "run")
@@ -302,9 +302,9 @@ private final class Laboratory {
     #expect(try laboratory.bytes("run") == before)
   }
 
-  /// What a run leaves that was killed at its end: `latest` does not name the last checkpoint yet, an old one is still there,
-  /// another half removed, and the last evaluation is missing.
-  @Test func whatAKilledRunDidNotComeToIsDoneByTheNext() throws {
+  /// A run that was killed at its end: `latest` does not name the last checkpoint yet, an old one is still there, another is
+  /// half removed, and the last evaluation is missing.
+  @Test func aResumedRunFinishesWhatAKilledOneLeft() throws {
     let laboratory = try Laboratory()
     let recipe = Laboratory.recipe()
     try laboratory.train(recipe, into: "run")
@@ -331,8 +331,8 @@ private final class Laboratory {
       try laboratory.metrics("run").last?["perplexity"] as? Double == metrics.last?["perplexity"] as? Double)
   }
 
-  /// A run that is interrupted right after a checkpoint has it already; writing it again would take the only one away
-  /// meanwhile.
+  /// A run that is interrupted right after a checkpoint has that checkpoint already; to write it again would remove the only
+  /// one for a while.
   @Test func aCheckpointIsNotWrittenTwice() throws {
     let laboratory = try Laboratory()
     try laboratory.train(Laboratory.recipe(), into: "run")
@@ -349,7 +349,7 @@ private final class Laboratory {
     #expect(try laboratory.bytes("run") == before)
   }
 
-  @Test func aRunThatFailedBeforeItsFirstLineIsNone() throws {
+  @Test func aRunDirectoryWithEmptyMetricsIsUnused() throws {
     let laboratory = try Laboratory()
     try SystemCall.makeDirectories(laboratory.run("run"))
     try Data().write(to: URL(fileURLWithPath: laboratory.run("run") + "/" + MetricsLog.name))
