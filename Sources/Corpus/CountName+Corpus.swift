@@ -1,6 +1,6 @@
 import Support
 
-// Counts of documents that are read, normalized and filtered.
+// The names of counts of documents that are read, normalized and filtered.
 extension CountName {
   package static let blankLinesDropped = CountName("blank_lines_dropped")
   package static let blankLinesSkipped = CountName("blank_lines_skipped")
@@ -28,6 +28,6 @@ extension CountName {
   package static let warcRecordsMarkedTruncated = CountName("warc_records_marked_truncated")
   package static let warcRecordsTruncated = CountName("warc_records_truncated")
 
-  /// WARC records that hold no plain text, by what they hold: `warc_records_skipped_html`.
+  /// The number of WARC records without plain text, by kind: `warc_records_skipped_html`.
   static func warcRecordsSkipped(_ kind: String) -> CountName { CountName("warc_records_skipped_\(kind)") }
 }

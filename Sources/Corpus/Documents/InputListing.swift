@@ -30,7 +30,7 @@ package enum InputListing {
     return files
   }
 
-  /// Paths become the files behind them, and pipes stay where they are.
+  /// Expands paths to files and keeps pipes, in order.
   package static func sources(_ inputs: [InputSource]) throws -> [InputSource] {
     if inputs.isEmpty { return [.path("-")] }
     return try inputs.flatMap { input -> [InputSource] in
