@@ -67,7 +67,7 @@ let package = Package(
     .target(
       name: "Tokenization", dependencies: ["Support", "CBytes", "CPreTokens", algorithms, heap],
       swiftSettings: swift),
-    .target(name: "Shards", dependencies: ["Support", deque], swiftSettings: swift),
+    .target(name: "Shards", dependencies: ["Support", algorithms, deque], swiftSettings: swift),
     .target(
       name: "Model", dependencies: ["Support", "CBytes", "CModelKernels", "CBLAS", "COneDNN"],
       swiftSettings: swift),

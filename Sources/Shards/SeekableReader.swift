@@ -1,3 +1,4 @@
+import Algorithms
 import Foundation
 import Support
 
@@ -40,13 +41,7 @@ package final class SeekableReader: Sendable {
     // the file.
     let guess = min(position / max(Int(entries[0].plainBytes), 1), frameCount - 1)
     if plainRange(ofFrame: guess).contains(position) { return guess }
-    var low = 0
-    var high = frameCount
-    while high - low > 1 {
-      let middle = (low + high) / 2
-      if plainStarts[middle] <= position { low = middle } else { high = middle }
-    }
-    return low
+    return plainStarts.partitioningIndex { $0 > position } - 1
   }
 
   /// Decompresses one frame into the start of `buffer`, which must be large enough.

@@ -1,3 +1,4 @@
+import Algorithms
 import Support
 
 /// Reads the tokens of one split as one array that spans its shards.
@@ -32,7 +33,7 @@ package final class SplitReader {
   package func read(at position: Int, into buffer: UnsafeMutableBufferPointer<Int32>) throws {
     precondition(position >= 0 && position + buffer.count <= tokenCount)
     var filled = 0
-    var shard = max(0, (starts.firstIndex { $0 > position } ?? starts.count) - 1)
+    var shard = max(0, starts.partitioningIndex { $0 > position } - 1)
     while filled < buffer.count {
       let lower = position + filled - starts[shard]
       let upper = min(shards[shard].entry.tokens, lower + buffer.count - filled)
