@@ -14,9 +14,9 @@ import Testing
     words.count < n ? [] : (0...(words.count - n)).map { Array(words[$0..<($0 + n)]) }
   }
 
-  private static func overlap(_ decontaminator: Decontaminator, _ text: String) -> Decontaminator.Overlap? {
+  private static func match(_ decontaminator: Decontaminator, _ text: String) -> Decontaminator.Match? {
     var worker = Decontaminator.Worker(decontaminator)
-    return Array(text.utf8).withUnsafeBytes { worker.overlap(of: $0) }
+    return Array(text.utf8).withUnsafeBytes { worker.match(in: $0) }
   }
 
   @Test(arguments: [1, 2, 5, 13])
@@ -47,16 +47,16 @@ import Testing
         document += text(random.below(20))
         let ngrams = Self.ngrams(Self.words(document), n)
         let shared = ngrams.filter(known.contains)
-        let overlap = Self.overlap(decontaminator, document)
-        guard let overlap else {
+        let match = Self.match(decontaminator, document)
+        guard let match else {
           #expect(shared.isEmpty)
           continue
         }
         found += 1
-        #expect(overlap.ngrams == ngrams.count && overlap.sharedNgrams == shared.count)
-        let named = decontaminator.ngram(of: overlap)
+        #expect(match.ngrams == ngrams.count && match.sharedNgrams == shared.count)
+        let named = decontaminator.ngram(of: match)
         #expect(named == shared.first?.joined(separator: " "))
-        let line = decontaminator.location(of: overlap).line
+        let line = decontaminator.location(of: match).line
         #expect(Self.ngrams(Self.words(evaluationTexts[line - 1]), n).contains(shared[0]))
       }
     }
@@ -70,8 +70,8 @@ import Testing
     let decontaminator = Decontaminator(evaluation)
     for padding in stride(from: 32_600, through: 32_800, by: 7) {
       let before = String(repeating: "a b ", count: padding / 4) + String(repeating: "c", count: padding % 4)
-      #expect(Self.overlap(decontaminator, before + " " + secret.uppercased() + " after")?.sharedNgrams == 1)
-      #expect(Self.overlap(decontaminator, before + secret.dropLast(2)) == nil)
+      #expect(Self.match(decontaminator, before + " " + secret.uppercased() + " after")?.sharedNgrams == 1)
+      #expect(Self.match(decontaminator, before + secret.dropLast(2)) == nil)
     }
   }
 
@@ -106,9 +106,9 @@ import Testing
     Array(same.utf8).withUnsafeBytes { evaluation.add($0, at: .init(file: "e", line: 1)) }
     let decontaminator = Decontaminator(evaluation)
     #expect(decontaminator.ngramCount == 1)
-    #expect(Self.overlap(decontaminator, "") == nil && Self.overlap(decontaminator, "same") == nil)
-    let overlap = Self.overlap(decontaminator, same)
-    #expect(overlap?.sharedNgrams == 100_000 - 12 && overlap?.ngrams == 100_000 - 12)
-    #expect(Self.overlap(Decontaminator(EvaluationSet(ngram: 13)), same) == nil)
+    #expect(Self.match(decontaminator, "") == nil && Self.match(decontaminator, "same") == nil)
+    let match = Self.match(decontaminator, same)
+    #expect(match?.sharedNgrams == 100_000 - 12 && match?.ngrams == 100_000 - 12)
+    #expect(Self.match(Decontaminator(EvaluationSet(ngram: 13)), same) == nil)
   }
 }

@@ -158,7 +158,7 @@ import Testing
     var pairs = try CandidatePairs([bands])
     var shingles: ShingleSets?
     if let threshold {
-      let members = try ShingleSets.Members(pairs, memory: memory, scratch: clusters)
+      let members = try ShingleSets.members(of: pairs, memory: memory, scratch: clusters)
       let writer = try ShingleSets.Writer(clusters + "/shingles")
       let reader = try read(path)
       var first = 0

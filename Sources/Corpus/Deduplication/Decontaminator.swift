@@ -27,7 +27,7 @@ package struct Decontaminator: Sendable {
   }
 
   /// A match of a document with the evaluation sets.
-  package struct Overlap: Sendable, Equatable {
+  package struct Match: Sendable, Equatable {
     /// The number of runs of n words in the document, and the number of those that occur in an evaluation
     /// text.
     package var ngrams = 0
@@ -77,22 +77,22 @@ package struct Decontaminator: Sendable {
     package init(_ decontaminator: Decontaminator) { self.decontaminator = decontaminator }
 
     /// nil if the document is clean.
-    package mutating func overlap(of text: UnsafeRawBufferPointer) -> Overlap? {
-      var overlap = Overlap()
+    package mutating func match(in text: UnsafeRawBufferPointer) -> Match? {
+      var match = Match()
       let n = decontaminator.n
       words.removeAll(keepingCapacity: true)
       key.forEachWords(of: text) { new in
         words.append(contentsOf: new)
         guard words.count >= n else { return }
-        words.withUnsafeBufferPointer { decontaminator.search($0, &overlap) }
+        words.withUnsafeBufferPointer { decontaminator.search($0, &match) }
         words.removeSubrange(..<(words.count - n + 1))
       }
-      return overlap.sharedNgrams > 0 ? overlap : nil
+      return match.sharedNgrams > 0 ? match : nil
     }
   }
 
-  private func search(_ words: UnsafeBufferPointer<UInt64>, _ overlap: inout Overlap) {
-    overlap.ngrams += words.count - n + 1
+  private func search(_ words: UnsafeBufferPointer<UInt64>, _ match: inout Match) {
+    match.ngrams += words.count - n + 1
     evaluation.words.withUnsafeBufferPointer { evaluationWords in
       filter.withUnsafeBufferPointer { filter in
         forEachNgram(in: words) { position, hash in
@@ -101,11 +101,11 @@ package struct Decontaminator: Sendable {
           while slots[slot].word != 0 {
             let word = Int(slots[slot].word) - 1
             if slots[slot].hash == hash && areEqual(evaluationWords, word, words, position) {
-              if overlap.sharedNgrams == 0 {
-                overlap.text = evaluation.text(ofWord: word)
-                overlap.word = word - evaluation.words(of: overlap.text).lowerBound
+              if match.sharedNgrams == 0 {
+                match.text = evaluation.text(ofWord: word)
+                match.word = word - evaluation.words(of: match.text).lowerBound
               }
-              overlap.sharedNgrams += 1
+              match.sharedNgrams += 1
               return
             }
             slot = (slot + 1) & (slots.count - 1)
@@ -115,11 +115,11 @@ package struct Decontaminator: Sendable {
     }
   }
 
-  /// The evaluation text of an overlap.
-  package func location(of overlap: Overlap) -> EvaluationSet.Location { evaluation.locations[overlap.text] }
+  /// The evaluation text of a match.
+  package func location(of match: Match) -> EvaluationSet.Location { evaluation.locations[match.text] }
 
   /// The shared words, in the form of the comparison key.
-  package func ngram(of overlap: Overlap) -> String { evaluation.ngram(at: overlap.word, of: overlap.text) }
+  package func ngram(of match: Match) -> String { evaluation.ngram(at: match.word, of: match.text) }
 
   @inline(__always) private func filterWord(_ hash: UInt64) -> Int {
     Int(truncatingIfNeeded: hash >> 20) & (filter.count &- 1)

@@ -19,22 +19,24 @@ package final class ShingleSets {
 
   /// The documents that are in a pair.
   package struct Members: Sendable {
-    private var bits: [UInt64]
-
-    package init(_ pairs: CandidatePairs, memory: Int, scratch: String) throws {
-      bits = [UInt64](repeating: 0, count: pairs.documentCount / 64 + 1)
-      try pairs.forEach(memory: memory, scratch: scratch) { batch in
-        for pair in batch {
-          for document in [Int(pair >> 32), Int(pair & 0xffff_ffff)] {
-            bits[document / 64] |= 1 << (document % 64)
-          }
-        }
-      }
-    }
+    fileprivate var bits: [UInt64]
 
     package func contains(_ document: Int) -> Bool {
       document / 64 < bits.count && bits[document / 64] >> (document % 64) & 1 != 0
     }
+  }
+
+  /// Reads all pairs and notes which documents are in one of them.
+  package static func members(of pairs: CandidatePairs, memory: Int, scratch: String) throws -> Members {
+    var members = Members(bits: [UInt64](repeating: 0, count: pairs.documentCount / 64 + 1))
+    try pairs.forEach(memory: memory, scratch: scratch) { batch in
+      for pair in batch {
+        for document in [Int(pair >> 32), Int(pair & 0xffff_ffff)] {
+          members.bits[document / 64] |= 1 << (document % 64)
+        }
+      }
+    }
+    return members
   }
 
   /// The distinct shingles of the documents of a batch that are in pairs. `firstDocument` is the number of

@@ -55,12 +55,12 @@ package struct DecontaminationFilter: Sendable {
     var isKept = [Bool](repeating: true, count: batch.count)
     var marks: [(index: Int, fields: String)] = []
     batch.forEachDocument { index, text in
-      guard let overlap = worker.overlap(of: text) else { return }
-      let fields = fields(of: overlap)
+      guard let match = worker.match(in: text) else { return }
+      let fields = fields(of: match)
       let location = DocumentLocation(source: batch.source.index, line: batch.lines[index])
       counts.addSample(
         of: isMarking ? .documentsMarked : .documentsContaminated, text,
-        note: decontaminator.ngram(of: overlap))
+        note: decontaminator.ngram(of: match))
       matches.append(Match(location: location, reason: "\"contaminated\",\(fields)"))
       if isMarking {
         marks.append((index, fields))
@@ -85,12 +85,12 @@ package struct DecontaminationFilter: Sendable {
   }
 
   /// The location of the first shared words, the words, and the number of shared runs of words.
-  private func fields(of overlap: Decontaminator.Overlap) -> String {
-    let place = decontaminator.location(of: overlap)
+  private func fields(of match: Decontaminator.Match) -> String {
+    let place = decontaminator.location(of: match)
     return """
       "evaluation":{"file":\(JSONText.quote(place.file)),"line":\(place.line)},\
-      "ngram":\(JSONText.quote(decontaminator.ngram(of: overlap))),\
-      "shared_ngrams":\(overlap.sharedNgrams),"ngrams":\(overlap.ngrams)
+      "ngram":\(JSONText.quote(decontaminator.ngram(of: match))),\
+      "shared_ngrams":\(match.sharedNgrams),"ngrams":\(match.ngrams)
       """
   }
 }

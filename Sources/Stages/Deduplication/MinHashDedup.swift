@@ -135,7 +135,7 @@ struct MinHashDedup {
   ) throws
     -> ShingleSets
   {
-    let members = try ShingleSets.Members(pairs, memory: memory / 4, scratch: Path.directory(of: path))
+    let members = try ShingleSets.members(of: pairs, memory: memory / 4, scratch: Path.directory(of: path))
     var starts = [0]
     for count in set.blocks { starts.append(starts.last! + count) }
     let (firstDocuments, shingles) = (starts, minhash.hashing.shingles)
