@@ -3,11 +3,11 @@ import Foundation
 
 /// A size in bytes as people write it: `800M`, `2G`, `2GiB`, `65536`.
 ///
-/// Decimal and binary suffixes are both binary.
+/// `G`, `GB` and `GiB` all mean 2^30 bytes.
 package struct ByteSize: ExpressibleByArgument, CustomStringConvertible, Sendable {
   package let bytes: Int
 
-  /// In the largest binary unit that leaves a whole number: `256M`.
+  /// The size in the largest unit that gives a whole number: `256M`.
   package var description: String {
     var (value, unit) = (bytes, "")
     for next in ["K", "M", "G", "T"] where value >= 1024 && value % 1024 == 0 {

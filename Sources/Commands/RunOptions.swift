@@ -2,22 +2,22 @@ import ArgumentParser
 import Foundation
 import Support
 
-/// Flags that every command understands.
+/// The options that all commands share.
 package struct RunOptions: ParsableArguments, Sendable {
   @Option(help: ArgumentHelp("Worker threads (default: all cores).", valueName: "n"))
   package var threads: Int?
 
   @Option(
     name: .customLong("seed"),
-    help: ArgumentHelp("Seed of everything random (default: 1, or the recipe's).", valueName: "n"))
+    help: ArgumentHelp("Random seed (default: 1, or that of the recipe).", valueName: "n"))
   package var givenSeed: UInt64?
 
-  @Flag(help: "No progress and no summary on standard error; warnings and errors stay.")
+  @Flag(help: "Print no progress and no summary; warnings and errors are still printed.")
   package var quiet = false
 
   @Option(
     help: ArgumentHelp(
-      "Write the run's counts and timings as JSON, with samples of what was removed.", valueName: "file"))
+      "Write counts and timings to this file as JSON, with samples of what was removed.", valueName: "file"))
   package var summary: String?
 
   package init() {}
@@ -32,9 +32,9 @@ package struct RunOptions: ParsableArguments, Sendable {
     }
   }
 
-  /// Ends a run: prints the summary line and writes the JSON of `--summary`, where it is asked for.
+  /// Ends a run: prints the summary line and writes the file of `--summary`, if requested.
   ///
-  /// Both say the seconds and the most memory taken; without `printsLine` what the command has printed says enough.
+  /// Both include the seconds and the peak memory. A command whose own output says enough passes `printsLine: false`.
   package func report(_ summary: Summary, since started: Double, printsLine: Bool = true) throws {
     var summary = summary
     summary[.seconds] = .number(Progress.now() - started)

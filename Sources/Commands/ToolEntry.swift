@@ -3,7 +3,7 @@ import Foundation
 import Support
 
 extension ParsableCommand {
-  /// The entry of both tools: signals, exit codes and the form of messages are decided here and nowhere else.
+  /// Runs the tool: the only place that decides about signals, exit codes and the form of messages.
   package static func runAsTool() -> Never {
     occupyStandardStreams()
     Interruption.install()
@@ -15,7 +15,11 @@ extension ParsableCommand {
       Foundation.exit(0)
     } catch {
       HalfWritten.removeAll()
-      guard let failure = error as? Failure ?? Failure(foundation: error) else { exit(withError: error) }
+      guard let failure = error as? Failure ?? Failure(foundation: error) else {
+        guard let help = HelpPage(for: error, of: Self.self) else { exit(withError: error) }
+        print(help.text)
+        Foundation.exit(0)
+      }
       if failure.kind == .closedPipe { Foundation.exit(0) }
       Log.line("\(_commandName): error: \(failure)")
       Foundation.exit(failure.kind.rawValue)
@@ -23,19 +27,21 @@ extension ParsableCommand {
   }
 }
 
-/// A standard stream that the caller has closed must not become a file that is opened later: using it stays an error.
+/// Occupies the standard streams that the caller has closed.
+///
+/// Otherwise the next file to be opened would become standard output. Using a closed stream remains an error.
 private func occupyStandardStreams() {
   for stream in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(stream, F_GETFD) == -1 {
     _ = open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY)
   }
 }
 
-/// Batches of a megabyte come and go all the time.
+/// Makes the allocator keep up to 256 MB of freed memory.
 ///
-/// Memory that the allocator returns in between comes back as page faults, which cost more than the work, so
-/// it keeps up to 256 MB.
+/// Batches of a megabyte are allocated and freed all the time. If the allocator returned their memory to the system
+/// in between, the page faults on the next use would cost more than the work itself.
 private func keepFreedMemory() {
-  // glibc's mallopt, which its Swift module leaves out; other C libraries do without.
+  // The Swift module of glibc lacks mallopt, and other C libraries do not have it.
   guard let address = dlsym(nil, "mallopt") else { return }
   let mallopt = unsafeBitCast(address, to: (@convention(c) (Int32, Int32) -> Int32).self)
   let trimThreshold: Int32 = -1, mapThreshold: Int32 = -3

@@ -29,8 +29,6 @@ package struct Checkpoint {
     }
   }
 
-  package static let codeVersion = "0.1.0"
-
   /// The checkpoint's own directory.
   package let directory: String
   package let recipe: TrainingRecipe

@@ -206,7 +206,7 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
   private func save() throws {
     let state = Checkpoint.State(
       step: optimizer.updates, tokens: tokens, seed: recipe.train.seed, cursor: cursor, split: split,
-      dataset: datasetDigest, datasetPath: dataset.path, codeVersion: Checkpoint.codeVersion)
+      dataset: datasetDigest, datasetPath: dataset.path, codeVersion: CodeVersion.current)
     try Checkpoint.write(
       run: directory, model: model, optimizer: optimizer, recipe: recipe, state: state,
       tokenizerJSON: tokenizerJSON, keep: recipe.train.keepCheckpoints)

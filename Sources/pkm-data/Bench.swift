@@ -6,40 +6,43 @@ import Stages
 import Support
 import Tokenization
 
-struct Bench: ParsableCommand {
+struct Bench: DocumentedCommand {
   static let configuration = CommandConfiguration(
-    abstract: "The speed of each stage on a file of yours.",
-    discussion: """
-      Each stage runs --runs times: first the inner parts, on one thread over the documents in memory, then whole \
-      commands, file to file with --threads. Printed: median MB/s of text and the range, and tokens/s. Cold: an encoder \
-      that has seen nothing; warm: one that has encoded this very text.
+    abstract: "Measure the speed of each stage on your own files.")
 
-      EXAMPLES:
-        pkm-data bench corpus.txt
-        pkm-data bench --tokenizer bpe.json --runs 3 'crawl/*.jsonl.zst'
-        pkm-data bench --tokenizer bpe.json --documents file --threads 1 --runs 7 corpus.txt
-        pkm-data bench corpus.txt --stages pre-tokenize encode
-      """)
+  static let details = """
+    Runs each stage --runs times: first its core, on one thread over documents in
+    memory, then whole commands from file to file, with --threads. Prints the
+    median and the range in MB/s of text, and tokens/s. "cold" is an encoder with
+    empty caches, "warm" one that has encoded the same text before.
+    """
 
-  @OptionGroup var input: InputOptions
+  static let examples = """
+    pkm-data bench corpus.txt
+    pkm-data bench --tokenizer bpe.json --runs 3 'crawl/*.jsonl.zst'
+    pkm-data bench --tokenizer bpe.json --documents file --threads 1 corpus.txt
+    pkm-data bench corpus.txt --stages pre-tokenize encode
+    """
 
   @Option(
     name: [.long, .customLong("codes")],
     help: ArgumentHelp(
-      "A tokenizer in any format of encode (default: one learned from the input).", valueName: "file"))
+      "Tokenizer in any format that encode reads (default: learned from the input).", valueName: "file"))
   var tokenizer: String?
 
-  @Option(help: ArgumentHelp("Merges to learn from the input.", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of merges to learn from the input.", valueName: "n"))
   var merges = 8000
 
-  @Option(help: ArgumentHelp("Runs of each stage.", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of runs of each stage.", valueName: "n"))
   var runs = 5
 
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("Only stages whose names begin so, as in encode decode.", valueName: "name"))
+    help: ArgumentHelp(
+      "Run only stages whose names start with one of these, such as encode decode.", valueName: "name"))
   var stages: [String] = []
 
+  @OptionGroup var input: InputOptions
   @OptionGroup var options: RunOptions
 
   func validate() throws {

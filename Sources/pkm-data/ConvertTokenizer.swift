@@ -3,38 +3,43 @@ import Commands
 import Support
 import Tokenization
 
-struct ConvertTokenizer: ParsableCommand {
+struct ConvertTokenizer: DocumentedCommand {
   static let configuration = CommandConfiguration(
-    commandName: "convert-tokenizer", abstract: "A tokenizer in another format.",
-    discussion: """
-      Byte-level tokenizers: tokenizer.json, .tiktoken, merges.txt with vocab.json beside it. Word tokenizers: \
-      tokenizer.json, codes of subword-nmt and of fastBPE (with counts of 0, which a tokenizer does not keep). What a \
-      format cannot hold is lost: the pattern in .tiktoken but for its name, special tokens but end-of-text in .tiktoken, \
-      merges.txt and codes.
+    commandName: "convert-tokenizer", abstract: "Convert a tokenizer to another format.")
 
-      EXAMPLES:
-        pkm-data convert-tokenizer bpe.json -o bpe.gpt2.tiktoken
-        pkm-data convert-tokenizer gpt2/merges.txt -o gpt2.json
-        pkm-data convert-tokenizer fastbpe.codes -o bpe.codes
-        pkm-data convert-tokenizer bpe.codes --codes-format fastbpe -o fastbpe.codes
-      """)
+  static let details = """
+    Byte-level formats: tokenizer.json, .tiktoken, and merges.txt with vocab.json
+    beside it. Word formats: tokenizer.json and the codes of subword-nmt and
+    fastBPE. fastBPE's counts become 0, because a tokenizer does not store them.
+
+    What a format cannot hold is lost: .tiktoken keeps the split pattern only in
+    its file name; .tiktoken, merges.txt and codes keep no special token except
+    end-of-text.
+    """
+
+  static let examples = """
+    pkm-data convert-tokenizer bpe.json -o bpe.gpt2.tiktoken
+    pkm-data convert-tokenizer gpt2/merges.txt -o gpt2.json
+    pkm-data convert-tokenizer fastbpe.codes -o bpe.codes
+    pkm-data convert-tokenizer bpe.codes --codes-format fastbpe -o fastbpe.codes
+    """
 
   enum CodesFormat: String, ExpressibleByArgument, CaseIterable {
     case subwordNMT = "subword-nmt"
     case fastbpe
   }
 
-  @Argument(help: ArgumentHelp("A tokenizer in any format of encode.", valueName: "tokenizer"))
+  @Argument(help: ArgumentHelp("Tokenizer in any format that encode reads.", valueName: "tokenizer"))
   var input: String
 
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "Output file, whose name says the format (default: standard output, tokenizer.json or codes).",
+      "Output file, whose name gives the format (default: standard output, as tokenizer.json or codes).",
       valueName: "file"))
   var output: String?
 
-  @Option(help: "The form of codes: \(CodesFormat.list).")
+  @Option(help: "Variant of the codes format.")
   var codesFormat = CodesFormat.subwordNMT
 
   @OptionGroup var options: RunOptions

@@ -3,39 +3,46 @@ import Commands
 import Stages
 import Support
 
-struct CountWords: ParsableCommand {
+struct CountWords: DocumentedCommand {
   static let configuration = CommandConfiguration(
-    commandName: "count-words", abstract: "Text to words and how often each occurs.",
-    discussion: """
-      Counts what learn-bpe counts, so that a corpus can be counted in parts, on many machines, and learned from \
-      without being read again. A plain text file is one text, line ends included, unless --documents says otherwise; a \
-      JSON line is one.
+    commandName: "count-words", abstract: "Count the words of text, as learn-bpe does.")
 
-      The output is a word a line, in the order of their bytes. byte-level: the pre-token, a tab, its count; \\t, \\n, \
-      \\r, \\\\ and \\xHH stand for bytes that a line cannot hold. word: the word, a space, its count, as fastBPE and \
-      subword-nmt write them. Files of counts can be merged with --merge, in any order.
+  static let details = """
+    A corpus can be counted in parts, on many machines, and learn-bpe can learn
+    from the counts without reading the text again. Each plain-text file is one
+    text, line feeds included, unless --documents is given; each JSON line is one
+    text.
 
-      The result does not depend on --threads or --memory. Memory grows with the distinct words, up to --memory; then \
-      sorted parts go to temporary files.
+    The output has one word per line, in the order of their bytes:
+      byte-level  pre-token, tab, count. \\t, \\n, \\r, \\\\ and \\xHH stand for bytes
+                  that a line cannot contain.
+      word        word, space, count, as in fastBPE and subword-nmt
+    --merge adds up such files, in any order.
 
-      EXAMPLES:
-        pkm-data count-words part-1.txt.zst -o part-1.counts.zst
-        pkm-data count-words --merge part-*.counts.zst -o all.counts.zst
-        pkm-data learn-bpe --counts all.counts.zst -o bpe.json
-        pkm-data count-words --mode word --by-count text.txt | head
-        pkm-data encode --codes bpe.codes --format tokens text.txt | pkm-data count-words --mode word --by-count -o dict
-      """)
+    The result does not depend on --threads or --memory. Memory grows with the
+    number of distinct words up to --memory; beyond that, sorted parts are
+    written to temporary files.
+    """
 
-  @OptionGroup var input: InputOptions
+  static let examples = """
+    pkm-data count-words part-1.txt.zst -o part-1.counts.zst
+    pkm-data count-words --merge part-*.counts.zst -o all.counts.zst
+    pkm-data learn-bpe --counts all.counts.zst -o bpe.json
+    pkm-data count-words --mode word --by-count text.txt | head
+    pkm-data encode --codes bpe.codes --format tokens text.txt | \\
+      pkm-data count-words --mode word --by-count -o dict
+    """
 
-  @Flag(help: "The inputs are files of counts, which are added up.")
+  @Flag(help: "Add up the counts of the inputs, which are files of counts.")
   var merge = false
 
-  @Option(help: ArgumentHelp("Leave out words that occur less often.", valueName: "n"))
+  @Option(help: ArgumentHelp("Leave out words with a lower count.", valueName: "n"))
   var minCount = 1
 
   @Flag(
-    help: "The most frequent words first, as in a dictionary of XLM or getvocab's; all are held in memory.")
+    help:
+      "Write the most frequent words first, as in the dictionaries of XLM and fastBPE; holds all words in memory."
+  )
   var byCount = false
 
   @Option(
@@ -45,6 +52,7 @@ struct CountWords: ParsableCommand {
   var output: String?
 
   @OptionGroup var counting: CountingOptions
+  @OptionGroup var input: InputOptions
   @OptionGroup var options: RunOptions
 
   func validate() throws {

@@ -4,42 +4,48 @@ import Corpus
 import Stages
 import Support
 
-struct Decode: ParsableCommand {
+struct Decode: DocumentedCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Ids, tokens or shards back to text.",
-    discussion: """
-      Each line of ids or tokens, and each document of a dataset, becomes a line of text. Byte-level ids give exactly \
-      the bytes that were encoded; with --output-format jsonl documents with line ends stay apart. Word mode gives words \
-      with one space between them.
+    abstract: "Decode token ids, tokens or shards to text.")
 
-      A dataset directory brings its own tokenizer. Tokens of word mode need none.
+  static let details = """
+    Each line of ids or tokens, and each document of a dataset, becomes a line of
+    text. Byte-level ids give exactly the bytes that were encoded, so a document
+    may span several lines; --output-format jsonl keeps documents apart. Word mode
+    gives words separated by single spaces.
 
-      EXAMPLES:
-        pkm-data encode --tokenizer bpe.json text.txt | pkm-data decode --tokenizer bpe.json
-        pkm-data decode shards/ --split valid -o valid.txt
-        pkm-data decode --format tokens text.bpe
-      """)
+    A dataset directory contains its tokenizer. Tokens of word mode need none.
+    """
+
+  static let examples = """
+    pkm-data encode --tokenizer bpe.json text.txt | \\
+      pkm-data decode --tokenizer bpe.json
+    pkm-data decode shards/ --split valid -o valid.txt
+    pkm-data decode --format tokens text.bpe
+    """
 
   enum Format: String, ExpressibleByArgument, CaseIterable { case ids, tokens }
   enum OutputFormat: String, ExpressibleByArgument, CaseIterable { case text, jsonl }
 
   @Argument(
-    help: ArgumentHelp("Files, - or one dataset directory (default: standard input).", valueName: "input"))
+    help: ArgumentHelp(
+      "Files, - for standard input, or one dataset directory (default: standard input).", valueName: "input"))
   var inputs: [String] = []
 
   @Option(
     name: [.long, .customLong("codes")],
-    help: ArgumentHelp("The tokenizer that encoded, in any format of encode.", valueName: "file"))
+    help: ArgumentHelp("Tokenizer of the encoder, in any format that encode reads.", valueName: "file"))
   var tokenizer: String?
 
-  @Option(help: "What lines hold: \(Format.list) (default: ids).")
+  @Option(help: "Content of the input lines (default: ids).")
   var format: Format?
 
   @Option(
-    help: ArgumentHelp("Dataset: this split only (default: all, in alphabetical order).", valueName: "name"))
+    help: ArgumentHelp(
+      "Dataset: split to decode (default: all, in alphabetical order).", valueName: "name"))
   var split: String?
 
-  @Flag(help: "Write special tokens too.")
+  @Flag(help: "Write special tokens, too.")
   var keepSpecial = false
 
   @Option(
@@ -49,7 +55,9 @@ struct Decode: ParsableCommand {
 
   @Option(
     name: .customLong("output-format"),
-    help: "\(OutputFormat.list) ({\"text\": …} lines) (default: text, or what the name of the output says).")
+    help: ArgumentHelp(
+      "Output format; jsonl is {\"text\": …} lines (default: by the output name, else text).",
+      valueName: "format"))
   var givenOutputFormat: OutputFormat?
 
   private var outputFormat: OutputFormat {

@@ -4,39 +4,48 @@ import Stages
 import Support
 import Tokenization
 
-struct Encode: ParsableCommand, RecipeStage {
+struct Encode: DocumentedCommand, RecipeStage {
   static let configuration = CommandConfiguration(
-    abstract: "Text to tokens, ids or training shards.",
-    discussion: """
-      ids: decimal ids, a document a line. tokens: pieces of text, a document a line; in word mode fastBPE's form, where \
-      @@ marks a piece that does not end its word and every space stays, in byte-level mode GPT-2's byte characters. \
-      shards: a dataset directory, each document ended by the end-of-text id.
+    abstract: "Encode text as token ids, tokens or training shards.")
 
-      The text of a special token inside a document is encoded as ordinary text, unless --parse-special is given. In word \
-      mode a character that the vocabulary lacks becomes \(Tokenizer.unknownToken) (counted as unknown_tokens); pieces keep it.
+  static let details = """
+    --format ids: decimal ids, one document per line.
+    --format tokens: tokens, one document per line. In word mode this is the form
+      of fastBPE: @@ ends a token that does not end its word, and every space is
+      kept. In byte-level mode, bytes are written as GPT-2's characters.
+    --format shards: a dataset directory. The end-of-text id ends each document.
 
-      The summary has words (runs between white space), bytes_per_token and tokens_per_word (the fertility). With --dropout the \
-      random choices of a document depend on --seed and its place in the input alone; it is for short words, as its time is \
-      quadratic up to 4,096 characters.
+    The text of a special token inside a document is encoded as ordinary text
+    unless --parse-special is given. In word mode, a character that the vocabulary
+    lacks becomes \(Tokenizer.unknownToken) in ids and shards (counted as unknown_tokens); tokens
+    keep the character.
 
-      EXAMPLES:
-        zcat raw.gz | pkm-data normalize | pkm-data encode --tokenizer bpe.json --format ids
-        pkm-data encode --tokenizer bpe.json corpus/*.jsonl.zst -o shards/
-        pkm-data encode --codes bpe.codes --format tokens text.txt -o text.bpe
-      """)
+    The summary reports words (runs between whitespace), bytes per token and
+    tokens per word (the fertility).
+
+    With --dropout, the random choices depend on --seed and on the position of the
+    document in the input. The time per word is quadratic in its length, up to
+    4,096 characters.
+    """
+
+  static let examples = """
+    zcat raw.gz | pkm-data normalize | pkm-data encode --tokenizer bpe.json
+    pkm-data encode --tokenizer bpe.json corpus/*.jsonl.zst -o shards/
+    pkm-data encode --codes bpe.codes --format tokens text.txt -o text.bpe
+    """
 
   enum Format: String, ExpressibleByArgument, CaseIterable { case tokens, ids, shards }
-
-  @OptionGroup var input: InputOptions
 
   @Option(
     name: [.long, .customLong("codes")],
     help: ArgumentHelp(
-      "tokenizer.json, codes of fastBPE or subword-nmt, merges.txt, vocab.json or .tiktoken.",
+      "Tokenizer: tokenizer.json, codes of fastBPE or subword-nmt, merges.txt, vocab.json or .tiktoken.",
       valueName: "file"))
   var tokenizer: String
 
-  @Option(help: "\(Format.list) (default: shards where the output is or will be a directory, else ids).")
+  @Option(
+    help:
+      "Output format (default: shards if the output is a directory or a new name without suffix, else ids).")
   var format: Format?
 
   @Option(
@@ -45,51 +54,53 @@ struct Encode: ParsableCommand, RecipeStage {
   var output: String?
 
   @Option(
-    help: ArgumentHelp("shards: the split that the documents form (default: train).", valueName: "name"))
+    help: ArgumentHelp("shards: split that the documents belong to (default: train).", valueName: "name"))
   var split: String?
 
-  @Option(help: ArgumentHelp("shards: uncompressed size of one (default: 256M).", valueName: "size"))
+  @Option(help: ArgumentHelp("shards: uncompressed size per shard (default: 256M).", valueName: "size"))
   var shardSize: ByteSize?
 
   @Option(
     help: ArgumentHelp(
-      "shards: level of zstd, smaller and slower from 1 to 19 (default: 0, bytes by frequency only).",
+      "shards: zstd level, from 1 (faster) to 19 (smaller), or 0 for entropy coding only (default: 0).",
       valueName: "n"))
   var level: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Word mode: number pieces as XLM does, by this file of pieces and counts; others are <unk>.",
+      "Word mode: number the tokens as XLM does, by this file of tokens and counts; other tokens are <unk>.",
       valueName: "file"))
   var dictionary: String?
 
   @Option(help: ArgumentHelp("Apply only the first n merges.", valueName: "n"))
   var merges: Int?
 
-  @Flag(help: "Encode the text of a special or added token as its id; shards: end-of-text ends a document.")
+  @Flag(
+    help: "Encode the text of a special or added token as its id; in shards, end-of-text ends a document.")
   var parseSpecial = false
 
   @Option(
     help: ArgumentHelp(
-      "Word mode: pieces and counts of fastBPE getvocab or subword-nmt get-vocab; others are taken apart.",
+      "Word mode: split tokens that are not in this vocabulary of fastBPE getvocab or subword-nmt get-vocab.",
       valueName: "file"))
   var vocab: String?
 
-  @Option(help: ArgumentHelp("--vocab: the least count of a piece (default: 1).", valueName: "n"))
+  @Option(
+    help: ArgumentHelp("--vocab: minimum count of a token in the file (default: 1).", valueName: "n"))
   var vocabThreshold: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Pass over each possible merge with this probability (BPE-dropout, as subword-nmt does it).",
-      valueName: "p"))
+      "Probability with which each merge is skipped (BPE-dropout, as in subword-nmt).", valueName: "p"))
   var dropout = 0.0
 
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
-      "Word mode: regular expressions of parts of words that stay whole.", valueName: "pattern"))
+      "Word mode: regular expressions of parts of words that are never split.", valueName: "pattern"))
   var glossaries: [String] = []
 
+  @OptionGroup var input: InputOptions
   @OptionGroup var options: RunOptions
 
   private var chosenFormat: Format {

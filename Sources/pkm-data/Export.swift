@@ -5,35 +5,43 @@ import Support
 
 extension TokenFileFormat: ExpressibleByArgument {}
 
-struct Export: ParsableCommand {
+struct Export: DocumentedCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write a dataset as the token files of another trainer.",
-    discussion: """
-      megatron: SPLIT_text_document.bin and .idx, for Megatron-LM and GPT-NeoX. llmc: SPLIT_000000.bin of 100 million \
-      tokens each, the end-of-document id before each document. nanogpt: train.bin, val.bin of 16-bit ids. numpy: \
-      SPLIT.npy, and in SPLIT.documents.npy where documents begin. The split valid is called val where that is the \
-      custom (llmc, nanogpt). The output is a directory, which appears when it is complete.
+    abstract: "Export a dataset to the token files of another trainer.")
 
-      EXAMPLES:
-        pkm-data export shards/ --format megatron -o megatron/
-        pkm-data export shards/ --format numpy --split valid -o arrays/
-      """)
+  static let details = """
+    Formats:
+      megatron    SPLIT_text_document.bin and .idx, for Megatron-LM and GPT-NeoX
+      llmc        SPLIT_000000.bin and so on, of 100 million tokens each; the
+                  end-of-document id comes before each document
+      nanogpt     train.bin and val.bin, of 16-bit ids
+      numpy       SPLIT.npy, and SPLIT.documents.npy with the start of each
+                  document
+
+    llmc and nanogpt call the split valid "val", as those trainers do. The output
+    directory appears under its name when it is complete.
+    """
+
+  static let examples = """
+    pkm-data export shards/ --format megatron -o megatron/
+    pkm-data export shards/ --format numpy --split valid -o arrays/
+    """
 
   enum EndOfDocument: String, ExpressibleByArgument, CaseIterable { case keep, drop }
 
-  @Argument(help: ArgumentHelp("The dataset directory.", valueName: "dataset")) var dataset: String
+  @Argument(help: ArgumentHelp("Dataset directory.", valueName: "dataset")) var dataset: String
 
-  @Option(help: "\(TokenFileFormat.list).") var format: TokenFileFormat
+  @Option(help: "Format of the token files.") var format: TokenFileFormat
 
-  @Option(name: .shortAndLong, help: ArgumentHelp("The new directory.", valueName: "directory"))
+  @Option(name: .shortAndLong, help: ArgumentHelp("New directory.", valueName: "directory"))
   var output: String
 
-  @Option(help: ArgumentHelp("This split only (default: all).", valueName: "name")) var split: String?
+  @Option(help: ArgumentHelp("Split to export (default: all).", valueName: "name")) var split: String?
 
-  @Option(help: "Whether documents keep the id that ends them: \(EndOfDocument.list).")
+  @Option(help: ArgumentHelp("Whether documents keep their end-of-document id.", valueName: "choice"))
   var endOfDocument = EndOfDocument.keep
 
-  @Option(help: ArgumentHelp("llmc: tokens to a file (default: 100000000).", valueName: "n"))
+  @Option(help: ArgumentHelp("llmc: tokens per file (default: 100000000).", valueName: "n"))
   var shardTokens: Int?
 
   @OptionGroup var options: RunOptions

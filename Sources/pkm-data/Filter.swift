@@ -4,43 +4,56 @@ import Corpus
 import Stages
 import Support
 
-struct Filter: ParsableCommand, RecipeStage {
+struct Filter: DocumentedCommand, RecipeStage {
   static let configuration = CommandConfiguration(
-    abstract: "Drops documents by published quality rules, length, language and blocklists; order kept.",
-    discussion: """
-      Rules are those of C4, Gopher (MassiveText), mC4 and FineWeb, with the thresholds of their papers; --rules takes \
-      groups (c4, mc4, gopher-quality, gopher-repetition, gopher for both, fineweb) and single rules, --list-rules \
-      shows them all. A document is dropped by the first rule that it fails, in the order of that list, and counted as \
-      dropped_RULE. The line rules of C4 take lines out of documents (lines_removed_RULE) and trim the rest; the rules \
-      of c4 and fineweb see what they leave. Documents of nothing but white space are always dropped \
-      (--without empty keeps them).
+    abstract: "Drop documents by quality rules, length, language or blocklists.")
 
-      Words are what tokenizers of English make: punctuation marks are words of their own, it's is two. Han and \
-      hiragana characters are a word each; Thai, Lao, Khmer and Burmese are not divided. min-words and \
-      gopher-min-words do not count punctuation. Plain text is split into lines unless --documents says otherwise: \
-      most rules are about whole pages.
+  static let details = """
+    Rules are those of C4, Gopher (MassiveText), mC4 and FineWeb, with the
+    thresholds of their papers. --rules takes groups (c4, mc4, gopher-quality,
+    gopher-repetition, gopher for both, fineweb) and single rules; --list-rules
+    prints them all. A document is dropped by the first rule of that list that it
+    fails, and counted as dropped_RULE. The line rules of C4 remove lines from
+    documents (counted as lines_removed_RULE) and trim the others; the other rules
+    of c4 and those of fineweb see the remaining lines.
+    Documents of whitespace alone are always dropped, except with
+    --without empty.
 
-      --annotate drops nothing and changes nothing: every document gets a field with the decision and all measured \
-      values, {"filter": {"kept": false, "rule": "gopher-min-words", "value": 7, "threshold": 50, "values": {…}}}, and \
-      becomes a JSON line.
+    Words are those of English tokenizers: a punctuation mark is a word, and it's
+    is two. Each Han or hiragana character is a word; Thai, Lao, Khmer and Burmese
+    are not divided. min-words and gopher-min-words do not count punctuation.
+    Most rules are meant for whole pages, but plain text is split into lines
+    unless --documents is given.
 
-      Languages are named by a fastText model that you give. \(LanguageIdentifier.remedy). A document stays if the \
-      score of one of --language reaches --language-threshold, and none of --drop-language does.
+    --annotate drops and changes nothing. Every document becomes a JSON line with
+    a field that holds the decision and all measured values:
+      {"filter": {"kept": false, "rule": "gopher-min-words", "value": 7,
+       "threshold": 50, "values": {…}}}
 
-      A blocklist holds a word or phrase a line, of any case, found as whole words; a URL blocklist holds hosts (with \
-      all hosts below) or addresses without http://.
+    Languages are identified by a fastText model that you supply. Download
+    lid.176.ftz (917 kB) or lid.176.bin (126 MB) from
+    https://fasttext.cc/docs/en/language-identification.html. A document is kept
+    if the score of one of --language is at least --language-threshold and that of
+    no --drop-language is.
 
-      EXAMPLES:
-        pkm-data filter --rules gopher,c4,fineweb --without c4-terminal-punctuation pages.jsonl.zst -o good.jsonl.zst
-        pkm-data filter --language-model lid.176.ftz --language en,de --rejected other.jsonl pages.jsonl > en-de.jsonl
-        pkm-data filter --rules gopher-quality --set gopher-min-words=20 --documents paragraph book.txt
-        pkm-data filter --rules gopher,fineweb --annotate pages.jsonl | jq .filter.values
-        pkm-data filter --min-chars 200 --blocklist words.txt --documents file texts/ -o kept.jsonl
-      """)
+    A blocklist holds one word or phrase per line. Case is ignored and only whole
+    words match. A URL blocklist holds hosts, which match their subdomains, too,
+    and addresses without http://.
 
-  @OptionGroup var input: InputOptions
-  @OptionGroup var output: OutputOptions
-  @OptionGroup var options: RunOptions
+    The order of the documents is kept.
+    """
+
+  static let examples = """
+    pkm-data filter --rules gopher,c4,fineweb --without c4-terminal-punctuation \\
+      pages.jsonl.zst -o good.jsonl.zst
+    pkm-data filter --language-model lid.176.ftz --language en,de \\
+      --rejected other.jsonl pages.jsonl > en-de.jsonl
+    pkm-data filter --rules gopher-quality --set gopher-min-words=20 \\
+      --documents paragraph book.txt
+    pkm-data filter --rules gopher,fineweb --annotate pages.jsonl | head
+    pkm-data filter --min-chars 200 --blocklist words.txt --documents file \\
+      texts/ -o kept.jsonl
+    """
 
   @Option(help: ArgumentHelp("Groups or rules, separated by commas; may be repeated.", valueName: "names"))
   var rules: [String] = []
@@ -50,66 +63,69 @@ struct Filter: ParsableCommand, RecipeStage {
 
   @Option(
     help: ArgumentHelp(
-      "Another threshold; several separated by commas, or repeated.", valueName: "rule=value"))
+      "Change thresholds; several may be separated by commas or the option repeated.",
+      valueName: "rule=value"))
   var set: [String] = []
 
-  @Flag(help: "Print every rule with its threshold and source, and do nothing else.")
+  @Flag(help: "Print every rule with its threshold and source, then exit.")
   var listRules = false
 
-  @Option(
-    help: ArgumentHelp("Words that a document has at least; punctuation is not counted.", valueName: "n"))
+  @Option(help: ArgumentHelp("Minimum number of words, not counting punctuation.", valueName: "n"))
   var minWords: Int?
 
-  @Option(help: ArgumentHelp("Words that it has at most.", valueName: "n"))
+  @Option(help: ArgumentHelp("Maximum number of words, not counting punctuation.", valueName: "n"))
   var maxWords: Int?
 
-  @Option(help: ArgumentHelp("Characters (code points) that a document has at least.", valueName: "n"))
+  @Option(help: ArgumentHelp("Minimum number of characters (code points).", valueName: "n"))
   var minChars: Int?
 
-  @Option(help: ArgumentHelp("Characters that it has at most.", valueName: "n"))
+  @Option(help: ArgumentHelp("Maximum number of characters (code points).", valueName: "n"))
   var maxChars: Int?
 
-  @Option(
-    help: ArgumentHelp("Lines that a document has at least; empty ones are not counted.", valueName: "n"))
+  @Option(help: ArgumentHelp("Minimum number of lines, not counting empty ones.", valueName: "n"))
   var minLines: Int?
 
-  @Option(help: ArgumentHelp("Lines that it has at most.", valueName: "n"))
+  @Option(help: ArgumentHelp("Maximum number of lines, not counting empty ones.", valueName: "n"))
   var maxLines: Int?
 
-  @Option(help: ArgumentHelp("Words and phrases that no document may hold.", valueName: "file"))
+  @Option(help: ArgumentHelp("Drop documents that contain a word or phrase of this file.", valueName: "file"))
   var blocklist: String?
 
-  @Option(help: ArgumentHelp("Hosts and addresses that no document may come from.", valueName: "file"))
+  @Option(help: ArgumentHelp("Drop documents from a host or address of this file.", valueName: "file"))
   var urlBlocklist: String?
 
-  @Option(help: ArgumentHelp("The field of a JSON line that holds its address.", valueName: "name"))
+  @Option(help: ArgumentHelp("JSON field that holds the address of a document.", valueName: "name"))
   var urlField = "url"
 
-  @Option(help: ArgumentHelp("A fastText model that names languages (.ftz or .bin).", valueName: "file"))
+  @Option(help: ArgumentHelp("fastText model that identifies languages (.ftz or .bin).", valueName: "file"))
   var languageModel: String?
 
   @Option(
     help: ArgumentHelp(
-      "Languages that stay, as the model calls them: en,de (default: any of which it is sure).",
+      "Languages to keep, by the model's labels, such as en,de (default: any that reaches the threshold).",
       valueName: "labels"))
   var language: [String] = []
 
-  @Option(help: ArgumentHelp("Languages that are dropped.", valueName: "labels"))
+  @Option(help: ArgumentHelp("Languages to drop, by the model's labels.", valueName: "labels"))
   var dropLanguage: [String] = []
 
-  @Option(help: ArgumentHelp("The score, 0 to 1, from which a document is of a language.", valueName: "p"))
+  @Option(help: ArgumentHelp("Minimum language score, 0 to 1.", valueName: "p"))
   var languageThreshold = 0.65
 
-  @Flag(help: "Write decisions and values into the documents instead of dropping any.")
+  @Flag(help: "Add the decision and the measured values to each document instead of dropping any.")
   var annotate = false
 
-  @Option(help: ArgumentHelp("The field that --annotate and --rejected add.", valueName: "name"))
+  @Option(help: ArgumentHelp("Name of the JSON field that --annotate and --rejected add.", valueName: "name"))
   var annotationField = "filter"
 
   @Option(
     help: ArgumentHelp(
-      "Write the dropped documents, with the rule and the value, as JSON lines.", valueName: "file"))
+      "Write the dropped documents to this file as JSON lines, with rule and value.", valueName: "file"))
   var rejected: String?
+
+  @OptionGroup var input: InputOptions
+  @OptionGroup var output: OutputOptions
+  @OptionGroup var options: RunOptions
 
   func validate() throws {
     if !(0...1).contains(languageThreshold) {

@@ -4,40 +4,53 @@ import Shards
 import Support
 import Tokenization
 
-struct Import: ParsableCommand {
+struct Import: DocumentedCommand {
   static let configuration = CommandConfiguration(
-    commandName: "import", abstract: "Make a dataset of the token files of another trainer.",
-    discussion: """
-      Takes what export writes, and what Megatron-LM, llm.c, nanoGPT and numpy.save write. The format is read off the \
-      content, except nanogpt, which has no header. Documents end at the end-of-document id (in llm.c's files it begins \
-      them), in Megatron's also where the index says; a last document without it is taken, too. Without --split a file \
-      whose name holds train, val or test goes to train, valid or test, any other to train.
+    commandName: "import", abstract: "Import the token files of another trainer as a dataset.")
 
-      The ids are decoded once, to count the bytes and words that perplexity per word and bits per byte need.
+  static let details = """
+    Reads what export writes, and the files of Megatron-LM, llm.c, nanoGPT and
+    numpy.save. The format is detected from the content, except nanogpt, which has
+    no header. A document ends at its end-of-document id (in llm.c's files it
+    starts there), in Megatron's files also where the index says so. A last
+    document without that id is imported, too.
 
-      EXAMPLES:
-        pkm-data import megatron/ --tokenizer gpt2.json -o shards/
-        pkm-data import data/train.bin data/val.bin --format nanogpt --tokenizer gpt2.json -o shards/
-      """)
+    Without --split, a file whose name contains train, val or test goes to the
+    split train, valid or test, and any other file to train.
+
+    The ids are decoded once, to count the bytes and words that bits per byte and
+    perplexity per word need.
+    """
+
+  static let examples = """
+    pkm-data import megatron/ --tokenizer gpt2.json -o shards/
+    pkm-data import data/train.bin data/val.bin --format nanogpt \\
+      --tokenizer gpt2.json -o shards/
+    """
 
   @Argument(
-    help: ArgumentHelp("Token files, directories of them, or prefixes of Megatron's.", valueName: "input"))
+    help: ArgumentHelp(
+      "Token files, directories of them, or path prefixes of Megatron's file pairs.", valueName: "input"))
   var inputs: [String]
 
-  @Option(help: "\(TokenFileFormat.list) (default: found out).") var format: TokenFileFormat?
+  @Option(help: "Format of the token files (default: detected).") var format: TokenFileFormat?
 
-  @Option(help: ArgumentHelp("The tokenizer that made the ids, in any format of encode.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Tokenizer that made the ids, in any format that encode reads.", valueName: "file"))
   var tokenizer: String
 
-  @Option(help: ArgumentHelp("The id that ends documents (default: the tokenizer's).", valueName: "id"))
+  @Option(help: ArgumentHelp("Id that ends documents (default: the tokenizer's).", valueName: "id"))
   var endOfDocument: UInt32?
 
-  @Option(name: .shortAndLong, help: ArgumentHelp("The new dataset directory.", valueName: "directory"))
+  @Option(name: .shortAndLong, help: ArgumentHelp("New dataset directory.", valueName: "directory"))
   var output: String
 
-  @Option(help: ArgumentHelp("The split that all documents go to.", valueName: "name")) var split: String?
+  @Option(
+    help: ArgumentHelp("Split for all documents (default: by file name).", valueName: "name"))
+  var split: String?
 
-  @Option(help: ArgumentHelp("Uncompressed size of a shard.", valueName: "size"))
+  @Option(help: ArgumentHelp("Uncompressed size per shard.", valueName: "size"))
   var shardSize = ByteSize(argument: "256M")!
 
   @OptionGroup var options: RunOptions

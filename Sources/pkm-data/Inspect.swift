@@ -3,27 +3,27 @@ import Commands
 import Stages
 import Support
 
-struct Inspect: ParsableCommand {
+struct Inspect: DocumentedCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show what a dataset, a tokenizer or a text corpus contains.",
-    discussion: """
-      EXAMPLES:
-        pkm-data inspect shards/
-        pkm-data inspect bpe.json
-        pkm-data inspect --documents paragraph books/
-        pkm-data inspect --tokenizer bpe.json books/
-      """)
+    abstract: "Show what a dataset, a tokenizer or a text corpus contains.")
 
-  @OptionGroup var input: InputOptions
+  static let examples = """
+    pkm-data inspect shards/
+    pkm-data inspect bpe.json
+    pkm-data inspect --documents paragraph books/
+    pkm-data inspect --tokenizer bpe.json books/
+    """
 
   @Option(
     name: [.long, .customLong("codes")],
     help: ArgumentHelp(
-      "Text: also tokens a word and bytes a token with this tokenizer, by script.", valueName: "file"))
+      "Text: also show tokens per word and bytes per token with this tokenizer, by script.",
+      valueName: "file"))
   var tokenizer: String?
 
   @Flag(help: "Print JSON.") var json = false
 
+  @OptionGroup var input: InputOptions
   @OptionGroup var options: RunOptions
 
   func run() throws {

@@ -4,60 +4,63 @@ import Stages
 import Support
 import Tokenization
 
-struct LearnBPE: ParsableCommand, RecipeStage {
+struct LearnBPE: DocumentedCommand, RecipeStage {
   static let configuration = CommandConfiguration(
-    commandName: "learn-bpe", abstract: "Text to a BPE vocabulary.",
-    discussion: """
-      byte-level: symbols begin as bytes and any text can be encoded and decoded exactly. Merges are those of Hugging \
-      Face's byte-level trainer given the whole file as one text; of pairs with the same count the one with the smaller \
-      ids goes first. Ids: the 256 bytes (GPT-2's order), the merges, the special tokens.
+    commandName: "learn-bpe", abstract: "Learn a BPE tokenizer from text or word counts.")
 
-      word: words are split at spaces and line ends, symbols begin as characters, the last of a word carries </w>. \
-      Merges are those of subword-nmt; of pairs with the same count the one with the larger strings goes first.
+  static let details = """
+    --mode byte-level: symbols start as bytes, so any text is encoded and decoded
+    exactly. The merges equal those of Hugging Face's byte-level trainer that is
+    given the whole file as one text; among pairs of equal count, the one with the
+    smaller ids comes first. Ids: the 256 bytes in GPT-2's order, then the merges,
+    then the special tokens.
 
-      A plain text file is one text, line ends included, unless --documents says otherwise; a JSON line is one. \
-      --counts takes the words that count-words counted, instead of a text or besides. The result does not depend on \
-      --threads or --memory. Memory grows with the distinct words, not with the text (but --pre-tokenizer none makes each \
-      text one word): counting is bounded by --memory, merging takes some 12 bytes for each byte of a distinct word.
+    --mode word: words are split at spaces and line feeds, symbols start as
+    characters, and the last symbol of a word ends in </w>. The merges equal those
+    of subword-nmt; among pairs of equal count, the one with the larger strings
+    comes first.
 
-      A merge is only learned if its pair occurs --min-frequency times, so a small text gives fewer than asked for. \
-      Pairs that would make the text of a special token, or in word mode a literal </w> inside a word, are never merged.
+    Each plain-text file is one text, line feeds included, unless --documents is
+    given; each JSON line is one text. --counts takes the output of count-words,
+    instead of a text or in addition to one.
 
-      --extend goes on from a tokenizer: its merges are applied to the words, and --merges new ones are learned on what \
-      they leave. Its ids stay as they are, new tokens come behind them; --vocab-size counts all tokens.
+    The result does not depend on --threads or --memory. Memory grows with the
+    number of distinct words, not with the text; with --pre-tokenizer none each
+    text is one word. Counting stays within --memory; merging takes some 12 bytes
+    per byte of the distinct words.
 
-      Characters that --limit-alphabet or --character-coverage leave out (word mode) become no tokens: encode gives \
-      <unk> for each, and no merge reaches across one.
+    A small text may give fewer merges than requested, because a pair is merged
+    only if it occurs --min-frequency times. Pairs that would form the text of a
+    special token, or in word mode a literal </w> inside a word, are never merged.
 
-      EXAMPLES:
-        cat raw.txt | pkm-data normalize | pkm-data learn-bpe --merges 8000 -o bpe.json
-        pkm-data learn-bpe --vocab-size 50000 --pre-tokenizer cl100k corpus/*.jsonl.zst -o bpe.json
-        pkm-data learn-bpe --mode word --merges 60000 text.txt -o bpe.codes
-        pkm-data learn-bpe --counts machine-*.counts.zst -o bpe.json
-        pkm-data learn-bpe --extend bpe.json --merges 1000 medicine.txt -o medicine.json
-      """)
+    --extend applies the merges of an existing tokenizer first and learns --merges
+    new ones on the result. Existing ids stay, and new tokens follow them;
+    --vocab-size counts all tokens.
+
+    In word mode, characters that --limit-alphabet or --character-coverage exclude
+    get no token: encode writes <unk> for each, and no merge crosses one.
+    """
+
+  static let examples = """
+    cat raw.txt | pkm-data normalize | pkm-data learn-bpe -o bpe.json
+    pkm-data learn-bpe --vocab-size 50000 --pre-tokenizer cl100k \\
+      corpus/*.jsonl.zst -o bpe.json
+    pkm-data learn-bpe --mode word --merges 60000 text.txt -o bpe.codes
+    pkm-data learn-bpe --counts machine-*.counts.zst -o bpe.json
+    pkm-data learn-bpe --extend bpe.json --merges 1000 extra.txt -o larger.json
+    """
 
   enum CodesFormat: String, ExpressibleByArgument, CaseIterable {
     case subwordNMT = "subword-nmt"
     case fastbpe
   }
 
-  @OptionGroup var input: InputOptions
-
-  @Option(
-    name: .shortAndLong,
-    help: ArgumentHelp(
-      """
-      .json: tokenizer.json. .gpt2.tiktoken or with another pattern, as the file itself does not say it, and merges.txt \
-      with vocab.json beside it: byte-level. Any other name in word \
-      mode: codes. Standard output (the default): tokenizer.json, codes in word mode.
-      """, valueName: "file"))
-  var output: String?
-
-  @Option(help: ArgumentHelp("Merges to learn (default: 32000).", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of merges to learn (default: 32000).", valueName: "n"))
   var merges: Int?
 
-  @Option(help: ArgumentHelp("Tokens in all, special ones included, instead of --merges.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Number of tokens, special ones included; instead of --merges.", valueName: "n"))
   var vocabSize: Int?
 
   @OptionGroup var counting: CountingOptions
@@ -65,27 +68,27 @@ struct LearnBPE: ParsableCommand, RecipeStage {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
-      "Files of word counts to learn from; then text is read only where named.", valueName: "file"))
+      "Learn from these files of count-words; text is then read only if it is named.", valueName: "file"))
   var counts: [String] = []
 
   @Option(
-    help: ArgumentHelp("A tokenizer to go on from, in any format that encode reads.", valueName: "file"))
+    help: ArgumentHelp("Tokenizer to extend, in any format that encode reads.", valueName: "file"))
   var extend: String?
 
   @Option(
     help: ArgumentHelp(
-      "The least count of a pair that is merged (default: 1; word mode 2, as subword-nmt).", valueName: "n"))
+      "Minimum count of a pair to merge (default: 1; in word mode 2, as in subword-nmt).", valueName: "n"))
   var minFrequency: Int?
 
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
-      "Special tokens besides \(Tokenizer.endOfText), which ends documents.", valueName: "token"))
+      "Special tokens in addition to \(Tokenizer.endOfText), which ends documents.", valueName: "token"))
   var special: [String] = []
 
   @Option(
     help: ArgumentHelp(
-      "The longest token that a merge makes, in bytes (word mode: characters).", valueName: "n"))
+      "Maximum length of a token in bytes (word mode: characters).", valueName: "n"))
   var maxTokenLength: Int?
 
   @Option(help: ArgumentHelp("Word mode: keep only the n most frequent characters.", valueName: "n"))
@@ -93,16 +96,27 @@ struct LearnBPE: ParsableCommand, RecipeStage {
 
   @Option(
     help: ArgumentHelp(
-      "Word mode: keep only the most frequent characters that make up this share of the text, as 0.9995.",
+      "Word mode: keep only the most frequent characters that make up this share of the text, such as 0.9995.",
       valueName: "share"))
   var characterCoverage: Double?
 
-  @Option(help: "The form of codes: \(CodesFormat.list) (default: subword-nmt).")
+  @Option(help: "Variant of the codes format (default: subword-nmt).")
   var codesFormat: CodesFormat?
 
-  @Flag(help: "Show each merge on standard error as it is chosen.")
+  @Flag(help: "Print each merge on standard error as it is chosen.")
   var verbose = false
 
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      """
+      Output file, whose name gives the format: X.json is tokenizer.json; byte-level also X.PATTERN.tiktoken, such as \
+      X.gpt2.tiktoken, or merges.txt (vocab.json goes beside it); in word mode any other name is codes. Default: \
+      standard output, as tokenizer.json or, in word mode, codes.
+      """, valueName: "file"))
+  var output: String?
+
+  @OptionGroup var input: InputOptions
   @OptionGroup var options: RunOptions
 
   func validate() throws {

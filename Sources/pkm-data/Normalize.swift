@@ -4,86 +4,94 @@ import Corpus
 import Stages
 import Support
 
-struct Normalize: ParsableCommand, RecipeStage {
+struct Normalize: DocumentedCommand, RecipeStage {
   static let configuration = CommandConfiguration(
-    abstract: "Unicode normalization and clean-up; text in, text out, order kept.",
-    discussion: """
-      The steps, in their order, with examples:
+    abstract: "Normalize and clean up text with ICU.")
 
-        --transform RULES: an ICU transliterator, by name, rules or @FILE of rules
-            Latin-ASCII                     Ærøskøbing → AEroskobing
-            "Any-Latin; Latin-ASCII"        Москва → Moskva
-            "ä > ae; ö > oe; ü > ue;"       schön → schoen
+  static let details = """
+    The steps, in the order in which they run, with examples:
 
-        Control clean-up (not with --keep-controls): control, zero-width and
-        bidirectional characters, soft hyphens, byte order marks and noncharacters
-        go; joiners stay where Arabic, Indic scripts and emoji use them
-            co(soft hyphen)operate → cooperate
+    --transform RULES: an ICU transliterator, by name, rules or @FILE of rules
+      Latin-ASCII                   Ærøskøbing → AEroskobing
+      "Any-Latin; Latin-ASCII"      Москва → Moskva
+      "ä > ae; ö > oe; ü > ue;"     schön → schoen
 
-        --form: how characters are composed, and whether variants are replaced
-            nfkc (default)                  ﬁnd ½ ＡＢＣ ㎏ → find 1⁄2 ABC kg
-            nfc                             e + ◌́ → é; ﬁ and ½ stay
-            nfd; nfkd                       é → e + ◌́; ﬁ → fi as well
-            none                            all stay
+    Control clean-up (off with --keep-controls): removes control, zero-width and
+    bidirectional characters, soft hyphens, byte order marks and noncharacters.
+    Joiners are kept where Arabic, Indic scripts and emoji need them.
+      co(soft hyphen)operate → cooperate
 
-        --case: small letters, those of --locale; fold is for comparing
-            lower                           ΟΔΟΣ Straße → οδος straße
-            lower with --locale tr          DIŞ IŞIK İZ → dış ışık iz
-            fold                            ΟΔΟΣ Straße → οδοσ strasse
+    --form FORM: the Unicode normalization form
+      nfkc (default)                ﬁnd ½ ＡＢＣ ㎏ → find 1⁄2 ABC kg
+      nfc                           e + ◌́ → é; ﬁ and ½ are kept
+      nfd                           é → e + ◌́; ﬁ and ½ are kept
+      nfkd                          é → e + ◌́; ﬁ → fi
+      none                          no change
 
-        --strip-accents: off Latin, Greek and Cyrillic letters; other scripts keep
-        their marks, and what remains is composed again
-            Élève ά й が ไม้ → Eleve α и が ไม้
+    --case CASE: lower case by the rules of --locale, or case folding, which is
+    for comparing and not for reading
+      lower                         ΟΔΟΣ Straße → οδος straße
+      lower with --locale tr        DIŞ IŞIK İZ → dış ışık iz
+      fold                          ΟΔΟΣ Straße → οδοσ strasse
 
-        --punctuation: typographic quotes, dashes, ellipses … to ASCII
-            “Don’t”—he said… → "Don't" - he said...
+    --strip-accents: removes accents from Latin, Greek and Cyrillic letters.
+    Marks of other scripts are kept, and the result is composed again.
+      Élève ά й が ไม้ → Eleve α и が ไม้
 
-        White space clean-up (not with --keep-whitespace): a run becomes one space,
-        or one line end if it holds one, or two if it holds more; documents are
-        trimmed; in a document of one line all of it is spaces
-            a(tab) b(3 line ends)c → a b(2 line ends)c
+    --punctuation: replaces typographic quotes, dashes and ellipses by ASCII
+      “Don’t”—he said… → "Don't" - he said...
 
-        --sentences: one sentence a line, by ICU's boundaries; with a --locale, its
-        abbreviations end none (--locale en@ss=none lets them). A line of text that
-        holds three sentences becomes three lines; in JSON they are separated by
-        line ends within the text. A line end in the text ends a sentence
-            with --locale en                Mr. Fox ran. Why? → Mr. Fox ran.
-                                                                Why?
+    Whitespace clean-up (off with --keep-whitespace): replaces each run of
+    whitespace by one space, by one line feed if the run contains one, or by two
+    line feeds if it contains more. Documents are trimmed. If a document is one
+    line (--documents line), each run becomes a space.
+      a(tab) b(3 line feeds)c → a b(2 line feeds)c
 
-        --tokenize: a space between words and punctuation, by ICU's boundaries, with
-        its dictionaries for Chinese, Japanese, Thai, Lao, Khmer and Burmese
-            "Don't," he said.               " Don't , " he said .
-            我爱北京。                      我 爱 北京 。
+    --sentences: puts each sentence on a line of its own, at the sentence
+    boundaries of ICU. With --locale, abbreviations of that language do not end a
+    sentence; --locale en@ss=none turns that off. A line feed in the text ends a
+    sentence. A line of text that holds three sentences becomes three lines; in
+    JSON, line feeds within the text separate the sentences.
+      with --locale en              Mr. Fox ran. Why? → Mr. Fox ran.
+                                                        Why?
 
-      All of it applied twice is the same as once (but for --transform, and --sentences after --tokenize). Code points \
-      not assigned in this Unicode stay and are counted (unassigned_characters): a later version may treat them otherwise.
+    --tokenize: puts a space between words and punctuation, at the word
+    boundaries of ICU, which has dictionaries for Chinese, Japanese, Thai, Lao,
+    Khmer and Burmese.
+      "Don't," he said.             " Don't , " he said .
+      我爱北京。                    我 爱 北京 。
 
-      As many documents come out as went in, but for --sentences: a line stays a line, even an empty one. JSON fields \
-      other than the text are kept byte for byte.
+    Normalizing the output again does not change it, except with --transform and
+    with --sentences after --tokenize. Code points that this version of Unicode
+    does not assign are kept and counted (unassigned_characters), because a later
+    version may treat them differently.
 
-      Invalid UTF-8 becomes U+FFFD, one for each maximal ill-formed part; broken JSON lines are skipped; damaged \
-      gzip or zstd files are read up to the break. All of it is counted in the summary, and fatal with --strict.
+    Every input document gives one output document, in the same order; only
+    --sentences makes more lines of one. JSON fields other than the text are
+    copied byte for byte.
 
-      EXAMPLES:
-        cat raw.txt | pkm-data normalize > clean.txt
-        pkm-data normalize --form nfc --case lower books/ -o clean.txt.zst
-        pkm-data normalize --text-field body --output-format text pages.jsonl.gz -o pages.txt
-        pkm-data normalize --sentences --locale en --tokenize books/ | pkm-data learn-bpe --mode word -o bpe.codes
+    Each maximal ill-formed part of the UTF-8 becomes U+FFFD. Broken JSON lines
+    are skipped. Reading resumes after damage at the next gzip member or zstd
+    frame. The summary counts all of these; with --strict they are errors.
 
-      ICU \(Normalizer.icuVersion), Unicode \(Normalizer.unicodeVersion).
-      """)
+    ICU \(Normalizer.icuVersion), Unicode \(Normalizer.unicodeVersion).
+    """
+
+  static let examples = """
+    cat raw.txt | pkm-data normalize > clean.txt
+    pkm-data normalize --form nfc --case lower books/ -o clean.txt.zst
+    pkm-data normalize --text-field body --output-format text \\
+      pages.jsonl.gz -o pages.txt
+    pkm-data normalize --sentences --locale en --tokenize books/ -o words.txt
+    """
 
   enum Form: String, ExpressibleByArgument, CaseIterable { case nfc, nfkc, nfd, nfkd, none }
   enum Case: String, ExpressibleByArgument, CaseIterable { case none, lower, fold }
 
-  @OptionGroup var input: InputOptions
-  @OptionGroup var output: OutputOptions
-  @OptionGroup var options: RunOptions
-
-  @Option(help: "The normalization form: \(Form.list).")
+  @Option(help: "Unicode normalization form.")
   var form = Form.nfkc
 
-  @Option(help: "What happens to capitals: \(Case.list) (fold is for comparing, not for reading).")
+  @Option(help: "Letter case; fold is for comparing, not for reading.")
   var `case` = Case.none
 
   @Flag(help: "Remove accents from Latin, Greek and Cyrillic letters.")
@@ -91,30 +99,35 @@ struct Normalize: ParsableCommand, RecipeStage {
 
   @Option(
     help: ArgumentHelp(
-      "An ICU transliterator: Latin-ASCII, rules such as \"ä > ae;\", or @FILE of rules.", valueName: "rules")
+      "ICU transliterator: a name such as Latin-ASCII, rules such as \"ä > ae;\", or @FILE.",
+      valueName: "rules")
   )
   var transform: String?
 
-  @Flag(help: "Typographic quotes, dashes and ellipses become ASCII.")
+  @Flag(help: "Replace typographic quotes, dashes and ellipses by ASCII.")
   var punctuation = false
 
-  @Flag(help: "One sentence a line.")
+  @Flag(help: "Put each sentence on a line of its own.")
   var sentences = false
 
-  @Flag(help: "A space between words and punctuation.")
+  @Flag(help: "Put spaces between words and punctuation.")
   var tokenize = false
 
   @Option(
     help: ArgumentHelp(
-      "The language of --case, --sentences and --tokenize: tr, en, en_GB … (default: none).",
+      "Language for --case, --sentences and --tokenize, such as tr, en or en_GB (default: none).",
       valueName: "locale"))
   var locale: String?
 
-  @Flag(help: "No white space clean-up.")
+  @Flag(help: "Skip the whitespace clean-up.")
   var keepWhitespace = false
 
-  @Flag(help: "No control clean-up.")
+  @Flag(help: "Skip the control-character clean-up.")
   var keepControls = false
+
+  @OptionGroup var input: InputOptions
+  @OptionGroup var output: OutputOptions
+  @OptionGroup var options: RunOptions
 
   static let stageName = "normalize"
   static let role = RecipeRole.text

@@ -3,21 +3,33 @@ import Commands
 import Stages
 
 @main
-struct PKMData: ParsableCommand {
+struct PKMData: DocumentedCommand {
   static let configuration = CommandConfiguration(
-    commandName: "pkm-data", abstract: "Raw text to training shards.",
-    discussion: """
-      EXAMPLES:
-        cat raw.txt | pkm-data normalize | pkm-data learn-bpe --merges 8000 -o bpe.json
-        pkm-data normalize raw/ | pkm-data dedup | pkm-data encode --tokenizer bpe.json -o shards/
-        pkm-data run pipelines/quickstart.yaml
-      """,
+    commandName: "pkm-data", abstract: "Turn raw text into shards of token ids for training.",
     version: Provenance.version,
     subcommands: [
       Normalize.self, Filter.self, Dedup.self, CountWords.self, LearnBPE.self, Encode.self, Decode.self,
       Shard.self, Inspect.self, Verify.self, Export.self, Import.self, ConvertTokenizer.self, Bench.self,
       Run.self,
     ])
+
+  static let details = """
+    Commands read files, directories or standard input. They write to -o or to
+    standard output, so that they can be joined by pipes. "run" executes a whole
+    recipe, and resumes it if it was interrupted.
+
+    Sizes such as 64K, 256M and 2G are in bytes, in powers of 1024.
+
+    Exit codes: 0 success, 1 failure, 64 usage error, 65 bad input data,
+    74 input or output error, 130 interrupted.
+    """
+
+  static let examples = """
+    cat raw.txt | pkm-data normalize > clean.txt
+    pkm-data learn-bpe --merges 8000 clean.txt -o bpe.json
+    pkm-data dedup clean.txt | pkm-data encode --tokenizer bpe.json -o shards/
+    pkm-data run pipelines/quickstart.yaml
+    """
 
   static func main() { runAsTool() }
 }

@@ -3,51 +3,61 @@ import Commands
 import Stages
 import Support
 
-struct Run: ParsableCommand {
+struct Run: DocumentedCommand {
   static let configuration = CommandConfiguration(
-    commandName: "run", abstract: "Run a whole recipe, from text to a dataset.",
-    discussion: """
-      A recipe is a YAML file with inputs, output and stages; the options of a stage are the long flags of the \
-      subcommand of its name. Stages that go through the documents once stream into the next one. What the others make \
-      is kept in OUTPUT.work beside the dataset: run again, finished stages are skipped, an interrupted run goes on, \
-      changed options redo what depends on them, from the last file that was kept. There is also \
-      report.html, a page for people: what went through each stage, what was removed by which rule with samples, lengths, \
-      duplicates, the vocabulary, shards and times.
+    commandName: "run", abstract: "Run a recipe, from text to a dataset.")
 
-      EXAMPLE: pkm-data run pipelines/quickstart.yaml
+  static let details = """
+    A recipe is a YAML file with inputs, output and stages. Each stage is a
+    subcommand, and its options are the long options of that subcommand:
 
-        inputs: {train: texts/*.txt}
-        output: runs/data
-        stages:
-          - normalize: {form: nfkc}
-          - dedup: {method: exact}
-          - learn-bpe: {merges: 8000}
-          - encode
-          - shard: {split: {valid: 0.01, test: 0.01}}
+      inputs: {train: texts/*.txt}
+      output: runs/data
+      stages:
+        - normalize: {form: nfkc}
+        - dedup: {method: exact}
+        - learn-bpe: {merges: 8000}
+        - encode
+        - shard: {split: {valid: 0.01, test: 0.01}}
 
-      EXAMPLE: held-out texts that are inputs of their own, and are not to be in training
+    Held-out texts can be inputs of their own. "seen" then removes their
+    duplicates from the training text:
 
-        inputs: {train: texts, valid: held-out.jsonl}
-        output: runs/data
-        stages:
-          - dedup: {method: minhash, seen: valid}
-          - learn-bpe
-          - encode
-      """)
+      inputs: {train: texts, valid: held-out.jsonl}
+      output: runs/data
+      stages:
+        - dedup: {method: minhash, seen: valid}
+        - learn-bpe
+        - encode
 
-  @Argument(help: ArgumentHelp("The recipe; - reads it from standard input.", valueName: "recipe.yaml"))
+    Stages that read the documents once stream into the next stage. The results
+    of the others are stored in OUTPUT.work, beside the dataset. Running the
+    recipe again skips finished stages, resumes an interrupted run, and repeats
+    what depends on changed options, starting from the last stored file.
+
+    OUTPUT.work/report.html shows, for each stage, the documents that went through
+    it and its time; samples of what each rule removed; duplicates, lengths,
+    vocabulary and shards.
+    """
+
+  static let examples = """
+    pkm-data run --dry-run pipelines/quickstart.yaml
+    pkm-data run pipelines/quickstart.yaml
+    """
+
+  @Argument(help: ArgumentHelp("Recipe, or - for standard input.", valueName: "recipe.yaml"))
   var recipe: String
 
-  @Flag(help: "Show what would run and why, and do nothing.") var dryRun = false
+  @Flag(help: "Show what would run, and why, without running it.") var dryRun = false
 
-  @Flag(help: "Keep what every stage makes as a file, to look at it, instead of streaming.") var keepAll =
-    false
+  @Flag(help: "Store the result of every stage as a file instead of streaming it.") var keepAll = false
 
-  @Flag(help: "Run nothing: write the report of what earlier runs have done.") var report = false
+  @Flag(help: "Only write the report on earlier runs.") var report = false
 
   @Option(
     help: ArgumentHelp(
-      "Memory of each stage for what grows with the corpus (default: the stage's).", valueName: "size"))
+      "Memory per stage for data that grows with the corpus (default: that of the stage).",
+      valueName: "size"))
   var memory: ByteSize?
 
   @OptionGroup var options: RunOptions

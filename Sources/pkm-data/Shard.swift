@@ -4,64 +4,74 @@ import Shards
 import Stages
 import Support
 
-struct Shard: ParsableCommand, RecipeStage {
+struct Shard: DocumentedCommand, RecipeStage {
   static let configuration = CommandConfiguration(
-    commandName: "shard", abstract: "Shuffle, split, mix and merge datasets.",
-    discussion: """
-      Documents are put in a random order over all inputs and packed into shards anew. --split moves a share of the \
-      documents of the split train to other splits, decided by a hash of the document; other splits of the inputs keep \
-      their names.
+    commandName: "shard", abstract: "Shuffle, split, mix and merge datasets.")
 
-      The split train can be mixed: --weights gives the shares of the inputs in the result, in their order, --epochs how \
-      often each is taken, --tokens how large the result may be. A dataset that has too few tokens is taken again from \
-      its beginning, the last time a random sample of its documents; documents are never cut. --weights without --tokens \
-      makes the largest result in which nothing is repeated. A document that is taken twice is in train twice and in no \
-      other split.
+  static let details = """
+    The documents of all inputs are shuffled and written to new shards. --split
+    moves a share of the documents of the split train to other splits, chosen by a
+    hash of the document. Other splits of the inputs keep their names.
 
-      A dataset keeps whole documents; pkm-train cuts them when it knows the context of its model. --packing says how: \
-      stream joins all documents with their end-of-document ids and cuts wherever a sequence is full, document begins \
-      every sequence with a document, takes the next ones while they fit whole, and pads. It is kept in index.json, and \
-      train.packing of a training recipe overrules it.
+    The split train can be mixed. --weights gives the share of each input in the
+    result, --epochs how often each input is used, --tokens the size of the
+    result. A dataset with too few tokens is used again from its beginning, the
+    last time as a random sample of its documents; documents are never cut.
+    --weights without --tokens makes the largest result that repeats nothing. A
+    document that is used twice is in train twice and in no other split.
 
-      EXAMPLES:
-        pkm-data shard encoded/ -o shards/ --split valid=0.01,test=0.01
-        pkm-data shard web/ books/ -o mixed/ --weights 0.7,0.3 --tokens 10B
-        pkm-data shard web/ books/ -o mixed/ --epochs 1,2.5
-        pkm-data shard encoded/ -o shards/ --packing document
-      """)
+    A dataset holds whole documents. pkm-train cuts them into sequences when it
+    knows the context of its model, by the policy of --packing:
+      stream      join all documents with their end-of-document ids, and cut
+                  wherever a sequence is full
+      document    start every sequence with a document, add the following ones
+                  that fit as a whole, and pad
+    index.json records the policy; train.packing of a training recipe overrides
+    it.
+    """
 
-  @Argument(help: ArgumentHelp("Dataset directories with one tokenizer.", valueName: "dataset"))
+  static let examples = """
+    pkm-data shard encoded/ -o shards/ --split valid=0.01,test=0.01
+    pkm-data shard web/ books/ -o mixed/ --weights 0.7,0.3 --tokens 10B
+    pkm-data shard web/ books/ -o mixed/ --epochs 1,2.5
+    pkm-data shard encoded/ -o shards/ --packing document
+    """
+
+  @Argument(help: ArgumentHelp("Dataset directories, all with the same tokenizer.", valueName: "dataset"))
   var inputs: [String]
 
-  @Option(name: .shortAndLong, help: ArgumentHelp("The new dataset directory.", valueName: "directory"))
+  @Option(name: .shortAndLong, help: ArgumentHelp("New dataset directory.", valueName: "directory"))
   var output: String
 
   @Option(
     help: ArgumentHelp(
-      "Shares of train to split off, as in valid=0.01,test=0.01, less than 1 in all.", valueName: "shares"))
+      "Shares of train to split off, such as valid=0.01,test=0.01; their sum is less than 1.",
+      valueName: "shares"))
   var split: SplitShares?
 
-  @Option(help: ArgumentHelp("Shares of the inputs in train, as in 0.7,0.3.", valueName: "numbers"))
+  @Option(help: ArgumentHelp("Share of each input in train, such as 0.7,0.3.", valueName: "numbers"))
   var weights: NumberList?
 
-  @Option(help: ArgumentHelp("How often each input is taken, as in 1,2.5.", valueName: "numbers"))
+  @Option(help: ArgumentHelp("How often each input is used, such as 1,2.5.", valueName: "numbers"))
   var epochs: NumberList?
 
-  @Option(help: ArgumentHelp("The most tokens of train: 10B, 300M, 50000.", valueName: "count"))
+  @Option(
+    help: ArgumentHelp(
+      "Maximum number of tokens in train, such as 10B, 300M or 50000 (powers of 1000).", valueName: "count"))
   var tokens: TokenCount?
 
-  @Option(help: ArgumentHelp("Uncompressed size of a shard.", valueName: "size"))
+  @Option(help: ArgumentHelp("Uncompressed size per shard.", valueName: "size"))
   var shardSize = ByteSize(argument: "256M")!
 
   @Option(
     help: ArgumentHelp(
-      "How training sequences are made of documents: stream or document (default: what the inputs say, else stream).",
+      "How documents are packed into training sequences (default: that of the inputs, else stream).",
       valueName: "policy"))
   var packing: Packing?
 
   @Option(
     help: ArgumentHelp(
-      "Level of zstd, 0 (bytes by frequency only, as encode writes) to 19, smaller and slower.",
+      "zstd level, from 1 (faster) to 19 (smaller), or 0 for entropy coding only, as encode writes.",
       valueName: "n"))
   var level = DatasetRewriter().level
 

@@ -4,20 +4,26 @@ import Shards
 import Stages
 import Support
 
-struct Verify: ParsableCommand {
+struct Verify: DocumentedCommand {
   static let configuration = CommandConfiguration(
-    commandName: "verify", abstract: "Check every checksum and count of a dataset.",
-    discussion: """
-      Reads all of it and lists every problem with file and byte offset. Exit code 65 if there is any. --deep also \
-      decodes documents, all of a small dataset and some ten thousand, evenly spread, of a large one, and compares \
-      their bytes (byte-level) and words with those that the dataset claims.
+    commandName: "verify", abstract: "Check every checksum and count of a dataset.")
 
-      EXAMPLES:
-        pkm-data verify shards/
-        pkm-data verify --deep shards/
-      """)
+  static let details = """
+    Reads the whole dataset and lists every problem with its file and byte offset.
+    The exit code is 65 if there is a problem.
 
-  @Argument(help: ArgumentHelp("The dataset directory.", valueName: "dataset")) var dataset: String
+    --deep also decodes documents, and compares their words, and in byte-level
+    mode their bytes, with the numbers that the dataset records. It decodes all
+    documents of a small dataset, and some ten thousand, evenly spaced, of a large
+    one.
+    """
+
+  static let examples = """
+    pkm-data verify shards/
+    pkm-data verify --deep shards/
+    """
+
+  @Argument(help: ArgumentHelp("Dataset directory.", valueName: "dataset")) var dataset: String
 
   @Flag(help: "Decode a sample of the documents, too.") var deep = false
 

@@ -5,67 +5,76 @@ import Model
 import Support
 import Training
 
-struct Bench: ParsableCommand {
+struct Bench: DocumentedCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show where the time of a training step goes, against what the machine can do.",
-    discussion: """
-      Measures what the processor and the memory can do at best, runs training steps of the recipe's model on ids with the \
-      frequencies of text, and measures the ceilings again: the best counts, and beside it stands the poorest, which shows \
-      how far other work disturbed the machine. For each operation and shape: calls and milliseconds a step, its share of the step, \
-      floating-point operations of products or bytes moved a second, and the share of the machine's ceiling that this is. \
-      Bytes that the caches hold can pass the ceiling of memory, and scores of sub-keys, estimated in 8 bits, that of products.
+    abstract: "Measure where the time of a training step goes.")
 
-      EXAMPLES
-        pkm-train bench --config pipelines/bench-s.yaml
-        pkm-train bench --config pipelines/bench-l.yaml --set train.precision=bf16 --blas onednn --steps 3
-        pkm-train bench --evaluate --config pipelines/bench-m.yaml --set train.precision=bf16
-        pkm-train bench --generate --config pipelines/bench-m.yaml
-        pkm-train bench --memory --set model.dim=1024 --set model.memory.query_dim=512
-        pkm-train bench --memory --subkeys 1024 --forward-only --set model.dim=1024 --set model.memory.values=bf16
-      """)
+  static let details = """
+    Measures the peak arithmetic and memory speed of the machine, then runs
+    training steps of the recipe's model on ids with the frequencies of text, then
+    measures the peaks again. Percentages use the best measurement; the worst is
+    printed to show noise.
+
+    For each operation and shape, the table shows its calls and milliseconds per
+    step, its share of the step, its rate in GFLOP/s or GB/s, and that rate as a
+    percentage of the machine's peak. Data in the caches can exceed the peak of
+    memory. Sub-key scores are estimated in 8 bits and can exceed the peak of
+    matrix multiplication.
+
+    --evaluate, --generate and --memory measure something else instead:
+    evaluation (forward pass and loss) of an untrained model, generation (the
+    fastest of three rounds), or a single memory layer.
+    """
+
+  static let examples = """
+    pkm-train bench --config pipelines/bench-s.yaml
+    pkm-train bench --config pipelines/bench-l.yaml --steps 3 \\
+      --set train.precision=bf16 --blas onednn
+    pkm-train bench --evaluate --config pipelines/bench-m.yaml
+    pkm-train bench --generate --config pipelines/bench-m.yaml
+    pkm-train bench --memory --config pipelines/bench-l.yaml --subkeys 512
+    pkm-train bench --memory --config pipelines/bench-billion.yaml \\
+      --subkeys 1024 --forward-only
+    """
 
   @Option(
-    help: ArgumentHelp("Recipe with `model` and `train` sections (default: all defaults).", valueName: "file")
+    help: ArgumentHelp("Recipe with sections model and train (default: all defaults).", valueName: "file")
   )
   var config: String?
 
   @Option(
     name: .customLong("set"), parsing: .singleValue,
-    help: ArgumentHelp("Override one key of the recipe; may be repeated.", valueName: "key.path=value"))
+    help: ArgumentHelp("Set one key of the recipe; may be repeated.", valueName: "key.path=value"))
   var settings: [String] = []
 
-  @Option(help: ArgumentHelp("Size of the vocabulary.", valueName: "n"))
+  @Option(help: ArgumentHelp("Vocabulary size.", valueName: "n"))
   var vocabulary = 16000
 
-  @Option(help: ArgumentHelp("Steps measured, after two that are not.", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of measured steps, after two warm-up steps.", valueName: "n"))
   var steps = 5
 
   @Flag(
     help:
-      "One memory of the recipe alone instead, of each size in --subkeys: tokens a second forward, and forward, backward and update."
+      "Measure a single memory layer at each size in --subkeys: tokens/s of the forward pass, and of forward pass, backward pass and update."
   )
   var memory = false
 
   @Option(
     help: ArgumentHelp(
-      "With --memory: sub-keys a half, whose square is the number of slots.", valueName: "n,n,...",
+      "With --memory: sub-keys per half; the number of slots is their square.", valueName: "n,n,...",
       visibility: .default))
   var subkeys = "128,256,512,1024"
 
-  @Flag(help: "With --memory: no training, which takes up to three times the memory of the values.")
+  @Flag(help: "With --memory: skip training, which needs up to three times the RAM of the values.")
   var forwardOnly = false
 
-  @Flag(
-    help: "Evaluation (forward and loss) instead, operation by operation, of a model made without training.")
+  @Flag(help: "Measure evaluation.")
   var evaluate = false
 
-  @Flag(
-    help:
-      "Generation instead, the fastest of three rounds, with as many sequences side by side as --batches says."
-  )
+  @Flag(help: "Measure generation at each size in --batches.")
   var generate = false
 
-  @Option(help: ArgumentHelp("With --generate: sequences side by side.", valueName: "n,n,..."))
+  @Option(help: ArgumentHelp("With --generate: sequences generated at once.", valueName: "n,n,..."))
   var batches = "1,32"
 
   @OptionGroup var engine: EngineOptions

@@ -1,11 +1,14 @@
 import ArgumentParser
 import Model
 
-/// The flag of every command that computes.
+/// The option of every command that runs a model.
 struct EngineOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Library that multiplies matrices: onednn, openblas, generic (ours alone), or auto: ours for many rows where there is AVX-512, the first of the two that is installed for the rest.",
+      """
+      Matrix multiplication: onednn, openblas, generic (built-in kernels only), or auto (built-in AVX-512 kernels for \
+      large matrices, oneDNN or else OpenBLAS for the others).
+      """,
       valueName: "name"))
   var blas: Library = .auto
 

@@ -6,36 +6,45 @@ import Shards
 import Support
 import Training
 
-struct Eval: ParsableCommand {
+struct Eval: DocumentedCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measure a model on held-out text.",
-    discussion: """
-      Prints perplexity per token (of this tokenizer) and per word, and bits per byte of the source text, all from the \
-      unsmoothed loss, and how evenly the slots of each memory are used: usage is the share of slots read at all, KL the \
-      divergence of the weight they receive from uniform, in nats (Lample et al. 2019, section 4.3).
+    abstract: "Evaluate a model on held-out text.")
 
-      EXAMPLES
-        pkm-train eval --checkpoint runs/quickstart/model --split test
-        pkm-train eval --checkpoint runs/quickstart/model/step-00000600 --data d/ --split valid --summary valid.json
-      """)
+  static let details = """
+    Prints perplexity per token (of the model's tokenizer), perplexity per word,
+    and bits per byte of the source text, all from the loss without label
+    smoothing.
+
+    Also prints how evenly the slots of each memory layer are used. Usage is the
+    share of slots that are read at all. KL is the divergence of the weights that
+    the slots receive from the uniform distribution, in nats (Lample et al., 2019,
+    section 4.2).
+    """
+
+  static let examples = """
+    pkm-train eval --checkpoint runs/quickstart/model --split test
+    pkm-train eval --checkpoint runs/quickstart/model/step-00000600 \\
+      --data d/ --split valid --summary valid.json
+    """
 
   @Option(
-    help: ArgumentHelp("Run directory (its newest checkpoint) or checkpoint directory.", valueName: "dir"))
+    help: ArgumentHelp(
+      "Run directory (its newest checkpoint) or checkpoint directory.", valueName: "directory"))
   var checkpoint: String
 
   @Option(
     help: ArgumentHelp(
-      "Dataset directory (default: the one that the model was trained on).", valueName: "dir"))
+      "Dataset directory (default: the one that the model was trained on).", valueName: "directory"))
   var data: String?
 
   @Option(
-    help: ArgumentHelp("Split to score (default: test where there is one, else valid).", valueName: "name"))
+    help: ArgumentHelp("Split to evaluate (default: test if it exists, else valid).", valueName: "name"))
   var split: String?
 
-  @Flag(help: "Score the model as it was before training, too.")
+  @Flag(help: "Also evaluate the model as initialized, before any training.")
   var baseline = false
 
-  @Option(help: ArgumentHelp("Windows scored at once.", valueName: "n"))
+  @Option(help: ArgumentHelp("Sequences per batch.", valueName: "n"))
   var batch = 8
 
   @OptionGroup var engine: EngineOptions

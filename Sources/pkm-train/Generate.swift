@@ -6,42 +6,53 @@ import Support
 import Tokenization
 import Training
 
-struct Generate: ParsableCommand {
+struct Generate: DocumentedCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Continue prompts with a trained model.",
-    discussion: """
-      Prompts are the arguments, or the lines of standard input where there are none; an empty line starts from nothing. \
-      Each continuation ends at the end of a document or after --tokens tokens. With --batch n, n prompts are continued side by \
-      side, which takes little longer than one; each text is written when all of its batch are done.
+    abstract: "Continue prompts with a trained model.")
 
-      EXAMPLES
-        pkm-train generate --checkpoint runs/quickstart/model "The old man looked at"
-        printf 'It was\\nShe said\\n' | pkm-train generate --checkpoint runs/quickstart/model --temperature 0.7 --top-k 40
-        pkm-train generate --checkpoint runs/quickstart/model --batch 32 < prompts.txt > texts.txt
-      """)
+  static let details = """
+    Prompts are the arguments or, if there are none, the lines of standard input.
+    An empty line generates a text without a prompt. Each continuation ends at the
+    end of a document or after --tokens tokens.
+
+    --batch n continues n prompts at once, which takes little longer than one. The
+    texts of a batch are written when all of them are finished.
+    """
+
+  static let examples = """
+    pkm-train generate --checkpoint runs/quickstart/model "The old man looked at"
+    printf 'It was\\nShe said\\n' | pkm-train generate --temperature 0.7 \\
+      --top-k 40 --checkpoint runs/quickstart/model
+    pkm-train generate --checkpoint runs/quickstart/model --batch 32 \\
+      < prompts.txt > texts.txt
+    """
 
   @Argument(help: ArgumentHelp("Texts to continue.", valueName: "prompt"))
   var prompts: [String] = []
 
   @Option(
-    help: ArgumentHelp("Run directory (its newest checkpoint) or checkpoint directory.", valueName: "dir"))
+    help: ArgumentHelp(
+      "Run directory (its newest checkpoint) or checkpoint directory.", valueName: "directory"))
   var checkpoint: String
 
-  @Option(help: ArgumentHelp("Most tokens to add to a prompt.", valueName: "n"))
+  @Option(help: ArgumentHelp("Maximum number of tokens per continuation.", valueName: "n"))
   var tokens = 200
 
   @Option(
     help: ArgumentHelp(
-      "Flatten (> 1) or sharpen (< 1) the distribution; 0 takes the most probable.", valueName: "t"))
+      "Flatten (above 1) or sharpen (below 1) the distribution; 0 always takes the most probable token.",
+      valueName: "t"))
   var temperature = 0.8
 
-  @Option(help: ArgumentHelp("Draw among the k most probable tokens only.", valueName: "k"))
+  @Option(help: ArgumentHelp("Sample from the k most probable tokens only (default: all).", valueName: "k"))
   var topK: Int?
 
-  @Option(help: ArgumentHelp("Draw among the fewest tokens that hold this probability.", valueName: "p"))
+  @Option(
+    help: ArgumentHelp(
+      "Sample from the fewest most probable tokens whose probabilities sum to p.", valueName: "p"))
   var topP = 1.0
 
-  @Option(help: ArgumentHelp("Prompts continued side by side.", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of prompts continued at once.", valueName: "n"))
   var batch = 1
 
   @OptionGroup var engine: EngineOptions

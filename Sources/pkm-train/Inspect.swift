@@ -5,32 +5,36 @@ import Model
 import Support
 import Training
 
-struct Inspect: ParsableCommand {
+struct Inspect: DocumentedCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show what a checkpoint holds, or what training a recipe takes of memory.",
-    discussion: """
-      EXAMPLES
-        pkm-train inspect --checkpoint runs/quickstart/model
-        pkm-train inspect --checkpoint runs/quickstart/model --memory
-        pkm-train inspect --config pipelines/bench-l.yaml --memory --set train.precision=bf16 --set train.micro_batch=1
-      """)
+    abstract: "Show what a checkpoint holds, or how much RAM training needs.")
+
+  static let examples = """
+    pkm-train inspect --checkpoint runs/quickstart/model
+    pkm-train inspect --checkpoint runs/quickstart/model --memory
+    pkm-train inspect --config pipelines/bench-l.yaml --memory \\
+      --set train.precision=bf16 --set train.micro_batch=1
+    """
 
   @Option(
-    help: ArgumentHelp("Run directory (its newest checkpoint) or checkpoint directory.", valueName: "dir"))
+    help: ArgumentHelp(
+      "Run directory (its newest checkpoint) or checkpoint directory.", valueName: "directory"))
   var checkpoint: String?
 
-  @Flag(help: "Show what each part of training takes of memory, instead of the tensors.")
+  @Flag(help: "Show the RAM that each part of training needs instead of the tensors.")
   var memory = false
 
-  @Option(help: ArgumentHelp("With --memory: a recipe instead of a checkpoint.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "With --memory: recipe with sections model and train, instead of a checkpoint.", valueName: "file"))
   var config: String?
 
   @Option(
     name: .customLong("set"), parsing: .singleValue,
-    help: ArgumentHelp("Override one key of the recipe; may be repeated.", valueName: "key.path=value"))
+    help: ArgumentHelp("Set one key of the recipe; may be repeated.", valueName: "key.path=value"))
   var settings: [String] = []
 
-  @Option(help: ArgumentHelp("Size of the vocabulary of a recipe.", valueName: "n"))
+  @Option(help: ArgumentHelp("With --config: vocabulary size.", valueName: "n"))
   var vocabulary = 16000
 
   @OptionGroup var options: RunOptions

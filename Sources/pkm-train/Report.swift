@@ -4,17 +4,22 @@ import Foundation
 import Support
 import Training
 
-struct Report: ParsableCommand {
+struct Report: DocumentedCommand {
   static let configuration = CommandConfiguration(
-    abstract: "One HTML page of the curves of one or more runs.",
-    discussion: """
-      The page needs nothing but itself: it opens offline, and can be mailed. Runs may be under way, or of different \
-      sizes; the curves stand over the tokens seen. The table names the keys in which the recipes differ.
+    abstract: "Write an HTML page with the curves of one or more runs.")
 
-      EXAMPLES
-        pkm-train report runs/novels/memory runs/novels/dense -o novels.html
-        pkm-train report runs/quickstart/model            (writes runs/quickstart/model/report.html)
-      """)
+  static let details = """
+    The page is a single file that can be read offline and sent by mail. Runs may
+    be unfinished or of different sizes; the curves are plotted over the tokens
+    seen. A table shows the keys in which the recipes differ.
+
+    A single run gets its page as report.html in its run directory.
+    """
+
+  static let examples = """
+    pkm-train report runs/novels/memory runs/novels/dense -o novels.html
+    pkm-train report runs/quickstart/model
+    """
 
   @Argument(help: ArgumentHelp("Run directories.", valueName: "run"))
   var runs: [String]
@@ -22,7 +27,7 @@ struct Report: ParsableCommand {
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "The page, or - (default: report.html in the run directory of a single run, else standard output).",
+      "Output file, or - for standard output (default: report.html in the directory of a single run, else standard output).",
       valueName: "file"))
   var output: String?
 

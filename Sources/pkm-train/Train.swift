@@ -5,35 +5,42 @@ import Model
 import Support
 import Training
 
-struct Train: ParsableCommand {
+struct Train: DocumentedCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Train a model on a dataset.",
-    discussion: """
-      Writes metrics.jsonl and a checkpoint directory every so many steps into the run directory. A run that was stopped, \
-      by whatever means, goes on from its last checkpoint with --resume, to the same bits as if it had not been stopped.
+    abstract: "Train a model on a dataset.")
 
-      EXAMPLES
-        pkm-train train --config pipelines/quickstart.yaml --data runs/quickstart/data -o runs/quickstart/model
-        pkm-train train --config r.yaml --data d/ -o run/ --set train.lr=1e-3 --set model.memory=null --resume
-      """)
+  static let details = """
+    Writes metrics.jsonl, and every train.checkpoint_every steps a checkpoint
+    directory, to the run directory. A run that stopped for any reason continues
+    from its last checkpoint with --resume, with the same result, bit for bit, as
+    without the stop.
+    """
 
-  @Option(help: ArgumentHelp("Dataset directory made by pkm-data.", valueName: "dir"))
+  static let examples = """
+    pkm-train train --config pipelines/quickstart.yaml \\
+      --data runs/quickstart/data -o runs/quickstart/model
+    pkm-train train --config r.yaml --data d/ -o run/ --resume \\
+      --set train.lr=1e-3 --set model.memory=null
+    """
+
+  @Option(help: ArgumentHelp("Dataset directory made by pkm-data.", valueName: "directory"))
   var data: String
 
   @Option(
-    help: ArgumentHelp("Recipe with `model` and `train` sections (default: all defaults).", valueName: "file")
+    help: ArgumentHelp("Recipe with sections model and train (default: all defaults).", valueName: "file")
   )
   var config: String?
 
-  @Option(name: [.short, .customLong("output")], help: ArgumentHelp("Run directory.", valueName: "dir"))
+  @Option(
+    name: [.short, .customLong("output")], help: ArgumentHelp("Run directory.", valueName: "directory"))
   var output: String
 
   @Option(
     name: .customLong("set"), parsing: .singleValue,
-    help: ArgumentHelp("Override one key of the recipe; may be repeated.", valueName: "key.path=value"))
+    help: ArgumentHelp("Set one key of the recipe; may be repeated.", valueName: "key.path=value"))
   var settings: [String] = []
 
-  @Flag(help: "Go on from the last checkpoint; starts anew where there is nothing to resume.")
+  @Flag(help: "Continue from the last checkpoint, or start if there is none.")
   var resume = false
 
   @Option(help: ArgumentHelp("Split to train on.", valueName: "name"))
@@ -41,7 +48,7 @@ struct Train: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Split to evaluate on while training (default: valid where there is one, else none).", valueName: "name"
+      "Split to evaluate on during training (default: valid if it exists, else none).", valueName: "name"
     ))
   var evalSplit: String?
 

@@ -11,20 +11,21 @@ struct CountingOptions: ParsableArguments {
     case word
   }
 
-  @Option(help: "What words are, pre-tokens or words between spaces: \(Mode.list) (default: byte-level).")
+  @Option(
+    help: "Kind of words: pre-tokens (byte-level) or words between whitespace (word) (default: byte-level).")
   var mode: Mode?
 
-  @Option(help: "What merges stay inside of, byte-level: \(Splitter.list) (default: gpt2).")
+  @Option(help: "Byte-level: how text is split into pre-tokens, which no merge crosses (default: gpt2).")
   var preTokenizer: Splitter?
 
   @Option(
     help: ArgumentHelp(
-      "Memory for counting; what is more goes to temporary files (default: a quarter of the machine's).",
+      "Memory for counting; beyond it, temporary files are used (default: a quarter of RAM).",
       valueName: "size"))
   var memory: ByteSize?
 
   @Option(
-    help: ArgumentHelp("Where temporary files go (default: $TMPDIR or /tmp).", valueName: "directory"))
+    help: ArgumentHelp("Directory for temporary files (default: $TMPDIR or /tmp).", valueName: "directory"))
   var temporaryDirectory: String?
 
   func validate() throws {

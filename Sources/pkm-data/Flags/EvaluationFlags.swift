@@ -5,17 +5,17 @@ import Stages
 struct EvaluationFlags: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Drop documents that share words with this evaluation set, a file or directory; may be given again.",
+      "Drop documents that share an n-gram with this evaluation set, a file or directory; may be repeated.",
       valueName: "file"))
   var against: [String] = []
 
   @Option(
     help: ArgumentHelp(
-      "The only field of JSON evaluation sets that counts (default: every string).", valueName: "name"))
+      "JSON field of evaluation sets to look for (default: every string).", valueName: "name"))
   var againstField: String?
 
   @Flag(
-    help: "Note down what --against finds as a field \"contamination\" rather than dropping the document.")
+    help: "With --against: add a JSON field \"contamination\" instead of dropping the document.")
   var mark = false
 
   func validate() throws {

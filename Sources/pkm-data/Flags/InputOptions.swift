@@ -18,54 +18,58 @@ struct InputOptions: ParsableArguments {
   @Argument(
     help: ArgumentHelp(
       """
-      Files, directories, quoted patterns ('crawl/**/*.wet.gz') or - (default: standard input). gzip and zstd are \
-      recognized by content.
+      Files, directories, quoted patterns such as 'crawl/**/*.wet.gz', or - for standard input (the default). gzip \
+      and zstd are detected by content.
       """,
       valueName: "input"))
   var inputs: [String] = []
 
   @Option(
-    help: """
-      How documents lie in the input: \(Format.list). auto looks at names and first lines. Of WARC and WET files the \
-      records of plain text are documents, with url, date, id and language; others are counted as skipped.
-      """)
+    help: ArgumentHelp(
+      """
+      Format of the input. auto decides by file name and first lines. Plain-text records of WARC and WET files become \
+      documents with url, date, id and language; other records are counted as skipped.
+      """, valueName: "format"))
   var inputFormat = Format.auto
 
   @Option(
-    help: """
-      What a document is in plain text: \(Documents.list) (default: line, but for learn-bpe, which takes a file as one \
-      text). Paragraphs end at blank lines.
-      """)
+    help: ArgumentHelp(
+      """
+      Unit of plain text that is a document; paragraphs end at blank lines (default: line; for learn-bpe and count-words: \
+      file).
+      """, valueName: "unit"))
   var documents: Documents?
 
   @Option(
     help: ArgumentHelp(
-      "Where a JSON line holds its text; a.b is the field of that name, else field b of a.", valueName: "name"
+      "JSON field that holds the text; a.b is the field of that name, or else field b of a.",
+      valueName: "name"
     ))
   var textField = "text"
 
   @Option(
     help: ArgumentHelp(
       """
-      The character set of the input: utf-8, auto, or a name (windows-1252, shift_jis, \u{2026}). auto decides for each \
-      file, or WARC record, by byte order mark, UTF-8 check, declared character set and detection. UTF-16 and UTF-32 \
-      with a mark are always recognized.
+      Encoding of the input: utf-8, auto, or a name such as windows-1252 or shift_jis. auto decides per file, or WARC \
+      record, by byte order mark, UTF-8 check, declared encoding and detection. UTF-16 and UTF-32 with a byte order \
+      mark are always recognized.
       """, valueName: "name"))
   var encoding = "utf-8"
 
   @Option(
-    help: """
-      What happens to bytes that are no valid text: \(Invalid.list). replace makes U+FFFD of them, error ends the run \
-      (exit code 65), drop skips the document. All are counted.
-      """)
+    help: ArgumentHelp(
+      """
+      How to treat bytes that are not valid text: replace them by U+FFFD, stop with an error (exit code 65), or drop \
+      the document. All are counted.
+      """, valueName: "policy"))
   var invalid = Invalid.replace
 
   @Option(
     help: ArgumentHelp(
-      "Skip (and count) documents and JSON lines longer than this many bytes.", valueName: "size"))
+      "Skip and count documents and JSON lines that are longer than this.", valueName: "size"))
   var maxDocumentSize = ByteSize(argument: "1G")!
 
-  @Flag(help: "Fail (exit code 65) at the first input that would be repaired or skipped.")
+  @Flag(help: "Stop (exit code 65) at the first input that would be repaired or skipped.")
   var strict = false
 
   /// `splitting` is how plain text is split without `--documents`.

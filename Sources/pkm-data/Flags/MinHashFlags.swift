@@ -1,6 +1,7 @@
 import ArgumentParser
 import Corpus
 import Stages
+import Support
 
 /// Options of near-duplicates.
 struct MinHashFlags: ParsableArguments {
@@ -8,49 +9,50 @@ struct MinHashFlags: ParsableArguments {
   enum Keep: String, ExpressibleByArgument, CaseIterable { case first, longest }
   enum Stage: String, ExpressibleByArgument, CaseIterable { case signatures, bands, clusters, filter }
 
-  @Option(help: "minhash: what shingles are made of: \(Unit.list).")
+  @Option(help: "minhash: unit of shingles.")
   var shingle = Unit.word
 
   @Option(
     help: ArgumentHelp(
-      "Words or characters to a shingle (minhash: 5 words or 24 characters).", valueName: "n"))
+      "minhash: words or characters per shingle (default: 5 words, 24 characters). --against: words per n-gram (default: 13).",
+      valueName: "n"))
   var ngram: Int?
 
   @Option(
     help: ArgumentHelp(
-      "minhash: the similarity from which documents are near-duplicates.", valueName: "share"))
+      "minhash: minimum similarity of near-duplicates, 0 to 1.", valueName: "share"))
   var threshold = 0.7
 
   @Option(
-    help: ArgumentHelp("minhash: hashes to a signature, of which bands and rows are made.", valueName: "n"))
+    help: ArgumentHelp("minhash: hashes per signature, which is bands times rows.", valueName: "n"))
   var hashes = 112
 
-  @Option(help: ArgumentHelp("minhash: bands (default: derived from threshold and hashes).", valueName: "n"))
+  @Option(help: ArgumentHelp("minhash: bands per signature (default: derived).", valueName: "n"))
   var bands: Int?
 
-  @Option(help: ArgumentHelp("minhash: rows to a band (default: derived).", valueName: "n"))
+  @Option(help: ArgumentHelp("minhash: rows per band (default: derived).", valueName: "n"))
   var rows: Int?
 
   @Flag(
-    help: "minhash: check candidate pairs: the Jaccard index of their shingles has to reach the threshold.")
+    help: "minhash: drop candidate pairs whose exact similarity is below --threshold.")
   var verify = false
 
-  @Option(help: "minhash: which document of a cluster stays: \(Keep.list).")
+  @Option(help: "minhash: document of a cluster that is kept.")
   var keep = Keep.first
 
   @Option(
     help: ArgumentHelp(
-      "minhash: the document with the greatest value of this JSON field stays; with the least after name:min.",
+      "minhash: keep the document with the greatest value of this JSON field, or with NAME:min the least.",
       valueName: "name"))
   var keepBy: String?
 
-  @Option(help: "minhash: do one stage only, for work that is shared by machines: \(Stage.list).")
+  @Option(help: "minhash: run one stage only, to share the work among machines.")
   var stage: Stage?
 
-  @Option(help: ArgumentHelp("--stage filter: what --stage clusters has made.", valueName: "directory"))
+  @Option(help: ArgumentHelp("--stage filter: output of --stage clusters.", valueName: "directory"))
   var clusters: String?
 
-  @Option(help: ArgumentHelp("--stage bands: a share of the work, such as 2/8.", valueName: "i/n"))
+  @Option(help: ArgumentHelp("--stage bands: share of the work, such as 2/8.", valueName: "i/n"))
   var part: String?
 
   func validate() throws {

@@ -15,8 +15,8 @@ struct OutputOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "How documents are written: \(Format.list) (default: as they were read; jsonl if they come from WARC or in several "
-        + "formats, or the output is so named)."))
+      "Output format (default: that of the input; jsonl if the input is WARC or of several formats, or if the output "
+        + "is named so).", valueName: "format"))
   var outputFormat: Format?
 
   static let optionsSetByRun: [String] = ["output", "output-format"]

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Corpus
 import Stages
+import Support
 
 /// Options of the methods that take parts out of documents.
 struct PartFlags: ParsableArguments {
@@ -8,32 +9,32 @@ struct PartFlags: ParsableArguments {
 
   @Option(
     help: """
-      paragraph: what is compared and removed: line (default) or paragraph (lines between blank lines). substring: what \
-      --min-length counts: word (default), byte, or token (default with --tokenizer).
+      paragraph: what is compared and removed, line (default) or paragraph (lines between blank lines). substring: what \
+      --min-length counts, word (default), byte or token (default with --tokenizer).
       """)
   var unit: Unit?
 
   @Option(
     name: [.customLong("tokenizer"), .customLong("codes")],
     help: ArgumentHelp(
-      "substring: a byte-level tokenizer whose tokens --min-length counts: tokenizer.json, .tiktoken, …",
+      "substring: byte-level tokenizer whose tokens --min-length counts, in any format that encode reads.",
       valueName: "file"))
   var tokenizer: String?
 
   @Option(
     help: ArgumentHelp(
-      "paragraph: drop documents that have lost something and hold fewer words.", valueName: "n"))
+      "paragraph: drop documents that lost text and have fewer words left.", valueName: "n"))
   var minWords = 1
 
   @Option(
     help: ArgumentHelp(
-      "paragraph: drop documents that have lost something and hold fewer characters.", valueName: "n")
+      "paragraph: drop documents that lost text and have fewer characters left.", valueName: "n")
   )
   var minCharacters = 1
 
   @Option(
     help: ArgumentHelp(
-      "substring: the shortest span that is cut (default: 50 words or tokens, or 100 bytes).", valueName: "n")
+      "substring: minimum length of a span (default: 50 words or tokens, or 100 bytes).", valueName: "n")
   )
   var minLength: Int?
 

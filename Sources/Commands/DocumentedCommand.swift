@@ -1,0 +1,17 @@
+import ArgumentParser
+
+/// A command whose help continues after its options.
+///
+/// ArgumentParser prints a discussion before the usage and wraps it, which breaks examples. These two texts follow
+/// the options and are printed as they are written, indented by two spaces: lines of at most 78 characters.
+package protocol DocumentedCommand: ParsableCommand {
+  /// What the options leave unsaid.
+  static var details: String { get }
+
+  /// Command lines that can be pasted into a shell; a backslash at the end of a line continues it.
+  static var examples: String { get }
+}
+
+extension DocumentedCommand {
+  package static var details: String { "" }
+}
