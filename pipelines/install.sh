@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs the Debian or Ubuntu packages that pkm builds with, and only those that are missing.
-# Further package names may follow as arguments.
+# Installs those Debian or Ubuntu packages that pkm needs and that are missing.
+# Arguments are names of further packages to install.
 set -euo pipefail
 
 if ! command -v swift >/dev/null; then
-  echo "Swift 6.1 or newer is missing. Get it from https://www.swift.org/install/linux/ and run this again." >&2
+  echo "Swift 6.1 or newer is missing. Install it from https://www.swift.org/install/linux/, then run this script again." >&2
   exit 1
 fi
 packages=(g++ pkg-config libicu-dev libzstd-dev zlib1g-dev libisal-dev libxxhash-dev libssl-dev

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From a fresh clone to a trained product-key memory model: installs what is missing, builds, prepares the sample text,
-# trains, evaluates and writes a paragraph. Run again, it resumes where it stopped or finishes at once.
+# From a fresh clone to a trained model with a product-key memory: installs missing packages, builds, prepares the sample
+# text, trains, evaluates and generates a paragraph. Running it again resumes where it stopped, or finishes at once.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 run=runs/quickstart
@@ -25,8 +25,8 @@ echo "== A paragraph by the model"
 
 cat <<END
 
-Done. The run directory is $run: the dataset in data/, checkpoints and metrics.jsonl in model/.
-What to try next:
+Done. $run/data is the dataset; $run/model holds the checkpoints and metrics.jsonl.
+Try next:
   $bin/pkm-data inspect $run/data
   $bin/pkm-train train --config pipelines/quickstart.yaml --data $run/data -o $run/dense --set model.memory=null
   $bin/pkm-train generate --checkpoint $run/model "It was a dark night"
