@@ -1,11 +1,11 @@
 import Foundation
 
-/// The parts of an HTML page that needs nothing but itself: no script, no font, no image from elsewhere.
+/// Parts of a self-contained HTML page, without scripts and without fonts or images from elsewhere.
 ///
-/// It follows the reader's light or dark scheme. Numbers stand in tables, with bars behind them; pictures only repeat
-/// what a table or a caption says.
+/// The page follows the reader's light or dark color scheme. Every number appears in a table or a caption; bars and
+/// charts only illustrate them.
 package enum ReportPage {
-  /// Text as HTML: what came out of somebody's documents must stay text.
+  /// Escapes text for HTML, so that nothing in a document can act as markup.
   package static func escape(_ text: String) -> String {
     var escaped = ""
     for scalar in text.unicodeScalars {
@@ -16,7 +16,7 @@ package enum ReportPage {
       case "\"": escaped += "&quot;"
       case "'": escaped += "&#39;"
       case "\n", "\t": escaped.unicodeScalars.append(scalar)
-      // Control characters are not allowed in HTML, and those of direction would turn the page around.
+      // HTML does not allow control characters, and bidirectional controls could reorder the page around the text.
       case _ where scalar.properties.generalCategory == .control: escaped += "\u{fffd}"
       case "\u{202a}"..."\u{202e}", "\u{2066}"..."\u{2069}": escaped += "\u{fffd}"
       default: escaped.unicodeScalars.append(scalar)
@@ -53,7 +53,7 @@ package enum ReportPage {
       + (note.isEmpty ? "" : "<p class=\"note\">\(escape(note))</p>\n") + body + "\n</section>"
   }
 
-  /// Large numbers with their names.
+  /// A row of large numbers, each with its name and a note.
   package static func tiles(_ tiles: [(value: String, name: String, note: String)]) -> String {
     let items = tiles.map {
       "<div><b>\(escape($0.value))</b><span>\(escape($0.name))</span><small>\(escape($0.note))</small></div>"
@@ -61,13 +61,13 @@ package enum ReportPage {
     return "<div class=\"tiles\">\n" + items.joined(separator: "\n") + "\n</div>"
   }
 
-  /// What stands in a table.
+  /// The content of a table cell.
   package enum Cell {
     case text(String)
     /// Text with a smaller explanation below.
     case explained(String, String)
     case number(String)
-    /// A number with a bar behind it, as long as its share of the cell.
+    /// A number before a bar, which fills the given share of the cell.
     case bar(String, share: Double)
 
     fileprivate var html: String {
@@ -90,7 +90,7 @@ package enum ReportPage {
     }
   }
 
-  /// `below` is HTML that follows a row over the whole width, such as samples.
+  /// A table; `below` maps row numbers to HTML, such as samples, that follows the row at full width.
   package static func table(
     _ columns: [String], _ rows: [[Cell]], caption: String = "", below: [Int: String] = [:]
   ) -> String {

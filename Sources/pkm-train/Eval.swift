@@ -63,13 +63,16 @@ struct Eval: DocumentedCommand {
       try MappedFile.read(tokenizer) == dataset.tokenizerJSON()
     else {
       throw Failure(
-        .badInput, "the dataset was encoded with another tokenizer than the model's", file: dataset.path,
+        .badInput, "was encoded with a tokenizer other than the model's", file: dataset.path,
         remedy: "Encode the text with \(tokenizer)")
     }
     let split =
       try split
       ?? ["test", "valid"].first { dataset.splits.contains($0) }
-      .orThrow(Failure(.usage, "has no split test or valid: name one with --split", file: dataset.path))
+      .orThrow(
+        Failure(
+          .usage, "has no split named test or valid", file: dataset.path,
+          remedy: "Name one of its splits with --split"))
 
     let engine = try checkpoint.makeEngine(threads: options.threadCount, library: engine.library)
     try options.report(

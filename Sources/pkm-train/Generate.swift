@@ -59,13 +59,17 @@ struct Generate: DocumentedCommand {
   @OptionGroup var options: RunOptions
 
   func validate() throws {
-    if !(1...4096).contains(batch) { throw ValidationError("--batch must be from 1 to 4096") }
+    if !(1...4096).contains(batch) {
+      throw ValidationError("--batch must be between 1 and 4096, not \(batch)")
+    }
     if tokens < 1 { throw ValidationError("--tokens must be at least 1") }
     if !(temperature >= 0 && temperature.isFinite) {
       throw ValidationError("--temperature must be 0 or a positive number")
     }
     if let topK, topK < 1 { throw ValidationError("--top-k must be at least 1") }
-    if !(topP > 0 && topP <= 1) { throw ValidationError("--top-p must be in (0, 1]") }
+    if !(topP > 0 && topP <= 1) {
+      throw ValidationError("--top-p must be above 0 and at most 1, not \(topP)")
+    }
   }
 
   func run() throws {
@@ -96,17 +100,17 @@ struct Generate: DocumentedCommand {
     var summary = Summary()
     func answer(_ prompts: [String]) throws {
       var texts = prompts.map { Array($0.utf8) }
-      // One text is written as it grows, several when all are done.
+      // A single text is written token by token, the texts of a larger batch when all are finished.
       if batch == 1 { try output.write(texts[0]) }
       try generator.generate(
         prompts: texts.map { encoder.encode($0).map { Int32($0) } }, count: tokens
       ) { index, token in
-        let piece = try tokenizer.decode([UInt32(token)])
+        let bytes = try tokenizer.decode([UInt32(token)])
         if batch == 1 {
-          try output.write(piece)
+          try output.write(bytes)
           try output.flush()
         } else {
-          texts[index] += piece
+          texts[index] += bytes
         }
         summary.add(.tokens)
       }

@@ -41,7 +41,7 @@ struct Inspect: DocumentedCommand {
 
   func validate() throws {
     if (checkpoint == nil) == (config == nil) {
-      throw ValidationError("Name either a --checkpoint or, with --memory, a --config")
+      throw ValidationError("Give either --checkpoint or, with --memory, --config")
     }
     if config != nil && !memory {
       throw ValidationError("--config needs --memory: a recipe has no tensors yet")
@@ -78,9 +78,9 @@ struct Inspect: DocumentedCommand {
         + String(format: "%10.1f MB", Double(bytes) / 1e6)
     }
     for part in footprint.parts {
-      print(line(part.name, part.bytes) + (part.growsWithReads ? "  at most, as slots are read" : ""))
+      print(line(part.name, part.bytes) + (part.growsWithReads ? "  at most, grows as slots are read" : ""))
     }
-    print(line("all", footprint.bytes))
+    print(line("total", footprint.bytes))
     summary[.memoryBytes] = .count(footprint.bytes)
   }
 
@@ -95,7 +95,7 @@ struct Inspect: DocumentedCommand {
       let shape = parameter.shape.map(String.init).joined(separator: " × ")
       print("  \(parameter.name): \(shape)")
     }
-    print("parameters: \(dense) dense, \(values) in memory values, \(dense + values) in all")
+    print("parameters: \(dense) dense, \(values) in memory values, \(dense + values) in total")
     summary[.parametersDense] = .count(dense)
     summary[.parametersInValues] = .count(values)
   }

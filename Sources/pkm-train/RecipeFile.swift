@@ -5,13 +5,13 @@ import Support
 import Training
 import Yams
 
-/// The `model` and `train` sections of a recipe, with `--set key.path=value` applied.
+/// Reads the sections `model` and `train` of a recipe and applies `--set key.path=value`.
 ///
 /// The same file may hold the sections of `pkm-data run`, which are ignored here.
 enum RecipeFile {
-  private static let sectionsOfOthers = ["inputs", "output", "stages"]
+  private static let ignoredSections = ["inputs", "output", "stages"]
 
-  /// Throws a usage `Failure` with the key at fault, and the line or the `--set` that has it.
+  /// Throws a usage `Failure` that names the wrong key, and its line in the file or its `--set`.
   static func load(_ path: String?, settings: [String]) throws -> TrainingRecipe {
     var root: Node = [:]
     if let path {
@@ -26,13 +26,13 @@ enum RecipeFile {
     do {
       let recipe = TrainingRecipe(model: try decode("model", of: root), train: try decode("train", of: root))
       var model = recipe.model
-      // The tokenizer of the data says it later.
+      // The tokenizer of the dataset determines the vocabulary size later.
       model.vocabularySize = max(1, model.vocabularySize)
       try model.validate()
       try recipe.train.validate()
       return recipe
     } catch let failure as Failure {
-      // Its message begins with the key.
+      // The message of a failed validation starts with the key.
       let key = failure.message.prefix { $0 != " " }
       let setting = settings.last { $0.hasPrefix("\(key)=") }
       throw Failure(
@@ -60,7 +60,7 @@ enum RecipeFile {
   private static func apply(_ setting: String, to root: inout Node) throws {
     let parts = setting.split(separator: "=", maxSplits: 1).map(String.init)
     guard parts.count == 2, let value = try? Yams.compose(yaml: parts[1]) else {
-      throw Failure(.usage, "--set wants key.path=value, not '\(setting)'")
+      throw Failure(.usage, "--set must be key.path=value, not '\(setting)'")
     }
     set(&root, parts[0].split(separator: ".").map(String.init)[...], to: value)
   }
@@ -84,7 +84,7 @@ enum RecipeFile {
         try reader.check(key, isOneOf: keys, in: " in \(section)")
       }
     }
-    try check(root, "the recipe", keys: ["model", "train"], keysOfOthers: sectionsOfOthers)
+    try check(root, "the recipe", keys: ["model", "train"], keysOfOthers: ignoredSections)
     if let model = root["model"] {
       try check(model, "model", keys: ModelConfiguration.keys)
       if let memory = model["memory"], memory.null == nil {
@@ -104,7 +104,7 @@ enum RecipeFile {
       case .dataCorrupted(let context), .keyNotFound(_, let context): (context, nil)
       @unknown default: (.init(codingPath: [], debugDescription: "\(error)"), nil)
       }
-    // Of a list the whole is shown.
+    // For an element of a list, the message shows the whole list.
     let keys = [section] + context.codingPath.filter { $0.intValue == nil }.map(\.stringValue)
     let key = keys.joined(separator: ".")
     guard let wanted else { return Failure(.usage, "\(key) has a wrong value: \(context.debugDescription)") }

@@ -1,22 +1,22 @@
 import Foundation
 import Support
 
-/// Curves of several runs over tokens, as inline SVG.
+/// The curves of several runs over the tokens seen, as inline SVG.
 struct LineChart {
   typealias Curve = RunCurves.Curve
 
   let title: String
-  /// One for each run, in the order of their colors; empty ones are not drawn.
+  /// One curve per run, in the order of the colors; empty curves are not drawn.
   let curves: [Curve]
-  /// Curves that fall over decades, such as a perplexity, read better on a logarithmic scale.
+  /// Whether the vertical axis is logarithmic, for metrics that fall over decades, such as perplexity.
   var isLogarithmic = false
-  /// Points are averaged down to so many: no screen shows more.
+  /// The number of points to which longer curves are averaged, because a screen shows no more.
   private static let mostPoints = 300
 
   private static let width = 520.0, height = 230.0
   private static let left = 52.0, right = 510.0, top = 12.0, bottom = 196.0
 
-  /// Nothing where there is nothing to draw.
+  /// A figure, or an empty string if no curve has a point to draw.
   var html: String {
     let curves = curves.map { Self.thinned($0.filter { $0.y.isFinite && (!isLogarithmic || $0.y > 0) }) }
     let points = curves.flatMap { $0 }
@@ -58,7 +58,7 @@ struct LineChart {
       """
   }
 
-  /// Colors that people who see red and green alike tell apart (Okabe and Ito), and that show on light and dark.
+  /// A color of the palette of Okabe and Ito, for color-blind readers; each shows on light and dark backgrounds.
   static func color(_ number: Int) -> String {
     let colors = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c"]
     return colors[number % colors.count]
@@ -98,7 +98,7 @@ struct LineChart {
       .filter { $0 >= low && $0 <= high }
   }
 
-  /// Multiples of 1, 2 or 5 times a power of ten: some five of them.
+  /// About five multiples of 1, 2 or 5 times a power of ten.
   private static func linearTicks(_ low: Double, _ high: Double) -> [Double] {
     let rough = (high - low) / 5
     let power = pow(10, Foundation.log10(rough).rounded(.down))

@@ -2,28 +2,28 @@ import Foundation
 import Support
 import Training
 
-/// The logged numbers of one run over the tokens it has seen, from `metrics.jsonl` in the run directory.
+/// The metrics of one run over the tokens it has seen, read from `metrics.jsonl` in the run directory.
 struct RunCurves {
-  /// One number of the log over tokens.
+  /// One metric (`y`) over the tokens seen (`x`).
   typealias Curve = [(x: Double, y: Double)]
 
   let name: String
-  /// nil as long as the run has saved no checkpoint.
+  /// nil if the run has not saved a checkpoint yet.
   let recipe: TrainingRecipe?
-  /// By the name of the number.
+  /// The curves by metric.
   private(set) var training: [String: Curve] = [:]
   private(set) var evaluations: [String: Curve] = [:]
   private(set) var evaluatedSplit = ""
   private(set) var step = 0
   private(set) var tokens = 0
 
-  /// Lines that are cut off, as a kill leaves them, are passed over.
+  /// Skips broken lines, which a killed run may leave.
   init(_ directory: String) throws {
     let path = Path.join(directory, MetricsLog.name)
     guard Path.exists(path) else {
       throw Failure(
         .inputOutput, "holds no \(MetricsLog.name)", file: directory,
-        remedy: "Name run directories, the -o of pkm-train train")
+        remedy: "Give run directories, the -o of pkm-train train")
     }
     name = Self.shortName(directory)
     recipe = try Checkpoint.all(in: directory).last.map { try Checkpoint($0).recipe }
@@ -54,13 +54,13 @@ struct RunCurves {
 
   func last(_ evaluation: String) -> Double? { evaluations[evaluation]?.last?.y }
 
-  /// The middle one of the logged speeds.
+  /// The median of the logged speeds.
   var tokensPerSecond: Double? {
     guard let speeds = training["tokens_per_second"]?.map(\.y).sorted(), !speeds.isEmpty else { return nil }
     return speeds[speeds.count / 2]
   }
 
-  /// Parameters outside and inside the values of memories.
+  /// The number of parameters outside and inside the memory values.
   var parameters: (dense: Int, values: Int)? {
     recipe.map { recipe in
       recipe.model.parameterDescriptions.reduce(into: (0, 0)) { sum, tensor in
@@ -69,6 +69,6 @@ struct RunCurves {
     }
   }
 
-  /// The recipe as flat keys: `train.lr` → `0.00025`.
+  /// The recipe with flat keys, such as `train.lr` for `0.00025`.
   var settings: [String: String] { recipe?.settings ?? [:] }
 }

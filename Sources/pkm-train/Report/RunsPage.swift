@@ -2,7 +2,7 @@ import Commands
 import Foundation
 import Support
 
-/// The page of ``Report``: what the runs are and what came of them, then curve by curve.
+/// The HTML page of ``Report``: the results of the runs, then their curves, then their recipes.
 struct RunsPage {
   let runs: [RunCurves]
 
@@ -12,9 +12,9 @@ struct RunsPage {
       title: runs.count == 1 ? "Training run \(names)" : "\(runs.count) training runs",
       """
       <h1>\(ReportPage.escape(names))</h1>
-      <p class="lead">Perplexities are of the unsmoothed loss. Tokens are those of each run's own tokenizer.</p>
+      <p class="lead">Perplexities come from the loss without label smoothing. Tokens are those of each run's tokenizer.</p>
       \(results)
-      \(ReportPage.section("Curves", "Over the tokens seen.", legend + "<div class=\"two\">\(charts)</div>"))
+      \(ReportPage.section("Curves", "Plotted over the tokens seen.", legend + "<div class=\"two\">\(charts)</div>"))
       \(recipes)
       """)
   }
@@ -32,8 +32,8 @@ struct RunsPage {
       "Results", split.isEmpty ? "Not evaluated yet." : "At the last evaluation, on \(split).",
       ReportPage.table(
         [
-          "run", "parameters", "in values", "steps", "tokens", "perplexity", "a word", "bits a byte",
-          "slots in use", "KL", "tokens/s",
+          "run", "parameters", "in values", "steps", "tokens", "perplexity per token", "per word",
+          "bits per byte", "slots used", "KL", "tokens/s",
         ],
         runs.map { run in
           [
@@ -46,7 +46,7 @@ struct RunsPage {
         }))
   }
 
-  /// The names in the colors of their curves.
+  /// The names of the runs with the colors of their curves.
   private var legend: String {
     guard runs.count > 1 else { return "" }
     let items = runs.enumerated().map { number, run in
@@ -57,15 +57,16 @@ struct RunsPage {
 
   private var charts: String {
     let evaluations: [(String, String, Bool)] = [
-      ("perplexity", "Perplexity, held out", true), ("bits_per_byte", "Bits a byte, held out", false),
-      ("memory_usage", "Share of memory slots in use", false),
-      ("memory_kl", "KL of the slots' weights from uniform, nats", false),
+      ("perplexity", "Perplexity per token, held out", true),
+      ("bits_per_byte", "Bits per byte, held out", false),
+      ("memory_usage", "Share of memory slots used", false),
+      ("memory_kl", "KL of the slot weights from uniform, nats", false),
     ]
     let training: [(String, String, Bool)] = [
-      ("nll", "Training loss without smoothing, nats a token", false),
-      ("loss", "Training loss as minimized, nats a token", false),
-      ("gradient_norm", "Norm of the gradient before clipping", true),
-      ("learning_rate", "Learning rate", false), ("tokens_per_second", "Training tokens a second", false),
+      ("nll", "Training loss without label smoothing, nats per token", false),
+      ("loss", "Training loss with label smoothing, nats per token", false),
+      ("gradient_norm", "Gradient norm before clipping", true),
+      ("learning_rate", "Learning rate", false), ("tokens_per_second", "Training speed, tokens/s", false),
     ]
     let held = evaluations.map { name, title, isLogarithmic in
       LineChart(title: title, curves: runs.map { $0.evaluations[name] ?? [] }, isLogarithmic: isLogarithmic)
@@ -77,7 +78,7 @@ struct RunsPage {
       .joined(separator: "\n")
   }
 
-  /// The keys in which the recipes differ come first.
+  /// The keys in which the recipes differ, then the keys that they share.
   private var recipes: String {
     let settings = runs.map(\.settings)
     let keys = Set(settings.flatMap(\.keys)).sorted()
@@ -90,8 +91,9 @@ struct RunsPage {
     let all = ReportPage.table(["key"] + runs.map(\.name), rows(common))
     return ReportPage.section(
       "Recipes",
-      runs.count == 1 ? "" : differing.isEmpty ? "All the same." : "They differ in these keys.",
+      runs.count == 1
+        ? "" : differing.isEmpty ? "The recipes are the same." : "The recipes differ in these keys.",
       ReportPage.table(["key"] + runs.map(\.name), rows(differing))
-        + (runs.count == 1 ? all : ReportPage.details("the keys they share", all)))
+        + (runs.count == 1 ? all : ReportPage.details("keys that all recipes share", all)))
   }
 }
