@@ -55,7 +55,9 @@ let package = Package(
     // Short loops of our own, each compiled for several processors: over bytes, over pre-tokens, of the model.
     .target(name: "CBytes", cSettings: kernels),
     .target(name: "CPreTokens", dependencies: ["CBytes"], cSettings: kernels),
-    .target(name: "CModelKernels", cSettings: kernels, linkerSettings: [.linkedLibrary("m")]),
+    .target(
+      name: "CModelKernels", cSettings: kernels + [.headerSearchPath(".")],
+      linkerSettings: [.linkedLibrary("m")]),
 
     .target(
       name: "Support",

@@ -1,7 +1,7 @@
 #include "target_v4.h"
 
 #define REAL_IS_FLOAT 1
-#include "kernels.h"
+#include "kernel_table.h"
 
 const kernel_table *kernels_float_v4(void) { return &table; }
 #include "target_end.h"
