@@ -53,24 +53,24 @@ static void load(void) {
   }
 }
 
-const char *blas_load(void) {
+const char *pkm_blas_load(void) {
   pthread_once(&once, load);
   return problem;
 }
 
-int blas_threads(void) { return threads ? threads() : 0; }
-const char *blas_kernel(void) { return corename ? corename() : "unknown"; }
-const char *blas_description(void) { return config ? config() : "not OpenBLAS"; }
+int pkm_blas_threads(void) { return threads ? threads() : 0; }
+const char *pkm_blas_kernel(void) { return corename ? corename() : "unknown"; }
+const char *pkm_blas_description(void) { return config ? config() : "not OpenBLAS"; }
 
 enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 };
 
-void blas_sgemm(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
+void pkm_blas_sgemm(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
                 const void *b, long ldb, double beta, void *c, long ldc) {
   sgemm(ROW_MAJOR, transpose_a ? TRANSPOSE : NO_TRANSPOSE, transpose_b ? TRANSPOSE : NO_TRANSPOSE, (int)m, (int)n,
         (int)k, (float)alpha, a, (int)lda, b, (int)ldb, (float)beta, c, (int)ldc);
 }
 
-void blas_dgemm(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
+void pkm_blas_dgemm(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
                 const void *b, long ldb, double beta, void *c, long ldc) {
   dgemm(ROW_MAJOR, transpose_a ? TRANSPOSE : NO_TRANSPOSE, transpose_b ? TRANSPOSE : NO_TRANSPOSE, (int)m, (int)n,
         (int)k, alpha, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);

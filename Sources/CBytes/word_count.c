@@ -2,8 +2,8 @@
 #include "CBytes.h"
 #include "blocks.h"
 
-// A word begins at a byte other than white space that follows white space or the start of the text. One bit per byte, 64
-// bytes at a time.
+// A word begins at a byte other than white space that follows white space or the start of the text. One bit per byte,
+// 64 bytes at a time.
 MULTIVERSIONED
 size_t pkm_count_words(const uint8_t *bytes, size_t count) {
   size_t words = 0;

@@ -1,11 +1,11 @@
-// What the processor can do at best, measured with loops that do nothing else.
+// The arithmetic ceilings of the processor: loops that do nothing but multiply and add.
 #include "CModelKernels.h"
 
 #include <stddef.h>
 #include <string.h>
 
-// So many independent chains that a chain's latency is hidden; the results are returned, so that nothing is removed. AVX2 has
-// no more registers.
+// Independent chains, enough to hide the latency of one. AVX2 has no registers for more. The results are returned, so that
+// the loops are not optimized away.
 enum { CHAINS = 12, CHAINS_V4 = 24 };
 
 #if defined(__x86_64__)
@@ -45,20 +45,23 @@ __attribute__((target("arch=x86-64-v4,avx512bf16"))) static double dot_bfloat16(
   return (double)rounds * CHAINS_V4 * 32 * 2;
 }
 
-double ceiling_multiply_add(long rounds, double *sum) {
-  switch (instruction_set_best()) {
-    case INSTRUCTION_SET_V4_BFLOAT16:
-    case INSTRUCTION_SET_V4: return fma_v4(rounds, sum);
-    case INSTRUCTION_SET_V3: return fma_v3(rounds, sum);
-    default: return 0;
+double pkm_ceiling_multiply_add(long rounds, double *sum) {
+  switch (pkm_best_instruction_set()) {
+    case PKM_INSTRUCTION_SET_V4_BF16:
+    case PKM_INSTRUCTION_SET_V4:
+      return fma_v4(rounds, sum);
+    case PKM_INSTRUCTION_SET_V3:
+      return fma_v3(rounds, sum);
+    default:
+      return 0;
   }
 }
 
-double ceiling_bfloat16(long rounds, double *sum) {
+double pkm_ceiling_bf16(long rounds, double *sum) {
   __builtin_cpu_init();
   return __builtin_cpu_supports("avx512bf16") ? dot_bfloat16(rounds, sum) : 0;
 }
 #else
-double ceiling_multiply_add(long rounds, double *sum) { return (void)rounds, (void)sum, 0; }
-double ceiling_bfloat16(long rounds, double *sum) { return (void)rounds, (void)sum, 0; }
+double pkm_ceiling_multiply_add(long rounds, double *sum) { return (void)rounds, (void)sum, 0; }
+double pkm_ceiling_bf16(long rounds, double *sum) { return (void)rounds, (void)sum, 0; }
 #endif

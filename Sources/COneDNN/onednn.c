@@ -47,18 +47,18 @@ static void load(void) {
   if (!sgemm) problem = "The installed oneDNN has no dnnl_sgemm. Install version 2 or 3: sudo apt-get install libdnnl-dev";
 }
 
-const char *onednn_load(void) {
+const char *pkm_onednn_load(void) {
   pthread_once(&once, load);
   return problem;
 }
 
-int onednn_threads(void) { return threads ? threads() : 0; }
-const char *onednn_description(void) { return description; }
+int pkm_onednn_threads(void) { return threads ? threads() : 0; }
+const char *pkm_onednn_description(void) { return description; }
 
-bool onednn_has_bfloat16(void) {
+bool pkm_onednn_has_bf16(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  return !onednn_load() && bgemm && __builtin_cpu_supports("avx512bf16");
+  return !pkm_onednn_load() && bgemm && __builtin_cpu_supports("avx512bf16");
 #else
   return false;
 #endif
@@ -69,7 +69,7 @@ static void check(int status) {
   if (status) abort();
 }
 
-void onednn_sgemm(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
+void pkm_onednn_sgemm(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
                   const void *b, long ldb, double beta, void *c, long ldc) {
   // Up to version 3.11 the generated code of float products keeps its buffer in the heap and points the stack pointer
   // at it (https://github.com/uxlfoundation/oneDNN/issues/4845). A signal handler that ran meanwhile would have its
@@ -83,7 +83,7 @@ void onednn_sgemm(bool transpose_a, bool transpose_b, long m, long n, long k, do
   check(status);
 }
 
-void onednn_bgemm(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
+void pkm_onednn_bgemm(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
                   const void *b, long ldb, double beta, void *c, long ldc) {
   check(bgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, (float)alpha, a, lda, b, ldb, (float)beta, c,
               ldc));

@@ -35,11 +35,11 @@ import Testing
       xs += (0..<20).map { _ in Float(sign: .plus, exponent: exponent, significand: Float(random.normal())) }
     }
     xs.append(.nan)
-    for set in [INSTRUCTION_SET_PLAIN, INSTRUCTION_SET_V3, INSTRUCTION_SET_V4] {
+    for set in [PKM_INSTRUCTION_SET_PLAIN, PKM_INSTRUCTION_SET_V3, PKM_INSTRUCTION_SET_V4] {
       let kernels = Float.kernels(set)
       var bits = [UInt16](repeating: 7, count: xs.count), wide = [Float](repeating: 7, count: xs.count)
-      kernels.to_operand(1, xs.count, xs, xs.count, &bits, xs.count)
-      kernels.from_operand(1, xs.count, bits, xs.count, &wide, xs.count)
+      kernels.round_to_bf16(1, xs.count, xs, xs.count, &bits, xs.count)
+      kernels.widen_bf16(1, xs.count, bits, xs.count, &wide, xs.count)
       for (index, x) in xs.enumerated() {
         let half = Float(bitPattern: UInt32(bits[index]) << 16)
         if x.isNaN {
@@ -54,8 +54,8 @@ import Testing
 
   /// One pool of threads shares out the work of all operations; beside it the libraries' own would fight for processors.
   @Test func librariesHaveNoThreadsOfTheirOwn() {
-    if blas_load() == nil { #expect(blas_threads() <= 1) }
-    if onednn_load() == nil { #expect(onednn_threads() <= 1) }
+    if pkm_blas_load() == nil { #expect(pkm_blas_threads() <= 1) }
+    if pkm_onednn_load() == nil { #expect(pkm_onednn_threads() <= 1) }
   }
 
   /// x in the form that the device multiplies.
@@ -146,7 +146,7 @@ import Testing
       for (b, c) in [(Operand(b), result), (rounded, expected)] {
         let out = operand(matrix(m, n), on: device)
         device.matmul(a, b, transposed: transposed, epilogue: .bias(bias, into: out))
-        Float.kernels(INSTRUCTION_SET_PLAIN).from_operand(m, n, out.pointer, out.stride, c.pointer, n)
+        Float.kernels(PKM_INSTRUCTION_SET_PLAIN).widen_bf16(m, n, out.pointer, out.stride, c.pointer, n)
       }
       #expect(result.array == expected.array)
     }

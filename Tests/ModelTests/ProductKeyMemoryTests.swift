@@ -83,7 +83,7 @@ import Testing
     #expect(zip(gradient.dense(), expected).allSatisfy { abs($0 - $1) < 1e-9 })
 
     let scores: Matrix<Double> = matrix(1, 6) { _ in 9 }, space: Matrix<Double> = matrix(1, 6)
-    Double.kernels(INSTRUCTION_SET_V4).product_top_backward(
+    Double.kernels(PKM_INSTRUCTION_SET_V4).product_key_top_k_backward(
       1, 3, 2, slots.pointer, weights.pointer, dWeights.pointer, 2, scores.pointer, 6, space.pointer, false)
     #expect(zip(scores.array, [3.5390147983, 0, -3.5390147983]).allSatisfy { abs($0 - $1) < 1e-9 })
     #expect(scores.array[3...].allSatisfy { abs($0) < 1e-15 })

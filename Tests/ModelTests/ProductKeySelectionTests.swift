@@ -14,7 +14,7 @@ import Testing
   }
 
   static func choose(
-    _ first: [Float], _ second: [Float], _ k: Int, instructions: instruction_set = INSTRUCTION_SET_V4
+    _ first: [Float], _ second: [Float], _ k: Int, instructions: pkm_instruction_set = PKM_INSTRUCTION_SET_V4
   ) -> Choice {
     let n = first.count
     var choice = Choice(
@@ -22,9 +22,10 @@ import Testing
       weights: .init(repeating: 0, count: k))
     let kernels = Float.kernels(instructions)
     let scratch = UnsafeMutableRawPointer.allocate(
-      byteCount: kernels.product_top_scratch(n, k), alignment: 64)
+      byteCount: kernels.product_key_top_k_scratch(n, k), alignment: 64)
     defer { scratch.deallocate() }
-    kernels.product_top(1, n, k, first, second, n, &choice.slots, &choice.weights, &choice.scores, k, scratch)
+    kernels.product_key_top_k(
+      1, n, k, first, second, n, &choice.slots, &choice.weights, &choice.scores, k, scratch)
     return choice
   }
 
@@ -88,7 +89,7 @@ import Testing
       let first = (0..<n).map { _ in Float(random.below(5)) },
         second = (0..<n).map { _ in Float(random.normal()) }
       let best = Self.choose(first, second, k)
-      for instructions in [INSTRUCTION_SET_PLAIN, INSTRUCTION_SET_V3, INSTRUCTION_SET_V4] {
+      for instructions in [PKM_INSTRUCTION_SET_PLAIN, PKM_INSTRUCTION_SET_V3, PKM_INSTRUCTION_SET_V4] {
         let other = Self.choose(first, second, k, instructions: instructions)
         #expect(other.slots == best.slots && other.scores == best.scores)
         #expect(zip(other.weights, best.weights).allSatisfy { abs($0 - $1) < 1e-6 })
@@ -130,8 +131,8 @@ import Testing
   /// Estimates decide which scores are computed, never what comes out: slots and weights are those of all scores, to the bit.
   @Test(arguments: Numbers.allCases)
   func searchEqualsAllScoresBitForBit(numbers: Numbers) throws {
-    let kernels = Float.kernels(INSTRUCTION_SET_V4_BFLOAT16)
-    guard kernels.search_keys != nil else { return }  // no dot products of bytes here
+    let kernels = Float.kernels(PKM_INSTRUCTION_SET_V4_BF16)
+    guard kernels.search_product_keys != nil else { return }  // no dot products of bytes here
     let rows = 53
     let shapes = [
       (1, 1, 16), (7, 3, 48), (64, 32, 16), (100, 64, 80), (300, 32, 272), (512, 8, 32), (1024, 32, 256),
@@ -189,23 +190,23 @@ import Testing
   }
 
   private static func search(
-    _ kernels: kernel_table, _ queries: [Float], _ keys: [Float], rows: Int, n: Int, k: Int, half: Int
+    _ kernels: pkm_kernel_table, _ queries: [Float], _ keys: [Float], rows: Int, n: Int, k: Int, half: Int
   ) -> Choice {
     var choice = Choice(
       slots: .init(repeating: -1, count: rows * k), scores: [], weights: .init(repeating: 0, count: rows * k))
-    let listBytes = kernels.packed_keys_size(n, half)
+    let listBytes = kernels.packed_subkeys_size(n, half)
     let packed = UnsafeMutableRawPointer.allocate(byteCount: 2 * listBytes, alignment: 64)
     let scratch = UnsafeMutableRawPointer.allocate(
-      byteCount: kernels.search_scratch(n, k, half), alignment: 64)
+      byteCount: kernels.search_product_keys_scratch(n, k, half), alignment: 64)
     defer {
       packed.deallocate()
       scratch.deallocate()
     }
     keys.withUnsafeBufferPointer { keys in
       for list in 0..<2 {
-        kernels.pack_keys(n, half, keys.baseAddress! + list * n * half, packed + list * listBytes)
+        kernels.pack_subkeys(n, half, keys.baseAddress! + list * n * half, packed + list * listBytes)
       }
-      kernels.search_keys(
+      kernels.search_product_keys(
         rows, n, k, half, queries, 2 * half, keys.baseAddress!, packed, &choice.slots, &choice.weights, k,
         scratch)
     }
@@ -233,7 +234,7 @@ import Testing
         let query = queries[(row * 2 + side) * half..<(row * 2 + side + 1) * half]
         return (0..<n).map { score(query, keys[(side * n + $0) * half..<(side * n + $0 + 1) * half]) }
       }
-      let choice = choose(scores[0], scores[1], k, instructions: INSTRUCTION_SET_V4_BFLOAT16)
+      let choice = choose(scores[0], scores[1], k, instructions: PKM_INSTRUCTION_SET_V4_BF16)
       all.slots += choice.slots
       all.weights += choice.weights
     }

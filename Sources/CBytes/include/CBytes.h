@@ -1,5 +1,5 @@
-// Loops over bytes and integers that know nothing of models: counting words, escaping JSON, MinHash. Each is compiled for
-// several processors and chosen when the program starts (multiversioned.h). No function allocates.
+// Loops over bytes and integers that know nothing of models: counting words, escaping JSON, MinHash. Each is compiled
+// for several processors and chosen when the program starts (multiversioned.h). No function allocates.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

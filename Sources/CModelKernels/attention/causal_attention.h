@@ -1,21 +1,26 @@
-// Causal attention of one head over a whole sequence, forward and backward, block by block: no more scores exist than those of
-// one block of queries and one of keys. Queries stand in lanes and keys in rows, so that softmax adds nothing across lanes.
+// Causal attention of one head over a whole sequence, forward and backward, in blocks (Dao et al., FlashAttention,
+// 2022): no more scores exist at a time than those of one block of queries and one of keys. A query has a lane and a
+// key a row, so that softmax needs no sums across lanes.
+#pragma once
+#include "CModelKernels.h"
+#include "attention/attention_tiles.h"
 
 // --- forward
 
 static long causal_attention_scratch(long length, long width) {
   const long tall = whole_tiles(length), padded = padded_width(width);
-  return 2 * BLOCK * padded + BLOCK * BLOCK + 2 * tall * padded;
+  return 2 * ATTENTION_BLOCK * padded + ATTENTION_BLOCK * ATTENTION_BLOCK + 2 * tall * padded;
 }
 
-// What the scores of a block of queries have come to: the largest and the sum of the powers.
+// The softmax of a block of queries over the keys so far: the largest score and the sum of the powers.
 typedef struct {
-  lanes top[BLOCK / LANES], total[BLOCK / LANES];
+  lanes top[ATTENTION_BLOCK / LANES], total[ATTENTION_BLOCK / LANES];
 } running_softmax;
 
-// Scores of some keys to powers of 2 of what they are below the largest so far, in place or, in bfloat16, as pairs of keys.
-// `largest` are those of these keys; `changes` takes what becomes of earlier powers.
-INLINE void powers_of_scores(long keys, long lane, real factor, const lanes largest[2], real *scores, packed_word *p,
+// Replaces the scores of some keys by 2^(factor * (score - the largest so far)), in place or, in bfloat16, as pairs of
+// keys in `p`. `largest` are the largest scores of these keys; `changes` takes the factors by which earlier powers
+// shrink.
+INLINE void powers_of_scores(long keys, long lane, real factor, const lanes largest[2], real *scores, packed_group *p,
                              running_softmax *state, real *changes, const bool bf16) {
   FUSED
   for (int v = 0; v < 2; v++, scores += LANES, p += LANES) {
@@ -25,14 +30,14 @@ INLINE void powers_of_scores(long keys, long lane, real factor, const lanes larg
     for (long s = 0; s < keys; s += 2) {
       lanes pair[2];
       for (int k = 0; k < 2; k++) {
-        pair[k] = lane_powers((load_reals(scores + (s + k) * BLOCK) - top) * factor);
+        pair[k] = lane_powers((load_reals(scores + (s + k) * ATTENTION_BLOCK) - top) * factor);
         sums[k] += pair[k];
       }
       if (bf16) {
-        store_pairs(pair[0], pair[1], p + s / 2 * BLOCK);
+        store_pairs(pair[0], pair[1], p + s / 2 * ATTENTION_BLOCK);
       } else {
-        store_reals(pair[0], scores + s * BLOCK);
-        store_reals(pair[1], scores + (s + 1) * BLOCK);
+        store_reals(pair[0], scores + s * ATTENTION_BLOCK);
+        store_reals(pair[1], scores + (s + 1) * ATTENTION_BLOCK);
       }
     }
     *old = top;
@@ -41,49 +46,58 @@ INLINE void powers_of_scores(long keys, long lane, real factor, const lanes larg
   }
 }
 
-INLINE void causal_attention_in(long length, long width, real scale, const void *queries, const void *keys,
-                                const void *values, long stride, void *out, long out_stride, real *log_sum_exp,
-                                packed_word *scratch, const bool bf16) {
+INLINE void causal_attention_in(pkm_attention_head head, packed_group *scratch, const bool bf16) {
   FUSED
-  const long words = word_count(width, bf16), padded = padded_width(width), tall = whole_tiles(length);
-  const long each = bf16 ? 2 : 1;
-  const row_source sources[] = {{queries, stride}, {keys, stride}, {values, stride}, {out, out_stride}};
-  packed_word *query_lanes = scratch, *value_rows = query_lanes + BLOCK * padded, *p = value_rows + tall * padded;
-  real *scores = (real *)p, *mixed = scores + BLOCK * BLOCK;
-  packed_word *packed_keys = (packed_word *)(mixed + BLOCK * padded);
-  for (long first = 0; first < length; first += BLOCK) {
-    const long rows = length - first < BLOCK ? length - first : BLOCK;
-    long next = first + BLOCK, next_end = length < next + BLOCK ? length : next + BLOCK;
-    pack_lane_blocks(rows, width, operand_at(queries, first * stride, bf16), stride, query_lanes, bf16);
-    pack_rows(rows, width, operand_at(keys, first * stride, bf16), stride, packed_keys + first * words, bf16);
-    weave_rows(rows, width, operand_at(values, first * stride, bf16), stride, value_rows + first / each * padded, bf16);
+  const long length = head.length, width = head.width, stride = head.stride;
+  const long groups = group_count(width, bf16), padded = padded_width(width), tall = whole_tiles(length);
+  const long group = bf16 ? 2 : 1;
+  const real scale = (real)head.scale;
+  real *log_sum_exp = head.log_sum_exp;
+  const row_source sources[] = {
+      {head.queries, stride}, {head.keys, stride}, {head.values, stride}, {head.out, head.out_stride}};
+  packed_group *query_lanes = scratch, *value_rows = query_lanes + ATTENTION_BLOCK * padded,
+               *p = value_rows + tall * padded;
+  real *scores = (real *)p, *mixed = scores + ATTENTION_BLOCK * ATTENTION_BLOCK;
+  packed_group *packed_keys = (packed_group *)(mixed + ATTENTION_BLOCK * padded);
+  for (long first = 0; first < length; first += ATTENTION_BLOCK) {
+    const long rows = length - first < ATTENTION_BLOCK ? length - first : ATTENTION_BLOCK;
+    long next = first + ATTENTION_BLOCK, next_end = length < next + ATTENTION_BLOCK ? length : next + ATTENTION_BLOCK;
+    pack_transposed_blocks(rows, width, operand_at(head.queries, first * stride, bf16), stride, query_lanes, bf16);
+    pack_rows(rows, width, operand_at(head.keys, first * stride, bf16), stride, packed_keys + first * groups, bf16);
+    interleave_rows(rows, width, operand_at(head.values, first * stride, bf16), stride,
+                    value_rows + first / group * padded, bf16);
     running_softmax state;
-    for (int v = 0; v < BLOCK / LANES; v++) state.top[v] = (lanes){0} - (real)INFINITY, state.total[v] = (lanes){0};
-    for (long key = 0; key <= first; key += BLOCK) {
-      const long count = key < first ? BLOCK : whole_tiles(rows);
-      lanes sums[TILE_ROWS][2];
-      real changes[BLOCK];
-      for (long lane = 0; lane < rows; lane += FEW_ROWS) {
-        const long seen = key < first || count < lane + FEW_ROWS ? count : lane + FEW_ROWS;
+    for (int v = 0; v < ATTENTION_BLOCK / LANES; v++) {
+      state.top[v] = (lanes){0} - (real)INFINITY, state.total[v] = (lanes){0};
+    }
+    for (long key = 0; key <= first; key += ATTENTION_BLOCK) {
+      const long count = key < first ? ATTENTION_BLOCK : whole_tiles(rows);
+      lanes sums[ATTENTION_TILE_ROWS][2];
+      real changes[ATTENTION_BLOCK];
+      for (long lane = 0; lane < rows; lane += ATTENTION_TILE_LANES) {
+        const long last_lane = lane + ATTENTION_TILE_LANES;
+        const long seen = key < first || count < last_lane ? count : last_lane;
         lanes largest[2];
         for (int v = 0; v < 2; v++) largest[v] = (lanes){0} - (real)INFINITY;
-        for (long s = 0; s < seen; s += TILE_ROWS) {
-          tile_sums(words, query_lanes + lane * words, FEW_ROWS, packed_keys + (key + s) * words, words, 1, sums, bf16);
+        for (long s = 0; s < seen; s += ATTENTION_TILE_ROWS) {
+          tile_gemm(groups, query_lanes + lane * groups, ATTENTION_TILE_LANES, packed_keys + (key + s) * groups, groups,
+                    1, sums, bf16);
           if (key == first) hide_later_keys(s, lane, sums);
-          for (int j = 0; j < TILE_ROWS; j++) {
+          for (int j = 0; j < ATTENTION_TILE_ROWS; j++) {
             for (int v = 0; v < 2; v++) largest[v] = choose(sums[j][v] > largest[v], sums[j][v], largest[v]);
-            memcpy(scores + (s + j) * BLOCK + lane, sums[j], sizeof sums[j]);
+            memcpy(scores + (s + j) * ATTENTION_BLOCK + lane, sums[j], sizeof sums[j]);
           }
-          fetch_rows(&next, next_end, 2, width, sources, 4, bf16);
+          prefetch_rows(&next, next_end, 2, width, sources, 4, bf16);
         }
-        powers_of_scores(seen, lane, scale * (real)M_LOG2E, largest, scores + lane, p + lane, &state, changes + lane, bf16);
+        powers_of_scores(seen, lane, scale * (real)M_LOG2E, largest, scores + lane, p + lane, &state, changes + lane,
+                         bf16);
       }
-      for (long i = 0; i < rows; i += TILE_ROWS) {
-        const long seen = key < first ? BLOCK : i + TILE_ROWS;
-        for (long c = 0; c < width; c += FEW_ROWS) {
-          tile_sums(seen / each, value_rows + key / each * padded + c, padded, p + i, 1, BLOCK, sums, bf16);
+      for (long i = 0; i < rows; i += ATTENTION_TILE_ROWS) {
+        const long seen = key < first ? ATTENTION_BLOCK : i + ATTENTION_TILE_ROWS;
+        for (long c = 0; c < width; c += ATTENTION_TILE_LANES) {
+          tile_gemm(seen / group, value_rows + key / group * padded + c, padded, p + i, 1, ATTENTION_BLOCK, sums, bf16);
           real *sum = mixed + i * padded + c;
-          for (long j = 0; j < TILE_ROWS; j++, sum += padded) {
+          for (long j = 0; j < ATTENTION_TILE_ROWS; j++, sum += padded) {
             for (int v = 0; v < 2; v++) {
               lanes before = key > 0 ? load_reals(sum + v * LANES) * changes[i + j] : (lanes){0};
               store_reals(before + sums[j][v], sum + v * LANES);
@@ -92,59 +106,58 @@ INLINE void causal_attention_in(long length, long width, real scale, const void 
         }
       }
     }
-    real tops[BLOCK], totals[BLOCK];
+    real tops[ATTENTION_BLOCK], totals[ATTENTION_BLOCK];
     memcpy(tops, state.top, sizeof tops);
     memcpy(totals, state.total, sizeof totals);
     for (long i = 0; i < rows; i++) {
       const real factor = 1 / totals[i];
-      void *into = operand_at(out, (first + i) * out_stride, bf16);
+      void *into = operand_at(head.out, (first + i) * head.out_stride, bf16);
       for (long c = 0; c < width; c++) store_operand(into, c, mixed[i * padded + c] * factor, bf16);
       log_sum_exp[first + i] = tops[i] * scale + real_log(totals[i]);
     }
   }
 }
 
-KERNEL void causal_attention(long length, long width, double scale, const void *queries, const void *keys,
-                             const void *values, long stride, void *out, long out_stride, void *log_sum_exp,
-                             void *scratch, bool bf16) {
-  BY_FORM(bf16, causal_attention_in, length, width, (real)scale, queries, keys, values, stride, out, out_stride,
-          log_sum_exp, scratch);
+KERNEL void causal_attention(pkm_attention_head head, void *scratch, bool bf16) {
+  BY_FORM(bf16, causal_attention_in, head, scratch);
 }
 
 // --- backward
 
 static long causal_attention_backward_scratch(long length, long width) {
   const long tall = whole_tiles(length), padded = padded_width(width);
-  return 5 * BLOCK * padded + 3 * BLOCK * BLOCK + 5 * tall * padded;
+  return 5 * ATTENTION_BLOCK * padded + 3 * ATTENTION_BLOCK * ATTENTION_BLOCK + 5 * tall * padded;
 }
 
-// out (+)= sums, rows `stride` apart.
-INLINE void add_tile(const lanes sums[TILE_ROWS][2], bool adds, real *out, long stride) {
-  for (long j = 0; j < TILE_ROWS; j++, out += stride) {
+// out (+)= sums; the rows of out are `stride` apart.
+INLINE void add_tile(const lanes sums[ATTENTION_TILE_ROWS][2], bool adds, real *out, long stride) {
+  for (long j = 0; j < ATTENTION_TILE_ROWS; j++, out += stride) {
     for (int v = 0; v < 2; v++) {
       store_reals(adds ? load_reals(out + v * LANES) + sums[j][v] : sums[j][v], out + v * LANES);
     }
   }
 }
 
-// Probabilities and gradients of the scores of one block of keys and one of queries, a row for each key, in words;
-// `ds_pairs` has neighbors of a column in one.
+// The probabilities p of one block of keys and one of queries and the gradients ds of their scores, a row per key, in
+// groups of neighbors of a row; `ds_pairs` has the gradients in groups of neighbors of a column.
 typedef struct {
-  packed_word *p, *ds, *ds_pairs;
+  packed_group *p, *ds, *ds_pairs;
 } score_block;
 
-// From scores and gradients of probabilities, a tile of each, to what is multiplied.
+// From a tile of scores and one of gradients d of the probabilities: p = 2^(factor * score - shift), where `shifts` are
+// the log-sum-exp in powers of 2, and ds = p * (d - mean), where `means` are the means of d weighted by p (softmax
+// backward).
 INLINE void gradient_tile(score_block block, long s, long lane, real factor, const real *shifts, const real *means,
-                          lanes scores[TILE_ROWS][2], lanes d[TILE_ROWS][2], const bool bf16) {
+                          lanes scores[ATTENTION_TILE_ROWS][2], lanes d[ATTENTION_TILE_ROWS][2], const bool bf16) {
   FUSED
-  for (int j = 0; j < TILE_ROWS; j += 2) {
+  for (int j = 0; j < ATTENTION_TILE_ROWS; j += 2) {
     lanes p[2][2], ds[2][2];
     for (int k = 0; k < 2; k++) {
       for (int v = 0; v < 2; v++) {
         p[k][v] = lane_powers(scores[j + k][v] * factor - load_reals(shifts + v * LANES));
         ds[k][v] = p[k][v] * (d[j + k][v] - load_reals(means + v * LANES));
       }
-      const long at = ((s + j + k) * BLOCK + lane) / (bf16 ? 2 : 1);
+      const long at = ((s + j + k) * ATTENTION_BLOCK + lane) / (bf16 ? 2 : 1);
       if (bf16) {
         store_row(p[k], block.p + at);
         store_row(ds[k], block.ds + at);
@@ -154,94 +167,163 @@ INLINE void gradient_tile(score_block block, long s, long lane, real factor, con
       }
     }
     for (int v = 0; v < 2 && bf16; v++) {
-      store_pairs(ds[0][v], ds[1][v], block.ds_pairs + (s + j) / 2 * BLOCK + lane + v * LANES);
+      store_pairs(ds[0][v], ds[1][v], block.ds_pairs + (s + j) / 2 * ATTENTION_BLOCK + lane + v * LANES);
     }
   }
 }
 
-INLINE void causal_attention_backward_in(long length, long width, real scale, const void *queries, const void *keys,
-                                         const void *values, long stride, const void *out, const void *d_out,
-                                         long out_stride, const real *log_sum_exp, void *d_queries, void *d_keys,
-                                         void *d_values, packed_word *scratch, const bool bf16) {
+// The memory of the backward pass of one head.
+typedef struct {
+  // One block: queries and d_out with one lane per row, and with one lane per column.
+  packed_group *query_lanes, *d_out_lanes, *query_rows, *d_out_rows;
+  score_block scores;
+  // All keys with one lane per column; all keys and values as groups of a row.
+  packed_group *key_rows, *keys, *values;
+  // Sums of gradients: d_queries of one block, d_keys and d_values of all.
+  real *d_queries, *d_keys, *d_values;
+} backward_buffers;
+
+INLINE backward_buffers carve_backward_buffers(long length, long width, packed_group *scratch, const bool bf16) {
+  const long padded = padded_width(width), tall = whole_tiles(length);
+  backward_buffers b = {.query_lanes = scratch};
+  b.d_out_lanes = b.query_lanes + ATTENTION_BLOCK * padded;
+  b.query_rows = b.d_out_lanes + ATTENTION_BLOCK * padded;
+  b.d_out_rows = b.query_rows + ATTENTION_BLOCK * padded;
+  b.scores.p = b.d_out_rows + ATTENTION_BLOCK * padded;
+  b.scores.ds = b.scores.p + ATTENTION_BLOCK * ATTENTION_BLOCK;
+  // Groups of one number have no neighbor.
+  b.scores.ds_pairs = bf16 ? b.scores.ds + ATTENTION_BLOCK * ATTENTION_BLOCK : b.scores.ds;
+  b.key_rows = b.scores.p + 3 * ATTENTION_BLOCK * ATTENTION_BLOCK;
+  b.d_queries = (real *)(b.key_rows + tall * padded);
+  b.d_keys = b.d_queries + ATTENTION_BLOCK * padded;
+  b.d_values = b.d_keys + tall * padded;
+  b.keys = (packed_group *)(b.d_values + tall * padded);
+  b.values = b.keys + tall * group_count(width, bf16);
+  return b;
+}
+
+// One block of queries, with one of keys at a time.
+typedef struct {
+  long first, rows, width;
+  real factor;  // of scores, in powers of 2
+  // Of each query: see gradient_tile.
+  real shifts[ATTENTION_BLOCK], means[ATTENTION_BLOCK];
+} query_block;
+
+// Fills in `shifts` and `means`, which are zeros. The mean of the gradients of the probabilities, weighted by them, is
+// the dot product of out and d_out.
+INLINE void set_shifts_and_means(query_block *block, pkm_attention_head head, const void *d_out, const bool bf16) {
   VECTOR_SUMS
-  const long words = word_count(width, bf16), padded = padded_width(width), tall = whole_tiles(length);
-  const long each = bf16 ? 2 : 1;
-  packed_word *query_lanes = scratch, *out_lanes = query_lanes + BLOCK * padded;
-  packed_word *query_rows = out_lanes + BLOCK * padded, *out_rows = query_rows + BLOCK * padded;
-  score_block block = {.p = out_rows + BLOCK * padded};
-  block.ds = block.p + BLOCK * BLOCK;
-  block.ds_pairs = bf16 ? block.ds + BLOCK * BLOCK : block.ds;
-  packed_word *key_rows = block.p + 3 * BLOCK * BLOCK;
-  real *query_sums = (real *)(key_rows + tall * padded), *key_sums = query_sums + BLOCK * padded;
-  real *value_sums = key_sums + tall * padded;
-  packed_word *packed_keys = (packed_word *)(value_sums + tall * padded), *packed_values = packed_keys + tall * words;
-  const row_source sources[] = {{queries, stride}, {keys, stride},      {values, stride},
-                                {out, out_stride}, {d_out, out_stride}, {d_queries, stride}};
-  for (long first = 0; first < length; first += BLOCK) {
-    const long rows = length - first < BLOCK ? length - first : BLOCK, filled = whole_tiles(rows);
-    long next = first + BLOCK, next_end = length < next + BLOCK ? length : next + BLOCK;
-    const void *query = operand_at(queries, first * stride, bf16), *key = operand_at(keys, first * stride, bf16);
-    const void *value = operand_at(values, first * stride, bf16);
-    const void *result = operand_at(out, first * out_stride, bf16);
-    const void *d_result = operand_at(d_out, first * out_stride, bf16);
-    real shifts[BLOCK] = {0}, means[BLOCK] = {0};
-    for (long i = 0; i < rows; i++) {
-      real mean = 0;
-      for (long c = 0; c < width; c++) {
-        mean += load_operand(result, i * out_stride + c, bf16) * load_operand(d_result, i * out_stride + c, bf16);
-      }
-      means[i] = mean;
-      shifts[i] = log_sum_exp[first + i] * (real)M_LOG2E;
+  const void *out = operand_at(head.out, block->first * head.out_stride, bf16);
+  const void *d = operand_at(d_out, block->first * head.out_stride, bf16);
+  const real *log_sum_exp = head.log_sum_exp;
+  for (long i = 0; i < block->rows; i++) {
+    real mean = 0;
+    for (long c = 0; c < head.width; c++) {
+      mean += load_operand(out, i * head.out_stride + c, bf16) * load_operand(d, i * head.out_stride + c, bf16);
     }
-    pack_rows(rows, width, key, stride, packed_keys + first * words, bf16);
-    pack_rows(rows, width, value, stride, packed_values + first * words, bf16);
-    weave_rows(rows, width, key, stride, key_rows + first / each * padded, bf16);
-    pack_lane_blocks(rows, width, query, stride, query_lanes, bf16);
-    pack_lane_blocks(rows, width, d_result, out_stride, out_lanes, bf16);
-    weave_rows(rows, width, query, stride, query_rows, bf16);
-    weave_rows(rows, width, d_result, out_stride, out_rows, bf16);
-    for (long from = 0; from <= first; from += BLOCK) {
-      const bool is_last = from == first;
-      const long seen = is_last ? filled : BLOCK;
-      lanes sums[TILE_ROWS][2], d[TILE_ROWS][2];
-      // Queries before the keys are skipped, by registers here and by tiles below.
-      for (long s = 0; s < seen; s += TILE_ROWS) {
-        for (long lane = is_last ? s / FEW_ROWS * FEW_ROWS : 0; lane < rows; lane += FEW_ROWS) {
-          tile_sums(words, query_lanes + lane * words, FEW_ROWS, packed_keys + (from + s) * words, words, 1, sums, bf16);
-          if (is_last) hide_later_keys(s, lane, sums);
-          tile_sums(words, out_lanes + lane * words, FEW_ROWS, packed_values + (from + s) * words, words, 1, d, bf16);
-          gradient_tile(block, s, lane, scale * (real)M_LOG2E, shifts + lane, means + lane, sums, d, bf16);
-        }
-        fetch_rows(&next, next_end, 4, width, sources, 6, bf16);
-      }
-      for (long s = 0; s < seen; s += TILE_ROWS) {
-        const long skipped = is_last ? s : 0, count = (filled - skipped) / each;
-        const long at = (s * BLOCK + skipped) / each, rows_at = skipped / each * padded, row_words = BLOCK / each;
-        for (long c = 0; c < width; c += FEW_ROWS) {
-          tile_sums(count, out_rows + rows_at + c, padded, block.p + at, row_words, 1, sums, bf16);
-          add_tile(sums, from < first, value_sums + (from + s) * padded + c, padded);
-          tile_sums(count, query_rows + rows_at + c, padded, block.ds + at, row_words, 1, sums, bf16);
-          add_tile(sums, from < first, key_sums + (from + s) * padded + c, padded);
-        }
-      }
-      for (long i = 0; i < rows; i += TILE_ROWS) {
-        const long count = (is_last ? i + TILE_ROWS : BLOCK) / each;
-        for (long c = 0; c < width; c += FEW_ROWS) {
-          tile_sums(count, key_rows + from / each * padded + c, padded, block.ds_pairs + i, 1, BLOCK, sums, bf16);
-          add_tile(sums, from > 0, query_sums + i * padded + c, padded);
-        }
-      }
-    }
-    store_scaled(rows, width, scale, query_sums, operand_at(d_queries, first * stride, bf16), stride, bf16);
+    block->means[i] = mean;
+    block->shifts[i] = log_sum_exp[block->first + i] * (real)M_LOG2E;
   }
-  store_scaled(length, width, scale, key_sums, d_keys, stride, bf16);
-  store_scaled(length, width, 1, value_sums, d_values, stride, bf16);
 }
 
-KERNEL void causal_attention_backward(long length, long width, double scale, const void *queries, const void *keys,
-                                      const void *values, long stride, const void *out, const void *d_out,
-                                      long out_stride, const void *log_sum_exp, void *d_queries, void *d_keys,
+INLINE void pack_backward_block(const query_block *block, pkm_attention_head head, const void *d_out,
+                                const backward_buffers *b, const bool bf16) {
+  const long first = block->first, rows = block->rows, width = head.width, stride = head.stride;
+  const long groups = group_count(width, bf16), group = bf16 ? 2 : 1;
+  const void *queries = operand_at(head.queries, first * stride, bf16),
+             *keys = operand_at(head.keys, first * stride, bf16);
+  const void *values = operand_at(head.values, first * stride, bf16);
+  const void *d = operand_at(d_out, first * head.out_stride, bf16);
+  pack_rows(rows, width, keys, stride, b->keys + first * groups, bf16);
+  pack_rows(rows, width, values, stride, b->values + first * groups, bf16);
+  interleave_rows(rows, width, keys, stride, b->key_rows + first / group * padded_width(width), bf16);
+  pack_transposed_blocks(rows, width, queries, stride, b->query_lanes, bf16);
+  pack_transposed_blocks(rows, width, d, head.out_stride, b->d_out_lanes, bf16);
+  interleave_rows(rows, width, queries, stride, b->query_rows, bf16);
+  interleave_rows(rows, width, d, head.out_stride, b->d_out_rows, bf16);
+}
+
+// The scores of the keys key...key + ATTENTION_TILE_ROWS - 1 and the queries of the block, to b->scores. The first key
+// of the block of keys is `from`.
+INLINE void score_gradients(const query_block *block, long from, long key, const backward_buffers *b, const bool bf16) {
+  const long groups = group_count(block->width, bf16), s = key - from;
+  const bool is_diagonal = from == block->first;
+  // Queries before the keys are skipped, here by registers and in add_key_and_value_gradients by tiles.
+  for (long lane = is_diagonal ? s / ATTENTION_TILE_LANES * ATTENTION_TILE_LANES : 0; lane < block->rows;
+       lane += ATTENTION_TILE_LANES) {
+    lanes scores[ATTENTION_TILE_ROWS][2], d[ATTENTION_TILE_ROWS][2];
+    tile_gemm(groups, b->query_lanes + lane * groups, ATTENTION_TILE_LANES, b->keys + key * groups, groups, 1, scores,
+              bf16);
+    if (is_diagonal) hide_later_keys(s, lane, scores);
+    tile_gemm(groups, b->d_out_lanes + lane * groups, ATTENTION_TILE_LANES, b->values + key * groups, groups, 1, d,
+              bf16);
+    gradient_tile(b->scores, s, lane, block->factor, block->shifts + lane, block->means + lane, scores, d, bf16);
+  }
+}
+
+// d_values += p^T d_out and d_keys += ds^T queries, for `seen` keys from `from` on.
+INLINE void add_key_and_value_gradients(const query_block *block, long from, long seen, const backward_buffers *b,
+                                        const bool bf16) {
+  const long padded = padded_width(block->width), group = bf16 ? 2 : 1;
+  const bool is_diagonal = from == block->first;
+  lanes sums[ATTENTION_TILE_ROWS][2];
+  for (long s = 0; s < seen; s += ATTENTION_TILE_ROWS) {
+    const long skipped = is_diagonal ? s : 0, count = (whole_tiles(block->rows) - skipped) / group;
+    const long at = (s * ATTENTION_BLOCK + skipped) / group, row_groups = ATTENTION_BLOCK / group;
+    for (long c = 0; c < block->width; c += ATTENTION_TILE_LANES) {
+      const long in = skipped / group * padded + c, out = (from + s) * padded + c;
+      tile_gemm(count, b->d_out_rows + in, padded, b->scores.p + at, row_groups, 1, sums, bf16);
+      add_tile(sums, !is_diagonal, b->d_values + out, padded);
+      tile_gemm(count, b->query_rows + in, padded, b->scores.ds + at, row_groups, 1, sums, bf16);
+      add_tile(sums, !is_diagonal, b->d_keys + out, padded);
+    }
+  }
+}
+
+// d_queries += ds keys.
+INLINE void add_query_gradients(const query_block *block, long from, const backward_buffers *b, const bool bf16) {
+  const long padded = padded_width(block->width), group = bf16 ? 2 : 1;
+  lanes sums[ATTENTION_TILE_ROWS][2];
+  for (long i = 0; i < block->rows; i += ATTENTION_TILE_ROWS) {
+    const long count = (from == block->first ? i + ATTENTION_TILE_ROWS : ATTENTION_BLOCK) / group;
+    for (long c = 0; c < block->width; c += ATTENTION_TILE_LANES) {
+      tile_gemm(count, b->key_rows + from / group * padded + c, padded, b->scores.ds_pairs + i, 1, ATTENTION_BLOCK,
+                sums, bf16);
+      add_tile(sums, from > 0, b->d_queries + i * padded + c, padded);
+    }
+  }
+}
+
+INLINE void causal_attention_backward_in(pkm_attention_head head, const void *d_out, void *d_queries, void *d_keys,
+                                         void *d_values, packed_group *scratch, const bool bf16) {
+  const long length = head.length, width = head.width, stride = head.stride;
+  const real scale = (real)head.scale;
+  const backward_buffers b = carve_backward_buffers(length, width, scratch, bf16);
+  const row_source sources[] = {{head.queries, stride},      {head.keys, stride},      {head.values, stride},
+                                {head.out, head.out_stride}, {d_out, head.out_stride}, {d_queries, stride}};
+  for (long first = 0; first < length; first += ATTENTION_BLOCK) {
+    query_block block = {.first = first, .width = width, .factor = scale * (real)M_LOG2E};
+    block.rows = length - first < ATTENTION_BLOCK ? length - first : ATTENTION_BLOCK;
+    long next = first + ATTENTION_BLOCK, next_end = length < next + ATTENTION_BLOCK ? length : next + ATTENTION_BLOCK;
+    set_shifts_and_means(&block, head, d_out, bf16);
+    pack_backward_block(&block, head, d_out, &b, bf16);
+    for (long from = 0; from <= first; from += ATTENTION_BLOCK) {
+      const long seen = from == first ? whole_tiles(block.rows) : ATTENTION_BLOCK;
+      for (long s = 0; s < seen; s += ATTENTION_TILE_ROWS) {
+        score_gradients(&block, from, from + s, &b, bf16);
+        prefetch_rows(&next, next_end, 4, width, sources, 6, bf16);
+      }
+      add_key_and_value_gradients(&block, from, seen, &b, bf16);
+      add_query_gradients(&block, from, &b, bf16);
+    }
+    store_scaled(block.rows, width, scale, b.d_queries, operand_at(d_queries, first * stride, bf16), stride, bf16);
+  }
+  store_scaled(length, width, scale, b.d_keys, d_keys, stride, bf16);
+  store_scaled(length, width, 1, b.d_values, d_values, stride, bf16);
+}
+
+KERNEL void causal_attention_backward(pkm_attention_head head, const void *d_out, void *d_queries, void *d_keys,
                                       void *d_values, void *scratch, bool bf16) {
-  BY_FORM(bf16, causal_attention_backward_in, length, width, (real)scale, queries, keys, values, stride, out, d_out,
-          out_stride, log_sum_exp, d_queries, d_keys, d_values, scratch);
+  BY_FORM(bf16, causal_attention_backward_in, head, d_out, d_queries, d_keys, d_values, scratch);
 }

@@ -1,14 +1,19 @@
-// Attention of one token over the cached keys and values of its sequence: each is read once, in order.
+// Attention over cached keys and values (the KV cache of generation): of one new token with this file's kernels, which
+// read each key and value once and in order; of several new tokens as softmax between two matmuls.
+#pragma once
+#include "CModelKernels.h"
+#include "lanes.h"
 
-// 2 * LANES numbers from x[i] on: of bfloat16 first the even ones, then the odd ones, as they are had from words at once.
-INLINE void load_parted(lanes v[2], const void *x, long i, const bool bf16) {
+// Loads 2 * LANES numbers from x[i] on. Those of bfloat16 are deinterleaved, first the even ones and then the odd ones,
+// because that takes one shift and one mask.
+INLINE void load_deinterleaved(lanes v[2], const void *x, long i, const bool bf16) {
   if (!bf16) {
     memcpy(v, (const real *)x + i, 2 * sizeof *v);
     return;
   }
 #if REAL_IS_FLOAT
-  typedef uint32_t words __attribute__((vector_size(64)));
-  words pairs, even, odd;
+  typedef uint32_t wide_lanes __attribute__((vector_size(64)));
+  wide_lanes pairs, even, odd;
   memcpy(&pairs, (const uint16_t *)x + i, sizeof pairs);
   even = pairs << 16, odd = pairs & 0xffff0000u;
   memcpy(&v[0], &even, sizeof even);
@@ -18,31 +23,36 @@ INLINE void load_parted(lanes v[2], const void *x, long i, const bool bf16) {
 #endif
 }
 
-// Reals in that order, and back.
-INLINE void part(long width, const real *x, real *out) {
+// Deinterleaves reals in the same way, ...
+INLINE void deinterleave(long width, const real *x, real *out) {
   long i = 0;
   for (; i + 2 * LANES <= width; i += 2 * LANES) {
-    for (int lane = 0; lane < LANES; lane++) out[i + lane] = x[i + 2 * lane], out[i + LANES + lane] = x[i + 2 * lane + 1];
+    for (int lane = 0; lane < LANES; lane++) {
+      out[i + lane] = x[i + 2 * lane], out[i + LANES + lane] = x[i + 2 * lane + 1];
+    }
   }
   for (; i < width; i++) out[i] = x[i];
 }
 
-INLINE void unpart(long width, const real *x, real *out) {
+// ... and back.
+INLINE void interleave(long width, const real *x, real *out) {
   long i = 0;
   for (; i + 2 * LANES <= width; i += 2 * LANES) {
-    for (int lane = 0; lane < LANES; lane++) out[i + 2 * lane] = x[i + lane], out[i + 2 * lane + 1] = x[i + LANES + lane];
+    for (int lane = 0; lane < LANES; lane++) {
+      out[i + 2 * lane] = x[i + lane], out[i + 2 * lane + 1] = x[i + LANES + lane];
+    }
   }
   for (; i < width; i++) out[i] = x[i];
 }
 
-// The product of a query with a key: LANES sums.
+// The dot product of a query and a key, as LANES partial sums.
 INLINE lanes query_times_key(long width, const real *query, const void *key, const bool bf16) {
   FUSED
   lanes sum = {0}, q[2], k[2];
   long i = 0;
   for (; i + 2 * LANES <= width; i += 2 * LANES) {
-    load_parted(q, query, i, false);
-    load_parted(k, key, i, bf16);
+    load_deinterleaved(q, query, i, false);
+    load_deinterleaved(k, key, i, bf16);
     sum += q[0] * k[0];
     sum += q[1] * k[1];
   }
@@ -50,10 +60,10 @@ INLINE lanes query_times_key(long width, const real *query, const void *key, con
   return sum;
 }
 
-// The sums of the lanes of LANES registers.
+// Lane i of the result is the sum of the lanes of x[i].
 INLINE lanes sums_of_lanes(const lanes x[LANES]) {
 #if REAL_IS_FLOAT && HAS_AVX512
-  // The even sums beside the odd ones of each pair, then of each pair of pairs, and so on.
+  // Each step adds the two halves of pairs of registers and leaves half as many registers.
   __m512 pairs[8], fours[4], eights[2];
   for (int i = 0; i < 8; i++) {
     __m512 a = (__m512)x[2 * i], b = (__m512)x[2 * i + 1];
@@ -89,7 +99,7 @@ INLINE void add_value(long width, real weight, const void *value, real *out, con
   for (; i + 2 * LANES <= width; i += 2 * LANES) {
     lanes sums[2], v[2];
     memcpy(sums, out + i, sizeof sums);
-    load_parted(v, value, i, bf16);
+    load_deinterleaved(v, value, i, bf16);
     sums[0] += weight * v[0];
     sums[1] += weight * v[1];
     memcpy(out + i, sums, sizeof sums);
@@ -97,8 +107,9 @@ INLINE void add_value(long width, real weight, const void *value, real *out, con
   for (; i < width; i++) out[i] += weight * load_operand(value, i, bf16);
 }
 
-// Weights of the values: exp(scale * (score - the largest)); the sum of them. `count` is a multiple of LANES.
-INLINE real weigh(long count, real scale, real *scores) {
+// Replaces scores by the unnormalized weights of the values, exp(scale * (score - the largest)), and returns their sum.
+// `count` is a multiple of LANES.
+INLINE real softmax_weights(long count, real scale, real *scores) {
   FUSED
   const real top = row_max(count, scores);
   lanes sum = {0}, e;
@@ -113,66 +124,72 @@ INLINE real weigh(long count, real scale, real *scores) {
   return total;
 }
 
-// Some numbers of row `row` of `count` rows, or of those that are read after them.
-INLINE void fetch(const void *rows, const void *next, long count, long row, long stride, long first, long width,
-                  const bool bf16) {
-  const void *from = row < count ? operand_at(rows, row * stride, bf16) : operand_at(next, (row - count) * stride, bf16);
+// Prefetches some numbers of row `row` of `count` rows; rows from `count` on are those of `next`, which are read
+// afterwards.
+INLINE void prefetch_row(const void *rows, const void *next, long count, long row, long stride, long first, long width,
+                         const bool bf16) {
+  const bool is_next = row >= count;
+  const void *from = operand_at(is_next ? next : rows, (is_next ? row - count : row) * stride, bf16);
   const char *x = operand_at(from, first, bf16), *end = operand_at(x, width, bf16);
   for (; x < end; x += 64) __builtin_prefetch(x);
 }
 
-// Scores are kept in whole registers.
+// The scores of a head fill whole registers.
 INLINE long padded_scores(long seen) { return (seen + LANES - 1) / LANES * LANES; }
 
-static long attend_scratch(long seen, long heads, long width) {
+static long kv_attention_scratch(long seen, long heads, long width) {
   return heads * (LANES * LANES + padded_scores(seen) + 1 + width);
 }
 
-// Rows are read in the order of memory, for all heads, and fetched 8 KiB ahead: other orders and distances read more slowly.
-INLINE void attend_in(long seen, long heads, long width, real scale, const real *queries, const void *keys,
-                      const void *values, const void *next, long stride, lanes *products, real *out, const bool bf16) {
+// Reads rows in the order of memory, for all heads, and prefetches 8 KiB ahead: other orders and distances read more
+// slowly.
+INLINE void kv_attention_in(long seen, long heads, long width, real scale, const real *queries, const void *keys,
+                            const void *values, const void *next, long stride, lanes *sums_of_heads, real *out,
+                            const bool bf16) {
   const long row_bytes = heads * width * (long)(bf16 ? sizeof(uint16_t) : sizeof(real));
   const long ahead = (8 << 10) / row_bytes + 1, padded = padded_scores(seen);
-  real *scores = (real *)(products + heads * LANES), *totals = scores + heads * padded, *mixed = bf16 ? totals + heads : out;
+  real *scores = (real *)(sums_of_heads + heads * LANES), *totals = scores + heads * padded;
+  real *mixed = bf16 ? totals + heads : out;
   if (bf16) {
-    for (long h = 0; h < heads; h++) part(width, queries + h * width, mixed + h * width);
+    for (long h = 0; h < heads; h++) deinterleave(width, queries + h * width, mixed + h * width);
     queries = mixed;
   }
   for (long first = 0; first < seen; first += LANES) {
     const long count = seen - first < LANES ? seen - first : LANES;
     for (long s = first; s < first + count; s++) {
       for (long h = 0; h < heads; h++) {
-        fetch(keys, values, seen, s + ahead, stride, h * width, width, bf16);
-        products[h * LANES + s - first] =
+        prefetch_row(keys, values, seen, s + ahead, stride, h * width, width, bf16);
+        sums_of_heads[h * LANES + s - first] =
             query_times_key(width, queries + h * width, operand_at(keys, s * stride + h * width, bf16), bf16);
       }
     }
     for (long h = 0; h < heads; h++) {
-      lanes sums = sums_of_lanes(products + h * LANES);
+      lanes sums = sums_of_lanes(sums_of_heads + h * LANES);
       for (long lane = count; lane < LANES; lane++) sums[lane] = -(real)INFINITY;
       memcpy(scores + h * padded + first, &sums, sizeof sums);
     }
   }
-  for (long h = 0; h < heads; h++) totals[h] = weigh(padded, scale, scores + h * padded);
+  for (long h = 0; h < heads; h++) totals[h] = softmax_weights(padded, scale, scores + h * padded);
   for (long i = 0; i < heads * width; i++) mixed[i] = 0;
   for (long s = 0; s < seen; s++) {
     for (long h = 0; h < heads; h++) {
-      fetch(values, next, seen, s + ahead, stride, h * width, width, bf16);
-      add_value(width, scores[h * padded + s], operand_at(values, s * stride + h * width, bf16), mixed + h * width, bf16);
+      prefetch_row(values, next, seen, s + ahead, stride, h * width, width, bf16);
+      const void *value = operand_at(values, s * stride + h * width, bf16);
+      add_value(width, scores[h * padded + s], value, mixed + h * width, bf16);
     }
   }
   for (long h = 0; h < heads; h++) {
-    if (bf16) unpart(width, mixed + h * width, out + h * width);
+    if (bf16) interleave(width, mixed + h * width, out + h * width);
     for (long i = 0; i < width; i++) out[h * width + i] /= totals[h];
   }
 }
 
-KERNEL void attend(long seen, long heads, long width, double scale, const void *queries, const void *keys,
-                   const void *values, const void *next, long stride, void *scratch, void *out, bool bf16) {
-  BY_FORM(bf16, attend_in, seen, heads, width, (real)scale, queries, keys, values, next, stride, scratch, out);
+KERNEL void kv_attention(long seen, long heads, long width, double scale, const void *queries, const void *keys,
+                         const void *values, const void *next, long stride, void *scratch, void *out, bool bf16) {
+  BY_FORM(bf16, kv_attention_in, seen, heads, width, (real)scale, queries, keys, values, next, stride, scratch, out);
 }
 
-// --- several tokens, between two products
+// --- several new tokens
 
 KERNEL void causal_softmax(long rows, long first_row, long columns, double scale, void *pscores, long stride) {
   VECTOR_SUMS

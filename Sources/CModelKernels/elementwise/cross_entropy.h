@@ -1,36 +1,21 @@
-// Embedding, and softmax-cross-entropy with uniform label smoothing.
-
-KERNEL void embed(long rows, long columns, long first_row, long length, const int32_t *tokens, const void *ptable,
-                  const void *ppositions, void *pout) {
-  const real *table = ptable, *positions = ppositions;
-  real *out = pout;
-  for (long r = 0; r < rows; r++, out += columns) {
-    const real *token = table + tokens[r] * columns, *position = positions + (first_row + r) % length * columns;
-    for (long c = 0; c < columns; c++) out[c] = token[c] + position[c];
-  }
-}
-
-KERNEL void embed_backward(long rows, long columns, const int32_t *tokens, const void *pd, long stride, void *ptable) {
-  const real *d = pd;
-  real *table = ptable;
-  for (long r = 0; r < rows; r++, d += stride) {
-    real *row = table + tokens[r] * stride;
-    for (long c = 0; c < columns; c++) row[c] += d[c];
-  }
-}
+// Softmax cross-entropy with uniform label smoothing.
+#pragma once
+#include "CModelKernels.h"
+#include "operands.h"
 
 // With z the logits, p = softmax z, q = (1 - e) [target] + e / V:
 // nll = lse - z_target; smoothed = lse - (1 - e) z_target - (e / V) sum z; gradient p - q.
-INLINE void store_gradient(long columns, const real *z, real e_target, real factor, real share, int32_t target, double smoothing,
-                           void *gradient, const bool bf16) {
+// Here z is exp(logits - the largest), and `share` is e / V.
+INLINE void store_gradient(long columns, const real *z, real e_target, real factor, real share, int32_t target,
+                           double smoothing, void *gradient, const bool bf16) {
   if (!bf16) gradient = (void *)z;
   for (long c = 0; c < columns; c++) store_operand(gradient, c, z[c] * factor - share, bf16);
-  // z may be the gradient itself, so its own element is handed in.
+  // z may be the gradient itself and overwritten by now, so its target element is an argument.
   real at_target = e_target * factor - share - (real)(1 - smoothing);
   store_operand(gradient, target, at_target, bf16);
 }
 
-// The largest of x + bias, and the sum in `total`. NaN is passed over as by row_max.
+// The largest number of x + bias, and their sum in `total`. NaN is ignored, as in row_max.
 INLINE real biased_max(long count, const real *x, const real *bias, real *total) {
   real largest[4 * LANES], sums[4 * LANES];
   for (int j = 0; j < 4 * LANES; j++) largest[j] = -(real)INFINITY, sums[j] = 0;
@@ -56,14 +41,14 @@ INLINE real biased_max(long count, const real *x, const real *bias, real *total)
   return best;
 }
 
-KERNEL row_loss cross_entropy(long columns, const void *pbias, int32_t target, double smoothing, void *plogits,
-                              void *gradient, bool bf16) {
+KERNEL pkm_row_loss cross_entropy(long columns, const void *pbias, int32_t target, double smoothing, void *plogits,
+                                  void *gradient, bool bf16) {
   VECTOR_SUMS
   const real *bias = pbias;
   real *z = plogits;
   if (target < 0) {
     memset(gradient, 0, (size_t)columns * (bf16 ? sizeof(uint16_t) : sizeof(real)));
-    return (row_loss){0, 0};
+    return (pkm_row_loss){0, 0};
   }
   real total, top = biased_max(columns, z, bias, &total), at_target = z[target] + bias[target], sum = 0;
   for (long c = 0; c < columns; c++) {
@@ -74,12 +59,11 @@ KERNEL row_loss cross_entropy(long columns, const void *pbias, int32_t target, d
   real factor = 1 / sum, share = (real)(smoothing / (double)columns), e_target = z[target];
   BY_FORM(bf16, store_gradient, columns, z, e_target, factor, share, target, smoothing, gradient);
   double lse = (double)top + log((double)sum), nll = lse - (double)at_target;
-  return (row_loss){
-      nll, (1 - smoothing) * nll + smoothing * (lse - (double)total / (double)columns)};
+  return (pkm_row_loss){nll, (1 - smoothing) * nll + smoothing * (lse - (double)total / (double)columns)};
 }
 
-KERNEL void logit_sums_of(long rows, long columns, long first_column, const void *pbias, const int32_t *targets,
-                          const void *plogits, long stride, logit_sums *out, long out_stride) {
+KERNEL void logit_sums(long rows, long columns, long first_column, const void *pbias, const int32_t *targets,
+                       const void *plogits, long stride, pkm_logit_sums *out, long out_stride) {
   VECTOR_SUMS
   const real *bias = pbias, *z = plogits;
   for (long r = 0; r < rows; r++, z += stride, out += out_stride) {
@@ -87,7 +71,7 @@ KERNEL void logit_sums_of(long rows, long columns, long first_column, const void
     for (long c = 0; c < columns; c++) sum += real_exp(z[c] + bias[c] - top);
     long target = targets[r] - first_column;
     double at_target = target >= 0 && target < columns ? (double)(z[target] + bias[target]) : 0;
-    *out = (logit_sums){(double)top, (double)sum, (double)total, at_target};
+    *out = (pkm_logit_sums){(double)top, (double)sum, (double)total, at_target};
   }
 }
 

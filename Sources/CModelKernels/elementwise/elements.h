@@ -1,4 +1,7 @@
-// Element by element: bias, residual with dropout, GELU, sums.
+// Elementwise kernels: bias, residual with dropout, GELU, sums.
+#pragma once
+#include "elementwise/random.h"
+#include "operands.h"
 
 KERNEL void add(long count, const void *px, void *py) {
   const real *x = px;
@@ -6,7 +9,7 @@ KERNEL void add(long count, const void *px, void *py) {
   for (long i = 0; i < count; i++) y[i] += x[i];
 }
 
-KERNEL void multiply(long count, double factor, void *px) {
+KERNEL void scale(long count, double factor, void *px) {
   real *x = px, f = (real)factor;
   for (long i = 0; i < count; i++) x[i] *= f;
 }
@@ -24,7 +27,7 @@ KERNEL double squared_norm(long count, const void *px) {
   return sum;
 }
 
-KERNEL void dropout(long count, uint64_t first, dropout_mask mask, void *px) {
+KERNEL void dropout(long count, uint64_t first, pkm_dropout_mask mask, void *px) {
   real *x = px, scale = (real)mask.scale;
   for (long i = 0; i < count; i++) x[i] = masked(x[i], mask, scale, first + (uint64_t)i);
 }
@@ -42,25 +45,25 @@ KERNEL void add_bias(long rows, long columns, const void *bias, const void *x, l
   BY_FORM(bf16, add_bias_in, rows, columns, bias, x, stride, out, out_stride);
 }
 
-KERNEL void to_operand(long rows, long columns, const void *px, long stride, void *pout, long out_stride) {
+KERNEL void round_to_bf16(long rows, long columns, const void *px, long stride, void *pout, long out_stride) {
   const real *x = px;
   uint16_t *out = pout;
   for (long r = 0; r < rows; r++, x += stride, out += out_stride) {
     EACH_ITSELF
-    for (long c = 0; c < columns; c++) out[c] = to_bfloat16(x[c]);
+    for (long c = 0; c < columns; c++) out[c] = to_bf16(x[c]);
   }
 }
 
-KERNEL void from_operand(long rows, long columns, const void *px, long stride, void *pout, long out_stride) {
+KERNEL void widen_bf16(long rows, long columns, const void *px, long stride, void *pout, long out_stride) {
   const uint16_t *x = px;
   real *out = pout;
   for (long r = 0; r < rows; r++, x += stride, out += out_stride) {
-    for (long c = 0; c < columns; c++) out[c] = from_bfloat16(x[c]);
+    for (long c = 0; c < columns; c++) out[c] = from_bf16(x[c]);
   }
 }
 
 KERNEL void residual(long rows, long columns, const void *presidual, const void *pbranch, long branch_stride,
-                     const void *pbias, uint64_t first, dropout_mask mask, void *pout, long stride) {
+                     const void *pbias, uint64_t first, pkm_dropout_mask mask, void *pout, long stride) {
   const real *stream = presidual, *branch = pbranch, *bias = pbias;
   real *out = pout, scale = (real)mask.scale;
   for (long r = 0; r < rows; r++, stream += stride, branch += branch_stride, out += stride, first += (uint64_t)stride) {
@@ -81,8 +84,8 @@ KERNEL void residual(long rows, long columns, const void *presidual, const void 
 
 INLINE real gelu(real x, real tail) { return x * (x < 0 ? tail : 1 - tail); }
 
-// Writes what nobody reads soon past the caches: what was there is not read first, and nothing else has to go.
-INLINE void write_past_caches(const void *x, long bytes, void *out) {
+// Copies to memory that is not read soon, past the caches: saves reading the destination and evicts nothing.
+INLINE void store_nontemporal(const void *x, long bytes, void *out) {
 #if HAS_AVX512
   if ((uintptr_t)out % 64 == 0 && bytes % 64 == 0) {
     for (long i = 0; i < bytes; i += 64) _mm512_stream_si512((char *)out + i, _mm512_loadu_si512((const char *)x + i));
@@ -92,25 +95,25 @@ INLINE void write_past_caches(const void *x, long bytes, void *out) {
   memcpy(out, x, (size_t)bytes);
 }
 
-// Makes such writes known before anything that follows.
-INLINE void end_writes_past_caches(void) {
+// Orders such stores before everything that follows.
+INLINE void end_nontemporal_stores(void) {
 #if HAS_AVX512
   _mm_sfence();
 #endif
 }
 
-KERNEL void write_rows(long rows, long columns, const void *px, long stride, void *pout, long out_stride) {
+KERNEL void copy_rows_nontemporal(long rows, long columns, const void *px, long stride, void *pout, long out_stride) {
   const real *x = px;
   real *out = pout;
   for (long r = 0; r < rows; r++, x += stride, out += out_stride) {
-    write_past_caches(x, columns * (long)sizeof *x, out);
+    store_nontemporal(x, columns * (long)sizeof *x, out);
   }
-  end_writes_past_caches();
+  end_nontemporal_stores();
 }
 
-// What is kept for the backward pass is not read before all of the rest of the forward pass is computed.
-INLINE void bias_gelu_in(long rows, long columns, const real *bias, const real *h, long stride, void *kept, void *out,
-                         long out_stride, const bool keeps, const bool bf16) {
+// `saved` is read in the backward pass, after the rest of the forward pass, so it is stored past the caches.
+INLINE void bias_gelu_in(long rows, long columns, const real *bias, const real *h, long stride, void *saved, void *out,
+                         long out_stride, const bool saves, const bool bf16) {
   FUSED
   enum { PART = 256 };
   real part[PART];
@@ -120,31 +123,33 @@ INLINE void bias_gelu_in(long rows, long columns, const real *bias, const real *
       EACH_ITSELF
       for (long c = first; c < last; c++) {
         real x = h[c] + bias[c], density;
-        // Of what is kept, so that the backward pass can make the result again.
-        if (bf16) x = from_bfloat16(to_bfloat16(x));
+        // GELU of the rounded number, because the backward pass recomputes the result from it.
+        if (bf16) x = from_bf16(to_bf16(x));
         real tail = normal_tail(x, &density);
-        if (keeps) store_operand(part, c - first, x, bf16);
+        if (saves) store_operand(part, c - first, x, bf16);
         store_operand(out, c, gelu(x, tail), bf16);
       }
-      if (keeps) write_past_caches(part, (last - first) * (long)(bf16 ? 2 : sizeof(real)), operand_at(kept, first, bf16));
+      if (saves) {
+        store_nontemporal(part, (last - first) * (long)(bf16 ? 2 : sizeof(real)), operand_at(saved, first, bf16));
+      }
     }
-    if (keeps) kept = operand_at(kept, out_stride, bf16);
+    if (saves) saved = operand_at(saved, out_stride, bf16);
     out = operand_at(out, out_stride, bf16);
   }
-  if (keeps) end_writes_past_caches();
+  if (saves) end_nontemporal_stores();
 }
 
-KERNEL void bias_gelu(long rows, long columns, const void *bias, const void *h, long stride, void *kept, void *out,
+KERNEL void bias_gelu(long rows, long columns, const void *bias, const void *h, long stride, void *saved, void *out,
                       long out_stride, bool bf16) {
-  if (kept) {
-    BY_FORM(bf16, bias_gelu_in, rows, columns, bias, h, stride, kept, out, out_stride, true);
+  if (saved) {
+    BY_FORM(bf16, bias_gelu_in, rows, columns, bias, h, stride, saved, out, out_stride, true);
   } else {
     BY_FORM(bf16, bias_gelu_in, rows, columns, bias, h, stride, NULL, out, out_stride, false);
   }
 }
 
-INLINE void gelu_backward_in(long rows, long columns, void *h, const real *d, long d_stride, void *again, long stride,
-                             const bool bf16) {
+INLINE void gelu_backward_in(long rows, long columns, void *h, const real *d, long d_stride, void *recomputed,
+                             long stride, const bool bf16) {
   FUSED
   for (long r = 0; r < rows; r++, d += d_stride) {
     EACH_ITSELF
@@ -153,18 +158,18 @@ INLINE void gelu_backward_in(long rows, long columns, void *h, const real *d, lo
       real tail = normal_tail(x, &density);
       real slope = (x < 0 ? tail : 1 - tail) + x * density * (real)0.39894228040143268;
       store_operand(h, c, d[c] * slope, bf16);
-      store_operand(again, c, gelu(x, tail), bf16);
+      store_operand(recomputed, c, gelu(x, tail), bf16);
     }
-    h = operand_at(h, stride, bf16), again = operand_at(again, stride, bf16);
+    h = operand_at(h, stride, bf16), recomputed = operand_at(recomputed, stride, bf16);
   }
 }
 
-KERNEL void gelu_backward(long rows, long columns, void *h, const void *d, long d_stride, void *again, long stride,
+KERNEL void gelu_backward(long rows, long columns, void *h, const void *d, long d_stride, void *recomputed, long stride,
                           bool bf16) {
-  BY_FORM(bf16, gelu_backward_in, rows, columns, h, d, d_stride, again, stride);
+  BY_FORM(bf16, gelu_backward_in, rows, columns, h, d, d_stride, recomputed, stride);
 }
 
-// Sums in blocks of 64 rows, so that rounding grows with the number of blocks only.
+// Sums blocks of 64 rows first, so that rounding errors grow with the number of blocks and not with the rows.
 INLINE void column_sum_in(long rows, long columns, double factor, const void *x, long stride, real *out,
                           const bool bf16) {
   for (long first = 0; first < columns; first += 64) {

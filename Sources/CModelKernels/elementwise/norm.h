@@ -1,4 +1,6 @@
 // Layer normalization over rows and batch normalization over columns.
+#pragma once
+#include "operands.h"
 
 KERNEL void layer_norm(long rows, long columns, const void *px, const void *pgamma, const void *pbeta, double epsilon,
                        void *py, void *pbf16, void *pmean, void *pinverse) {
@@ -17,7 +19,7 @@ KERNEL void layer_norm(long rows, long columns, const void *px, const void *pgam
       y += columns;
     }
     if (bf16) {
-      for (long c = 0; c < columns; c++) bf16[c] = to_bfloat16((x[c] - mean) * inverse * gamma[c] + beta[c]);
+      for (long c = 0; c < columns; c++) bf16[c] = to_bf16((x[c] - mean) * inverse * gamma[c] + beta[c]);
       bf16 += columns;
     }
     means[r] = mean;
@@ -51,7 +53,7 @@ KERNEL void layer_norm_backward(long rows, long columns, const void *px, const v
       dx[c] = keep * old + inverse * (gamma[c] * d - sum - normal * products);
     }
     if (bf16) {
-      for (long c = 0; c < columns; c++) bf16[c] = to_bfloat16(dx[c]);
+      for (long c = 0; c < columns; c++) bf16[c] = to_bf16(dx[c]);
       bf16 += columns;
     }
   }
@@ -131,7 +133,7 @@ KERNEL void batch_norm_backward(long rows, long columns, const void *px, const v
     for (long c = 0; c < width; c++) {
       d_beta[first + c] += sums[first + c];
       d_gamma[first + c] += products[first + c];
-      // From here the means that the statistics' own gradient subtracts; none when they are constants.
+      // From here on the means, which the gradient through the statistics subtracts; 0 if the statistics are constants.
       sums[first + c] = uses_batch ? sums[first + c] / (real)rows : 0;
       products[first + c] = uses_batch ? products[first + c] / (real)rows : 0;
     }

@@ -1,13 +1,23 @@
-// Products of many rows with AVX-512. B is packed once for all of them, in panels of PKM_PANEL_COLUMNS columns that lie side
-// by side for each k; A is read as it is. 6 rows times 4 registers keep 24 sums going. Sums are taken in the order of k,
-// whatever m and n are.
+// GEMM of many rows with AVX-512. B is packed once for all rows of A, in panels of PKM_PANEL_COLUMNS columns that are
+// adjacent for each k; A is not packed. Each sum is taken in the order of k, whatever m and n are.
+#pragma once
+#include "CModelKernels.h"
+#include "matmul/packed_groups.h"
+
 #if REAL_IS_FLOAT && HAS_AVX512
 
-enum { PANEL_REGISTERS = PKM_PANEL_COLUMNS / LANES, BLOCK_OF_ROWS = 6, DEPTH_WORDS = 768 };
+enum {
+  // Registers of a row of a panel.
+  PANEL_REGISTERS = PKM_PANEL_COLUMNS / LANES,
+  // Rows of A that meet a panel at a time: 6 x 4 registers of sums, of the 32 that there are.
+  GEMM_A_ROWS = 6,
+  // Groups of k at a time, so that the panel (192 KiB) and the rows stay in the caches of a core.
+  GEMM_DEPTH_GROUPS = 768
+};
 
-#if HAS_BFLOAT16_DOT
-// load_words of reals, as words of bfloat16.
-INLINE void load_rounded_words(__m512i rows[16], long count, const void *x, long stride, long p, long k) {
+#if HAS_BF16_DOT
+// load_groups for rows of reals, which are rounded to groups of bfloat16.
+INLINE void load_rounded_groups(__m512i rows[16], long count, const void *x, long stride, long p, long k) {
   const long low = k - 2 * p < LANES ? k - 2 * p : LANES, high = k - 2 * p < 2 * LANES ? k - 2 * p - low : LANES;
   const __mmask16 low_mask = (__mmask16)((1u << low) - 1), high_mask = (__mmask16)((1u << high) - 1);
   for (long j = 0; j < 16; j++) {
@@ -19,111 +29,115 @@ INLINE void load_rounded_words(__m512i rows[16], long count, const void *x, long
 }
 #endif
 
-// `width` words of row p of op(X) as words, where op(X) = X is k x n: in bfloat16 two rows are woven into one. With `rounds`
-// X is reals, which become bfloat16.
-INLINE void weave_row(long width, const void *x, long stride, long p, packed_word *out, const bool rounds, const bool bf16) {
+// Group p of `width` columns of X, k x n: a row of X or, in bfloat16, the rows 2 p and 2 p + 1 interleaved. With
+// `rounds`, X is reals that are rounded to bfloat16.
+INLINE void interleave_rows_avx512(long width, const void *x, long stride, long p, packed_group *out, const bool rounds,
+                                   const bool bf16) {
   for (long c = 0; c < width; c += LANES) {
     const long count = width - c < LANES ? width - c : LANES;
     const __mmask16 mask = (__mmask16)((1u << count) - 1);
-    __m512i word;
+    __m512i groups;
     if (rounds) {
-#if HAS_BFLOAT16_DOT
+#if HAS_BF16_DOT
       const real *row = (const real *)x + 2 * p * stride + c;
       __m256i first = (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, row));
       __m256i second = (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, row + stride));
-      word = _mm512_or_si512(_mm512_cvtepu16_epi32(first), _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16));
+      groups = _mm512_or_si512(_mm512_cvtepu16_epi32(first), _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16));
 #else
       __builtin_trap();
 #endif
     } else if (bf16) {
       const uint16_t *row = (const uint16_t *)x + 2 * p * stride + c;
       __m512i next = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, row + stride));
-      word = _mm512_or_si512(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, row)), _mm512_slli_epi32(next, 16));
+      groups = _mm512_or_si512(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, row)), _mm512_slli_epi32(next, 16));
     } else {
-      word = _mm512_maskz_loadu_epi32(mask, (const uint32_t *)x + p * stride + c);
+      groups = _mm512_maskz_loadu_epi32(mask, (const uint32_t *)x + p * stride + c);
     }
-    _mm512_storeu_si512(out + c, word);
+    _mm512_storeu_si512(out + c, groups);
   }
 }
 
-// Panels first..<last of op(B) = the transpose of B, k x n: for each word of k in order, those of all columns.
-INLINE void pack_panels_in(long first, long last, long n, long k, const void *b, long ldb, packed_word *packed,
-                           const bool rounds, const bool bf16) {
+// Packs the panels first..<last of the transpose of B, n x k: group by group of k, those of all columns of the panel.
+INLINE void pack_panels_nt_in(long first, long last, long n, long k, const void *b, long ldb, packed_group *packed,
+                              const bool rounds, const bool bf16) {
   const bool is_short = bf16 && !rounds;
-  const long words = word_count(k, bf16), each = bf16 ? 2 : 1;
+  const long groups = group_count(k, bf16), group = bf16 ? 2 : 1;
   for (long panel = first; panel < last; panel++) {
-    packed_word *out = packed + panel * words * PKM_PANEL_COLUMNS;
-    const long column = panel * PKM_PANEL_COLUMNS, width = n - column < PKM_PANEL_COLUMNS ? n - column : PKM_PANEL_COLUMNS;
+    packed_group *out = packed + panel * groups * PKM_PANEL_COLUMNS;
+    const long column = panel * PKM_PANEL_COLUMNS,
+               width = n - column < PKM_PANEL_COLUMNS ? n - column : PKM_PANEL_COLUMNS;
     for (long c = 0; c < PKM_PANEL_COLUMNS; c += 16) {
-      for (long p = 0; p < words; p += 16) {
+      for (long p = 0; p < groups; p += 16) {
         __m512i rows[16];
         const void *from = operand_at(b, (column + c) * ldb, is_short);
-        // So many rows are more than the processor sees a pattern in.
+        // Prefetch, because the processor detects no pattern in so many rows.
         for (long j = 0; j < 16; j++) {
-          const void *ahead = operand_at(from, j * ldb + each * (p + 2 * 16), is_short);
+          const void *ahead = operand_at(from, j * ldb + group * (p + 2 * 16), is_short);
           __builtin_prefetch(ahead, 0, 2);
           if (rounds) __builtin_prefetch((const char *)ahead + 64, 0, 2);
         }
-#if HAS_BFLOAT16_DOT
-        if (rounds) load_rounded_words(rows, width - c, from, ldb, p, k);
+#if HAS_BF16_DOT
+        if (rounds) load_rounded_groups(rows, width - c, from, ldb, p, k);
 #endif
-        if (!rounds) load_words(rows, width - c, from, ldb, p, k, bf16);
-        if (p + 16 <= words) {
-          transpose_words(rows, out + p * PKM_PANEL_COLUMNS + c, PKM_PANEL_COLUMNS);
+        if (!rounds) load_groups(rows, width - c, from, ldb, p, k, bf16);
+        if (p + 16 <= groups) {
+          transpose_groups(rows, out + p * PKM_PANEL_COLUMNS + c, PKM_PANEL_COLUMNS);
         } else {
-          packed_word block[16 * 16];
-          transpose_words(rows, block, 16);
-          for (long q = p; q < words; q++) memcpy(out + q * PKM_PANEL_COLUMNS + c, block + (q - p) * 16, 64);
+          packed_group block[16 * 16];
+          transpose_groups(rows, block, 16);
+          for (long q = p; q < groups; q++) memcpy(out + q * PKM_PANEL_COLUMNS + c, block + (q - p) * 16, 64);
         }
       }
     }
   }
 }
 
-// The words first..<last of all panels of op(B) = B. Some words of a panel at a time, as the panels lie so that they displace
-// each other from the caches; the rows ahead are fetched, whose pattern the processor does not see.
-INLINE void pack_panel_words_in(long first, long last, long n, long k, const void *b, long ldb, packed_word *packed,
-                                const bool rounds, const bool bf16) {
+// Packs the groups first..<last of all panels of B, k x n. Packs some groups of one panel before the next panel,
+// because the panels map to the same cache sets; prefetches the rows ahead, because the processor detects no pattern in
+// them.
+INLINE void pack_panels_nn_in(long first, long last, long n, long k, const void *b, long ldb, packed_group *packed,
+                              const bool rounds, const bool bf16) {
   enum { TOGETHER = 8, AHEAD = 16 };
   const bool is_short = bf16 && !rounds;
-  const long words = word_count(k, bf16), each = bf16 ? 2 : 1, line = is_short ? 2 * LANES : LANES;
+  const long groups = group_count(k, bf16), group = bf16 ? 2 : 1, line = is_short ? 2 * LANES : LANES;
   for (long block = first; block < last; block += TOGETHER) {
     const long end = block + TOGETHER < last ? block + TOGETHER : last;
     for (long column = 0; column < n; column += PKM_PANEL_COLUMNS) {
       const long width = n - column < PKM_PANEL_COLUMNS ? n - column : PKM_PANEL_COLUMNS;
       const void *from = operand_at(b, column, is_short);
       for (long p = block; p < end; p++) {
-        packed_word *out = packed + column * words + p * PKM_PANEL_COLUMNS;
-        for (long r = each * (p + AHEAD); r < each * (p + AHEAD + 1); r++) {
+        packed_group *out = packed + column * groups + p * PKM_PANEL_COLUMNS;
+        for (long r = group * (p + AHEAD); r < group * (p + AHEAD + 1); r++) {
           for (long c = 0; c < width; c += line) __builtin_prefetch(operand_at(from, r * ldb + c, is_short), 0, 2);
         }
         if (width < PKM_PANEL_COLUMNS) memset(out, 0, PKM_PANEL_COLUMNS * sizeof *out);
-        weave_row(width, from, ldb, p, out, rounds, bf16);
+        interleave_rows_avx512(width, from, ldb, p, out, rounds, bf16);
       }
     }
   }
 }
 
-// c (+)= alpha * (some rows of A) * (a panel), over `words` words, of which `rows` and `width` are wanted. A row of A has its
-// words `step` apart. Some of what will be multiplied after this, from `next`, is fetched meanwhile: `ahead` words for each.
-INLINE void panel_block(long words, real alpha, const packed_word *const a[BLOCK_OF_ROWS], const long step,
-                        const packed_word *b, const packed_word *next, const long ahead, bool adds, real *c, long ldc,
+// c (+)= alpha * (GEMM_A_ROWS rows of A) * (a panel) over `groups` groups of k; stores `rows` rows and `width` columns.
+// The groups of a row of A are `step` apart. Meanwhile prefetches, from `next`, `ahead` groups per group of the panel
+// that will be multiplied afterwards.
+INLINE void panel_block(long groups, real alpha, const packed_group *const a[GEMM_A_ROWS], const long step,
+                        const packed_group *b, const packed_group *next, const long ahead, bool adds, real *c, long ldc,
                         long rows, long width, const bool bf16) {
-  lanes sums[BLOCK_OF_ROWS][PANEL_REGISTERS];
+  lanes sums[GEMM_A_ROWS][PANEL_REGISTERS];
 #pragma clang loop unroll(full)
-  for (int i = 0; i < BLOCK_OF_ROWS; i++) {
+  for (int i = 0; i < GEMM_A_ROWS; i++) {
 #pragma clang loop unroll(full)
     for (int v = 0; v < PANEL_REGISTERS; v++) sums[i][v] = (lanes){0};
   }
   for (long i = 0; i < rows; i++) {
     for (int v = 0; v < PANEL_REGISTERS; v++) __builtin_prefetch(c + i * ldc + v * LANES, 1);
   }
-  for (long p = 0; p < words; p++, b += PKM_PANEL_COLUMNS) {
+  for (long p = 0; p < groups; p++, b += PKM_PANEL_COLUMNS) {
     __builtin_prefetch(next + p * ahead, 0, 2);
 #pragma clang loop unroll(full)
-    for (int i = 0; i < BLOCK_OF_ROWS; i++) {
+    for (int i = 0; i < GEMM_A_ROWS; i++) {
 #pragma clang loop unroll(full)
-      for (int v = 0; v < PANEL_REGISTERS; v++) add_products(&sums[i][v], b + v * LANES, a[i] + p * step, bf16, true);
+      for (int v = 0; v < PANEL_REGISTERS; v++) multiply_add(&sums[i][v], b + v * LANES, a[i] + p * step, bf16, true);
     }
   }
   for (long i = 0; i < rows; i++, c += ldc) {
@@ -137,69 +151,71 @@ INLINE void panel_block(long words, real alpha, const packed_word *const a[BLOCK
   }
 }
 
-// What is multiplied after `depth` words of a panel are those of the next panel. Each block of rows fetches a part of them, ...
-INLINE const packed_word *next_panel(const packed_word *panel, long words, long depth, long row, const long ahead) {
-  return panel + words * PKM_PANEL_COLUMNS + row / BLOCK_OF_ROWS * depth * ahead;
+// The part of the next panel that the block of A from `row` on prefetches: after `depth` groups of a panel come those
+// of the next one, and the blocks of rows share them, ...
+INLINE const packed_group *next_panel(const packed_group *panel, long groups, long depth, long row, const long ahead) {
+  return panel + groups * PKM_PANEL_COLUMNS + row / GEMM_A_ROWS * depth * ahead;
 }
 
-// ... `ahead` words for each of its own, so that m rows fetch them all; a line is 16.
-INLINE long words_ahead(long m) {
-  const long blocks = (m + BLOCK_OF_ROWS - 1) / BLOCK_OF_ROWS, ahead = (PKM_PANEL_COLUMNS + blocks - 1) / blocks;
+// ... `ahead` groups per group of its own, so that m rows prefetch all of them. A cache line holds 16 groups, and more
+// than one line per group would be of no use.
+INLINE long groups_ahead(long m) {
+  const long blocks = (m + GEMM_A_ROWS - 1) / GEMM_A_ROWS, ahead = (PKM_PANEL_COLUMNS + blocks - 1) / blocks;
   return ahead < LANES ? ahead : LANES;
 }
 
-// The rows of a place lie far apart.
-INLINE void fetch_place(output_tile place, long row, long rows, long column, long width) {
-  const char *from = (char *)place.start + row * place.row + column * place.element;
-  for (long i = 0; i < rows; i++, from += place.row) {
-    for (long c = 0; c < width * place.element; c += 64) __builtin_prefetch(from + c, 1, 2);
+// Prefetches a part of an output tile for writing: its rows are too far apart for the processor to do so.
+INLINE void prefetch_tile(pkm_output_tile tile, long row, long rows, long column, long width) {
+  const char *from = (char *)tile.start + row * tile.row_bytes + column * tile.element_bytes;
+  for (long i = 0; i < rows; i++, from += tile.row_bytes) {
+    for (long c = 0; c < width * tile.element_bytes; c += 64) __builtin_prefetch(from + c, 1, 2);
   }
 }
 
-INLINE void multiply_panels_in(long m, long n, long k, real alpha, const void *a, long lda, const packed_word *b, real *c,
-                               long ldc, output_tile place, const bool bf16) {
-  const long words = word_count(k, bf16), ahead = words_ahead(m);
-  // A part of k at a time, so that a panel and the rows stay in the caches of a core.
-  for (long first = 0; first < words; first += DEPTH_WORDS) {
-    const long depth = words - first < DEPTH_WORDS ? words - first : DEPTH_WORDS;
+INLINE void gemm_panels_in(long m, long n, long k, real alpha, const void *a, long lda, const packed_group *b, real *c,
+                           long ldc, pkm_output_tile tile, const bool bf16) {
+  const long groups = group_count(k, bf16), ahead = groups_ahead(m);
+  for (long first = 0; first < groups; first += GEMM_DEPTH_GROUPS) {
+    const long depth = groups - first < GEMM_DEPTH_GROUPS ? groups - first : GEMM_DEPTH_GROUPS;
     for (long column = 0; column < n; column += PKM_PANEL_COLUMNS) {
-      const packed_word *panel = b + column * words + first * PKM_PANEL_COLUMNS;
+      const packed_group *panel = b + column * groups + first * PKM_PANEL_COLUMNS;
       const long width = n - column < PKM_PANEL_COLUMNS ? n - column : PKM_PANEL_COLUMNS;
-      for (long row = 0; row < m; row += BLOCK_OF_ROWS) {
-        const long rows = m - row < BLOCK_OF_ROWS ? m - row : BLOCK_OF_ROWS;
-        const packed_word *left[BLOCK_OF_ROWS];
-        // In place of rows that are not there, the first.
-        for (int i = 0; i < BLOCK_OF_ROWS; i++) {
-          left[i] = (const packed_word *)operand_at(a, (row + (i < rows ? i : 0)) * lda, bf16) + first;
+      for (long row = 0; row < m; row += GEMM_A_ROWS) {
+        const long rows = m - row < GEMM_A_ROWS ? m - row : GEMM_A_ROWS;
+        const packed_group *left[GEMM_A_ROWS];
+        // The first row stands in for missing rows, whose sums are not stored.
+        for (int i = 0; i < GEMM_A_ROWS; i++) {
+          left[i] = (const packed_group *)operand_at(a, (row + (i < rows ? i : 0)) * lda, bf16) + first;
         }
-        if (place.start && first + depth == words) fetch_place(place, row, rows, column, width);
-        const packed_word *next = next_panel(panel, words, depth, row, ahead);
-        panel_block(depth, alpha, left, 1, panel, next, ahead, first > 0, c + row * ldc + column, ldc, rows, width, bf16);
+        if (tile.start && first + depth == groups) prefetch_tile(tile, row, rows, column, width);
+        const packed_group *next = next_panel(panel, groups, depth, row, ahead);
+        panel_block(depth, alpha, left, 1, panel, next, ahead, first > 0, c + row * ldc + column, ldc, rows, width,
+                    bf16);
       }
     }
   }
 }
 
-KERNEL void pack_panels(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool rounds,
-                        bool bf16) {
+KERNEL void pack_panels_nt(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool rounds,
+                           bool bf16) {
   if (rounds) {
-    pack_panels_in(first, last, n, k, b, ldb, packed, true, true);
+    pack_panels_nt_in(first, last, n, k, b, ldb, packed, true, true);
   } else {
-    BY_FORM(bf16, pack_panels_in, first, last, n, k, b, ldb, packed, false);
+    BY_FORM(bf16, pack_panels_nt_in, first, last, n, k, b, ldb, packed, false);
   }
 }
 
-KERNEL void pack_panel_words(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool rounds,
-                             bool bf16) {
+KERNEL void pack_panels_nn(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool rounds,
+                           bool bf16) {
   if (rounds) {
-    pack_panel_words_in(first, last, n, k, b, ldb, packed, true, true);
+    pack_panels_nn_in(first, last, n, k, b, ldb, packed, true, true);
   } else {
-    BY_FORM(bf16, pack_panel_words_in, first, last, n, k, b, ldb, packed, false);
+    BY_FORM(bf16, pack_panels_nn_in, first, last, n, k, b, ldb, packed, false);
   }
 }
 
-KERNEL void multiply_panels(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,
-                            long ldc, output_tile place, bool bf16) {
-  BY_FORM(bf16, multiply_panels_in, m, n, k, (real)alpha, a, lda, packed, c, ldc, place);
+KERNEL void gemm_panels(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,
+                        long ldc, pkm_output_tile tile, bool bf16) {
+  BY_FORM(bf16, gemm_panels_in, m, n, k, (real)alpha, a, lda, packed, c, ldc, tile);
 }
 #endif

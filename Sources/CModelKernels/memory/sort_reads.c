@@ -1,7 +1,7 @@
 #include "CModelKernels.h"
 
-long sort_reads(long reads, long slots, const int32_t *slot_of_read, int32_t *counts, int32_t *touched,
-                int32_t *starts, int32_t *order) {
+long pkm_sort_reads(long reads, long slots, const int32_t *slot_of_read, int32_t *counts, int32_t *touched,
+                    int32_t *starts, int32_t *order) {
   for (long r = 0; r < reads; r++) counts[slot_of_read[r]]++;
   long found = 0;
   int32_t next = 0;
@@ -9,7 +9,7 @@ long sort_reads(long reads, long slots, const int32_t *slot_of_read, int32_t *co
     if (!counts[s]) continue;
     touched[found] = (int32_t)s;
     starts[found++] = next;
-    // From here counts[s] is where the next read of s goes.
+    // From here on counts[s] is the position of the next read of s.
     int32_t count = counts[s];
     counts[s] = next;
     next += count;

@@ -1,17 +1,23 @@
-// The product-key memory: the choice of slots from scores. n sub-keys a half, k = topk, slot = i * n + j.
+// Top-k of a list of scores, and of the sums of two lists: the choice of slots of a product-key memory. There are n
+// sub-keys per half; sub-keys i and j are slot i * n + j.
+//
+// A threshold is found that at least k scores reach and not many more; the scores that reach it are collected and
+// ranked by counting how many are better.
+#pragma once
+#include "lanes.h"
 
 typedef struct {
-  real *scores;       // a copy without NaN
-  real *kept_scores;  // those that passed the threshold
-  int32_t *kept_ids;
-  int32_t *better;  // how many go before each of these
-} selection_scratch;
+  real *scores;            // a copy of the scores without NaN
+  real *candidate_scores;  // the scores that reach the threshold
+  int32_t *candidate_ids;
+  int32_t *better;  // of each candidate, how many candidates are better
+} top_k_scratch;
 
 typedef int32_t slot_lanes __attribute__((vector_size(LANES * sizeof(int32_t))));
 // Comparisons of lanes: -1 where they hold.
 typedef __typeof__((lanes){0} > (lanes){0}) marks;
 
-// Loads up to a register of numbers; where none are, what was there stays.
+// Loads up to a register of numbers; lanes without a number keep what they held.
 INLINE void load_some(long count, const real *x, lanes *into) {
 #if REAL_IS_FLOAT && HAS_AVX512
   __mmask16 there = count < LANES ? (__mmask16)((1 << count) - 1) : (__mmask16)-1;
@@ -21,34 +27,37 @@ INLINE void load_some(long count, const real *x, lanes *into) {
 #endif
 }
 
-// Collects the scores that reach a threshold, and their ids; returns how many. The results may be what is given.
-INLINE long collect(long count, const real *x, const int32_t *ids, real threshold, selection_scratch scratch) {
-  real *kept = scratch.kept_scores;
-  int32_t *kept_ids = scratch.kept_ids;
+// Collects the scores that reach a threshold, and their ids (the positions if `ids` is NULL), and returns how many
+// there are. May be called with the candidates themselves.
+INLINE long collect(long count, const real *x, const int32_t *ids, real threshold, top_k_scratch scratch) {
+  real *candidates = scratch.candidate_scores;
+  int32_t *candidate_ids = scratch.candidate_ids;
   long m = 0;
 #if REAL_IS_FLOAT && HAS_AVX512
   __m512i positions = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   for (long i = 0; i < count; i += LANES) {
     __mmask16 there = count - i < LANES ? (__mmask16)((1 << (count - i)) - 1) : (__mmask16)-1;
     __m512 scores = _mm512_maskz_loadu_ps(there, x + i);
-    __m512i names = ids ? _mm512_maskz_loadu_epi32(there, ids + i) : _mm512_add_epi32(positions, _mm512_set1_epi32((int)i));
+    __m512i names = _mm512_add_epi32(positions, _mm512_set1_epi32((int)i));
+    if (ids) names = _mm512_maskz_loadu_epi32(there, ids + i);
     __mmask16 passes = _mm512_mask_cmp_ps_mask(there, scores, _mm512_set1_ps(threshold), _CMP_GE_OQ);
-    // Whole registers are stored: what follows the last one is room to spare.
-    _mm512_storeu_ps(kept + m, _mm512_maskz_compress_ps(passes, scores));
-    _mm512_storeu_si512(kept_ids + m, _mm512_maskz_compress_epi32(passes, names));
+    // Stores whole registers, so the capacity exceeds the count by one register.
+    _mm512_storeu_ps(candidates + m, _mm512_maskz_compress_ps(passes, scores));
+    _mm512_storeu_si512(candidate_ids + m, _mm512_maskz_compress_epi32(passes, names));
     m += __builtin_popcount(passes);
   }
 #else
   for (long i = 0; i < count; i++) {
-    kept[m] = x[i];
-    kept_ids[m] = ids ? ids[i] : (int32_t)i;
+    candidates[m] = x[i];
+    candidate_ids[m] = ids ? ids[i] : (int32_t)i;
     m += x[i] >= threshold;
   }
 #endif
   return m;
 }
 
-// A threshold that at least k of `count` scores reach and no more than enough, found by bisection from `low`.
+// A threshold that at least k of `count` scores reach, and at most `enough` if 32 steps of bisection between `low` and
+// `high` suffice; -infinity if none was found.
 INLINE real bisect(long count, long k, long enough, const real *x, real low, real high) {
   real threshold = -(real)INFINITY;
   low = low < -REAL_MAX ? -REAL_MAX : low;
@@ -68,7 +77,8 @@ INLINE real bisect(long count, long k, long enough, const real *x, real low, rea
   return threshold;
 }
 
-enum { COLUMNS = 4 };
+// Scores are dealt out to as many columns as so many registers have lanes, of which the maxima are kept.
+enum { MAXIMA_REGISTERS = 4 };
 
 #if REAL_IS_FLOAT && HAS_AVX512
 INLINE void order_registers(__m512 *v, const int upper, const int lower) {
@@ -77,22 +87,26 @@ INLINE void order_registers(__m512 *v, const int upper, const int lower) {
   v[upper] = higher;
 }
 
-// Orders each lane and lane ^ distance, of the opposite register where a merge begins; `low` is the highest bit of distance.
+// Orders each lane and lane ^ distance, the latter of the opposite register at the start of a merge; `low` is the
+// highest bit of `distance`.
 INLINE void order_lanes(__m512 *v, const int distance, const int low, const bool begins) {
   __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   __m512i partner = _mm512_xor_si512(lane, _mm512_set1_epi32(distance));
   __mmask16 takes_less = _mm512_test_epi32_mask(lane, _mm512_set1_epi32(low));
-  __m512 others[COLUMNS];
-  for (int i = 0; i < COLUMNS; i++) others[i] = _mm512_permutexvar_ps(partner, v[begins ? COLUMNS - 1 - i : i]);
-  for (int i = 0; i < COLUMNS; i++) {
+  __m512 others[MAXIMA_REGISTERS];
+  for (int i = 0; i < MAXIMA_REGISTERS; i++) {
+    others[i] = _mm512_permutexvar_ps(partner, v[begins ? MAXIMA_REGISTERS - 1 - i : i]);
+  }
+  for (int i = 0; i < MAXIMA_REGISTERS; i++) {
     v[i] = _mm512_mask_min_ps(_mm512_max_ps(v[i], others[i]), takes_less, v[i], others[i]);
   }
 }
 
-// Where the number of rank r, counted from 0, is after sort_columns.
-INLINE long place_of_rank(long r) { return r % COLUMNS * LANES + r / COLUMNS; }
+// The position after sort_columns of the number with rank r, counted from 0.
+INLINE long position_of_rank(long r) { return r % MAXIMA_REGISTERS * LANES + r / MAXIMA_REGISTERS; }
 
-// Bitonic sorting, highest first: of four registers' lanes, then merging of 2, 4, 8 and 16 lanes.
+// Bitonic sort, highest first: first the four numbers of each lane, then merges of 2, 4, 8 and 16 lanes (Batcher,
+// Sorting networks and their applications, 1968).
 INLINE void sort_columns(__m512 *v) {
   order_registers(v, 0, 1), order_registers(v, 2, 3);
   order_registers(v, 0, 3), order_registers(v, 1, 2);
@@ -107,19 +121,19 @@ INLINE void sort_columns(__m512 *v) {
   }
 }
 
-// What k of the columns reach.
+// The k-th best of the column maxima.
 INLINE real reached_by_columns(long k, lanes *largest) {
-  __m512 v[COLUMNS];
+  __m512 v[MAXIMA_REGISTERS];
   memcpy(v, largest, sizeof v);
   sort_columns(v);
   memcpy(largest, v, sizeof v);
-  return ((const real *)largest)[place_of_rank(k - 1)];
+  return ((const real *)largest)[position_of_rank(k - 1)];
 }
 #else
-// What at least k of the columns reach, by bisection.
+// A number that at least k of the column maxima reach, by bisection.
 INLINE real reached_by_columns(long k, lanes *largest) {
   lanes low = largest[0], high = largest[0];
-  for (int v = 1; v < COLUMNS; v++) {
+  for (int v = 1; v < MAXIMA_REGISTERS; v++) {
     low = __builtin_elementwise_min(low, largest[v]);
     high = __builtin_elementwise_max(high, largest[v]);
   }
@@ -127,7 +141,7 @@ INLINE real reached_by_columns(long k, lanes *largest) {
   for (int probe = 0; probe < 7; probe++) {
     real middle = threshold * (real)0.5 + above * (real)0.5;
     long count = 0;
-    for (int v = 0; v < COLUMNS; v++) {
+    for (int v = 0; v < MAXIMA_REGISTERS; v++) {
       for (int lane = 0; lane < LANES; lane++) count += largest[v][lane] >= middle;
     }
     threshold = count >= k ? middle : threshold;
@@ -137,16 +151,15 @@ INLINE real reached_by_columns(long k, lanes *largest) {
 }
 #endif
 
-// A threshold that at least k of `count` scores reach, and not many more; -infinity where there is no telling. NaN counts as
-// -infinity.
-// The scores are dealt out into columns: as many scores as columns reach what the largest of so many columns reach.
+// A threshold that at least k of `count` scores reach, and not many more: the k-th best column maximum, since at least
+// one score of each of k columns reaches it. -infinity if count or k does not allow it. NaN counts as -infinity.
 INLINE real reached_by(long count, long k, const real *x) {
-  if (count <= k || k > COLUMNS * LANES) return -(real)INFINITY;
-  lanes largest[COLUMNS], none = (lanes){0} - (real)INFINITY;
-  for (int v = 0; v < COLUMNS; v++) largest[v] = none;
+  if (count <= k || k > MAXIMA_REGISTERS * LANES) return -(real)INFINITY;
+  lanes largest[MAXIMA_REGISTERS], none = (lanes){0} - (real)INFINITY;
+  for (int v = 0; v < MAXIMA_REGISTERS; v++) largest[v] = none;
   long start = 0;
-  for (; start + COLUMNS * LANES <= count; start += COLUMNS * LANES) {
-    for (int v = 0; v < COLUMNS; v++) {
+  for (; start + MAXIMA_REGISTERS * LANES <= count; start += MAXIMA_REGISTERS * LANES) {
+    for (int v = 0; v < MAXIMA_REGISTERS; v++) {
       lanes scores;
       memcpy(&scores, x + start + v * LANES, sizeof scores);
       largest[v] = __builtin_elementwise_max(largest[v], scores);
@@ -160,48 +173,49 @@ INLINE real reached_by(long count, long k, const real *x) {
   return reached_by_columns(k, largest);
 }
 
-// How many of m scores go before each, one loop of plain comparisons for two registers of them.
-INLINE void count_better(long m, const real *kept, int32_t *better) {
+// Counts how many of m scores are better than each, for two registers of scores at a time.
+INLINE void count_better(long m, const real *candidates, int32_t *better) {
   for (long start = 0; start < m; start += 2 * LANES) {
     lanes own[2];
     marks counts[2] = {{0}};
-    memcpy(own, kept + start, sizeof own);
+    memcpy(own, candidates + start, sizeof own);
     for (long other = 0; other < m; other++) {
-      lanes score = (lanes){0} + kept[other];
+      lanes score = (lanes){0} + candidates[other];
       for (int v = 0; v < 2; v++) counts[v] -= score > own[v];
     }
     for (int i = 0; i < 2 * LANES; i++) better[start + i] = (int32_t)counts[i / LANES][i % LANES];
   }
 }
 
-// The k best of m scores, best first; of equal scores the lower id goes first. Both results have room for one more. Each
-// score is ranked by counting how many go before it.
-INLINE void rank(long m, long k, selection_scratch scratch, real *top_scores, int32_t *top_ids) {
-  const real *kept = scratch.kept_scores;
-  const int32_t *ids = scratch.kept_ids;
+// The k best of m candidates, best first; of equal scores the lower id comes first. The rank of a candidate is the
+// number of better ones. Both results have a capacity of k + 1.
+INLINE void rank(long m, long k, top_k_scratch scratch, real *top_scores, int32_t *top_ids) {
+  const real *candidates = scratch.candidate_scores;
+  const int32_t *ids = scratch.candidate_ids;
   int32_t *better = scratch.better;
-  count_better(m, kept, better);
-  // Where no scores are equal, the ranks are 0...m - 1.
+  count_better(m, candidates, better);
+  // If no scores are equal, the ranks are 0...m - 1, whose sum is known; else ties are broken by id.
   long total = 0;
   for (long i = 0; i < m; i++) total += better[i];
   for (long i = 0; i < m && total != m * (m - 1) / 2; i++) {
-    for (long other = 0; other < m; other++) better[i] += (kept[other] == kept[i]) & (ids[other] < ids[i]);
+    for (long other = 0; other < m; other++) better[i] += (candidates[other] == candidates[i]) & (ids[other] < ids[i]);
   }
   for (long i = 0; i < m; i++) {
-    long place = better[i] < k ? better[i] : k;
-    top_scores[place] = kept[i];
-    top_ids[place] = ids[i];
+    long position = better[i] < k ? better[i] : k;
+    top_scores[position] = candidates[i];
+    top_ids[position] = ids[i];
   }
 }
 
-// The k best of `count` scores as of `rank`; ids NULL: the position is the id. NaN counts as -infinity.
-INLINE void select_top(long count, long k, const real *x, const int32_t *ids, real *top_scores, int32_t *top_ids,
-                       selection_scratch scratch) {
+// The k best of `count` scores, in the order of `rank`. If `ids` is NULL, the position is the id. NaN counts as
+// -infinity.
+INLINE void top_k_of(long count, long k, const real *x, const int32_t *ids, real *top_scores, int32_t *top_ids,
+                     top_k_scratch scratch) {
   long enough = k + k / 2;
   if (count <= enough) {
     for (long i = 0; i < count; i++) {
-      scratch.kept_scores[i] = x[i] != x[i] ? -(real)INFINITY : x[i];
-      scratch.kept_ids[i] = ids ? ids[i] : (int32_t)i;
+      scratch.candidate_scores[i] = x[i] != x[i] ? -(real)INFINITY : x[i];
+      scratch.candidate_ids[i] = ids ? ids[i] : (int32_t)i;
     }
     return rank(count, k, scratch, top_scores, top_ids);
   }
@@ -222,32 +236,42 @@ INLINE void select_top(long count, long k, const real *x, const int32_t *ids, re
   rank(m, k, scratch, top_scores, top_ids);
 }
 
-// Pairs (r, c), counted from 0, that can be among the k best: (r + 1)(c + 1) <= k, both below n.
+// How many pairs of ranks (r, c), counted from 0, can be among the k best sums: those with (r + 1)(c + 1) <= k and both
+// below n, because (r + 1)(c + 1) - 1 other pairs are at least as good.
 INLINE long candidate_count(long n, long k) {
   long count = 0;
   for (long r = 0; r < k && r < n; r++) count += k / (r + 1) < n ? k / (r + 1) : n;
   return count;
 }
 
-// Two lists, best first, and what is made of them. Whole registers are read and written: behind each is room to spare.
+// The memory of one choice of slots. Every array has spare capacity behind its end, because whole registers are read
+// and written.
 typedef struct {
-  selection_scratch selection;
-  real *sums, *first, *second, *best;
-  int32_t *sum_slots, *first_ids, *second_ids, *chosen;
-  int32_t *widths;  // k / (r + 1): the pairs of the r-th of the first list
-} product_scratch;
+  top_k_scratch selection;
+  real *first, *second;  // the best scores of both lists, best first
+  int32_t *first_ids, *second_ids;
+  real *sums;  // of the pairs that can be among the k best
+  int32_t *sum_slots;
+  real *best;  // the k best sums
+  int32_t *chosen;
+  int32_t *widths;  // k / (r + 1): how many pairs with rank r in the first list can be among the k best
+} product_key_scratch;
 
-static long product_top_scratch(long n, long k) {
+KERNEL long product_key_top_k_scratch(long n, long k) {
   long widest = (candidate_count(n, k) > n ? candidate_count(n, k) : n) + 128, list = k + 64;
-  return widest * (long)(3 * sizeof(real) + 3 * sizeof(int32_t)) + list * (long)(3 * sizeof(real) + 4 * sizeof(int32_t));
+  return widest * (long)(3 * sizeof(real) + 3 * sizeof(int32_t)) +
+         list * (long)(3 * sizeof(real) + 4 * sizeof(int32_t));
 }
 
-INLINE product_scratch cut_scratch(long n, long k, void *space) {
+INLINE product_key_scratch carve_product_key_scratch(long n, long k, void *buffer) {
   long pairs = candidate_count(n, k), widest = (pairs > n ? pairs : n) + 128, list = k + 64;
-  real *reals = space;
+  real *reals = buffer;
   int32_t *integers = (int32_t *)(reals + 3 * widest + 3 * list);
-  product_scratch s = {
-      .selection = {.scores = reals, .kept_scores = reals + widest, .kept_ids = integers, .better = integers + widest},
+  product_key_scratch s = {
+      .selection = {.scores = reals,
+                    .candidate_scores = reals + widest,
+                    .candidate_ids = integers,
+                    .better = integers + widest},
       .sums = reals + 2 * widest,
       .first = reals + 3 * widest,
       .second = reals + 3 * widest + list,
@@ -262,8 +286,9 @@ INLINE product_scratch cut_scratch(long n, long k, void *space) {
   return s;
 }
 
-// The sums of the pairs that can be among the k best of two lists in order, and their slots unless ids are NULL.
-INLINE long pair_sums(long n, long k, long firsts, long seconds, const product_scratch *s, const bool names) {
+// Stores the sums of the pairs that can be among the k best of two sorted lists, and returns how many there are; stores
+// their slots if `names`.
+INLINE long pair_sums(long n, long k, long firsts, long seconds, const product_key_scratch *s, const bool names) {
   long count = 0;
   for (long r = 0; r < firsts && r < k; r++) {
     long width = s->widths[r] < seconds ? s->widths[r] : seconds;
@@ -284,11 +309,11 @@ INLINE long pair_sums(long n, long k, long firsts, long seconds, const product_s
   return count;
 }
 
-// The k best slots of two lists in order, and their softmax weights.
-INLINE void choose_slots(long n, long k, long firsts, long seconds, const product_scratch *s, int32_t *slots,
+// The k best slots of two sorted lists, and their softmax weights.
+INLINE void choose_slots(long n, long k, long firsts, long seconds, const product_key_scratch *s, int32_t *slots,
                          real *weights, real *scores) {
   long count = pair_sums(n, k, firsts, seconds, s, true);
-  select_top(count, k, s->sums, s->sum_slots, s->best, s->chosen, s->selection);
+  top_k_of(count, k, s->sums, s->sum_slots, s->best, s->chosen, s->selection);
   real total = 0;
   for (long m = 0; m < k; m++) {
     slots[m] = s->chosen[m];
@@ -299,15 +324,15 @@ INLINE void choose_slots(long n, long k, long firsts, long seconds, const produc
   for (long m = 0; m < k && scores; m++) scores[m] = s->best[m];
 }
 
-KERNEL void product_top(long rows, long n, long k, const void *pfirst, const void *psecond, long stride,
-                        int32_t *slots, void *pweights, void *pscores, long out_stride, void *space) {
+KERNEL void product_key_top_k(long rows, long n, long k, const void *pfirst, const void *psecond, long stride,
+                              int32_t *slots, void *pweights, void *pscores, long out_stride, void *buffer) {
   const real *first = pfirst, *second = psecond;
   real *weights = pweights, *scores = pscores;
-  product_scratch s = cut_scratch(n, k, space);
+  product_key_scratch s = carve_product_key_scratch(n, k, buffer);
   long half = k < n ? k : n;
   for (long row = 0; row < rows; row++, first += stride, second += stride) {
-    select_top(n, half, first, NULL, s.first, s.first_ids, s.selection);
-    select_top(n, half, second, NULL, s.second, s.second_ids, s.selection);
+    top_k_of(n, half, first, NULL, s.first, s.first_ids, s.selection);
+    top_k_of(n, half, second, NULL, s.second, s.second_ids, s.selection);
     choose_slots(n, k, half, half, &s, slots, weights, scores);
     slots += out_stride, weights += out_stride;
     if (scores) scores += out_stride;

@@ -1,7 +1,7 @@
-#include "target_v4.h"
+#include "variants/target_v4.h"
 
 #define REAL_IS_FLOAT 0
 #include "kernel_table.h"
 
-const kernel_table *kernels_double_v4(void) { return &table; }
-#include "target_end.h"
+const pkm_kernel_table *pkm_kernels_double_v4(void) { return &table; }
+#include "variants/target_end.h"

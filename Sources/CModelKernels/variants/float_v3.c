@@ -1,7 +1,7 @@
-#include "target_v3.h"
+#include "variants/target_v3.h"
 
 #define REAL_IS_FLOAT 1
 #include "kernel_table.h"
 
-const kernel_table *kernels_float_v3(void) { return &table; }
-#include "target_end.h"
+const pkm_kernel_table *pkm_kernels_float_v3(void) { return &table; }
+#include "variants/target_end.h"

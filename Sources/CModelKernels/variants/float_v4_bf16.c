@@ -3,5 +3,5 @@
 #define REAL_IS_FLOAT 1
 #include "kernel_table.h"
 
-const kernel_table *kernels_float_v4_bfloat16(void) { return &table; }
-#include "target_end.h"
+const pkm_kernel_table *pkm_kernels_float_v4_bf16(void) { return &table; }
+#include "variants/target_end.h"

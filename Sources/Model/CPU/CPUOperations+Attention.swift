@@ -9,10 +9,7 @@ extension CPUOperations {
       Scalar.self, kernels.causal_attention_scratch(shape.length, width), workers: pool.threads)
     pool.forEach(shape.sequences * shape.heads) { task, worker in
       let head = HeadViews(shape, task, qkv: qkv, out: out, logSumExp: logSumExp)
-      kernels.causal_attention(
-        shape.length, width, 1 / Double(width).squareRoot(), head.queries.pointer, head.keys.pointer,
-        head.values.pointer, qkv.stride, head.out.pointer, out.stride, head.logSumExp,
-        spaces.base + worker * spaces.stride, qkv.isBF16)
+      kernels.causal_attention(head.kernelHead, spaces.base + worker * spaces.stride, qkv.isBF16)
     }
   }
 
@@ -29,10 +26,8 @@ extension CPUOperations {
       let head = HeadViews(shape, task, qkv: qkv, out: out, logSumExp: logSumExp)
       let gradient = HeadViews(shape, task, qkv: dQKV, out: dOut, logSumExp: logSumExp)
       kernels.causal_attention_backward(
-        shape.length, width, 1 / Double(width).squareRoot(), head.queries.pointer, head.keys.pointer,
-        head.values.pointer, qkv.stride, head.out.pointer, gradient.out.pointer, out.stride, head.logSumExp,
-        gradient.queries.pointer, gradient.keys.pointer, gradient.values.pointer,
-        spaces.base + worker * spaces.stride, qkv.isBF16)
+        head.kernelHead, gradient.out.pointer, gradient.queries.pointer, gradient.keys.pointer,
+        gradient.values.pointer, spaces.base + worker * spaces.stride, qkv.isBF16)
     }
   }
 }
@@ -56,5 +51,12 @@ private struct HeadViews<Scalar: Real> {
     (queries, keys, values) = (part(0), part(1), part(2))
     self.out = out.rows(rows).columns(head * width..<(head + 1) * width)
     self.logSumExp = logSumExp.pointer + task * shape.length
+  }
+
+  var kernelHead: pkm_attention_head {
+    pkm_attention_head(
+      length: queries.rows, width: queries.columns, scale: 1 / Double(queries.columns).squareRoot(),
+      queries: queries.pointer, keys: keys.pointer, values: values.pointer, stride: queries.stride,
+      out: out.pointer, out_stride: out.stride, log_sum_exp: logSumExp)
   }
 }

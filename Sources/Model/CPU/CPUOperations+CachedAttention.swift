@@ -15,7 +15,7 @@ extension CPUOperations {
       most = max(
         most,
         piece.rows.count == 1
-          ? kernels.attend_scratch(seen, heads, width) : (piece.rows.count + 2 * width) * seen)
+          ? kernels.kv_attention_scratch(seen, heads, width) : (piece.rows.count + 2 * width) * seen)
     }
     // Of many sequences each is a task, so that its rows are read from end to end; of few the heads are shared out.
     let parts = min(heads, (2 * pool.threads + pieces.count - 1) / pieces.count)
@@ -46,7 +46,7 @@ extension CPUOperations {
       if let reals = to.reals {
         write(from, into: reals)
       } else {
-        kernels.to_operand(from.rows, from.columns, from.pointer, from.stride, to.pointer, to.stride)
+        kernels.round_to_bf16(from.rows, from.columns, from.pointer, from.stride, to.pointer, to.stride)
       }
     }
     append(1, to: piece.cache.keys)
@@ -61,7 +61,7 @@ extension CPUOperations {
   ) {
     let row = piece.rows.lowerBound, columns = heads.lowerBound * width..<heads.upperBound * width
     let (keys, values) = (piece.cache.keys.columns(columns), piece.cache.values.columns(columns))
-    kernels.attend(
+    kernels.kv_attention(
       piece.position + 1, heads.count, width, 1 / Double(width).squareRoot(),
       qkv.pointer + row * qkv.stride + columns.lowerBound, keys.pointer, values.pointer,
       next.cache.keys.columns(columns).pointer, keys.stride, space,
@@ -81,7 +81,7 @@ extension CPUOperations {
       let kept = kept.rows(0..<seen).columns(columns)
       if let reals = kept.reals { return reals }
       let wide = Matrix(space + new * seen + part * seen * width, rows: seen, columns: width)
-      kernels.from_operand(seen, width, kept.pointer, kept.stride, wide.pointer, width)
+      kernels.widen_bf16(seen, width, kept.pointer, kept.stride, wide.pointer, width)
       return wide
     }
     let keys = reals(piece.cache.keys, 0), values = reals(piece.cache.values, 1)

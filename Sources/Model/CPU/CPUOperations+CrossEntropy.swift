@@ -46,7 +46,7 @@ extension CPUOperations {
     }
     let kernels = kernels, tile = OutputTile(rows: 256, columns: 512)
     let across = (table.rows + tile.columns - 1) / tile.columns
-    let parts = results.shared(logit_sums.self, x.rows * across)
+    let parts = results.shared(pkm_logit_sums.self, x.rows * across)
     forTiles(of: x, table, transposed: true, in: nil, tile: tile) { logits, rows, columns in
       kernels.logit_sums(
         rows.count, columns.count, columns.lowerBound, bias[columns].pointer,
@@ -82,7 +82,7 @@ extension CPUOperations {
     if let logits = gradient.reals {
       let kernels = kernels
       forTiles(of: x, table, transposed: true, in: nil) { product, rows, columns in
-        kernels.write_rows(
+        kernels.copy_rows_nontemporal(
           product.rows, product.columns, product.pointer, product.stride,
           logits.rows(rows).columns(columns).pointer, logits.stride)
       }
@@ -106,7 +106,9 @@ extension CPUOperations {
   }
 
   /// The loss of one row from the sums of its parts.
-  private static func loss(of parts: UnsafePointer<logit_sums>, _ count: Int, classes: Int, smoothing: Double)
+  private static func loss(
+    of parts: UnsafePointer<pkm_logit_sums>, _ count: Int, classes: Int, smoothing: Double
+  )
     -> Loss
   {
     var top = -Double.infinity, exponentials = 0.0, total = 0.0, atTarget = 0.0

@@ -18,7 +18,7 @@ extension CPUOperations {
         case .uniform(let bound): numbers[i] = Scalar((2 * random.uniform() - 1) * bound)
         }
       }
-      if x.isBF16 { kernels.to_operand(1, count, numbers, count, place.pointer, count) }
+      if x.isBF16 { kernels.round_to_bf16(1, count, numbers, count, place.pointer, count) }
     }
   }
 }

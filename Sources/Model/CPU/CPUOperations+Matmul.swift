@@ -154,7 +154,7 @@ extension CPUOperations {
     let spaces = scratch.perWorker(Scalar.self, packing + a.rows * (piece + rest), workers: pool.threads)
     pool.forEach((b.rows + part - 1) / part) { index, worker in
       let space = spaces.base + worker * spaces.stride
-      if a.rows > 1 { kernels.pack_few(a.rows, a.columns, 0, words, a.pointer, a.stride, space, a.isBF16) }
+      if a.rows > 1 { kernels.pack_skinny(a.rows, a.columns, 0, words, a.pointer, a.stride, space, a.isBF16) }
       let start = index * part, end = min(start + part, b.rows)
       var first = start
       while first < end {
@@ -163,11 +163,11 @@ extension CPUOperations {
         let product =
           c?.columns(columns) ?? Matrix(space + packing, rows: a.rows, columns: columns.count)
         if a.rows > 1 {
-          kernels.product_few(
+          kernels.gemm_skinny(
             a.rows, columns.count, a.columns, space, rows, b.stride, first == start, product.pointer,
-            product.stride, result.columns(columns).place, a.isBF16)
+            product.stride, result.columns(columns).outputTile, a.isBF16)
         } else {
-          kernels.product_row(
+          kernels.gemv(
             columns.count, a.columns, a.pointer, rows, b.stride, product.pointer, a.isBF16)
         }
         epilogue?.apply(kernels, to: product, rows: 0..<a.rows, columns: columns)
@@ -196,7 +196,7 @@ extension CPUOperations {
     )
     for (half, real) in [(a, wide.0), (b, wide.1)] {
       forRows(half.rows, width: half.columns) {
-        kernels.from_operand(
+        kernels.widen_bf16(
           $0.count, half.columns, half.rows($0).pointer, half.stride, real.rows($0).pointer, real.stride)
       }
     }
@@ -244,13 +244,13 @@ extension Epilogue {
   /// On the calling thread, of one piece of the product.
   @_specialize(where Scalar == Float)
   fileprivate func apply(
-    _ kernels: kernel_table, to x: Matrix<Scalar>, rows: Range<Int>, columns: Range<Int>
+    _ kernels: pkm_kernel_table, to x: Matrix<Scalar>, rows: Range<Int>, columns: Range<Int>
   ) {
     func piece(_ operand: Operand<Scalar>) -> Operand<Scalar> { operand.rows(rows).columns(columns) }
     switch self {
     case .round(let out):
       guard let reals = out.reals?.rows(rows).columns(columns) else {
-        return kernels.to_operand(x.rows, x.columns, x.pointer, x.stride, piece(out).pointer, out.stride)
+        return kernels.round_to_bf16(x.rows, x.columns, x.pointer, x.stride, piece(out).pointer, out.stride)
       }
       for row in 0..<x.rows where reals.pointer != x.pointer {
         (reals.pointer + row * reals.stride).update(from: x.pointer + row * x.stride, count: x.columns)

@@ -16,7 +16,7 @@ extension CPUOperations {
     let n = shape.subkeys, half = shape.half
     let block = 256, blocks = (queries.rows + block - 1) / block
     // Scores of one block of rows and one head stay in a core's cache.
-    let sorting = kernels.product_top_scratch(n, shape.topk) / MemoryLayout<Scalar>.stride + 16
+    let sorting = kernels.product_key_top_k_scratch(n, shape.topk) / MemoryLayout<Scalar>.stride + 16
     let size = MemoryLayout<Scalar>.stride, packing = 128 / size * half
     let spaces = scratch.perWorker(Scalar.self, block * 2 * n + packing + sorting, workers: pool.threads)
     pool.forEach(blocks * shape.heads) { task, worker in
@@ -28,17 +28,17 @@ extension CPUOperations {
         let right = subkeys.pointer + (head * 2 + side) * n * half, out = scores + side * n
         // As in the products of few rows: libraries take three times as long over these.
         if rows == 1 {
-          kernels.product_row(n, half, left, right, half, out, false)
+          kernels.gemv(n, half, left, right, half, out, false)
         } else if isSkinny(rows) {
-          kernels.pack_few(rows, half, 0, half, left, queries.stride, packed, false)
-          let place = output_tile(start: out, row: 2 * n * size, element: size)
-          kernels.product_few(rows, n, half, packed, right, half, true, out, 2 * n, place, false)
+          kernels.pack_skinny(rows, half, 0, half, left, queries.stride, packed, false)
+          let tile = pkm_output_tile(start: out, row_bytes: 2 * n * size, element_bytes: size)
+          kernels.gemm_skinny(rows, n, half, packed, right, half, true, out, 2 * n, tile, false)
         } else {
           gemm(false, true, rows, n, half, 1, left, queries.stride, right, half, 0, out, 2 * n)
         }
       }
       let out = first * shape.reads + head * shape.topk
-      kernels.product_top(
+      kernels.product_key_top_k(
         rows, n, shape.topk, scores, scores + n, 2 * n, slots.pointer + out, weights.pointer + out, nil,
         shape.reads,
         packed + packing)
@@ -47,7 +47,7 @@ extension CPUOperations {
 
   // Fewer rows do not make up for packing the sub-keys, and of fewer sub-keys most are among the best.
   private func isWorthEstimating(_ shape: MemoryShape, rows: Int) -> Bool {
-    kernels.search_keys != nil && rows >= 256 && shape.subkeys >= 128 && shape.topk <= 64
+    kernels.search_product_keys != nil && rows >= 256 && shape.subkeys >= 128 && shape.topk <= 64
       && shape.half % 16 == 0
   }
 
@@ -59,18 +59,18 @@ extension CPUOperations {
   ) {
     let kernels = kernels
     let n = shape.subkeys, half = shape.half, lists = 2 * shape.heads
-    let packedBytes = kernels.packed_keys_size(n, half)
-    let workerBytes = (kernels.search_scratch(n, shape.topk, half) + 4095) / 4096 * 4096
+    let packedBytes = kernels.packed_subkeys_size(n, half)
+    let workerBytes = (kernels.search_product_keys_scratch(n, shape.topk, half) + 4095) / 4096 * 4096
     let packed = scratch.shared(UInt8.self, lists * packedBytes + pool.threads * workerBytes)
     let spaces = packed + lists * packedBytes
     pool.forEach(lists) { list, _ in
-      kernels.pack_keys(n, half, subkeys.pointer + list * n * half, packed + list * packedBytes)
+      kernels.pack_subkeys(n, half, subkeys.pointer + list * n * half, packed + list * packedBytes)
     }
     let block = 48, blocks = (queries.rows + block - 1) / block
     pool.forEach(blocks * shape.heads) { task, worker in
       let head = task % shape.heads
       let first = task / shape.heads * block, out = first * shape.reads + head * shape.topk
-      kernels.search_keys(
+      kernels.search_product_keys(
         min(block, queries.rows - first), n, shape.topk, half,
         queries.pointer + first * queries.stride + head * shape.queryDimension, queries.stride,
         subkeys.pointer + 2 * head * n * half, packed + 2 * head * packedBytes, slots.pointer + out,
@@ -92,7 +92,7 @@ extension CPUOperations {
       for head in 0..<shape.heads {
         let at = rows.lowerBound * shape.reads + head * shape.topk
         let d = scoreGradients.rows(rows).columns(head * 2 * n..<(head + 1) * 2 * n)
-        kernels.product_top_backward(
+        kernels.product_key_top_k_backward(
           rows.count, n, shape.topk, slots.pointer + at, weights.pointer + at, dWeights.pointer + at,
           shape.reads,
           d.pointer, d.stride, spaces.base + worker * spaces.stride, d.isBF16)

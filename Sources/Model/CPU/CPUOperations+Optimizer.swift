@@ -48,9 +48,9 @@ extension CPUOperations {
 }
 
 extension AdamStep {
-  var kernelStep: adam_step {
+  var kernelStep: pkm_adam_step {
     let t = Double(step)
-    return adam_step(
+    return pkm_adam_step(
       rate: learningRate * (1 - pow(beta2, t)).squareRoot() / (1 - pow(beta1, t)), beta1: beta1, beta2: beta2,
       epsilon: epsilon,
       gradient_scale: gradientScale * (clipping.map { $0.factor(squaredNorm: $0.squaredNorm[0]) } ?? 1),

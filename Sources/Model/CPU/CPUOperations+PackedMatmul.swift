@@ -30,7 +30,7 @@ extension CPUOperations {
     let packed = packing.shared(Scalar.self, count * width * words)
     // Pieces of what lies together in b: some of its rows.
     let pieces = transposed ? count : words, together = transposed ? 4 : 64
-    let pack = transposed ? kernels.pack_panels : kernels.pack_panel_words
+    let pack = transposed ? kernels.pack_panels_nt : kernels.pack_panels_nn
     pool.forEach((pieces + together - 1) / together) { index, _ in
       let first = index * together
       pack!(
@@ -59,10 +59,10 @@ extension CPUOperations {
       let rows = row..<min(row + pieceRows, a.rows), width = min(pieceColumns, columns.count - column)
       let product = Matrix(spaces.base + worker * spaces.stride, rows: rows.count, columns: width)
       let first = columns.lowerBound + column, taken = first..<first + width
-      kernels.multiply_panels(
+      kernels.gemm_panels(
         rows.count, width, panels.depth, factor, a.rows(rows).pointer, a.stride,
         panels.packed + column * panels.words, product.pointer, width,
-        place?.rows(rows).columns(taken).place ?? output_tile(), panels.isBF16)
+        place?.rows(rows).columns(taken).outputTile ?? pkm_output_tile(), panels.isBF16)
       body(product, rows, taken)
     }
   }
@@ -93,15 +93,15 @@ extension CPUOperations {
     of a: Operand<Scalar>, panels: Panels<Scalar>, factor: Double, into c: Matrix<Scalar>, adding: Bool,
     sums: Vector<Scalar>?
   ) {
-    let kernels = kernels, piece = Int(PKM_LEFT_COLUMNS), half = piece / 2
-    let spaces = scratch.perWorker(Scalar.self, Int(PKM_LEFT_WORDS), workers: pool.threads)
+    let kernels = kernels, piece = Int(PKM_GEMM_TN_COLUMNS), half = piece / 2
+    let spaces = scratch.perWorker(Scalar.self, Int(PKM_GEMM_TN_BUFFER_GROUPS), workers: pool.threads)
     // Pieces of one size, and the last four by halves, so that the threads end together.
     let large = max(0, (a.columns + piece - 1) / piece - 4)
     let small = (a.columns - large * piece + half - 1) / half
     pool.forEach(large + small) { index, worker in
       let first = index < large ? index * piece : (large + index) * half
       let columns = first..<min(first + (index < large ? piece : half), a.columns), part = c.rows(columns)
-      kernels.multiply_columns(
+      kernels.gemm_tn(
         columns.count, c.columns, panels.depth, factor, a.columns(columns).pointer, a.stride, panels.packed,
         adding, part.pointer, c.stride, sums?[columns].pointer, spaces.base + worker * spaces.stride,
         panels.isBF16)

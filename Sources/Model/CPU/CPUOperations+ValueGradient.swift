@@ -27,7 +27,7 @@ extension CPUOperations {
     let sorting = gradient.sorting
     if gradient.sorted.tokens != tokens {
       let slots = gradient.reads(of: tokens).slots
-      let count = sort_reads(
+      let count = pkm_sort_reads(
         slots.count, gradient.slots, slots.pointer, sorting.counts.pointer, sorting.slots.pointer,
         sorting.starts.pointer, sorting.reads.pointer)
       gradient.sorted = (tokens, count)

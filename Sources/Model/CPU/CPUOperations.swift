@@ -15,7 +15,7 @@ package struct CPUOperations<Scalar: Real>: Operations {
   let packing = WorkerScratch()
   /// Those rounded for one product.
   let rounding = WorkerScratch()
-  let kernels: kernel_table
+  let kernels: pkm_kernel_table
   let gemms: GEMMFunctions<Scalar>
 
   /// Throws if the library that `arithmetic` names is not installed.
@@ -87,7 +87,7 @@ package struct CPUOperations<Scalar: Real>: Operations {
 
   package func scale(_ x: Vector<Scalar>, by factor: Double) {
     let kernels = kernels
-    forChunks(of: x.count) { kernels.multiply($0.count, factor, x.pointer + $0.lowerBound) }
+    forChunks(of: x.count) { kernels.scale($0.count, factor, x.pointer + $0.lowerBound) }
   }
 
   package func addSquaredNorm(of x: Vector<Scalar>, to sum: DeviceArray<Double>) {
@@ -114,7 +114,7 @@ package struct CPUOperations<Scalar: Real>: Operations {
     guard operand.isBF16 else { return precondition(operand.pointer == UnsafeMutableRawPointer(x.pointer)) }
     let kernels = kernels
     forRows(x.rows, width: x.columns) {
-      kernels.to_operand(
+      kernels.round_to_bf16(
         $0.count, x.columns, x.rows($0).pointer, x.stride, operand.rows($0).pointer, operand.stride)
     }
   }
@@ -140,8 +140,8 @@ package struct CPUOperations<Scalar: Real>: Operations {
 }
 
 extension DropoutMask {
-  var kernelMask: dropout_mask {
-    dropout_mask(
+  var kernelMask: pkm_dropout_mask {
+    pkm_dropout_mask(
       key: key, threshold: UInt32(min(probability * 0x1p32, 0x1p32 - 1)), scale: 1 / (1 - probability))
   }
 }

@@ -27,12 +27,12 @@ package struct EngineSettings: Sendable, Equatable {
     /// And dot products of bfloat16.
     case avx512bf16
 
-    var cSet: instruction_set {
+    var cSet: pkm_instruction_set {
       switch self {
-      case .plain: INSTRUCTION_SET_PLAIN
-      case .avx2: INSTRUCTION_SET_V3
-      case .avx512: INSTRUCTION_SET_V4
-      case .avx512bf16: INSTRUCTION_SET_V4_BFLOAT16
+      case .plain: PKM_INSTRUCTION_SET_PLAIN
+      case .avx2: PKM_INSTRUCTION_SET_V3
+      case .avx512: PKM_INSTRUCTION_SET_V4
+      case .avx512bf16: PKM_INSTRUCTION_SET_V4_BF16
       }
     }
   }
@@ -61,15 +61,15 @@ package struct EngineSettings: Sendable, Equatable {
     switch library {
     case .generic: return .generic
     case .openblas:
-      if let problem = blas_load() { throw Failure(.failed, String(cString: problem)) }
+      if let problem = pkm_blas_load() { throw Failure(.failed, String(cString: problem)) }
       return .openblas
     case .onednn:
-      if let problem = onednn_load() { throw Failure(.failed, String(cString: problem)) }
+      if let problem = pkm_onednn_load() { throw Failure(.failed, String(cString: problem)) }
       return .onednn
     case nil:
       // The products of a training step run 5 % faster with oneDNN.
-      if onednn_load() == nil { return .onednn }
-      return blas_load() == nil ? .openblas : .generic
+      if pkm_onednn_load() == nil { return .onednn }
+      return pkm_blas_load() == nil ? .openblas : .generic
     }
   }
 }

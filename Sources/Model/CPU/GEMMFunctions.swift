@@ -21,28 +21,28 @@ struct GEMMFunctions<Scalar: Real> {
   init(_ settings: EngineSettings) throws(Failure) {
     let library = try settings.chosenLibrary()
     let kernels = Scalar.kernels(settings.instructions.cSet)
-    packs = kernels.multiply_panels != nil && (settings.library == nil || library == .generic)
+    packs = kernels.gemm_panels != nil && (settings.library == nil || library == .generic)
     packsBF16 =
       packs
-      && min(settings.instructions.cSet.rawValue, instruction_set_best().rawValue)
-        == INSTRUCTION_SET_V4_BFLOAT16.rawValue
+      && min(settings.instructions.cSet.rawValue, pkm_best_instruction_set().rawValue)
+        == PKM_INSTRUCTION_SET_V4_BF16.rawValue
     let isFloat = Scalar.self == Float.self
     isBF16 = settings.precision == .bf16
     var name: String
     switch library {
-    case .generic: (exact, name) = (kernels.product, "our own product")
+    case .generic: (exact, name) = (kernels.gemm, "our own product")
     case .onednn where isFloat:
-      (exact, name) = (onednn_sgemm, "oneDNN \(String(cString: onednn_description()))")
+      (exact, name) = (pkm_onednn_sgemm, "oneDNN \(String(cString: pkm_onednn_description()))")
     case .onednn, .openblas:
-      if let problem = blas_load() { throw Failure(.failed, String(cString: problem)) }
-      exact = isFloat ? blas_sgemm : blas_dgemm
-      name = "\(String(cString: blas_description())), kernel \(String(cString: blas_kernel()))"
+      if let problem = pkm_blas_load() { throw Failure(.failed, String(cString: problem)) }
+      exact = isFloat ? pkm_blas_sgemm : pkm_blas_dgemm
+      name = "\(String(cString: pkm_blas_description())), kernel \(String(cString: pkm_blas_kernel()))"
     }
-    isBF16Native = library == .generic || library == .onednn && isFloat && onednn_has_bfloat16()
+    isBF16Native = library == .generic || library == .onednn && isFloat && pkm_onednn_has_bf16()
     if packs && library != .generic {
       name = "our own for AVX-512, small ones by \(name)"
     }
-    half = isBF16Native && library == .onednn ? onednn_bgemm : kernels.product_bf16
+    half = isBF16Native && library == .onednn ? pkm_onednn_bgemm : kernels.gemm_bf16
     name += isBF16 ? ", bfloat16" : isFloat ? ", float32" : ", float64"
     if isBF16 && !isBF16Native {
       name += " multiplied as float32, for want of an instruction or a library for it: fp32 would be faster"

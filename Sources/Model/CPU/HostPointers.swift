@@ -53,8 +53,8 @@ extension Operand {
   }
 
   /// Its memory, for kernels that prefetch it.
-  var place: output_tile {
-    output_tile(start: pointer, row: stride * elementBytes, element: elementBytes)
+  var outputTile: pkm_output_tile {
+    pkm_output_tile(start: pointer, row_bytes: stride * elementBytes, element_bytes: elementBytes)
   }
 
   /// Where kernels write bf16 beside reals; nil where the reals are the operand.
@@ -62,7 +62,7 @@ extension Operand {
 }
 
 extension Real {
-  static func kernels(_ instructions: instruction_set) -> kernel_table {
-    self == Float.self ? kernels_float(instructions).pointee : kernels_double(instructions).pointee
+  static func kernels(_ instructions: pkm_instruction_set) -> pkm_kernel_table {
+    self == Float.self ? pkm_kernels_float(instructions).pointee : pkm_kernels_double(instructions).pointee
   }
 }

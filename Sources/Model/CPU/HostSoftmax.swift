@@ -22,7 +22,7 @@ package enum HostSoftmax {
     of x: UnsafeBufferPointer<Float>, top: Float, factor: Double,
     into weights: UnsafeMutableBufferPointer<Float>, sums: UnsafeMutableBufferPointer<Double>
   ) {
-    let kernels = Float.kernels(INSTRUCTION_SET_V4_BFLOAT16)
+    let kernels = Float.kernels(PKM_INSTRUCTION_SET_V4_BF16)
     for (index, first) in stride(from: 0, to: x.count, by: block).enumerated() {
       sums[index] = kernels.exponentials(
         min(block, x.count - first), Double(top), factor, x.baseAddress! + first,

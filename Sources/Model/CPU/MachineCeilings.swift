@@ -27,8 +27,8 @@ package struct MachineCeilings: Sendable {
   /// Measures once more, which takes about half a second.
   package mutating func measure(_ pool: WorkerPool) throws(Failure) {
     measurements += 1
-    float32.add(Self.rate(pool) { ceiling_multiply_add(1 << 22, &$0) })
-    bfloat16.add(Self.rate(pool) { ceiling_bfloat16(1 << 22, &$0) })
+    float32.add(Self.rate(pool) { pkm_ceiling_multiply_add(1 << 22, &$0) })
+    bfloat16.add(Self.rate(pool) { pkm_ceiling_bf16(1 << 22, &$0) })
     let words = 1 << 25, rowWords = 512
     let memory = try HostMemory.allocate(bytes: words * MemoryLayout<UInt64>.stride)
     let buffer = DeviceArray<UInt64>(memory.address, count: words).pointer
