@@ -29,7 +29,7 @@ static void choose_kernel(void) {
 
 static void load(void) {
   choose_kernel();
-  // We share out the work ourselves, so that one pool of threads serves every operation.
+  // The worker pool shares out the work of every operation.
   setenv("OPENBLAS_NUM_THREADS", "1", 1);
   static const char *const names[] = {"libopenblas.so.0", "libopenblasp.so.0", "libopenblas.so", "libblas.so.3"};
   void *library = NULL;

@@ -25,7 +25,7 @@ static const char *problem;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void load(void) {
-  // We share out the work ourselves. Debian's oneDNN asks OpenMP, which reads this when it loads.
+  // The worker pool shares out the work. The oneDNN of Debian asks OpenMP, which reads this when it loads.
   setenv("OMP_NUM_THREADS", "1", 1);
   static const char *const names[] = {"libdnnl.so.2", "libdnnl.so.3", "libdnnl.so"};
   void *library = NULL;
@@ -64,16 +64,16 @@ bool pkm_onednn_has_bf16(void) {
 #endif
 }
 
-// A product that is refused has shapes that no caller may pass.
+// oneDNN refuses only shapes that no caller may pass.
 static void check(int status) {
   if (status) abort();
 }
 
 void pkm_onednn_sgemm(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
                   const void *b, long ldb, double beta, void *c, long ldc) {
-  // Up to version 3.11 the generated code of float products keeps its buffer in the heap and points the stack pointer
-  // at it (https://github.com/uxlfoundation/oneDNN/issues/4845). A signal handler that ran meanwhile would have its
-  // frame written over whatever lies before that buffer, so signals wait: 0.4 microseconds a product.
+  // Up to version 3.11 the generated code of the float GEMM keeps its buffer on the heap and points the stack pointer
+  // at it (https://github.com/uxlfoundation/oneDNN/issues/4845). The frame of a signal handler would overwrite the
+  // memory before that buffer, so signals are blocked, which takes 0.4 microseconds per call.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -207,7 +207,7 @@ import Testing
     return (difference / length).squareRoot()
   }
 
-  /// The plain and AVX2 kernels and our own product, which this machine would not choose by itself, through a whole model.
+  /// The plain and AVX2 kernels and our own GEMM, which this machine would not choose by itself, through a whole model.
   @Test(arguments: EngineSettings.Instructions.allCases)
   func everyInstructionSetComputesTheModel(instructions: EngineSettings.Instructions) throws {
     let reference = try step(EngineSettings(library: .generic, instructions: .plain), Double.self)

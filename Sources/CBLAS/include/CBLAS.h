@@ -1,18 +1,19 @@
-// OpenBLAS, loaded when the process runs rather than when it is linked, because the choice of its kernels has to be
-// made before it loads: OpenBLAS goes by the processor's model number, does not know recent AMD processors, and takes
-// one with AVX-512 for a Haswell, which halves the speed of its products.
+// OpenBLAS, loaded at run time, because its kernels have to be chosen before it loads: OpenBLAS chooses by the model
+// number of the processor, does not know recent AMD processors, and treats those with AVX-512 as a Haswell, which
+// halves the speed of its GEMM.
 #pragma once
 #include <stdbool.h>
 
-// Loads the library once; later calls return the first result. NULL on success, else a sentence that says what is
-// wrong and how to mend it. OPENBLAS_CORETYPE in the environment is respected.
+// Loads the library once; later calls return the first result: NULL on success, else a message with the problem and its
+// remedy. OPENBLAS_CORETYPE in the environment takes precedence.
 const char *pkm_blas_load(void);
 
-// The kernel family in use ("SkylakeX", "Haswell", ...), and the library's own description of itself.
+// The kernel family in use ("SkylakeX", "Haswell", ...), and how the library describes itself.
 const char *pkm_blas_kernel(void);
 const char *pkm_blas_description(void);
 
-// Threads that the library uses by itself: 1, because ours share out the work. 0 where it does not say.
+// The threads that the library uses by itself: 1, because the worker pool shares out the work; 0 if the library does
+// not say.
 int pkm_blas_threads(void);
 
 // C = alpha * op(A) * op(B) + beta * C, row-major, on the calling thread, in float and in double. op(A) is m x k,

@@ -1,22 +1,23 @@
-// oneDNN's matrix products, loaded when the process runs, so that a machine without the library still runs everything.
+// The GEMM of oneDNN, loaded at run time, so that a machine without the library still runs everything.
 #pragma once
 #include <stdbool.h>
 
-// Loads the library once; later calls return the first result. NULL on success, else a sentence that says what is
-// wrong and how to mend it.
+// Loads the library once; later calls return the first result: NULL on success, else a message with the problem and its
+// remedy.
 const char *pkm_onednn_load(void);
 
-// The library's version, "2.6.3".
+// The version of the library, such as "2.6.3".
 const char *pkm_onednn_description(void);
 
-// Threads that the library uses by itself: 1, because ours share out the work. 0 where it does not say.
+// The threads that the library uses by itself: 1, because the worker pool shares out the work; 0 if the library does
+// not say.
 int pkm_onednn_threads(void);
 
-// Whether products of bfloat16 run at the speed of the processor's own instructions.
+// Whether GEMM of bfloat16 uses the bfloat16 instructions of the processor.
 bool pkm_onednn_has_bf16(void);
 
-// C = alpha * op(A) * op(B) + beta * C in float, row-major, on the calling thread, where signals are
-// held back meanwhile. op(A) is m x k, op(B) is k x n.
+// C = alpha * op(A) * op(B) + beta * C in float, row-major, on the calling thread, with signals blocked meanwhile.
+// op(A) is m x k, op(B) is k x n.
 void pkm_onednn_sgemm(bool transpose_a, bool transpose_b, long m, long n, long k, double alpha, const void *a, long lda,
                   const void *b, long ldb, double beta, void *c, long ldc);
 // The same with A and B in bfloat16, summed in float.

@@ -5,11 +5,13 @@ extension CPUOperations {
     _ shape: AttentionShape, qkv: Operand<Scalar>, out: Operand<Scalar>, logSumExp: Vector<Scalar>
   ) {
     let kernels = kernels, width = shape.headDimension
-    let spaces = scratch.perWorker(
-      Scalar.self, kernels.causal_attention_scratch(shape.length, width), workers: pool.threads)
-    pool.forEach(shape.sequences * shape.heads) { task, worker in
-      let head = HeadViews(shape, task, qkv: qkv, out: out, logSumExp: logSumExp)
-      kernels.causal_attention(head.kernelHead, spaces.base + worker * spaces.stride, qkv.isBF16)
+    scratch.withBuffers(
+      of: Scalar.self, count: kernels.causal_attention_scratch(shape.length, width), workers: pool.threads
+    ) { buffers in
+      pool.forEach(shape.sequences * shape.heads) { task, worker in
+        let head = HeadViews(shape, task, qkv: qkv, out: out, logSumExp: logSumExp)
+        kernels.causal_attention(head.kernelHead, buffers[worker], qkv.isBF16)
+      }
     }
   }
 
@@ -20,14 +22,17 @@ extension CPUOperations {
     precondition(out.stride == dOut.stride && qkv.stride == dQKV.stride)
     precondition(qkv.isBF16 == dQKV.isBF16 && qkv.isBF16 == dOut.isBF16)
     let kernels = kernels, width = shape.headDimension
-    let spaces = scratch.perWorker(
-      Scalar.self, kernels.causal_attention_backward_scratch(shape.length, width), workers: pool.threads)
-    pool.forEach(shape.sequences * shape.heads) { task, worker in
-      let head = HeadViews(shape, task, qkv: qkv, out: out, logSumExp: logSumExp)
-      let gradient = HeadViews(shape, task, qkv: dQKV, out: dOut, logSumExp: logSumExp)
-      kernels.causal_attention_backward(
-        head.kernelHead, gradient.out.pointer, gradient.queries.pointer, gradient.keys.pointer,
-        gradient.values.pointer, spaces.base + worker * spaces.stride, qkv.isBF16)
+    scratch.withBuffers(
+      of: Scalar.self, count: kernels.causal_attention_backward_scratch(shape.length, width),
+      workers: pool.threads
+    ) { buffers in
+      pool.forEach(shape.sequences * shape.heads) { task, worker in
+        let head = HeadViews(shape, task, qkv: qkv, out: out, logSumExp: logSumExp)
+        let gradient = HeadViews(shape, task, qkv: dQKV, out: dOut, logSumExp: logSumExp)
+        kernels.causal_attention_backward(
+          head.kernelHead, gradient.out.pointer, gradient.queries.pointer, gradient.keys.pointer,
+          gradient.values.pointer, buffers[worker], qkv.isBF16)
+      }
     }
   }
 }

@@ -2,9 +2,7 @@ import CModelKernels
 import Foundation
 
 extension CPUOperations {
-  /// Losses of rows of logits, to which the bias is added here, and their gradient p - q.
-  ///
-  /// The logits are overwritten.
+  /// Losses of rows of logits + bias, and their gradient p - q. Overwrites the logits.
   func crossEntropy(
     _ logits: Matrix<Scalar>, bias: Vector<Scalar>, targets: DeviceArray<Int32>, smoothing: Double,
     gradient: Operand<Scalar>
@@ -12,16 +10,17 @@ extension CPUOperations {
     precondition(targets.count == logits.rows && bias.count == logits.columns)
     precondition(gradient.rows == logits.rows && gradient.columns == logits.columns)
     let kernels = kernels
-    let losses = scratch.shared(Loss.self, logits.rows)
-    forRows(logits.rows, width: logits.columns) { rows in
-      for row in rows {
-        let loss = kernels.cross_entropy(
-          logits.columns, bias.pointer, targets[row], smoothing, logits.pointer + row * logits.stride,
-          gradient.rows(row..<row + 1).pointer, gradient.isBF16)
-        losses[row] = Loss(nll: loss.nll, smoothed: loss.smoothed, count: targets[row] < 0 ? 0 : 1)
+    return scratch.withBuffer(of: Loss.self, count: logits.rows) { losses in
+      forRows(logits.rows, width: logits.columns) { rows in
+        for row in rows {
+          let loss = kernels.cross_entropy(
+            logits.columns, bias.pointer, targets[row], smoothing, logits.pointer + row * logits.stride,
+            gradient.rows(row..<row + 1).pointer, gradient.isBF16)
+          losses[row] = Loss(nll: loss.nll, smoothed: loss.smoothed, count: targets[row] < 0 ? 0 : 1)
+        }
       }
+      return Self.sum(losses, logits.rows)
     }
-    return Self.sum(losses, logits.rows)
   }
 
   package func crossEntropy(
@@ -46,66 +45,80 @@ extension CPUOperations {
     }
     let kernels = kernels, tile = OutputTile(rows: 256, columns: 512)
     let across = (table.rows + tile.columns - 1) / tile.columns
-    let parts = results.shared(pkm_logit_sums.self, x.rows * across)
-    forTiles(of: x, table, transposed: true, in: nil, tile: tile) { logits, rows, columns in
-      kernels.logit_sums(
-        rows.count, columns.count, columns.lowerBound, bias[columns].pointer,
-        targets.pointer + rows.lowerBound,
-        logits.pointer, logits.stride, parts + rows.lowerBound * across + columns.lowerBound / tile.columns,
-        across)
-    }
-    let losses = scratch.shared(Loss.self, x.rows)
-    forRows(x.rows, width: across * 64) { rows in
-      for row in rows {
-        losses[row] =
-          targets[row] < 0
-          ? Loss() : Self.loss(of: parts + row * across, across, classes: table.rows, smoothing: smoothing)
+    return scratch.withBuffer(of: pkm_logit_sums.self, count: x.rows * across) { parts in
+      forTiles(of: x, table, transposed: true, in: nil, tile: tile) { logits, rows, columns in
+        kernels.logit_sums(
+          rows.count, columns.count, columns.lowerBound, bias[columns].pointer,
+          targets.pointer + rows.lowerBound, logits.pointer, logits.stride,
+          parts + rows.lowerBound * across + columns.lowerBound / tile.columns, across)
+      }
+      return scratch.withBuffer(of: Loss.self, count: x.rows) { losses in
+        forRows(x.rows, width: across * 64) { rows in
+          for row in rows {
+            losses[row] =
+              targets[row] < 0
+              ? Loss()
+              : Self.loss(of: parts + row * across, across, classes: table.rows, smoothing: smoothing)
+          }
+        }
+        return Self.sum(losses, x.rows)
       }
     }
-    return Self.sum(losses, x.rows)
   }
 
-  /// Rows of logits at a time where the gradient has no room for all of them: whole pieces of products.
+  /// The rows of logits that exist at a time if the gradient is bfloat16: whole output tiles.
   static var rowsOfLogits: Int { 270 }
 
-  /// With the gradient: a softmax needs all logits of a row, so they are stored.
+  /// Losses and their gradient. A softmax needs all logits of a row, so they are stored.
   ///
-  /// Those of reals stand where their gradient will. Those of bfloat16 have no room there: they are of a few rows at a time,
-  /// for all of which the table is packed once.
+  /// If the gradient is reals, the logits are stored where it will be. A gradient in bfloat16 is too small
+  /// for that: the logits of ``rowsOfLogits`` rows at a time go to scratch memory, and the table is packed
+  /// once for all of them.
   private func crossEntropy(
     of x: Operand<Scalar>, table: Operand<Scalar>, bias: Vector<Scalar>, targets: DeviceArray<Int32>,
     smoothing: Double, storing gradient: Operand<Scalar>
   ) -> Loss {
-    let block = Self.rowsOfLogits
-    let right = gradient.isBF16 && packs(x) ? panels(table, transposed: true, isBF16: x.isBF16) : nil
-    let space = gradient.isBF16 ? results.shared(Scalar.self, block * table.rows) : nil
+    let columns = table.rows
+    func losses(_ compute: (_ rows: Range<Int>) -> Matrix<Scalar>) -> Loss {
+      var loss = Loss()
+      for first in stride(from: 0, to: x.rows, by: Self.rowsOfLogits) {
+        let rows = first..<min(first + Self.rowsOfLogits, x.rows)
+        loss += crossEntropy(
+          compute(rows), bias: bias, targets: targets[rows],
+          smoothing: smoothing, gradient: gradient.rows(rows))
+      }
+      return loss
+    }
     if let logits = gradient.reals {
       let kernels = kernels
-      forTiles(of: x, table, transposed: true, in: nil) { product, rows, columns in
+      forTiles(of: x, table, transposed: true, in: nil) { tile, rows, columns in
         kernels.copy_rows_nontemporal(
-          product.rows, product.columns, product.pointer, product.stride,
-          logits.rows(rows).columns(columns).pointer, logits.stride)
+          tile.rows, tile.columns, tile.pointer, tile.stride, logits.rows(rows).columns(columns).pointer,
+          logits.stride)
       }
+      return losses { logits.rows($0) }
     }
-    var loss = Loss()
-    for first in stride(from: 0, to: x.rows, by: block) {
-      let rows = first..<min(first + block, x.rows), d = gradient.rows(rows)
-      let logits = d.reals ?? Matrix(space!, rows: rows.count, columns: table.rows)
-      if let right {
-        forTiles(of: x.rows(rows), panels: right, columns: 0..<table.rows) { product, rows, columns in
-          write(product, into: logits.rows(rows).columns(columns))
+    return scratch.withBuffer(of: Scalar.self, count: Self.rowsOfLogits * columns) { buffer in
+      guard packs(x) else {
+        return losses { rows in
+          let logits = Matrix(buffer, rows: rows.count, columns: columns)
+          matmul(x.rows(rows), table, transposed: true, into: logits)
+          return logits
         }
-      } else if gradient.isBF16 {
-        matmul(x.rows(rows), table, transposed: true, into: logits)
       }
-      loss += crossEntropy(
-        logits, bias: bias, targets: targets[rows], smoothing: smoothing,
-        gradient: d)
+      return withPanels(table, transposed: true, isBF16: x.isBF16) { panels in
+        losses { rows in
+          let logits = Matrix(buffer, rows: rows.count, columns: columns)
+          forTiles(of: x.rows(rows), panels: panels, columns: 0..<columns) { tile, rows, columns in
+            write(tile, into: logits.rows(rows).columns(columns))
+          }
+          return logits
+        }
+      }
     }
-    return loss
   }
 
-  /// The loss of one row from the sums of its parts.
+  /// The loss of one row from the sums of `count` spans of its logits.
   private static func loss(
     of parts: UnsafePointer<pkm_logit_sums>, _ count: Int, classes: Int, smoothing: Double
   )

@@ -6,7 +6,7 @@ extension CPUOperations {
     precondition(x.isDense && operand.isDense && x.count == operand.count && norm.gamma.count == x.columns)
     precondition(y.map { $0.isDense && $0.count == x.count } ?? true)
     let kernels = kernels
-    // Reals that are the operand are written, wanted or not.
+    // If the operand is reals, it is the result as reals.
     let y = operand.reals ?? y
     forRows(x.rows, width: x.columns) {
       kernels.layer_norm(
@@ -24,18 +24,20 @@ extension CPUOperations {
     precondition(x.isDense && dy.isDense && dx.real.isDense && dx.operand.isDense && x.count == dx.real.count)
     let kernels = kernels
     let columns = x.columns, block = 64, blocks = (x.rows + block - 1) / block
-    // Each block of rows sums into a part of its own; the parts are then added in order.
-    let parts = Matrix(scratch.shared(Scalar.self, blocks * 2 * columns), rows: blocks, columns: 2 * columns)
-    pool.forEach(blocks) { index, _ in
-      let rows = index * block..<min((index + 1) * block, x.rows)
-      let part = parts.rows(index..<index + 1).pointer
-      kernels.layer_norm_backward(
-        rows.count, columns, x.rows(rows).pointer, dy.rows(rows).pointer, norm.gamma.pointer,
-        statistics.mean.pointer + rows.lowerBound, statistics.inverseDeviation.pointer + rows.lowerBound,
-        adding ? 1 : 0, dx.real.rows(rows).pointer, dx.operand.rows(rows).bf16Pointer, part, part + columns)
+    // Each block of rows has its own sums, which are then added in order.
+    scratch.withBuffer(of: Scalar.self, count: blocks * 2 * columns) { buffer in
+      let parts = Matrix(buffer, rows: blocks, columns: 2 * columns)
+      pool.forEach(blocks) { index, _ in
+        let rows = index * block..<min((index + 1) * block, x.rows)
+        let part = parts.rows(index..<index + 1).pointer
+        kernels.layer_norm_backward(
+          rows.count, columns, x.rows(rows).pointer, dy.rows(rows).pointer, norm.gamma.pointer,
+          statistics.mean.pointer + rows.lowerBound, statistics.inverseDeviation.pointer + rows.lowerBound,
+          adding ? 1 : 0, dx.real.rows(rows).pointer, dx.operand.rows(rows).bf16Pointer, part, part + columns)
+      }
+      addColumnSums(of: Operand(parts.columns(0..<columns)), factor: 1, to: gradient.gamma)
+      addColumnSums(of: Operand(parts.columns(columns..<2 * columns)), factor: 1, to: gradient.beta)
     }
-    addColumnSums(of: Operand(parts.columns(0..<columns)), factor: 1, to: gradient.gamma)
-    addColumnSums(of: Operand(parts.columns(columns..<2 * columns)), factor: 1, to: gradient.beta)
   }
 
   package func columnStatistics(_ x: Matrix<Scalar>, mean: Vector<Scalar>, variance: Vector<Scalar>) {
@@ -76,13 +78,14 @@ extension CPUOperations {
   ) {
     precondition(x.stride == dy.stride && x.stride == dx.stride)
     let kernels = kernels
-    let sums = scratch.shared(Scalar.self, 2 * x.columns)
-    forColumns(x.columns) {
-      kernels.batch_norm_backward(
-        x.rows, $0.count, x.columns($0).pointer, dy.columns($0).pointer, x.stride, mean[$0].pointer,
-        variance[$0].pointer, norm.gamma[$0].pointer, NormParameters<Scalar>.epsilon, usesBatch ? 1 : 0,
-        dx.columns($0).pointer, gradient.gamma[$0].pointer, gradient.beta[$0].pointer,
-        sums + 2 * $0.lowerBound)
+    scratch.withBuffer(of: Scalar.self, count: 2 * x.columns) { sums in
+      forColumns(x.columns) {
+        kernels.batch_norm_backward(
+          x.rows, $0.count, x.columns($0).pointer, dy.columns($0).pointer, x.stride, mean[$0].pointer,
+          variance[$0].pointer, norm.gamma[$0].pointer, NormParameters<Scalar>.epsilon, usesBatch ? 1 : 0,
+          dx.columns($0).pointer, gradient.gamma[$0].pointer, gradient.beta[$0].pointer,
+          sums + 2 * $0.lowerBound)
+      }
     }
   }
 }

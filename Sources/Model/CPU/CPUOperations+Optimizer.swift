@@ -9,24 +9,26 @@ extension CPUOperations {
     precondition(operand.map { $0.isDense && $0.count == parameter.count } ?? true)
     precondition(parameter.count == gradient.count && m.count == v.count && m.count == parameter.count)
     let kernels = kernels
-    let half = operand?.bf16Pointer
+    let bf16 = operand?.bf16Pointer
     forChunks(of: parameter.count) { range in
       kernels.adam(
         range.count, step.kernelStep, gradient[range].pointer, parameter[range].pointer, m[range].pointer,
-        v[range].pointer, half.map { $0 + 2 * range.lowerBound })
+        v[range].pointer, bf16.map { $0 + 2 * range.lowerBound })
     }
   }
 
   package func addSquaredNorm(of gradient: ValueGradient<Scalar>, to sum: DeviceArray<Double>) {
     let kernels = kernels, reads = gradient.gathered
     let order = sort(gradient)
-    let pieces = pieces(of: order), sums = scratch.shared(Double.self, pieces)
-    forSlots(order) { slots, piece in
-      sums[piece] = kernels.value_gradient_norm(
-        slots.count, gradient.readsPerToken, reads.dy.columns, order.starts + slots.lowerBound, order.reads,
-        reads.weights.pointer, reads.dy.pointer)
+    let ranges = slotRanges(of: order)
+    scratch.withBuffer(of: Double.self, count: ranges) { sums in
+      forSlots(order) { slots, range in
+        sums[range] = kernels.value_gradient_norm(
+          slots.count, gradient.readsPerToken, reads.dy.columns, order.starts + slots.lowerBound, order.reads,
+          reads.weights.pointer, reads.dy.pointer)
+      }
+      sum[0] += (0..<ranges).reduce(0) { $0 + sums[$1] }
     }
-    sum[0] += (0..<pieces).reduce(0) { $0 + sums[$1] }
   }
 
   package func lazyAdam(

@@ -2,30 +2,25 @@ import CModelKernels
 import Foundation
 import Support
 
-/// The operations on the processor: a library for products and our kernels for the rest, shared out over one worker pool.
+/// The operations on the CPU: a library or our own GEMM for matmuls and our kernels for the rest, shared out
+/// over one worker pool.
 ///
-/// Work is always cut by the shape of the data and each piece is summed in a fixed order, so that results are the same
-/// for any number of threads.
+/// The shape of the data alone decides how work is divided, and every sum has a fixed order, so that results
+/// are the same for any number of threads.
 package struct CPUOperations<Scalar: Real>: Operations {
   package let pool: WorkerPool
   let scratch = WorkerScratch()
-  /// What is gathered while the other is in use.
-  let results = WorkerScratch()
-  /// Packed operands.
-  let packing = WorkerScratch()
-  /// Those rounded for one product.
-  let rounding = WorkerScratch()
   let kernels: pkm_kernel_table
   let gemms: GEMMFunctions<Scalar>
 
-  /// Throws if the library that `arithmetic` names is not installed.
+  /// Throws if the library that `settings` names is not installed.
   package init(pool: WorkerPool, settings: EngineSettings = EngineSettings()) throws(Failure) {
     self.pool = pool
     gemms = try GEMMFunctions(settings)
     kernels = Scalar.kernels(settings.instructions.cSet)
   }
 
-  /// The products in use, in words.
+  /// The GEMM in use, for logs.
   package var description: String { gemms.description }
 
   package var operandsAreBF16: Bool { gemms.isBF16 }
@@ -45,7 +40,7 @@ package struct CPUOperations<Scalar: Real>: Operations {
 
   // MARK: Sharing out
 
-  /// Elements that one task of a simple loop takes: 128 KiB of floats, some tens of microseconds.
+  /// The elements of one task of a simple loop: 128 KiB of floats, some tens of microseconds.
   private var grain: Int { 1 << 15 }
 
   func forChunks(of count: Int, _ body: (Range<Int>) -> Void) {
@@ -60,7 +55,7 @@ package struct CPUOperations<Scalar: Real>: Operations {
     }
   }
 
-  /// Strips of columns, for sums over rows: each strip has one owner, which takes the rows in order.
+  /// Calls `body` with strips of columns, for sums over rows: one thread sums a strip, row by row.
   func forColumns(_ columns: Int, _ body: (Range<Int>) -> Void) {
     pool.forEach((columns + 63) / 64) { index, _ in body(index * 64..<min(index * 64 + 64, columns)) }
   }
@@ -93,11 +88,12 @@ package struct CPUOperations<Scalar: Real>: Operations {
   package func addSquaredNorm(of x: Vector<Scalar>, to sum: DeviceArray<Double>) {
     let kernels = kernels
     let chunks = (x.count + grain - 1) / grain
-    let sums = scratch.shared(Double.self, chunks)
-    forChunks(of: x.count) {
-      sums[$0.lowerBound / grain] = kernels.squared_norm($0.count, x.pointer + $0.lowerBound)
+    scratch.withBuffer(of: Double.self, count: chunks) { sums in
+      forChunks(of: x.count) {
+        sums[$0.lowerBound / grain] = kernels.squared_norm($0.count, x.pointer + $0.lowerBound)
+      }
+      sum[0] += (0..<chunks).reduce(0) { $0 + sums[$1] }
     }
-    sum[0] += (0..<chunks).reduce(0) { $0 + sums[$1] }
   }
 
   package func dropout(_ x: Matrix<Scalar>, _ mask: DropoutMask) {
@@ -111,6 +107,7 @@ package struct CPUOperations<Scalar: Real>: Operations {
 
   package func round(_ x: Matrix<Scalar>, into operand: Operand<Scalar>) {
     precondition(x.rows == operand.rows && x.columns == operand.columns)
+    // An operand of reals is the matrix itself.
     guard operand.isBF16 else { return precondition(operand.pointer == UnsafeMutableRawPointer(x.pointer)) }
     let kernels = kernels
     forRows(x.rows, width: x.columns) {

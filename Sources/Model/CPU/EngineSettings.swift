@@ -3,28 +3,29 @@ import CModelKernels
 import COneDNN
 import Support
 
-/// With what the processor computes: the library that multiplies matrices, the precision of what it multiplies, and
-/// the instructions of our own kernels.
+/// How the processor computes: the library for matmuls, the precision of their operands, and the instructions
+/// of our own kernels.
 ///
-/// Results are the same to the bit for the same choice; another one rounds otherwise.
+/// The same settings give the same bits; other settings round differently.
 package struct EngineSettings: Sendable, Equatable {
   package enum Library: String, CaseIterable, Sendable {
     case openblas
     case onednn
-    /// Our own products alone, which every machine has.
+    /// Our own kernels alone, which run on every machine.
     case generic
   }
 
   package enum Precision: String, NamedChoice {
     case fp32
-    /// The operands of the large products are rounded to bfloat16 and their sums are float32. Everything else is
-    /// float32: parameters, statistics, softmax, and the scores of the memories, where ties would matter.
+    /// The operands of large matmuls are rounded to bfloat16 and summed in float32. Everything else is
+    /// float32: parameters, statistics, softmax, and the scores of product-key memories, where ties would
+    /// matter.
     case bf16
   }
 
   package enum Instructions: String, CaseIterable, Sendable {
     case plain, avx2, avx512
-    /// And dot products of bfloat16.
+    /// AVX-512 with dot products of bfloat16.
     case avx512bf16
 
     var cSet: pkm_instruction_set {
@@ -38,12 +39,10 @@ package struct EngineSettings: Sendable, Equatable {
   }
 
   package var precision: Precision
-  /// nil: what is fastest.
-  ///
-  /// That is our own product for many rows where the processor has AVX-512, and for the others
-  /// oneDNN, else OpenBLAS, where they are installed.
+  /// The library for matmuls, or nil for the fastest combination: our own GEMM for many rows if the processor
+  /// has AVX-512, and for the rest oneDNN or else OpenBLAS, if one of them is installed.
   package var library: Library?
-  /// The best to use, if the processor has them.
+  /// The best instructions to use; a processor without them uses its own best.
   package var instructions: Instructions
 
   package init(
@@ -54,9 +53,7 @@ package struct EngineSettings: Sendable, Equatable {
     self.instructions = instructions
   }
 
-  /// The library that will be used.
-  ///
-  /// Throws if the one asked for is missing.
+  /// The library to use. Throws if `library` names one that is not installed.
   func chosenLibrary() throws(Failure) -> Library {
     switch library {
     case .generic: return .generic
@@ -67,7 +64,7 @@ package struct EngineSettings: Sendable, Equatable {
       if let problem = pkm_onednn_load() { throw Failure(.failed, String(cString: problem)) }
       return .onednn
     case nil:
-      // The products of a training step run 5 % faster with oneDNN.
+      // The matmuls of a training step run 5 % faster with oneDNN than with OpenBLAS.
       if pkm_onednn_load() == nil { return .onednn }
       return pkm_blas_load() == nil ? .openblas : .generic
     }

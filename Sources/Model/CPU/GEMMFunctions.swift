@@ -3,19 +3,19 @@ import CModelKernels
 import COneDNN
 import Support
 
-/// The products of one ``EngineSettings``, looked up once.
+/// The GEMM functions for one ``EngineSettings``, looked up once.
 struct GEMMFunctions<Scalar: Real> {
-  /// Of reals, and of bfloat16.
-  let exact, half: GEMM
-  /// Whether large products of bfloat16 are worth more than those of the numbers widened to reals.
+  /// For operands of reals, and of bfloat16.
+  let exact, bf16: GEMM
+  /// Whether ``bf16`` is faster than widening its operands and ``exact``.
   let isBF16Native: Bool
   /// Whether operands are bfloat16.
   let isBF16: Bool
-  /// Whether products of many rows are our own, and those of bfloat16.
+  /// Whether GEMM of many rows is our own, which packs the right operand, and whether it is for bfloat16.
   let packs, packsBF16: Bool
-  /// Whether products of many rows round a right operand of reals to bfloat16 while they pack it.
+  /// Whether GEMM of many rows rounds a right operand of reals to bfloat16 while it packs it.
   var roundsRightOperands: Bool { isBF16 && packsBF16 }
-  /// For the reader of a log: "oneDNN 2.6.3, bfloat16".
+  /// A name for logs, such as "oneDNN 2.6.3, bfloat16".
   let description: String
 
   init(_ settings: EngineSettings) throws(Failure) {
@@ -30,7 +30,7 @@ struct GEMMFunctions<Scalar: Real> {
     isBF16 = settings.precision == .bf16
     var name: String
     switch library {
-    case .generic: (exact, name) = (kernels.gemm, "our own product")
+    case .generic: (exact, name) = (kernels.gemm, "our own GEMM")
     case .onednn where isFloat:
       (exact, name) = (pkm_onednn_sgemm, "oneDNN \(String(cString: pkm_onednn_description()))")
     case .onednn, .openblas:
@@ -42,19 +42,19 @@ struct GEMMFunctions<Scalar: Real> {
     if packs && library != .generic {
       name = "our own for AVX-512, small ones by \(name)"
     }
-    half = isBF16Native && library == .onednn ? pkm_onednn_bgemm : kernels.gemm_bf16
+    bf16 = isBF16Native && library == .onednn ? pkm_onednn_bgemm : kernels.gemm_bf16
     name += isBF16 ? ", bfloat16" : isFloat ? ", float32" : ", float64"
     if isBF16 && !isBF16Native {
-      name += " multiplied as float32, for want of an instruction or a library for it: fp32 would be faster"
+      name += " multiplied as float32, as no instruction or library multiplies it: fp32 would be faster"
     }
     description = name
   }
 
-  /// The product for operands of this form.
-  func gemm(isBF16: Bool) -> GEMM { isBF16 ? half : exact }
+  /// The GEMM for operands of this precision.
+  func gemm(isBF16: Bool) -> GEMM { isBF16 ? bf16 : exact }
 }
 
-/// One GEMM on the calling thread: C = alpha op(A) op(B) + beta C, row-major, op(A) m × k, op(B) k × n.
+/// GEMM on the calling thread: C = alpha op(A) op(B) + beta C, row-major, with op(A) m × k and op(B) k × n.
 typealias GEMM =
   @convention(c) (
     _ transposesA: Bool, _ transposesB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Double,

@@ -17,7 +17,7 @@ enum HostMemory {
         remedy: "Choose a smaller model, batch or context, or a machine with more memory")
     }
     let base = mapping.alignedUp(toMultipleOf: page)
-    madvise(base, size - page, 14)  // MADV_HUGEPAGE; without it only speed suffers
+    _ = madvise(base, size - page, MADV_HUGEPAGE)  // only advice: without huge pages it is slower
     return DeviceMemory(DeviceAddress(base), byteCount: bytes) { munmap(mapping, size) }
   }
 }

@@ -2,15 +2,15 @@ import CBytes
 import CModelKernels
 import Support
 
-/// What the machine can do at best, all threads together: the yardstick of the benchmark.
+/// The most that the machine can do, all threads together, which benchmarks compare with.
 ///
-/// A machine that others share does not show it at every moment: it is measured before, between and after what is compared
-/// with it, and the best counts.
+/// Other users of a machine hide its ceilings at times, so they are measured before, between and after the
+/// runs that are compared with them, and the best measurement counts.
 package struct MachineCeilings: Sendable {
-  /// Operations or bytes a second; 0 where they could not be measured.
+  /// Operations or bytes per second; 0 if they could not be measured.
   package struct Ceiling: Sendable {
     package private(set) var best = 0.0
-    /// What the least favorable of the measurements found.
+    /// The lowest measurement.
     package private(set) var poorest = Double.infinity
 
     fileprivate mutating func add(_ rate: Double) { (best, poorest) = (max(best, rate), min(poorest, rate)) }
@@ -45,7 +45,7 @@ package struct MachineCeilings: Sendable {
           var total: UInt64 = 0
           for index in rows / parts * part..<rows / parts * (part + 1) {
             let row = buffer + rowOf(index) * rowWords
-            // No more can be had than by fetching a row while the one before is read.
+            // Prefetching a row while the one before is read gives the highest rate.
             let next = buffer + rowOf(min(index + 1, rows - 1)) * rowWords
             var lanes = SIMD8<UInt64>.zero
             UnsafeRawPointer(row).withMemoryRebound(to: SIMD8<UInt64>.self, capacity: rowWords / 8) {
@@ -60,7 +60,7 @@ package struct MachineCeilings: Sendable {
           return Double(rows / parts * rowWords * 8)
         })
     }
-    // An odd multiplier visits every row once, in an order that no prefetcher guesses.
+    // An odd multiplier visits every row once, in an order that no prefetcher predicts.
     stream.add(read { $0 })
     randomRows.add(read { ($0 &* 40503 &+ 12345) % rows })
     withExtendedLifetime(memory) {}
@@ -70,7 +70,7 @@ package struct MachineCeilings: Sendable {
     rate(pool, part: { body(&$1) })
   }
 
-  /// The best of eight, every thread doing its part.
+  /// The best rate of eight runs, in which every thread does its part.
   private static func rate(_ pool: WorkerPool, part body: (Int, inout Double) -> Double) -> Double {
     let work = UnsafeMutablePointer<Double>.allocate(capacity: 2 * pool.threads)
     defer { work.deallocate() }

@@ -1,14 +1,14 @@
-/// The part of a product that one task computes: a function of the shape alone.
+/// The size of the output tile of a matmul that one task computes. It depends on the shape alone, and so do
+/// the bits.
 struct OutputTile {
   var rows: Int
   var columns: Int
 
   init(rows: Int, columns: Int) { (self.rows, self.columns) = (rows, columns) }
 
-  /// Halves the longer side until there are enough tiles to share out.
-  ///
-  /// That is 8, or as many as keep a tile at `area` numbers, 512 × 512 if nobody reads them soon; but none goes below
-  /// some 100 microseconds of work, because small ones spend their time packing operands.
+  /// Halves the longer side of rows × columns until there are enough tiles to share out: at least 8, and then
+  /// as many as it takes to keep a tile at `area` numbers, up to 64. Stops when a tile is some 100
+  /// microseconds of work (`inner` is k), because smaller tiles spend their time packing operands.
   init(rows: Int, columns: Int, inner: Int, area: Int = 1 << 18) {
     var down = 1, across = 1
     self.rows = rows
