@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
-// Independent chains, enough to hide the latency of one. AVX2 has no registers for more. The results are returned, so that
-// the loops are not optimized away.
+// Independent chains, enough to hide the latency of one. AVX2 has no registers for more. The results are returned, so
+// that the loops are not optimized away.
 enum { CHAINS = 12, CHAINS_V4 = 24 };
 
 #if defined(__x86_64__)

@@ -3,9 +3,10 @@
 #include "matmul/packed_groups.h"
 
 enum {
-  // An output tile of a matmul here has so many rows, whose numbers are broadcast one by one, ...
+  // Rows of an output tile, whose groups are broadcast one by one.
   ATTENTION_TILE_ROWS = 8,
-  // ... and so many columns, in two registers. Packed operands are padded with zeros to whole tiles and groups.
+  // Columns of an output tile: the lanes of two registers. Packed operands are padded with zeros to whole tiles and
+  // groups.
   ATTENTION_TILE_LANES = 2 * LANES,
   // Queries of a block, and keys: 64, or 32 in double. No more scores exist at a time than those of one block of each.
   ATTENTION_BLOCK = 2 * ATTENTION_TILE_LANES

@@ -7,7 +7,7 @@
 
 // --- forward
 
-static long causal_attention_scratch(long length, long width) {
+KERNEL long causal_attention_scratch(long length, long width) {
   const long tall = whole_tiles(length), padded = padded_width(width);
   return 2 * ATTENTION_BLOCK * padded + ATTENTION_BLOCK * ATTENTION_BLOCK + 2 * tall * padded;
 }
@@ -124,7 +124,7 @@ KERNEL void causal_attention(pkm_attention_head head, void *scratch, bool bf16) 
 
 // --- backward
 
-static long causal_attention_backward_scratch(long length, long width) {
+KERNEL long causal_attention_backward_scratch(long length, long width) {
   const long tall = whole_tiles(length), padded = padded_width(width);
   return 5 * ATTENTION_BLOCK * padded + 3 * ATTENTION_BLOCK * ATTENTION_BLOCK + 5 * tall * padded;
 }

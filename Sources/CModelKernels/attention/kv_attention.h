@@ -137,7 +137,7 @@ INLINE void prefetch_row(const void *rows, const void *next, long count, long ro
 // The scores of a head fill whole registers.
 INLINE long padded_scores(long seen) { return (seen + LANES - 1) / LANES * LANES; }
 
-static long kv_attention_scratch(long seen, long heads, long width) {
+KERNEL long kv_attention_scratch(long seen, long heads, long width) {
   return heads * (LANES * LANES + padded_scores(seen) + 1 + width);
 }
 

@@ -1,5 +1,5 @@
 // Skinny GEMM: few rows of A, as in generation, times the transpose of B. Only A is packed; B comes from memory, is
-// read once as it lies there, and dominates the time.
+// read once in place, and dominates the time.
 #pragma once
 #include "CModelKernels.h"
 #include "matmul/packed_groups.h"

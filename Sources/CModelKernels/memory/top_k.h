@@ -77,7 +77,7 @@ INLINE real bisect(long count, long k, long enough, const real *x, real low, rea
   return threshold;
 }
 
-// Scores are dealt out to as many columns as so many registers have lanes, of which the maxima are kept.
+// Scores are dealt out to columns, one per lane of this many registers, and only the maximum of each column is kept.
 enum { MAXIMA_REGISTERS = 4 };
 
 #if REAL_IS_FLOAT && HAS_AVX512

@@ -1,5 +1,5 @@
-// Compiles what follows for x86-64 processors with AVX-512 and its dot products of bfloat16 and of bytes; on other machines
-// for any processor.
+// Compiles what follows for x86-64 processors with AVX-512 and its dot products of bfloat16 and of bytes; on other
+// machines for any processor.
 #if defined(__x86_64__)
 #include <immintrin.h>
 #define HAS_AVX512 1

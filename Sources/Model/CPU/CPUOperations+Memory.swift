@@ -55,8 +55,8 @@ extension CPUOperations {
       && shape.half % 16 == 0
   }
 
-  /// The lookup by estimated scores, in dot products of bytes, of which the few that decide are then computed
-  /// as reals.
+  /// The lookup by scores that are estimated with dot products of bytes; only the few that decide are
+  /// computed as reals.
   private func search(
     _ shape: MemoryShape, queries: Matrix<Scalar>, subkeys: Matrix<Scalar>,
     slots: DeviceArray<Int32>,
