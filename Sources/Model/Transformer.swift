@@ -71,12 +71,14 @@ package final class Transformer<Device: Operations> {
     -> MixedMatrix<Scalar>
   {
     let isTraining = mode != .evaluation
+    // A model made without training can compute a training pass, but no backward pass will follow.
+    let isSaved = isTraining && isTrainable
     let layer = (isTraining ? activations.training : activations.inference)[index], block = layer.block
     let checkpoint = isTraining ? activations.checkpoints[index].map(view) : nil
-    if !isTraining || checkpoint != nil { activations.inferenceSums.begin() }
+    if !isSaved || checkpoint != nil { activations.inferenceSums.begin() }
     layer.scope.begin()
     block.forward(x, batch(at: index, spans: spans), activations.scratch, on: device)
-    if isTraining {
+    if isSaved {
       guard let checkpoint else { return view(block.result) }
       device.copy(block.result.real.rows(0..<tokenCount).elements, to: checkpoint.real.elements)
       device.round(checkpoint.real, into: checkpoint.operand)
@@ -84,7 +86,7 @@ package final class Transformer<Device: Operations> {
       return checkpoint
     }
     // Before the next block overwrites the reads.
-    if spans == nil, let memory = block.memory { collect(memory, ofLayer: index) }
+    if !isTraining, spans == nil, let memory = block.memory { collect(memory, ofLayer: index) }
     layer.scope.end()
     return view(block.result)
   }
