@@ -62,7 +62,7 @@ import Testing
     let scratch = try Scratch()
     try SampleDataset.write(scratch.path("d"), vocabulary: 70_000)
     let wide = try Tool.data("export", scratch.path("d"), "--format", "nanogpt", "-o", scratch.path("x"))
-    #expect(wide.status == 64 && wide.errors.contains("16 bits"))
+    #expect(wide.status == 64 && wide.errors.contains("16-bit ids"))
     let split = try Tool.data(
       "export", scratch.path("d"), "--format", "numpy", "-o", scratch.path("x"), "--split", "test")
     #expect(split.status == 64 && split.errors.contains("no split \"test\""))
