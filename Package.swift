@@ -74,7 +74,7 @@ let package = Package(
       name: "Model", dependencies: ["Support", "CBytes", "CModelKernels", "CBLAS", "COneDNN"],
       swiftSettings: swift),
     .target(
-      name: "Training", dependencies: ["Model", "Shards", "Tokenization", "Support"],
+      name: "Training", dependencies: ["Model", "Shards", "Tokenization", "Support", algorithms],
       swiftSettings: swift),
 
     // The YAML of recipes, which both command lines read.

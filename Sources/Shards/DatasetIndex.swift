@@ -136,8 +136,6 @@ package struct DatasetIndex: Codable, Equatable, Sendable {
   /// The bytes of `index.json`. Keys are sorted and there is no time stamp, so equal datasets have equal
   /// files.
   package func json() throws -> [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return Array(try encoder.encode(self)) + [UInt8(ascii: "\n")]
+    try JSONFile.bytes(of: self) + [UInt8(ascii: "\n")]
   }
 }

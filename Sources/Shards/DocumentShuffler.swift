@@ -45,7 +45,7 @@ final class DocumentShuffler {
   deinit { removeDirectory() }
 
   func add(_ encoded: UnsafeRawBufferPointer, row: DocumentRow, split: Int) throws {
-    let key = RandomGenerator.mix(seed &+ ordinal &* 0x9e37_79b9_7f4a_7c15)
+    let key = RandomGenerator.mix(seed &+ ordinal &* Hashing.goldenRatio)
     ordinal += 1
     let bucket = buckets[Int(key.multipliedFullWidth(by: UInt64(buckets.count)).high)]
     bucket.append(Header(key: key, split: split, row: row, tokenBytes: encoded.count), encoded)

@@ -1,7 +1,6 @@
 import DequeModule
 import Foundation
 import Support
-import Synchronization
 
 /// Writes one zstd seekable file.
 ///
@@ -20,8 +19,8 @@ final class SeekableWriter {
   private let frameBytes: Int
   private let compressor: Compressor
   private var pending: [UInt8] = []
-  /// The numbers of the frames that are being compressed, oldest first.
-  private var submitted: Deque<Int> = []
+  /// The frames that are being compressed, oldest first.
+  private var submitted: Deque<WorkQueue<[UInt8], Compressor.Frame>.Pending> = []
   private var entries: [SeekableFormat.Entry] = []
   private let hash = StreamingXXH64()
 
@@ -66,7 +65,7 @@ final class SeekableWriter {
   }
 
   private func writeOldest() throws {
-    let frame = try compressor.result(submitted.removeFirst())
+    let frame = try submitted.removeFirst().get()
     entries.append(frame.entry)
     try frame.bytes.withUnsafeBytes { try disk.write($0) }
   }
@@ -83,14 +82,16 @@ extension SeekableWriter {
     /// The number of frames of one file that may be waiting or in progress before the writer waits for the
     /// oldest.
     let framesAtOnce: Int
-    private let queue: OrderedQueue<[UInt8], Frame>
+    private let queue: WorkQueue<[UInt8], Frame>
 
     init(threads: Int, level: Int) {
       framesAtOnce = threads > 1 ? 4 * threads : 0
-      let compressors = Compressors(level: level)
-      queue = OrderedQueue(threads: threads) { plain in
+      let compressors = IdlePool<ZstdCompressor>()
+      queue = WorkQueue(threads: threads) { plain in
         try plain.withUnsafeBytes { plain in
-          let compressed = try compressors.with { try $0.compress(plain) }
+          let compressed = try compressors.with(orMake: { ZstdCompressor(level: level) }) {
+            try $0.compress(plain)
+          }
           return Frame(
             bytes: compressed,
             entry: SeekableFormat.Entry(
@@ -100,22 +101,6 @@ extension SeekableWriter {
       }
     }
 
-    func submit(_ plain: [UInt8]) -> Int { queue.submit(plain) }
-
-    func result(_ number: Int) throws -> Frame { try queue.result(number: number).get() }
-
-    /// The zstd contexts, one per thread that is compressing.
-    private final class Compressors: Sendable {
-      private let idle = Mutex<[ZstdCompressor]>([])
-      private let level: Int
-
-      init(level: Int) { self.level = level }
-
-      func with<Result>(_ body: (ZstdCompressor) throws -> Result) rethrows -> Result {
-        let compressor = idle.withLock { $0.popLast() } ?? ZstdCompressor(level: level)
-        defer { idle.withLock { $0.append(compressor) } }
-        return try body(compressor)
-      }
-    }
+    func submit(_ plain: [UInt8]) -> WorkQueue<[UInt8], Frame>.Pending { queue.submit(plain) }
   }
 }

@@ -28,8 +28,7 @@ final class ShardWriter {
   private(set) var totals = DatasetIndex.Totals()
 
   init(directory: String, split: String, number: Int, compressor: SeekableWriter.Compressor) throws {
-    let digits = String(number)
-    name = split + "-" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits
+    name = "\(split)-\(number.zeroPadded(to: 5))"
     self.split = split
     tokens = try SeekableWriter(
       Path.join(directory, name + ".tokens.zst"), frameBytes: Self.frameBytes,

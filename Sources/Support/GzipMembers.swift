@@ -10,16 +10,16 @@ final class GzipMembers {
 
   private let write: ([UInt8]) throws -> Void
   private let threads: Int
-  private let queue: OrderedQueue<[UInt8], [UInt8]>
-  /// Numbers of the members that are being compressed, the oldest first.
-  private var submitted: Deque<Int> = []
+  private let queue: WorkQueue<[UInt8], [UInt8]>
+  /// The members that are being compressed, the oldest first.
+  private var submitted: Deque<WorkQueue<[UInt8], [UInt8]>.Pending> = []
   private var plain: [UInt8] = []
   private var isEmpty = true
 
   /// `write` is called on the caller's thread, with whole members in order.
   init(threads: Int, write: @escaping ([UInt8]) throws -> Void) {
     (self.threads, self.write) = (threads, write)
-    queue = OrderedQueue(threads: threads) { Gzip.compress($0) }
+    queue = WorkQueue(threads: threads) { Gzip.compress($0) }
   }
 
   func add(_ bytes: UnsafeRawBufferPointer) throws {
@@ -46,6 +46,6 @@ final class GzipMembers {
   }
 
   private func writeOldest() throws {
-    try write(queue.result(number: submitted.removeFirst()).get())
+    try write(submitted.removeFirst().get())
   }
 }

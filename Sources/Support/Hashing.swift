@@ -1,8 +1,33 @@
 import CCrypto
+import CISAL
 import CXXHash
 
 /// Fixed hash functions: the same on every run and every machine, unlike Swift's `Hasher`.
 package enum Hashing {
+  /// 2⁶⁴ divided by the golden ratio: a product with it spreads a key over the high bits (Knuth, The Art of Computer
+  /// Programming, volume 3, section 6.4).
+  @inlinable package static var goldenRatio: UInt64 { 0x9e37_79b9_7f4a_7c15 }
+
+  /// A hash of 8 bytes for tables in memory: both halves of the product with ``goldenRatio``.
+  @inlinable @inline(__always)
+  package static func fold(_ key: UInt64) -> UInt64 {
+    let product = key.multipliedFullWidth(by: goldenRatio)
+    return product.high ^ product.low
+  }
+
+  /// A hash of 16 bytes for tables in memory: both halves of a product of 128 bits, as in wyhash.
+  @inlinable @inline(__always)
+  package static func fold(_ low: UInt64, _ high: UInt64) -> UInt64 {
+    let product = (low ^ goldenRatio).multipliedFullWidth(by: high ^ 0xd6e8_feb8_6659_fd93)
+    return product.high ^ product.low
+  }
+
+  /// CRC-32 with Castagnoli's polynomial, as in iSCSI and TFRecord.
+  package static func crc32c(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+    let start = UnsafeMutablePointer(mutating: bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))
+    return ~crc32_iscsi(start, Int32(bytes.count), ~0)
+  }
+
   /// XXH64, the checksum of shards and of seekable zstd frames.
   package static func xxh64(_ bytes: UnsafeRawBufferPointer, seed: UInt64 = 0) -> UInt64 {
     XXH64(bytes.baseAddress, bytes.count, seed)

@@ -38,11 +38,7 @@ package enum OrderedPipeline {
     try withoutActuallyEscaping(consume) { consume in
       let flow = Flow(
         threads: threads, sources: sources, open: open, weight: weight, work: work, consume: consume)
-      for _ in 0..<threads {
-        let thread = Thread { flow.run() }
-        thread.stackSize = 8 << 20
-        thread.start()
-      }
+      for number in 0..<threads { Thread.start(named: "pipeline \(number)") { flow.run() } }
       try flow.waitForEnd()
     }
   }

@@ -12,14 +12,12 @@ package final class OutputDirectory {
   private let descriptor: Int32
   private var isOpen = true
 
-  static let suffix = ".tmp-directory"
-
   /// Refuses a name that is taken, unless what stands there is an empty directory.
   package init(_ path: String) throws {
     var path = path
     while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
     self.path = path
-    temporary = Path.join(Path.directory(of: path), ".\(Path.name(of: path))\(Self.suffix)")
+    temporary = TemporaryName.path(for: path, .directory)
     let temporary = temporary
     descriptor = try HalfWritten.claim(temporary, for: path) {
       try SystemCall.makeDirectories(temporary)

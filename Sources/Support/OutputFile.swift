@@ -45,7 +45,7 @@ package final class OutputFile {
     // A link stays a link: the file that it leads to is replaced.
     let target = Path.resolvingLinks(self.path)
     let directory = Path.directory(of: target)
-    let temporary = Path.join(directory, ".\(Path.name(of: target)).tmp-file")
+    let temporary = TemporaryName.path(for: target, .file)
     (self.target, self.temporary) = (target, temporary)
     if case .pipe(let pipe) = sink { self.pipe = pipe } else { pipe = nil }
     if self.path == "-" || pipe != nil {

@@ -9,7 +9,7 @@ package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equata
   package init(seed: UInt64) {
     var state = seed
     func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
+      state &+= Hashing.goldenRatio
       return Self.mix(state)
     }
     (a, b, c, d) = (next(), next(), next(), next())

@@ -58,8 +58,7 @@ package final class RecordSorter {
   }
 
   package static func path(_ run: Int, name: String, in directory: String) -> String {
-    let digits = String(run)
-    return Path.join(directory, "\(name)-" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits)
+    Path.join(directory, "\(name)-\(run.zeroPadded(to: 5))")
   }
 
   /// Begins anew: what an earlier sorter has left is of no use.

@@ -21,7 +21,7 @@ package final class ResumableDirectory {
     if old != identity {
       // A run killed at its very start has left the name of its job half-written.
       let names = try SystemCall.names(in: path)
-        .filter { $0 != "lock" && !$0.hasPrefix(".job.tmp-") }
+        .filter { $0 != "lock" && $0 != Path.name(of: TemporaryName.path(for: file, .file)) }
       if !names.isEmpty && !isTemporary {
         throw Failure(
           .usage, old == nil ? "holds other files" : "holds the state of another job, or of other input",
@@ -36,23 +36,15 @@ package final class ResumableDirectory {
       try output.write(identity)
       try output.finish()
     }
-    try sweep(path)
+    try TemporaryName.sweep(path)
   }
 
   /// A directory inside, made where it does not exist.
   package func subdirectory(_ name: String) throws -> String {
     let path = Path.join(path, name)
     try SystemCall.makeDirectories(path)
-    try sweep(path)
+    try TemporaryName.sweep(path)
     return path
-  }
-
-  /// Removes what killed runs have left half-written.
-  private func sweep(_ directory: String) throws {
-    for name in try SystemCall.names(in: directory)
-    where name.hasPrefix(".") && name.contains(".tmp-") {
-      try FileManager.default.removeItem(atPath: Path.join(directory, name))
-    }
   }
 
   /// The job is done: a temporary directory goes.

@@ -48,8 +48,7 @@ package struct ShortKey: Equatable, Sendable {
   @inlinable @inline(__always) package var length: Int { Int(truncatingIfNeeded: high >> 56) }
 
   @inlinable @inline(__always) package var hash: Int {
-    let product = (low ^ 0x9e37_79b9_7f4a_7c15).multipliedFullWidth(by: high ^ 0xd6e8_feb8_6659_fd93)
-    return Int(truncatingIfNeeded: product.high ^ product.low)
+    Int(truncatingIfNeeded: Hashing.fold(low, high))
   }
 
   /// Whether the bytes come before those of another key, shorter ones before their continuations.

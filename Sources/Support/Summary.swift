@@ -83,25 +83,36 @@ package struct Summary: Sendable {
 
   /// One JSON object, keys in the order of first use; samples, where there are any, under `samples`.
   package var json: String {
-    var fields = entries.map { name, value in
-      let text =
+    var json = JSONWriter()
+    write(to: &json)
+    return json.text + "\n"
+  }
+
+  package func write(to json: inout JSONWriter) {
+    json.object(.lines) { json in
+      for (name, value) in entries {
         switch value {
-        case .count(let count): String(count)
-        case .number(let number): number.isFinite ? String(number) : "null"
-        case .text(let text): JSONText.quote(text)
+        case .count(let count): json.member(name.rawValue, count)
+        case .number(let number): json.member(name.rawValue, number)
+        case .text(let text): json.member(name.rawValue, text)
         }
-      return "  \(JSONText.quote(name.rawValue)): \(text)"
-    }
-    if !samples.isEmpty {
-      let lists = samples.map { name, samples in
-        let items = samples.map {
-          "{\"text\": \(JSONText.quote($0.text)), \"note\": \(JSONText.quote($0.note))}"
-        }
-        return "    \(JSONText.quote(name.rawValue)): [\(items.joined(separator: ", "))]"
       }
-      fields.append("  \"samples\": {\n" + lists.joined(separator: ",\n") + "\n  }")
+      if samples.isEmpty { return }
+      json.key("samples")
+      json.object(.lines) { json in
+        for (name, samples) in samples {
+          json.key(name.rawValue)
+          json.array(.spaced) { json in
+            for sample in samples {
+              json.object(.spaced) {
+                $0.member("text", sample.text)
+                $0.member("note", sample.note)
+              }
+            }
+          }
+        }
+      }
     }
-    return "{\n" + fields.joined(separator: ",\n") + "\n}\n"
   }
 
   /// One line: `documents_in 12, documents_out 11, seconds 0.3`.

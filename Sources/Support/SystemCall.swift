@@ -91,7 +91,7 @@ package enum SystemCall {
   /// Removes a file or a directory, which is gone from its name at once: a killed process leaves no half of it there, but
   /// a temporary name beside it.
   package static func remove(_ path: String) throws {
-    let leaving = Path.join(Path.directory(of: path), ".\(Path.name(of: path)).tmp-removed")
+    let leaving = TemporaryName.path(for: path, .removed)
     if Path.exists(leaving) { try FileManager.default.removeItem(atPath: leaving) }
     if Foundation.rename(path, leaving) != 0 { throw failure("remove", path) }
     try FileManager.default.removeItem(atPath: leaving)

@@ -26,7 +26,7 @@ package final class TemporaryDirectory {
   }
 
   private static func removeLeftovers(in parent: String) {
-    let (start, end) = (".\(prefix)", OutputDirectory.suffix)
+    let (start, end) = (".\(prefix)", TemporaryName.suffix(.directory))
     for name in (try? SystemCall.names(in: parent)) ?? []
     where name.hasPrefix(start) && name.hasSuffix(end) {
       // Whoever can lock it takes it over, and this one drops it.

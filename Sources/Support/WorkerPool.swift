@@ -15,11 +15,8 @@ package final class WorkerPool: Sendable {
     let crew = Crew(threads: threads)
     self.crew = crew
     for worker in 1..<max(threads, 1) {
-      // The threads hold what they share, not the pool: it may go before they have noticed.
-      let thread = Thread { crew.work(as: worker) }
-      thread.stackSize = 8 << 20
-      thread.name = "worker \(worker)"
-      thread.start()
+      // The threads hold the crew, not the pool, so that dropping the pool ends them.
+      Thread.start(named: "worker \(worker)") { crew.work(as: worker) }
     }
   }
 

@@ -1,7 +1,7 @@
 import CZstd
 
-/// Makes zstd frames, on one thread at a time; its tables are kept from one frame to the next.
-package final class ZstdCompressor: @unchecked Sendable {
+/// Makes zstd frames, on one thread at a time; its tables serve one frame after another.
+package final class ZstdCompressor {
   private let context = ZSTD_createCCtx()
 
   /// From level 1 on zstd searches for repetitions; at 0 it only codes bytes by their frequencies.

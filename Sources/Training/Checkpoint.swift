@@ -123,9 +123,7 @@ package struct Checkpoint {
     state: State,
     tokenizerJSON: [UInt8], keep: Int
   ) throws {
-    let digits = String(state.step)
-    let name = "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
-    let path = Path.join(run, name)
+    let path = Path.join(run, "step-\(state.step.zeroPadded(to: 8))")
     if try all(in: run).contains(path) { return try settle(in: run, keep: keep) }
     let directory = try OutputDirectory(path)
     func file(_ name: String) -> String { Path.join(directory.temporary, name) }
@@ -135,14 +133,14 @@ package struct Checkpoint {
     }
     try SafeTensors.write(tensors, to: file(File.model.rawValue))
     try SafeTensors.write(optimizer.tensors, to: file(File.optimizer.rawValue))
-    try writeJSON(recipe, to: file(File.configuration.rawValue))
+    try JSONFile.write(recipe, to: file(File.configuration.rawValue))
     let tokenizer = try OutputFile(file(File.tokenizer.rawValue))
     try tokenizer.write(tokenizerJSON)
     try tokenizer.finish()
     var state = state
     state.checksums = try Dictionary(
       uniqueKeysWithValues: File.allCases.map { ($0.rawValue, try checksum(of: file($0.rawValue))) })
-    try writeJSON(state, to: file("trainer.json"))
+    try JSONFile.write(state, to: file("trainer.json"))
     try directory.finish()
     try settle(in: run, keep: keep)
   }
@@ -154,14 +152,6 @@ package struct Checkpoint {
     try latest.write(Path.name(of: newest) + "\n")
     try latest.finish()
     for old in try all(in: run).dropLast(keep) { try SystemCall.remove(old) }
-  }
-
-  private static func writeJSON(_ value: some Encodable, to path: String) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    let file = try OutputFile(path)
-    try file.write([UInt8](encoder.encode(value)) + [UInt8(ascii: "\n")])
-    try file.finish()
   }
 }
 

@@ -51,18 +51,8 @@ package final class EventFile {
   }
 
   private static func masked(_ data: [UInt8]) -> UInt32 {
-    let crc = crc32c(data)
+    let crc = data.withUnsafeBytes { Hashing.crc32c($0) }
     return (crc >> 15 | crc << 17) &+ 0xa282_ead8
-  }
-
-  /// CRC-32 with Castagnoli's polynomial, bit by bit: a few hundred bytes per logged step.
-  package static func crc32c(_ data: [UInt8]) -> UInt32 {
-    var crc = ~UInt32(0)
-    for byte in data {
-      crc ^= UInt32(byte)
-      for _ in 0..<8 { crc = crc & 1 == 1 ? crc >> 1 ^ 0x82f6_3b78 : crc >> 1 }
-    }
-    return ~crc
   }
 }
 

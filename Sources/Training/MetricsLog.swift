@@ -49,12 +49,15 @@ package final class MetricsLog {
   package func write(step: Int, tokens: Int, split: String? = nil, _ numbers: [(name: String, value: Double)])
     throws
   {
-    var fields = ["\"step\":\(step)", "\"tokens\":\(tokens)"]
-    if let split { fields.append("\"split\":\(JSONText.quote(split))") }
-    fields += numbers.map { "\(JSONText.quote($0.name)):\($0.value.isFinite ? String($0.value) : "null")" }
+    var json = JSONWriter()
+    json.object {
+      $0.member("step", step)
+      $0.member("tokens", tokens)
+      if let split { $0.member("split", split) }
+      for (name, value) in numbers { $0.member(name, value) }
+    }
     if split != nil { evaluatedSteps.insert(step) }
-    let line = Array("{\(fields.joined(separator: ","))}\n".utf8)
-    try line.withUnsafeBytes { try SystemCall.write(descriptor, $0, path: path) }
+    try (json.bytes + [0x0a]).withUnsafeBytes { try SystemCall.write(descriptor, $0, path: path) }
     try events.write(step: step, scalars: numbers.map { ("\(split ?? "train")/\($0.name)", $0.value) })
   }
 }

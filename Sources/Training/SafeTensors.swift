@@ -40,14 +40,27 @@ package enum SafeTensors {
 
   /// Writes the tensors in the order given, 4 MiB at a time. Throws what ``OutputFile`` throws.
   package static func write(_ tensors: [Tensor], to path: String) throws {
-    var offset = 0
-    let entries = tensors.map { tensor in
-      let begin = offset
-      offset += tensor.byteCount
-      return
-        "\(JSONText.quote(tensor.name)):{\"dtype\":\"\(tensor.type.rawValue)\",\"shape\":\(tensor.shape),\"data_offsets\":[\(begin),\(offset)]}"
+    var json = JSONWriter()
+    json.object {
+      $0.key("__metadata__")
+      $0.object { $0.member("format", "pkm") }
+      var offset = 0
+      for tensor in tensors {
+        $0.key(tensor.name)
+        $0.object {
+          $0.member("dtype", tensor.type.rawValue)
+          $0.key("shape")
+          $0.array(.spaced) { for side in tensor.shape { $0.value(side) } }
+          $0.key("data_offsets")
+          $0.array {
+            $0.value(offset)
+            offset += tensor.byteCount
+            $0.value(offset)
+          }
+        }
+      }
     }
-    var header = "{\"__metadata__\":{\"format\":\"pkm\"}" + entries.map { "," + $0 }.joined() + "}"
+    var header = json.text
     // The data start at a multiple of eight bytes.
     header += String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
     let file = try OutputFile(path)

@@ -1,3 +1,4 @@
+import Algorithms
 import Model
 import Support
 
@@ -97,12 +98,7 @@ package struct StepBenchmark {
     var random = RandomGenerator(seed: seed, stream: "benchmark")
     return (0..<count).map { _ in
       let point = random.uniform() * total
-      var low = 0, high = vocabulary - 1
-      while low < high {
-        let middle = (low + high) / 2
-        if cumulative[middle] < point { low = middle + 1 } else { high = middle }
-      }
-      return Int32(low)
+      return Int32(min(cumulative.partitioningIndex { $0 >= point }, vocabulary - 1))
     }
   }
 }

@@ -57,7 +57,7 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
 
     try SystemCall.makeDirectories(directory)
     lock = try FileLock(Path.join(directory, ".lock"), what: "this run directory")
-    Self.removeLeftovers(in: directory)
+    try? TemporaryName.sweep(directory)
     let checkpoints = try Checkpoint.all(in: directory)
     if !resume && (!checkpoints.isEmpty || MetricsLog.holdsAnything(in: directory)) {
       throw Failure(
@@ -104,14 +104,6 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
     let content =
       dataset.index.shards.map { "\($0.file) \($0.xxh64)\n" }.joined() + dataset.index.tokenizer.sha256
     return Array(content.utf8).withUnsafeBytes { Hashing.sha256($0) }
-  }
-
-  /// Removes temporary files that a killed run left behind.
-  private static func removeLeftovers(in directory: String) {
-    let names = (try? SystemCall.names(in: directory)) ?? []
-    for name in names where name.hasPrefix(".") && name.contains(".tmp-") {
-      try? FileManager.default.removeItem(atPath: Path.join(directory, name))
-    }
   }
 
   /// Every setting that decides the bits must be the same. How often a run logs, evaluates and saves, and when it stops, may

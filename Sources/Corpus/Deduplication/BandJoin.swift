@@ -93,7 +93,7 @@ package struct BandJoin {
     }
     try state.withLock { try $0.sorter.value.endRun(note: Array(JSONEncoder().encode($0.finished))) }
     let manifest = BandManifest(sets: described, share: share, shares: shares, hasChains: hasChains)
-    try ManifestFile.write(manifest, to: Self.manifestPath(directory))
+    try JSONFile.write(manifest, to: Self.manifestPath(directory))
   }
 
   /// A sorter that is used only while its lock is held.

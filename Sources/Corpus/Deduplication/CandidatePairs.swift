@@ -9,7 +9,7 @@ package struct CandidatePairs: Sendable {
   /// Opens the directories of the stage `bands`, all shares of one job in any order.
   package init(_ directories: [String]) throws {
     let manifests = try directories.map {
-      try ManifestFile.read(BandManifest.self, from: BandJoin.manifestPath($0))
+      try JSONFile.read(BandManifest.self, from: BandJoin.manifestPath($0))
     }
     guard let first = manifests.first else {
       throw Failure(.usage, "no directory of candidate pairs was given")

@@ -30,7 +30,7 @@ package struct ClusterStage {
   package static func exists(_ directory: String) -> Bool { Path.exists(manifestPath(directory)) }
 
   package static func manifest(_ directory: String) throws -> ClusterManifest {
-    try ManifestFile.read(ClusterManifest.self, from: manifestPath(directory))
+    try JSONFile.read(ClusterManifest.self, from: manifestPath(directory))
   }
 
   /// `shingles` are the shingles of the documents in pairs, if the pairs were verified.
@@ -57,7 +57,7 @@ package struct ClusterStage {
     var manifest = ClusterManifest(sets: pairs.sets, removed: 0, clusterSizes: [:])
     let members = try sortMembers(of: clusters, sets, directory: directory, &manifest)
     try list(members, sets, shingles, directory: directory, &manifest)
-    try ManifestFile.write(manifest, to: Self.manifestPath(directory))
+    try JSONFile.write(manifest, to: Self.manifestPath(directory))
   }
 
   /// The record of a member of a cluster: the number of the cluster; unless the first document is kept, its

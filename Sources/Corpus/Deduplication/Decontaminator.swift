@@ -148,7 +148,7 @@ package struct Decontaminator: Sendable {
     for position in 0...(words.count - n) {
       sum = sum &* Self.multiplier &- leaving &* highest &+ words[position &+ n &- 1]
       leaving = words[position]
-      let mixed = (sum ^ sum >> 32) &* 0x9e37_79b9_7f4a_7c15
+      let mixed = (sum ^ sum >> 32) &* Hashing.goldenRatio
       body(position, mixed ^ mixed >> 29)
     }
   }

@@ -122,7 +122,7 @@ package struct MinHasher: Sendable {
     let bytes = 4 * options.parameters.rows
     for band in 0..<options.parameters.bands {
       let part = UnsafeRawBufferPointer(rebasing: minima[(bytes * band)..<(bytes * (band + 1))])
-      keys.append(Hashing.xxh3(part, seed: options.shingles.seed &+ UInt64(band) &* 0x9e37_79b9_7f4a_7c15))
+      keys.append(Hashing.xxh3(part, seed: options.shingles.seed &+ UInt64(band) &* Hashing.goldenRatio))
     }
   }
 

@@ -51,7 +51,7 @@ package struct Minimizers: Sendable {
       var lastAnchor = -1
       for position in 0...(count &- k) {
         rolling = rolling &* Self.base &+ unit(position &+ k &- 1)
-        let hash = (rolling ^ rolling >> 32) &* 0x9e37_79b9_7f4a_7c15
+        let hash = (rolling ^ rolling >> 32) &* Hashing.goldenRatio
         rolling &-= unit(position) &* oldestWeight
         ring[position & ringMask] = hash
         if hash <= smallest {

@@ -51,7 +51,7 @@ final class PostponedRepeats {
     (self.directory, self.pool, self.keyWords) = (directory, pool, keyWords)
     format = RecordFormat(words: keyWords + (hasLocations ? 2 : 1))
     if Path.exists(statePath) {
-      state = try ManifestFile.read(State.self, from: statePath)
+      state = try JSONFile.read(State.self, from: statePath)
       merger = try RecordMerger(RecordSorter.runs(name: "repeats", in: directory), memory: memory / 2)
       return
     }
@@ -129,7 +129,7 @@ final class PostponedRepeats {
     }
     note(group)
     self.merger = try RecordMerger(repeats.finish(memory: memory / 2), memory: memory / 2)
-    try ManifestFile.write(state, to: statePath)
+    try JSONFile.write(state, to: statePath)
   }
 
   private func note(_ group: Group) {

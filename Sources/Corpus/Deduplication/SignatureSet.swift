@@ -21,7 +21,7 @@ package final class SignatureSet: Sendable {
 
   package init(_ directory: String) throws {
     self.directory = directory
-    manifest = try ManifestFile.read(SignatureManifest.self, from: Self.manifestPath(directory))
+    manifest = try JSONFile.read(SignatureManifest.self, from: Self.manifestPath(directory))
     var runs: [SortedRun] = []
     var tables: [SignatureTable] = []
     var blocks: [Int] = []

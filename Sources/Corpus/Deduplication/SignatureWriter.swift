@@ -105,7 +105,7 @@ package final class SignatureWriter {
       options: hasher.options, listing: listing, digest: Hashing.hexadecimal(progress.digest), names: names,
       documents: progress.documents, countNames: summary.entries.map(\.name),
       counts: summary.entries.map { summary.count($0.name) })
-    try ManifestFile.write(manifest, to: SignatureSet.manifestPath(directory))
+    try JSONFile.write(manifest, to: SignatureSet.manifestPath(directory))
     return try SignatureSet(directory)
   }
 }

@@ -125,32 +125,37 @@ package struct DocumentFilter: Sendable {
   }
 
   private func json(_ verdict: Verdict) -> String {
-    var fields = ["\"kept\":\(verdict.failed == nil)"]
-    if let failed = verdict.failed {
-      let active = selection.rules[failed.rule]
-      fields.append("\"rule\":\(JSONText.quote(active.rule.name))")
-      fields.append("\"value\":\(ActiveRule.json(failed.value))")
-      if let threshold = active.threshold { fields.append("\"threshold\":\(ActiveRule.json(threshold))") }
-    }
-    if let guess = verdict.language, let language {
-      fields.append("\"language\":\(JSONText.quote(language.identifier.languages[guess.language]))")
-      fields.append("\"language_score\":\(ActiveRule.json(guess.score))")
-    }
-    if annotates {
-      let values = verdict.values.map { rule, value in
-        "\(JSONText.quote(selection.rules[rule].rule.name)):\(ActiveRule.json(value))"
+    var json = JSONWriter()
+    json.object { json in
+      json.member("kept", verdict.failed == nil)
+      if let failed = verdict.failed {
+        let active = selection.rules[failed.rule]
+        json.member("rule", active.rule.name)
+        json.member("value", json: ActiveRule.json(failed.value))
+        if let threshold = active.threshold { json.member("threshold", json: ActiveRule.json(threshold)) }
       }
-      fields.append("\"values\":{\(values.joined(separator: ","))}")
-      if !verdict.removed.isEmpty {
-        let lines = selection.rules.compactMap { active -> String? in
+      if let guess = verdict.language, let language {
+        json.member("language", language.identifier.languages[guess.language])
+        json.member("language_score", json: ActiveRule.json(guess.score))
+      }
+      guard annotates else { return }
+      json.key("values")
+      json.object {
+        for (rule, value) in verdict.values {
+          $0.member(selection.rules[rule].rule.name, json: ActiveRule.json(value))
+        }
+      }
+      if verdict.removed.isEmpty { return }
+      json.key("lines_removed")
+      json.object {
+        for active in selection.rules {
           guard case .line(let rule) = active.rule.subject,
             let count = verdict.removed.first(where: { $0.rule == rule })?.count
-          else { return nil }
-          return "\(JSONText.quote(active.rule.name)):\(count)"
+          else { continue }
+          $0.member(active.rule.name, count)
         }
-        fields.append("\"lines_removed\":{\(lines.joined(separator: ","))}")
       }
     }
-    return "{\(fields.joined(separator: ","))}"
+    return json.text
   }
 }

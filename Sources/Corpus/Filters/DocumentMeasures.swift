@@ -148,8 +148,7 @@ private enum WordHash {
       let last = UnsafeRawPointer(word + (length &- 8)).loadUnaligned(as: UInt64.self)
       tail ^= UInt64(littleEndian: last)
     }
-    let product = (head ^ 0x9e37_79b9_7f4a_7c15).multipliedFullWidth(by: tail ^ 0xd6e8_feb8_6659_fd93)
-    return product.high ^ product.low
+    return Hashing.fold(head, tail)
   }
 }
 

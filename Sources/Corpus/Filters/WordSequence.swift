@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 /// The words of a text in order, as hashes and lengths.
 final class WordSequence {
@@ -41,7 +42,7 @@ final class WordSequence {
     realloc(array, count * MemoryLayout<Value>.stride)!.assumingMemoryBound(to: Value.self)
   }
 
-  static let factor: UInt64 = 0x9e37_79b9_7f4a_7c15
+  static let factor: UInt64 = Hashing.goldenRatio
 
   @inline(__always)
   static func extended(_ hash: UInt64, by word: UInt64) -> UInt64 { hash &* factor &+ word }

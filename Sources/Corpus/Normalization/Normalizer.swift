@@ -1,6 +1,5 @@
 import CICU
 import Support
-import Synchronization
 
 /// Normalizes documents on any number of threads at once.
 ///
@@ -9,12 +8,15 @@ import Synchronization
 /// are passed to ICU. Words end at ASCII white space, and no step looks across it.
 package final class Normalizer: Sendable {
   package let options: NormalizationOptions
-  // Engines that are not in use. Their number never exceeds the number of threads.
-  private let idle = Mutex<[Engine]>([])
+  private let engines = IdlePool<Engine>()
 
-  private struct Engine: @unchecked Sendable {
-    // Only one thread at a time holds an engine: it is taken from `idle` and put back.
+  /// ICU's tables and the buffers of one thread.
+  private final class Engine {
     let pointer: OpaquePointer
+
+    init(_ pointer: OpaquePointer) { self.pointer = pointer }
+
+    deinit { pkm_normalizer_destroy(pointer) }
   }
 
   package static var icuVersion: String { String(cString: pkm_icu_version()) }
@@ -23,14 +25,8 @@ package final class Normalizer: Sendable {
   /// Throws a usage failure if ICU does not know the transform.
   package init(_ options: NormalizationOptions = NormalizationOptions()) throws {
     self.options = options
-    let engine = try makeEngine()
-    idle.withLock { $0.append(engine) }
-  }
-
-  deinit {
-    idle.withLock { engines in
-      for engine in engines { pkm_normalizer_destroy(engine.pointer) }
-    }
+    // Makes the first engine.
+    try withEngine { _ in }
   }
 
   /// The batch with every document normalized, in the same order.
@@ -103,12 +99,10 @@ package final class Normalizer: Sendable {
   }
 
   private func withEngine<Result>(_ body: (OpaquePointer) throws -> Result) throws -> Result {
-    let engine = try idle.withLock { $0.popLast() } ?? makeEngine()
-    defer {
-      pkm_normalizer_reset(engine.pointer)
-      idle.withLock { $0.append(engine) }
+    try engines.with(orMake: makeEngine) { engine in
+      defer { pkm_normalizer_reset(engine.pointer) }
+      return try body(engine.pointer)
     }
-    return try body(engine.pointer)
   }
 
   private func makeEngine() throws -> Engine {
@@ -145,7 +139,7 @@ package final class Normalizer: Sendable {
         .usage, text,
         remedy: "Locales are named like tr or en_GB, transforms like Latin-ASCII or \"ä > ae;\"")
     }
-    return Engine(pointer: pointer)
+    return Engine(pointer)
   }
 }
 

@@ -151,7 +151,7 @@ struct BacktrackingEncoder {
     }
 
     @inline(__always) fileprivate func verdict(for key: UInt64) -> UnsafeMutablePointer<UInt64> {
-      verdicts + Int(truncatingIfNeeded: (key &* 0x9e37_79b9_7f4a_7c15) >> 51)
+      verdicts + Int(truncatingIfNeeded: (key &* Hashing.goldenRatio) >> 51)
     }
   }
 }

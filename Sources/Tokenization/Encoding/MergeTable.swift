@@ -1,3 +1,5 @@
+import Support
+
 /// The rank and the result of every merge, by its pair of ids: open addressing in slots of 16 bytes, at most
 /// half full.
 struct MergeTable: Sendable {
@@ -32,8 +34,7 @@ struct MergeTable: Sendable {
   }
 
   @inline(__always) private static func index(_ key: UInt64, _ capacity: Int) -> Int {
-    let product = key.multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
-    return Int(truncatingIfNeeded: product.high ^ product.low) & (capacity - 1)
+    return Int(truncatingIfNeeded: Hashing.fold(key)) & (capacity - 1)
   }
 
   func withView<Result>(_ body: (View) throws -> Result) rethrows -> Result {

@@ -122,7 +122,7 @@ final class SafeCuts: @unchecked Sendable {
 
   @inline(__always)
   private static func hash(_ left: UInt32, _ right: UInt32) -> Int {
-    Int(((UInt64(left) << 21 | UInt64(right)) &* 0x9e37_79b9_7f4a_7c15) >> UInt64(64 - joinedBits))
+    Int(((UInt64(left) << 21 | UInt64(right)) &* Hashing.goldenRatio) >> UInt64(64 - joinedBits))
   }
 
   @inline(__always) private func isKnown(_ point: UInt32) -> Bool {

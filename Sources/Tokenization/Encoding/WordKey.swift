@@ -1,3 +1,5 @@
+import Support
+
 /// A word of 1 to 15 bytes in two machine words, so that it is compared at once.
 ///
 /// `ShortKey` in Support does the same. Its functions are `@inlinable`, but Swift 6.1 does not inline them
@@ -35,8 +37,7 @@ struct WordKey {
   @inline(__always) var length: Int { Int(truncatingIfNeeded: high >> 56) }
 
   @inline(__always) var hash: Int {
-    let product = (low ^ 0x9e37_79b9_7f4a_7c15).multipliedFullWidth(by: high ^ 0xd6e8_feb8_6659_fd93)
-    return Int(truncatingIfNeeded: product.high ^ product.low)
+    return Int(truncatingIfNeeded: Hashing.fold(low, high))
   }
 
   @inline(__always) static func == (a: WordKey, b: WordKey) -> Bool {

@@ -18,7 +18,7 @@ struct HashedCounts: ~Copyable {
   deinit { counts.deallocate() }
 
   @inline(__always) private func slot(_ key: UInt64) -> Int {
-    Int(truncatingIfNeeded: (key &* 0x9e37_79b9_7f4a_7c15) &>> shift)
+    Int(truncatingIfNeeded: (key &* Hashing.goldenRatio) &>> shift)
   }
 
   @inline(__always) func prefetch(_ key: UInt64) { pkm_prefetch(counts.baseAddress! + slot(key)) }

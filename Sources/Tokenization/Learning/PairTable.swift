@@ -37,8 +37,7 @@ struct PairTable: ~Copyable {
   }
 
   @inline(__always) private static func slot(_ key: UInt64, _ capacity: Int) -> Int {
-    let product = key.multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
-    return Int(truncatingIfNeeded: product.high ^ product.low) & (capacity - 1)
+    return Int(truncatingIfNeeded: Hashing.fold(key)) & (capacity - 1)
   }
 
   /// Prefetches the entry of a pair that will soon be looked up.
