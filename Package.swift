@@ -96,25 +96,31 @@ let package = Package(
     .executableTarget(
       name: "pkm-train", dependencies: ["Commands", "Training", "Recipes", "Yams"], swiftSettings: swift),
 
-    .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: swift),
+    // What all test targets share.
+    .target(
+      name: "TestSupport", dependencies: ["Support"], path: "Tests/TestSupport", swiftSettings: swift),
+    .testTarget(name: "SupportTests", dependencies: ["Support", "TestSupport"], swiftSettings: swift),
     .testTarget(
-      name: "CorpusTests", dependencies: ["Corpus", "Support", "CICU", "CBytes"],
+      name: "CorpusTests", dependencies: ["Corpus", "Support", "CICU", "CBytes", "TestSupport"],
       resources: [.copy("Fixtures")],
       swiftSettings: swift),
     .testTarget(
-      name: "TokenizationTests", dependencies: ["Tokenization", "CPreTokens"], resources: [.copy("Fixtures")],
+      name: "TokenizationTests", dependencies: ["Tokenization", "CPreTokens", "TestSupport"],
+      resources: [.copy("Fixtures")],
       swiftSettings: swift),
-    .testTarget(name: "ShardsTests", dependencies: ["Shards", "Support"], swiftSettings: swift),
+    .testTarget(
+      name: "ShardsTests", dependencies: ["Shards", "Support", "TestSupport"], swiftSettings: swift),
     .testTarget(
       name: "ModelTests", dependencies: ["Model", "Support", "CModelKernels", "CBLAS", "COneDNN"],
       swiftSettings: swift),
     // Counts allocations.
     .target(name: "CAllocations", path: "Tests/CAllocations"),
     .testTarget(
-      name: "TrainingTests", dependencies: ["Training", "Shards", "Model", "Support", "CAllocations"],
+      name: "TrainingTests",
+      dependencies: ["Training", "Shards", "Model", "Support", "CAllocations", "TestSupport"],
       swiftSettings: swift),
     .testTarget(
-      name: "CommandLineTests", dependencies: ["Support", "Shards", "pkm-data", "pkm-train"],
+      name: "CommandLineTests", dependencies: ["Support", "Shards", "pkm-data", "pkm-train", "TestSupport"],
       swiftSettings: swift),
   ]
 )

@@ -1,6 +1,7 @@
 import Foundation
 import Shards
 import Support
+import TestSupport
 import Testing
 
 /// What the commands that take a dataset say of one that is not whole, and what they leave when the disk or another
@@ -129,7 +130,7 @@ import Testing
     }
   }
 
-  private static func shell(_ line: String, in directory: URL) throws -> Tool.Result {
+  private static func shell(_ line: String, in directory: URL) throws -> Subprocess.Result {
     let mount = "mkdir -p small && mount -t tmpfs -o size=512k none small"
     return try runShell("unshare -rm bash -c '\(mount) && { \(line); }'", in: directory)
   }

@@ -1,5 +1,6 @@
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 @Suite struct DedupCommandTests {
@@ -7,7 +8,7 @@ import Testing
 
   init() throws { scratch = try Scratch() }
 
-  private func run(_ arguments: String..., input: String = "") throws -> Tool.Result {
+  private func run(_ arguments: String..., input: String = "") throws -> Subprocess.Result {
     try Tool.data.run(["dedup"] + arguments, input: Data(input.utf8), in: scratch.url)
   }
 
@@ -28,7 +29,7 @@ import Testing
     try scratch.write("1.txt", "x\n\ny\n")
     try scratch.write("2.txt", "z\ny\nz\n")
     #expect(try run("1.txt", "2.txt", "--report", "r.jsonl").text == "x\ny\nz\n")
-    let report = try scratch.read("r.jsonl").split(separator: "\n").map {
+    let report = try scratch.text("r.jsonl").split(separator: "\n").map {
       try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
     }
     #expect(report.map { $0["reason"] as? String } == ["empty", "duplicate", "duplicate"])
@@ -51,7 +52,7 @@ import Testing
     let one = try run("--threads", "1", "--report", "1", input: text)
     let two = try run("--threads", "2", "--report", "2", input: text)
     #expect(one.output == two.output && one.output.count > 100_000)
-    #expect(try scratch.read("1") == scratch.read("2"))
+    #expect(try scratch.text("1") == scratch.text("2"))
     #expect(try run(input: one.text).output == one.output)
   }
 
@@ -60,7 +61,7 @@ import Testing
       "--dry-run", "--report", "r.jsonl", "--summary", "s.json", "-o", "out", input: "a\na\nb\n")
     #expect(result.status == 0 && result.output.isEmpty)
     #expect(!FileManager.default.fileExists(atPath: scratch.path("out")))
-    #expect(try scratch.read("r.jsonl").contains("\"similarity\":1"))
+    #expect(try scratch.text("r.jsonl").contains("\"similarity\":1"))
     let counts = try readSummary(scratch.path("s.json"))
     #expect(counts["documents_out"] as? Int == 2 && counts["bytes_out"] == nil)
   }
@@ -73,7 +74,7 @@ import Testing
     #expect(onDisk.status == 0 && onDisk.errors.contains("memory is full"))
     let isSame = inMemory.output == onDisk.output
     #expect(isSame)
-    let reportIsSame = try scratch.read("1") == scratch.read("2")
+    let reportIsSame = try scratch.text("1") == scratch.text("2")
     #expect(reportIsSame)
   }
 

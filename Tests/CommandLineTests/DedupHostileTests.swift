@@ -1,5 +1,6 @@
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 /// Every method on documents that break other tools.
@@ -51,7 +52,7 @@ import Testing
     try scratch.write("eval.txt", Self.copy + "\n")
     // None is the decontamination alone.
     let against = method == "none" ? ["--against", "eval.txt"] : []
-    func run(_ threads: Int) throws -> Tool.Result {
+    func run(_ threads: Int) throws -> Subprocess.Result {
       try Tool.data.run(
         [
           "dedup", "--method", method, "--memory", "64M", "--threads", "\(threads)", "--summary", "s.json",

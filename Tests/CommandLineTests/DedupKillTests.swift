@@ -1,5 +1,6 @@
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 /// Every method, killed at random moments and started again.
@@ -92,7 +93,7 @@ import Testing
       // What stands under its name is whole, whether the end of the work was noted or not.
       isDone = FileManager.default.fileExists(atPath: scratch.path("out"))
       if isDone {
-        let isSame = try scratch.read("out") == scratch.read("whole")
+        let isSame = try scratch.text("out") == scratch.text("whole")
         #expect(isSame)
         try FileManager.default.removeItem(atPath: scratch.path("out"))
       } else if goesOn {
@@ -118,7 +119,7 @@ import Testing
       #expect(!remains.contains { $0.hasSuffix(".dedup") })
     }
     for name in ["", ".report"] {
-      let isSame = try scratch.read("out" + name) == scratch.read("whole" + name)
+      let isSame = try scratch.text("out" + name) == scratch.text("whole" + name)
       #expect(isSame, "out\(name)")
     }
   }

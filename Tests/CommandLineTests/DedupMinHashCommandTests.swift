@@ -1,5 +1,6 @@
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 @Suite struct DedupMinHashCommandTests {
@@ -7,7 +8,7 @@ import Testing
 
   init() throws { scratch = try Scratch() }
 
-  private func run(_ arguments: String..., input: String = "") throws -> Tool.Result {
+  private func run(_ arguments: String..., input: String = "") throws -> Subprocess.Result {
     try Tool.data.run(["dedup", "--method", "minhash"] + arguments, input: Data(input.utf8), in: scratch.url)
   }
 
@@ -41,9 +42,9 @@ import Testing
       "in.jsonl", "--bands", "30", "--rows", "2", "--report", "r.jsonl", "--summary", "s.json", "-o",
       "out.jsonl")
     #expect(result.status == 0)
-    #expect(try scratch.read("out.jsonl") == lines[..<2].joined(separator: "\n") + "\n")
+    #expect(try scratch.text("out.jsonl") == lines[..<2].joined(separator: "\n") + "\n")
     #expect(result.errors.contains("30 bands of 2 rows") && result.errors.contains("similarity   0.30"))
-    let report = try scratch.read("r.jsonl").split(separator: "\n").map {
+    let report = try scratch.text("r.jsonl").split(separator: "\n").map {
       try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
     }
     #expect(report.map { $0["reason"] as? String } == ["duplicate", "empty", "duplicate"])
@@ -63,8 +64,8 @@ import Testing
     _ = try run(
       "in.jsonl", "--threshold", "0.7", "--verify", "--bands", "50", "--rows", "2", "--report", "v",
       "--dry-run")
-    #expect(try scratch.read("v").contains("\"line\":5,\"method\":\"minhash\",\"reason\":\"duplicate\""))
-    #expect(try scratch.read("v").contains("\"similarity\":0.8"))
+    #expect(try scratch.text("v").contains("\"line\":5,\"method\":\"minhash\",\"reason\":\"duplicate\""))
+    #expect(try scratch.text("v").contains("\"similarity\":0.8"))
     let strict = try run("in.jsonl", "--threshold", "0.9", "--verify", "--bands", "50", "--rows", "2")
     #expect(strict.text.contains("\"id\":4") && !strict.text.contains("\"id\":3"))
 
@@ -78,7 +79,7 @@ import Testing
     let text = documents(30_000)
     try scratch.write("in.txt", text)
     let options = ["--keep", "longest", "--quiet"]
-    func output(_ arguments: String...) throws -> Tool.Result {
+    func output(_ arguments: String...) throws -> Subprocess.Result {
       try Tool.data.run(
         ["dedup", "--method", "minhash"] + options + arguments, input: Data(text.utf8), in: scratch.url)
     }
@@ -86,7 +87,7 @@ import Testing
     #expect(file.status == 0 && file.output.count < text.utf8.count * 9 / 10)
     let pipe = try output("--threads", "1", "--memory", "64M", "--report", "2")
     #expect(pipe.output == file.output)
-    #expect(try scratch.read("1").replacingOccurrences(of: "in.txt", with: "-") == scratch.read("2"))
+    #expect(try scratch.text("1").replacingOccurrences(of: "in.txt", with: "-") == scratch.text("2"))
     #expect(
       try output("in.txt", "--verify", "--threads", "1").output == output("--verify", "--threads", "2").output
     )

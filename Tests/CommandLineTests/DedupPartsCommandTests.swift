@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The methods that take parts out of documents, and decontamination.
@@ -7,12 +8,12 @@ import Testing
 
   init() throws { scratch = try Scratch() }
 
-  private func run(_ arguments: String..., input: String = "") throws -> Tool.Result {
+  private func run(_ arguments: String..., input: String = "") throws -> Subprocess.Result {
     try Tool.data.run(["dedup"] + arguments, input: Data(input.utf8), in: scratch.url)
   }
 
   private func report(_ name: String) throws -> [[String: Any]] {
-    try scratch.read(name).split(separator: "\n").map {
+    try scratch.text(name).split(separator: "\n").map {
       try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
     }
   }
@@ -81,7 +82,7 @@ import Testing
       "--method", "paragraph", "--memory", "64M", "--threads", "1", "--report", "2", input: text)
     #expect(onDisk.errors.contains("memory is full"))
     let isSame = inMemory.output == onDisk.output && inMemory.output.count > 10_000_000
-    let reportIsSame = try scratch.read("1") == scratch.read("2")
+    let reportIsSame = try scratch.text("1") == scratch.text("2")
     #expect(isSame && reportIsSame)
   }
 
@@ -122,7 +123,7 @@ import Testing
       ["encode", "--tokenizer", "bpe.json", "--format", "ids", "--quiet"], input: Data(" \(span)".utf8),
       in: scratch.url
     ).text.split(separator: " ").count
-    func cut(_ length: Int, _ more: String...) throws -> Tool.Result {
+    func cut(_ length: Int, _ more: String...) throws -> Subprocess.Result {
       try Tool.data.run(
         ["dedup", "--method", "substring", "--tokenizer", "bpe.json", "--min-length", "\(length)", "a.jsonl"]
           + more, in: scratch.url)
@@ -131,7 +132,7 @@ import Testing
     #expect(found.text == "{\"text\":\"say \(span)\"}\n{\"n\":1,\"text\":\"so, é\"}\n", "\(found.errors)")
     #expect(try report("r.jsonl").first?["bytes"] as? Int == span.utf8.count + 1)
     // One token more is none of both.
-    #expect(try cut(tokens + 1).text == scratch.read("a.jsonl"))
+    #expect(try cut(tokens + 1).text == scratch.text("a.jsonl"))
     #expect(try cut(9, "--unit", "word").status == 64)
     #expect(try run("--tokenizer", "bpe.json", "a.jsonl").status == 64)
     #expect(try run("--method", "substring", "--unit", "token", "a.jsonl").status == 64)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `dedup --seen`: documents that are known already.
@@ -50,7 +51,7 @@ import Testing
       #expect(summary["documents_empty"] as? Int == 0)
     }
     // So is the report, which names the held-out document that was duplicated.
-    let report = try scratch.read("report.jsonl").split(separator: "\n")
+    let report = try scratch.text("report.jsonl").split(separator: "\n")
     #expect(report.allSatisfy { $0.hasPrefix("{\"file\":\"\(scratch.path("train.txt"))") })
     #expect(report.contains { $0.contains("\"duplicate_of\":") && $0.contains("valid.txt\",\"line\":1") })
   }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct EncodeCommandTests {
@@ -313,12 +314,12 @@ import Testing
     let fastBPE = try convert(json, "f.codes", "--codes-format", "fastbpe")
     _ = try convert(fastBPE, "again.codes")
     #expect(try pieces(json) == pieces(codes) && pieces(fastBPE) == pieces(codes))
-    #expect(try scratch.read("again.codes") == String(contentsOfFile: codes, encoding: .utf8))
+    #expect(try scratch.text("again.codes") == String(contentsOfFile: codes, encoding: .utf8))
     #expect(try Tool.data("convert-tokenizer", tokenizer, "-o", scratch.path("x.codes")).status == 64)
     // The form of subword-nmt 0.1 stays what it is.
     let old = try scratch.write("old.codes", "t h\nth e\nthe </w>\n")
     #expect(
-      try String(contentsOfFile: convert(old, "new.codes"), encoding: .utf8) == scratch.read("old.codes"))
+      try String(contentsOfFile: convert(old, "new.codes"), encoding: .utf8) == scratch.text("old.codes"))
     let none = try Tool.data("convert-tokenizer", old, "--codes-format", "fastbpe")
     #expect(none.status == 64 && none.errors.contains("0.1"), "\(none.errors)")
     #expect(try Tool.data("convert-tokenizer", codes, "-o", scratch.path("x.tiktoken")).status == 64)
@@ -345,7 +346,7 @@ import Testing
     let result = try Tool.data(
       "bench", "--tokenizer", tokenizer, "--runs", "1", input, "--summary", summary)
     #expect(result.status == 0 && result.errors.contains("encode warm"), "\(result.errors)")
-    #expect(try scratch.read("bench.json").contains("mb_per_second_decode_shards"))
+    #expect(try scratch.text("bench.json").contains("mb_per_second_decode_shards"))
     // Without a tokenizer one is learned from the input.
     let learned = try Tool.data("bench", "--merges", "50", "--runs", "1", input, "--summary", summary)
     #expect(learned.status == 0 && learned.errors.contains("dedup minhash to file"), "\(learned.errors)")

@@ -1,5 +1,6 @@
 import Foundation
 import Shards
+import TestSupport
 import Testing
 
 @Suite struct ExportCommandTests {
@@ -25,7 +26,7 @@ import Testing
     #expect(exported.status == 0, "\(exported.errors)")
     let before = try Dataset(scratch.path("d")).index
     let tokens = before.splits.values.reduce(0) { $0 + $1.tokens }
-    #expect(try scratch.read("s.json").contains("\"tokens\": \(tokens)"))
+    #expect(try scratch.text("s.json").contains("\"tokens\": \(tokens)"))
     var arguments = [
       "import", scratch.path("x"), "--tokenizer", scratch.path("bpe.json"), "-o", scratch.path("b"),
     ]
@@ -39,7 +40,7 @@ import Testing
   }
 
   /// NumPy and Megatron's layout by a reader that is not ours.
-  @Test(.enabled(if: ProcessInfo.processInfo.environment["PKM_PEERS_PYTHON"] != nil))
+  @Test(.peers)
   func otherReadersAgree() throws {
     let scratch = try Scratch()
     try makeDataset(scratch)
@@ -50,8 +51,7 @@ import Testing
         )
         .status == 0)
     }
-    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .appendingPathComponent("Peers/token_files.py").path
+    let script = Repository.path("Tests/Peers/token_files.py")
     let result = try runShell("\"$PKM_PEERS_PYTHON\" '\(script)' .", in: scratch.url)
     #expect(result.status == 0, "\(result.errors)")
     #expect(result.text.contains("train: megatron, llmc, nanogpt, numpy and the shards agree"))

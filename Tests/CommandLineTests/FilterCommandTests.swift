@@ -1,5 +1,6 @@
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 @Suite struct FilterCommandTests {
@@ -7,7 +8,7 @@ import Testing
 
   init() throws { scratch = try Scratch() }
 
-  private func run(_ arguments: String..., input: String = "") throws -> Tool.Result {
+  private func run(_ arguments: String..., input: String = "") throws -> Subprocess.Result {
     try Tool.data.run(["filter"] + arguments, input: Data(input.utf8), in: scratch.url)
   }
 
@@ -17,8 +18,7 @@ import Testing
     }
   }
 
-  private static let model = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .appendingPathComponent("../CorpusTests/Fixtures/languages.ftz").standardized.path
+  private static let model = Repository.path("Tests/CorpusTests/Fixtures/languages.ftz")
 
   @Test func documentsGoAndAreCounted() throws {
     let result = try run(
@@ -42,7 +42,7 @@ import Testing
     try scratch.write("a.jsonl", "\(kept)\n{\"text\":\"a\",\"id\":7}\n")
     let result = try run("--min-words", "2", "--rejected", "r.jsonl", "a.jsonl")
     #expect(result.status == 0 && result.text == kept + "\n")
-    let rejected = try scratch.read("r.jsonl")
+    let rejected = try scratch.text("r.jsonl")
     #expect(
       rejected
         == "{\"text\":\"a\",\"id\":7,\"filter\":{\"kept\":false,\"rule\":\"min-words\",\"value\":1,\"threshold\":2}}\n"
@@ -51,7 +51,7 @@ import Testing
     #expect(
       try run("--min-words", "2", "--rejected", "r2.jsonl", "--input-format", "text", input: "a\nb c\n").text
         == "b c\n")
-    #expect(try lines(scratch.read("r2.jsonl"))[0]["text"] as? String == "a")
+    #expect(try lines(scratch.text("r2.jsonl"))[0]["text"] as? String == "a")
     let again = try run("--min-words", "2", "--rejected", "r3.jsonl", "r.jsonl")
     #expect(again.status == 64 && again.errors.contains("--annotation-field"))
   }
@@ -142,7 +142,7 @@ import Testing
       "--threads", "2", "--rules", rules[2], "--rules", rules[0], "--rules", rules[1], "--rejected", "2",
       input: text)
     #expect(one.status == 0 && one.output == two.output && one.output.count > 100_000)
-    #expect(try scratch.read("1") == scratch.read("2") && scratch.read("1").count > 1_000_000)
+    #expect(try scratch.text("1") == scratch.text("2") && scratch.text("1").count > 1_000_000)
   }
 
   @Test func aStageOfARecipe() throws {

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct LearnBPECommandTests {
@@ -33,20 +34,20 @@ import Testing
   @Test func outputsByName() throws {
     let scratch = try Scratch()
     let input = try scratch.write("in.txt", Self.text)
-    func learn(_ arguments: String...) throws -> Tool.Result {
+    func learn(_ arguments: String...) throws -> Subprocess.Result {
       try Tool.data.run(["learn-bpe", input, "--merges", "10", "--quiet"] + arguments)
     }
     #expect(try learn("--mode", "word", "-o", scratch.path("a.codes")).status == 0)
-    #expect(try scratch.read("a.codes").hasPrefix("#version: 0.2\n"))
+    #expect(try scratch.text("a.codes").hasPrefix("#version: 0.2\n"))
     let fast = try learn("--mode", "word", "--codes-format", "fastbpe")
     #expect(fast.text.split(separator: "\n").allSatisfy { $0.split(separator: " ").count == 3 })
     #expect(try learn("--mode", "word", "-o", scratch.path("a.json")).status == 0)
-    #expect(try scratch.read("a.json").contains("\"end_of_word_suffix\": \"</w>\""))
+    #expect(try scratch.text("a.json").contains("\"end_of_word_suffix\": \"</w>\""))
     #expect(try learn("-o", scratch.path("a.gpt2.tiktoken")).status == 0)
-    #expect(try scratch.read("a.gpt2.tiktoken").hasPrefix("IQ== 0\n"))
+    #expect(try scratch.text("a.gpt2.tiktoken").hasPrefix("IQ== 0\n"))
     #expect(try learn("-o", scratch.path("merges.txt")).status == 0)
-    #expect(try scratch.read("merges.txt").hasPrefix("#version: 0.2\n"))
-    #expect(try scratch.read("vocab.json").hasPrefix("{\"!\":0,"))
+    #expect(try scratch.text("merges.txt").hasPrefix("#version: 0.2\n"))
+    #expect(try scratch.text("vocab.json").hasPrefix("{\"!\":0,"))
     #expect(try learn("-o", scratch.path("a.codes")).status == 64, "byte-level codes do not exist")
     #expect(try learn("--codes-format", "fastbpe").status == 64)
     #expect(try learn("--mode", "word", "--pre-tokenizer", "gpt2").status == 64)
@@ -64,10 +65,10 @@ import Testing
         "--special",
         "<pad>", "<sep>", "--summary", scratch.path("summary.json"))
       #expect(result.status == 0, "\(result.errors)")
-      let json = try JSONSerialization.jsonObject(with: Data(scratch.read("a.json").utf8)) as! [String: Any]
+      let json = try JSONSerialization.jsonObject(with: Data(scratch.text("a.json").utf8)) as! [String: Any]
       let vocabulary = (json["model"] as! [String: Any])["vocab"] as! [String: Int]
       #expect(vocabulary.count == size && vocabulary["<sep>"] == size - 1)
-      #expect(try scratch.read("summary.json").contains("\"vocabulary\": \(size),"))
+      #expect(try scratch.text("summary.json").contains("\"vocabulary\": \(size),"))
     }
     #expect(try Tool.data("learn-bpe", input, "--vocab-size", "100").status == 64)
   }
@@ -134,7 +135,7 @@ import Testing
     let result = try runShell(
       "pkm-data learn-bpe --verbose --merges 40 in.txt -o out.json 2>&1 | head -n 1", in: scratch.url)
     #expect(result.status == 0 && result.text.hasPrefix("merge 1: "), "\(result.text) \(result.errors)")
-    #expect(try scratch.read("out.json").contains("merges"))
+    #expect(try scratch.text("out.json").contains("merges"))
   }
 
   /// A pipe that gives its bytes now and then gives the same words.
@@ -217,10 +218,10 @@ import Testing
       #expect(result.status == 0, "\(result.errors)")
       // The same merges; in a tokenizer.json the special token stays in the middle.
       if name == "codes" {
-        #expect(try scratch.read("more.codes") == scratch.read("whole.codes"))
+        #expect(try scratch.text("more.codes") == scratch.text("whole.codes"))
       } else {
         func merges(_ file: String) throws -> NSArray {
-          let json = try JSONSerialization.jsonObject(with: Data(scratch.read(file).utf8)) as! [String: Any]
+          let json = try JSONSerialization.jsonObject(with: Data(scratch.text(file).utf8)) as! [String: Any]
           return (json["model"] as! [String: Any])["merges"] as! NSArray
         }
         #expect(try merges("more.json") == merges("whole.json"))
@@ -240,7 +241,7 @@ import Testing
     let short = try Tool.data(
       "learn-bpe", input, "--max-token-length", "3", "--verbose", "-o", scratch.path("a.json"))
     #expect(short.status == 0 && short.errors.contains("merge 1: "), "\(short.errors)")
-    let json = try JSONSerialization.jsonObject(with: Data(scratch.read("a.json").utf8)) as! [String: Any]
+    let json = try JSONSerialization.jsonObject(with: Data(scratch.text("a.json").utf8)) as! [String: Any]
     let vocabulary = (json["model"] as! [String: Any])["vocab"] as! [String: Int]
     #expect(vocabulary.keys.filter { $0 != "<|endoftext|>" }.map(\.unicodeScalars.count).max() == 3)
     let few = try Tool.data("learn-bpe", input, "--mode", "word", "--limit-alphabet", "4")

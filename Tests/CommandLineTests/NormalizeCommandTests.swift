@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct NormalizeCommandTests {
@@ -6,11 +7,11 @@ import Testing
 
   init() throws { scratch = try Scratch() }
 
-  private func run(_ arguments: String..., input: String = "") throws -> Tool.Result {
+  private func run(_ arguments: String..., input: String = "") throws -> Subprocess.Result {
     try Tool.data.run(["normalize"] + arguments, input: Data(input.utf8), in: scratch.url)
   }
 
-  private func shell(_ script: String) throws -> Tool.Result {
+  private func shell(_ script: String) throws -> Subprocess.Result {
     try runShell(script, in: scratch.url)
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A pipe can be read once: what comes through one is what a file would have held.
@@ -16,7 +17,7 @@ import Testing
     try scratch.write("a.jsonl", "{\"text\":\"three\"}\n")
   }
 
-  private func shell(_ script: String) throws -> Tool.Result { try runShell(script, in: scratch.url) }
+  private func shell(_ script: String) throws -> Subprocess.Result { try runShell(script, in: scratch.url) }
 
   @Test func countsAreMergedFromPipes() throws {
     let result = try shell(

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Options that all commands share for what they read.
@@ -9,7 +10,7 @@ import Testing
 
   private static let plain = ["--form", "none", "--keep-whitespace", "--keep-controls"]
 
-  private func normalize(_ arguments: [String], input: Data? = nil) throws -> Tool.Result {
+  private func normalize(_ arguments: [String], input: Data? = nil) throws -> Subprocess.Result {
     try Tool.data.run(["normalize"] + Self.plain + arguments, input: input, in: scratch.url)
   }
 

@@ -1,11 +1,11 @@
 import Foundation
 import Shards
+import TestSupport
 import Testing
 
 /// The recipes of `pipelines/` are sound, and run on what they are for.
 @Suite struct RecipeFilesTests {
-  private static let pipelines = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("pipelines")
+  private static let pipelines = Repository.url.appendingPathComponent("pipelines")
 
   /// A recipe in a directory of its own, whose output lies there, too.
   private func copy(_ name: String, to scratch: Scratch) throws -> String {
@@ -56,7 +56,7 @@ import Testing
     let dataset = try Dataset(scratch.path("runs/web/data"))
     // The rules may find a page of the novels too short of something; no duplicate has stayed.
     #expect((50...60).contains(dataset.index.splits.values.reduce(0) { $0 + $1.documents }))
-    #expect(try scratch.read("runs/web/data.work/report.html").contains("c4-lorem-ipsum"))
+    #expect(try scratch.text("runs/web/data.work/report.html").contains("c4-lorem-ipsum"))
   }
 
   @Test func news() throws {

@@ -1,6 +1,7 @@
 import Foundation
 import Shards
 import Support
+import TestSupport
 import Testing
 
 @Suite struct RunCommandTests {
@@ -35,7 +36,7 @@ import Testing
         "inputs: {train: train.txt, valid: valid.txt}\noutput: \(scratch.path("out"))\nstages:\n\(stages)"
     }
 
-    func run(_ more: String...) throws -> Tool.Result {
+    func run(_ more: String...) throws -> Subprocess.Result {
       try scratch.write("recipe.yaml", recipe())
       return try Tool.data.run(
         ["run", scratch.path("recipe.yaml"), "--summary", scratch.path("summary.json")] + more)
@@ -47,7 +48,7 @@ import Testing
       let result = try Tool.data.run(
         ["run", scratch.path("recipe.yaml"), "--quiet", "--summary", scratch.path("summary.json")] + more)
       try #require(result.status == 0, "\(result.errors)")
-      let json = try JSONSerialization.jsonObject(with: Data(scratch.read("summary.json").utf8))
+      let json = try JSONSerialization.jsonObject(with: Data(scratch.text("summary.json").utf8))
       return try #require((json as? [String: Any])?["steps_run"] as? Int)
     }
 
@@ -66,7 +67,7 @@ import Testing
     #expect(dataset.index.recipe?.hasPrefix("# pkm-data ") == true)
     #expect(dataset.index.recipe?.contains(", Unicode ") == true)
     #expect(try dataset.totals(of: "valid").documents == 40)
-    let steps = try place.scratch.read("out.work/summary.json")
+    let steps = try place.scratch.text("out.work/summary.json")
     let json = try #require(JSONSerialization.jsonObject(with: Data(steps.utf8)) as? [String: Any])
     #expect((json["steps"] as? [[String: Any]])?.count == 8)
 
@@ -188,7 +189,7 @@ import Testing
     place.stages[4] = "shard: {split: {test: 0.3}}"
     let refused = try place.run()
     #expect(refused.status == 74 && refused.errors.contains("out/notes.txt: does not belong to the dataset"))
-    #expect(try place.scratch.read("out/notes.txt") == "mine")
+    #expect(try place.scratch.text("out/notes.txt") == "mine")
     try FileManager.default.removeItem(atPath: place.scratch.path("out/notes.txt"))
     #expect(try place.stepsRun() == 0)
     #expect(try Tool.data("verify", place.scratch.path("out")).status == 0)
@@ -214,7 +215,7 @@ import Testing
     try place.scratch.write("out/thesis.txt", "ten years of work")
     let refused = try place.run()
     #expect(refused.status == 74 && refused.errors.contains("was not made by this recipe"))
-    #expect(try place.scratch.read("out/thesis.txt") == "ten years of work")
+    #expect(try place.scratch.text("out/thesis.txt") == "ten years of work")
     try FileManager.default.removeItem(atPath: place.scratch.path("out"))
     // A sound dataset of someone else is foreign too.
     try SampleDataset.write(place.scratch.path("out"))

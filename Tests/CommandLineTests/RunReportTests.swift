@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `report.html` of a run.
@@ -29,7 +30,7 @@ import Testing
       """)
     let result = try Tool.data("run", scratch.path("recipe.yaml"))
     try #require(result.status == 0, "\(result.errors)")
-    return try scratch.read("out.work/report.html")
+    return try scratch.text("out.work/report.html")
   }
 
   @Test func tellsWhatHappened() throws {
@@ -68,7 +69,7 @@ import Testing
     let report = try report(in: scratch)
     try FileManager.default.removeItem(atPath: scratch.path("out.work/report.html"))
     #expect(try Tool.data("run", "--report", scratch.path("recipe.yaml")).status == 0)
-    #expect(try scratch.read("out.work/report.html") == report)
+    #expect(try scratch.text("out.work/report.html") == report)
     // Where nothing has been done there is nothing to report.
     try FileManager.default.removeItem(atPath: scratch.path("out.work"))
     let refused = try Tool.data("run", "--report", scratch.path("recipe.yaml"))

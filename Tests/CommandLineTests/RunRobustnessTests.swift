@@ -1,6 +1,7 @@
 import Foundation
 import Shards
 import Support
+import TestSupport
 import Testing
 
 /// Runs that are killed, starved of disk, disturbed.
@@ -125,10 +126,10 @@ import Testing
       """)
     let result = try runShell("unshare -rm bash full.sh", in: scratch.url)
     #expect(result.status == 0, "\(result.errors)")
-    #expect(try scratch.read("status") == "74\n")
+    #expect(try scratch.text("status") == "74\n")
     #expect(result.errors.contains("No space left on device. Free some space and run the same command again"))
-    #expect(try scratch.read("half") == "")
-    #expect(try !scratch.read("after").contains("out\n"))
+    #expect(try scratch.text("half") == "")
+    #expect(try !scratch.text("after").contains("out\n"))
     #expect(try files(scratch.path("continued")) == expected)
   }
 

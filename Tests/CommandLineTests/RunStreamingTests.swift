@@ -1,5 +1,6 @@
 import Foundation
 import Shards
+import TestSupport
 import Testing
 
 /// Stages of a recipe that stream into each other.
@@ -19,7 +20,7 @@ import Testing
         + stages.map { "  - \($0)\n" }.joined())
   }
 
-  private func run(_ scratch: Scratch, _ more: String...) throws -> Tool.Result {
+  private func run(_ scratch: Scratch, _ more: String...) throws -> Subprocess.Result {
     try Tool.data.run(["run", scratch.path("recipe.yaml")] + more)
   }
 

@@ -1,18 +1,13 @@
 import Foundation
+import TestSupport
 import Testing
 
-private let peersPython = ProcessInfo.processInfo.environment["PKM_PEERS_PYTHON"]
-
 /// The scripts of the runs at scale, on a corpus of a few seconds.
-@Suite(.enabled(if: peersPython != nil, "PKM_PEERS_PYTHON is not set")) struct ScaleScriptTests {
-  private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent()
-    .deletingLastPathComponent()
-
+@Suite(.peers) struct ScaleScriptTests {
   @Test func theWholeCorridorOnAMadeCorpus() throws {
     let scratch = try Scratch()
-    let python = peersPython!, scripts = Self.root.path + "/Tests/Peers",
-      sample = Self.root.path + "/pipelines/sample.txt.zst"
+    let python = try #require(Peers.python), scripts = Repository.path("Tests/Peers"),
+      sample = Repository.path("pipelines/sample.txt.zst")
     func make(_ name: String, _ more: String) throws -> Data {
       let line = "zstd -qdc \(sample) > text.txt; \(python) \(scripts)/make_words.py text.txt --words 200k"
       let made = try runShell("\(line) -o \(name) \(more)", in: scratch.url)

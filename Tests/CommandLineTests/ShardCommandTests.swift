@@ -1,5 +1,6 @@
 import Foundation
 import Shards
+import TestSupport
 import Testing
 
 @Suite struct ShardCommandTests {
@@ -18,7 +19,7 @@ import Testing
     let one = try shard("one", "--threads", "1", "--summary", scratch.path("summary.json"))
     #expect(try shard("two", "--threads", "2", "--memory", "64K") == one)
     #expect(try shard("other", "--seed", "2") != one)
-    #expect(try scratch.read("summary.json").contains("\"documents_in\": 1020"))
+    #expect(try scratch.text("summary.json").contains("\"documents_in\": 1020"))
 
     let dataset = try Dataset(scratch.path("one"))
     #expect(dataset.splits == ["test", "train", "valid"])
@@ -46,7 +47,7 @@ import Testing
     #expect(try packed.status == 0 && Dataset(scratch.path("packed")).index.packing == .document)
     #expect(try Tool.data("inspect", scratch.path("packed")).text.contains("document"))
     // An index that a later version may have written.
-    let index = try scratch.read("packed/index.json").replacingOccurrences(
+    let index = try scratch.text("packed/index.json").replacingOccurrences(
       of: "\"packing\" : \"document\"", with: "\"packing\" : \"best-fit\"")
     try scratch.write("packed/index.json", index)
     let unknown = try Tool.data("inspect", scratch.path("packed"))
@@ -58,7 +59,7 @@ import Testing
     let scratch = try Scratch()
     try SampleDataset.write(scratch.path("a"), seed: 1)
     try SampleDataset.write(scratch.path("b"), documents: 100, seed: 2)
-    func shard(_ more: String...) throws -> Tool.Result {
+    func shard(_ more: String...) throws -> Subprocess.Result {
       try? FileManager.default.removeItem(atPath: scratch.path("out"))
       return try Tool.data.run(
         ["shard", scratch.path("a"), scratch.path("b"), "-o", scratch.path("out")] + more)

@@ -1,5 +1,6 @@
 import Foundation
 import Shards
+import TestSupport
 import Testing
 
 /// The two tools together: text to dataset to model, as a user would run them.
@@ -31,7 +32,7 @@ import Testing
     return scratch.path("data")
   }
 
-  private func train(_ output: String, _ more: String...) throws -> Tool.Result {
+  private func train(_ output: String, _ more: String...) throws -> Subprocess.Result {
     try Tool.train.run(
       ["train", "--config", "recipe.yaml", "--data", "data", "-o", output, "--quiet"] + more, in: scratch.url)
   }
@@ -44,14 +45,14 @@ import Testing
     _ = try makeDataset()
     let result = try train("run", "--summary", "train.json")
     #expect(result.status == 0, "\(result.errors)")
-    #expect(try scratch.read("run/latest") == "step-00000040\n")
+    #expect(try scratch.text("run/latest") == "step-00000040\n")
 
     let eval = try Tool.train(
       "eval", "--checkpoint", "run", "--split", "test", "--baseline", "--summary", "eval.json",
       in: scratch.url)
     #expect(eval.status == 0, "\(eval.errors)")
     let summary = try #require(
-      try JSONSerialization.jsonObject(with: Data(scratch.read("eval.json").utf8)) as? [String: Any])
+      try JSONSerialization.jsonObject(with: Data(scratch.text("eval.json").utf8)) as? [String: Any])
     let before = try #require(summary["baseline_perplexity"] as? Double)
     let after = try #require(summary["perplexity"] as? Double)
     // 60 merges, 256 bytes and the end of a document.
@@ -70,7 +71,7 @@ import Testing
       in: scratch.url)
     #expect(piped.status == 0 && piped.text.split(separator: "\n").count >= 2)
     // Side by side, in the order of the prompts, and the same texts.
-    func many(_ batch: String) throws -> Tool.Result {
+    func many(_ batch: String) throws -> Subprocess.Result {
       try Tool.train(
         "generate", "--checkpoint", "run", "--tokens", "9", "--quiet", "--batch", batch,
         input: Data("the cat\na dog\nmy uncle sees\n".utf8), in: scratch.url)
@@ -125,7 +126,7 @@ import Testing
     process.interrupt()
     process.waitUntilExit()
     #expect(process.terminationReason == .exit && process.terminationStatus == 130)
-    let latest = try scratch.read("run/latest")
+    let latest = try scratch.text("run/latest")
     #expect(latest.hasPrefix("step-") && latest != "step-00000000\n")
   }
 
@@ -155,7 +156,7 @@ import Testing
     #expect(try train("dense", "--data", "held", "--set", "model.memory=null").status == 0)
     let result = try Tool.train("report", "a&b", "dense", "-o", "page.html", in: scratch.url)
     #expect(result.status == 0, "\(result.errors)")
-    let page = try scratch.read("page.html")
+    let page = try scratch.text("page.html")
     #expect(page.contains("a&amp;b") && !page.contains("a&b"))
     // Nine charts; the memory's two have one curve only, the others one for each run.
     #expect(page.components(separatedBy: "<svg").count - 1 == 9)
@@ -167,9 +168,9 @@ import Testing
     for name in ["latest", "step-00000040", "step-00000035"] {
       try FileManager.default.removeItem(atPath: scratch.path("dense/\(name)"))
     }
-    try scratch.write("dense/metrics.jsonl", scratch.read("dense/metrics.jsonl") + "{\"step\":")
+    try scratch.write("dense/metrics.jsonl", scratch.text("dense/metrics.jsonl") + "{\"step\":")
     #expect(try Tool.train("report", "dense", in: scratch.url).status == 0)
-    #expect(try scratch.read("dense/report.html").contains("<polyline"))
+    #expect(try scratch.text("dense/report.html").contains("<polyline"))
     #expect(try Tool.train("report", "data", in: scratch.url).status == 74)
   }
 
@@ -214,7 +215,7 @@ import Testing
       ["train", "--data", "data", "-o", "run", "--summary", "s.json", "--quiet"] + options, in: scratch.url)
     #expect(result.status == 0, "\(result.errors)")
     let summary = try #require(
-      try JSONSerialization.jsonObject(with: Data(scratch.read("s.json").utf8)) as? [String: Any])
+      try JSONSerialization.jsonObject(with: Data(scratch.text("s.json").utf8)) as? [String: Any])
     let measured = try #require(summary["peak_bytes"] as? Double)
     let index = try Dataset(scratch.path("data")).index
     let told = try Tool.train.run(
@@ -232,7 +233,7 @@ import Testing
       #expect(result.status == 0, "\(result.errors)")
       #expect(result.text.contains("memory: weighted sum") && result.text.contains("product a bᵀ"))
       let summary = try #require(
-        try JSONSerialization.jsonObject(with: Data(scratch.read("bench.json").utf8)) as? [String: Any])
+        try JSONSerialization.jsonObject(with: Data(scratch.text("bench.json").utf8)) as? [String: Any])
       let accounted = try #require(summary["accounted"] as? Double)
       // How near to 1 is for a quiet machine to say.
       #expect(accounted > 0 && accounted <= 1)
@@ -247,14 +248,14 @@ import Testing
         "--quiet",
         "--set", "model.memory.values=\(values)", in: scratch.url)
       #expect(memory.status == 0, "\(memory.errors)")
-      #expect(try scratch.read("bench.json").contains("training_tokens_per_second_16"))
+      #expect(try scratch.text("bench.json").contains("training_tokens_per_second_16"))
     }
     let generation = try Tool.train(
       "bench", "--generate", "--config", "recipe.yaml", "--batches", "1,3", "--summary", "bench.json",
       "--quiet",
       in: scratch.url)
     #expect(generation.status == 0, "\(generation.errors)")
-    #expect(try scratch.read("bench.json").contains("tokens_per_second_3"))
+    #expect(try scratch.text("bench.json").contains("tokens_per_second_3"))
     #expect(try Tool.train("bench", "--generate", "--batches", "0", in: scratch.url).status == 64)
     #expect(try Tool.train("bench", "--generate", "--memory", in: scratch.url).status == 64)
   }
@@ -268,7 +269,7 @@ import Testing
         --set train.steps=300 --set train.eval_every=60" typescript
       """#, in: scratch.url)
     #expect(result.status == 0)
-    let lines = try scratch.read("typescript").unicodeScalars.split { $0 == "\n" || $0 == "\r" }.map(
+    let lines = try scratch.text("typescript").unicodeScalars.split { $0 == "\n" || $0 == "\r" }.map(
       String.init)
     let drawn = lines.filter { $0.hasPrefix("\u{1b}[Ktraining: ") }
     #expect(!drawn.isEmpty && drawn.allSatisfy { $0.count < 3 + 80 && !$0.contains("perplexity") })

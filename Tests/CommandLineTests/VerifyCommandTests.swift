@@ -1,5 +1,6 @@
 import Foundation
 import Shards
+import TestSupport
 import Testing
 
 @Suite struct VerifyCommandTests {
@@ -9,7 +10,7 @@ import Testing
     #expect(index.shards.count > 2)
     let sound = try Tool.data("verify", scratch.path("d"), "--summary", scratch.path("s.json"))
     #expect(sound.status == 0 && sound.errors.contains("problems 0"))
-    #expect(try scratch.read("s.json").contains("\"tokens\": \(index.shards.reduce(0) { $0 + $1.tokens })"))
+    #expect(try scratch.text("s.json").contains("\"tokens\": \(index.shards.reduce(0) { $0 + $1.tokens })"))
 
     try FileManager.default.removeItem(atPath: scratch.path("d/train-00001.tokens.zst"))
     try scratch.write("d/notes", "x")

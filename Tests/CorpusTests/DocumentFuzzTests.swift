@@ -1,6 +1,7 @@
 import Corpus
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 /// Every reader on damaged inputs: none may crash, hang, or take unreasonable memory, and the output is valid

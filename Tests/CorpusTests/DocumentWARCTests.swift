@@ -1,6 +1,7 @@
 import Corpus
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 /// Builds a WARC file.

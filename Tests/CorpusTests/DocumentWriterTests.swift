@@ -1,6 +1,7 @@
 import Corpus
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 @Suite struct DocumentWriterTests {
@@ -26,7 +27,7 @@ import Testing
       try writer.write(batch)
     }
     try writer.finish()
-    return (String(decoding: try Fixture.bytes(at: scratch.path("out")), as: UTF8.self), writer.counts)
+    return (String(decoding: try Fixtures.bytes(at: scratch.path("out")), as: UTF8.self), writer.counts)
   }
 
   @Test func keepsOtherJSONFieldsUnchanged() throws {

@@ -1,5 +1,6 @@
 import Corpus
 import Support
+import TestSupport
 import Testing
 
 @Suite struct ExactDeduplicatorTests {

@@ -2,6 +2,7 @@ import CBytes
 import Corpus
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 @Suite struct MinHashTests {

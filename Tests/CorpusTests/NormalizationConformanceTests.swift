@@ -1,5 +1,6 @@
 import CICU
 import Corpus
+import TestSupport
 import Testing
 
 /// The conformance test of the Unicode Character Database (UAX 15), for the fast path and for ICU alone.
@@ -15,7 +16,7 @@ import Testing
   }
 
   private static func lines() throws -> [Line] {
-    let text = String(decoding: try Fixture.bytes("NormalizationTest.txt.zst"), as: UTF8.self)
+    let text = String(decoding: try fixtures.bytes("NormalizationTest.txt.zst"), as: UTF8.self)
     var isPartOne = false
     var lines: [Line] = []
     for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {

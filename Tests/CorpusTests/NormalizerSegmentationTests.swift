@@ -1,6 +1,7 @@
 import Corpus
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 @Suite struct NormalizerSegmentationTests {
@@ -13,9 +14,7 @@ import Testing
   private func tokenized(_ text: String) throws -> String { try normalized(text) { $0.tokenizes = true } }
 
   /// Ten languages in seven scripts.
-  private let multilingual = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().appendingPathComponent("TokenizationTests/Fixtures/multilingual.txt.zst")
-    .path
+  private let multilingual = Repository.path("Tests/TokenizationTests/Fixtures/multilingual.txt.zst")
 
   @Test func separatesPunctuation() throws {
     #expect(
@@ -113,7 +112,7 @@ import Testing
   }
 
   @Test func fastPathAgreesWithICUOnRealText() throws {
-    let text = try Fixture.bytes(at: multilingual)
+    let text = try Fixtures.bytes(at: multilingual)
     for (sentences, words) in [(false, true), (true, false)] {
       var options = NormalizationOptions(splitsSentences: sentences, tokenizes: words)
       let result = try Normalizer(options).normalize(text)
@@ -139,7 +138,7 @@ import Testing
         }
       }
     }
-    let real = try Fixture.bytes(at: multilingual)
+    let real = try Fixtures.bytes(at: multilingual)
     for (sentences, words) in [(false, true), (true, false)] {
       let normalizer = try Normalizer(NormalizationOptions(splitsSentences: sentences, tokenizes: words))
       let once = try normalizer.normalize(real)

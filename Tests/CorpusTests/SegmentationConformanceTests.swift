@@ -1,5 +1,6 @@
 import CICU
 import Corpus
+import TestSupport
 import Testing
 
 /// The conformance tests of UAX 29 for words and sentences, applied to the spaces and line ends that the
@@ -11,7 +12,7 @@ import Testing
   }
 
   private static func lines(_ file: String) throws -> [Line] {
-    let text = String(decoding: try Fixture.bytes(file), as: UTF8.self)
+    let text = String(decoding: try fixtures.bytes(file), as: UTF8.self)
     return text.split(separator: "\n", omittingEmptySubsequences: false).enumerated().compactMap {
       index, line in
       let rule = line.prefix { $0 != "#" }

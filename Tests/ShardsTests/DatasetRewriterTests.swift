@@ -1,6 +1,7 @@
 import Foundation
 import Shards
 import Support
+import TestSupport
 import Testing
 
 @Suite struct DatasetRewriterTests {
@@ -39,7 +40,7 @@ import Testing
     }
     #expect(results[0] == results[1] && results[0] == results[2])
     // The temporary files of the shuffle were removed.
-    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path).count == 4)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.url.path).count == 4)
     rewriter.seed = 2
     _ = try rewriter.write([Dataset(scratch.path("in"))], to: scratch.path("other"))
     #expect(

@@ -1,6 +1,7 @@
 import Foundation
 import Shards
 import Support
+import TestSupport
 import Testing
 
 @Suite struct DatasetTests {
@@ -133,7 +134,7 @@ import Testing
       #expect(refusal?.kind == .badInput && refusal?.message.contains(reason) == true)
     }
     // Nothing is left, not even under a temporary name.
-    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path).isEmpty)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.url.path).isEmpty)
   }
 
   @Test func rejectsAnExistingOutput() throws {

@@ -1,5 +1,6 @@
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 @Suite struct OutputDirectoryTests {
@@ -17,7 +18,7 @@ import Testing
     try Data("x".utf8).write(to: URL(fileURLWithPath: directory.temporary + "/f"))
     #expect(!scratch.names.contains("d"))
     try directory.finish()
-    #expect(try scratch.names == ["d"] && scratch.read("d/f") == Array("x".utf8))
+    #expect(try scratch.names == ["d"] && scratch.bytes("d/f") == Array("x".utf8))
     #expect(throws: Failure.self) { try OutputDirectory(scratch.path("d")) }
   }
 
@@ -35,7 +36,7 @@ import Testing
     // The refused one has taken nothing away.
     try Data("x".utf8).write(to: URL(fileURLWithPath: first.temporary + "/f"))
     try first.finish()
-    #expect(try scratch.names == ["d"] && scratch.read("d/f") == Array("x".utf8))
+    #expect(try scratch.names == ["d"] && scratch.bytes("d/f") == Array("x".utf8))
     #expect(refusal(of: "d")?.message == "exists already")
     #expect(scratch.names == ["d"])
   }

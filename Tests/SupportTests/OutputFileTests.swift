@@ -1,5 +1,6 @@
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 @Suite struct OutputFileTests {
@@ -14,7 +15,7 @@ import Testing
     #expect(!scratch.names.contains("out.txt"))
     try file.finish()
     #expect(scratch.names == ["out.txt"])
-    #expect(try scratch.read("out.txt") == Array("text".utf8) && file.bytesWritten == 4)
+    #expect(try scratch.bytes("out.txt") == Array("text".utf8) && file.bytesWritten == 4)
   }
 
   @Test func aDroppedFileLeavesWhatWasThere() throws {
@@ -24,7 +25,7 @@ import Testing
       try file.write("new")
     }
     #expect(scratch.names == ["out.txt"])
-    #expect(try scratch.read("out.txt") == Array("old".utf8))
+    #expect(try scratch.bytes("out.txt") == Array("old".utf8))
   }
 
   @Test func whatAKilledProcessLeftIsTakenOver() throws {
@@ -32,7 +33,7 @@ import Testing
     let file = try OutputFile(scratch.path("out"))
     try file.write("new")
     try file.finish()
-    #expect(try scratch.names == ["out"] && scratch.read("out") == Array("new".utf8))
+    #expect(try scratch.names == ["out"] && scratch.bytes("out") == Array("new".utf8))
   }
 
   @Test func aFileHasOneWriterAtATime() throws {
@@ -41,9 +42,9 @@ import Testing
     let refusal = #expect(throws: Failure.self) { try OutputFile(scratch.path("out")) }
     #expect(refusal?.kind == .usage && refusal?.file == scratch.path("out") && refusal?.remedy != nil)
     try first.finish()
-    #expect(try scratch.names == ["out"] && scratch.read("out") == Array("first".utf8))
+    #expect(try scratch.names == ["out"] && scratch.bytes("out") == Array("first".utf8))
     try OutputFile(scratch.path("out")).finish()
-    #expect(try scratch.names == ["out"] && scratch.read("out").isEmpty)
+    #expect(try scratch.names == ["out"] && scratch.bytes("out").isEmpty)
   }
 
   /// A thread that waits for a pipe keeps what it holds until the process has ended.
@@ -67,7 +68,7 @@ import Testing
   @Test func makesItsDirectory() throws {
     let file = try OutputFile(scratch.path("a/b/out"))
     try file.finish()
-    #expect(try scratch.read("a/b/out").isEmpty)
+    #expect(try scratch.bytes("a/b/out").isEmpty)
   }
 
   @Test func piecesOfAnySizeAreOneFile() throws {
@@ -135,7 +136,7 @@ import Testing
       let attributes = try FileManager.default.attributesOfItem(atPath: device)
       #expect(attributes[.type] as? FileAttributeType == .typeCharacterSpecial)
     }
-    #expect(try scratch.read("file") == Array("new".utf8))
+    #expect(try scratch.bytes("file") == Array("new".utf8))
   }
 
   @Test func aPlaceThatCannotBeWrittenIsNamed() throws {
@@ -157,7 +158,7 @@ import Testing
         try file.write(Array(text[start..<min(text.count, start + 70_001)]))
       }
       try file.finish()
-      return try scratch.read("\(threads).\(suffix)")
+      return try scratch.bytes("\(threads).\(suffix)")
     }
     #expect(results[0] == results[1] && results[0] == results[2])
   }

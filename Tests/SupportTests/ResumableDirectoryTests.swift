@@ -1,5 +1,6 @@
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 @Suite struct ResumableDirectoryTests {
@@ -46,7 +47,7 @@ import Testing
     #expect(throws: Failure.self) {
       try ResumableDirectory(scratch.path("d"), identity: "a", isTemporary: false)
     }
-    #expect(try scratch.read("d/precious") == [1])
+    #expect(try scratch.bytes("d/precious") == [1])
     let named = try ResumableDirectory(scratch.path("e"), identity: "a", isTemporary: false)
     named.finish()
     #expect(Path.exists(scratch.path("e/job")))

@@ -1,5 +1,6 @@
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 @Suite struct SystemCallTests {
@@ -10,8 +11,8 @@ import Testing
       try scratch.write(name + "/content", Array(name.utf8))
     }
     try SystemCall.exchange(scratch.path("a"), scratch.path("b"))
-    #expect(try scratch.read("a/content") == Array("b".utf8))
-    #expect(try scratch.read("b/content") == Array("a".utf8))
+    #expect(try scratch.bytes("a/content") == Array("b".utf8))
+    #expect(try scratch.bytes("b/content") == Array("a".utf8))
     #expect(throws: Failure.self) { try SystemCall.exchange(scratch.path("a"), scratch.path("none")) }
   }
 

@@ -134,7 +134,7 @@ import Tokenization
 
   @Test(arguments: [PreTokenizer.gpt2, .cl100k, .llama3, .o200k, .whitespace, .none])
   func decodingReturnsTheBytes(preTokenizer: PreTokenizer) throws {
-    let texts = Adversarial.texts + [String(Fixture.multilingual.prefix(20000))]
+    let texts = Adversarial.texts + [String(RealText.multilingual.prefix(20000))]
     let tokenizer = try Make.tokenizer(texts, preTokenizer: preTokenizer, merges: 500)
     let encoder = BPEEncoder(tokenizer)
     for text in texts { #expect(try tokenizer.decode(encoder.encode(Array(text.utf8))) == Array(text.utf8)) }
@@ -151,7 +151,7 @@ import Tokenization
   @Test(arguments: [PreTokenizer.gpt2, .cl100k, .o200k])
   func awkwardTextsEqualTheDefinition(preTokenizer: PreTokenizer) throws {
     let tokenizer = try Make.tokenizer(
-      [Fixture.prose, String(repeating: "aaaa", count: 40)], preTokenizer: preTokenizer, merges: 200)
+      [RealText.prose, String(repeating: "aaaa", count: 40)], preTokenizer: preTokenizer, merges: 200)
     let encoder = BPEEncoder(tokenizer)
     var random = RandomGenerator(seed: 3)
     func bytes(_ count: Int, _ body: (Int) -> UInt8) -> [UInt8] { (0..<count).map(body) }
@@ -173,7 +173,7 @@ import Tokenization
 
   @Test func batchesEqualDocuments() throws {
     let texts = Adversarial.texts
-    let encoder = BPEEncoder(try Make.tokenizer([Fixture.prose], merges: 1000))
+    let encoder = BPEEncoder(try Make.tokenizer([RealText.prose], merges: 1000))
     var bytes: [UInt8] = []
     var ranges: [Range<Int>] = []
     for text in texts {
@@ -188,8 +188,8 @@ import Tokenization
   }
 
   @Test func threadsCanShareAnEncoder() throws {
-    let lines = Fixture.prose.split(separator: "\n").map { Array($0.utf8) }
-    let encoder = BPEEncoder(try Make.tokenizer([Fixture.prose], merges: 2000))
+    let lines = RealText.prose.split(separator: "\n").map { Array($0.utf8) }
+    let encoder = BPEEncoder(try Make.tokenizer([RealText.prose], merges: 2000))
     let expected = lines.map { encoder.encode($0) }
     let pool = WorkerPool(threads: 4)
     defer { pool.close() }
@@ -251,7 +251,7 @@ import Tokenization
   /// More words than the cache has entries, each twice. The encoder to compare with does not use the cache,
   /// because of its dropout.
   @Test func wordsThatDisplaceEachOtherInTheCacheKeepTheirIDs() throws {
-    let tokenizer = try Make.tokenizer([Fixture.prose], merges: 300)
+    let tokenizer = try Make.tokenizer([RealText.prose], merges: 300)
     var text: [UInt8] = []
     for index in 0..<600_000 {
       text.append(0x20)

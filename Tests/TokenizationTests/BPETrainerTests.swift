@@ -73,7 +73,7 @@ import Tokenization
   }
 
   @Test func noSymbolExceedsTheSizeLimit() throws {
-    let counts = try Make.counts([Fixture.prose], .gpt2)
+    let counts = try Make.counts([RealText.prose], .gpt2)
     for size in [1, 2, 5] {
       let learned = try BPETrainer.learn(
         SymbolizedWords(bytesOf: counts), .init(tieBreak: .smallestIDs, limit: 2000, maximumSize: size))
@@ -157,7 +157,7 @@ import Tokenization
   /// The codes of fastBPE contain the count of each pair when it was merged. Recounting all pairs before each
   /// merge must give this count, and no higher one.
   @Test func countsInFastBPECodesAreThoseOfRecounting() throws {
-    let text = String(Fixture.prose.prefix(12_000))
+    let text = String(RealText.prose.prefix(12_000))
     let learned = try Make.learn(Make.counts([text], .words), mode: .word, limit: 150)
     var words: [[String]: Int] = [:]
     for word in text.utf8.split(whereSeparator: { $0 == 0x20 || $0 == 0x0a }) {

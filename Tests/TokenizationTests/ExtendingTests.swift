@@ -28,7 +28,7 @@ import Tokenization
     throws
   {
     let splitter: PreTokenizer = mode == .word ? .words : .gpt2
-    let counts = try Make.counts([Fixture.prose, Fixture.multilingual], splitter)
+    let counts = try Make.counts([RealText.prose, RealText.multilingual], splitter)
     func learned(_ limit: Int) throws -> Tokenizer {
       Tokenizer(try Make.learn(counts, mode: mode, limit: limit), mode: mode, preTokenizer: splitter)
     }

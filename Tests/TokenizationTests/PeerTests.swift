@@ -1,21 +1,22 @@
 import Foundation
 import Support
+import TestSupport
 import Testing
 import Tokenization
 
 /// Compares with widely used tokenizers, run by the interpreter that `PKM_PEERS_PYTHON` names, in which
 /// Tests/Peers/requirements.txt is installed.
-@Suite(.enabled(if: Peers.python != nil, "PKM_PEERS_PYTHON is not set")) struct PeerTests {
-  private static let realTexts = [Fixture.prose, Fixture.multilingual]
+@Suite(.peers) struct PeerTests {
+  private static let realTexts = [RealText.prose, RealText.multilingual]
   /// Trainers get whole texts, not lines.
   private static let byteLevel: [PreTokenizer] = [.gpt2, .cl100k, .llama3, .o200k, .whitespace, .none]
 
   /// Lines of real text, the adversarial list, and random strings of awkward characters.
   private static let encodeTexts: [String] = {
     var texts = Adversarial.texts
-    texts += Fixture.multilingual.split(separator: "\n").map(String.init)
-    texts += Fixture.prose.split(separator: "\n").prefix(500).map(String.init)
-    texts.append(String(Fixture.prose.prefix(50_000)))
+    texts += RealText.multilingual.split(separator: "\n").map(String.init)
+    texts += RealText.prose.split(separator: "\n").prefix(500).map(String.init)
+    texts.append(String(RealText.prose.prefix(50_000)))
     var random = RandomGenerator(seed: 11)
     let characters = Array(
       "abz ABZ  109'’sStTlLdDmMvVeErR \n\r\t.,/!-é日本\u{301}\u{a0}\u{3000}\u{2028}ſǅʰª٣½Ⅷ🙂\u{200d}\u{0}\u{85}"
@@ -29,7 +30,7 @@ import Tokenization
   }()
 
   @Test func characterClassesOfEveryCodePoint() throws {
-    let classes = Array(try Peers.run(["classes-tokenizers"]).utf8)
+    let classes = Array(try BPEPeers.run(["classes-tokenizers"]).utf8)
     let differing = (0..<0x110000).filter { point in
       !(0xd800..<0xe000).contains(point) && classes[point] - 0x30 != CharacterClasses.classOf(point)
     }
@@ -43,10 +44,10 @@ import Tokenization
       Make.counts(texts, preTokenizer), mode: .byteLevel, limit: 3000, minimumCount: 2)
     let symbols = learned.symbolTexts().map { String(decoding: ByteAlphabet.encode($0), as: UTF8.self) }
     let ours = learned.merges.map { "\(symbols[Int($0.left)]) \(symbols[Int($0.right)])" }
-    let theirs = try Peers.run(
+    let theirs = try BPEPeers.run(
       ["learn-tokenizers", "3000", "2", preTokenizer.pattern ?? preTokenizer.rawValue], texts: texts)
     #expect(ours.count > 100)
-    #expect(ours == Peers.lines(theirs))
+    #expect(ours == BPEPeers.lines(theirs))
   }
 
   @Test func mergesOfGigatoken() throws {
@@ -57,7 +58,7 @@ import Tokenization
     let symbols = learned.symbolTexts().map { Hashing.hexadecimal($0) }
     let ours = learned.merges.map { "\(symbols[Int($0.left)]) \(symbols[Int($0.right)])" }
     #expect(ours.count == 4000)
-    #expect(try ours == Peers.lines(Peers.run(["learn-gigatoken", "4000"], texts: [text])))
+    #expect(try ours == BPEPeers.lines(BPEPeers.run(["learn-gigatoken", "4000"], texts: [text])))
   }
 
   @Test(arguments: byteLevel) func byteLevelIDs(preTokenizer: PreTokenizer) throws {
@@ -71,9 +72,9 @@ import Tokenization
   }
 
   private func compareIDs(_ tokenizer: Tokenizer, _ texts: [String]) throws {
-    let scratch = try PeerScratch()
+    let scratch = try Scratch()
     let file = try scratch.write("tokenizer.json", TokenizerJSON.write(tokenizer))
-    let theirs = Peers.lines(try Peers.run(["encode-tokenizers", file], texts: texts))
+    let theirs = BPEPeers.lines(try BPEPeers.run(["encode-tokenizers", file], texts: texts))
     let encoder = BPEEncoder(tokenizer)
     #expect(theirs.count == texts.count)
     for (text, line) in zip(texts, theirs) {
@@ -85,9 +86,9 @@ import Tokenization
   @Test(arguments: byteLevel + [.words]) func resaved(preTokenizer: PreTokenizer) throws {
     let mode = preTokenizer == .words ? Tokenizer.Mode.word : .byteLevel
     let tokenizer = try Make.tokenizer(Self.realTexts, mode: mode, preTokenizer: preTokenizer, merges: 300)
-    let scratch = try PeerScratch()
+    let scratch = try Scratch()
     let json = try TokenizerJSON.write(tokenizer)
-    let resaved = Array(try Peers.run(["resave-tokenizers", scratch.write("tokenizer.json", json)]).utf8)
+    let resaved = Array(try BPEPeers.run(["resave-tokenizers", scratch.write("tokenizer.json", json)]).utf8)
     #expect(try TokenizerJSON.write(TokenizerJSON.read(resaved, file: "resaved")) == json)
     let (a, b) = (
       try JSONSerialization.jsonObject(with: Data(json)),
@@ -99,11 +100,12 @@ import Tokenization
   @Test(arguments: [("r50k_base", PreTokenizer.gpt2), ("cl100k_base", .cl100k), ("o200k_base", .o200k)])
   func idsOfTiktoken(encoding: String, preTokenizer: PreTokenizer) throws {
     let tokenizer = try Make.tokenizer(Self.realTexts, preTokenizer: preTokenizer, merges: 3000)
-    let scratch = try PeerScratch()
+    let scratch = try Scratch()
     let file = try scratch.write("\(encoding).tiktoken", TiktokenFile.write(tokenizer))
     let pattern = try JSONDecoder().decode(
-      String.self, from: Data(Peers.run(["tiktoken-pattern", encoding]).utf8))
-    let theirs = Peers.lines(try Peers.run(["encode-tiktoken", file, pattern], texts: Self.encodeTexts))
+      String.self, from: Data(BPEPeers.run(["tiktoken-pattern", encoding]).utf8))
+    let theirs = BPEPeers.lines(
+      try BPEPeers.run(["encode-tiktoken", file, pattern], texts: Self.encodeTexts))
     let encoder = BPEEncoder(try TokenizerFile.load(file))
     #expect(theirs.count == Self.encodeTexts.count)
     for (text, line) in zip(Self.encodeTexts, theirs) {
@@ -114,10 +116,11 @@ import Tokenization
   /// The library reads vocab.json and merges.txt.
   @Test func idsOfGPT2Files() throws {
     let tokenizer = try Make.tokenizer(Self.realTexts + Adversarial.texts, merges: 3000)
-    let scratch = try PeerScratch()
+    let scratch = try Scratch()
     let vocabulary = try scratch.write("vocab.json", GPT2Files.writeVocabulary(tokenizer))
     let merges = try scratch.write("merges.txt", GPT2Files.writeMerges(tokenizer))
-    let theirs = Peers.lines(try Peers.run(["encode-gpt2", vocabulary, merges], texts: Self.encodeTexts))
+    let theirs = BPEPeers.lines(
+      try BPEPeers.run(["encode-gpt2", vocabulary, merges], texts: Self.encodeTexts))
     let encoder = BPEEncoder(try TokenizerFile.load(merges))
     #expect(theirs.count == Self.encodeTexts.count)
     for (text, line) in zip(Self.encodeTexts, theirs) {
@@ -128,7 +131,7 @@ import Tokenization
   /// The ids of subword-nmt's subwords by the rules of XLM, in Python.
   @Test func idsOfXLM() throws {
     let learned = try Make.learn(Make.counts(Self.realTexts, .words), mode: .word, limit: 1500)
-    let scratch = try PeerScratch()
+    let scratch = try Scratch()
     let codes = try scratch.write("codes", MergeCodes.write(learned, format: .subwordNMT))
     let tokenizer = try TokenizerFile.load(codes)
     let texts = Self.plainTexts.flatMap { $0.split(separator: "\n").map(String.init) }.filter {
@@ -150,7 +153,7 @@ import Tokenization
     }
     let dictionary = Array(lines.joined(separator: "\n").utf8)
     let file = try scratch.write("dictionary", dictionary)
-    let theirs = Peers.lines(try Peers.run(["ids-xlm", codes, file], texts: texts))
+    let theirs = BPEPeers.lines(try BPEPeers.run(["ids-xlm", codes, file], texts: texts))
     let encoder = BPEEncoder(try XLMDictionary.apply(dictionary, name: "dictionary", to: tokenizer))
     #expect(theirs.count == texts.count && counts.count > 500)
     for (text, line) in zip(texts, theirs) {
@@ -179,7 +182,7 @@ import Tokenization
     let learned = try Make.learn(
       Make.counts(Self.plainTexts.map { $0 + "\n" }, .words), mode: .word, limit: 1000,
       minimumCount: minimumCount)
-    let theirs = try Peers.run(
+    let theirs = try BPEPeers.run(
       ["learn-subword-nmt", "1000", "\(minimumCount)"], texts: Self.plainTexts.map { $0 + "\n" })
     #expect(learned.merges.count > 500)
     #expect(String(decoding: MergeCodes.write(learned, format: .subwordNMT), as: UTF8.self) == theirs)
@@ -190,10 +193,10 @@ import Tokenization
     var codes = String(decoding: MergeCodes.write(learned, format: .subwordNMT), as: UTF8.self)
     // In 0.1 the mark is a symbol that is merged like others.
     if version == "0.1" { codes = "t h\nth e\nthe </w>\ne </w>\nn d\na nd\nand </w>\ni n\nin g\ning </w>\n" }
-    let scratch = try PeerScratch()
+    let scratch = try Scratch()
     let file = try scratch.write("codes", Array(codes.utf8))
     let texts = Self.plainTexts.flatMap { $0.split(separator: "\n").map(String.init) }
-    let theirs = Peers.lines(try Peers.run(["apply-subword-nmt", file], texts: texts))
+    let theirs = BPEPeers.lines(try BPEPeers.run(["apply-subword-nmt", file], texts: texts))
     #expect(theirs.count == texts.count)
     let encoder = BPEEncoder(try TokenizerFile.load(file))
     for (text, line) in zip(texts, theirs) {
@@ -206,7 +209,7 @@ import Tokenization
   /// For dropout, the random numbers of Python are replaced by those of the encoder.
   @Test(arguments: ["dropout", "vocabulary", "glossaries"]) func optionsOfSubwordNMT(option: String) throws {
     let learned = try Make.learn(Make.counts(Self.realTexts, .words), mode: .word, limit: 1500)
-    let scratch = try PeerScratch()
+    let scratch = try Scratch()
     let file = try scratch.write("codes", MergeCodes.write(learned, format: .subwordNMT))
     let tokenizer = try TokenizerFile.load(file)
     let texts = Self.plainTexts.flatMap { $0.split(separator: "\n").map(String.init) }.filter {
@@ -233,8 +236,8 @@ import Tokenization
       value = "ing [0-9]+ the"
     }
     let encoder = BPEEncoder(tokenizer, options: options)
-    let theirs = Peers.lines(
-      try Peers.run(["apply-subword-nmt-with", file, option, value, "20"], texts: texts))
+    let theirs = BPEPeers.lines(
+      try BPEPeers.run(["apply-subword-nmt-with", file, option, value, "20"], texts: texts))
     #expect(theirs.count == texts.count && texts.count > 200)
     for (number, (text, line)) in zip(texts, theirs).enumerated() {
       let subwords = encoder.subwords(of: Array(text.utf8), seed: UInt64(number))
@@ -244,14 +247,14 @@ import Tokenization
   }
 
   /// fastBPE's library can be missing, because it builds only with old tools.
-  @Test(.enabled { try Peers.run(["has", "fastBPE"]).hasPrefix("True") }) func subwordsOfFastBPE() throws {
+  @Test(.enabled { try BPEPeers.run(["has", "fastBPE"]).hasPrefix("True") }) func subwordsOfFastBPE() throws {
     let learned = try Make.learn(Make.counts(Self.realTexts, .words), mode: .word, limit: 1500)
-    let scratch = try PeerScratch()
+    let scratch = try Scratch()
     let file = try scratch.write("codes", MergeCodes.write(learned, format: .fastBPE))
     let texts = Self.plainTexts.flatMap { $0.split(separator: "\n").map(String.init) }.filter {
       !$0.contains("\0")
     }
-    let theirs = Peers.lines(try Peers.run(["apply-fastbpe", file], texts: texts))
+    let theirs = BPEPeers.lines(try BPEPeers.run(["apply-fastbpe", file], texts: texts))
     #expect(theirs.count == texts.count)
     let encoder = BPEEncoder(try TokenizerFile.load(file))
     for (text, line) in zip(texts, theirs) {
@@ -263,34 +266,9 @@ import Tokenization
 }
 
 /// Runs Tests/Peers/bpe_peers.py.
-enum Peers {
-  static let python = ProcessInfo.processInfo.environment["PKM_PEERS_PYTHON"]
-  private static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().appendingPathComponent("Peers/bpe_peers.py").path
-
-  /// Returns the output of the script for texts, which it reads as JSON lines.
+private enum BPEPeers {
   static func run(_ arguments: [String], texts: [String] = []) throws -> String {
-    let scratch = try PeerScratch()
-    var input: [UInt8] = []
-    for text in texts {
-      Array(text.utf8).withUnsafeBytes { JSONText.quote($0, into: &input) }
-      input.append(0x0a)
-    }
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: python!)
-    process.arguments = [script] + arguments
-    process.standardInput = try FileHandle(
-      forReadingFrom: URL(fileURLWithPath: scratch.write("in", input)))
-    let (output, errors) = (try scratch.write("out", []), try scratch.write("err", []))
-    process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: output))
-    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors))
-    try process.run()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
-      throw Failure(
-        .failed, "\(arguments.first ?? ""): \(try String(contentsOfFile: errors, encoding: .utf8))")
-    }
-    return try String(contentsOfFile: output, encoding: .utf8)
+    String(decoding: try Peers.run("bpe_peers.py", arguments, texts: texts), as: UTF8.self)
   }
 
   /// The lines of a text. Not by `split`, for which CR LF is one character.
@@ -298,20 +276,5 @@ enum Peers {
     var lines = Array(text.utf8).split(separator: 0x0a, omittingEmptySubsequences: false)
     if lines.last?.isEmpty == true { lines.removeLast() }
     return lines.map { String(decoding: $0, as: UTF8.self) }
-  }
-}
-
-/// A directory for the files that travel to a peer.
-final class PeerScratch: Sendable {
-  private let url = FileManager.default.temporaryDirectory.appendingPathComponent("pkm-\(UUID().uuidString)")
-
-  init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
-
-  deinit { try? FileManager.default.removeItem(at: url) }
-
-  func write(_ name: String, _ bytes: [UInt8]) throws -> String {
-    let file = url.appendingPathComponent(name)
-    try Data(bytes).write(to: file)
-    return file.path
   }
 }

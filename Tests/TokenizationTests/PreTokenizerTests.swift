@@ -43,7 +43,7 @@ import Tokenization
 
   @Test(arguments: lossless) func preTokensJoinToTheText(preTokenizer: PreTokenizer) {
     var random = RandomGenerator(seed: 3)
-    for text in Adversarial.texts + [Fixture.multilingual] {
+    for text in Adversarial.texts + [RealText.multilingual] {
       #expect(preTokenizer.split(Array(text.utf8)).flatMap { $0 } == Array(text.utf8))
     }
     for _ in 0..<2000 {
@@ -62,7 +62,7 @@ import Tokenization
       #expect(ours == reference, "\(String(decoding: bytes, as: UTF8.self).debugDescription)")
       return ours == reference
     }
-    for text in Adversarial.texts + [Fixture.prose, Fixture.multilingual] where !check(Array(text.utf8)) {
+    for text in Adversarial.texts + [RealText.prose, RealText.multilingual] where !check(Array(text.utf8)) {
       return
     }
     let alphabets = [
@@ -94,7 +94,7 @@ import Tokenization
     let instructionSets = [PKM_INSTRUCTIONS_ANY, PKM_INSTRUCTIONS_V3, PKM_INSTRUCTIONS_V4].map(Int32.init)
     let classes = (0..<0x110000).map(CharacterClasses.classOf)
     var random = RandomGenerator(seed: 10)
-    var texts = [Fixture.prose, Fixture.multilingual].map { Array($0.utf8) }
+    var texts = [RealText.prose, RealText.multilingual].map { Array($0.utf8) }
     for _ in 0..<300 {
       texts.append((0..<random.below(300)).map { _ in UInt8(truncatingIfNeeded: random.next()) })
     }
@@ -129,7 +129,7 @@ import Tokenization
   }
 
   @Test(arguments: lossless + [.words]) func countsDoNotDependOnParts(preTokenizer: PreTokenizer) throws {
-    let text = Array((Fixture.prose.prefix(6000) + Fixture.multilingual.prefix(6000)).utf8)
+    let text = Array((RealText.prose.prefix(6000) + RealText.multilingual.prefix(6000)).utf8)
     func counts(_ sizes: (Int) -> Int) throws -> [[UInt8]: Int] {
       let counter = PreTokenCounter(preTokenizer)
       var start = 0

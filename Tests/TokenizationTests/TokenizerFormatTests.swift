@@ -14,7 +14,7 @@ import Tokenization
   }
 
   @Test(arguments: byteLevel) func tokenizerJSONRoundTrip(preTokenizer: PreTokenizer) throws {
-    let texts = [Fixture.multilingual] + Adversarial.texts
+    let texts = [RealText.multilingual] + Adversarial.texts
     let tokenizer = try Make.tokenizer(texts, preTokenizer: preTokenizer, merges: 800)
     let json = try TokenizerJSON.write(tokenizer)
     let read = try TokenizerJSON.read(json, file: "tokenizer.json")
@@ -23,7 +23,7 @@ import Tokenization
   }
 
   @Test func tokenizerJSONRoundTripOfWords() throws {
-    let tokenizer = try Make.tokenizer([Fixture.multilingual] + Adversarial.texts, mode: .word, merges: 800)
+    let tokenizer = try Make.tokenizer([RealText.multilingual] + Adversarial.texts, mode: .word, merges: 800)
     let json = try TokenizerJSON.write(tokenizer)
     expectSame(tokenizer, try TokenizerJSON.read(json, file: "tokenizer.json"))
   }
@@ -95,7 +95,7 @@ import Tokenization
 
   @Test(arguments: MergeCodes.Format.allCases) func codesRoundTrip(format: MergeCodes.Format) throws {
     let texts =
-      [Fixture.multilingual, Fixture.prose] + Adversarial.texts + ["#version: 0.2 #version: 0.2 #version:"]
+      [RealText.multilingual, RealText.prose] + Adversarial.texts + ["#version: 0.2 #version: 0.2 #version:"]
     let learned = try Make.learn(Make.counts(texts, .words), mode: .word, limit: 1500)
     let codes = MergeCodes.write(learned, format: format)
     let read = try MergeCodes.read(codes, file: "codes")
@@ -147,7 +147,7 @@ import Tokenization
   }
 
   @Test func gpt2FilesRoundTrip() throws {
-    let tokenizer = try Make.tokenizer([Fixture.multilingual], merges: 500)
+    let tokenizer = try Make.tokenizer([RealText.multilingual], merges: 500)
     let (merges, vocabulary) = (GPT2Files.writeMerges(tokenizer), GPT2Files.writeVocabulary(tokenizer))
     let read = try GPT2Files.read(
       merges: merges, mergesFile: "merges.txt", vocabulary: vocabulary, vocabularyFile: "vocab.json")
@@ -164,7 +164,7 @@ import Tokenization
 
   @Test(arguments: [("x.gpt2.tiktoken", PreTokenizer.gpt2), ("cl100k_base.tiktoken", .cl100k)])
   func tiktokenRoundTrip(name: String, preTokenizer: PreTokenizer) throws {
-    let tokenizer = try Make.tokenizer([Fixture.multilingual], preTokenizer: preTokenizer, merges: 500)
+    let tokenizer = try Make.tokenizer([RealText.multilingual], preTokenizer: preTokenizer, merges: 500)
     let file = try TiktokenFile.write(tokenizer)
     #expect(String(decoding: file.prefix(7), as: UTF8.self) == "IQ== 0\n")
     expectSame(tokenizer, try TiktokenFile.read(file, file: name))

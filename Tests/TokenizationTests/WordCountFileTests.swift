@@ -1,11 +1,12 @@
 import Foundation
 import Support
+import TestSupport
 import Testing
 import Tokenization
 
 @Suite struct WordCountFileTests {
   private func read(_ bytes: [UInt8]) throws -> (words: [[UInt8]: Int], preTokenizer: PreTokenizer?) {
-    let reader = try WordCountReader(PeerScratch.lasting.write("counts-\(UUID().uuidString)", bytes))
+    let reader = try WordCountReader(Scratch.lasting.write("counts-\(UUID().uuidString)", bytes))
     var words: [[UInt8]: Int] = [:]
     while try reader.advance() { words[reader.word, default: 0] += reader.count }
     return (words, reader.preTokenizer)
@@ -58,7 +59,7 @@ import Tokenization
     "word", "word ", " 5", "\t5", "a\t5x", "a 0", "a -1", "a 9223372036854775808", "a\\q\t5", "a\\x4\t5",
   ])
   func refusesLinesOfAnyOtherForm(line: String) throws {
-    let file = try PeerScratch.lasting.write("bad-\(UUID().uuidString)", Array("good 1\n\(line)\n".utf8))
+    let file = try Scratch.lasting.write("bad-\(UUID().uuidString)", Array("good 1\n\(line)\n".utf8))
     let reader = try WordCountReader(file)
     #expect(try reader.advance())
     let error = #expect(throws: Failure.self) { try reader.advance() }
@@ -66,10 +67,10 @@ import Tokenization
   }
 }
 
-extension PeerScratch {
+extension Scratch {
   /// For files that a test reads immediately.
-  static var lasting: PeerScratch {
+  static var lasting: Scratch {
     get throws { try shared.get() }
   }
-  private static let shared = Result { try PeerScratch() }
+  private static let shared = Result { try Scratch() }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Support
 import Testing
 import Training
 
@@ -32,6 +33,6 @@ import Training
 
   /// The check value of CRC-32C.
   @Test func checksumOfEventFiles() {
-    #expect(EventFile.crc32c(Array("123456789".utf8)) == 0xe306_9283)
+    #expect(Array("123456789".utf8).withUnsafeBytes { Hashing.crc32c($0) } == 0xe306_9283)
   }
 }

@@ -1,6 +1,7 @@
 import Corpus
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 @Suite struct BlocklistTests {

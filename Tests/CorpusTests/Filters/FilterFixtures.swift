@@ -1,6 +1,7 @@
 import Corpus
 import Foundation
 import Support
+import TestSupport
 
 /// Documents to filter, and helpers that run the filter.
 enum FilterFixture {
@@ -58,10 +59,9 @@ enum FilterFixture {
 
   /// The sample text of the quick start: prose in the public domain.
   static let sample: [String] = {
-    let path =
-      URL(fileURLWithPath: #filePath).pathComponents.dropLast(4).joined(separator: "/")
-      .dropFirst() + "/pipelines/sample.txt.zst"
-    guard let bytes = try? Fixture.bytes(at: String(path)) else { preconditionFailure("no sample text") }
+    guard let bytes = try? Fixtures.bytes(at: Repository.path("pipelines/sample.txt.zst")) else {
+      preconditionFailure("no sample text")
+    }
     return String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
       .map(String.init)
   }()

@@ -1,10 +1,11 @@
 import Corpus
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 /// Compares our filters with datatrove's, run by the interpreter that `PKM_PEERS_PYTHON` names.
-@Suite(.enabled(if: FilterPeers.python != nil, "PKM_PEERS_PYTHON is not set")) struct FilterPeerTests {
+@Suite(.peers) struct FilterPeerTests {
   private static let groups = ["gopher-repetition", "gopher-quality", "mc4", "c4", "fineweb"]
 
   /// Pages made from real prose and the boilerplate of web pages, and prose on its own.
@@ -91,23 +92,10 @@ import Testing
 }
 
 enum FilterPeers {
-  static let python = ProcessInfo.processInfo.environment["PKM_PEERS_PYTHON"]
-  private static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .appendingPathComponent("../../Peers/filter_peers.py").standardized.path
-
   /// Passes the texts as JSON lines and reads one JSON value per line.
   static func run(_ arguments: [String], texts: [String]) throws -> [JSONValue] {
-    let scratch = try Scratch()
-    let input = try scratch.write("in", texts.map { JSONText.quote($0) + "\n" }.joined())
-    let output = try scratch.write("out", "")
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: try #require(python))
-    process.arguments = [script] + arguments
-    process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: input))
-    process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: output))
-    try process.run()
-    process.waitUntilExit()
-    try #require(process.terminationStatus == 0)
-    return try Fixture.bytes(at: output).split(separator: 0x0a).map { try JSONValue(parsing: Array($0)) }
+    try Peers.run("filter_peers.py", arguments, texts: texts).split(separator: 0x0a).map {
+      try JSONValue(parsing: Array($0))
+    }
   }
 }

@@ -1,6 +1,7 @@
 import Corpus
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 @Suite struct LanguageTests {
@@ -25,7 +26,7 @@ import Testing
     var given: [String: Double] = [:]
     if drop.isEmpty || !language.isEmpty { given["language"] = threshold }
     if !drop.isEmpty { given["drop-language"] = threshold }
-    let identifier = try LanguageIdentifier(reading: Fixture.path("languages.ftz"))
+    let identifier = try LanguageIdentifier(reading: fixtures.path("languages.ftz"))
     let (result, counts) = try FilterFixture.run(texts ?? Self.texts.map(\.text), [], given: given) {
       $0.language = try? LanguageRule(
         identifier: identifier, kept: language, dropped: drop, threshold: threshold)
@@ -34,7 +35,7 @@ import Testing
   }
 
   @Test func keepsAndDropsByLanguage() throws {
-    let identifier = try LanguageIdentifier(reading: Fixture.path("languages.ftz"))
+    let identifier = try LanguageIdentifier(reading: fixtures.path("languages.ftz"))
     #expect(identifier.languages.sorted() == ["en", "et", "eu", "lv", "sw", "uk"])
     #expect(try kept(["en", "lv"]).lines == [1, 4])
     #expect(try kept(["en", "lv"]).counts.count(CountName("dropped_language")) == 4)
@@ -48,7 +49,7 @@ import Testing
 
   @Test func decidesAtTheThreshold() throws {
     let mixed = Self.texts[0].text + " " + Self.texts[4].text
-    let identifier = try LanguageIdentifier(reading: Fixture.path("languages.ftz"))
+    let identifier = try LanguageIdentifier(reading: fixtures.path("languages.ftz"))
     let (result, _) = try FilterFixture.run([mixed], [], given: ["language": 0]) {
       $0.language = try? LanguageRule(identifier: identifier, kept: ["sw"], dropped: [], threshold: 0)
       $0.annotates = true
@@ -63,7 +64,7 @@ import Testing
   }
 
   @Test func annotatesTheLanguage() throws {
-    let identifier = try LanguageIdentifier(reading: Fixture.path("languages.ftz"))
+    let identifier = try LanguageIdentifier(reading: fixtures.path("languages.ftz"))
     let (result, _) = try FilterFixture.run(Self.texts.map(\.text), [], given: ["language": 0.65]) {
       $0.language = try? LanguageRule(identifier: identifier, kept: ["en"], dropped: [], threshold: 0.65)
       $0.annotates = true
@@ -75,7 +76,7 @@ import Testing
   }
 
   @Test func treatsLineFeedsAsSpacesOnAnyThread() throws {
-    let identifier = try LanguageIdentifier(reading: Fixture.path("languages.ftz"))
+    let identifier = try LanguageIdentifier(reading: fixtures.path("languages.ftz"))
     let rule = try LanguageRule(identifier: identifier, kept: [], dropped: [], threshold: 0)
     var filter = DocumentFilter(try FilterSelection(rules: [], given: ["language": 0]))
     filter.language = rule
@@ -103,7 +104,7 @@ import Testing
 
   @Test func rejectsBrokenModels() throws {
     let scratch = try Scratch()
-    let model = try Fixture.bytes(at: Fixture.path("languages.ftz"))
+    let model = try Fixtures.bytes(at: fixtures.path("languages.ftz"))
     for (name, bytes) in [
       ("empty", []), ("text", Array("not a model at all".utf8)),
       ("half", Array(model.prefix(model.count / 2))),

@@ -3,20 +3,6 @@ import Shards
 import Support
 import Testing
 
-/// A temporary directory for one test, removed when the test ends.
-final class Scratch {
-  let path: String
-
-  init() throws {
-    path = FileManager.default.temporaryDirectory.path + "/pkm-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  func path(_ name: String) -> String { path + "/" + name }
-}
-
 /// A document in a test: ids without the end-of-document id.
 struct TestDocument: Equatable {
   var tokens: [UInt32]
