@@ -1,8 +1,8 @@
 import Foundation
 
-/// Finding bytes among bytes.
+/// Searching for a byte string.
 package enum ByteSearch {
-  /// Where `pattern`, which is not empty, first occurs at or after `start`.
+  /// The offset of the first occurrence of `pattern`, which must not be empty, at or after `start`.
   package static func first(
     _ pattern: [UInt8], in bytes: UnsafeRawBufferPointer, from start: Int = 0
   ) -> Int? {
@@ -12,9 +12,9 @@ package enum ByteSearch {
       guard let found = memchr(base + at, Int32(pattern[0]), bytes.count - pattern.count + 1 - at) else {
         break
       }
-      let place = UnsafeRawPointer(found) - base
-      if memcmp(base + place, pattern, pattern.count) == 0 { return place }
-      at = place + 1
+      let offset = UnsafeRawPointer(found) - base
+      if memcmp(base + offset, pattern, pattern.count) == 0 { return offset }
+      at = offset + 1
     }
     return nil
   }

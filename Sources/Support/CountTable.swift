@@ -3,12 +3,13 @@ import Foundation
 
 /// Counts of distinct byte strings, by open addressing with linear probing.
 ///
-/// Keys of up to 15 bytes, nearly all words of a language, lie in the slots themselves: 16 bytes of key and length are
-/// compared at once and nothing is followed. Longer keys lie in one arena. A slot's place is the top bits of its hash,
-/// so that two tables of any size hold their keys in about the same order: growing and merging walk through memory
-/// instead of jumping about in it. The order of ``forEachKey(_:)`` depends on the order of insertion; who needs another
-/// sorts, or drains.
+/// Keys of up to 15 bytes, which are nearly all words of a language, are stored in the slots: key and length are compared
+/// as 16 bytes, without following a pointer. Longer keys are stored in one arena. The top bits of a key's hash are its slot,
+/// so that tables of any size hold their keys in about the same order, and growing and merging go through memory in order.
+/// The order of ``forEachKey(_:)`` depends on the order of insertion; ``drainSorted(on:_:)`` sorts.
 package struct CountTable: ~Copyable, @unchecked Sendable {
+  // The table alone owns its memory, and exclusive access guards a value that cannot be copied.
+
   private struct ShortSlot {
     var key = ShortKey.free
     var count = 0
@@ -22,7 +23,7 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
   }
 
   private var short: UnsafeMutableBufferPointer<ShortSlot>
-  /// What leaves the top bits of a hash that name a slot.
+  /// A hash shifted right by this is the number of a slot.
   private var shift: UInt64
   private var shortUsed = 0
   private var long: UnsafeMutableBufferPointer<LongSlot>
@@ -45,20 +46,20 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
     arena.deallocate()
   }
 
-  /// Distinct keys.
+  /// The number of distinct keys.
   package var distinct: Int { shortUsed + longUsed }
 
-  /// Bytes that the table occupies.
+  /// The bytes of memory that the table takes.
   package var bytes: Int {
     short.count * MemoryLayout<ShortSlot>.stride + long.count * MemoryLayout<LongSlot>.stride + arenaCapacity
   }
 
-  /// Whether not many more keys fit before it grows.
+  /// Whether the table will soon have to grow.
   package var isNearlyFull: Bool {
     shortUsed * 8 > short.count * 5 || longUsed * 3 > long.count || arenaUsed * 4 > arenaCapacity * 3
   }
 
-  /// Part of a text: a key that is not empty.
+  /// A range of a text: one key, not empty.
   package struct Span {
     package let start, end: Int
 
@@ -68,9 +69,9 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
     }
   }
 
-  /// Adds an occurrence of each of some keys, parts of `text`.
+  /// Adds one occurrence of each key in `spans`.
   ///
-  /// All slots are asked for before the first is needed, so that the waits for memory overlap.
+  /// All slots are prefetched before the first is used, so that the waits for memory overlap.
   package mutating func add(_ spans: UnsafeBufferPointer<Span>, of text: UnsafeBufferPointer<UInt8>) {
     guard let base = text.baseAddress else { return }
     withUnsafeTemporaryAllocation(of: ShortKey.self, capacity: spans.count) { keys in
@@ -91,9 +92,9 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
     }
   }
 
-  /// Adds `count` occurrences of the key at `start`, which is not empty.
+  /// Adds `count` occurrences of the key at `start`, which must not be empty.
   ///
-  /// `readable` bytes from `start` on may be read: 16 or more make it faster.
+  /// `readable` bytes from `start` on may be read; 16 or more make it faster.
   package mutating func add(_ start: UnsafePointer<UInt8>, length: Int, readable: Int, count: Int = 1) {
     if length <= ShortKey.maximumLength {
       add(ShortKey(start, length: length, readable: readable), count: count)
@@ -134,17 +135,15 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
     }
   }
 
-  /// Each key with its count.
-  ///
-  /// The bytes are valid during the call only.
+  /// Calls `body` with each key and its count. The bytes are valid during the call only.
   package borrowing func forEachKey(_ body: (UnsafeBufferPointer<UInt8>, Int) throws -> Void) rethrows {
     for slot in short where slot.key != .free { try slot.key.withBytes { try body($0, slot.count) } }
     for slot in long where slot.length != 0 { try body(bytes(of: slot), slot.count) }
   }
 
-  /// Each key with its count in the order of the bytes; the table is empty afterwards and keeps its size.
+  /// Calls `body` with each key and its count, in the order of the bytes, and empties the table, which keeps its capacity.
   ///
-  /// The short keys are sorted on the threads of `pool` in as much memory again as they take.
+  /// Sorts the short keys on the threads of `pool`, which takes as much memory again as they do.
   package mutating func drainSorted(
     on pool: WorkerPool? = nil, _ body: (UnsafeBufferPointer<UInt8>, Int) throws -> Void
   ) rethrows {
@@ -167,7 +166,7 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
 
   private static func sort(_ slots: UnsafeMutableBufferPointer<ShortSlot>, _ pool: WorkerPool?) {
     guard slots.count > 1 else { return }
-    // As records of three words: the bytes of a key with the first on top, then its count, which decides nothing.
+    // As records of three words: the bytes of a key, the first one on top, then its count, which does not affect the order.
     func swapBytes() {
       for index in slots.indices {
         let key = slots[index].key
@@ -218,7 +217,7 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
   @inline(never) private mutating func insert(_ key: ShortKey, count: Int, at index: Int) {
     short[index] = ShortSlot(key: key, count: count)
     shortUsed += 1
-    // Keys that come in the order of their hashes crowd one part of the table long before it is full.
+    // Keys that arrive in the order of their hashes crowd one part of the table long before it is full.
     let home = Int(truncatingIfNeeded: UInt64(truncatingIfNeeded: key.hash) &>> shift)
     let isCrowded = (index - home) & (short.count - 1) > 128 && shortUsed * 4 > short.count
     if shortUsed * 4 > short.count * 3 || isCrowded { growShort() }

@@ -1,11 +1,9 @@
-/// Part of a compressed input that could not be read.
-///
-/// What came before it was.
+/// The place in a compressed input where it could not be decompressed any further.
 package struct Damage: Sendable, CustomStringConvertible {
   package enum Kind: String, Sendable {
     case gzipMember = "gzip_members_damaged"
     case zstdFrame = "zstd_frames_damaged"
-    /// Something else follows a whole member or frame.
+    /// A complete member or frame is followed by something else.
     case foreignBytes = "foreign_bytes_ignored"
   }
 

@@ -1,25 +1,25 @@
 import Foundation
 
-/// The one error of the package: what went wrong, where, and what the reader can do about it.
+/// The error type of the package: what went wrong, where, and what the user can do about it.
 package struct Failure: Error, CustomStringConvertible, Equatable {
-  /// Decides the exit code of a command.
+  /// The raw value is the exit code of the command.
   package enum Kind: Int32, Sendable {
     case failed = 1
     case usage = 64
     case badInput = 65
     case inputOutput = 74
     case interrupted = 130
-    /// The reader of our output went away (`… | head`): not an error to a user, the command ends quietly.
+    /// The reader of our output has ended (`… | head`): no error for the user, so the command ends without a message.
     case closedPipe = 141
   }
 
   package let kind: Kind
   package let message: String
-  /// The file concerned, `-` for standard input.
+  /// The path of the file; `-` is standard input.
   package let file: String?
-  /// Counted from 1.
+  /// The line in the file, counted from 1.
   package let line: Int?
-  /// Byte offset in the file as it lies on disk (compressed, where it is compressed).
+  /// The byte offset in the file on disk, which may be compressed.
   package let offset: Int?
   /// What to do about it, as a sentence.
   package let remedy: String?
@@ -49,7 +49,7 @@ package struct Failure: Error, CustomStringConvertible, Equatable {
 }
 
 extension Failure {
-  /// What Foundation throws where a file operation fails, in our form; nil for an error of another kind.
+  /// Converts an error of Foundation's file operations; nil for any other error.
   package init?(foundation error: any Error) {
     guard let error = error as? CocoaError else { return nil }
     let path = error.userInfo[NSFilePathErrorKey] as? String ?? error.url?.path

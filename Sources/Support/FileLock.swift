@@ -1,6 +1,6 @@
 import Foundation
 
-/// An advisory lock on a file of its own, held until the last reference goes or the process ends, however it ends.
+/// An advisory lock on a lock file, released when the object is dropped or the process ends for any reason.
 package final class FileLock {
   private let descriptor: Int32
 

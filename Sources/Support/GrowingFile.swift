@@ -1,19 +1,19 @@
 import Foundation
 
-/// A file that is appended to and, after its writer was killed, goes on from a length known to be good.
+/// A file that is appended to and that can be continued, after its writer was killed, from a length known to be good.
 ///
-/// Unlike an ``OutputFile`` it stands under its name from the start: whoever reads it notes elsewhere, after
-/// ``sync()``, how much of it counts.
+/// Unlike an ``OutputFile`` it has its final name from the start. Its owner records elsewhere, after ``sync()``, how many
+/// bytes are valid.
 package final class GrowingFile {
   package let path: String
-  /// Bytes appended, those of earlier runs included.
+  /// The bytes appended, including those of earlier runs.
   package private(set) var length: Int
   private let descriptor: Int32
   private var buffer: [UInt8] = []
 
   private static let bufferBytes = 1 << 18
 
-  /// Cuts the file to `length` bytes, which must be there.
+  /// Opens the file and truncates it to `length` bytes; throws if it is shorter.
   package init(_ path: String, length: Int = 0) throws {
     self.path = path
     self.length = length
@@ -22,11 +22,12 @@ package final class GrowingFile {
     guard fstat(descriptor, &status) == 0, Int(status.st_size) >= length else {
       close(descriptor)
       throw Failure(
-        .badInput, "is shorter than noted", file: path, remedy: "Remove the work directory and run again")
+        .badInput, "the file is shorter than its records say", file: path,
+        remedy: "Remove the work directory and run again")
     }
     guard ftruncate(descriptor, off_t(length)) == 0, lseek(descriptor, off_t(length), SEEK_SET) >= 0 else {
       close(descriptor)
-      throw SystemCall.failure("cut", path)
+      throw SystemCall.failure("truncate", path)
     }
   }
 
@@ -44,13 +45,13 @@ package final class GrowingFile {
 
   package func append(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try append($0) } }
 
-  /// Makes everything appended visible to other openers.
+  /// Makes all appended bytes visible to other readers of the file.
   package func flush() throws {
     try buffer.withUnsafeBytes { try SystemCall.write(descriptor, $0, path: path) }
     buffer.removeAll(keepingCapacity: true)
   }
 
-  /// Makes everything appended durable.
+  /// Makes all appended bytes durable.
   package func sync() throws {
     try flush()
     try SystemCall.sync(descriptor, path: path)

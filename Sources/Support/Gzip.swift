@@ -2,7 +2,7 @@ import CZlib
 
 /// Single gzip members in memory.
 package enum Gzip {
-  /// One member with nothing of where and when it was made.
+  /// One member, without a file name or a time stamp in its header.
   package static func compress(_ bytes: [UInt8], level: Int32 = 6) -> [UInt8] {
     var stream = z_stream()
     let windowBitsForGzip: Int32 = 15 + 16
@@ -18,7 +18,7 @@ package enum Gzip {
         stream.next_out = buffer.baseAddress
         stream.avail_out = UInt32(bound)
         let status = deflate(&stream, Z_FINISH)
-        precondition(status == Z_STREAM_END, "deflateBound is no bound")
+        precondition(status == Z_STREAM_END, "deflateBound was too small")
         count = bound - Int(stream.avail_out)
       }
     }

@@ -1,46 +1,47 @@
 import CISAL
 
-/// Decompresses gzip members piece by piece.
+/// A streaming decompressor of gzip members.
 ///
-/// By ISA-L, which takes a third to half of the time of zlib.
+/// Uses ISA-L, which takes a third to half of the time that zlib takes.
 final class GzipInflater {
-  /// The state holds its window of output: some hundred kilobytes.
+  /// Some hundred kilobytes: it includes the window of earlier output.
   private let state = UnsafeMutablePointer<inflate_state>.allocate(capacity: 1)
 
   init() { reset() }
 
   deinit { state.deallocate() }
 
-  /// What comes next is the beginning of a member.
+  /// Prepares for the beginning of a member.
   func reset() {
     isal_inflate_init(state)
     state.pointee.crc_flag = UInt32(ISAL_GZIP)
   }
 
   struct Step {
-    /// Bytes taken and bytes delivered.
+    /// Bytes of input.
     var consumed: Int
+    /// Bytes of output.
     var produced: Int
-    /// The member has ended; whether its checksum is right the problem tells.
+    /// The member has ended; ``problem`` says if its checksum is wrong.
     var isAtEnd: Bool
-    /// Why the member cannot be read on; what was produced is good as far as anybody can tell.
+    /// Why the rest of the member cannot be decompressed. The output so far has shown no error.
     var problem: String?
   }
 
-  /// Takes from `input` and fills `output` as far as the member and the input go.
+  /// Decompresses `input` into `output` until the input, the output or the member ends.
   ///
-  /// Output may be held back: without any more input there is more to come until nothing is produced.
+  /// The state may hold back output: at the end of the input, call again until nothing more is produced.
   func inflate(_ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> Step {
     let limit = 1 << 30
-    let (available, room) = (min(input.count, limit), min(output.count, limit))
+    let (available, capacity) = (min(input.count, limit), min(output.count, limit))
     state.pointee.next_in = UnsafeMutablePointer(
       mutating: input.baseAddress?.assumingMemoryBound(to: UInt8.self))
     state.pointee.avail_in = UInt32(available)
     state.pointee.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
-    state.pointee.avail_out = UInt32(room)
+    state.pointee.avail_out = UInt32(capacity)
     let status = isal_inflate(state)
     return Step(
-      consumed: available - Int(state.pointee.avail_in), produced: room - Int(state.pointee.avail_out),
+      consumed: available - Int(state.pointee.avail_in), produced: capacity - Int(state.pointee.avail_out),
       isAtEnd: state.pointee.block_state == ISAL_BLOCK_FINISH, problem: Self.problem(status))
   }
 

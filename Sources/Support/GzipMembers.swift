@@ -1,10 +1,10 @@
 import DequeModule
 import Foundation
 
-/// Bytes on their way into a gzip file of many members, a megabyte of text each, compressed on several threads.
+/// Writes a gzip file of many members, each of a megabyte of text, and compresses them on several threads.
 ///
-/// Members are independent: every gzip reader takes them for one stream, and damage to one leaves the others whole. What
-/// is written does not depend on the number of threads.
+/// Every gzip reader reads the members as one stream, and damage to one does not affect the others. The bytes do not
+/// depend on the number of threads.
 final class GzipMembers {
   private static let memberBytes = 1 << 20
 
@@ -16,7 +16,7 @@ final class GzipMembers {
   private var plain: [UInt8] = []
   private var isEmpty = true
 
-  /// `write` is called on the caller's thread, with whole members in order.
+  /// Calls `write` on the caller's thread with complete members in order.
   init(threads: Int, write: @escaping ([UInt8]) throws -> Void) {
     (self.threads, self.write) = (threads, write)
     queue = WorkQueue(threads: threads) { Gzip.compress($0) }

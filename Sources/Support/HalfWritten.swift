@@ -1,30 +1,30 @@
 import Foundation
 import Synchronization
 
-/// What exists on disk and has no owner yet to answer for it after this process: files and directories on their way to
-/// their names.
+/// The files and directories that this process is writing under temporary names.
 ///
-/// Their objects remove them when they are dropped. But the process may end before that: an error leaves threads behind
-/// that wait for a pipe, with all that they hold. So the end of a command removes the rest.
+/// The objects that write them remove them when they are dropped. But a command can end before that: after an error,
+/// threads that wait for a pipe keep their objects alive. So the end of a command removes the rest.
 package enum HalfWritten {
   private static let paths = Mutex<Set<String>>([])
 
   package static func insert(_ path: String) { _ = paths.withLock { $0.insert(path) } }
 
-  /// Opens a temporary name, new or left by a killed process, and locks it: nobody else writes there until the descriptor
-  /// is closed.
+  /// Opens and locks a temporary file or directory, new or left by a killed process: no other process writes there until
+  /// the descriptor is closed.
   ///
-  /// `open` makes what is missing; nil where it was gone before it could be opened. `name` is what is to appear.
+  /// `open` creates it if it is missing, and returns nil if another process removed it meanwhile. `name` is the final path,
+  /// for messages.
   package static func claim(_ path: String, for name: String, open: () throws -> Int32?) throws -> Int32 {
     while true {
       guard let descriptor = try open() else { continue }
-      // A file system that knows no locks does without.
+      // Any other error means that the file system has no locks: go on without.
       if flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK {
         close(descriptor)
         if paths.withLock({ $0.contains(path) }) {
           throw Failure(
             .usage, "two outputs of this command have this name", file: name,
-            remedy: "Give each a name of its own")
+            remedy: "Give each output its own name")
         }
         throw Failure(
           .failed, "another process is writing it", file: name,
@@ -40,12 +40,10 @@ package enum HalfWritten {
     }
   }
 
-  /// Call when the path is renamed or removed.
+  /// Call this when the path has been renamed or removed.
   package static func remove(_ path: String) { _ = paths.withLock { $0.remove(path) } }
 
-  /// Removes from disk what is left.
-  ///
-  /// For the end of the process.
+  /// Removes everything that is left from the disk, at the end of the process.
   package static func removeAll() {
     let rest = paths.withLock { paths in
       defer { paths = [] }

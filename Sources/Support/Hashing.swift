@@ -2,7 +2,7 @@ import CCrypto
 import CISAL
 import CXXHash
 
-/// Fixed hash functions: the same on every run and every machine, unlike Swift's `Hasher`.
+/// Hash functions that give the same values on every run and every machine, unlike Swift's `Hasher`.
 package enum Hashing {
   /// 2⁶⁴ divided by the golden ratio: a product with it spreads a key over the high bits (Knuth, The Art of Computer
   /// Programming, volume 3, section 6.4).
@@ -33,7 +33,7 @@ package enum Hashing {
     XXH64(bytes.baseAddress, bytes.count, seed)
   }
 
-  /// XXH3 with 64 bits: keys of hash tables and random splits.
+  /// XXH3 with 64 bits, for keys of hash tables and random splits.
   package static func xxh3(_ bytes: UnsafeRawBufferPointer, seed: UInt64 = 0) -> UInt64 {
     XXH3_64bits_withSeed(bytes.baseAddress, bytes.count, seed)
   }
@@ -43,9 +43,7 @@ package enum Hashing {
     return text.withUTF8 { xxh3(UnsafeRawBufferPointer($0), seed: seed) }
   }
 
-  /// XXH3 with 128 bits: identity of a document.
-  ///
-  /// 60 million documents collide with probability 5e-24.
+  /// XXH3 with 128 bits, for the identity of a document: among 60 million, two collide with probability 5e-24.
   package static func xxh3Wide(_ bytes: UnsafeRawBufferPointer, seed: UInt64 = 0) -> UInt128 {
     let hash = XXH3_128bits_withSeed(bytes.baseAddress, bytes.count, seed)
     return UInt128(hash.high64) << 64 | UInt128(hash.low64)

@@ -1,14 +1,14 @@
 import CZlib
 
-/// Decompression in memory of small things that zlib knows.
+/// Decompresses small buffers in memory with zlib.
 package enum Inflation {
   package enum Format: Sendable {
     case gzip
-    /// With zlib's header, or without any: both pass as "deflate" on the web.
+    /// With zlib's header, or without any: the web calls both "deflate".
     case zlib
   }
 
-  /// As much as can be decompressed, at most `sizeLimit` bytes.
+  /// Decompresses as much as is undamaged, at most `sizeLimit` bytes.
   package static func inflate(_ bytes: [UInt8], _ format: Format, sizeLimit: Int) -> [UInt8] {
     switch format {
     case .gzip: return inflate(bytes, windowBits: 15 + 16, sizeLimit: sizeLimit)

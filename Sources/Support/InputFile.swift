@@ -1,18 +1,17 @@
 import CZstd
 import Foundation
 
-/// A stream of bytes from a file, standard input (`-`) or an ``InnerPipe``, decompressed where its content says gzip (any number of
-/// members) or zstd (any number of frames).
+/// A stream of bytes from a file, standard input (`-`) or an ``InnerPipe``. Content that is gzip (any number of members) or
+/// zstd (any number of frames) is decompressed.
 ///
-/// A truncated or corrupt compressed input does not throw: the bytes before the break are delivered, the stream
-/// ends, and ``damage`` tells what was lost. The caller decides whether that is an error, and may ``resume()`` behind
-/// it.
+/// Truncated or corrupt compressed input does not throw: the stream delivers the bytes before the damage and ends, and
+/// ``damage`` says what was lost. The caller decides whether that is an error, and may ``resume()`` after it.
 package final class InputFile {
   package let path: String
   package private(set) var damage: Damage?
-  /// Bytes taken from the file so far, as they lie on disk: progress against ``size``.
+  /// The bytes read from the file on disk so far, for progress against ``size``.
   package private(set) var offset = 0
-  /// Bytes of the file on disk; nil for a pipe.
+  /// The size of the file on disk in bytes; nil for a pipe.
   package let size: Int?
 
   private enum Coding { case plain, gzip, zstd }
@@ -29,10 +28,10 @@ package final class InputFile {
   private var gzip: GzipInflater?
   /// Inside a gzip member or zstd frame: an end of file here is a truncation.
   package private(set) var isInsideUnit = false
-  /// Where that member or frame began.
+  /// The offset at which that member or frame began.
   private var unitStart = 0
 
-  /// Where the next byte to be decompressed lies in the file.
+  /// The offset in the file of the next byte to be decompressed.
   package var unitOffset: Int { offset - pending.count }
   private var zstd: OpaquePointer?
 
@@ -53,7 +52,7 @@ package final class InputFile {
     size = status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) : nil
     input = .allocate(byteCount: 1 << 17, alignment: 64)
     try fill(atLeast: 1)
-    // No more than needed: whoever types waits for an answer to the first line.
+    // No more than needed: a user who types waits for the answer to the first line.
     if let first = input[pending].first, first == 0x1f || first == 0x28 || first & 0xf0 == 0x50 {
       try fill(atLeast: 4)
     }
@@ -63,7 +62,7 @@ package final class InputFile {
     case .gzip: gzip = GzipInflater()
     case .zstd:
       zstd = ZSTD_createDCtx()
-      // Files written with long windows (--long=31) are read too, at the price of their window in memory.
+      // Files written with long windows (--long=31) are read too; their window takes up to 2 GB of memory.
       ZSTD_DCtx_setParameter(zstd, ZSTD_d_windowLogMax, 31)
     }
   }
@@ -103,9 +102,7 @@ package final class InputFile {
     try pipe?.read(into: buffer) ?? SystemCall.read(descriptor, into: buffer, path: path)
   }
 
-  /// Fills the buffer as far as the stream reaches.
-  ///
-  /// Returns the bytes delivered, fewer than asked only at the end.
+  /// Fills the buffer and returns the number of bytes read, which is less than its size only at the end of the stream.
   package func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     var filled = 0
     while filled < buffer.count {
@@ -116,7 +113,7 @@ package final class InputFile {
     return filled
   }
 
-  /// Like ``read(into:)`` but returns as soon as there is something: what an interactive pipe wants.
+  /// Like ``read(into:)`` but returns as soon as any bytes are there, for interactive pipes.
   package func readSome(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     guard damage == nil, !buffer.isEmpty else { return 0 }
     switch coding {
@@ -126,7 +123,7 @@ package final class InputFile {
     }
   }
 
-  /// Whether the file is another than when it was opened: its size or its time of modification differ.
+  /// Whether the size or the modification time of the file has changed since it was opened.
   package var hasChanged: Bool {
     var status = stat()
     guard size != nil, fstat(descriptor, &status) == 0 else { return false }
@@ -135,14 +132,14 @@ package final class InputFile {
       || status.st_mtim.tv_nsec != then.st_mtim.tv_nsec
   }
 
-  /// Whether a pipe or terminal has nothing to read for some time: its producer is slow, or somebody types.
+  /// Whether a pipe or terminal has nothing to read for `milliseconds`: its writer is slow, or a user types.
   package func isSilent(forMilliseconds milliseconds: Int32) -> Bool {
     guard size == nil, pipe == nil, pending.isEmpty, !reachedEnd else { return false }
     var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     return poll(&wait, 1, milliseconds) == 0
   }
 
-  /// Uncompressed bytes still to come, where that is known: a lower bound for a file that grows.
+  /// The uncompressed bytes still to come, if that is known; a lower bound for a file that grows.
   package var plainBytesLeft: Int? {
     coding == .plain ? size.map { max(0, $0 - offset) + pending.count } : nil
   }
@@ -166,7 +163,7 @@ package final class InputFile {
         try fill(atLeast: 2)
         if pending.isEmpty { return 0 }
         guard input[pending].starts(with: [0x1f, 0x8b]) else {
-          // tar and tape tools pad with zeros; anything else after the last member is worth a word.
+          // tar and tape tools pad with zeros; anything else after the last member is reported.
           if input[pending].allSatisfy({ $0 == 0 }) {
             pending = 0..<0
             continue
@@ -228,19 +225,19 @@ package final class InputFile {
   }
 }
 
-// Going on behind a break.
+// Reading on after damage.
 extension InputFile {
-  /// How far before the place where damage shows the search for the next member or frame begins: a decoder that lost its
-  /// way may have run over its beginning.
+  /// How far before the detected damage the search for the next member or frame begins: the decoder may have run past its
+  /// beginning before it noticed the damage.
   private static let stepBack = 1 << 20
 
-  /// Looks for the next gzip member or zstd frame behind a ``damage`` and goes on there.
+  /// Searches for the next gzip member or zstd frame after ``damage`` and continues there.
   ///
-  /// A header counts when what follows it decompresses. Returns false when there is none: the stream has ended.
+  /// Accepts a header only if the bytes after it decompress. Returns false if there is none: the stream has ended.
   package func resume() throws -> Bool {
-    guard let place = damage?.offset, coding != .plain else { return false }
+    guard let offsetOfDamage = damage?.offset, coding != .plain else { return false }
     if size != nil {
-      let start = max(isInsideUnit ? unitStart + 4 : place, place - Self.stepBack)
+      let start = max(isInsideUnit ? unitStart + 4 : offsetOfDamage, offsetOfDamage - Self.stepBack)
       if lseek(descriptor, off_t(start - offset), SEEK_CUR) >= 0 {
         offset = start
         pending = 0..<0
@@ -270,7 +267,7 @@ extension InputFile {
     }
   }
 
-  /// Whether the bytes begin a member or frame that holds something and does not break at once.
+  /// Whether the bytes begin a member or frame whose start decompresses without an error.
   private func canDecode(_ bytes: UnsafeRawBufferPointer) -> Bool {
     let bytes = UnsafeRawBufferPointer(rebasing: bytes.prefix(1 << 14))
     return withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 64) { scratch in
@@ -281,7 +278,7 @@ extension InputFile {
         let status = ZSTD_decompressStream(zstd, &target, &source)
         return ZSTD_isError(status) == 0 && (target.pos > 0 || status == 0 || bytes.count == 1 << 14)
       }
-      // Flags that no writer sets.
+      // Reserved flags: no writer sets them.
       guard let gzip, bytes.count > 3, bytes[3] & 0xe0 == 0 else { return false }
       gzip.reset()
       let step = gzip.inflate(bytes, into: scratch)

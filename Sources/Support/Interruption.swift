@@ -1,17 +1,17 @@
 import Foundation
 import Synchronization
 
-/// SIGINT and SIGTERM as a flag that loops look at between batches, so that a command ends by unwinding:
-/// half-written files are removed and the exit code is 130.
+/// Turns SIGINT and SIGTERM into a flag that loops check between batches, so that a command ends by unwinding: partial
+/// outputs are removed and the exit code is 130.
 ///
 /// A second signal ends the process at once.
 package enum Interruption {
   private static let raised = Atomic<Bool>(false)
 
-  /// Call once, before any work.
+  /// Installs the signal handlers; call it once, before any work.
   package static func install() {
     signal(SIGPIPE, SIG_IGN)
-    // Whoever started us may have had them blocked, and masks are inherited.
+    // The parent process may have blocked them, and signal masks are inherited.
     var ours = sigset_t()
     sigemptyset(&ours)
     for number in [SIGINT, SIGTERM] { sigaddset(&ours, number) }
@@ -19,7 +19,7 @@ package enum Interruption {
     for number in [SIGINT, SIGTERM] {
       var action = sigaction()
       action.__sigaction_handler.sa_handler = { _ in Interruption.raised.store(true, ordering: .relaxed) }
-      // No SA_RESTART: a read that waits for a pipe returns and sees the flag.
+      // Without SA_RESTART, a read that waits for a pipe returns and can check the flag.
       action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
       sigaction(number, &action, nil)
     }

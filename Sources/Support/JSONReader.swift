@@ -1,14 +1,13 @@
-/// Reads a JSON document piece by piece, so that what is large need not become a ``JSONValue``: recursive descent over bytes
-/// (RFC 8259).
+/// Reads a JSON document (RFC 8259) by recursive descent over its bytes, without making a ``JSONValue`` of large parts.
 package struct JSONReader {
   private let bytes: UnsafeBufferPointer<UInt8>
   private let file: String?
   private var index = 0
   private var depth = 0
-  /// The key of the member that ``forEachMember(_:)`` is at, until another is read.
+  /// The key of the member that ``forEachMember(_:)`` has reached; reading another object overwrites it.
   package private(set) var key: [UInt8] = []
 
-  /// Hands `body` the reader before the value that `bytes` hold, all of which it is to read.
+  /// Calls `body` with a reader at the beginning of `bytes`; it must read the one value that they hold.
   package static func read<Result>(
     _ bytes: [UInt8], file: String? = nil, _ body: (inout JSONReader) throws -> Result
   ) throws -> Result {
@@ -17,14 +16,14 @@ package struct JSONReader {
       if buffer.starts(with: [0xef, 0xbb, 0xbf]) { reader.index = 3 }
       let result = try body(&reader)
       reader.skipSpace()
-      if reader.index < buffer.count { throw reader.failure("something follows the JSON value") }
+      if reader.index < buffer.count { throw reader.failure("more text follows the JSON value") }
       return result
     }
   }
 
   private init(bytes: UnsafeBufferPointer<UInt8>, file: String?) { (self.bytes, self.file) = (bytes, file) }
 
-  /// The first byte of the value that comes next, which tells its kind.
+  /// The first byte of the next value, which identifies its kind; nil at the end.
   package mutating func peek() -> UInt8? {
     skipSpace()
     return index < bytes.count ? bytes[index] : nil
@@ -57,7 +56,7 @@ package struct JSONReader {
 
   /// The next value.
   package mutating func value() throws -> JSONValue {
-    guard let first = peek() else { throw failure("the file ends too early") }
+    guard let first = peek() else { throw failure("unexpected end of the file") }
     switch first {
     case UInt8(ascii: "\""):
       var text: [UInt8] = []
@@ -83,7 +82,7 @@ package struct JSONReader {
     throw failure("a value was expected")
   }
 
-  /// Calls `body`, which is to read a value, for each element of the array that comes next.
+  /// Reads an array: calls `body`, which must read one value, for each element.
   package mutating func forEachElement(_ body: (inout JSONReader) throws -> Void) throws {
     guard peek() == UInt8(ascii: "[") else { throw failure("an array was expected") }
     try enter()
@@ -96,14 +95,14 @@ package struct JSONReader {
     }
   }
 
-  /// Calls `body`, which is to read a value, for each member of the object that comes next; ``key`` is its key.
+  /// Reads an object: calls `body`, which must read one value, for each member; ``key`` is its key.
   package mutating func forEachMember(_ body: (inout JSONReader) throws -> Void) throws {
     guard peek() == UInt8(ascii: "{") else { throw failure("an object was expected") }
     try enter()
     if take(UInt8(ascii: "}")) { return leave() }
     while true {
       guard peek() == UInt8(ascii: "\"") else { throw failure("a key was expected") }
-      // Not in its place, as the reader that reads it cannot lend it.
+      // Swapped out, because `string(into:)` needs exclusive access to the reader.
       var text: [UInt8] = []
       swap(&text, &key)
       text.removeAll(keepingCapacity: true)
@@ -144,7 +143,7 @@ package struct JSONReader {
     return .number(value)
   }
 
-  /// Appends the string that comes next, escapes resolved.
+  /// Reads a string and appends it with its escapes resolved.
   package mutating func string(into text: inout [UInt8]) throws {
     guard peek() == UInt8(ascii: "\"") else { throw failure("a string was expected") }
     index += 1
@@ -153,7 +152,7 @@ package struct JSONReader {
       while index < bytes.count, bytes[index] != UInt8(ascii: "\""), bytes[index] != UInt8(ascii: "\\") {
         index += 1
       }
-      guard index < bytes.count else { throw failure("a string does not end") }
+      guard index < bytes.count else { throw failure("a string has no closing quote") }
       text.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[start..<index]))
       index += 1
       if bytes[index - 1] == UInt8(ascii: "\"") { return }
@@ -162,7 +161,7 @@ package struct JSONReader {
   }
 
   private mutating func escape(into text: inout [UInt8]) throws {
-    guard index < bytes.count else { throw failure("a string does not end") }
+    guard index < bytes.count else { throw failure("a string has no closing quote") }
     let byte = bytes[index]
     index += 1
     switch byte {
@@ -184,7 +183,7 @@ package struct JSONReader {
         }
       }
       text.append(contentsOf: String(Unicode.Scalar(unit) ?? "\u{fffd}").utf8)
-    default: throw failure("an unknown escape")
+    default: throw failure("unknown escape sequence")
     }
   }
 

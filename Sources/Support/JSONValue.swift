@@ -1,14 +1,10 @@
-/// A JSON document as bytes: fast enough for tokenizer files of many megabytes, and without `Character` or
-/// `NSNumber`.
-///
-/// Objects keep the order of their keys.
+/// A JSON value whose strings are bytes and whose objects keep the order of their keys: fast enough for tokenizer files of
+/// many megabytes.
 package enum JSONValue: Sendable, Equatable {
   case null
   case bool(Bool)
   case number(Double)
-  /// UTF-8, escapes resolved.
-  ///
-  /// Half a surrogate pair becomes U+FFFD.
+  /// UTF-8 with its escapes resolved; half a surrogate pair becomes U+FFFD.
   case string([UInt8])
   case array([JSONValue])
   case object([Member])
@@ -25,7 +21,7 @@ package enum JSONValue: Sendable, Equatable {
     self = try JSONReader.read(bytes, file: file) { try $0.value() }
   }
 
-  /// The member of an object; nil if there is none or this is no object.
+  /// The member of an object with this key; nil if there is none or this is not an object.
   package subscript(key: String) -> JSONValue? {
     guard case .object(let members) = self else { return nil }
     let key = Array(key.utf8)

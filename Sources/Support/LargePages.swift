@@ -1,8 +1,9 @@
 import Foundation
 
-/// Memory for tables that are read at random places: where the system has pages of 2 MB, these, as finding a small page
-/// takes longer than reading it.
+/// Memory on pages of 2 MB, if the system has them, for tables that are read at random: address translation of small pages
+/// takes longer than the read itself.
 package enum LargePages {
+  /// Uninitialized memory; the caller deallocates it.
   package static func allocate<Value>(_ type: Value.Type, count: Int) -> UnsafeMutablePointer<Value> {
     let bytes = max(1, count * MemoryLayout<Value>.stride)
     let isLarge = bytes >= pageBytes / 2
@@ -12,8 +13,8 @@ package enum LargePages {
     return memory.bindMemory(to: type, capacity: count)
   }
 
-  /// Asks for large pages inside memory that was just allocated and not yet written to: clearing a page of 2 MB takes less
-  /// time than 512 page faults.
+  /// Asks for large pages inside memory that has just been allocated and not been written to: clearing a page of 2 MB takes
+  /// less time than 512 page faults. Does nothing for less than 8 MB.
   package static func advise(_ memory: UnsafeMutableRawBufferPointer) {
     guard let base = memory.baseAddress, memory.count >= 4 * pageBytes else { return }
     let start = (UInt(bitPattern: base) + UInt(pageBytes) - 1) & ~UInt(pageBytes - 1)
@@ -21,6 +22,6 @@ package enum LargePages {
     _ = madvise(UnsafeMutableRawPointer(bitPattern: start)!, Int(end - start), MADV_HUGEPAGE)
   }
 
-  // Only advice: whether it is taken does not matter.
+  // `madvise` is only advice, so errors are ignored.
   private static let pageBytes = 1 << 21
 }

@@ -1,13 +1,13 @@
 import Foundation
 
-/// A whole file as bytes, read by the pages touched.
+/// A file mapped into memory.
 ///
 /// The file must not shrink while it is mapped; `bytes` are valid as long as the object lives.
-package final class MappedFile: @unchecked Sendable {
-  // Immutable after `init`; unmapped when the last reference goes.
-  package let bytes: UnsafeRawBufferPointer
+package final class MappedFile: Sendable {
+  // The memory is read-only, and unmapped only by `deinit`.
+  package nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
 
-  /// What the kernel reads ahead.
+  /// The order in which the file will be read, which tells the kernel how much to read ahead.
   package enum Access { case sequential, random }
 
   package init(_ path: String, access: Access = .sequential) throws {
@@ -30,18 +30,18 @@ package final class MappedFile: @unchecked Sendable {
     bytes = UnsafeRawBufferPointer(start: address, count: size)
   }
 
-  /// A copy of all bytes of a file, of what a pipe hands over, or with `-` of standard input: for small files.
+  /// Reads a small file, a pipe or, if the path is `-`, standard input to its end.
   package static func read(_ path: String) throws -> [UInt8] {
     let descriptor = path == "-" ? STDIN_FILENO : try SystemCall.open(path, O_RDONLY)
     defer { if path != "-" { close(descriptor) } }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw SystemCall.failure("read the size of", path) }
-    // One byte more than a regular file has, so that its end is seen without growing.
-    var (room, isAtEnd) = (status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) + 1 : 1 << 16, false)
+    // One byte more than the size of a regular file, so that its end is found without another buffer.
+    var (capacity, isAtEnd) = (status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) + 1 : 1 << 16, false)
     var bytes: [UInt8] = []
     while !isAtEnd {
-      let more = try [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
-        while count < room && !isAtEnd {
+      let more = try [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
+        while count < capacity && !isAtEnd {
           let rest = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[count...])
           let read = try SystemCall.read(descriptor, into: rest, path: path)
           count += read
@@ -49,14 +49,14 @@ package final class MappedFile: @unchecked Sendable {
         }
       }
       if bytes.isEmpty { bytes = more } else { bytes += more }
-      room = max(1 << 16, bytes.count)
+      capacity = max(1 << 16, bytes.count)
     }
     return bytes
   }
 
-  /// Gives the pages that were touched back to the system, which has them in its cache for as long as it likes.
+  /// Removes the pages read so far from the memory of the process; the system may still cache them.
   ///
-  /// A file larger than the memory of the process is read this way.
+  /// Call it now and then while reading a file that is larger than memory.
   package func releasePages() {
     if let address = bytes.baseAddress {
       madvise(UnsafeMutableRawPointer(mutating: address), bytes.count, MADV_DONTNEED)

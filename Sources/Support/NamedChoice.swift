@@ -1,4 +1,4 @@
-/// A choice by name in a recipe, whose error lists the names that there are.
+/// An enumeration whose cases a recipe gives by name; the error for an unknown name lists all of them.
 package protocol NamedChoice: RawRepresentable, CaseIterable, Codable, Sendable where RawValue == String {}
 
 extension NamedChoice {

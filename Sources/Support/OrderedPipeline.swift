@@ -1,36 +1,37 @@
 import Dispatch
 import Foundation
 
-/// Reads, works and delivers in order, on a number of threads of which each takes a piece all the way.
+/// Reads items, works on them and consumes the results in order, on several threads, each of which does all three.
 ///
-/// A piece stays in the caches of the processor that read it, and no more threads run than asked for: whoever pins a command to
-/// some cores can count on it.
+/// An item stays in the caches of the processor that read it, and no more threads run than were asked for.
 package enum OrderedPipeline {
-  /// What a source yields next; nil at its end.
-  package typealias Next<Piece> = () throws -> Piece?
+  /// Reads the next item of a source; returns nil at its end.
+  package typealias Next<Item> = () throws -> Item?
 
-  /// Runs over the pieces of `sources` sources, one source after the other.
+  /// Runs over the items of `sources` sources, one source after the other.
   ///
-  /// Every thread reads a piece, works on it, and delivers what is due, its own result or others'; a thread that would wait for
-  /// another that reads takes a piece of a later source. So `open`, what it returns and `consume` are called on any thread,
-  /// each source and `consume` on one at a time. With one thread everything happens on the calling one.
-  /// The order of `consume` is that of the sources and of their pieces, so the output does not depend on the thread
-  /// count. The first error, in that order, ends the run; pieces before it have been consumed. A thread that waits
-  /// in `open` or `next` at that moment (for a pipe, say) is left behind.
+  /// Every thread reads an item, works on it, and then consumes all results that are next in order, its own or those of
+  /// other threads. A thread that would have to wait for another one to read takes an item of a later source. So `open`, the
+  /// function that it returns and `consume` are called on any thread, but each source and `consume` on one thread at a time.
+  /// With one thread everything happens on the calling thread.
   ///
-  /// In memory are at most `2 × threads + 1` pieces of the source whose turn it is and `4 × threads` of the next ones,
-  /// of which as many are open; a piece counts as many times as `weight` says.
-  package static func run<Piece: Sendable, Result: Sendable>(
-    threads: Int, sources: Int, open: @escaping @Sendable (Int) throws -> Next<Piece>,
-    weight: @escaping @Sendable (Piece) -> Int = { _ in 1 },
-    work: @escaping @Sendable (consuming Piece) throws -> Result, consume: (Result) throws -> Void
+  /// `consume` is called in the order of the sources and of their items, so the output does not depend on the number of
+  /// threads. The first error, in that order, ends the run, after the items before it have been consumed. A thread that
+  /// waits in `open` or `next` at that moment (for a pipe, say) is abandoned.
+  ///
+  /// At most `2 × threads + 1` items of the current source are in memory, and `4 × threads` of later sources, of which as
+  /// many are open. An item counts as `weight` items.
+  package static func run<Item: Sendable, Result: Sendable>(
+    threads: Int, sources: Int, open: @escaping @Sendable (Int) throws -> Next<Item>,
+    weight: @escaping @Sendable (Item) -> Int = { _ in 1 },
+    work: @escaping @Sendable (consuming Item) throws -> Result, consume: (Result) throws -> Void
   ) throws {
     if threads <= 1 {
       for source in 0..<sources {
         let next = try open(source)
-        while let piece = try next() {
+        while let item = try next() {
           try Interruption.check()
-          try consume(work(piece))
+          try consume(work(item))
         }
       }
       return
@@ -43,63 +44,62 @@ package enum OrderedPipeline {
     }
   }
 
-  /// The same for one source.
-  package static func run<Piece: Sendable, Result: Sendable>(
-    threads: Int, next: @escaping () throws -> Piece?,
-    work: @escaping @Sendable (consuming Piece) throws -> Result, consume: (Result) throws -> Void
+  /// Runs over the items of one source.
+  package static func run<Item: Sendable, Result: Sendable>(
+    threads: Int, next: @escaping () throws -> Item?,
+    work: @escaping @Sendable (consuming Item) throws -> Result, consume: (Result) throws -> Void
   ) throws {
-    // One thread at a time calls it. It has ended when all pieces are delivered; after an error it may wait for a pipe, and
-    // nobody waits for it.
+    // Only one thread at a time calls it. After an error it may be waiting for a pipe, and its thread is abandoned.
     nonisolated(unsafe) let next = next
     try run(threads: threads, sources: 1, open: { _ in next }, work: work, consume: consume)
   }
 }
 
-/// What the threads of a run share.
-private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable {
-  // Everything below `condition` is guarded by it, but for `next` of a source, which belongs to the thread that has taken the
-  // source, and `consume`, which belongs to the one that has set `isDelivering`.
+/// The state that the threads of a run share.
+private final class Flow<Item: Sendable, Output: Sendable>: @unchecked Sendable {
+  // Guarded by `condition`: all variables below it, except `next` of a source, which belongs to the thread that has taken the
+  // source, and `consume`, which belongs to the thread that has set `isDelivering`.
   private let threads: Int
   private let sourceCount: Int
-  private let open: @Sendable (Int) throws -> OrderedPipeline.Next<Piece>
-  private let weight: @Sendable (Piece) -> Int
-  private let job: @Sendable (consuming Piece) throws -> Output
+  private let open: @Sendable (Int) throws -> OrderedPipeline.Next<Item>
+  private let weight: @Sendable (Item) -> Int
+  private let work: @Sendable (consuming Item) throws -> Output
   private let end = DispatchSemaphore(value: 0)
 
   private let condition = NSCondition()
   private var consume: ((Output) throws -> Void)?
-  /// Opened or about to be; in the end all are nil again.
+  /// The sources up to the last one that a thread has taken; nil once all items of a source are consumed.
   private var sources: [Source?] = []
   /// The source whose turn it is.
   private var current = 0
   private var isDelivering = false
   private var isClosed = false
   private var failure: (any Error)?
-  /// Weight of all pieces of sources after the current one.
+  /// The weight of all items of later sources that are in memory.
   private var weightAhead = 0
   private var sleepers = 0
 
   private final class Source {
-    var next: OrderedPipeline.Next<Piece>?
-    /// A thread opens it or reads it.
+    var next: OrderedPipeline.Next<Item>?
+    /// A thread is opening or reading it.
     var isTaken = false
     var submitted = 0
     var consumed = 0
-    /// Weight of what is in memory: being worked on, or done and not consumed.
+    /// The weight of its items in memory: those being worked on and the results not yet consumed.
     var weight = 0
     var results: [Int: (output: Result<Output, any Error>, weight: Int)] = [:]
     var isExhausted = false
-    /// What ended the reading too early.
+    /// The error that ended the reading.
     var failure: (any Error)?
   }
 
   init(
-    threads: Int, sources: Int, open: @escaping @Sendable (Int) throws -> OrderedPipeline.Next<Piece>,
-    weight: @escaping @Sendable (Piece) -> Int, work: @escaping @Sendable (consuming Piece) throws -> Output,
+    threads: Int, sources: Int, open: @escaping @Sendable (Int) throws -> OrderedPipeline.Next<Item>,
+    weight: @escaping @Sendable (Item) -> Int, work: @escaping @Sendable (consuming Item) throws -> Output,
     consume: @escaping (Output) throws -> Void
   ) {
     (self.threads, sourceCount, self.open) = (threads, sources, open)
-    (self.weight, job, self.consume) = (weight, work, consume)
+    (self.weight, self.work, self.consume) = (weight, work, consume)
     if sourceCount == 0 { close() }
   }
 
@@ -109,19 +109,19 @@ private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable
     return try body()
   }
 
-  // The calling thread.
+  // MARK: On the calling thread
 
-  /// Returns when everything is delivered, throws what ended the run before.
+  /// Waits until everything is consumed; throws the error that ended the run.
   func waitForEnd() throws {
     defer {
-      // Nobody calls `consume` once this run is over.
+      // No thread calls `consume` after this.
       locked {
         close()
         while isDelivering { condition.wait() }
         consume = nil
       }
     }
-    // A signal to the process wakes nobody who waits here, so look now and then.
+    // A signal does not end the wait, so check for it every now and then.
     while end.wait(timeout: .now() + 0.1) == .timedOut { try Interruption.check() }
     if let failure = locked({ failure }) { throw failure }
   }
@@ -132,27 +132,27 @@ private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable
     condition.broadcast()
   }
 
-  // The threads that work.
+  // MARK: On the threads of the pipeline
 
   func run() {
     while let (index, source) = takeSource() {
       do {
         if source.next == nil { source.next = try open(index) }
-        guard let piece = try source.next!() else {
+        guard let item = try source.next!() else {
           exhaust(source, nil)
           continue
         }
-        let (number, weight) = submit(piece, index, source)
+        let (number, weight) = submit(item, index, source)
         let output: Result<Output, any Error>
-        // Given away, so that the work may change the piece in place.
-        do { output = .success(try job(consume piece)) } catch { output = .failure(error) }
+        // Consumed, so that the work can change the item in place.
+        do { output = .success(try work(consume item)) } catch { output = .failure(error) }
         locked { source.results[number] = (output, weight) }
         deliver()
       } catch { exhaust(source, error) }
     }
   }
 
-  /// Waits for a source that can be read, the earliest; nil when the run is over.
+  /// Waits for a source that can be read, and takes the earliest; nil if the run is over.
   private func takeSource() -> (Int, Source)? {
     locked {
       while !isClosed {
@@ -165,7 +165,7 @@ private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable
     }
   }
 
-  /// Of later sources each thread may read one piece more when the limit is nearly reached.
+  /// The limit for later sources leaves each thread one more item, which it may be about to read.
   private func freeSource() -> (Int, Source)? {
     for index in current..<max(current, min(sourceCount, current + 4 * threads + 1)) {
       if index > current && weightAhead >= 3 * threads { return nil }
@@ -180,8 +180,8 @@ private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable
     return nil
   }
 
-  private func submit(_ piece: Piece, _ index: Int, _ source: Source) -> (number: Int, weight: Int) {
-    let weight = weight(piece)
+  private func submit(_ item: Item, _ index: Int, _ source: Source) -> (number: Int, weight: Int) {
+    let weight = weight(item)
     return locked {
       defer { source.submitted += 1 }
       source.weight += weight
@@ -203,10 +203,10 @@ private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable
     deliver()
   }
 
-  /// A source may have become free.
+  /// Wakes the threads that wait for a source, because one may have become free.
   private func wake() { if sleepers > 0 { condition.broadcast() } }
 
-  /// Consumes what is due, unless another thread is at it: it will find what has come meanwhile.
+  /// Consumes the results that are next in order, unless another thread is doing so: that one will find the new results.
   private func deliver() {
     condition.lock()
     defer { condition.unlock() }
@@ -227,7 +227,7 @@ private final class Flow<Piece: Sendable, Output: Sendable>: @unchecked Sendable
   @inline(never)
   private func pass(_ output: Result<Output, any Error>) throws { try consume!(output.get()) }
 
-  /// The next result in order, nil where it has not come yet or the run is over.
+  /// The next result in order; nil if it is not there yet or the run is over.
   private func takeResult() -> (output: Result<Output, any Error>, weight: Int)? {
     while current < sources.count {
       let source = sources[current]!

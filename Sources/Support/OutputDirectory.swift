@@ -2,17 +2,17 @@ import Foundation
 
 /// A directory that appears under its name only when it is complete.
 ///
-/// Dropped before ``finish()`` it leaves nothing; what a killed run left is cleared by the next one. While it is being
-/// written it is locked: a second process that wants the same name is refused at once, not after hours of work.
+/// If it is dropped before ``finish()``, it leaves nothing behind; the next run clears what a killed run left. It is locked
+/// while it is being written: a second process that wants the same name fails at once, not after hours of work.
 package final class OutputDirectory {
   package let path: String
-  /// Where to write meanwhile: beside `path`, so that the rename is atomic.
+  /// The path to write to until ``finish()``.
   package let temporary: String
   /// Open and locked until the directory is finished or dropped.
   private let descriptor: Int32
   private var isOpen = true
 
-  /// Refuses a name that is taken, unless what stands there is an empty directory.
+  /// Throws if `path` exists, unless it is an empty directory.
   package init(_ path: String) throws {
     var path = path
     while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
@@ -31,7 +31,7 @@ package final class OutputDirectory {
       for name in try SystemCall.names(in: temporary) {
         try FileManager.default.removeItem(atPath: Path.join(temporary, name))
       }
-      // Looked at when the lock is held: the one who had it may just have finished.
+      // Checked while the lock is held: the process that held it before may just have finished.
       try checkName()
     } catch {
       discard()
@@ -50,7 +50,7 @@ package final class OutputDirectory {
     }
   }
 
-  /// Makes a file in the directory, which ``finish()`` syncs.
+  /// Writes a file in the directory; ``finish()`` syncs it.
   package func write(_ name: String, _ bytes: [UInt8]) throws {
     let path = Path.join(temporary, name)
     let file = try SystemCall.open(path, O_WRONLY | O_CREAT | O_TRUNC)
@@ -68,7 +68,7 @@ package final class OutputDirectory {
     }
     try SystemCall.syncDirectory(temporary)
     do { try SystemCall.rename(temporary, to: path) } catch {
-      // Where only the sync of the name failed the same command would find the name taken.
+      // If only the sync after the rename failed, the same command would find that the path exists.
       Foundation.rename(path, temporary)
       throw error
     }
@@ -77,6 +77,7 @@ package final class OutputDirectory {
     close(descriptor)
   }
 
+  /// Removes the directory, unless it is finished.
   package func discard() {
     guard isOpen else { return }
     isOpen = false

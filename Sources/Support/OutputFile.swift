@@ -1,18 +1,18 @@
 import CZstd
 import Foundation
 
-/// A file that appears under its name only when it is complete: written beside it under a temporary name,
-/// synced, renamed by ``finish()``.
+/// A file that appears under its name only when it is complete: it is written under a ``TemporaryName``, and ``finish()``
+/// syncs and renames it.
 ///
-/// Dropped without that, it leaves nothing behind; what a killed run left is taken over by the next one. While it is being
-/// written it is locked: a second writer of the same name is refused. Standard output (`-`) and an ``InnerPipe`` are written
+/// If it is dropped before that, it leaves nothing behind; the next run overwrites what a killed run left. It is locked while
+/// it is being written: a second writer of the same name fails. Standard output (`-`) and an ``InnerPipe`` are written
 /// directly.
 ///
-/// `.gz` and `.zst` in the name choose the compression: gzip at level 6 in members of a megabyte (``GzipMembers``), zstd at
+/// A name that ends in `.gz` or `.zst` is compressed: gzip at level 6 in members of a megabyte (``GzipMembers``), zstd at
 /// level 3.
 package final class OutputFile {
   package let path: String
-  /// Uncompressed bytes accepted so far.
+  /// The uncompressed bytes written so far.
   package private(set) var bytesWritten = 0
 
   private let target: String
@@ -20,7 +20,7 @@ package final class OutputFile {
   private let descriptor: Int32
   private let pipe: InnerPipe?
   private let disk: WriteBehind
-  /// Standard output, a device or a named pipe: there is nothing to rename, bytes go straight to it.
+  /// Standard output, a device or a named pipe, which is written directly and not renamed.
   private let isStream: Bool
   private var isOpen = true
   private var buffer: UnsafeMutableRawBufferPointer
@@ -31,7 +31,7 @@ package final class OutputFile {
   private var lastFlush = 0.0
   private var compressed: UnsafeMutableRawBufferPointer
 
-  /// nil, `-` or `/dev/stdout` is standard output.
+  /// Opens the output; nil, `-` and `/dev/stdout` are standard output.
   package convenience init(_ path: String?, compressionThreads: Int = 1) throws {
     try self.init(.path(path), compressionThreads: compressionThreads)
   }
@@ -42,7 +42,7 @@ package final class OutputFile {
       throw Failure(.usage, "an output has an empty name", remedy: "Give a path, or - for standard output")
     }
     self.path = path == nil || path == "/dev/stdout" ? "-" : path!
-    // A link stays a link: the file that it leads to is replaced.
+    // A symbolic link stays: the file that it points to is replaced.
     let target = Path.resolvingLinks(self.path)
     let directory = Path.directory(of: target)
     let temporary = TemporaryName.path(for: target, .file)
@@ -62,7 +62,7 @@ package final class OutputFile {
       descriptor = try HalfWritten.claim(temporary, for: self.path) {
         try SystemCall.open(temporary, O_WRONLY | O_CREAT)
       }
-      // What a killed process left.
+      // A killed process may have left it.
       if lseek(descriptor, 0, SEEK_END) > 0 && ftruncate(descriptor, 0) != 0 {
         throw SystemCall.failure("empty", temporary)
       }
@@ -76,7 +76,7 @@ package final class OutputFile {
       zstd = ZSTD_createCCtx()
       ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, 3)
       ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1)
-      // One worker writes the same bytes as many; no worker, zstd's other way of working, does not.
+      // The bytes do not depend on the number of workers, but zstd without any worker writes other bytes.
       ZSTD_CCtx_setParameter(zstd, ZSTD_c_nbWorkers, Int32(max(1, compressionThreads)))
     } else if self.path.hasSuffix(".gz") {
       let disk = disk
@@ -108,7 +108,7 @@ package final class OutputFile {
     if isStream { try flushNowAndThen() }
   }
 
-  /// Who reads a pipe or looks at a terminal gets what comes slowly at once, and what comes fast in large pieces.
+  /// Flushes a stream at most 25 times a second: its reader gets slow output at once and fast output in large blocks.
   private func flushNowAndThen() throws {
     let now = Progress.now()
     if now - lastFlush < 0.04 { return }
@@ -123,7 +123,7 @@ package final class OutputFile {
     try text.withUTF8 { try write(UnsafeRawBufferPointer($0)) }
   }
 
-  /// Hands everything accepted so far to the system: what a reader at the other end of a pipe waits for.
+  /// Writes all buffered bytes to the system, so that the reader of a pipe gets them.
   package func flush() throws {
     if buffered > 0 {
       let count = buffered
@@ -132,9 +132,7 @@ package final class OutputFile {
     }
   }
 
-  /// Completes the file and gives it its name.
-  ///
-  /// Nothing can be written afterwards.
+  /// Completes the file and gives it its name; nothing can be written afterwards.
   package func finish() throws {
     try flush()
     try emit(UnsafeRawBufferPointer(start: nil, count: 0), isLast: true)
@@ -144,7 +142,7 @@ package final class OutputFile {
       if descriptor != STDOUT_FILENO { close(descriptor) }
       return
     }
-    // Locked until it has its name: nobody may take it over in between.
+    // Locked until it has its name, so that no other process can take over the temporary one.
     try SystemCall.sync(descriptor, path: path)
     try SystemCall.rename(temporary, to: target)
     HalfWritten.remove(temporary)
@@ -152,7 +150,7 @@ package final class OutputFile {
     close(descriptor)
   }
 
-  /// Forgets the file.
+  /// Removes the file, unless it is finished.
   package func discard() {
     guard isOpen else { return }
     isOpen = false

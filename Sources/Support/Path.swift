@@ -1,6 +1,6 @@
 import Foundation
 
-/// Paths as plain strings.
+/// Functions on paths, which are plain strings.
 package enum Path {
   package static func directory(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
@@ -27,7 +27,7 @@ package enum Path {
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
   }
 
-  /// Where a path leads that is a symbolic link to something; any other path as it is.
+  /// The target of a symbolic link that is not broken; any other path unchanged.
   package static func resolvingLinks(_ path: String) -> String {
     var status = stat()
     guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK, let target = realpath(path, nil)

@@ -1,11 +1,9 @@
 import Foundation
 
-/// What a person waiting sees: a line that redraws itself on a terminal, a line now and then in a log,
-/// nothing with `--quiet`.
-///
-/// Everything goes to standard error.
+/// Shows the progress of a command on standard error: a line that redraws itself on a terminal, a line now and then in a
+/// log, nothing with `--quiet`.
 package final class Progress {
-  /// Who shows the progress of what runs on this thread, if not the work itself.
+  /// Shows the progress of the work on this thread instead; nil if the work shows it itself.
   @TaskLocal package static var display: (any ProgressDisplay)?
 
   private let display = Progress.display
@@ -16,7 +14,7 @@ package final class Progress {
   private let started = Progress.now()
   private var lastDrawn = Progress.now()
 
-  /// `unit` follows the rate: `B` is scaled to kB, MB, GB.
+  /// `unit` is that of ``update(done:of:documents:words:note:)``; it gets a prefix, such as kB, MB, GB for `B`.
   package init(_ label: String, unit: String = "B", isQuiet: Bool = false) {
     self.label = label
     self.unit = unit
@@ -32,7 +30,7 @@ package final class Progress {
 
   package var seconds: Double { Progress.now() - started }
 
-  /// Cheap to call often: it draws ten times a second on a terminal, twice a minute otherwise.
+  /// Draws at most ten times a second on a terminal and twice a minute otherwise, so it is cheap to call often.
   package func update(
     done: Int, of total: Int? = nil, documents: Int = 0, words: Int = 0,
     note: @autoclosure () -> String = ""
@@ -60,7 +58,7 @@ package final class Progress {
     if !note.isEmpty { text += note + ", " }
     text += "\(Self.scaled(Double(done), unit)), \(Self.scaled(rate, unit))/s"
     guard isTerminal else { return Log.line("\(label): \(text)") }
-    // Where it is narrow the numbers come first.
+    // On a narrow terminal, the numbers matter more than the bar.
     let line = "\(label): \(bar)\(text)"
     Log.draw(Log.fitting(line) == line ? line : "\(label): \(text)")
   }

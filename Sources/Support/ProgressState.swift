@@ -1,12 +1,12 @@
-/// How far the work is.
+/// How far a command has come.
 package struct ProgressState: Sendable {
   package var label: String
   package var unit: String
   package var done: Int
   package var total: Int?
-  /// Since the beginning.
+  /// Seconds since the beginning.
   package var seconds: Double
-  /// Read so far.
+  /// Documents read so far.
   package var documents: Int
   package var words: Int
   package var note: String

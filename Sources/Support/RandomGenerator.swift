@@ -1,8 +1,8 @@
 import Foundation
 
-/// xoshiro256** (Blackman and Vigna 2018), seeded through SplitMix64.
+/// xoshiro256** (Blackman and Vigna, 2018), seeded through SplitMix64.
 ///
-/// Its state is saved with a checkpoint.
+/// A checkpoint saves its state.
 package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equatable {
   private var a, b, c, d: UInt64
 
@@ -42,7 +42,7 @@ package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equata
   /// Uniform in [0, 1) with 53 bits.
   package mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
 
-  /// Uniform in 0..<bound (multiply-high with rejection, Lemire 2019).
+  /// Uniform in 0..<bound (multiply-high with rejection, Lemire, 2019).
   package mutating func below(_ bound: Int) -> Int {
     let bound = UInt64(bound)
     var product = next().multipliedFullWidth(by: bound)
@@ -53,7 +53,7 @@ package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equata
     return Int(product.high)
   }
 
-  /// Standard normal (Box and Muller; one of the pair is kept, which costs little and needs no state).
+  /// Standard normal (Box and Muller, 1958). The second number of each pair is dropped, so that there is no more state.
   package mutating func normal() -> Double {
     let radius = (-2 * log(1 - uniform())).squareRoot()
     return radius * cos(2 * .pi * uniform())

@@ -1,7 +1,7 @@
-/// What records look like: `words` 64-bit words each, ordered by the first word, then the next, all unsigned.
+/// The format of records: `words` unsigned 64-bit words each, ordered by the first word, then the next.
 package struct RecordFormat: Sendable, Equatable {
   package let words: Int
-  /// Bytes stored of the last word on disk; the ones above them must be zero.
+  /// The bytes of the last word that are stored on disk; the higher ones must be zero.
   package let lastBytes: Int
 
   package init(words: Int, lastBytes: Int = 8) {
@@ -10,6 +10,6 @@ package struct RecordFormat: Sendable, Equatable {
     self.lastBytes = lastBytes
   }
 
-  /// Bytes of a record on disk.
+  /// The bytes of a record on disk.
   package var storedBytes: Int { 8 * (words - 1) + lastBytes }
 }

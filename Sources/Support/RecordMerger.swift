@@ -1,40 +1,40 @@
 import Algorithms
 import Foundation
 
-/// The records of some parts of many runs in one order, each run read through a buffer of its own.
+/// Merges some parts of many sorted runs, each of which is read through its own buffer.
 ///
-/// What all buffers hold up to the least of their last records is sorted at once, in the caches, rather than record by
-/// record in a tournament: that takes the same time a record for two runs and for two hundred.
+/// All buffered records up to the smallest of the buffers' last records are sorted together, in the caches, instead of
+/// record by record in a tournament tree: the time per record is the same for two runs and for two hundred.
 package final class RecordMerger {
   private let format: RecordFormat
   private let cursors: UnsafeMutablePointer<Cursor>
   @exclusivity(unchecked) private var runCount = 0
-  /// Room for what all buffers hold, and again as much for sorting it; none for one run.
+  /// The records of all buffers, and as much memory for sorting them; empty for one run.
   private let batch: UnsafeMutablePointer<UInt64>
   private let scratch: UnsafeMutablePointer<UInt64>
 
   package static let parts = SortedRun.parts
-  /// So much of all runs together stays in the caches.
+  /// The buffers of all runs together must fit in the caches.
   private static let cachedBytes = 1 << 18
 
-  /// `memory` is shared by the buffers of all runs, of which none is smaller than 16 kB.
+  /// The buffers of all runs share `memory`, but none is smaller than 16 kB.
   ///
-  /// `offsets`, one a run, are added to the last words: documents numbered on from set to set.
+  /// `offsets`, one per run, are added to the last words of the records, where they continue a numbering from run to run.
   package init(
     _ runs: [SortedRun], parts: Range<Int> = 0..<RecordMerger.parts, offsets: [UInt64] = [], memory: Int
   ) throws {
     format = runs.first?.format ?? RecordFormat(words: 1)
     precondition(runs.allSatisfy { [format] in $0.format == format }, "runs of different records")
-    // Records take their room as stored, as words, in the batch, and where that is sorted.
+    // Each record is in memory four times: as stored, as words, in the batch, and in the scratch buffer.
     let share = min(memory / 4, Self.cachedBytes) / max(runs.count, 1)
-    let room = max(1, max(16 << 10, share) / (8 * format.words))
+    let capacity = max(1, max(16 << 10, share) / (8 * format.words))
     cursors = .allocate(capacity: max(runs.count, 1))
-    let batchWords = runs.count > 1 ? runs.count * room * format.words : 0
+    let batchWords = runs.count > 1 ? runs.count * capacity * format.words : 0
     batch = .allocate(capacity: batchWords)
     scratch = .allocate(capacity: batchWords)
     for (index, run) in runs.enumerated() {
       let offset = offsets.isEmpty ? 0 : offsets[index]
-      (cursors + index).initialize(to: try Cursor(run, parts: parts, offset: offset, room: room))
+      (cursors + index).initialize(to: try Cursor(run, parts: parts, offset: offset, capacity: capacity))
       runCount += 1
     }
   }
@@ -46,12 +46,12 @@ package final class RecordMerger {
     scratch.deallocate()
   }
 
-  /// Some more records in ascending order (whole ones, `words` words each); nil after the last.
+  /// The next records in ascending order, `words` words each; nil after the last.
   ///
   /// The buffer is valid until the next call.
   package func next() throws -> UnsafeBufferPointer<UInt64>? {
     let words = format.words
-    // No run has anything up to the bound that is not in its buffer.
+    // Every record up to the bound is in a buffer.
     var bound: UnsafePointer<UInt64>?
     for index in 0..<runCount {
       try cursors[index].fill()
@@ -62,9 +62,9 @@ package final class RecordMerger {
     if runCount == 1 { return cursors[0].take(through: nil) }
     var count = 0
     for index in 0..<runCount {
-      guard let piece = cursors[index].take(through: bound) else { continue }
-      (batch + count).update(from: piece.baseAddress!, count: piece.count)
-      count += piece.count
+      guard let records = cursors[index].take(through: bound) else { continue }
+      (batch + count).update(from: records.baseAddress!, count: records.count)
+      count += records.count
     }
     if count == 0 { return nil }
     RecordSort.sort(batch, scratch: scratch, count: count / words, format: format)
@@ -72,32 +72,33 @@ package final class RecordMerger {
   }
 }
 
-/// The records of some parts of one run, in order, checked against the checksums.
+/// Reads some parts of one run in order, and checks them against their checksums.
 private struct Cursor: ~Copyable {
   private let run: SortedRun
   private let descriptor: Int32
   private let stored: UnsafeMutableRawBufferPointer
   private let records: UnsafeMutablePointer<UInt64>
-  private let room: Int
-  /// Records of the buffer that were not taken yet.
+  /// The capacity of the buffer in records.
+  private let capacity: Int
+  /// The records of the buffer that have not been taken yet.
   private var unread = 0..<0
-  /// Records that are not yet in the buffer.
+  /// The number of records that are not in the buffer yet.
   private var left: Int
   private var part: Int
   private var leftOfPart: Int
   private var hash = StreamingXXH64()
-  /// Where the next bytes lie in the file.
+  /// The offset in the file of the next record to read.
   private var position: Int
   private let offset: UInt64
 
-  init(_ run: SortedRun, parts: Range<Int>, offset: UInt64, room: Int) throws {
+  init(_ run: SortedRun, parts: Range<Int>, offset: UInt64, capacity: Int) throws {
     self.run = run
     self.offset = offset
-    self.room = room
+    self.capacity = capacity
     descriptor = try SystemCall.open(run.path, O_RDONLY)
     // The last word of a record is loaded as eight bytes.
-    stored = .allocate(byteCount: room * run.format.storedBytes + 8, alignment: 64)
-    records = .allocate(capacity: room * run.format.words)
+    stored = .allocate(byteCount: capacity * run.format.storedBytes + 8, alignment: 64)
+    records = .allocate(capacity: capacity * run.format.words)
     left = run.counts[parts].reduce(0, +)
     part = parts.lowerBound
     leftOfPart = left > 0 ? run.counts[part] : 0
@@ -115,7 +116,7 @@ private struct Cursor: ~Copyable {
   /// The last record in the buffer, which must not be empty.
   var last: UnsafePointer<UInt64> { UnsafePointer(records + (unread.upperBound - 1) * run.format.words) }
 
-  /// The records up to one, or all that are in the buffer; nil where there are none.
+  /// Takes the records of the buffer up to `bound`, or all of them; returns nil if there are none.
   mutating func take(through bound: UnsafePointer<UInt64>?) -> UnsafeBufferPointer<UInt64>? {
     let words = run.format.words
     var end = unread.upperBound
@@ -129,10 +130,10 @@ private struct Cursor: ~Copyable {
       ? nil : UnsafeBufferPointer(start: records + taken.lowerBound * words, count: taken.count * words)
   }
 
-  /// Reads on when all was taken.
+  /// Reads the next records if all of the buffer have been taken.
   mutating func fill() throws {
     guard unread.isEmpty, left > 0 else { return }
-    let (format, count) = (run.format, min(left, room))
+    let (format, count) = (run.format, min(left, capacity))
     let wanted = count * format.storedBytes
     var filled = 0
     while filled < wanted {
@@ -157,7 +158,7 @@ private struct Cursor: ~Copyable {
     unread = 0..<count
   }
 
-  /// Takes the next records into the checksums of their parts.
+  /// Adds the records to the checksums of their parts, and checks each part at its end.
   private mutating func check(_ count: Int) throws {
     var (first, count) = (0, count)
     while count > 0 {
@@ -165,12 +166,12 @@ private struct Cursor: ~Copyable {
         part += 1
         leftOfPart = run.counts[part]
       }
-      let piece = min(count, leftOfPart)
+      let taken = min(count, leftOfPart)
       let bytes = run.format.storedBytes
-      hash.update(UnsafeRawBufferPointer(rebasing: stored[(first * bytes)..<((first + piece) * bytes)]))
-      first += piece
-      count -= piece
-      leftOfPart -= piece
+      hash.update(UnsafeRawBufferPointer(rebasing: stored[(first * bytes)..<((first + taken) * bytes)]))
+      first += taken
+      count -= taken
+      leftOfPart -= taken
       if leftOfPart == 0 {
         try run.check(hash.digest, of: part)
         hash = StreamingXXH64()

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Words to a record: a number that the compiler knows makes a move of a record a few instructions.
+/// Words per record: if the compiler knows the number, moving a record takes a few instructions.
 private protocol RecordWidth { var words: Int { get } }
 private struct OneWord: RecordWidth { var words: Int { 1 } }
 private struct TwoWords: RecordWidth { var words: Int { 2 } }
@@ -8,17 +8,17 @@ private struct ThreeWords: RecordWidth { var words: Int { 3 } }
 private struct FourWords: RecordWidth { var words: Int { 4 } }
 private struct AnyWords: RecordWidth { let words: Int }
 
-/// Sorting records in memory: radix from the most significant bits, out of place.
+/// Sorts records in memory: radix sort from the most significant bits, out of place.
 ///
-/// A pass takes as many bits as leave buckets of a few records, which are sorted by insertion, or else by another pass.
-/// Keys that are hashes take two passes over the data for some millions of records; equal keys take none.
+/// A pass uses as many bits as leave buckets of a few records. Small buckets are sorted by insertion, others by another
+/// pass. A few million records whose keys are hashes take two passes over the data; equal keys take none.
 enum RecordSort {
   typealias Words = UnsafeMutablePointer<UInt64>
 
   private static let insertionLimit = 24
   private static let widestDigit = 11
 
-  /// Sorts `count` records, on all threads of a pool; `scratch` has as much room.
+  /// Sorts `count` records on all threads of `pool`; `scratch` must have the same capacity as `records`.
   static func sort(
     _ records: Words, scratch: Words, count: Int, format: RecordFormat, pool: WorkerPool? = nil
   ) {
@@ -40,7 +40,7 @@ enum RecordSort {
       sort(records, into: records, scratch: scratch, count: count, width, from: bits)
       return
     }
-    // One pass for all, then a bucket a thread.
+    // One pass over all records, then one bucket per thread.
     let (digit, words) = (Digit(word: 0, shift: bits - 8, bits: 8), width.words)
     var starts = [Int](repeating: 0, count: 257)
     starts.withUnsafeMutableBufferPointer {
@@ -69,9 +69,9 @@ enum RecordSort {
     }
   }
 
-  /// Sorts what lies in `source` into `target`, which is `source` itself or `scratch`.
+  /// Sorts the records of `source` into `target`, which is `source` or `scratch`.
   ///
-  /// The records agree in all words before `word`, and in that one above the lowest `bitsLeft` bits.
+  /// The records agree in all words before `word`, and in `word` above the lowest `bitsLeft` bits.
   private static func sort(
     _ source: Words, into target: Words, scratch: Words, count: Int, _ width: some RecordWidth,
     from bitsLeft: Int, word: Int = 0
@@ -86,7 +86,7 @@ enum RecordSort {
     while true {
       if bitsLeft == 0 {
         word += 1
-        // All words are the same: they would have been found to be sorted.
+        // Records that agree in all words are sorted, which was checked above.
         precondition(word < words)
         bitsLeft = differingBits(source, count, width, word)
         continue
@@ -94,8 +94,8 @@ enum RecordSort {
       let bits = min(bitsLeft, widestDigit, max(3, Int.bitWidth - count.leadingZeroBitCount - 2))
       let digit = Digit(word: word, shift: bitsLeft - bits, bits: bits)
       let size = 1 << bits
-      let isDone = withUnsafeTemporaryAllocation(of: Int.self, capacity: 2 * size + 1) { room in
-        let starts = room.baseAddress!
+      let isDone = withUnsafeTemporaryAllocation(of: Int.self, capacity: 2 * size + 1) { buffer in
+        let starts = buffer.baseAddress!
         let next = starts + size + 1
         starts.initialize(repeating: 0, count: size + 1)
         let largest = histogram(source, count, width, digit, starts)
@@ -103,7 +103,7 @@ enum RecordSort {
         next.initialize(from: starts, count: size)
         scatter(source, scratch, count, width, digit, next)
         if largest <= insertionLimit {
-          // No record leaves its bucket, so one call does for all.
+          // Insertion moves no record out of its bucket, so one call sorts all buckets.
           insertionSort(scratch, count, width)
           if target != scratch { target.update(from: scratch, count: count * words) }
           return true
@@ -121,7 +121,7 @@ enum RecordSort {
     }
   }
 
-  /// The lowest bits of a word outside of which all records agree.
+  /// The number of low bits of a word in which records differ: all agree in the bits above them.
   private static func differingBits(_ records: Words, _ count: Int, _ width: some RecordWidth, _ word: Int)
     -> Int
   {
@@ -134,9 +134,9 @@ enum RecordSort {
     return UInt64.bitWidth - bits.leadingZeroBitCount
   }
 
-  /// `starts[d]` becomes the number of records with a digit below d; it has room for one more than all digits.
+  /// Sets `starts[d]` to the number of records with a digit below d; there is one more element than there are digits.
   ///
-  /// Returns how many records the largest bucket has.
+  /// Returns the number of records in the largest bucket.
   @discardableResult
   private static func histogram(
     _ records: Words, _ count: Int, _ width: some RecordWidth, _ digit: Digit,
@@ -162,9 +162,9 @@ enum RecordSort {
     var record = source
     for _ in 0..<count {
       let value = digit(record)
-      let place = target + next[value] &* width.words
+      let destination = target + next[value] &* width.words
       next[value] &+= 1
-      for word in 0..<width.words { place[word] = record[word] }
+      for word in 0..<width.words { destination[word] = record[word] }
       record += width.words
     }
   }
@@ -180,19 +180,19 @@ enum RecordSort {
 
   private static func insertionSort(_ records: Words, _ count: Int, _ width: some RecordWidth) {
     let words = width.words
-    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: words) { room in
-      let moving = room.baseAddress!
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: words) { buffer in
+      let moving = buffer.baseAddress!
       var record = records
       for _ in stride(from: 1, to: count, by: 1) {
         record += words
         if !precedes(record, record - words, width) { continue }
         for word in 0..<words { moving[word] = record[word] }
-        var place = record
+        var hole = record
         repeat {
-          for word in 0..<words { place[word] = (place - words)[word] }
-          place -= words
-        } while place > records && precedes(moving, place - words, width)
-        for word in 0..<words { place[word] = moving[word] }
+          for word in 0..<words { hole[word] = (hole - words)[word] }
+          hole -= words
+        } while hole > records && precedes(moving, hole - words, width)
+        for word in 0..<words { hole[word] = moving[word] }
       }
     }
   }

@@ -1,15 +1,15 @@
 import Foundation
 
-/// Sorts more records than fit in memory: full buffers become sorted runs in a directory, and ``RecordMerger`` joins
-/// them.
+/// Sorts more records than fit in memory: writes full buffers as sorted runs to a directory, which ``RecordMerger`` merges.
 ///
-/// Memory: what was given, up to 256 MB, half for the records and half for sorting them. Disk: ``RecordFormat/storedBytes`` a record.
+/// Memory: as given, up to 256 MB, half for the records and half for sorting them. Disk: ``RecordFormat/storedBytes`` per
+/// record.
 ///
-/// Work that was killed goes on: runs appear by rename, each with a note of what it was made from, and a new sorter on
-/// the same directory begins with ``runs`` as they are.
+/// Work that was killed can be resumed: runs appear by rename, each with a note of the input that it covers, and a new sorter
+/// on the same directory starts with the ``runs`` that are there.
 package final class RecordSorter {
   package let format: RecordFormat
-  /// The finished runs, in the order in which they were made.
+  /// The finished runs, in the order in which they were written.
   package private(set) var runs: [SortedRun]
 
   private let directory: String
@@ -21,14 +21,14 @@ package final class RecordSorter {
   private let capacity: Int
   private var count = 0
 
-  /// More runs than this are merged before they are joined: each needs an open file and a buffer.
+  /// More runs than this are compacted before the final merge, because each needs an open file and a buffer.
   package static let mostRuns = 200
 
-  /// More memory than this gains nothing: larger runs take longer to sort, and fewer of them are not joined any faster.
+  /// More memory than this gains nothing: larger runs take longer to sort, and merging fewer runs is not faster.
   private static let mostMemory = 256 << 20
 
-  /// `name` starts the names of the run files in `directory`; with `dropsRepeats` a run holds equal records once; with
-  /// `isNew` what an earlier sorter has left is of no use.
+  /// The names of the run files in `directory` start with `name`. With `dropsRepeats` a run holds equal records once. With
+  /// `isNew` the runs of an earlier sorter are removed.
   package init(
     directory: String, name: String, format: RecordFormat, memory: Int, pool: WorkerPool,
     dropsRepeats: Bool = false, isNew: Bool = false
@@ -44,11 +44,13 @@ package final class RecordSorter {
     scratch = LargePages.allocate(UInt64.self, count: capacity * format.words)
     runs = try Self.runs(name: name, in: directory)
     for run in runs where run.format != format {
-      throw Failure(.badInput, "holds other records", file: run.path, remedy: "Remove it and run again")
+      throw Failure(
+        .badInput, "the run holds records of another format", file: run.path,
+        remedy: "Remove it and run again")
     }
   }
 
-  /// The runs that sorters of a name have finished in a directory.
+  /// The runs that sorters with this name have finished in a directory.
   package static func runs(name: String, in directory: String) throws -> [SortedRun] {
     var runs: [SortedRun] = []
     while case let path = path(runs.count, name: name, in: directory), Path.exists(path) {
@@ -61,13 +63,14 @@ package final class RecordSorter {
     Path.join(directory, "\(name)-\(run.zeroPadded(to: 5))")
   }
 
-  /// Begins anew: what an earlier sorter has left is of no use.
+  /// Removes the runs of an earlier sorter.
   package func removeRuns() throws {
     try Self.removeRuns(name: name, in: directory)
     runs = []
   }
 
-  /// The last run goes first, so that what is left after a kill still starts with the first; merged runs before them.
+  /// Removes compacted runs first and then the others from the last to the first, so that after a kill the remaining ones
+  /// are still numbered from 0.
   private static func removeRuns(name: String, in directory: String) throws {
     let files = try SystemCall.names(in: directory)
     for file in files.filter({ $0.hasPrefix(name + "-") }).sorted(by: >) {
@@ -80,20 +83,20 @@ package final class RecordSorter {
     scratch.deallocate()
   }
 
-  /// How many more records can be added before ``endRun(note:)``.
-  package var room: Int { capacity - count }
+  /// The number of records that can be added before ``endRun(note:)``.
+  package var freeCapacity: Int { capacity - count }
 
-  /// Whole records, at most ``room`` of them.
+  /// Adds at most ``freeCapacity`` records.
   package func append(_ new: UnsafeBufferPointer<UInt64>) {
     guard let address = new.baseAddress else { return }
-    precondition(new.count % format.words == 0 && new.count / format.words <= room)
+    precondition(new.count % format.words == 0 && new.count / format.words <= freeCapacity)
     (records + count * format.words).initialize(from: address, count: new.count)
     count += new.count / format.words
   }
 
   package func append(_ new: [UInt64]) { new.withUnsafeBufferPointer { append($0) } }
 
-  /// Writes what was added since the last run, be it nothing, as one more run.
+  /// Writes the records added since the last run, even if there are none, as another run.
   package func endRun(note: [UInt8] = []) throws {
     try Interruption.check()
     RecordSort.sort(records, scratch: scratch, count: count, format: format, pool: pool)
@@ -104,14 +107,14 @@ package final class RecordSorter {
     count = 0
   }
 
-  /// Adds records without regard to ``room``: full buffers become runs without a note.
+  /// Adds any number of records; full buffers become runs without a note.
   package func appendEndingRuns(_ new: UnsafeBufferPointer<UInt64>) throws {
     var rest = new[...]
     while !rest.isEmpty {
-      let piece = rest.prefix(room * format.words)
-      append(UnsafeBufferPointer(rebasing: piece))
-      rest = rest.dropFirst(piece.count)
-      if room == 0 { try endRun() }
+      let fitting = rest.prefix(freeCapacity * format.words)
+      append(UnsafeBufferPointer(rebasing: fitting))
+      rest = rest.dropFirst(fitting.count)
+      if freeCapacity == 0 { try endRun() }
     }
   }
 
@@ -119,22 +122,22 @@ package final class RecordSorter {
     try new.withUnsafeBufferPointer { try appendEndingRuns($0) }
   }
 
-  /// Ends the last run and returns all, at most some two hundred of them; with a note there is a last run even when it
-  /// holds nothing.
+  /// Ends the last run and returns all runs, compacted to at most ``mostRuns``. With a note there is a last run even if it
+  /// is empty.
   package func finish(note: [UInt8] = [], memory: Int) throws -> [SortedRun] {
     if count > 0 || runs.isEmpty || !note.isEmpty { try endRun(note: note) }
     return try Self.compacted(runs, directory: directory, name: name + "-merged", memory: memory)
   }
 
-  /// The same records in few enough runs to be joined at once.
+  /// Merges runs until there are at most `most`.
   package static func compacted(
     _ runs: [SortedRun], directory: String, name: String, most: Int = mostRuns, memory: Int
   ) throws -> [SortedRun] {
     var runs = runs
-    var made = 0
+    var written = 0
     while runs.count > most {
-      let path = Path.join(directory, "\(name)-\(made)")
-      made += 1
+      let path = Path.join(directory, "\(name)-\(written)")
+      written += 1
       if !Path.exists(path) {
         let writer = try SortedRun.Writer(path, format: runs[0].format)
         let merger = try RecordMerger(Array(runs[..<most]), memory: memory)

@@ -1,16 +1,16 @@
 import Foundation
 
-/// A directory for the state of a job that may be killed at any moment: what has appeared in it by rename is whole, and
-/// the next run of the same job goes on from there.
+/// A directory for the state of a job that may be killed at any moment: files that have appeared in it by rename are
+/// complete, and the next run of the same job continues from them.
 package final class ResumableDirectory {
   package let path: String
   private let lock: FileLock
   private let isTemporary: Bool
 
-  /// `identity` is a hash of all that the state depends on.
+  /// `identity` is a hash of everything that the state depends on.
   ///
-  /// A directory that the user named keeps its state until he removes it, and that of another job is refused; a
-  /// temporary one is cleared of it, and removed by ``finish()``.
+  /// A temporary directory is cleared of the state of another job, and ``finish()`` removes it. A directory that the user has
+  /// named keeps its state, and one with the state of another job is an error.
   package init(_ path: String, identity: String, isTemporary: Bool) throws {
     self.path = path
     self.isTemporary = isTemporary
@@ -19,7 +19,7 @@ package final class ResumableDirectory {
     let file = Path.join(path, "job")
     let old = Path.exists(file) ? String(decoding: try MappedFile.read(file), as: UTF8.self) : nil
     if old != identity {
-      // A run killed at its very start has left the name of its job half-written.
+      // A run that was killed at its start may have left the temporary name of `job`.
       let names = try SystemCall.names(in: path)
         .filter { $0 != "lock" && $0 != Path.name(of: TemporaryName.path(for: file, .file)) }
       if !names.isEmpty && !isTemporary {
@@ -27,7 +27,7 @@ package final class ResumableDirectory {
           .usage, old == nil ? "holds other files" : "holds the state of another job, or of other input",
           file: path, remedy: "Remove it, or name another directory")
       }
-      // What is half removed is the state of no job.
+      // Without its name, a state that is only partly removed belongs to no job.
       unlink(file)
       for name in names where name != "job" {
         try FileManager.default.removeItem(atPath: Path.join(path, name))
@@ -39,7 +39,7 @@ package final class ResumableDirectory {
     try TemporaryName.sweep(path)
   }
 
-  /// A directory inside, made where it does not exist.
+  /// The path of a subdirectory, which is created if it does not exist.
   package func subdirectory(_ name: String) throws -> String {
     let path = Path.join(path, name)
     try SystemCall.makeDirectories(path)
@@ -47,10 +47,10 @@ package final class ResumableDirectory {
     return path
   }
 
-  /// The job is done: a temporary directory goes.
+  /// Removes the directory, if it is temporary, at the end of the job.
   package func finish() {
     guard isTemporary else { return }
-    // First the name of the job, so that nobody takes a half-removed state for a whole one.
+    // The name of the job first, so that no run continues from a state that is only partly removed.
     unlink(Path.join(path, "job"))
     try? FileManager.default.removeItem(atPath: path)
   }

@@ -1,4 +1,4 @@
-/// A byte string of 1 to 15 bytes in two machine words, so that it is compared at once and stored in place.
+/// A byte string of 1 to 15 bytes in two machine words, which is compared at once and stored without a pointer.
 ///
 /// Nearly all words of most languages fit.
 package struct ShortKey: Equatable, Sendable {
@@ -7,7 +7,7 @@ package struct ShortKey: Equatable, Sendable {
 
   /// Bytes 0..<8, little-endian, zero-padded.
   package var low: UInt64
-  /// Bytes 8..<15, the length in the top byte: 0 only in ``free``.
+  /// Bytes 8..<15, with the length in the top byte; 0 only in ``free``.
   package var high: UInt64
 
   /// No key.
@@ -20,13 +20,13 @@ package struct ShortKey: Equatable, Sendable {
 
   /// The key of 1 to 15 bytes at `start`.
   ///
-  /// `readable` bytes from there on may be read: 16 or more make it faster.
+  /// `readable` bytes from there on may be read; 16 or more make it faster.
   @inlinable @inline(__always)
   package init(_ start: UnsafePointer<UInt8>, length: Int, readable: Int) {
     low = 0
     high = 0
     if readable >= 16 {
-      // Without branches on the length, which would be guessed wrong too often.
+      // Without branches on the length, which would be mispredicted too often.
       let raw = UnsafeRawPointer(start)
       let inLow = UInt64(truncatingIfNeeded: min(length, 8)) &* 8
       low = UInt64(littleEndian: raw.loadUnaligned(as: UInt64.self)) & (UInt64.max &>> (64 &- inLow))
@@ -53,7 +53,7 @@ package struct ShortKey: Equatable, Sendable {
 
   /// Whether the bytes come before those of another key, shorter ones before their continuations.
   package func precedes(_ other: ShortKey) -> Bool {
-    // The length is the last byte of all, and padding is less than any byte.
+    // The length is the last byte, and padding is less than any byte.
     low != other.low ? low.byteSwapped < other.low.byteSwapped : high.byteSwapped < other.high.byteSwapped
   }
 

@@ -1,16 +1,16 @@
 import Foundation
 
-/// A file of sorted records, in parts of equal key range so that each can be read, checked and joined on its own.
+/// A file of sorted records, in parts of equal key range that can be read, checked and merged separately.
 ///
-/// The records (``RecordFormat/storedBytes`` each, words little-endian) come first; then for each of the 256 values of
-/// the first word's top byte the number of its records and their XXH64; then the note of whoever made the run; then a
-/// trailer that says how long all of this is. It appears by rename, so what is there is whole.
+/// The file holds the records (``RecordFormat/storedBytes`` each, words little-endian); then, for each of the 256 values of
+/// the first word's top byte, the number of its records and their XXH64; then the note of its writer; then a trailer with
+/// the sizes of these. It appears by rename, so it is always complete.
 package struct SortedRun: Sendable {
   package let path: String
   package let format: RecordFormat
-  /// What the run was made of, in the words of its maker.
+  /// What the writer has noted about the input of the run.
   package let note: [UInt8]
-  /// Records in each part.
+  /// The number of records in each part.
   let counts: [Int]
   private let checksums: [UInt64]
 
@@ -20,7 +20,7 @@ package struct SortedRun: Sendable {
 
   package var recordCount: Int { counts.reduce(0, +) }
 
-  /// Opens a finished run.
+  /// Opens a complete run.
   package init(_ path: String) throws {
     func damaged() -> Failure {
       Failure(
@@ -56,7 +56,7 @@ package struct SortedRun: Sendable {
     guard recordCount == records else { throw damaged() }
   }
 
-  /// Records that stand before a part.
+  /// The number of records before a part.
   func start(of part: Int) -> Int { counts[..<part].reduce(0, +) }
 
   /// Throws unless the checksum is that of the part as it was written.
@@ -65,11 +65,11 @@ package struct SortedRun: Sendable {
       throw Failure(
         .badInput, "the checksum of part \(part) is wrong", file: path,
         offset: start(of: part) * format.storedBytes,
-        remedy: "The disk or somebody has changed it: remove it and run again")
+        remedy: "The file was damaged or changed: remove it and run again")
     }
   }
 
-  /// Writes records that arrive in order.
+  /// Writes records, which must arrive in order.
   final class Writer {
     private let file: OutputFile
     private let format: RecordFormat
@@ -95,7 +95,7 @@ package struct SortedRun: Sendable {
     func write(_ records: UnsafePointer<UInt64>, count: Int) throws {
       let (words, stored) = (format.words, format.storedBytes)
       var record = records
-      // Members are looked after once a call, not once a record.
+      // Properties are updated once per call, not once per record.
       var (filled, inPart) = (self.filled, 0)
       defer {
         self.filled = filled

@@ -1,6 +1,6 @@
 import CXXHash
 
-/// XXH64 over a stream of pieces.
+/// The XXH64 of bytes that arrive in parts.
 package final class StreamingXXH64 {
   private let state: OpaquePointer
 

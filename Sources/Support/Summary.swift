@@ -1,9 +1,8 @@
 import Foundation
 
-/// The counts and timings of one run, in the order they were first named, and what the first few of the things counted
-/// look like.
+/// The counts and timings of one run, in the order in which they were first added, with samples of what was counted.
 ///
-/// Written as JSON by `--summary` and, but for the samples, as a few lines on standard error.
+/// `--summary` writes it as JSON; without the samples it is a line on standard error.
 package struct Summary: Sendable {
   package enum Value: Sendable, Equatable {
     case count(Int)
@@ -11,11 +10,11 @@ package struct Summary: Sendable {
     case text(String)
   }
 
-  /// One of the things that a count stands for.
+  /// An example of what a count has counted.
   package struct Sample: Sendable, Equatable {
-    /// The beginning of its text.
+    /// The beginning of the text.
     package let text: String
-    /// What made it count, such as "7, at least 50".
+    /// Why it was counted, such as "7, at least 50".
     package let note: String
   }
 
@@ -23,7 +22,7 @@ package struct Summary: Sendable {
   package private(set) var samples: [(name: CountName, samples: [Sample])] = []
 
   package static let sampleLimit = 4
-  /// Bytes of text that a sample shows at most.
+  /// The most bytes of text in a sample.
   private static let sampleBytes = 400
 
   package init() {}
@@ -53,12 +52,12 @@ package struct Summary: Sendable {
     return 0
   }
 
-  /// Keeps what one of the things counted under the name looks like, if there are not enough yet: the first ones stay.
+  /// Adds a sample of what the count has counted, unless there are ``sampleLimit`` already.
   package mutating func addSample(
     of name: CountName, _ text: UnsafeRawBufferPointer, note: @autoclosure () -> String = ""
   ) {
     if samples.first(where: { $0.name == name })?.samples.count == Self.sampleLimit { return }
-    // No character is cut in two.
+    // Do not cut inside a character.
     var end = min(text.count, Self.sampleBytes)
     while end < text.count && end > 0 && text[end] & 0xc0 == 0x80 { end -= 1 }
     let shown = String(decoding: UnsafeRawBufferPointer(rebasing: text[..<end]), as: UTF8.self)
@@ -73,7 +72,7 @@ package struct Summary: Sendable {
     }
   }
 
-  /// Adds the counts and samples of another run's part; numbers and texts of the other replace ours.
+  /// Adds the counts and samples of another part of the run; its numbers and texts replace those of this one.
   package mutating func merge(_ other: Summary) {
     for (name, value) in other.entries {
       if case .count(let count) = value { add(name, count) } else { self[name] = value }
@@ -81,7 +80,7 @@ package struct Summary: Sendable {
     for (name, samples) in other.samples { add(samples, of: name) }
   }
 
-  /// One JSON object, keys in the order of first use; samples, where there are any, under `samples`.
+  /// One JSON object with its keys in the order in which they were added, and the samples, if there are any, under `samples`.
   package var json: String {
     var json = JSONWriter()
     write(to: &json)
@@ -117,7 +116,7 @@ package struct Summary: Sendable {
 
   /// One line: `documents_in 12, documents_out 11, seconds 0.3`.
   ///
-  /// Rules that removed nothing are not named.
+  /// Leaves out the rules that have removed nothing.
   package var line: String {
     entries.filter { name, value in
       value != .count(0) || !["dropped_", "lines_removed_"].contains { name.rawValue.hasPrefix($0) }

@@ -1,7 +1,6 @@
 import Foundation
 
-/// The thin layer over the C library that every file operation goes through: `EINTR` is retried, errors become
-/// a ``Failure`` that names the file.
+/// File operations of the C library: they retry on `EINTR`, and their errors are a ``Failure`` that names the file.
 package enum SystemCall {
   package static func failure(_ action: String, _ path: String, code: Int32 = errno) -> Failure {
     let remedy: String? =
@@ -10,9 +9,9 @@ package enum SystemCall {
       case EACCES, EPERM, EROFS: "Check the permissions of the file and of its directory"
       case ENOENT: "Check the spelling of the path"
       case EMFILE, ENFILE: "Raise the limit of open files (ulimit -n)"
-      case EEXIST, ENOTDIR: "See that no file stands where a directory is to be"
+      case EEXIST, ENOTDIR: "Remove or rename the file that has the name of a directory"
       case ENOMEM: "Free some memory and run the same command again"
-      case EIO: "See what the system says of the disk (dmesg)"
+      case EIO: "Check the disk: dmesg shows what the system reports"
       default: nil
       }
     return Failure(
@@ -20,7 +19,7 @@ package enum SystemCall {
       file: path, remedy: remedy)
   }
 
-  /// The number of an error of Foundation's file operations.
+  /// The `errno` of an error of Foundation's file operations.
   package static func code(of error: any Error) -> Int32 {
     ((error as? CocoaError)?.userInfo[NSUnderlyingErrorKey] as? POSIXError)?.code.rawValue ?? EIO
   }
@@ -33,7 +32,7 @@ package enum SystemCall {
     }
   }
 
-  /// Bytes read, 0 at the end of the file.
+  /// Reads some bytes and returns their number; 0 at the end of the file.
   package static func read(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, path: String)
     throws -> Int
   {
@@ -45,7 +44,7 @@ package enum SystemCall {
     }
   }
 
-  /// Writes everything or throws.
+  /// Writes all bytes.
   package static func write(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, path: String) throws {
     var rest = bytes
     while !rest.isEmpty {
@@ -58,20 +57,20 @@ package enum SystemCall {
     }
   }
 
-  /// Has the system begin to put part of an open file on disk; where it cannot, nothing is lost but time.
+  /// Asks the system to start writing a range of an open file to disk. Errors are ignored: they only cost time.
   package static func startWriting(_ descriptor: Int32, from: Int, count: Int) {
     let writeFlag: UInt32 = 2  // SYNC_FILE_RANGE_WRITE of linux/fs.h
     _ = syncFileRange?(descriptor, Int64(from), Int64(count), writeFlag)
   }
 
-  // Hidden from Swift by glibc's headers, as renameat2 is.
+  // glibc's headers hide it from Swift, as they hide renameat2.
   private static let syncFileRange = dlsym(nil, "sync_file_range").map {
     unsafeBitCast($0, to: (@convention(c) (Int32, Int64, Int64, UInt32) -> Int32).self)
   }
 
   /// Makes the data of an open file durable.
   ///
-  /// Pipes and devices, which cannot be synced, are let through.
+  /// Does nothing for pipes and devices, which cannot be synced.
   package static func sync(_ descriptor: Int32, path: String) throws {
     if fsync(descriptor) != 0 && errno != EINVAL && errno != EROFS { throw failure("sync", path) }
   }
@@ -88,8 +87,7 @@ package enum SystemCall {
     try syncDirectory(Path.directory(of: to))
   }
 
-  /// Removes a file or a directory, which is gone from its name at once: a killed process leaves no half of it there, but
-  /// a temporary name beside it.
+  /// Removes a file or a directory. It is renamed first, so that a killed process never leaves a part of it under its name.
   package static func remove(_ path: String) throws {
     let leaving = TemporaryName.path(for: path, .removed)
     if Path.exists(leaving) { try FileManager.default.removeItem(atPath: leaving) }
@@ -97,7 +95,7 @@ package enum SystemCall {
     try FileManager.default.removeItem(atPath: leaving)
   }
 
-  /// Swaps two names in one step; both must exist.
+  /// Swaps two paths atomically; both must exist.
   package static func exchange(_ one: String, _ other: String) throws {
     // glibc has renameat2 since 2.28, but its headers hide it from Swift.
     typealias RenameAt2 =
@@ -108,14 +106,14 @@ package enum SystemCall {
     }
     let exchangeFlag: UInt32 = 2  // RENAME_EXCHANGE of linux/fs.h
     if unsafeBitCast(symbol, to: RenameAt2.self)(AT_FDCWD, one, AT_FDCWD, other, exchangeFlag) != 0 {
-      throw failure("put a finished directory in the place of", other)
+      throw failure("exchange a finished directory with", other)
     }
     try syncDirectory(Path.directory(of: other))
   }
 
-  /// Names in a directory, in no order.
+  /// The names in a directory, in no particular order.
   ///
-  /// Foundation takes a directory that cannot be read to its end for a shorter one.
+  /// Foundation's function ignores an error in the middle of a directory and returns the names before it.
   package static func names(in directory: String) throws -> [String] {
     guard let stream = opendir(directory) else { throw failure("list the directory", directory) }
     defer { closedir(stream) }
@@ -141,14 +139,14 @@ package enum SystemCall {
     }
   }
 
-  /// The most memory that this process has had resident so far, in bytes; 0 where the system does not tell.
+  /// The peak resident memory of this process in bytes; 0 if the system does not report it.
   ///
-  /// Of `getrusage` a program that was started by a larger one hears the size of that one.
+  /// Not from `getrusage`, which includes the memory of the process that started this one.
   package static var peakMemory: Int {
     peakMemory(of: (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? "")
   }
 
-  /// The same of any process, from its `/proc/PID/status`: `VmHWM:`, a tab, blanks up to eight digits, the number, ` kB`.
+  /// The peak resident memory in the text of `/proc/PID/status`: `VmHWM:`, a tab, the number padded to eight columns, ` kB`.
   package static func peakMemory(of status: String) -> Int {
     let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
     return 1024 * (line?.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }.first ?? 0)

@@ -1,14 +1,14 @@
 import Foundation
 
-/// A directory of its own, in a common one, for what does not fit into memory; it goes with the object.
+/// A new directory for data that does not fit in memory, which is removed when the object is dropped.
 ///
-/// What killed processes have left in the common one goes, too: nobody holds the lock on it.
+/// Making one also removes the directories that killed processes have left in the same parent: nobody holds their locks.
 package final class TemporaryDirectory {
   package var path: String { directory.temporary }
-  // Never finished, so that it never gets its name.
+  // Never finished: its temporary name is the one that is used.
   private let directory: OutputDirectory
 
-  /// Where temporary files go unless something else is said.
+  /// The default parent: `TMPDIR` or `/tmp`.
   package static var common: String { ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp" }
 
   private static let prefix = "pkm-"
@@ -20,7 +20,7 @@ package final class TemporaryDirectory {
         directory = try OutputDirectory(Path.join(parent, Self.prefix + UUID().uuidString))
         return
       } catch let failure as Failure where failure.kind == .failed {
-        // Another process took it for a leftover before it was locked.
+        // Another process removed it before it was locked. Try another name.
       }
     }
   }
@@ -29,7 +29,7 @@ package final class TemporaryDirectory {
     let (start, end) = (".\(prefix)", TemporaryName.suffix(.directory))
     for name in (try? SystemCall.names(in: parent)) ?? []
     where name.hasPrefix(start) && name.hasSuffix(end) {
-      // Whoever can lock it takes it over, and this one drops it.
+      // Succeeds only if nobody holds its lock; dropping the object removes the directory.
       _ = try? OutputDirectory(Path.join(parent, String(name.dropFirst().dropLast(end.count))))
     }
   }

@@ -1,10 +1,10 @@
 import Foundation
 import Synchronization
 
-/// A fixed set of threads for loops of at least some hundred microseconds a piece.
+/// A fixed set of threads for parallel loops whose iterations take at least some hundred microseconds.
 ///
-/// The threads spin for a moment after each loop, because the next one usually follows at once, and then sleep:
-/// a machine shared with others is not kept busy by waiting.
+/// The threads spin for a moment after each loop, because the next one usually follows at once, and then sleep, so that they
+/// do not keep a shared machine busy.
 package final class WorkerPool: Sendable {
   package let threads: Int
   private let crew: Crew
@@ -22,20 +22,18 @@ package final class WorkerPool: Sendable {
 
   deinit { close() }
 
-  /// Ends the threads, as does dropping the pool.
-  ///
-  /// No loop may be running.
+  /// Ends the threads, as dropping the pool does. No loop may be running.
   package func close() { crew.close() }
 
   /// Calls `body(index, worker)` for each index of `0..<count`, on all threads, the calling one included.
   ///
-  /// Indices are taken in ascending order; `worker` is in `0..<threads` and names the thread, for scratch
-  /// space of its own.
+  /// Threads take the indices in ascending order. `worker`, in `0..<threads`, is the number of the thread, which may select
+  /// its scratch buffer.
   package func forEach(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
     crew.forEach(count, body)
   }
 
-  /// The same with a body that may throw: the error of the smallest failing index is thrown after all have ended.
+  /// The same with a body that may throw: after all calls have returned, throws the error of the smallest failing index.
   package func forEachThrowing(_ count: Int, _ body: (_ index: Int, _ worker: Int) throws -> Void) throws {
     let first = Mutex<(index: Int, error: any Error)?>(nil)
     forEach(count) { index, worker in
@@ -47,19 +45,19 @@ package final class WorkerPool: Sendable {
   }
 }
 
-/// What the threads of a pool share.
+/// The state that the threads of a pool share.
 private final class Crew: @unchecked Sendable {
-  // `body`, `count` and `next` are written by the calling thread before `open` names its loop. A worker counts itself into
-  // `inside` and then looks again whether the loop is still open; the calling thread closes it and then waits until
-  // nobody is inside. All of these are sequentially consistent, so either the worker sees the loop closed or the caller
-  // sees the worker. Who wakes too late has missed the loop, and nobody waits for it.
+  // `body`, `count` and `loops` are guarded by `open` and `inside`: the calling thread writes them before it sets `open` to the
+  // number of its loop. A worker adds itself to `inside` and then checks that the loop is still open; the calling thread
+  // closes the loop and then waits until nobody is inside. All of these accesses are sequentially consistent, so either the
+  // worker sees that the loop is closed, or the caller sees the worker. A worker that wakes too late misses the loop.
   private let threads: Int
   private var body: ((_ index: Int, _ worker: Int) -> Void)?
   private var count = 0
-  /// The next index to take.
+  /// The next index that a thread takes.
   private let next = Atomic<Int>(0)
   private var loops = 0
-  /// The number of the loop that runs; 0 between loops.
+  /// The number of the running loop; 0 between loops.
   private let open = Atomic<Int>(0)
   private let inside = Atomic<Int>(0)
   private let asleep = Atomic<Int>(0)
@@ -81,13 +79,13 @@ private final class Crew: @unchecked Sendable {
   }
 
   func forEach(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
-    // A loop inside a loop, or one too small to share, runs where it stands.
+    // A loop inside a loop, or with a single iteration, runs on the calling thread.
     guard threads > 1, count > 1, !isBusy.exchange(true, ordering: .acquiring) else {
       for index in 0..<count { body(index, 0) }
       return
     }
     defer { isBusy.store(false, ordering: .releasing) }
-    // The one small object that a loop allocates: the closure as other threads may hold it.
+    // This makes the closure escaping: the only allocation of a loop.
     withoutActuallyEscaping(body) { body in
       (self.body, self.count) = (body, count)
       next.store(0, ordering: .relaxed)
@@ -128,7 +126,7 @@ private final class Crew: @unchecked Sendable {
     }
   }
 
-  /// Waits for a loop that is open, or for the end: awake for some hundred microseconds, then asleep.
+  /// Waits for an open loop or for the end: spins for some hundred microseconds and then sleeps.
   private func nextLoop(after seen: Int) -> Int {
     func found() -> Int? {
       let loop = open.load(ordering: .sequentiallyConsistent)

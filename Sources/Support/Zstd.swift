@@ -1,11 +1,9 @@
 import CZstd
 import Foundation
 
-/// Single zstd frames in memory: the building blocks of a seekable file.
+/// Decompresses single zstd frames in memory, of which seekable files consist.
 package enum Zstd {
-  /// Decodes exactly one frame into a buffer of exactly its size.
-  ///
-  /// `file` and `offset` are for the message.
+  /// Decompresses one frame into a buffer of exactly its size; `file` and `offset` are for error messages.
   package static func decompress(
     _ frame: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer, file: String, offset: Int
   ) throws {

@@ -1,10 +1,10 @@
 import CZstd
 
-/// Makes zstd frames, on one thread at a time; its tables serve one frame after another.
+/// Compresses zstd frames, one after another, with the same tables.
 package final class ZstdCompressor {
   private let context = ZSTD_createCCtx()
 
-  /// From level 1 on zstd searches for repetitions; at 0 it only codes bytes by their frequencies.
+  /// From level 1 on zstd searches for repetitions; level 0 only codes bytes by their frequencies.
   package init(level: Int) {
     let settings: [(ZSTD_cParameter, Int)] =
       level > 0
@@ -21,7 +21,7 @@ package final class ZstdCompressor {
 
   deinit { ZSTD_freeCCtx(context) }
 
-  /// One frame with its content size in the header.
+  /// Returns one frame with its content size in the header.
   package func compress(_ bytes: UnsafeRawBufferPointer) throws -> [UInt8] {
     let bound = ZSTD_compressBound(bytes.count)
     return try [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in

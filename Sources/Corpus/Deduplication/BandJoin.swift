@@ -79,10 +79,10 @@ package struct BandJoin {
         try state.withLock { state in
           var rest = pairs[...]
           while !rest.isEmpty {
-            let part = rest.prefix(state.sorter.value.room)
+            let part = rest.prefix(state.sorter.value.freeCapacity)
             state.sorter.value.append(Array(part))
             rest = rest.dropFirst(part.count)
-            if state.sorter.value.room == 0 {
+            if state.sorter.value.freeCapacity == 0 {
               try state.sorter.value.endRun(note: Array(JSONEncoder().encode(state.finished)))
               state.finished = []
             }

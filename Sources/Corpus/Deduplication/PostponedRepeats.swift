@@ -88,7 +88,7 @@ final class PostponedRepeats {
   /// Adds the records of the next block, which uses `count` numbers.
   func add(_ records: [UInt64], numbers count: Int = 0, blockDigest: UInt64) throws {
     guard let sorter else { return }
-    if sorter.room < records.count / format.words { try endRun() }
+    if sorter.freeCapacity < records.count / format.words { try endRun() }
     try sorter.appendEndingRuns(records)
     state.blocks += 1
     state.digest = DocumentBlock.chain(state.digest, blockDigest)

@@ -78,7 +78,7 @@ package final class RepeatedSpans {
     for index in stride(from: 2, to: records.count, by: SpanText.anchorFormat.words) {
       records[index] += base
     }
-    if records.count / SpanText.anchorFormat.words > anchors.room { try endRun() }
+    if records.count / SpanText.anchorFormat.words > anchors.freeCapacity { try endRun() }
     try text.append(spans.bytes)
     try offsets.append(DocumentOffsets.records(of: batch, ends: spans.ends, base: Int(base)))
     batches += 1

@@ -53,7 +53,7 @@ package final class SignatureWriter {
   /// Adds the documents of one block. `counts` are the counts of its reading.
   package func add(_ signatures: MinHasher.BatchSignatures, blockDigest: UInt64, counts: Summary) throws {
     let bands = hasher.options.parameters.bands
-    if sorter.room < signatures.keys.count && !progress.blocks.isEmpty { try endRun() }
+    if sorter.freeCapacity < signatures.keys.count && !progress.blocks.isEmpty { try endRun() }
     if table == nil {
       table = try SignatureTable.Writer(SignatureTable.path(sorter.runs.count, in: directory))
     }
@@ -65,7 +65,7 @@ package final class SignatureWriter {
         records.append(UInt64(progress.documents + index))
       }
     }
-    guard sorter.room >= signatures.keys.count else {
+    guard sorter.freeCapacity >= signatures.keys.count else {
       throw Failure(
         .usage, "--memory is too small for the \(signatures.keys.count) band keys of a megabyte of documents",
         remedy: "Give more memory, or fewer bands")
