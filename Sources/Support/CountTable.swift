@@ -3,10 +3,11 @@ import Foundation
 
 /// Counts of distinct byte strings, by open addressing with linear probing.
 ///
-/// Keys of up to 15 bytes, which are nearly all words of a language, are stored in the slots: key and length are compared
-/// as 16 bytes, without following a pointer. Longer keys are stored in one arena. The top bits of a key's hash are its slot,
-/// so that tables of any size hold their keys in about the same order, and growing and merging go through memory in order.
-/// The order of ``forEachKey(_:)`` depends on the order of insertion; ``drainSorted(on:_:)`` sorts.
+/// Keys of up to 15 bytes, which are nearly all words of a language, are stored in the slots: key and length
+/// are compared as 16 bytes, without following a pointer. Longer keys are stored in one arena. The top bits
+/// of a key's hash are its slot, so that tables of any size hold their keys in about the same order, and
+/// growing and merging go through memory in order. The order of ``forEachKey(_:)`` depends on the order of
+/// insertion; ``drainSorted(on:_:)`` sorts.
 package struct CountTable: ~Copyable, @unchecked Sendable {
   // The table alone owns its memory, and exclusive access guards a value that cannot be copied.
 
@@ -141,7 +142,8 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
     for slot in long where slot.length != 0 { try body(bytes(of: slot), slot.count) }
   }
 
-  /// Calls `body` with each key and its count, in the order of the bytes, and empties the table, which keeps its capacity.
+  /// Calls `body` with each key and its count, in the order of the bytes, and empties the table, which keeps
+  /// its capacity.
   ///
   /// Sorts the short keys on the threads of `pool`, which takes as much memory again as they do.
   package mutating func drainSorted(
@@ -166,7 +168,8 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
 
   private static func sort(_ slots: UnsafeMutableBufferPointer<ShortSlot>, _ pool: WorkerPool?) {
     guard slots.count > 1 else { return }
-    // As records of three words: the bytes of a key, the first one on top, then its count, which does not affect the order.
+    // As records of three words: the bytes of a key, the first one on top, then its count, which does not
+    // affect the order.
     func swapBytes() {
       for index in slots.indices {
         let key = slots[index].key

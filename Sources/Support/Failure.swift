@@ -9,7 +9,8 @@ package struct Failure: Error, CustomStringConvertible, Equatable {
     case badInput = 65
     case inputOutput = 74
     case interrupted = 130
-    /// The reader of our output has ended (`… | head`): no error for the user, so the command ends without a message.
+    /// The reader of our output has ended (`… | head`): no error for the user, so the command ends without a
+    /// message.
     case closedPipe = 141
   }
 

@@ -1,9 +1,10 @@
 import Foundation
 
-/// A file that is appended to and that can be continued, after its writer was killed, from a length known to be good.
+/// A file that is appended to and that can be continued, after its writer was killed, from a length known to
+/// be good.
 ///
-/// Unlike an ``OutputFile`` it has its final name from the start. Its owner records elsewhere, after ``sync()``, how many
-/// bytes are valid.
+/// Unlike an ``OutputFile`` it has its final name from the start. Its owner records elsewhere, after
+/// ``sync()``, how many bytes are valid.
 package final class GrowingFile {
   package let path: String
   /// The bytes appended, including those of earlier runs.

@@ -3,8 +3,8 @@ import Foundation
 
 /// Writes a gzip file of many members, each of a megabyte of text, and compresses them on several threads.
 ///
-/// Every gzip reader reads the members as one stream, and damage to one does not affect the others. The bytes do not
-/// depend on the number of threads.
+/// Every gzip reader reads the members as one stream, and damage to one does not affect the others. The bytes
+/// do not depend on the number of threads.
 final class GzipMembers {
   private static let memberBytes = 1 << 20
 

@@ -3,18 +3,18 @@ import Synchronization
 
 /// The files and directories that this process is writing under temporary names.
 ///
-/// The objects that write them remove them when they are dropped. But a command can end before that: after an error,
-/// threads that wait for a pipe keep their objects alive. So the end of a command removes the rest.
+/// The objects that write them remove them when they are dropped. But a command can end before that: after an
+/// error, threads that wait for a pipe keep their objects alive. So the end of a command removes the rest.
 package enum HalfWritten {
   private static let paths = Mutex<Set<String>>([])
 
   package static func insert(_ path: String) { _ = paths.withLock { $0.insert(path) } }
 
-  /// Opens and locks a temporary file or directory, new or left by a killed process: no other process writes there until
-  /// the descriptor is closed.
+  /// Opens and locks a temporary file or directory, new or left by a killed process: no other process writes
+  /// there until the descriptor is closed.
   ///
-  /// `open` creates it if it is missing, and returns nil if another process removed it meanwhile. `name` is the final path,
-  /// for messages.
+  /// `open` creates it if it is missing, and returns nil if another process removed it meanwhile. `name` is
+  /// the final path, for messages.
   package static func claim(_ path: String, for name: String, open: () throws -> Int32?) throws -> Int32 {
     while true {
       guard let descriptor = try open() else { continue }

@@ -4,8 +4,8 @@ import CXXHash
 
 /// Hash functions that give the same values on every run and every machine, unlike Swift's `Hasher`.
 package enum Hashing {
-  /// 2⁶⁴ divided by the golden ratio: a product with it spreads a key over the high bits (Knuth, The Art of Computer
-  /// Programming, volume 3, section 6.4).
+  /// 2⁶⁴ divided by the golden ratio: a product with it spreads a key over the high bits (Knuth, The Art of
+  /// Computer Programming, volume 3, section 6.4).
   @inlinable package static var goldenRatio: UInt64 { 0x9e37_79b9_7f4a_7c15 }
 
   /// A hash of 8 bytes for tables in memory: both halves of the product with ``goldenRatio``.
@@ -43,7 +43,8 @@ package enum Hashing {
     return text.withUTF8 { xxh3(UnsafeRawBufferPointer($0), seed: seed) }
   }
 
-  /// XXH3 with 128 bits, for the identity of a document: among 60 million, two collide with probability 5e-24.
+  /// XXH3 with 128 bits, for the identity of a document: among 60 million, two collide with probability
+  /// 5e-24.
   package static func xxh3Wide(_ bytes: UnsafeRawBufferPointer, seed: UInt64 = 0) -> UInt128 {
     let hash = XXH3_128bits_withSeed(bytes.baseAddress, bytes.count, seed)
     return UInt128(hash.high64) << 64 | UInt128(hash.low64)

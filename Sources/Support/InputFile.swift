@@ -1,11 +1,12 @@
 import CZstd
 import Foundation
 
-/// A stream of bytes from a file, standard input (`-`) or an ``InnerPipe``. Content that is gzip (any number of members) or
-/// zstd (any number of frames) is decompressed.
+/// A stream of bytes from a file, standard input (`-`) or an ``InnerPipe``. Content that is gzip (any number
+/// of members) or zstd (any number of frames) is decompressed.
 ///
-/// Truncated or corrupt compressed input does not throw: the stream delivers the bytes before the damage and ends, and
-/// ``damage`` says what was lost. The caller decides whether that is an error, and may ``resume()`` after it.
+/// Truncated or corrupt compressed input does not throw: the stream delivers the bytes before the damage and
+/// ends, and ``damage`` says what was lost. The caller decides whether that is an error, and may ``resume()``
+/// after it.
 package final class InputFile {
   package let path: String
   package private(set) var damage: Damage?
@@ -102,7 +103,8 @@ package final class InputFile {
     try pipe?.read(into: buffer) ?? SystemCall.read(descriptor, into: buffer, path: path)
   }
 
-  /// Fills the buffer and returns the number of bytes read, which is less than its size only at the end of the stream.
+  /// Fills the buffer and returns the number of bytes read, which is less than its size only at the end of
+  /// the stream.
   package func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     var filled = 0
     while filled < buffer.count {
@@ -227,13 +229,14 @@ package final class InputFile {
 
 // Reading on after damage.
 extension InputFile {
-  /// How far before the detected damage the search for the next member or frame begins: the decoder may have run past its
-  /// beginning before it noticed the damage.
+  /// How far before the detected damage the search for the next member or frame begins: the decoder may have
+  /// run past its beginning before it noticed the damage.
   private static let stepBack = 1 << 20
 
   /// Searches for the next gzip member or zstd frame after ``damage`` and continues there.
   ///
-  /// Accepts a header only if the bytes after it decompress. Returns false if there is none: the stream has ended.
+  /// Accepts a header only if the bytes after it decompress. Returns false if there is none: the stream has
+  /// ended.
   package func resume() throws -> Bool {
     guard let offsetOfDamage = damage?.offset, coding != .plain else { return false }
     if size != nil {

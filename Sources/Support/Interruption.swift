@@ -1,8 +1,8 @@
 import Foundation
 import Synchronization
 
-/// Turns SIGINT and SIGTERM into a flag that loops check between batches, so that a command ends by unwinding: partial
-/// outputs are removed and the exit code is 130.
+/// Turns SIGINT and SIGTERM into a flag that loops check between batches, so that a command ends by
+/// unwinding: partial outputs are removed and the exit code is 130.
 ///
 /// A second signal ends the process at once.
 package enum Interruption {

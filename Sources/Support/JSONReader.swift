@@ -1,4 +1,5 @@
-/// Reads a JSON document (RFC 8259) by recursive descent over its bytes, without making a ``JSONValue`` of large parts.
+/// Reads a JSON document (RFC 8259) by recursive descent over its bytes, without making a ``JSONValue`` of
+/// large parts.
 package struct JSONReader {
   private let bytes: UnsafeBufferPointer<UInt8>
   private let file: String?

@@ -1,5 +1,5 @@
-/// A JSON value whose strings are bytes and whose objects keep the order of their keys: fast enough for tokenizer files of
-/// many megabytes.
+/// A JSON value whose strings are bytes and whose objects keep the order of their keys: fast enough for
+/// tokenizer files of many megabytes.
 package enum JSONValue: Sendable, Equatable {
   case null
   case bool(Bool)

@@ -36,7 +36,8 @@ package enum Log {
     if isDrawn { write("\r\u{1b}[K") }
   }
 
-  /// Cuts a line to the width of the terminal: a longer one would wrap, and part of it would stay when it is redrawn.
+  /// Cuts a line to the width of the terminal: a longer one would wrap, and part of it would stay when it is
+  /// redrawn.
   package static func fitting(_ line: String) -> String {
     var size = winsize()
     guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return line }

@@ -1,7 +1,8 @@
 import Dispatch
 import Foundation
 
-/// Reads items, works on them and consumes the results in order, on several threads, each of which does all three.
+/// Reads items, works on them and consumes the results in order, on several threads, each of which does all
+/// three.
 ///
 /// An item stays in the caches of the processor that read it, and no more threads run than were asked for.
 package enum OrderedPipeline {
@@ -10,17 +11,17 @@ package enum OrderedPipeline {
 
   /// Runs over the items of `sources` sources, one source after the other.
   ///
-  /// Every thread reads an item, works on it, and then consumes all results that are next in order, its own or those of
-  /// other threads. A thread that would have to wait for another one to read takes an item of a later source. So `open`, the
-  /// function that it returns and `consume` are called on any thread, but each source and `consume` on one thread at a time.
-  /// With one thread everything happens on the calling thread.
+  /// Every thread reads an item, works on it, and then consumes all results that are next in order, its own
+  /// or those of other threads. A thread that would have to wait for another one to read takes an item of a
+  /// later source. So `open`, the function that it returns and `consume` are called on any thread, but each
+  /// source and `consume` on one thread at a time. With one thread everything happens on the calling thread.
   ///
-  /// `consume` is called in the order of the sources and of their items, so the output does not depend on the number of
-  /// threads. The first error, in that order, ends the run, after the items before it have been consumed. A thread that
-  /// waits in `open` or `next` at that moment (for a pipe, say) is abandoned.
+  /// `consume` is called in the order of the sources and of their items, so the output does not depend on the
+  /// number of threads. The first error, in that order, ends the run, after the items before it have been
+  /// consumed. A thread that waits in `open` or `next` at that moment (for a pipe, say) is abandoned.
   ///
-  /// At most `2 × threads + 1` items of the current source are in memory, and `4 × threads` of later sources, of which as
-  /// many are open. An item counts as `weight` items.
+  /// At most `2 × threads + 1` items of the current source are in memory, and `4 × threads` of later sources,
+  /// of which as many are open. An item counts as `weight` items.
   package static func run<Item: Sendable, Result: Sendable>(
     threads: Int, sources: Int, open: @escaping @Sendable (Int) throws -> Next<Item>,
     weight: @escaping @Sendable (Item) -> Int = { _ in 1 },
@@ -49,7 +50,8 @@ package enum OrderedPipeline {
     threads: Int, next: @escaping () throws -> Item?,
     work: @escaping @Sendable (consuming Item) throws -> Result, consume: (Result) throws -> Void
   ) throws {
-    // Only one thread at a time calls it. After an error it may be waiting for a pipe, and its thread is abandoned.
+    // Only one thread at a time calls it. After an error it may be waiting for a pipe, and its thread is
+    // abandoned.
     nonisolated(unsafe) let next = next
     try run(threads: threads, sources: 1, open: { _ in next }, work: work, consume: consume)
   }
@@ -57,8 +59,8 @@ package enum OrderedPipeline {
 
 /// The state that the threads of a run share.
 private final class Flow<Item: Sendable, Output: Sendable>: @unchecked Sendable {
-  // Guarded by `condition`: all variables below it, except `next` of a source, which belongs to the thread that has taken the
-  // source, and `consume`, which belongs to the thread that has set `isDelivering`.
+  // Guarded by `condition`: all variables below it, except `next` of a source, which belongs to the thread
+  // that has taken the source, and `consume`, which belongs to the thread that has set `isDelivering`.
   private let threads: Int
   private let sourceCount: Int
   private let open: @Sendable (Int) throws -> OrderedPipeline.Next<Item>
@@ -206,7 +208,8 @@ private final class Flow<Item: Sendable, Output: Sendable>: @unchecked Sendable 
   /// Wakes the threads that wait for a source, because one may have become free.
   private func wake() { if sleepers > 0 { condition.broadcast() } }
 
-  /// Consumes the results that are next in order, unless another thread is doing so: that one will find the new results.
+  /// Consumes the results that are next in order, unless another thread is doing so: that one will find the
+  /// new results.
   private func deliver() {
     condition.lock()
     defer { condition.unlock() }

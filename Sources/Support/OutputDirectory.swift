@@ -2,8 +2,9 @@ import Foundation
 
 /// A directory that appears under its name only when it is complete.
 ///
-/// If it is dropped before ``finish()``, it leaves nothing behind; the next run clears what a killed run left. It is locked
-/// while it is being written: a second process that wants the same name fails at once, not after hours of work.
+/// If it is dropped before ``finish()``, it leaves nothing behind; the next run clears what a killed run
+/// left. It is locked while it is being written: a second process that wants the same name fails at once, not
+/// after hours of work.
 package final class OutputDirectory {
   package let path: String
   /// The path to write to until ``finish()``.

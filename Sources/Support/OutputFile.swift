@@ -1,15 +1,15 @@
 import CZstd
 import Foundation
 
-/// A file that appears under its name only when it is complete: it is written under a ``TemporaryName``, and ``finish()``
-/// syncs and renames it.
+/// A file that appears under its name only when it is complete: it is written under a ``TemporaryName``, and
+/// ``finish()`` syncs and renames it.
 ///
-/// If it is dropped before that, it leaves nothing behind; the next run overwrites what a killed run left. It is locked while
-/// it is being written: a second writer of the same name fails. Standard output (`-`) and an ``InnerPipe`` are written
-/// directly.
+/// If it is dropped before that, it leaves nothing behind; the next run overwrites what a killed run left. It
+/// is locked while it is being written: a second writer of the same name fails. Standard output (`-`) and an
+/// ``InnerPipe`` are written directly.
 ///
-/// A name that ends in `.gz` or `.zst` is compressed: gzip at level 6 in members of a megabyte (``GzipMembers``), zstd at
-/// level 3.
+/// A name that ends in `.gz` or `.zst` is compressed: gzip at level 6 in members of a megabyte
+/// (``GzipMembers``), zstd at level 3.
 package final class OutputFile {
   package let path: String
   /// The uncompressed bytes written so far.
@@ -108,7 +108,8 @@ package final class OutputFile {
     if isStream { try flushNowAndThen() }
   }
 
-  /// Flushes a stream at most 25 times a second: its reader gets slow output at once and fast output in large blocks.
+  /// Flushes a stream at most 25 times a second: its reader gets slow output at once and fast output in large
+  /// blocks.
   private func flushNowAndThen() throws {
     let now = Progress.now()
     if now - lastFlush < 0.04 { return }

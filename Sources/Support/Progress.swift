@@ -1,7 +1,7 @@
 import Foundation
 
-/// Shows the progress of a command on standard error: a line that redraws itself on a terminal, a line now and then in a
-/// log, nothing with `--quiet`.
+/// Shows the progress of a command on standard error: a line that redraws itself on a terminal, a line now
+/// and then in a log, nothing with `--quiet`.
 package final class Progress {
   /// Shows the progress of the work on this thread instead; nil if the work shows it itself.
   @TaskLocal package static var display: (any ProgressDisplay)?
@@ -14,7 +14,8 @@ package final class Progress {
   private let started = Progress.now()
   private var lastDrawn = Progress.now()
 
-  /// `unit` is that of ``update(done:of:documents:words:note:)``; it gets a prefix, such as kB, MB, GB for `B`.
+  /// `unit` is that of ``update(done:of:documents:words:note:)``; it gets a prefix, such as kB, MB, GB for
+  /// `B`.
   package init(_ label: String, unit: String = "B", isQuiet: Bool = false) {
     self.label = label
     self.unit = unit
@@ -30,7 +31,8 @@ package final class Progress {
 
   package var seconds: Double { Progress.now() - started }
 
-  /// Draws at most ten times a second on a terminal and twice a minute otherwise, so it is cheap to call often.
+  /// Draws at most ten times a second on a terminal and twice a minute otherwise, so it is cheap to call
+  /// often.
   package func update(
     done: Int, of total: Int? = nil, documents: Int = 0, words: Int = 0,
     note: @autoclosure () -> String = ""

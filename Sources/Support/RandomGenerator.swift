@@ -53,7 +53,8 @@ package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equata
     return Int(product.high)
   }
 
-  /// Standard normal (Box and Muller, 1958). The second number of each pair is dropped, so that there is no more state.
+  /// Standard normal (Box and Muller, 1958). The second number of each pair is dropped, so that there is no
+  /// more state.
   package mutating func normal() -> Double {
     let radius = (-2 * log(1 - uniform())).squareRoot()
     return radius * cos(2 * .pi * uniform())

@@ -3,8 +3,9 @@ import Foundation
 
 /// Merges some parts of many sorted runs, each of which is read through its own buffer.
 ///
-/// All buffered records up to the smallest of the buffers' last records are sorted together, in the caches, instead of
-/// record by record in a tournament tree: the time per record is the same for two runs and for two hundred.
+/// All buffered records up to the smallest of the buffers' last records are sorted together, in the caches,
+/// instead of record by record in a tournament tree: the time per record is the same for two runs and for two
+/// hundred.
 package final class RecordMerger {
   private let format: RecordFormat
   private let cursors: UnsafeMutablePointer<Cursor>
@@ -19,7 +20,8 @@ package final class RecordMerger {
 
   /// The buffers of all runs share `memory`, but none is smaller than 16 kB.
   ///
-  /// `offsets`, one per run, are added to the last words of the records, where they continue a numbering from run to run.
+  /// `offsets`, one per run, are added to the last words of the records, where they continue a numbering from
+  /// run to run.
   package init(
     _ runs: [SortedRun], parts: Range<Int> = 0..<RecordMerger.parts, offsets: [UInt64] = [], memory: Int
   ) throws {

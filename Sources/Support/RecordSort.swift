@@ -10,8 +10,9 @@ private struct AnyWords: RecordWidth { let words: Int }
 
 /// Sorts records in memory: radix sort from the most significant bits, out of place.
 ///
-/// A pass uses as many bits as leave buckets of a few records. Small buckets are sorted by insertion, others by another
-/// pass. A few million records whose keys are hashes take two passes over the data; equal keys take none.
+/// A pass uses as many bits as leave buckets of a few records. Small buckets are sorted by insertion, others
+/// by another pass. A few million records whose keys are hashes take two passes over the data; equal keys
+/// take none.
 enum RecordSort {
   typealias Words = UnsafeMutablePointer<UInt64>
 
@@ -134,7 +135,8 @@ enum RecordSort {
     return UInt64.bitWidth - bits.leadingZeroBitCount
   }
 
-  /// Sets `starts[d]` to the number of records with a digit below d; there is one more element than there are digits.
+  /// Sets `starts[d]` to the number of records with a digit below d; there is one more element than there are
+  /// digits.
   ///
   /// Returns the number of records in the largest bucket.
   @discardableResult

@@ -1,12 +1,13 @@
 import Foundation
 
-/// Sorts more records than fit in memory: writes full buffers as sorted runs to a directory, which ``RecordMerger`` merges.
+/// Sorts more records than fit in memory: writes full buffers as sorted runs to a directory, which
+/// ``RecordMerger`` merges.
 ///
-/// Memory: as given, up to 256 MB, half for the records and half for sorting them. Disk: ``RecordFormat/storedBytes`` per
-/// record.
+/// Memory: as given, up to 256 MB, half for the records and half for sorting them. Disk:
+/// ``RecordFormat/storedBytes`` per record.
 ///
-/// Work that was killed can be resumed: runs appear by rename, each with a note of the input that it covers, and a new sorter
-/// on the same directory starts with the ``runs`` that are there.
+/// Work that was killed can be resumed: runs appear by rename, each with a note of the input that it covers,
+/// and a new sorter on the same directory starts with the ``runs`` that are there.
 package final class RecordSorter {
   package let format: RecordFormat
   /// The finished runs, in the order in which they were written.
@@ -24,11 +25,12 @@ package final class RecordSorter {
   /// More runs than this are compacted before the final merge, because each needs an open file and a buffer.
   package static let mostRuns = 200
 
-  /// More memory than this gains nothing: larger runs take longer to sort, and merging fewer runs is not faster.
+  /// More memory than this gains nothing: larger runs take longer to sort, and merging fewer runs is not
+  /// faster.
   private static let mostMemory = 256 << 20
 
-  /// The names of the run files in `directory` start with `name`. With `dropsRepeats` a run holds equal records once. With
-  /// `isNew` the runs of an earlier sorter are removed.
+  /// The names of the run files in `directory` start with `name`. With `dropsRepeats` a run holds equal
+  /// records once. With `isNew` the runs of an earlier sorter are removed.
   package init(
     directory: String, name: String, format: RecordFormat, memory: Int, pool: WorkerPool,
     dropsRepeats: Bool = false, isNew: Bool = false
@@ -69,8 +71,8 @@ package final class RecordSorter {
     runs = []
   }
 
-  /// Removes compacted runs first and then the others from the last to the first, so that after a kill the remaining ones
-  /// are still numbered from 0.
+  /// Removes compacted runs first and then the others from the last to the first, so that after a kill the
+  /// remaining ones are still numbered from 0.
   private static func removeRuns(name: String, in directory: String) throws {
     let files = try SystemCall.names(in: directory)
     for file in files.filter({ $0.hasPrefix(name + "-") }).sorted(by: >) {
@@ -122,8 +124,8 @@ package final class RecordSorter {
     try new.withUnsafeBufferPointer { try appendEndingRuns($0) }
   }
 
-  /// Ends the last run and returns all runs, compacted to at most ``mostRuns``. With a note there is a last run even if it
-  /// is empty.
+  /// Ends the last run and returns all runs, compacted to at most ``mostRuns``. With a note there is a last
+  /// run even if it is empty.
   package func finish(note: [UInt8] = [], memory: Int) throws -> [SortedRun] {
     if count > 0 || runs.isEmpty || !note.isEmpty { try endRun(note: note) }
     return try Self.compacted(runs, directory: directory, name: name + "-merged", memory: memory)

@@ -1,7 +1,7 @@
 import Foundation
 
-/// A directory for the state of a job that may be killed at any moment: files that have appeared in it by rename are
-/// complete, and the next run of the same job continues from them.
+/// A directory for the state of a job that may be killed at any moment: files that have appeared in it by
+/// rename are complete, and the next run of the same job continues from them.
 package final class ResumableDirectory {
   package let path: String
   private let lock: FileLock
@@ -9,8 +9,8 @@ package final class ResumableDirectory {
 
   /// `identity` is a hash of everything that the state depends on.
   ///
-  /// A temporary directory is cleared of the state of another job, and ``finish()`` removes it. A directory that the user has
-  /// named keeps its state, and one with the state of another job is an error.
+  /// A temporary directory is cleared of the state of another job, and ``finish()`` removes it. A directory
+  /// that the user has named keeps its state, and one with the state of another job is an error.
   package init(_ path: String, identity: String, isTemporary: Bool) throws {
     self.path = path
     self.isTemporary = isTemporary

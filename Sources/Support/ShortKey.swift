@@ -1,4 +1,5 @@
-/// A byte string of 1 to 15 bytes in two machine words, which is compared at once and stored without a pointer.
+/// A byte string of 1 to 15 bytes in two machine words, which is compared at once and stored without a
+/// pointer.
 ///
 /// Nearly all words of most languages fit.
 package struct ShortKey: Equatable, Sendable {

@@ -2,9 +2,9 @@ import Foundation
 
 /// A file of sorted records, in parts of equal key range that can be read, checked and merged separately.
 ///
-/// The file holds the records (``RecordFormat/storedBytes`` each, words little-endian); then, for each of the 256 values of
-/// the first word's top byte, the number of its records and their XXH64; then the note of its writer; then a trailer with
-/// the sizes of these. It appears by rename, so it is always complete.
+/// The file holds the records (``RecordFormat/storedBytes`` each, words little-endian); then, for each of the
+/// 256 values of the first word's top byte, the number of its records and their XXH64; then the note of its
+/// writer; then a trailer with the sizes of these. It appears by rename, so it is always complete.
 package struct SortedRun: Sendable {
   package let path: String
   package let format: RecordFormat

@@ -1,6 +1,7 @@
 import Foundation
 
-/// The counts and timings of one run, in the order in which they were first added, with samples of what was counted.
+/// The counts and timings of one run, in the order in which they were first added, with samples of what was
+/// counted.
 ///
 /// `--summary` writes it as JSON; without the samples it is a line on standard error.
 package struct Summary: Sendable {
@@ -80,7 +81,8 @@ package struct Summary: Sendable {
     for (name, samples) in other.samples { add(samples, of: name) }
   }
 
-  /// One JSON object with its keys in the order in which they were added, and the samples, if there are any, under `samples`.
+  /// One JSON object with its keys in the order in which they were added, and the samples, if there are any,
+  /// under `samples`.
   package var json: String {
     var json = JSONWriter()
     write(to: &json)

@@ -1,6 +1,7 @@
 import Foundation
 
-/// File operations of the C library: they retry on `EINTR`, and their errors are a ``Failure`` that names the file.
+/// File operations of the C library: they retry on `EINTR`, and their errors are a ``Failure`` that names the
+/// file.
 package enum SystemCall {
   package static func failure(_ action: String, _ path: String, code: Int32 = errno) -> Failure {
     let remedy: String? =
@@ -57,7 +58,8 @@ package enum SystemCall {
     }
   }
 
-  /// Asks the system to start writing a range of an open file to disk. Errors are ignored: they only cost time.
+  /// Asks the system to start writing a range of an open file to disk. Errors are ignored: they only cost
+  /// time.
   package static func startWriting(_ descriptor: Int32, from: Int, count: Int) {
     let writeFlag: UInt32 = 2  // SYNC_FILE_RANGE_WRITE of linux/fs.h
     _ = syncFileRange?(descriptor, Int64(from), Int64(count), writeFlag)
@@ -87,7 +89,8 @@ package enum SystemCall {
     try syncDirectory(Path.directory(of: to))
   }
 
-  /// Removes a file or a directory. It is renamed first, so that a killed process never leaves a part of it under its name.
+  /// Removes a file or a directory. It is renamed first, so that a killed process never leaves a part of it
+  /// under its name.
   package static func remove(_ path: String) throws {
     let leaving = TemporaryName.path(for: path, .removed)
     if Path.exists(leaving) { try FileManager.default.removeItem(atPath: leaving) }
@@ -146,7 +149,8 @@ package enum SystemCall {
     peakMemory(of: (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? "")
   }
 
-  /// The peak resident memory in the text of `/proc/PID/status`: `VmHWM:`, a tab, the number padded to eight columns, ` kB`.
+  /// The peak resident memory in the text of `/proc/PID/status`: `VmHWM:`, a tab, the number padded to eight
+  /// columns, ` kB`.
   package static func peakMemory(of status: String) -> Int {
     let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
     return 1024 * (line?.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }.first ?? 0)

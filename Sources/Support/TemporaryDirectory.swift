@@ -2,7 +2,8 @@ import Foundation
 
 /// A new directory for data that does not fit in memory, which is removed when the object is dropped.
 ///
-/// Making one also removes the directories that killed processes have left in the same parent: nobody holds their locks.
+/// Making one also removes the directories that killed processes have left in the same parent: nobody holds
+/// their locks.
 package final class TemporaryDirectory {
   package var path: String { directory.temporary }
   // Never finished: its temporary name is the one that is used.

@@ -1,7 +1,7 @@
 import Foundation
 
-/// The names under which files and directories are written before they get their own: `.NAME.tmp-KIND`, beside it, so that
-/// the final rename is atomic.
+/// The names under which files and directories are written before they get their own: `.NAME.tmp-KIND`,
+/// beside it, so that the final rename is atomic.
 package enum TemporaryName {
   package enum Kind: String {
     case file

@@ -3,8 +3,8 @@ import Synchronization
 
 /// A fixed set of threads for parallel loops whose iterations take at least some hundred microseconds.
 ///
-/// The threads spin for a moment after each loop, because the next one usually follows at once, and then sleep, so that they
-/// do not keep a shared machine busy.
+/// The threads spin for a moment after each loop, because the next one usually follows at once, and then
+/// sleep, so that they do not keep a shared machine busy.
 package final class WorkerPool: Sendable {
   package let threads: Int
   private let crew: Crew
@@ -27,13 +27,14 @@ package final class WorkerPool: Sendable {
 
   /// Calls `body(index, worker)` for each index of `0..<count`, on all threads, the calling one included.
   ///
-  /// Threads take the indices in ascending order. `worker`, in `0..<threads`, is the number of the thread, which may select
-  /// its scratch buffer.
+  /// Threads take the indices in ascending order. `worker`, in `0..<threads`, is the number of the thread,
+  /// which may select its scratch buffer.
   package func forEach(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
     crew.forEach(count, body)
   }
 
-  /// The same with a body that may throw: after all calls have returned, throws the error of the smallest failing index.
+  /// The same with a body that may throw: after all calls have returned, throws the error of the smallest
+  /// failing index.
   package func forEachThrowing(_ count: Int, _ body: (_ index: Int, _ worker: Int) throws -> Void) throws {
     let first = Mutex<(index: Int, error: any Error)?>(nil)
     forEach(count) { index, worker in
@@ -47,10 +48,11 @@ package final class WorkerPool: Sendable {
 
 /// The state that the threads of a pool share.
 private final class Crew: @unchecked Sendable {
-  // `body`, `count` and `loops` are guarded by `open` and `inside`: the calling thread writes them before it sets `open` to the
-  // number of its loop. A worker adds itself to `inside` and then checks that the loop is still open; the calling thread
-  // closes the loop and then waits until nobody is inside. All of these accesses are sequentially consistent, so either the
-  // worker sees that the loop is closed, or the caller sees the worker. A worker that wakes too late misses the loop.
+  // `body`, `count` and `loops` are guarded by `open` and `inside`: the calling thread writes them before it
+  // sets `open` to the number of its loop. A worker adds itself to `inside` and then checks that the loop is
+  // still open; the calling thread closes the loop and then waits until nobody is inside. All of these
+  // accesses are sequentially consistent, so either the worker sees that the loop is closed, or the caller
+  // sees the worker. A worker that wakes too late misses the loop.
   private let threads: Int
   private var body: ((_ index: Int, _ worker: Int) -> Void)?
   private var count = 0

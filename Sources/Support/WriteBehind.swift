@@ -1,6 +1,7 @@
 import Foundation
 
-/// Writes a new file in order and lets the system start writing it to disk early, so that a sync at the end takes less time.
+/// Writes a new file in order and lets the system start writing it to disk early, so that a sync at the end
+/// takes less time.
 package final class WriteBehind {
   /// The bytes after which the system is asked to start writing.
   private static let interval = 8 << 20
