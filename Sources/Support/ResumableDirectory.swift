@@ -21,7 +21,7 @@ package final class ResumableDirectory {
     if old != identity {
       // A run that was killed at its start may have left the temporary name of `job`.
       let names = try SystemCall.names(in: path)
-        .filter { $0 != "lock" && $0 != Path.name(of: TemporaryName.path(for: file, .file)) }
+        .filter { $0 != "lock" && !TemporaryName.isTemporary($0, of: "job") }
       if !names.isEmpty && !isTemporary {
         throw Failure(
           .usage, old == nil ? "holds other files" : "holds the state of another job, or of other input",

@@ -20,6 +20,11 @@ package enum TemporaryName {
   /// Whether a name, without its directory, is a temporary one.
   package static func isTemporary(_ name: String) -> Bool { name.hasPrefix(".") && name.contains(".tmp-") }
 
+  /// Whether a name, without its directory, is a temporary one of `final`.
+  package static func isTemporary(_ name: String, of final: String) -> Bool {
+    name.hasPrefix(".\(final).tmp-")
+  }
+
   /// Removes everything in a directory that has a temporary name: what killed processes have left.
   ///
   /// Nobody else may write there meanwhile. Tries every name, then throws the first error.

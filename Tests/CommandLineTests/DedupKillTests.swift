@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Every method, killed at random moments and started again.
-@Suite struct DedupKillTests {
+@Suite(.long) struct DedupKillTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

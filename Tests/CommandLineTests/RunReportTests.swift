@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `report.html` of a run.
-@Suite struct RunReportTests {
+@Suite(.long) struct RunReportTests {
   /// A run over texts of which some are removed, with markup in them; returns the report.
   private func report(in scratch: Scratch) throws -> String {
     let good =

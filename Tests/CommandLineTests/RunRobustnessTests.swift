@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Runs that are killed, starved of disk, disturbed.
-@Suite struct RunRobustnessTests {
+@Suite(.long) struct RunRobustnessTests {
   private func texts(_ scratch: Scratch, documents: Int = 3000) throws {
     let words = ["the", "ship", "sails", "over", "a", "grey", "sea", "and", "nobody", "sleeps."]
     var generator = RandomGenerator(seed: 11)

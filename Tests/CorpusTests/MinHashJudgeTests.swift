@@ -1,11 +1,12 @@
 import Corpus
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 /// Compares MinHash with the exact similarity of all pairs of real documents: paragraphs of the sample text,
 /// and copies of some of them in which parts were replaced by other paragraphs.
-@Suite struct MinHashJudgeTests {
+@Suite(.long) struct MinHashJudgeTests {
   private static var paragraphs: [[Substring]] {
     FilterFixture.sample.map { $0.split(separator: " ") }.filter { $0.count >= 20 }
   }

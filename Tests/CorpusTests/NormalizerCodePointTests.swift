@@ -1,10 +1,11 @@
 import CICU
 import Corpus
+import TestSupport
 import Testing
 
 /// Compares the fast path with ICU, which gets each word as a whole, for every code point of Unicode, alone
 /// and between characters that may affect it.
-@Suite struct NormalizerCodePointTests {
+@Suite(.long) struct NormalizerCodePointTests {
   typealias Form = NormalizationOptions.Form
 
   /// The surroundings of the character: a letter that takes accents, marks of two combining classes.

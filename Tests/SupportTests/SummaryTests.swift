@@ -40,4 +40,23 @@ import Testing
     let text = try #require(summary.samples.first?.samples.first?.text)
     #expect(text == String(repeating: "a", count: 399) + "…")
   }
+
+  @Test func jsonHasAMemberOnEveryLine() {
+    var summary = Summary()
+    summary[CountName("file")] = .text("a \"b\"")
+    summary[CountName("seconds")] = .number(0.25)
+    sample("text", &summary, note: "why")
+    sample("more", &summary)
+    #expect(
+      summary.json == #"""
+        {
+          "file": "a \"b\"",
+          "seconds": 0.25,
+          "samples": {
+            "dropped": [{"text": "text", "note": "why"}, {"text": "more", "note": ""}]
+          }
+        }
+
+        """#)
+  }
 }

@@ -1,5 +1,4 @@
 import Foundation
-import Support
 import Testing
 import Training
 
@@ -29,10 +28,5 @@ import Training
         #"{"step":10,"tokens":80,"loss":0.1}"#, #"{"step":20,"tokens":160,"loss":0.05}"#,
         #"{"step":20,"tokens":160,"split":"valid","perplexity":null}"#,
       ])
-  }
-
-  /// The check value of CRC-32C.
-  @Test func checksumOfEventFiles() {
-    #expect(Array("123456789".utf8).withUnsafeBytes { Hashing.crc32c($0) } == 0xe306_9283)
   }
 }

@@ -2,6 +2,7 @@ import Foundation
 import Model
 import Shards
 import Support
+import TestSupport
 import Testing
 import Training
 
@@ -99,7 +100,7 @@ private final class Laboratory {
   }
 }
 
-@Suite struct TrainerTests {
+@Suite(.long) struct TrainerTests {
   @Test(arguments: EngineSettings.Precision.allCases)
   func resumedRunEqualsUninterruptedRun(precision: EngineSettings.Precision) throws {
     let laboratory = try Laboratory()
