@@ -52,7 +52,7 @@ final class RunView: @unchecked Sendable {
       return Log.line("[\(number)/\(chainCount)] \(labels.joined(separator: " → "))")
     }
     Log.divert { [self] line in lock.withLock { draw(below: line + "\n") } }
-    Thread { [self] in while redraw(number) { usleep(100_000) } }.start()
+    Thread.start(named: "view") { [self] in while redraw(number) { usleep(100_000) } }
   }
 
   /// Draws the rows; returns whether the chain of that number is still running.

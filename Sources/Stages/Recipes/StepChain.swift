@@ -22,7 +22,7 @@ struct StepChain {
         input: index > 0 ? pipes[index - 1] : nil, output: index < pipes.count ? pipes[index] : nil)
       let display = display(index)
       running.enter()
-      let thread = Thread {
+      Thread.start(named: "step \(index)") {
         do {
           let summary = try Progress.$display.withValue(display) {
             let started = Progress.now()
@@ -40,8 +40,6 @@ struct StepChain {
         ends.input?.readerLeaves()
         running.leave()
       }
-      thread.stackSize = 8 << 20
-      thread.start()
     }
     running.wait()
     let all = errors.withLock { $0 }

@@ -46,10 +46,8 @@ final class WorkDirectory {
   func finish(_ step: PlannedStep, _ summary: Summary) throws -> Record {
     let record = Record(
       key: step.key, name: step.name, options: step.options, inputKeys: step.inputKeys, summary: summary.json)
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let file = try OutputFile(step.output + ".done")
-    try file.write(Array(encoder.encode(record)))
+    try file.write(JSONFile.bytes(of: record))
     try file.finish()
     return record
   }
@@ -76,11 +74,7 @@ final class WorkDirectory {
 
   /// Removes the temporary files of killed runs; the lock must be held.
   private func sweep() {
-    for directory in [path] + subdirectories {
-      for name in names(in: directory) where name.hasPrefix(".") && name.contains(".tmp-") {
-        try? FileManager.default.removeItem(atPath: Path.join(directory, name))
-      }
-    }
+    for directory in [path] + subdirectories { try? TemporaryName.sweep(directory) }
     try? FileManager.default.removeItem(atPath: newDataset)
   }
 
