@@ -88,8 +88,7 @@ import Testing
           }
         }
       }
-      var gradients = model.parameters.compactMap(\.gradient).flatMap(\.array)
-      for memory in 0..<model.memoryCount { gradients += model.valueGradient(ofMemory: memory).dense() }
+      let gradients = model.allGradients
       return (losses, gradients)
     }
     let (plain, checked) = (try result(false), try result(true))
@@ -103,12 +102,12 @@ import Testing
       let model = try Transformer(
         smallConfiguration(norm), device: CPUOperations<Float>(pool: Pools.one), batch: (1, 9),
         training: false, seed: 1, checksMemory: checks)
-      let cache = try model.makeCache(), out: Matrix<Float> = matrix(1, 29)
+      let cache = try model.makeCache(), bed = TestBed(model.device), out = bed.matrix(1, 29)
       var all: [Float] = []
       for tokens: [Int32] in [[1, 2, 3], [4], [5]] {
         tokens.withUnsafeBufferPointer { model.extend([cache], counts: [tokens.count], tokens: $0) }
         model.logits(rows: [tokens.count - 1], into: out)
-        all += out.array
+        all += model.device.download(out.elements)
       }
       return all
     }

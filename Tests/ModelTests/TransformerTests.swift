@@ -12,51 +12,52 @@ import Testing
   func everyGradientMatchesFiniteDifferences(norm: ModelConfiguration.Norm, dropout: Double, batchNorm: Bool)
     throws
   {
-    let sample = try Sample<Double>(smallConfiguration(norm, dropout: dropout, batchNorm: batchNorm))
-    let model = sample.model
-    // Larger weights than at the start, so that no gradient is drowned by rounding.
-    for parameter in model.parameters where parameter.distributionIsNormal {
-      model.device.scale(parameter.value, by: 8)
-    }
-    let scale = 1 / Double(sample.loss().count)
-    model.zeroGradients()
-    _ = sample.loss()
-    model.backward(scale: scale)
-    for parameter in model.parameters {
-      let gradient: [Double]
-      if let dense = parameter.gradient {
-        gradient = dense.array
-      } else {
-        gradient = model.valueGradient(ofMemory: 0).dense()
+    func check(_ device: some Operations<Double>) throws {
+      let sample = try Sample(smallConfiguration(norm, dropout: dropout, batchNorm: batchNorm), on: device)
+      let model = sample.model
+      // Larger weights than at the start, so that no gradient is drowned by rounding.
+      for parameter in model.parameters where parameter.distributionIsNormal {
+        model.device.scale(parameter.value, by: 8)
       }
-      let error = gradientError(
-        of: parameter.value, gradient: gradient, every: max(1, parameter.value.count / 60)
-      ) { sample.loss().smoothed * scale }
-      #expect(error < 1e-5, "\(parameter.name): \(error)")
+      let scale = 1 / Double(sample.loss().count)
+      model.zeroGradients()
+      _ = sample.loss()
+      model.backward(scale: scale)
+      for parameter in model.parameters {
+        let gradient =
+          parameter.gradient.map { device.download($0) } ?? model.valueGradient(ofMemory: 0).dense(on: device)
+        let error = gradientError(
+          of: parameter.value, gradient, every: max(1, parameter.value.count / 60), on: device
+        ) { sample.loss().smoothed * scale }
+        #expect(error < 1e-5, "\(parameter.name): \(error)")
+      }
     }
+    for device in try Devices.all(Double.self) { try check(device) }
   }
 
   @Test(arguments: [ModelConfiguration.Norm.post, .pre])
   func lossAtTheStartIsThatOfGuessing(norm: ModelConfiguration.Norm) throws {
-    var configuration = smallConfiguration(norm)
-    configuration.dim = 48
-    configuration.vocabularySize = 1000
-    let sample = try Sample<Float>(configuration)
-    let loss = sample.loss(smoothing: 0)
-    #expect(abs(loss.nll / Double(loss.count) - log(1000)) < 0.1)
-    #expect(loss.nll == loss.smoothed)
+    func check(_ device: some Operations<Float>) throws {
+      var configuration = smallConfiguration(norm)
+      configuration.dim = 48
+      configuration.vocabularySize = 1000
+      let sample = try Sample(configuration, on: device)
+      let loss = sample.loss(smoothing: 0)
+      #expect(abs(loss.nll / Double(loss.count) - log(1000)) < 0.1)
+      #expect(loss.nll == loss.smoothed)
+    }
+    for device in try Devices.all(Float.self) { try check(device) }
   }
 
   /// Everything a step leaves behind, for comparisons bit for bit.
-  func step<T: Real>(_ sample: Sample<T>, microBatches: Int = 1) -> [T] {
+  func step<Device: Operations>(_ sample: Sample<Device>, microBatches: Int = 1) -> [Device.Scalar] {
     sample.model.zeroGradients()
     for microBatch in 0..<microBatches {
       _ = sample.loss(.training(step: 3, microBatch: microBatch))
       sample.model.backward(scale: 0.01)
     }
-    let dense = sample.model.parameters.compactMap(\.gradient).flatMap(\.array)
-    let values = sample.model.memoryCount > 0 ? sample.model.valueGradient(ofMemory: 0).dense() : []
-    return dense + values + sample.model.buffers.flatMap { $0.value.array }
+    return sample.model.allGradients
+      + sample.model.buffers.flatMap { sample.model.device.download($0.value) }
   }
 
   func wideConfiguration(dropout: Double = 0.1) -> ModelConfiguration {
@@ -71,7 +72,7 @@ import Testing
 
   @Test func threadsDoNotChangeABit() throws {
     let results = try [Pools.one, Pools.two, Pools.three].map {
-      step(try Sample<Float>(wideConfiguration(), sequences: 3, length: 150, pool: $0))
+      step(try Sample(wideConfiguration(), on: CPUOperations<Float>(pool: $0), sequences: 3, length: 150))
     }
     #expect(results[0] == results[1])
     #expect(results[0] == results[2])
@@ -89,8 +90,10 @@ import Testing
     func result(_ recomputes: Bool) throws -> [Float] {
       step(
         try Sample(
-          configuration, sequences: 2, length: 150, pool: Pools.two, microBatches: 2,
-          settings: EngineSettings(precision: precision), recomputes: recomputes), microBatches: 2)
+          configuration,
+          on: CPUOperations<Float>(pool: Pools.two, settings: EngineSettings(precision: precision)),
+          sequences: 2,
+          length: 150, microBatches: 2, recomputes: recomputes), microBatches: 2)
     }
     #expect(try result(true) == result(false))
     func bytes(_ recomputes: Bool) throws -> Int {
@@ -101,177 +104,207 @@ import Testing
   }
 
   @Test func seedDecidesEveryWeight() throws {
-    let a = try Sample<Float>(wideConfiguration(), pool: Pools.one, seed: 5).model
-    let b = try Sample<Float>(wideConfiguration(), pool: Pools.three, seed: 5).model
-    let c = try Sample<Float>(wideConfiguration(), seed: 6).model
-    for (p, (q, r)) in zip(a.parameters, zip(b.parameters, c.parameters)) {
-      #expect(p.value.array == q.value.array)
-      if p.distributionIsNormal { #expect(p.value.array != r.value.array) }
+    func model(_ device: some Operations<Float>, seed: UInt64) throws -> [(name: String, numbers: [Float])] {
+      let model = try Sample(wideConfiguration(), on: device, seed: seed).model
+      return withExtendedLifetime(model) { model.parameters.map { ($0.name, device.download($0.value)) } }
+    }
+    let a = try model(CPUOperations<Float>(pool: Pools.one), seed: 5)
+    let same = try [
+      model(CPUOperations<Float>(pool: Pools.three), seed: 5), model(ReferenceOperations<Float>(), seed: 5),
+    ]
+    let other = try model(CPUOperations<Float>(pool: Pools.one), seed: 6)
+    for (index, parameter) in a.enumerated() {
+      for model in same { #expect(model[index].numbers == parameter.numbers) }
+      if Parameter<Float>.isNormal(parameter.name) { #expect(other[index].numbers != parameter.numbers) }
     }
     // No two tensors of one shape are alike.
-    let inputs = a.parameters.filter { $0.name.hasSuffix("attention.input.weight") }.map { $0.value.array }
+    let inputs = a.filter { $0.name.hasSuffix("attention.input.weight") }.map(\.numbers)
     #expect(inputs.count == 2 && inputs[0] != inputs[1])
   }
 
   /// Two micro-batches add up to twice one when nothing random differs between them.
   @Test func gradientsAccumulate() throws {
-    let sample = try Sample<Double>(smallConfiguration(), microBatches: 2)
-    let once = step(sample), twice = step(sample, microBatches: 2)
-    let buffers = sample.model.buffers.reduce(0) { $0 + $1.value.count }
-    #expect(zip(once, twice).dropLast(buffers).allSatisfy { abs(2 * $0 - $1) < 1e-12 })
-    // Dropout differs between micro-batches and steps, and repeats for the same ones.
-    let dropping = try Sample<Double>(smallConfiguration(dropout: 0.5))
-    let first = dropping.loss(.training(step: 1, microBatch: 0))
-    #expect(first == dropping.loss(.training(step: 1, microBatch: 0)))
-    #expect(first != dropping.loss(.training(step: 1, microBatch: 1)))
-    #expect(first != dropping.loss(.training(step: 2, microBatch: 0)))
+    func check(_ device: some Operations<Double>) throws {
+      let sample = try Sample(smallConfiguration(), on: device, microBatches: 2)
+      let once = step(sample), twice = step(sample, microBatches: 2)
+      let buffers = sample.model.buffers.reduce(0) { $0 + $1.value.count }
+      #expect(zip(once, twice).dropLast(buffers).allSatisfy { abs(2 * $0 - $1) < 1e-12 })
+      // Dropout differs between micro-batches and steps, and repeats for the same ones.
+      let dropping = try Sample(smallConfiguration(dropout: 0.5), on: device)
+      let first = dropping.loss(.training(step: 1, microBatch: 0))
+      #expect(first == dropping.loss(.training(step: 1, microBatch: 0)))
+      #expect(first != dropping.loss(.training(step: 1, microBatch: 1)))
+      #expect(first != dropping.loss(.training(step: 2, microBatch: 0)))
+    }
+    for device in try Devices.all(Double.self) { try check(device) }
   }
 
   /// In evaluation a later token changes nothing before it, and sequences do not see each other.
   @Test(arguments: [ModelConfiguration.Norm.post, .pre])
   func evaluationIsCausal(norm: ModelConfiguration.Norm) throws {
-    let model = try Transformer(
-      smallConfiguration(norm, dropout: 0.5), device: CPUOperations<Float>(pool: Pools.two), batch: (2, 9),
-      training: false, seed: 3)
-    func logits(_ tokens: [Int32]) -> [[Float]] {
-      tokens.withUnsafeBufferPointer { model.forward(tokens: $0, sequences: 2, length: 9, mode: .evaluation) }
-      return (0..<18).map { row in
-        var logits = [Float](repeating: 0, count: 29)
-        logits.withUnsafeMutableBufferPointer { model.logits(row: row, into: $0) }
-        return logits
+    func check(_ device: some Operations<Float>) throws {
+      let model = try Transformer(
+        smallConfiguration(norm, dropout: 0.5), device: device, batch: (2, 9),
+        training: false, seed: 3)
+      func logits(_ tokens: [Int32]) -> [[Float]] {
+        tokens.withUnsafeBufferPointer {
+          model.forward(tokens: $0, sequences: 2, length: 9, mode: .evaluation)
+        }
+        return (0..<18).map { model.logits(row: $0) }
       }
+      let tokens = (0..<18).map { Int32($0 * 7 % 29) }
+      let before = logits(tokens)
+      var changed = tokens
+      changed[5] = 28
+      let after = logits(changed)
+      for row in 0..<18 { #expect((before[row] == after[row]) == !(5..<9).contains(row), "row \(row)") }
     }
-    let tokens = (0..<18).map { Int32($0 * 7 % 29) }
-    let before = logits(tokens)
-    var changed = tokens
-    changed[5] = 28
-    let after = logits(changed)
-    for row in 0..<18 { #expect((before[row] == after[row]) == !(5..<9).contains(row), "row \(row)") }
+    for device in try Devices.all(Float.self) { try check(device) }
   }
 
   /// A model made without training shares activations among its blocks and still computes the same.
   @Test(arguments: [ModelConfiguration.Norm.post, .pre])
   func inferenceModelEqualsTrainingModel(norm: ModelConfiguration.Norm) throws {
-    var configuration = smallConfiguration(norm, dropout: 0.5)
-    configuration.layers = 4
-    configuration.memory?.layers = [2, 3]
-    let training = try Sample<Float>(configuration),
-      inference = try Sample<Float>(configuration, training: false)
-    #expect(training.loss(.evaluation) == inference.loss(.evaluation))
-    // More tokens than one block of logits.
-    let many = try Sample<Float>(configuration, sequences: 60, length: 9)
-    let few = try Sample<Float>(configuration, sequences: 60, length: 9, training: false)
-    #expect(many.loss(.evaluation) == few.loss(.evaluation))
+    func check(_ device: some Operations<Float>) throws {
+      var configuration = smallConfiguration(norm, dropout: 0.5)
+      configuration.layers = 4
+      configuration.memory?.layers = [2, 3]
+      let training = try Sample(configuration, on: device),
+        inference = try Sample(configuration, on: device, training: false)
+      #expect(training.loss(.evaluation) == inference.loss(.evaluation))
+      // More tokens than one block of logits.
+      let many = try Sample(configuration, on: device, sequences: 60, length: 9)
+      let few = try Sample(configuration, on: device, sequences: 60, length: 9, training: false)
+      #expect(many.loss(.evaluation) == few.loss(.evaluation))
+    }
+    for device in try Devices.all(Float.self) { try check(device) }
   }
 
   /// Sequences of different lengths side by side: the same as each alone, up to rounding.
   @Test func batchedGenerationEqualsSingle() throws {
-    var configuration = smallConfiguration(.pre)
-    configuration.layers = 3
-    let model = try Transformer(
-      configuration, device: CPUOperations<Float>(pool: Pools.two), batch: (1, 11), training: false, seed: 3)
-    let texts: [[Int32]] = [[3], [7, 1, 28, 4], [0, 9], [5, 5, 5], [11, 12, 13, 14, 15]]
-    let next: [Int32] = [8, 2, 27, 9, 1]
-    func fill(_ text: [Int32]) throws -> KeyValueCache<Float> {
-      let cache = try model.makeCache()
-      text.withUnsafeBufferPointer { model.extend(cache, tokens: $0) }
-      return cache
-    }
-    var alone: [[Float]] = []
-    for (text, token) in zip(texts, next) {
-      let cache = try fill(text)
-      [token].withUnsafeBufferPointer { model.extend(cache, tokens: $0) }
-      var logits = [Float](repeating: 0, count: 29)
-      logits.withUnsafeMutableBufferPointer { model.logits(row: 0, into: $0) }
-      alone.append(logits)
-    }
-    let together: Matrix<Float> = matrix(5, 29)
-    func expectTheSame() {
-      for row in 0..<5 {
-        #expect(zip(together.rows(row..<row + 1).array, alone[row]).allSatisfy { abs($0 - $1) < 1e-6 })
+    func check(_ device: some Operations<Float>) throws {
+      var configuration = smallConfiguration(.pre)
+      configuration.layers = 3
+      let model = try Transformer(
+        configuration, device: device, batch: (1, 11), training: false, seed: 3)
+      let texts: [[Int32]] = [[3], [7, 1, 28, 4], [0, 9], [5, 5, 5], [11, 12, 13, 14, 15]]
+      let next: [Int32] = [8, 2, 27, 9, 1]
+      func fill(_ text: [Int32]) throws -> KeyValueCache<Float> {
+        let cache = try model.makeCache()
+        text.withUnsafeBufferPointer { model.extend(cache, tokens: $0) }
+        return cache
       }
-    }
-    var caches = try texts.map(fill)
-    next.withUnsafeBufferPointer { model.extend(caches, counts: [1, 1, 1, 1, 1], tokens: $0) }
-    model.logits(into: together)
-    expectTheSame()
-    #expect(caches.map(\.count) == texts.map { $0.count + 1 })
+      var alone: [[Float]] = []
+      for (text, token) in zip(texts, next) {
+        let cache = try fill(text)
+        [token].withUnsafeBufferPointer { model.extend(cache, tokens: $0) }
+        alone.append(model.logits(row: 0))
+      }
+      let bed = TestBed(device), together = bed.matrix(5, 29)
+      func expectTheSame() {
+        for row in 0..<5 {
+          #expect(
+            zip(device.download(together.rows(row..<row + 1).elements), alone[row]).allSatisfy {
+              abs($0 - $1) < 1e-6
+            })
+        }
+      }
+      var caches = try texts.map(fill)
+      next.withUnsafeBufferPointer { model.extend(caches, counts: [1, 1, 1, 1, 1], tokens: $0) }
+      model.logits(into: together)
+      expectTheSame()
+      #expect(caches.map(\.count) == texts.map { $0.count + 1 })
 
-    // Some of them whole, beside single tokens of others.
-    caches = [
-      try model.makeCache(), try fill(texts[1]), try model.makeCache(), try model.makeCache(),
-      try fill(texts[4]),
-    ]
-    let counts = [2, 1, 3, 4, 1]
-    let tokens = zip(zip(texts, next), counts).flatMap { ($0.0 + [$0.1]).suffix($1) }
-    tokens.withUnsafeBufferPointer { model.extend(caches, counts: counts, tokens: $0) }
-    model.logits(rows: [1, 2, 5, 9, 10], into: together)
-    expectTheSame()
-    #expect(caches.map(\.count) == texts.map { $0.count + 1 })
+      // Some of them whole, beside single tokens of others.
+      caches = [
+        try model.makeCache(), try fill(texts[1]), try model.makeCache(), try model.makeCache(),
+        try fill(texts[4]),
+      ]
+      let counts = [2, 1, 3, 4, 1]
+      let tokens = zip(zip(texts, next), counts).flatMap { ($0.0 + [$0.1]).suffix($1) }
+      tokens.withUnsafeBufferPointer { model.extend(caches, counts: counts, tokens: $0) }
+      model.logits(rows: [1, 2, 5, 9, 10], into: together)
+      expectTheSame()
+      #expect(caches.map(\.count) == texts.map { $0.count + 1 })
+    }
+    for device in try Devices.all(Float.self) { try check(device) }
   }
 
   /// Token by token, in pieces and all at once: the same logits up to rounding.
   @Test(arguments: [ModelConfiguration.Norm.post, .pre])
   func cachedGenerationEqualsTheWholePass(norm: ModelConfiguration.Norm) throws {
-    var configuration = smallConfiguration(norm)
-    configuration.layers = 3
-    configuration.memory?.layers = [2, 3]
-    let model = try Transformer(
-      configuration, device: CPUOperations<Double>(pool: Pools.two), batch: (1, 9), training: false, seed: 3)
-    let tokens = (0..<9).map { Int32($0 * 11 % 29) }
-    func lastLogits(_ row: Int) -> [Double] {
-      var logits = [Double](repeating: 0, count: 29)
-      logits.withUnsafeMutableBufferPointer { model.logits(row: row, into: $0) }
-      return logits
-    }
-    tokens.withUnsafeBufferPointer { model.forward(tokens: $0, sequences: 1, length: 9, mode: .evaluation) }
-    let whole = (0..<9).map(lastLogits)
-    let cache = try model.makeCache()
-    for pieces in [[1, 1, 1, 1, 1, 1, 1, 1, 1], [4, 1, 3, 1], [9]] {
-      cache.clear()
-      for piece in pieces {
-        let first = cache.count
-        tokens[first..<first + piece].withUnsafeBufferPointer { model.extend(cache, tokens: $0) }
-        for row in 0..<piece {
-          let error = zip(lastLogits(row), whole[first + row]).map { abs($0 - $1) }.max()!
-          #expect(error < 1e-12, "position \(first + row) in pieces \(pieces)")
-        }
+    func check(_ device: some Operations<Double>) throws {
+      var configuration = smallConfiguration(norm)
+      configuration.layers = 3
+      configuration.memory?.layers = [2, 3]
+      let model = try Transformer(
+        configuration, device: device, batch: (1, 9), training: false, seed: 3)
+      let tokens = (0..<9).map { Int32($0 * 11 % 29) }
+      func lastLogits(_ row: Int) -> [Double] {
+        return model.logits(row: row)
       }
-      #expect(cache.count == 9 && cache.remainingCapacity == 0)
+      tokens.withUnsafeBufferPointer { model.forward(tokens: $0, sequences: 1, length: 9, mode: .evaluation) }
+      let whole = (0..<9).map(lastLogits)
+      let cache = try model.makeCache()
+      for pieces in [[1, 1, 1, 1, 1, 1, 1, 1, 1], [4, 1, 3, 1], [9]] {
+        cache.clear()
+        for piece in pieces {
+          let first = cache.count
+          tokens[first..<first + piece].withUnsafeBufferPointer { model.extend(cache, tokens: $0) }
+          for row in 0..<piece {
+            let error = zip(lastLogits(row), whole[first + row]).map { abs($0 - $1) }.max()!
+            #expect(error < 1e-12, "position \(first + row) in pieces \(pieces)")
+          }
+        }
+        #expect(cache.count == 9 && cache.remainingCapacity == 0)
+      }
     }
+    for device in try Devices.all(Double.self) { try check(device) }
   }
 
   /// A number that is lost is seen in the loss, and crashes nothing.
   @Test(arguments: ["blocks.1.memory.subkeys", "blocks.1.memory.values", "blocks.0.attention.input.weight"])
   func notANumberReachesTheLoss(name: String) throws {
-    let sample = try Sample<Float>(smallConfiguration())
-    let parameter = try #require(sample.model.parameters.first { $0.name == name })
-    sample.model.device.fill(parameter.value, .nan)
-    #expect(sample.loss().nll.isNaN)
-    sample.model.backward(scale: 1)
-    let bias = try #require(sample.model.parameters.last?.gradient)
-    #expect(bias.array.contains { $0.isNaN })
+    func check(_ device: some Operations<Float>) throws {
+      let sample = try Sample(smallConfiguration(), on: device)
+      let parameter = try #require(sample.model.parameters.first { $0.name == name })
+      sample.model.device.fill(parameter.value, .nan)
+      #expect(sample.loss().nll.isNaN)
+      sample.model.backward(scale: 1)
+      let bias = try #require(sample.model.parameters.last?.gradient)
+      #expect(device.download(bias).contains { $0.isNaN })
+    }
+    for device in try Devices.all(Float.self) { try check(device) }
   }
 
   /// With values of zero the memory's layer adds nothing: its block is attention and norms alone.
   @Test func zeroValuesMakeTheMemorySilent() throws {
-    let sample = try Sample<Float>(smallConfiguration())
-    let plain = try Sample<Float>(smallConfiguration(memory: false))
-    let named = Dictionary(uniqueKeysWithValues: sample.model.parameters.map { ($0.name, $0.value) })
-    for parameter in plain.model.parameters {
-      if let same = named[parameter.name] { #expect(same.array == parameter.value.array) }
-      if parameter.name.hasPrefix("blocks.1.feed_forward.output") {
-        plain.model.device.fill(parameter.value, 0)
+    func check(_ device: some Operations<Float>) throws {
+      let sample = try Sample(smallConfiguration(), on: device)
+      let plain = try Sample(smallConfiguration(memory: false), on: device)
+      let named = Dictionary(uniqueKeysWithValues: sample.model.parameters.map { ($0.name, $0.value) })
+      for parameter in plain.model.parameters {
+        if let same = named[parameter.name] {
+          #expect(device.download(same) == device.download(parameter.value))
+        }
+        if parameter.name.hasPrefix("blocks.1.feed_forward.output") {
+          plain.model.device.fill(parameter.value, 0)
+        }
       }
+      #expect(sample.loss(.evaluation) != plain.loss(.evaluation))
+      sample.model.device.fill(try #require(named["blocks.1.memory.values"]), 0)
+      #expect(sample.loss(.evaluation) == plain.loss(.evaluation))
     }
-    #expect(sample.loss(.evaluation) != plain.loss(.evaluation))
-    sample.model.device.fill(try #require(named["blocks.1.memory.values"]), 0)
-    #expect(sample.loss(.evaluation) == plain.loss(.evaluation))
+    for device in try Devices.all(Float.self) { try check(device) }
   }
 }
 
 extension Parameter {
-  var distributionIsNormal: Bool { name.hasSuffix(".weight") || name.hasPrefix("embedding.tokens") }
+  var distributionIsNormal: Bool { Self.isNormal(name) }
+
+  static func isNormal(_ name: String) -> Bool {
+    name.hasSuffix(".weight") || name.hasPrefix("embedding.tokens")
+  }
 }
 
 extension Transformer {
