@@ -42,7 +42,8 @@ struct BatchNormCase: OperationCase {
   let rows, columns, gap: Int
   let usesBatch: Bool
 
-  static let all = [(1, 1, 0), (2, 3, 1), (9, 70, 0), (300, 64, 0), (129, 130, 5)].flatMap {
+  // Not two rows: both are one deviation from their mean then, and of their gradient only rounding is left.
+  static let all = [(1, 1, 0), (3, 3, 1), (9, 70, 0), (300, 64, 0), (129, 130, 5)].flatMap {
     rows, columns, gap in
     [true, false].map { BatchNormCase(rows: rows, columns: columns, gap: gap, usesBatch: $0) }
   }
