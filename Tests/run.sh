@@ -8,7 +8,7 @@ USAGE: bash Tests/run.sh [--quick] [ARGUMENTS OF swift test]
 
 Installs what the tests need and runs all of them, in a release build.
 
-  --quick   Run only what takes less than a minute after the build, and install nothing. This leaves out:
+  --quick   Leave out the slow tests, and install nothing. This leaves out:
               - the comparisons with other programs (the trait .peers), which need packages from PyPI;
               - the tests that take seconds each (the trait .long): killed and resumed runs, training, large inputs.
             The same by hand: PKM_TESTS=quick swift test -c release
