@@ -7,7 +7,7 @@ struct EngineOptions: ParsableArguments {
     help: ArgumentHelp(
       """
       Matrix multiplication: onednn, openblas, generic (built-in kernels only), or auto (built-in AVX-512 kernels for \
-      large matrices, oneDNN or else OpenBLAS for the others).
+      large matrices, oneDNN or else OpenBLAS for the others; on a processor with AMX, oneDNN for bf16).
       """,
       valueName: "name"))
   var blas: Library = .auto

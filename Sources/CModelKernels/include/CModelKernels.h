@@ -256,6 +256,13 @@ typedef enum {
 // The best instruction set of the processor.
 pkm_instruction_set pkm_best_instruction_set(void);
 
+// Whether the processor has AMX, Intel's matrix unit, for bfloat16, and the operating system lets programs use it.
+bool pkm_has_amx_bf16(void);
+
+// Whether the processor is Intel's, whose dot products of bfloat16 (vdpbf16ps) run at half the rate of its float32
+// multiply-adds.
+bool pkm_has_slow_bf16_dots(void);
+
 // The kernels of an instruction set, or of the best one of the processor if it lacks that one.
 const pkm_kernel_table *pkm_kernels_float(pkm_instruction_set wanted);
 const pkm_kernel_table *pkm_kernels_double(pkm_instruction_set wanted);

@@ -40,7 +40,8 @@ package struct EngineSettings: Sendable, Equatable {
 
   package var precision: Precision
   /// The library for matmuls, or nil for the fastest combination: our own GEMM for many rows if the processor
-  /// has AVX-512, and for the rest oneDNN or else OpenBLAS, if one of them is installed.
+  /// has AVX-512, and for the rest oneDNN or else OpenBLAS, if one of them is installed. On a processor with
+  /// AMX, oneDNN multiplies all matrices of bfloat16.
   package var library: Library?
   /// The best instructions to use; a processor without them uses its own best.
   package var instructions: Instructions

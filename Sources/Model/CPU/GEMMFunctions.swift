@@ -18,16 +18,19 @@ struct GEMMFunctions<Scalar: Real> {
   /// A name for logs, such as "oneDNN 2.6.3, bfloat16".
   let description: String
 
-  init(_ settings: EngineSettings) throws(Failure) {
+  init(_ settings: EngineSettings, processor: Processor = .current) throws(Failure) {
     let library = try settings.chosenLibrary()
     let kernels = Scalar.kernels(settings.instructions.cSet)
     packs = kernels.gemm_panels != nil && (settings.library == nil || library == .generic)
-    packsBF16 =
-      packs
-      && min(settings.instructions.cSet.rawValue, pkm_best_instruction_set().rawValue)
-        == PKM_INSTRUCTION_SET_V4_BF16.rawValue
     let isFloat = Scalar.self == Float.self
     isBF16 = settings.precision == .bf16
+    let libraryHasBF16 = library == .onednn && isFloat && pkm_onednn_has_bf16()
+    // oneDNN's matmuls on AMX are several times as fast as our dot products of AVX512_BF16.
+    let usesMatrixUnit = libraryHasBF16 && processor.hasAMX && settings.instructions == .avx512bf16
+    let ownIsBF16 =
+      min(settings.instructions.cSet.rawValue, processor.bestInstructions.rawValue)
+      == PKM_INSTRUCTION_SET_V4_BF16.rawValue
+    packsBF16 = packs && ownIsBF16 && !usesMatrixUnit
     var name: String
     switch library {
     case .generic: (exact, name) = (kernels.gemm, "our own GEMM")
@@ -38,13 +41,20 @@ struct GEMMFunctions<Scalar: Real> {
       exact = isFloat ? pkm_blas_sgemm : pkm_blas_dgemm
       name = "\(String(cString: pkm_blas_description())), kernel \(String(cString: pkm_blas_kernel()))"
     }
-    isBF16Native = library == .generic || library == .onednn && isFloat && pkm_onednn_has_bf16()
-    if packs && library != .generic {
+    isBF16Native = library == .generic || libraryHasBF16
+    if packs && library != .generic && !(isBF16 && usesMatrixUnit) {
       name = "our own for AVX-512, small ones by \(name)"
     }
     bf16 = isBF16Native && library == .onednn ? pkm_onednn_bgemm : kernels.gemm_bf16
     name += isBF16 ? ", bfloat16" : isFloat ? ", float32" : ", float64"
-    if isBF16 && !isBF16Native {
+    if isBF16 && usesMatrixUnit {
+      name += " on AMX"
+    } else if isBF16 && packsBF16 && processor.hasSlowBF16Dots {
+      name += ", which is slower than fp32 on this processor"
+      if processor.hasAMX {
+        name += "; oneDNN would use its AMX: sudo apt-get install libdnnl-dev"
+      }
+    } else if isBF16 && !isBF16Native && !packsBF16 {
       name += " multiplied as float32, as no instruction or library multiplies it: fp32 would be faster"
     }
     description = name
