@@ -5,7 +5,7 @@
 PROGRAM is fastBPE's command-line tool: `pip download --no-binary :all: fastBPE`, then
 `g++ -std=c++11 -pthread -O3 fastBPE/main.cc -IfastBPE -o fast`. TOKENIZED.txt has words with spaces between them and ends in a
 line feed. Whole processes, file to file; applybpe takes as many threads as there are processors for a part of its work. Printed:
-median seconds and MB of text a second, and the ratios.
+median seconds and MB of text per second, and the ratios.
 """
 
 import argparse

@@ -5,7 +5,7 @@
 
 normalize, filter, dedup --method minhash, learn-bpe (32,000 merges), encode, shard with its shuffle, each a command of its own
 that reads the files of the one before and writes its own, zstd between the stages. A size takes the first parts of the
-corpus. Of each stage it prints wall time, MB of corpus text a second, how busy the threads were, and the largest resident
+corpus. Of each stage it prints wall time, MB of corpus text per second, how busy the threads were, and the largest resident
 memory of the process tree (read from /proc every 20 ms; pages of mapped files count) and of the disk (what lies in
 the work directory, temporary files too, and what the stage before left); of the whole the time a million words.
 Files of a stage are removed when nobody needs them anymore. Needs nothing but Python.
@@ -172,7 +172,7 @@ def main():
     ]
     for kind, name in enumerate(("time", "CPU time")):
         ratios = ", ".join(f"{cost[kind] / costs[0][kind]:.2f}" for cost in costs)
-        print(f"{name} a word, against the smallest: {ratios}")
+        print(f"{name} per word, against the smallest: {ratios}")
     print(f"30 billion words at the last rate: {costs[-1][0] * 30e9 / 3600:.1f} hours")
     if arguments.record:
         figures.record(

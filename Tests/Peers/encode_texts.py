@@ -4,7 +4,7 @@
 
 For each of the patterns gpt2, cl100k and o200k a vocabulary of 32,000 merges is learned on the first --mb MB of ENGLISH and
 all of the TEXTs. Then every text is encoded in memory on one thread by `pkm-data bench`, cold (the encoder has seen nothing)
-and warm (it has seen this very text); a shorter one is repeated up to a megabyte first. Printed: median MB of text a second,
+and warm (it has seen this very text); a shorter one is repeated up to a megabyte first. Printed: median MB of text per second,
 in parentheses the ratio to English with the same pattern, and behind them the ratios of the patterns to gpt2.
 """
 

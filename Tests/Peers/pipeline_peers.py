@@ -6,7 +6,7 @@ The usual parts: Python's unicodedata for NFKC, datatrove's reader, its filters 
 four stages (14 bands of 8), Hugging Face's tokenizers to learn 32,000 merges and to encode, and a writer of Megatron-LM's
 token file and index, documents shuffled. Ours: the six commands of billion_words.py and `export --format megatron`. Both get
 the same two processes or threads. The start of our commands is timed, and so is that of datatrove's processes, which load
-spaCy's words. Prints seconds and MB of text a second of each stage and of all; datatrove's log goes to standard error.
+spaCy's words. Prints seconds and MB of text per second of each stage and of all; datatrove's log goes to standard error.
 Needs datatrove, orjson, spacy, "xxhash<3.6", tokenizers and numpy.
 """
 

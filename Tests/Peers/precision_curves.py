@@ -42,7 +42,7 @@ def tool(name, *flags):
 
 
 def curve(data, directory, precision, seed):
-    """Steps and validation losses in nats a token, and training tokens/s (the median)."""
+    """Steps and validation losses in nats per token, and training tokens/s (the median)."""
     settings = {"steps": arguments.steps, "precision": precision, "batch": 8, "eval_every": 50, "eval_tokens": 0,
                 "checkpoint_every": 0, "log_every": 10}
     run = os.path.join(directory, f"{precision}-{seed}")
@@ -74,7 +74,7 @@ pairs = [distance(a, b) for a, b in itertools.combinations(losses["fp32"], 2)]
 noise = float(numpy.sqrt(numpy.mean(numpy.square(pairs)))) if pairs else float("nan")
 same = [distance(a, b) for a, b in zip(losses["fp32"], losses["bf16"])]
 means = distance(losses["fp32"].mean(axis=0), losses["bf16"].mean(axis=0))
-print(f"validation loss, nats a token: two seeds of fp32 are {noise:.4f} apart; bf16 and fp32 of one seed",
+print(f"validation loss, nats per token: two seeds of fp32 are {noise:.4f} apart; bf16 and fp32 of one seed",
       f"{float(numpy.sqrt(numpy.mean(numpy.square(same)))):.4f}, their means over {arguments.seeds} seeds {means:.4f}")
 
 if arguments.record:
@@ -89,7 +89,7 @@ figure, (above, below) = plot.subplots(2, 1, sharex=True, figsize=(6, 4.6), heig
 for precision, color in (("fp32", "tab:blue"), ("bf16", "tab:orange")):
     for index, losses_of_seed in enumerate(losses[precision]):
         above.plot(steps, losses_of_seed, color=color, linewidth=0.9, label=precision if index == 0 else None)
-above.set_ylabel("validation loss, nats a token")
+above.set_ylabel("validation loss, nats per token")
 above.legend(frameon=False)
 middle = losses["fp32"].mean(axis=0)
 below.fill_between(steps, losses["fp32"].min(axis=0) - middle, losses["fp32"].max(axis=0) - middle, alpha=0.25,

@@ -1,13 +1,13 @@
 """Training and evaluation: pkm-train beside PyTorch, the same model, batch and machine, both sides in one run.
 
-    pip install torch==2.13.0+cpu numpy --extra-index-url https://download.pytorch.org/whl/cpu
+    pip install torch==2.13.0 numpy
     python3 Tests/Peers/train_peers.py [--pkm .build/release/pkm-train] [--configs S,M,L] [--precisions fp32,bf16]
         [--torch eager,compile] [--threads 2] [--steps 4]
 
 The models are those of pipelines/bench-s.yaml, -m and -l with a vocabulary of 16,000. PyTorch's side is written below for
 speed: scaled_dot_product_attention, EmbeddingBag with a sparse gradient for the values, SparseAdam for them and fused Adam
-for the rest, an allocator that keeps what it has freed, products in bfloat16 by autocast. Of fp32 there are two variants:
-`exact`, and `medium`, in which PyTorch may round the operands of float32 products to bfloat16
+for the rest, an allocator that keeps what it has freed, matmuls in bfloat16 by autocast. Of fp32 there are two variants:
+`exact`, and `medium`, in which PyTorch may round the operands of float32 matmuls to bfloat16
 (torch.set_float32_matmul_precision). --torch eager,compile tries both ways of running and the faster one counts;
 --torch installed is PyTorch as it comes: eager, its default Adam, the system's allocator as it is.
 
