@@ -27,4 +27,18 @@ package final class Monitor<State: Sendable>: @unchecked Sendable {
       condition.wait()
     }
   }
+
+  /// Waits until `body` returns a value; throws when a signal asks the process to stop.
+  ///
+  /// `body` only reads the state, so no other thread is woken.
+  package func waitInterruptibly<Value>(for body: (State) throws -> Value?) throws -> Value {
+    condition.lock()
+    defer { condition.unlock() }
+    while true {
+      if let value = try body(state) { return value }
+      try Interruption.check()
+      // A signal does not wake a thread that waits for a condition, so look now and then.
+      _ = condition.wait(until: Date(timeIntervalSinceNow: 0.1))
+    }
+  }
 }
