@@ -1,5 +1,6 @@
 import Foundation
 import Support
+import Synchronization
 
 /// Turns text into the ids of a ``Tokenizer``, exactly as applying its merges one by one in order of rank
 /// would.
@@ -10,17 +11,14 @@ import Support
 ///
 /// An encoder can be used from several threads; each call borrows an ``EncoderWorker``. The caches of a
 /// worker grow with the text up to 36 MB per thread, or 72 MB if both ids and subwords are requested.
-package final class BPEEncoder: @unchecked Sendable {
-  // `lock` guards `idle`, `idleCutters` and `byteTokens`; a worker that was taken out belongs to the call
-  // that took it.
+package final class BPEEncoder: Sendable {
   package let tokenizer: Tokenizer
   private let wordEncoder: WordEncoder
-  private let lock = NSLock()
-  private var idle: [EncoderWorker] = []
+  private let workers = IdlePool<EncoderWorker>()
   /// The workers that write ends of subwords in place of ids.
-  private var idleCutters: [EncoderWorker] = []
-  /// The tokens in the characters of ``ByteAlphabet``, one after another, and their ends.
-  private var byteTokens: (bytes: [UInt8], ends: [Int])?
+  private let cutters = IdlePool<EncoderWorker>()
+  /// The tokens in the characters of ``ByteAlphabet``, one after another, and their ends; nil before the first use.
+  private let byteTokens = Mutex<(bytes: [UInt8], ends: [Int])?>(nil)
 
   package init(_ tokenizer: Tokenizer, options: EncodingOptions = EncodingOptions()) {
     self.tokenizer = tokenizer
@@ -145,9 +143,10 @@ package final class BPEEncoder: @unchecked Sendable {
     _ text: UnsafeBufferPointer<UInt8>, _ documents: [Range<Int>], _ seeds: ((Int) -> UInt64)?
   ) -> SubwordLines {
     let batch = encode(text, documents: documents, seeds: seeds)
-    let tokens = lock.withLock {
-      if byteTokens == nil { byteTokens = makeByteTokens() }
-      return byteTokens!
+    let tokens = byteTokens.withLock { made in
+      let tokens = made ?? makeByteTokens()
+      made = tokens
+      return tokens
     }
     var lines: [UInt8] = []
     lines.reserveCapacity(text.count * 3 / 2 + documents.count)
@@ -218,9 +217,7 @@ package final class BPEEncoder: @unchecked Sendable {
   private func withWorker<Result>(
     _ output: EncoderWorker.Output = .ids, _ body: (EncoderWorker) -> Result
   ) -> Result {
-    let idleWorker = lock.withLock { output == .ids ? idle.popLast() : idleCutters.popLast() }
-    let worker = idleWorker ?? EncoderWorker(wordEncoder, output)
-    defer { lock.withLock { output == .ids ? idle.append(worker) : idleCutters.append(worker) } }
-    return body(worker)
+    let pool = output == .ids ? workers : cutters
+    return pool.with(orMake: { EncoderWorker(wordEncoder, output) }, body)
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Support
+import Synchronization
 
 /// Counts pre-tokens on several threads, each in a table of its own; the tables are merged at the end.
 ///
@@ -12,20 +13,19 @@ import Support
 ///
 /// A table that would outgrow its share of `memory` is sorted, written to disk and emptied; the result is
 /// then merged from the sorted files (``SpilledCounts``).
-package final class PreTokenCounter: @unchecked Sendable {
-  // `lock` guards `idle` and `spilled`; a table that was taken out belongs to the thread that took it. Only
-  // the thread that joins uses `seam`.
+package final class PreTokenCounter: Sendable {
   private let preTokenizer: PreTokenizer
   /// The maximum size of one table in bytes.
   private let tableBytes: Int
   /// The size of a part of a text that a table can count without growing far beyond that.
   private let partBytes: Int
   private let threads: Int
+  private let tables = IdlePool<Table>()
   private let lock = NSLock()
-  private var idle: [Table] = []
-  private var spilled: SpilledCounts
+  /// Guarded by `lock`; once every text has ended, only the thread that finishes uses it.
+  private nonisolated(unsafe) var spilled: SpilledCounts
   /// The text since the last safe cut.
-  private var seam: [UInt8] = []
+  private let seam = Mutex<[UInt8]>([])
 
   private final class Table {
     var counts = CountTable()
@@ -112,42 +112,47 @@ package final class PreTokenCounter: @unchecked Sendable {
   }
 
   package func join(_ ends: Ends) throws {
-    seam.append(contentsOf: ends.head)
+    seam.withLock { $0 += ends.head }
     guard let tail = ends.tail else { return }
     try endText()
-    seam = tail
+    seam.withLock { $0 = tail }
   }
 
   package func endText() throws {
-    try seam.withUnsafeBufferPointer { try countText($0) }
-    seam = []
+    let text = seam.withLock { seam in
+      defer { seam = [] }
+      return seam
+    }
+    try text.withUnsafeBufferPointer { try countText($0) }
   }
 
   private func withTable(_ body: (Table) -> Void) throws {
-    let table = lock.withLock { idle.popLast() } ?? Table()
-    body(table)
-    // To grow, a table needs memory for the old entries and for twice as many.
-    let bytes = table.counts.bytes
-    if bytes > tableBytes || bytes > tableBytes / 3 && table.counts.isNearlyFull {
-      let run = try lock.withLock { try spilled.newRun() }
-      try run.write(&table.counts)
-      lock.withLock { spilled.add(run) }
-      if bytes > tableBytes { table.counts = CountTable() }
+    try tables.with(orMake: Table.init) { table in
+      body(table)
+      // To grow, a table needs memory for the old entries and for twice as many.
+      let bytes = table.counts.bytes
+      if bytes > tableBytes || bytes > tableBytes / 3 && table.counts.isNearlyFull {
+        try spill(table)
+        if bytes > tableBytes { table.counts = CountTable() }
+      }
     }
-    lock.withLock { idle.append(table) }
+  }
+
+  /// Writes the counts of a table to disk and empties it.
+  private func spill(_ table: Table) throws {
+    let run = try lock.withLock { try spilled.newRun() }
+    try run.write(&table.counts)
+    lock.withLock { spilled.add(run) }
   }
 
   /// The number of files written because memory did not suffice.
-  package var spilledRuns: Int { spilled.written }
+  package var spilledRuns: Int { lock.withLock { spilled.written } }
 
   /// The counts. Every text must have ended.
   package func finish() throws -> WordCounts {
+    if let table = try joinTables() { return WordCounts(table.counts) }
     var words = WordCounts()
-    if try joinTables() {
-      try spilled.merge { words.append($0, count: $1) }
-    } else if let table = idle.popLast() {
-      words = WordCounts(table.counts)
-    }
+    try spilled.merge { words.append($0, count: $1) }
     return words
   }
 
@@ -155,24 +160,20 @@ package final class PreTokenCounter: @unchecked Sendable {
   ///
   /// This never needs more memory than counting.
   package func finishSorted(_ body: (UnsafeBufferPointer<UInt8>, Int) throws -> Void) throws {
-    if try joinTables() {
-      try spilled.merge(body)
-    } else if let table = idle.popLast() {
+    if let table = try joinTables() {
       try table.counts.drainSorted(on: WorkerPool(threads: threads), body)
+    } else {
+      try spilled.merge(body)
     }
   }
 
-  /// Collects all counts in one table, or all of them on disk; returns whether they are on disk.
-  private func joinTables() throws -> Bool {
-    precondition(seam.isEmpty, "the text has not been ended")
-    if spilled.written > 0 {
-      for table in idle where table.counts.distinct > 0 {
-        let run = try spilled.newRun()
-        try run.write(&table.counts)
-        spilled.add(run)
-      }
-      idle = []
-      return true
+  /// Collects all counts in one table; returns nil if they are on disk, all of them then.
+  private func joinTables() throws -> Table? {
+    precondition(seam.withLock { $0.isEmpty }, "the text has not been ended")
+    var idle = tables.removeAll()
+    if spilledRuns > 0 {
+      for table in idle where table.counts.distinct > 0 { try spill(table) }
+      return nil
     }
     let pool = WorkerPool(threads: max(1, idle.count / 2))
     while idle.count > 1 {
@@ -185,6 +186,6 @@ package final class PreTokenCounter: @unchecked Sendable {
       }
       idle.removeLast(half)
     }
-    return false
+    return idle.first ?? Table()
   }
 }
