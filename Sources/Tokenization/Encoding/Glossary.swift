@@ -3,8 +3,7 @@ import Support
 
 /// Regular expressions (in ICU's syntax) for parts of words that are not split, like the glossaries of
 /// subword-nmt.
-package struct Glossary: @unchecked Sendable {
-  // NSRegularExpression is immutable and may be used by many threads.
+package struct Glossary: Sendable {
   private let expressions: [NSRegularExpression]
   private let whole: NSRegularExpression
 

@@ -29,8 +29,7 @@ import Support
 ///
 /// Before all this, a word can be a token as a whole (``Tokenizer/ignoresMerges``), and a glossary can cut it
 /// (`WordEncoder+Options.swift`).
-final class WordEncoder: @unchecked Sendable {
-  // Written by `init` only.
+final class WordEncoder: Sendable {
   let tokenizer: Tokenizer
   let options: EncodingOptions
   let specialTokens: SpecialTokenFinder

@@ -5,6 +5,8 @@ import Support
 ///
 /// A symbol takes four bytes. Learning works on this memory, so the value is handed over and not copied.
 package struct SymbolizedWords: ~Copyable, @unchecked Sendable {
+  // The value alone owns its memory, and exclusive access guards a value that cannot be copied.
+
   /// Separates words, and replaces characters that no merge may touch.
   static let separator = UInt32.max
   /// Replaces a symbol that is now inside another one.
