@@ -28,6 +28,9 @@ package struct JSONWriter {
 
   package init() {}
 
+  /// Makes room for `count` bytes of text.
+  package mutating func reserveCapacity(_ count: Int) { bytes.reserveCapacity(count) }
+
   package var text: String { String(decoding: bytes, as: UTF8.self) }
 
   package mutating func object(
@@ -46,13 +49,25 @@ package struct JSONWriter {
   package mutating func key(_ name: String) {
     beginValue()
     append(quoted: name)
-    bytes += layout == .compact ? ":".utf8 : ": ".utf8
-    followsKey = true
+    endKey()
+  }
+
+  /// A name that `append` writes in its quotation marks.
+  package mutating func key(_ append: (inout [UInt8]) -> Void) {
+    beginValue()
+    append(&bytes)
+    endKey()
   }
 
   package mutating func value(_ value: String) {
     beginValue()
     append(quoted: value)
+  }
+
+  /// A value that `append` writes as JSON in one line.
+  package mutating func value(_ append: (inout [UInt8]) -> Void) {
+    beginValue()
+    append(&bytes)
   }
 
   package mutating func value(_ value: Int) { json(String(value)) }
@@ -61,6 +76,8 @@ package struct JSONWriter {
 
   /// The shortest digits that give the number back; null, as JSON has no other word, if it is not finite.
   package mutating func value(_ value: Double) { json(value.isFinite ? String(value) : "null") }
+
+  package mutating func null() { json("null") }
 
   /// A value that is JSON already; its lines are indented like the place where it goes.
   package mutating func json(_ text: String) {
@@ -89,6 +106,11 @@ package struct JSONWriter {
   package mutating func member(_ name: String, _ value: Double) {
     key(name)
     self.value(value)
+  }
+
+  package mutating func nullMember(_ name: String) {
+    key(name)
+    null()
   }
 
   package mutating func member(_ name: String, json text: String) {
@@ -123,6 +145,11 @@ package struct JSONWriter {
     if !isFirst { bytes += layout == .spaced ? ", ".utf8 : ",".utf8 }
     if layout == .lines { startLine() }
     isFirst = false
+  }
+
+  private mutating func endKey() {
+    bytes += layout == .compact ? ":".utf8 : ": ".utf8
+    followsKey = true
   }
 
   private mutating func startLine() {

@@ -41,6 +41,26 @@ import Testing
     #expect(firsts.map { $0?["line"] as? Int } == [nil, 3, 1])
   }
 
+  @Test(arguments: [
+    ("exact", #""duplicate","duplicate_of":{"file":"c.txt","line":1},"similarity":1.0"#),
+    ("minhash", #""duplicate","duplicate_of":{"file":"c.txt","line":1},"similarity":1.0"#),
+    (
+      "paragraph",
+      #""duplicate","units":1,"units_removed":1,"removed":1.0,"duplicate_of":[{"file":"c.txt","line":1}]"#
+    ),
+    ("substring", #""repeated_span","start":0,"bytes":13,"duplicate_of":{"file":"c.txt","line":1}"#),
+  ])
+  func everyMethodReportsTheseBytes(method: String, reason: String) throws {
+    try scratch.write("c.txt", "one two three\none two three\n\nfour\n")
+    #expect(
+      try run("c.txt", "--method", method, "--min-length", "3", "--report", "r.jsonl").text
+        == "one two three\nfour\n")
+    let lines = try scratch.text("r.jsonl").split(separator: "\n")
+    #expect(
+      lines.map(String.init).first == #"{"file":"c.txt","line":2,"method":"\#(method)","reason":\#(reason)}"#)
+    #expect(lines.contains(#"{"file":"c.txt","line":3,"method":"\#(method)","reason":"empty"}"#))
+  }
+
   @Test func jsonLinesPassByteForByte() throws {
     let kept = "{ \"text\" : \"\\u00e9\", \"n\":1.0 }"
     try scratch.write("a.jsonl", "\(kept)\n{\"n\":2,\"text\":\"é\"}\n")

@@ -182,6 +182,19 @@ import Testing
     #expect(try run("--mark", input: text).status == 64)
   }
 
+  @Test func aMatchIsReportedAndMarkedInTheseBytes() throws {
+    try scratch.write("eval.jsonl", "{\"q\":\"one two three\"}\n")
+    try scratch.write("a.jsonl", #"{"text":"say \"one\" two three four"}"# + "\n")
+    let match =
+      #""evaluation":{"file":"eval.jsonl","line":1},"ngram":"one two three","shared_ngrams":1,"ngrams":3"#
+    #expect(
+      try run("a.jsonl", "--against", "eval.jsonl", "--ngram", "3", "--mark", "--report", "r.jsonl").text
+        == #"{"text":"say \"one\" two three four","contamination":{\#(match)}}"# + "\n")
+    #expect(
+      try scratch.text("r.jsonl")
+        == #"{"file":"a.jsonl","line":1,"method":"none","reason":"contaminated",\#(match)}"# + "\n")
+  }
+
   @Test(arguments: ["exact", "paragraph", "minhash", "substring"])
   func decontaminationComesBeforeAnyMethod(method: String) throws {
     let secret = (0..<15).map { "secret\(Character(UnicodeScalar(97 + $0)!))" }.joined(separator: " ")

@@ -32,6 +32,50 @@ import Testing
     #expect(try Tool.data("inspect", scratch.path("none")).status == 74)
   }
 
+  @Test func jsonOfACorpusAndADataset() throws {
+    let scratch = try Scratch()
+    let file = try scratch.write("c.txt", "one two three\none two three\n\nfour\n")
+    let classes =
+      #"{"from": 0, "to": 0, "documents": 1}, {"from": 4, "to": 7, "documents": 1}, "#
+      + #"{"from": 8, "to": 15, "documents": 2}"#
+    #expect(
+      try Tool.data("inspect", "--json", file).text == """
+        {
+          "counts": {
+            "kind": "corpus",
+            "path": "\(file)",
+            "documents": 4,
+            "words": 7,
+            "text_bytes": 30,
+            "bytes_in": 34
+          },
+          "lengths": {"unit": "bytes", "shortest": 0, "longest": 13, "classes": [\(classes)]},
+          "sample": "one two three"
+        }
+
+        """)
+    let tokenizer = scratch.path("bpe.json")
+    #expect(try Tool.data("learn-bpe", file, "--merges", "0", "-o", tokenizer).status == 0)
+    #expect(try Tool.data("encode", file, "--tokenizer", tokenizer, "-o", scratch.path("d/")).status == 0)
+    #expect(
+      try Tool.data("inspect", "--json", scratch.path("d")).text.hasSuffix(
+        """
+          },
+          "splits": {"train": {
+            "documents": 4,
+            "tokens": 34,
+            "words": 7,
+            "text_bytes": 30,
+            "bytes_per_token": 1.0,
+            "tokens_per_word": 4.285714285714286
+          }},
+          "lengths": {"unit": "tokens", "shortest": 0, "longest": 13, "classes": [\(classes)]},
+          "sample": "one two three"
+        }
+
+        """))
+  }
+
   @Test func tokenizersAndTheFirstDocument() throws {
     let scratch = try Scratch()
     let text = try scratch.write("a.txt", "she sells sea shells\n\u{1b}[31mby the sea shore\n")

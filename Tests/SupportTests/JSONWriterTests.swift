@@ -52,6 +52,19 @@ import Testing
     #expect(json.text == "[null,null,-1e+300]")
   }
 
+  @Test func bytesThatTheCallerWrites() {
+    var json = JSONWriter()
+    json.object(.spaced) { json in
+      json.key { $0 += Array("\"a\"".utf8) }
+      json.array { json in
+        json.value { $0 += Array("1e5".utf8) }
+        json.null()
+      }
+      json.nullMember("b")
+    }
+    #expect(json.text == #"{"a": [1e5,null], "b": null}"#)
+  }
+
   @Test func linesOfEmbeddedJSONAreIndented() {
     var json = JSONWriter()
     json.object(.lines) { $0.member("inner", json: "{\n  \"a\": 1\n}") }

@@ -6,8 +6,31 @@ package struct DecontaminationFilter: Sendable {
   /// A document that shares words with an evaluation text.
   package struct Match: Sendable {
     let location: DocumentLocation
-    /// Why it matches, for the report: a JSON string and further fields.
-    let reason: String
+    let overlap: Overlap
+  }
+
+  /// The words that a document shares with an evaluation text.
+  struct Overlap: Sendable {
+    /// The location of the evaluation text.
+    let file: String
+    let line: Int
+    /// The first shared words.
+    let ngram: String
+    let sharedNgrams: Int
+    /// The number of n-grams of the document.
+    let ngrams: Int
+
+    /// Writes members of a JSON object.
+    func write(to json: inout JSONWriter) {
+      json.key("evaluation")
+      json.object {
+        $0.member("file", file)
+        $0.member("line", line)
+      }
+      json.member("ngram", ngram)
+      json.member("shared_ngrams", sharedNgrams)
+      json.member("ngrams", ngrams)
+    }
   }
 
   private let decontaminator: Decontaminator
@@ -53,17 +76,17 @@ package struct DecontaminationFilter: Sendable {
     var worker = Decontaminator.Worker(decontaminator)
     var matches: [Match] = []
     var isKept = [Bool](repeating: true, count: batch.count)
-    var marks: [(index: Int, fields: String)] = []
+    var marks: [(index: Int, overlap: Overlap)] = []
     batch.forEachDocument { index, text in
       guard let match = worker.match(in: text) else { return }
-      let fields = fields(of: match)
+      let overlap = overlap(of: match)
       let location = DocumentLocation(source: batch.source.index, line: batch.lines[index])
       counts.addSample(
         of: isMarking ? .documentsMarked : .documentsContaminated, text,
-        note: decontaminator.ngram(of: match))
-      matches.append(Match(location: location, reason: "\"contaminated\",\(fields)"))
+        note: overlap.ngram)
+      matches.append(Match(location: location, overlap: overlap))
       if isMarking {
-        marks.append((index, fields))
+        marks.append((index, overlap))
       } else {
         isKept[index] = false
         counts.add(.wordsIn, Words.count(in: text))
@@ -72,25 +95,24 @@ package struct DecontaminationFilter: Sendable {
     }
     guard !matches.isEmpty else { return [] }
     counts.add(isMarking ? .documentsMarked : .documentsContaminated, matches.count)
-    for (index, fields) in marks {
+    for (index, overlap) in marks {
       // A mark from an earlier run stays.
       if try batch.hasField(Self.field, at: index) {
         counts.add(.fieldsKept)
       } else {
-        batch.addField(Self.field, json: "{\(fields)}", at: index)
+        var json = JSONWriter()
+        json.object { overlap.write(to: &$0) }
+        batch.addField(Self.field, json: json.text, at: index)
       }
     }
     if !isMarking { batch.keep { isKept[$0] } }
     return matches
   }
 
-  /// The location of the first shared words, the words, and the number of shared runs of words.
-  private func fields(of match: Decontaminator.Match) -> String {
-    let place = decontaminator.location(of: match)
-    return """
-      "evaluation":{"file":\(JSONText.quote(place.file)),"line":\(place.line)},\
-      "ngram":\(JSONText.quote(decontaminator.ngram(of: match))),\
-      "shared_ngrams":\(match.sharedNgrams),"ngrams":\(match.ngrams)
-      """
+  private func overlap(of match: Decontaminator.Match) -> Overlap {
+    let location = decontaminator.location(of: match)
+    return Overlap(
+      file: location.file, line: location.line, ngram: decontaminator.ngram(of: match),
+      sharedNgrams: match.sharedNgrams, ngrams: match.ngrams)
   }
 }

@@ -39,7 +39,9 @@ struct DedupOutput {
 
   /// Lists documents that match an evaluation set.
   func report(_ matches: [DecontaminationFilter.Match]) throws {
-    for match in matches { try reportLine(match.location, match.reason) }
+    for match in matches {
+      try reportLine(match.location, "contaminated") { match.overlap.write(to: &$0) }
+    }
   }
 
   /// Whether the documents of a batch are written with fields.
@@ -99,7 +101,7 @@ struct DedupOutput {
   mutating func removeEmpty(at location: DocumentLocation) throws {
     if location.source < seenFiles { return }
     counts.add(.documentsEmpty)
-    try reportLine(location, "\"empty\"")
+    try reportLine(location, "empty")
   }
 
   /// Counts and reports a duplicate.
@@ -112,21 +114,34 @@ struct DedupOutput {
   ) throws {
     if location.source < seenFiles { return }
     counts.add(.duplicatesRemoved)
-    guard report != nil else { return }
-    let number = similarity.map { String(($0 * 1e4).rounded() / 1e4) } ?? "null"
-    try reportLine(
-      location,
-      "\"duplicate\",\"duplicate_of\":{\(place(kept, inputs ?? names))},\"similarity\":\(number)")
+    try reportLine(location, "duplicate") { json in
+      json.key("duplicate_of")
+      json.object { write(kept, of: inputs, to: &$0) }
+      json.key("similarity")
+      if let similarity { json.value((similarity * 1e4).rounded() / 1e4) } else { json.null() }
+    }
   }
 
-  /// Reports a document; `reason` is a JSON string and further fields.
-  func reportLine(_ location: DocumentLocation, _ reason: @autoclosure () -> String) throws {
-    try report?.write("{\(place(location, names)),\"method\":\"\(method)\",\"reason\":\(reason())}\n")
+  /// Reports a document; `details` writes further members of its JSON object.
+  func reportLine(
+    _ location: DocumentLocation, _ reason: String, _ details: (inout JSONWriter) -> Void = { _ in }
+  ) throws {
+    guard let report else { return }
+    var json = JSONWriter()
+    json.object { json in
+      write(location, to: &json)
+      json.member("method", method)
+      json.member("reason", reason)
+      details(&json)
+    }
+    try report.write(json.bytes + [0x0a])
   }
 
-  /// The location of a document as fields of a JSON object; `inputs` names the files where they are not those of this run.
-  func place(_ location: DocumentLocation, _ inputs: [String]? = nil) -> String {
-    "\"file\":\(JSONText.quote((inputs ?? names)[location.source])),\"line\":\(location.line)"
+  /// Writes the location of a document as members of a JSON object; `inputs` names the files where they are not those of
+  /// this run.
+  func write(_ location: DocumentLocation, of inputs: [String]? = nil, to json: inout JSONWriter) {
+    json.member("file", (inputs ?? names)[location.source])
+    json.member("line", location.line)
   }
 
   /// `clusters_of_2`, `clusters_of_3`, `clusters_of_4_to_7`, … and the size of the largest.

@@ -78,7 +78,7 @@ struct ParagraphDedup {
       } else {
         tooShort += 1
       }
-      try output.reportLine(change.location, reason(change, output))
+      try report(change, to: output)
     }
     output.add(.unitsIn, units.hashes.count)
     output.add(.unitsRemoved, removedUnits)
@@ -89,14 +89,18 @@ struct ParagraphDedup {
     try output.write(batch, words: words - removedWords)
   }
 
-  private func reason(_ change: ParagraphCutter.Change, _ output: DedupOutput) -> String {
+  private func report(_ change: ParagraphCutter.Change, to output: DedupOutput) throws {
     let reason =
       change.index != nil
       ? "units_removed" : change.removedUnits == change.unitCount ? "duplicate" : "too_short"
-    let firsts = change.firsts.map { "{\(output.place($0))}" }.joined(separator: ",")
-    return """
-      "\(reason)","units":\(change.unitCount),"units_removed":\(change.removedUnits),\
-      "removed":\(change.shareText),"duplicate_of":[\(firsts)]
-      """
+    try output.reportLine(change.location, reason) { json in
+      json.member("units", change.unitCount)
+      json.member("units_removed", change.removedUnits)
+      json.member("removed", json: change.shareText)
+      json.key("duplicate_of")
+      json.array { json in
+        for first in change.firsts { json.object { output.write(first, to: &$0) } }
+      }
+    }
   }
 }

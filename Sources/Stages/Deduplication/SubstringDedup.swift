@@ -66,18 +66,18 @@ struct SubstringDedup {
             let text = UnsafeRawBufferPointer(rebasing: $0[old.ranges[removal.oldIndex]])
             output.addSample(of: .spansRemoved, UnsafeRawBufferPointer(rebasing: text[removal.range]))
           }
-          try output.reportLine(
-            removal.location,
-            """
-            "repeated_span","start":\(removal.range.lowerBound),"bytes":\(removal.range.count),\
-            "duplicate_of":{\(output.place(removal.first))}
-            """)
+          try output.reportLine(removal.location, "repeated_span") { json in
+            json.member("start", removal.range.lowerBound)
+            json.member("bytes", removal.range.count)
+            json.key("duplicate_of")
+            json.object { output.write(removal.first, to: &$0) }
+          }
         }
         for index in emptied {
           let location = DocumentLocation(source: old.source.index, line: old.lines[index])
           if changed.contains(index) {
             output.add(.documentsEmptied, 1)
-            try output.reportLine(location, "\"emptied\"")
+            try output.reportLine(location, "emptied")
           } else {
             try output.removeEmpty(at: location)
           }

@@ -21,17 +21,26 @@ package struct Inspection {
   }
 
   package var json: String {
-    func indented(_ json: String) -> String {
-      json.trimmingCharacters(in: .newlines).replacingOccurrences(of: "\n", with: "\n  ")
+    var json = JSONWriter()
+    json.object(.lines) { json in
+      json.key("counts")
+      counts.write(to: &json)
+      if !parts.isEmpty {
+        json.key(partKind + "s")
+        json.object(.spaced) { json in
+          for part in parts {
+            json.key(part.name)
+            part.counts.write(to: &json)
+          }
+        }
+      }
+      if let lengths {
+        json.key("lengths")
+        lengths.write(to: &json)
+      }
+      if let sample { json.member("sample", sample) }
     }
-    var fields = ["\"counts\": " + indented(counts.json)]
-    if !parts.isEmpty {
-      let parts = self.parts.map { "\(JSONText.quote($0.name)): \(indented($0.counts.json))" }
-      fields.append("\"\(partKind)s\": {\(parts.joined(separator: ", "))}")
-    }
-    if let lengths { fields.append("\"lengths\": " + lengths.json) }
-    if let sample { fields.append("\"sample\": " + JSONText.quote(sample)) }
-    return "{\n  " + fields.joined(separator: ",\n  ") + "\n}\n"
+    return json.text + "\n"
   }
 
   package var text: String {

@@ -32,13 +32,22 @@ struct LengthHistogram {
     number == 0 ? 0...0 : (1 << (number - 1))...((1 << number) - 1)
   }
 
-  var json: String {
-    let fields = classes.enumerated().filter { $0.element > 0 }.map { number, count in
-      "{\"from\": \(Self.range(number).lowerBound), \"to\": \(Self.range(number).upperBound), \(JSONText.quote(counted)): \(count)}"
+  func write(to json: inout JSONWriter) {
+    json.object(.spaced) { json in
+      json.member("unit", unit)
+      json.member("shortest", count > 0 ? shortest : 0)
+      json.member("longest", longest)
+      json.key("classes")
+      json.array(.spaced) { json in
+        for (number, count) in classes.enumerated() where count > 0 {
+          json.object(.spaced) {
+            $0.member("from", Self.range(number).lowerBound)
+            $0.member("to", Self.range(number).upperBound)
+            $0.member(counted, count)
+          }
+        }
+      }
     }
-    return
-      "{\"unit\": \(JSONText.quote(unit)), \"shortest\": \(count > 0 ? shortest : 0), \"longest\": \(longest), "
-      + "\"classes\": [\(fields.joined(separator: ", "))]}"
   }
 
   var picture: [String] {

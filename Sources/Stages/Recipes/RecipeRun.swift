@@ -131,27 +131,25 @@ package struct RecipeRun {
 
   /// Writes `summary.json` into the work directory: the counts of every step, including those of earlier runs.
   private func writeSummary(of records: [StepRecord]) throws {
-    let steps = records.map { step, record, isSkipped in
-      let counts = record.summary.trimmingCharacters(in: .whitespacesAndNewlines)
-        .replacingOccurrences(of: "\n", with: "\n    ")
-      let split = step.split.map { " \"split\": \(JSONText.quote($0))," } ?? ""
-      return """
-          {"stage": \(JSONText.quote(step.stage)),\(split) "skipped": \(isSkipped), "output": \
-        \(JSONText.quote(step.output)), "summary": \(counts)}
-        """
+    var json = JSONWriter()
+    json.object(.lines) { json in
+      json.member("recipe", plan.recipe.path)
+      json.member("output", plan.output)
+      json.key("steps")
+      json.array(.lines) { json in
+        for (step, record, isSkipped) in records {
+          json.object(.spaced) { json in
+            json.member("stage", step.stage)
+            if let split = step.split { json.member("split", split) }
+            json.member("skipped", isSkipped)
+            json.member("output", step.output)
+            json.member("summary", json: record.summary.trimmingCharacters(in: .whitespacesAndNewlines))
+          }
+        }
+      }
     }
     let file = try OutputFile(Path.join(plan.workDirectory, "summary.json"))
-    try file.write(
-      """
-      {
-        "recipe": \(JSONText.quote(plan.recipe.path)),
-        "output": \(JSONText.quote(plan.output)),
-        "steps": [
-      \(steps.joined(separator: ",\n"))
-        ]
-      }
-
-      """)
+    try file.write(json.bytes + [0x0a])
     try file.finish()
   }
 }
