@@ -46,6 +46,85 @@ import Tokenization
     #expect(json.contains("\"!\": 0,") && json.contains("\"Ġ\": 220,"))
   }
 
+  @Test func writesTokenizerJSONOfWordsInTheseBytes() throws {
+    let tokenizer = try Make.tokenizer(["ab ab\nabc \"x\""], mode: .word, merges: 1)
+    #expect(
+      String(decoding: try TokenizerJSON.write(tokenizer), as: UTF8.self) == #"""
+        {
+          "version": "1.0",
+          "truncation": null,
+          "padding": null,
+          "added_tokens": [
+            {
+              "id": 0,
+              "content": "<unk>",
+              "single_word": false,
+              "lstrip": false,
+              "rstrip": false,
+              "normalized": false,
+              "special": true
+            },
+            {
+              "id": 9,
+              "content": "<|endoftext|>",
+              "single_word": false,
+              "lstrip": false,
+              "rstrip": false,
+              "normalized": false,
+              "special": true
+            }
+          ],
+          "normalizer": null,
+          "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "[ \\n]+"}, "behavior": "Removed", "invert": false},
+          "post_processor": null,
+          "decoder": {"type": "BPEDecoder", "suffix": "</w>"},
+          "model": {
+            "type": "BPE",
+            "dropout": null,
+            "unk_token": "<unk>",
+            "continuing_subword_prefix": null,
+            "end_of_word_suffix": "</w>",
+            "fuse_unk": false,
+            "byte_fallback": false,
+            "ignore_merges": false,
+            "vocab": {
+              "<unk>": 0,
+              "\"": 1,
+              "\"</w>": 2,
+              "a": 3,
+              "b": 4,
+              "b</w>": 5,
+              "c</w>": 6,
+              "x": 7,
+              "ab</w>": 8,
+              "<|endoftext|>": 9
+            },
+            "merges": [
+              ["a", "b</w>"]
+            ]
+          }
+        }
+
+        """#)
+  }
+
+  @Test func writesPreTokenizersInTheseBytes() throws {
+    let byteLevel = #"{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": "#
+    for (preTokenizer, expected) in [
+      (PreTokenizer.gpt2, byteLevel + "true}"), (.none, byteLevel + "false}"),
+      (
+        .whitespace,
+        #"{"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "#
+          + JSONText.quote(PreTokenizer.whitespace.pattern!)
+          + #"}, "behavior": "Isolated", "invert": false}, "# + byteLevel + "false}]}"
+      ),
+    ] {
+      let tokenizer = try Make.tokenizer(["ab ab"], preTokenizer: preTokenizer, merges: 1)
+      let json = String(decoding: try TokenizerJSON.write(tokenizer), as: UTF8.self)
+      #expect(json.contains("\n  \"pre_tokenizer\": \(expected),\n  \"post_processor\": null,\n"))
+    }
+  }
+
   @Test func readsTokenizerJSONOfOtherPrograms() throws {
     let bytes = ByteAlphabet.bytes.enumerated().map { rank, byte in
       "\(JSONText.quote(String(decoding: ByteAlphabet.encode([byte]), as: UTF8.self))):\(rank + 3)"

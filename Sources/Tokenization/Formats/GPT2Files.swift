@@ -93,15 +93,18 @@ package enum GPT2Files {
 
   package static func writeVocabulary(_ tokenizer: Tokenizer) -> [UInt8] {
     let specials = Set(tokenizer.specialTokens.map(\.id))
-    var out = Array("{".utf8)
-    for id in 0..<UInt32(tokenizer.vocabulary.count) where !tokenizer.vocabulary.range(of: id).isEmpty {
-      if out.count > 1 { out.append(UInt8(ascii: ",")) }
-      let bytes = tokenizer.vocabulary[id]
-      (specials.contains(id) ? bytes : ByteAlphabet.encode(bytes)).withUnsafeBytes {
-        JSONText.quote($0, into: &out)
+    var json = JSONWriter()
+    json.object { json in
+      for id in 0..<UInt32(tokenizer.vocabulary.count) where !tokenizer.vocabulary.range(of: id).isEmpty {
+        let bytes = tokenizer.vocabulary[id]
+        json.key { out in
+          (specials.contains(id) ? bytes : ByteAlphabet.encode(bytes)).withUnsafeBytes {
+            JSONText.quote($0, into: &out)
+          }
+        }
+        json.value(Int(id))
       }
-      out += Array(":\(id)".utf8)
     }
-    return out + Array("}".utf8)
+    return json.bytes
   }
 }

@@ -15,52 +15,74 @@ extension TokenizerJSON {
         .usage, "codes of subword-nmt's format 0.1 have no tokenizer.json",
         remedy: "Learn the codes again in format 0.2, or write codes")
     }
-    let isWord = tokenizer.mode == .word
-    var out: [UInt8] = []
+    var json = JSONWriter()
     // A token occurs in the vocabulary and in the merges, and each of its bytes takes up to two.
-    out.reserveCapacity(tokenizer.vocabulary.count * 60 + 4 * tokenizer.vocabulary.withBytes(\.count))
-    func add(_ text: String) { out.append(contentsOf: text.utf8) }
-    add("{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [")
-    for (index, token) in tokenizer.specialTokens.enumerated() {
-      add(index == 0 ? "\n" : ",\n")
-      add("    {\n      \"id\": \(token.id),\n      \"content\": \(JSONText.quote(token.text)),\n")
-      add("      \"single_word\": false,\n      \"lstrip\": false,\n      \"rstrip\": false,\n")
-      add("      \"normalized\": false,\n      \"special\": true\n    }")
-    }
-    add(tokenizer.specialTokens.isEmpty ? "],\n" : "\n  ],\n")
-    add("  \"normalizer\": null,\n  \"pre_tokenizer\": \(preTokenizer(tokenizer.preTokenizer)),\n")
-    add("  \"post_processor\": null,\n")
-    add("  \"decoder\": \(isWord ? wordDecoder : byteLevel(usesRegex: true)),\n")
-    add("  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n")
-    add("    \"unk_token\": \(tokenizer.unknown == nil ? "null" : JSONText.quote(Tokenizer.unknownToken)),\n")
-    add("    \"continuing_subword_prefix\": null,\n")
-    add("    \"end_of_word_suffix\": \(isWord ? "\"</w>\"" : "null"),\n    \"fuse_unk\": false,\n")
-    add("    \"byte_fallback\": false,\n    \"ignore_merges\": \(tokenizer.ignoresMerges),\n    \"vocab\": {")
-    let special = Set(tokenizer.specialTokens.map(\.id))
-    let (between, colon, comma) = (Array(",\n      ".utf8), Array(": ".utf8), Array(", ".utf8))
-    var isFirst = true
-    for id in 0..<UInt32(tokenizer.vocabulary.count) where !tokenizer.vocabulary.range(of: id).isEmpty {
-      out += isFirst ? between[1...] : between[...]
-      isFirst = false
-      if special.contains(id) {
-        add(JSONText.quote(tokenizer.specialTokens.first { $0.id == id }!.text))
-      } else {
-        append(id, of: tokenizer, to: &out)
+    json.reserveCapacity(tokenizer.vocabulary.count * 60 + 4 * tokenizer.vocabulary.withBytes(\.count))
+    json.object(.lines) { json in
+      json.member("version", "1.0")
+      json.nullMember("truncation")
+      json.nullMember("padding")
+      json.key("added_tokens")
+      json.array(.lines) { json in
+        for token in tokenizer.specialTokens { json.object(.lines) { write(token, to: &$0) } }
       }
-      out += colon
-      DecimalIDs.append(id, to: &out)
+      json.nullMember("normalizer")
+      json.key("pre_tokenizer")
+      write(tokenizer.preTokenizer, to: &json)
+      json.nullMember("post_processor")
+      json.key("decoder")
+      if tokenizer.mode == .word {
+        writeWordDecoder(to: &json)
+      } else {
+        writeByteLevel(usesRegex: true, to: &json)
+      }
+      json.key("model")
+      json.object(.lines) { writeModel(of: tokenizer, to: &$0) }
     }
-    add(isFirst ? "},\n    \"merges\": [" : "\n    },\n    \"merges\": [")
-    for (rank, merge) in tokenizer.merges.enumerated() {
-      out += rank == 0 ? between[1...] : between[...]
-      out.append(UInt8(ascii: "["))
-      append(merge.left, of: tokenizer, to: &out)
-      out += comma
-      append(merge.right, of: tokenizer, to: &out)
-      out.append(UInt8(ascii: "]"))
+    return json.bytes + [0x0a]
+  }
+
+  private static func write(_ token: Tokenizer.SpecialToken, to json: inout JSONWriter) {
+    json.member("id", Int(token.id))
+    json.member("content", token.text)
+    for name in ["single_word", "lstrip", "rstrip", "normalized"] { json.member(name, false) }
+    json.member("special", true)
+  }
+
+  private static func writeModel(of tokenizer: Tokenizer, to json: inout JSONWriter) {
+    json.member("type", "BPE")
+    json.nullMember("dropout")
+    if tokenizer.unknown == nil {
+      json.nullMember("unk_token")
+    } else {
+      json.member("unk_token", Tokenizer.unknownToken)
     }
-    add(tokenizer.merges.isEmpty ? "]\n  }\n}\n" : "\n    ]\n  }\n}\n")
-    return out
+    json.nullMember("continuing_subword_prefix")
+    if tokenizer.mode == .word {
+      json.member("end_of_word_suffix", "</w>")
+    } else {
+      json.nullMember("end_of_word_suffix")
+    }
+    json.member("fuse_unk", false)
+    json.member("byte_fallback", false)
+    json.member("ignore_merges", tokenizer.ignoresMerges)
+    let special = Dictionary(uniqueKeysWithValues: tokenizer.specialTokens.map { ($0.id, $0.text) })
+    json.key("vocab")
+    json.object(.lines) { json in
+      for id in 0..<UInt32(tokenizer.vocabulary.count) where !tokenizer.vocabulary.range(of: id).isEmpty {
+        if let text = special[id] { json.key(text) } else { json.key { append(id, of: tokenizer, to: &$0) } }
+        json.value(Int(id))
+      }
+    }
+    json.key("merges")
+    json.array(.lines) { json in
+      for merge in tokenizer.merges {
+        json.array(.spaced) { json in
+          json.value { append(merge.left, of: tokenizer, to: &$0) }
+          json.value { append(merge.right, of: tokenizer, to: &$0) }
+        }
+      }
+    }
   }
 
   /// A token in quotation marks.
@@ -73,24 +95,46 @@ extension TokenizerJSON {
     }
   }
 
-  private static func byteLevel(usesRegex: Bool) -> String {
-    #"{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": \#(usesRegex)}"#
+  private static func writeByteLevel(usesRegex: Bool, to json: inout JSONWriter) {
+    json.object(.spaced) { json in
+      json.member("type", "ByteLevel")
+      json.member("add_prefix_space", false)
+      json.member("trim_offsets", true)
+      json.member("use_regex", usesRegex)
+    }
   }
 
-  private static let wordDecoder = #"{"type": "BPEDecoder", "suffix": "</w>"}"#
-
-  private static func split(_ pattern: String, behavior: String) -> String {
-    #"{"type": "Split", "pattern": {"Regex": \#(JSONText.quote(pattern))}, "behavior": "\#(behavior)", "invert": false}"#
+  private static func writeWordDecoder(to json: inout JSONWriter) {
+    json.object(.spaced) { json in
+      json.member("type", "BPEDecoder")
+      json.member("suffix", "</w>")
+    }
   }
 
-  private static func preTokenizer(_ preTokenizer: PreTokenizer) -> String {
+  private static func writeSplit(_ pattern: String, behavior: String, to json: inout JSONWriter) {
+    json.object(.spaced) { json in
+      json.member("type", "Split")
+      json.key("pattern")
+      json.object(.spaced) { $0.member("Regex", pattern) }
+      json.member("behavior", behavior)
+      json.member("invert", false)
+    }
+  }
+
+  private static func write(_ preTokenizer: PreTokenizer, to json: inout JSONWriter) {
     switch preTokenizer {
-    case .gpt2: byteLevel(usesRegex: true)
-    case .none: byteLevel(usesRegex: false)
-    case .words: split(preTokenizer.pattern!, behavior: "Removed")
+    case .gpt2: writeByteLevel(usesRegex: true, to: &json)
+    case .none: writeByteLevel(usesRegex: false, to: &json)
+    case .words: writeSplit(preTokenizer.pattern!, behavior: "Removed", to: &json)
     case .cl100k, .llama3, .o200k, .whitespace:
-      #"{"type": "Sequence", "pretokenizers": ["# + split(preTokenizer.pattern!, behavior: "Isolated") + ", "
-        + byteLevel(usesRegex: false) + "]}"
+      json.object(.spaced) { json in
+        json.member("type", "Sequence")
+        json.key("pretokenizers")
+        json.array(.spaced) { json in
+          writeSplit(preTokenizer.pattern!, behavior: "Isolated", to: &json)
+          writeByteLevel(usesRegex: false, to: &json)
+        }
+      }
     }
   }
 }
