@@ -29,9 +29,7 @@ size_t pkm_json_escape(const uint8_t *text, size_t count, uint8_t *out) {
       memcpy(&block, text + at, length);
     }
     memcpy(out, &block, 64);
-    Flags flags = __builtin_convertvector((block < 0x20) | (block == '"') | (block == '\\'), Flags);
-    uint64_t found;
-    memcpy(&found, &flags, sizeof found);
+    uint64_t found = BITS((block < 0x20) | (block == '"') | (block == '\\'));
     if (found == 0) {
       at += length;
       out += length;

@@ -16,9 +16,7 @@ size_t pkm_count_words(const uint8_t *bytes, size_t count) {
     } else {
       memcpy(&block, bytes + start, length);
     }
-    Flags flags = __builtin_convertvector((block == ' ') | ((Block)(block - 9) < 5), Flags);
-    uint64_t spaces;
-    memcpy(&spaces, &flags, sizeof spaces);
+    uint64_t spaces = BITS((block == ' ') | ((Block)(block - 9) < 5));
     words += (size_t)__builtin_popcountll(~spaces & (spaces << 1 | before));
     before = spaces >> 63;
   }

@@ -1,23 +1,19 @@
-// Computes the comparison key of a text: its words without case, accents, width, punctuation and the values of digits.
+// Folds text to the comparison key: its words without case, accents, width, punctuation and the values of digits.
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
 #include <unicode/uscript.h>
 #include <unicode/unistr.h>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include <CBytes.h>
+#include <blocks.h>
 
 #include <atomic>
 #include <cstring>
 #include <string>
 
 #include "CICU.h"
-#include "vectors.h"
 
 namespace {
-
-using pkm::Vector;
 
 // The folded form of each code point, filled when the code point first occurs (any thread computes the same value): up
 // to seven bytes of UTF-8, the first in the lowest byte, and in the highest byte `known` with their number. Pages of
@@ -103,75 +99,6 @@ size_t decomposeHangul(UChar32 c, uint8_t *out) {
   return 3 * count;
 }
 
-inline UChar32 decode(const uint8_t *bytes, size_t &length) {
-  uint8_t lead = bytes[0];
-  if (lead < 0xe0) return length = 2, (lead & 0x1f) << 6 | (bytes[1] & 0x3f);
-  if (lead < 0xf0) return length = 3, (lead & 0x0f) << 12 | (bytes[1] & 0x3f) << 6 | (bytes[2] & 0x3f);
-  length = 4;
-  return (lead & 0x07) << 18 | (bytes[1] & 0x3f) << 12 | (bytes[2] & 0x3f) << 6 | (bytes[3] & 0x3f);
-}
-
-inline uint64_t mix(uint64_t a, uint64_t b) {
-  unsigned __int128 product = (unsigned __int128)a * b;
-  return uint64_t(product) ^ uint64_t(product >> 64);
-}
-
-// A seeded hash of a short string, 16 bytes at a time, by 64 x 64-bit products (as in wyhash). At least 16 bytes after
-// the end must be readable.
-inline uint64_t hashOf(const uint8_t *bytes, size_t count, uint64_t seed) {
-  uint64_t state = seed ^ 0x9e3779b97f4a7c15;
-  size_t length = count;
-  while (count > 16) {
-    uint64_t low, high;
-    memcpy(&low, bytes, 8);
-    memcpy(&high, bytes + 8, 8);
-    state = mix(low ^ state, high ^ 0xa0761d6478bd642f);
-    bytes += 16;
-    count -= 16;
-  }
-  uint64_t low, high;
-  memcpy(&low, bytes, 8);
-  memcpy(&high, bytes + 8, 8);
-  low &= count >= 8 ? ~uint64_t(0) : (uint64_t(1) << 8 * count) - 1;
-  high &= count >= 16 ? ~uint64_t(0) : count <= 8 ? 0 : (uint64_t(1) << 8 * (count - 8)) - 1;
-  state = mix(low ^ state, high ^ 0xa0761d6478bd642f ^ seed);
-  return mix(state ^ length, 0xe7037ed1a0b428db ^ seed);
-}
-
-#if defined(__x86_64__)
-// Keeps one space between two words and none at the ends, 64 bytes at a time. Text that is not folded yet must be ASCII
-// and is folded as well; returns SIZE_MAX if it is not ASCII.
-template <bool isFolded>
-__attribute__((target("avx512f,avx512bw,avx512vbmi2,popcnt"))) size_t compress(
-    const uint8_t *text, size_t count, uint8_t *out) {
-  const __m512i space = _mm512_set1_epi8(' ');
-  const uint8_t *start = out;
-  uint64_t isAfterSpace = 1;
-  for (size_t at = 0; at < count; at += 64) {
-    size_t left = count - at;
-    uint64_t lanes = left < 64 ? (uint64_t(1) << left) - 1 : ~uint64_t(0);
-    __m512i bytes = _mm512_mask_loadu_epi8(space, lanes, text + at);
-    uint64_t spaces;
-    if (isFolded) {
-      spaces = _mm512_cmpeq_epi8_mask(bytes, space);
-    } else {
-      if (_mm512_movepi8_mask(bytes)) return SIZE_MAX;
-      __m512i lower = _mm512_or_si512(bytes, space);
-      uint64_t letters = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(lower, _mm512_set1_epi8('a')), _mm512_set1_epi8(26));
-      uint64_t digits = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(bytes, _mm512_set1_epi8('0')), _mm512_set1_epi8(10));
-      bytes = _mm512_mask_mov_epi8(_mm512_mask_mov_epi8(space, letters, lower), digits, _mm512_set1_epi8('0'));
-      spaces = ~(letters | digits);
-    }
-    uint64_t kept = ~(spaces & (spaces << 1 | isAfterSpace));
-    _mm512_storeu_si512(out, _mm512_maskz_compress_epi8(kept, bytes));
-    out += __builtin_popcountll(kept);
-    isAfterSpace = spaces >> 63;
-  }
-  size_t length = size_t(out - start);
-  return length - (length > 0 && out[-1] == ' ');
-}
-#endif
-
 }  // namespace
 
 extern "C" {
@@ -189,12 +116,12 @@ size_t pkm_comparison_fold(const uint8_t *text, size_t count, uint8_t *out) {
       memcpy(tail, from, left);
       from = tail;
     }
-    Vector bytes;
+    Block bytes;
     memcpy(&bytes, from, sizeof bytes);
     uint64_t stops = BITS(bytes > 0x7f);
     auto letter = (bytes | 0x20) - 'a' < 26;
     auto digit = bytes - '0' < 10;
-    Vector folded = ((bytes | 0x20) & (Vector)letter) | ('0' & (Vector)digit) | (' ' & (Vector) ~(letter | digit));
+    Block folded = ((bytes | 0x20) & (Block)letter) | ('0' & (Block)digit) | (' ' & (Block) ~(letter | digit));
     memcpy(out, &folded, sizeof folded);
     size_t plain = stops ? size_t(__builtin_ctzll(stops)) : 64;
     if (plain > left) plain = left;
@@ -204,7 +131,7 @@ size_t pkm_comparison_fold(const uint8_t *text, size_t count, uint8_t *out) {
     // Characters other than ASCII, one at a time.
     do {
       size_t length;
-      UChar32 c = decode(text + at, length);
+      UChar32 c = UChar32(pkm_decode_utf8(text + at, &length));
       uint64_t entry = foldedCharacters[c].load(std::memory_order_relaxed);
       if (!entry) entry = entryOf(c);
       if (entry >> 56 & isLong) {
@@ -225,73 +152,9 @@ size_t pkm_comparison_fold(const uint8_t *text, size_t count, uint8_t *out) {
   return size_t(out - start);
 }
 
-MULTIVERSIONED
-size_t pkm_comparison_words(const uint8_t *folded, size_t count, uint64_t seed, uint64_t *hashes, uint32_t *ends) {
-  size_t words = 0;
-  // Whether the previous byte was part of a word, and the start of that word.
-  uint64_t isInside = 0;
-  size_t start = 0;
-  for (size_t at = 0; at < count; at += 64) {
-    uint8_t tail[64];
-    const uint8_t *from = folded + at;
-    if (count - at < 64) {
-      memset(tail, ' ', sizeof tail);
-      memcpy(tail, from, count - at);
-      from = tail;
-    }
-    Vector bytes;
-    memcpy(&bytes, from, sizeof bytes);
-    uint64_t inside = BITS(bytes != ' ');
-    uint64_t edges = inside ^ (inside << 1 | isInside);
-    isInside = inside >> 63;
-    while (edges) {
-      size_t position = at + size_t(__builtin_ctzll(edges));
-      edges &= edges - 1;
-      if (inside >> (position - at) & 1) {
-        start = position;
-      } else {
-        hashes[words] = hashOf(folded + start, position - start, seed);
-        if (ends) ends[words] = uint32_t(position);
-        words++;
-      }
-    }
-  }
-  if (isInside) {
-    hashes[words] = hashOf(folded + start, count - start, seed);
-    if (ends) ends[words] = uint32_t(count);
-    words++;
-  }
-  return words;
-}
-
-size_t pkm_comparison_characters(const uint8_t *folded, size_t count, uint64_t seed, int *isInText, uint64_t *hashes) {
-  size_t characters = 0, at = 0;
-  while (at < count) {
-    bool isAfterSpace = at == 0;
-    while (at < count && folded[at] == ' ') {
-      at++;
-      isAfterSpace = true;
-    }
-    if (at == count) break;
-    if (isAfterSpace && *isInText) hashes[characters++] = mix(seed ^ ' ', 0xe7037ed1a0b428db);
-    *isInText = 1;
-    size_t length = 1;
-    UChar32 c = folded[at] < 0x80 ? folded[at] : decode(folded + at, length);
-    hashes[characters++] = mix(seed ^ uint64_t(c), 0xe7037ed1a0b428db);
-    at += length;
-  }
-  return characters;
-}
-
 size_t pkm_comparison_key(const uint8_t *text, size_t count, uint8_t *scratch, uint8_t *out) {
-#if defined(__x86_64__)
-  static const bool hasCompress = __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw");
-  if (hasCompress) {
-    size_t length = compress<false>(text, count, out);
-    if (length != SIZE_MAX) return length;
-    return compress<true>(scratch, pkm_comparison_fold(text, count, scratch), out);
-  }
-#endif
+  size_t length = pkm_comparison_key_of_ascii(text, count, out);
+  if (length != SIZE_MAX) return length;
   return pkm_comparison_collapse(scratch, pkm_comparison_fold(text, count, scratch), out);
 }
 

@@ -23,7 +23,7 @@ size_t startOfCharacter(const uint8_t *in, size_t at) {
 pkm_normalizer::pkm_normalizer(const pkm_normalizer_options &options)
     : rules(options), table(static_cast<uint32_t *>(calloc(0x110000, sizeof(uint32_t))), &free) {
   for (uint8_t byte = 0; byte < 0x80; byte++) {
-    bool isControl = (byte < 0x20 && !isWhite(byte)) || byte == 0x7f;
+    bool isControl = (byte < 0x20 && !pkm_is_white(byte)) || byte == 0x7f;
     bool isCapital = byte >= 'A' && byte <= 'Z';
     staysASCII[byte] = !(isControl && options.clean_controls) && !(isCapital && options.letter_case != PKM_CASE_NONE);
   }
@@ -80,7 +80,7 @@ bool pkm_normalizer::append(const uint8_t *text, size_t count, bool isLines) {
     count = transformed.size();
   }
   if (!clean(text, count)) return false;
-  if (rules.options.clean_whitespace) out.size = start + collapse(out.start + start, out.size - start, isLines);
+  if (rules.options.clean_whitespace) out.size = start + pkm_collapse_white(out.start + start, out.size - start, isLines);
   return segment(sentences.get(), start) && segment(words.get(), start);
 }
 
@@ -102,7 +102,7 @@ bool pkm_normalizer::segment(Segmenter *segmenter, size_t start) {
 
 bool pkm_normalizer::clean(const uint8_t *in, size_t count) {
   const pkm_normalizer_options &options = rules.options;
-  const CopyRules copy = {uint8_t(options.clean_controls ? 0xff : 0),
+  const pkm_copy_rules copy = {uint8_t(options.clean_controls ? 0xff : 0),
                           uint8_t(options.letter_case != PKM_CASE_NONE ? 0xff : 0), rules.ownCapitals};
   const size_t floor = out.size;
   // The start of the current word in the input and output. It is computed only when needed, by looking back through the
@@ -113,7 +113,7 @@ bool pkm_normalizer::clean(const uint8_t *in, size_t count) {
   size_t same = 0;
   size_t i = 0;
   auto lookBack = [&] {
-    size_t start = afterLastWhite(in, same, i);
+    size_t start = pkm_after_last_white(in, same, i);
     if (start != SIZE_MAX) word = {start, out.size - (i - start), removed, unassigned};
   };
   uint32_t lastClass = 0;
@@ -121,12 +121,12 @@ bool pkm_normalizer::clean(const uint8_t *in, size_t count) {
   while (i < count) {
     bool isComplex = !options.has_fast_path;
     if (isComplex) {
-      while (i < count && isWhite(in[i])) out.append(in + i++, 1);
+      while (i < count && pkm_is_white(in[i])) out.append(in + i++, 1);
       if (i == count) break;
       word = {i, out.size, removed, unassigned};
     } else if (in[i] < 0x80) {
       out.reserve(count - i);
-      size_t copied = copyPlain(in + i, count - i, out.end(), copy);
+      size_t copied = pkm_copy_plain(in + i, count - i, out.end(), copy);
       if (copied > 0) {
         out.size += copied;
         i += copied;
@@ -250,8 +250,8 @@ bool pkm_normalizer::appendWord(const uint8_t *bytes, size_t count) {
 size_t pkm_normalizer::endOfWord(const uint8_t *in, size_t from, size_t count) {
   size_t limit = count - from > longestWord ? from + longestWord : count;
   size_t end = from;
-  while (end < limit && !isWhite(in[end])) end++;
-  if (end == count || isWhite(in[end])) return end;
+  while (end < limit && !pkm_is_white(in[end])) end++;
+  if (end == count || pkm_is_white(in[end])) return end;
   for (size_t at = startOfCharacter(in, end), length; at > from; at = startOfCharacter(in, at - 1)) {
     if (in[at] < 0x80 || (classOf(decode(in + at, length)) & 7) == plain) return at;
   }
@@ -268,7 +268,7 @@ bool pkm_normalizer::transform(const uint8_t *in, size_t count, std::string &res
   for (size_t from = 0, end; from < count; from = end) {
     end = endOfWord(in, from, count);
     while (end < count && end - from < longestWord) {
-      size_t next = endOfWord(in, end + (isWhite(in[end]) ? 1 : 0), count);
+      size_t next = endOfWord(in, end + (pkm_is_white(in[end]) ? 1 : 0), count);
       if (next - from > longestWord) break;
       end = next;
     }

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "CICU.h"
-#include "bytes.h"
+#include "buffer.h"
 #include "segmenter.h"
 
 namespace pkm {

@@ -15,7 +15,7 @@ namespace {
 // ICU uses 32-bit lengths. A longer text is split at the last known boundary.
 constexpr size_t longestChunk = size_t(1) << 28;
 
-bool isWhiteSpace(UChar32 c) { return c < 0x80 ? isWhite(uint8_t(c)) : u_isUWhiteSpace(c); }
+bool isWhiteSpace(UChar32 c) { return c < 0x80 ? pkm_is_white(uint8_t(c)) : u_isUWhiteSpace(c); }
 
 size_t startOfCharacter(const uint8_t *text, size_t at) {
   while (at > 0 && (text[at] & 0xc0) == 0x80) at--;
@@ -110,7 +110,7 @@ bool WordSegmenter::learn() {
   // Characters belong to one class if ICU breaks alike beside them and between them, for every other character.
   std::vector<uint8_t> characters;
   for (uint8_t c = 0; c < 0x80; c++) {
-    if (!isWhite(c)) characters.push_back(c);
+    if (!pkm_is_white(c)) characters.push_back(c);
   }
   for (char c : characters) {
     for (char d : characters) questions.append({c, d, '\n', c, d, c, '\n', d, c, d, '\n'});
@@ -158,11 +158,11 @@ bool WordSegmenter::append(const uint8_t *text, size_t count, Buffer &out) {
     // Pass characters other than ASCII to ICU, together with the words that contain them or touch them. No rule looks
     // from ASCII across white space. A combining mark after white space belongs to it, so that white space is passed on
     // as well.
-    size_t word = afterLastWhite(text, at, other);
+    size_t word = pkm_after_last_white(text, at, other);
     size_t from = word == SIZE_MAX ? at : word - 1;
     appendPlain(text, at, from, count, out);
     size_t to = other;
-    while (to < count && !(isWhite(text[to]) && (to + 1 == count || text[to + 1] < 0x80))) to++;
+    while (to < count && !(pkm_is_white(text[to]) && (to + 1 == count || text[to + 1] < 0x80))) to++;
     if (!appendByICU(text + from, to - from, out)) return false;
     at = to;
   }
@@ -178,7 +178,7 @@ void WordSegmenter::appendPlain(const uint8_t *text, size_t from, size_t to, siz
   for (size_t i = from; i < to; i++) {
     uint8_t byte = text[i], next = i + 1 < count ? text[i + 1] : uint8_t(' ');
     window = (window << 4 | (next < 0x80 ? classes[next] : 0)) & 0xffff;
-    if (isWhite(byte)) {
+    if (pkm_is_white(byte)) {
       isAfterWhite = true;
       if (byte == '\n') {
         *end++ = '\n';

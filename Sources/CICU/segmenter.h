@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "bytes.h"
+#include "buffer.h"
 
 namespace pkm {
 

@@ -1,4 +1,4 @@
-import CICU
+import CBytes
 
 /// Counting and splitting bytes of text.
 enum Bytes {

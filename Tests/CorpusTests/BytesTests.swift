@@ -1,4 +1,4 @@
-import CICU
+import CBytes
 import Support
 import Testing
 

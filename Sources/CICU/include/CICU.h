@@ -2,6 +2,7 @@
 // C, because ICU's headers clash with Foundation.
 #pragma once
 
+#include <CBytes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -72,9 +73,6 @@ bool pkm_unicode_add_flag(const char *pattern, uint8_t flag, uint8_t *classes);
 /// The lower case of a character by Unicode's simple mapping.
 uint32_t pkm_unicode_lower(uint32_t character);
 
-/// The number of occurrences of a byte.
-size_t pkm_bytes_count(const uint8_t *bytes, size_t length, uint8_t byte);
-
 // Character sets.
 
 /// A conversion to UTF-8 in progress. Not thread-safe.
@@ -106,36 +104,15 @@ typedef struct {
 /// Guesses the character set of the bytes, the most probable first. Returns the number of guesses.
 size_t pkm_charset_detect(const uint8_t *bytes, size_t length, pkm_charset_guess *guesses, size_t capacity);
 
-typedef struct {
-  size_t start, end;
-} pkm_byte_range;
-
-/// Finds the lines, each without its LF and one CR before that. The text after the last LF is a line unless it is
-/// empty. Returns the number of lines: at most one more than the number of LF.
-size_t pkm_bytes_lines(const uint8_t *bytes, size_t length, pkm_byte_range *lines);
-
 // The comparison key, which decides whether two texts count as equal: see ComparisonKey.swift for the rules.
+// Only folding needs ICU; the rest is in CBytes.
 
 /// The maximum number of bytes that one byte of text becomes.
 #define PKM_COMPARISON_GROWTH 12
-/// The number of bytes after a buffer of folded text that may be read or written but do not count.
-#define PKM_COMPARISON_SLACK 64
 
 /// Folds valid UTF-8 to words with one or more spaces between them. Returns the length. `out` must hold `count` times
 /// PKM_COMPARISON_GROWTH bytes, and the slack.
 size_t pkm_comparison_fold(const uint8_t *text, size_t count, uint8_t *out);
-
-/// Computes the hashes of the words in folded text, at most (count + 1) / 2, and their ends unless `ends` is NULL.
-/// Returns the number of words.
-size_t pkm_comparison_words(const uint8_t *folded, size_t count, uint64_t seed, uint64_t *hashes, uint32_t *ends);
-
-/// Computes the hashes of the characters; the spaces between two words count as one. `is_in_text` is 0 at the start of
-/// a document and carried from chunk to chunk. Returns the number of hashes.
-size_t pkm_comparison_characters(const uint8_t *folded, size_t count, uint64_t seed, int *is_in_text, uint64_t *hashes);
-
-/// Copies folded text with one space between two words and none at the ends. `out` must hold `count` bytes and the
-/// slack. Returns the length.
-size_t pkm_comparison_collapse(const uint8_t *folded, size_t count, uint8_t *out);
 
 /// Computes the key of valid UTF-8: folded and collapsed. Returns its length. Both buffers must hold `count` times
 /// PKM_COMPARISON_GROWTH bytes, and the slack.

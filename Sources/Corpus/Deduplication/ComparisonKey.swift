@@ -1,3 +1,4 @@
+import CBytes
 import CICU
 import Support
 
