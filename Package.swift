@@ -98,7 +98,8 @@ let package = Package(
 
     // What all test targets share.
     .target(
-      name: "TestSupport", dependencies: ["Support"], path: "Tests/TestSupport", swiftSettings: swift),
+      name: "TestSupport", dependencies: ["Support", "Shards"], path: "Tests/TestSupport",
+      swiftSettings: swift),
     .testTarget(name: "SupportTests", dependencies: ["Support", "TestSupport"], swiftSettings: swift),
     .testTarget(
       name: "CorpusTests", dependencies: ["Corpus", "Support", "CICU", "CBytes", "TestSupport"],

@@ -1,6 +1,6 @@
 import Foundation
 import Shards
-import Support
+import TestSupport
 
 /// A dataset of random ids for tests of the commands that take one.
 enum SampleDataset {
@@ -9,15 +9,10 @@ enum SampleDataset {
     _ directory: String, documents: Int = 500, vocabulary: Int = 300, split: String = "train",
     seed: UInt64 = 1
   ) throws -> DatasetIndex {
-    let writer = try DatasetWriter(
-      directory: directory, tokenizerJSON: Array("{\"vocabulary\": \(vocabulary)}".utf8),
-      vocabularySize: vocabulary, endOfDocument: 0, split: split, shardTokens: 20_000)
-    var generator = RandomGenerator(seed: seed)
-    for _ in 0..<documents {
-      let ids = (0..<(30 + generator.below(200))).map { _ in UInt32(1 + generator.below(vocabulary - 1)) }
-      try ids.withUnsafeBufferPointer { try writer.append($0, textBytes: 4 * $0.count, words: $0.count / 2) }
-    }
-    return try writer.finish()
+    try writeDataset(
+      directory, randomDocuments(documents, vocabulary: vocabulary, lengths: 30...229, seed: seed),
+      vocabulary: vocabulary, tokenizer: Array("{\"vocabulary\": \(vocabulary)}".utf8), split: split,
+      shardTokens: 20_000)
   }
 
   /// Names and content of all files below a directory.

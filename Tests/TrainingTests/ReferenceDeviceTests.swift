@@ -2,6 +2,7 @@ import Foundation
 import Model
 import Shards
 import Support
+import TestSupport
 import Testing
 import Training
 
@@ -12,16 +13,13 @@ import Training
 
   private func writeDataset() throws {
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    let writer = try DatasetWriter(
-      directory: directory + "/data", tokenizerJSON: Array("{}".utf8), vocabularySize: 31, endOfDocument: 30)
     var random = RandomGenerator(seed: 5)
-    for (split, count) in [("train", 600), ("valid", 60)] {
-      let tokens = (0..<count).map { _ in UInt32(random.below(30)) }
-      try tokens.withUnsafeBufferPointer {
-        try writer.append($0, textBytes: 3 * count, words: count / 2, to: split)
-      }
+    let documents = [600, 60].map { count in
+      TestDocument(
+        tokens: (0..<count).map { _ in UInt32(random.below(30)) }, textBytes: 3 * count, words: count / 2)
     }
-    try writer.finish()
+    try TestSupport.writeDataset(
+      directory + "/data", train: [documents[0]], valid: [documents[1]], vocabulary: 31)
   }
 
   private func recipe(_ precision: EngineSettings.Precision, steps: Int) -> TrainingRecipe {

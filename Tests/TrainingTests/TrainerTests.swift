@@ -16,23 +16,19 @@ private final class Laboratory {
     throws
   {
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    let writer = try DatasetWriter(
-      directory: data, tokenizerJSON: Array("{}".utf8), vocabularySize: Self.vocabularySize,
-      endOfDocument: 60,
-      packing: packing)
     var random = RandomGenerator(seed: 5)
-    let train = documentLengths.isEmpty ? [trainTokens - 1] : documentLengths
-    for (split, count) in train.map({ ("train", $0 + 1) }) + [("valid", validTokens)] {
+    let lengths = documentLengths.isEmpty ? [trainTokens - 1] : documentLengths
+    var documents = (lengths.map { $0 + 1 } + [validTokens]).map { count in
       var tokens: [UInt32] = count > 1 ? [1] : []
       while tokens.count < count - 1 {
         let next = (tokens[tokens.count - 1] * 7 + 1) % 60
         tokens.append(random.uniform() < 0.9 ? next : UInt32(random.below(60)))
       }
-      try tokens.withUnsafeBufferPointer {
-        try writer.append($0, textBytes: 3 * count, words: count / 2, to: split)
-      }
+      return TestDocument(tokens: tokens, textBytes: 3 * count, words: count / 2)
     }
-    try writer.finish()
+    let valid = documents.removeLast()
+    try writeDataset(
+      data, train: documents, valid: [valid], vocabulary: Self.vocabularySize, packing: packing)
   }
 
   deinit { try? FileManager.default.removeItem(atPath: directory) }
