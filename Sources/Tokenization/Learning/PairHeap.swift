@@ -1,6 +1,7 @@
 /// A binary max-heap of pairs by count, with a ``TieBreak`` for equal counts.
 ///
-/// Its counts may be too high; the trainer corrects an item when it reaches the top.
+/// Its counts may be too high; the trainer corrects an item when it reaches the top. swift-collections' `Heap` has no
+/// comparison that knows the texts of the symbols, and each of its elements would have to carry them.
 struct PairHeap {
   struct Item {
     var count: Int
