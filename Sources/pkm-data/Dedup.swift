@@ -10,92 +10,71 @@ struct Dedup: DocumentedCommand, RecipeStage {
 
   static let details = """
     The order of the documents is kept, and so is the first occurrence of a
-    duplicate. With a method, documents of whitespace alone are dropped and
-    counted. JSON lines that lose nothing are copied byte for byte.
+    duplicate. With a method, documents that contain only whitespace are dropped
+    and counted. JSON lines that lose nothing are copied byte for byte.
 
-    --method exact (default)
-      Removes documents with the bytes of an earlier one, compared by a 128-bit
-      hash. With --key normalized it compares words: case, accents, width,
-      punctuation and the values of digits are ignored. Memory: 27 to 53 bytes
-      per distinct document, 37 to 75 with --report. Beyond --memory, 24 bytes
-      per document and the remaining text are sorted on disk.
+      method      removes                             input   memory
+      exact       documents equal to an earlier one   once    27-53 B/document
+      minhash     documents similar to another one    twice   4 B/document
+      paragraph   lines that occurred before          once    16-32 B/line
+      substring   spans that occurred before          twice   --memory
 
-    --method minhash
-      Removes near-duplicates. The similarity of two documents is the Jaccard
-      index of their sets of shingles, which are --ngram consecutive words (after
-      normalization) or characters. Documents that agree in one band of their
-      MinHash signatures are a candidate pair; the probability of that is printed
-      at the start. --verify keeps the pairs whose similarity reaches --threshold.
-      One document of each cluster of pairs is kept: the first, the longest, or
-      the one that --keep-by selects; the first wins a tie. A document shorter
-      than a shingle is one shingle. One without letters and digits is never a
-      near-duplicate. --bands and --rows are derived from --threshold and --hashes
-      so that a pair at the threshold is found about half of the time; for more,
-      give a lower threshold with --verify, or more --hashes.
-      The input is read twice, and a pipe is spooled to disk. Disk: 12 bytes per
-      band and document, 8 per document, 24 per document of a cluster (16 more for
-      both with --keep longest or --keep-by), 32 per removed document and 8 per
-      band that it shares with the first of its cluster. --report adds half a byte
-      per hash and document, --verify 8 bytes per shingle of the documents in
-      pairs. Memory: 4 bytes per document (with --verify 12 more per document in a
-      pair) beside --memory.
+    Data beyond --memory is sorted on disk. A document is held in memory as a
+    whole: one of 1 GB takes 1.6 to 2.7 GB. --max-document-size sets a limit.
 
-    --stage: minhash on several machines
+    exact compares the bytes of documents or, with --key normalized, their words:
+    case, accents, width, punctuation and the values of digits are ignored.
+
+    minhash compares sets of shingles, which are --ngram consecutive words
+    (normalized in the same way) or characters. The similarity of two documents
+    is the Jaccard index of their sets. Documents whose MinHash signatures agree
+    in one band are a candidate pair; the run first prints how likely that is for
+    each similarity. By default a pair at the threshold is found about half of
+    the time. To find more pairs, give a lower --threshold with --verify, or more
+    --hashes. One document of each cluster of pairs is kept. Disk: 12 bytes per
+    band and document; --verify adds 8 bytes per shingle of the documents in
+    pairs.
+
+    paragraph removes lines (--unit paragraph: paragraphs) whose normalized words
+    occurred before, anywhere in the corpus. A line without letters and digits is
+    never a duplicate and is removed with the line before it. JSON lines get the
+    removed share of their text as "dedup_removed".
+
+    substring cuts out every span of at least --min-length words, bytes or tokens
+    that occurred before, anywhere in the corpus, and drops documents of which
+    nothing is left. --every-copy cuts the first occurrence as well, as suffix
+    array tools do. Disk: the text, and 0.4 to 1.3 bytes per byte of text, more
+    if much is repeated.
+
+    --against FILE drops documents that share --ngram (13) consecutive words with
+    an evaluation set, before any method runs. Every string of a JSON line is an
+    evaluation text, or --against-field alone; plain text is split by
+    --documents. Texts of fewer words are skipped and counted. With minhash the
+    length is always 13, because --ngram is the length of its shingles.
+
+    --seen FILE removes documents that duplicate those of FILE, such as a
+    held-out split or an earlier corpus. FILE itself is neither written nor
+    counted.
+
+    --stage runs minhash on several machines:
       signatures INPUT… -o DIR             for each part of the input
       bands DIR… -o BANDS                  or one --part of it per machine
       clusters DIR… BANDS… -o CLUSTERS
       filter --clusters CLUSTERS INPUT…    for each part of the input
-      Each stage checks that inputs and options are those of the stage before.
-
-    --method paragraph
-      Removes lines (--unit paragraph: paragraphs) whose words, normalized as with
-      --key normalized, occurred before, anywhere in the corpus. The first
-      occurrence is kept (CCNet removes it as well). A line without letters and
-      digits is never a duplicate and goes with the line before it. JSON lines get
-      the removed share of their text as "dedup_removed". Lines are compared by
-      64-bit hashes: among a billion distinct lines, some pair collides with a
-      probability of 3 %. Memory: 16 to 32 bytes per distinct line, 27 to 54 with
-      --report. Beyond --memory, 16 to 24 bytes per line are sorted on disk.
-
-    --method substring
-      Cuts out every span of at least --min-length words, bytes or tokens that
-      occurred before, anywhere in the corpus. Documents of which nothing is left
-      are dropped. --every-copy cuts the first occurrence as well and counts
-      overlapping ones, as suffix array tools do. The input is read twice. Disk:
-      the text, 16 bytes per document and, per byte of text, some 0.4 bytes for 50
-      words or 1.3 for 100 bytes, more if much is repeated.
-
-    --against FILE: decontamination, before any --method
-      Drops documents that share --ngram (13) consecutive words with an evaluation
-      set. Every string of a JSON line is an evaluation text, or --against-field
-      alone; plain text is split by --documents. Texts of fewer words are skipped
-      and counted. With minhash the length is always 13, because --ngram sets that
-      of shingles. Memory: 8 bytes per word of the evaluation sets and 16 to 40
-      per n-gram.
-
-    --seen FILE: held-out splits or an earlier corpus
-      Removes documents that duplicate those of FILE, which themselves are neither
-      written nor counted.
+    Each stage checks that inputs and options are those of the stage before.
 
     Interruptions: minhash and substring continue from their finished parts when
-    the same command is given again, with the same result. So do exact and
-    paragraph with --work-dir; they then sort all hashes on disk (24 bytes per
-    document, 16 per line, 24 with --report) and read the input twice. Without it,
-    exact, paragraph and --against start again. A partial output never appears
-    under its final name.
+    the same command is given again, with the same result. exact and paragraph do
+    so with --work-dir, and then read the input twice. A partial output never
+    appears under its final name.
 
-    Hashes are fast ones (XXH3 and similar), not cryptographic, and depend on
-    --seed, except those of the words of --against. For adversarial text, pass a
-    --seed of your own. Spans are compared byte by byte, n-grams word by word, and
-    with --verify near-duplicates shingle by shingle.
-
-    A document is held in memory as a whole, whatever --memory is: one of 1 GB
-    takes 1.6 GB with exact, minhash and --against, 2.1 GB with paragraph and
-    2.7 GB with substring. --max-document-size sets a limit.
+    Hashes are fast ones (XXH3 and similar), not cryptographic: 128 bits per
+    document, 64 per line (among a billion distinct lines, some pair collides
+    with a probability of 3 %). For adversarial text, pass a --seed of your own.
 
     --report writes a JSON object per removed document: its file and line, the
     reason, the file and line of the document that it duplicates, and their
-    similarity, which without --verify is estimated from the signatures.
+    similarity, which is estimated from the signatures unless --verify is given.
     """
 
   static let examples = """

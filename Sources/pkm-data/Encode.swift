@@ -24,7 +24,7 @@ struct Encode: DocumentedCommand, RecipeStage {
     tokens per word (the fertility).
 
     With --dropout, the random choices depend on --seed and on the position of the
-    document in the input. The time per word is quadratic in its length, up to
+    document in the input. A word then takes time quadratic in its length, up to
     4,096 characters.
     """
 

@@ -16,14 +16,14 @@ struct Filter: DocumentedCommand, RecipeStage {
     fails, and counted as dropped_RULE. The line rules of C4 remove lines from
     documents (counted as lines_removed_RULE) and trim the others; the other rules
     of c4 and those of fineweb see the remaining lines.
-    Documents of whitespace alone are always dropped, except with
+    Documents that contain only whitespace are always dropped, except with
     --without empty.
 
-    Words are those of English tokenizers: a punctuation mark is a word, and it's
-    is two. Each Han or hiragana character is a word; Thai, Lao, Khmer and Burmese
-    are not divided. min-words and gopher-min-words do not count punctuation.
-    Most rules are meant for whole pages, but plain text is split into lines
-    unless --documents is given.
+    Words are those of English tokenizers: a punctuation mark is a word, and
+    "it's" is two. Each Han or hiragana character is a word; Thai, Lao, Khmer and
+    Burmese are not divided. min-words and gopher-min-words do not count
+    punctuation. Most rules are meant for whole pages, but plain text is split
+    into lines unless --documents is given.
 
     --annotate drops and changes nothing. Every document becomes a JSON line with
     a field that holds the decision and all measured values:
@@ -33,12 +33,12 @@ struct Filter: DocumentedCommand, RecipeStage {
     Languages are identified by a fastText model that you supply. Download
     lid.176.ftz (917 kB) or lid.176.bin (126 MB) from
     https://fasttext.cc/docs/en/language-identification.html. A document is kept
-    if the score of one of --language is at least --language-threshold and that of
-    no --drop-language is.
+    if a language of --language scores at least --language-threshold and none of
+    --drop-language does.
 
     A blocklist holds one word or phrase per line. Case is ignored and only whole
-    words match. A URL blocklist holds hosts, which match their subdomains, too,
-    and addresses without http://.
+    words match. Each line of a URL blocklist is a host, which also matches its
+    subdomains, or an address without http://.
 
     The order of the documents is kept.
     """

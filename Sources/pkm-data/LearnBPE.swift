@@ -26,7 +26,7 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
 
     The result does not depend on --threads or --memory. Memory grows with the
     number of distinct words, not with the text; with --pre-tokenizer none each
-    text is one word. Counting stays within --memory; merging takes some 12 bytes
+    text is one word. Counting stays within --memory; merging takes about 12 bytes
     per byte of the distinct words.
 
     A small text may give fewer merges than requested, because a pair is merged
@@ -38,7 +38,7 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
     --vocab-size counts all tokens.
 
     In word mode, characters that --limit-alphabet or --character-coverage exclude
-    get no token: encode writes <unk> for each, and no merge crosses one.
+    get no token: encode writes <unk> for each, and no merge crosses them.
     """
 
   static let examples = """

@@ -67,7 +67,7 @@ struct Normalize: DocumentedCommand, RecipeStage {
     version may treat them differently.
 
     Every input document gives one output document, in the same order; only
-    --sentences makes more lines of one. JSON fields other than the text are
+    --sentences can turn a line into several. JSON fields other than the text are
     copied byte for byte.
 
     Each maximal ill-formed part of the UTF-8 becomes U+FFFD. Broken JSON lines

@@ -12,10 +12,10 @@ struct Verify: DocumentedCommand {
     Reads the whole dataset and lists every problem with its file and byte offset.
     The exit code is 65 if there is a problem.
 
-    --deep also decodes documents, and compares their words, and in byte-level
-    mode their bytes, with the numbers that the dataset records. It decodes all
-    documents of a small dataset, and some ten thousand, evenly spaced, of a large
-    one.
+    --deep also decodes documents and compares their words, and in byte-level mode
+    their bytes, with the numbers that the dataset records. It decodes all
+    documents of a small dataset, and of a large one about ten thousand, evenly
+    spaced.
     """
 
   static let examples = """

@@ -4,6 +4,9 @@ import Support
 
 /// Removes near-duplicates (Broder, 1997): two passes over the input, signatures and filter, and between them the joining
 /// of bands and clusters on disk; or one of these stages.
+///
+/// Disk: 12 bytes per band and document, 8 per document, and what ``SignatureSet``, ``ClusterStage`` and ``ShingleSets``
+/// state; a pipe is spooled.
 struct MinHashDedup {
   let options: DedupOptions
 

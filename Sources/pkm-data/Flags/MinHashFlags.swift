@@ -42,7 +42,7 @@ struct MinHashFlags: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "minhash: keep the document with the greatest value of this JSON field, or with NAME:min the least.",
+      "minhash: keep the document with the greatest value of this JSON field, or the least with NAME:min.",
       valueName: "name"))
   var keepBy: String?
 
