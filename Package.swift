@@ -112,7 +112,8 @@ let package = Package(
     .testTarget(
       name: "ShardsTests", dependencies: ["Shards", "Support", "TestSupport"], swiftSettings: swift),
     .testTarget(
-      name: "ModelTests", dependencies: ["Model", "Support", "CModelKernels", "CBLAS", "COneDNN"],
+      name: "ModelTests",
+      dependencies: ["Model", "Support", "CModelKernels", "CBLAS", "COneDNN", "TestSupport"],
       swiftSettings: swift),
     // Counts allocations.
     .target(name: "CAllocations", path: "Tests/CAllocations"),

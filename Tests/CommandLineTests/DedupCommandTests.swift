@@ -86,7 +86,7 @@ import Testing
     #expect(counts["documents_out"] as? Int == 2 && counts["bytes_out"] == nil)
   }
 
-  @Test func beyondTheMemoryTheResultIsTheSame() throws {
+  @Test(.long) func beyondTheMemoryTheResultIsTheSame() throws {
     // 1.6 million distinct lines need more than the 48 MB that 64M leave for the table.
     let text = (0..<3_000_000).map { "\($0 * 7919 % 2_000_003)\n" }.joined()
     let inMemory = try run("--report", "1", input: text)

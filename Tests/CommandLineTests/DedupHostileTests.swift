@@ -39,7 +39,7 @@ import Testing
     return data
   }
 
-  @Test(arguments: ["exact", "paragraph", "minhash", "substring", "none"])
+  @Test(.long, arguments: ["exact", "paragraph", "minhash", "substring", "none"])
   func nothingIsTooOdd(method: String) throws {
     let long = Self.longDocument()
     let token = Data(String(repeating: "spam ", count: 400_000).utf8)

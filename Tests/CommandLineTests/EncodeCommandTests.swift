@@ -63,7 +63,7 @@ import Testing
   /// whole.
   ///
   /// Long runs without a place to cut lie across the borders of pieces.
-  @Test(arguments: [1, 2]) func filesInPieces(threads: Int) throws {
+  @Test(.long, arguments: [1, 2]) func filesInPieces(threads: Int) throws {
     var texts: [String] = []
     for index in 0..<3 {
       var text = ""

@@ -68,7 +68,7 @@ import Testing
   }
 
   /// Runs every example in a directory without its files: it must get as far as looking for them.
-  @Test(arguments: [Tool.data, Tool.train]) func examplesAreAccepted(tool: Tool) throws {
+  @Test(.long, arguments: [Tool.data, Tool.train]) func examplesAreAccepted(tool: Tool) throws {
     let scratch = try Scratch()
     // A file that the shell opens before it starts the command.
     try scratch.write("prompts.txt", "")

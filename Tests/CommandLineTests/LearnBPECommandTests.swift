@@ -79,7 +79,7 @@ import Testing
   }
   .joined()
 
-  @Test(arguments: [["--mode", "word"], [], ["--pre-tokenizer", "o200k"]]) func learningFromCounts(
+  @Test(.long, arguments: [["--mode", "word"], [], ["--pre-tokenizer", "o200k"]]) func learningFromCounts(
     mode: [String]
   ) throws {
     let scratch = try Scratch()

@@ -37,7 +37,7 @@ import Testing
     #expect(other.status == 64 && other.errors.contains("holds counts of the pre-tokenizer gpt2, not cl100k"))
   }
 
-  @Test(arguments: ["", "j"]) func evaluationSetsComeFromPipes(kind: String) throws {
+  @Test(.long, arguments: ["", "j"]) func evaluationSetsComeFromPipes(kind: String) throws {
     let result = try shell(
       """
       pkm-data normalize --quiet text.txt --output-format jsonl -o jtext.jsonl

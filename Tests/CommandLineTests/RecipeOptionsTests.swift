@@ -63,7 +63,7 @@ import Testing
     return try Tool.data("run", "--dry-run", scratch.path("recipe.yaml")).errors
   }
 
-  @Test(arguments: stages) func theDeclaredOptionsAreTheFlags(stage: String) throws {
+  @Test(.long, arguments: stages) func theDeclaredOptionsAreTheFlags(stage: String) throws {
     let scratch = try Scratch()
     let flags = try flags(of: stage)
     // A name that is like no other is answered with the list of all.

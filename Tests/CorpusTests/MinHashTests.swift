@@ -198,7 +198,7 @@ import Testing
     return label
   }
 
-  @Test func clustersAreComponentsOfPairsThatShareABand() throws {
+  @Test(.long) func clustersAreComponentsOfPairsThatShareABand() throws {
     let texts = documents(1500, seed: 8)
     let options = MinHashOptions(parameters: BandParameters(bands: 14, rows: 8), hasSketches: true)
     let hasher = MinHasher(options)

@@ -42,7 +42,7 @@ import Testing
     return try Normalizer(options)
   }
 
-  @Test(arguments: [Form.nfc, .nfd, .nfkc, .nfkd], [true, false])
+  @Test(.long, arguments: [Form.nfc, .nfd, .nfkc, .nfkd], [true, false])
   func conformsOnEveryLine(form: Form, fast: Bool) throws {
     let normalizer = try Self.normalizer(form, fast: fast)
     let lines = try Self.lines()

@@ -1,6 +1,7 @@
 import Corpus
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 @Suite struct NormalizerTests {
@@ -77,7 +78,7 @@ import Testing
     }
   }
 
-  @Test func everyCharacterIsStable() throws {
+  @Test(.long) func everyCharacterIsStable() throws {
     var text: [UInt8] = []
     for value in UInt32(0)...0x10ffff where Unicode.Scalar(value) != nil {
       text += [UInt8](text: [value]) + [0x61, 0x20]

@@ -168,7 +168,7 @@ import Testing
     }
   }
 
-  @Test(arguments: SpanUnit.allCases, [true, false])
+  @Test(.long, arguments: SpanUnit.allCases, [true, false])
   func agreesWithAllPairs(unit: SpanUnit, keepsFirst: Bool) throws {
     var random = RandomGenerator(seed: 5)
     var cutAnything = 0

@@ -3,6 +3,7 @@ import CModelKernels
 import COneDNN
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 @testable import Model
@@ -144,7 +145,7 @@ import Testing
     }
   #endif
 
-  @Test func theBestOfTheCeilingsCounts() throws {
+  @Test(.long) func theBestOfTheCeilingsCounts() throws {
     var ceilings = MachineCeilings()
     try ceilings.measure(Pools.one)
     let first = ceilings

@@ -1,6 +1,7 @@
 import CModelKernels
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 @testable import Model
@@ -129,7 +130,7 @@ import Testing
   }
 
   /// Estimates decide which scores are computed, never what comes out: slots and weights are those of all scores, to the bit.
-  @Test(arguments: Numbers.allCases)
+  @Test(.long, arguments: Numbers.allCases)
   func searchEqualsAllScoresBitForBit(numbers: Numbers) throws {
     let kernels = Float.kernels(PKM_INSTRUCTION_SET_V4_BF16)
     guard kernels.search_product_keys != nil else { return }  // no dot products of bytes here

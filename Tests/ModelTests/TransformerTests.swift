@@ -1,14 +1,17 @@
 import Foundation
 import Support
+import TestSupport
 import Testing
 
 @testable import Model
 
 @Suite struct TransformerTests {
   /// Every parameter of the whole model against central differences, in Double.
-  @Test(arguments: [
-    (ModelConfiguration.Norm.post, 0.0, true), (.pre, 0.0, true), (.post, 0.3, true), (.pre, 0.3, false),
-  ])
+  @Test(
+    .long,
+    arguments: [
+      (ModelConfiguration.Norm.post, 0.0, true), (.pre, 0.0, true), (.post, 0.3, true), (.pre, 0.3, false),
+    ])
   func everyGradientMatchesFiniteDifferences(norm: ModelConfiguration.Norm, dropout: Double, batchNorm: Bool)
     throws
   {

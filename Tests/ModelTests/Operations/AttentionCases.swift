@@ -43,6 +43,8 @@ struct AttentionCase: OperationCase {
 
 /// Prompts of several lengths and single tokens side by side, then token by token.
 struct CachedAttentionCase: OperationCase {
+  static let multiplies = true
+
   let heads, width: Int
   let prompts: [Int]
   let steps: Int

@@ -2,6 +2,8 @@ import Model
 
 /// Operations on vectors.
 struct VectorCase: OperationCase {
+  static let hasOperands = false
+
   let count: Int
 
   static let all = [0, 1, 15, 17, 64, 1000, 32768, 70_001].map(VectorCase.init)
@@ -48,6 +50,8 @@ struct InitializeCase: OperationCase {
 
 /// The elements that are dropped are the same on every device.
 struct DropoutCase: OperationCase {
+  static let hasOperands = false
+
   let rows, columns: Int
   let probability: Double
 

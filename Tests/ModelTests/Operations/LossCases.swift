@@ -1,6 +1,8 @@
 import Model
 
 struct EmbeddingCase: OperationCase {
+  static let hasOperands = false
+
   let sequences, length, d, vocabulary, firstPosition: Int
 
   static let all = [
@@ -27,6 +29,8 @@ struct EmbeddingCase: OperationCase {
 }
 
 struct CrossEntropyCase: OperationCase {
+  static let multiplies = true
+
   enum Targets { case some, none, all }
 
   let rows, classes, d: Int

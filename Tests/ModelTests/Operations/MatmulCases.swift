@@ -2,45 +2,65 @@ import Model
 
 /// Products of all orientations. The shapes lie on both sides of each border between two ways of multiplying: few rows,
 /// many rows, tiles and panels that are not filled, inner dimensions that are odd or longer than one pass.
+///
+/// Each shape meets some of the orientations, factors and gaps, so that all pairs occur, but not all combinations.
 struct MatmulCase: OperationCase {
+  static let multiplies = true
+
   let m, n, k: Int
-  let isATransposed, isBTransposed: Bool
-  let factor: Double
-  let adding: Bool
+  var isATransposed = false, isBTransposed = false
+  var factor = 1.0
+  var adding = false
   var gap = 3
   /// b is reals beside operands in bfloat16.
   var isBReal = false
 
-  static let all: [MatmulCase] = {
-    let small = [
-      (1, 1, 1), (1, 7, 33), (5, 25, 50), (17, 70, 31), (32, 130, 64), (33, 65, 129),
-    ]
-    let large = [(127, 40, 65), (128, 65, 32), (150, 530, 48)]
-    var cases: [MatmulCase] = []
-    for (m, n, k) in small + large {
-      for (a, b) in [(false, false), (false, true), (true, false), (true, true)] {
-        cases.append(
-          MatmulCase(m: m, n: n, k: k, isATransposed: a, isBTransposed: b, factor: 1, adding: false))
-        if a != b {
-          cases.append(
-            MatmulCase(
-              m: m, n: n, k: k, isATransposed: a, isBTransposed: b, factor: 0.5, adding: true, gap: 0))
-        }
-      }
-      cases.append(
-        MatmulCase(
-          m: m, n: n, k: k, isATransposed: false, isBTransposed: n % 2 == 0, factor: -2, adding: false,
-          isBReal: true
-        ))
-    }
-    cases.append(
-      MatmulCase(m: 130, n: 1090, k: 66, isATransposed: false, isBTransposed: true, factor: 1, adding: true))
-    cases.append(
-      MatmulCase(m: 40, n: 1090, k: 300, isATransposed: true, isBTransposed: false, factor: 1, adding: false))
-    cases.append(
-      MatmulCase(m: 20, n: 70, k: 4140, isATransposed: true, isBTransposed: false, factor: 1, adding: true))
-    return cases
-  }()
+  static let all = skinny + small + many + transposed
+
+  /// a bᵀ of at most 32 rows, as in generation: 16 or 32 lanes of rows, blocks of 12 columns, spans of 192 and 12.
+  private static let skinny = [
+    (1, 1, 1), (1, 7, 33), (1, 25, 129), (2, 11, 17), (5, 25, 50), (15, 12, 31), (16, 13, 64), (17, 70, 31),
+    (31, 205, 16), (32, 130, 65),
+  ].map { m, n, k in MatmulCase(m: m, n: n, k: k, isBTransposed: true, gap: n % 4, isBReal: n % 10 == 0) }
+
+  /// Fewer rows than are worth packing: tiles of 4 × 32 and 256 numbers of k.
+  private static let small = [
+    MatmulCase(m: 1, n: 1, k: 1, factor: 0.5, adding: true, gap: 0),
+    MatmulCase(m: 4, n: 32, k: 16, factor: -2, isBReal: true),
+    MatmulCase(m: 5, n: 33, k: 257),
+    MatmulCase(m: 16, n: 40, k: 20, isBTransposed: true, factor: 0.5, adding: true, gap: 0),
+    MatmulCase(m: 33, n: 65, k: 129, isBTransposed: true),
+    MatmulCase(m: 127, n: 40, k: 64, isBTransposed: true, factor: -2, isBReal: true),
+  ]
+
+  /// From 128 rows on b is packed in panels of 64 columns, as many as stay in the cache; 6 rows at a time meet a panel, and
+  /// 768 numbers or pairs of k.
+  private static let many = [
+    MatmulCase(m: 128, n: 65, k: 32),
+    MatmulCase(m: 128, n: 64, k: 48, isBTransposed: true, factor: 0.5, adding: true, gap: 0),
+    MatmulCase(m: 129, n: 63, k: 66, factor: 0.5, adding: true),
+    MatmulCase(m: 133, n: 50, k: 33, isBTransposed: true),
+    MatmulCase(m: 140, n: 129, k: 64, isBTransposed: true, factor: -2, isBReal: true),
+    MatmulCase(m: 150, n: 530, k: 18, factor: -2, isBReal: true),
+    MatmulCase(m: 130, n: 1090, k: 34, isBTransposed: true, adding: true),
+    MatmulCase(m: 131, n: 70, k: 770, adding: true, gap: 0),
+    MatmulCase(m: 128, n: 66, k: 1540, isBTransposed: true),
+  ]
+
+  /// aᵀ b and aᵀ bᵀ. From 128 numbers of k on, b of aᵀ b is packed: 384 or 768 numbers of k at a time, up to 96 columns of
+  /// a, and parts of 2,048 or 4,096 rows and 1,024 columns of b.
+  private static let transposed = [
+    MatmulCase(m: 1, n: 1, k: 1, isATransposed: true, isBTransposed: true, gap: 0),
+    MatmulCase(m: 17, n: 70, k: 31, isATransposed: true, isBTransposed: true, factor: -2, isBReal: true),
+    MatmulCase(m: 129, n: 33, k: 130, isATransposed: true, isBTransposed: true, factor: 0.5, adding: true),
+    MatmulCase(m: 1, n: 7, k: 33, isATransposed: true),
+    MatmulCase(m: 33, n: 65, k: 129, isATransposed: true, factor: 0.5, adding: true, gap: 0),
+    MatmulCase(m: 97, n: 70, k: 128, isATransposed: true),
+    MatmulCase(m: 40, n: 66, k: 130, isATransposed: true, factor: -2, isBReal: true),
+    MatmulCase(m: 7, n: 1090, k: 400, isATransposed: true),
+    MatmulCase(m: 8, n: 20, k: 4140, isATransposed: true, factor: 0.5, adding: true),
+    MatmulCase(m: 13, n: 3, k: 2060, isATransposed: true),
+  ]
 
   func run<Device: Operations>(on bed: TestBed<Device>) -> [Outcome] {
     let a = isATransposed ? bed.operand(k, m, gap: gap, normal(1)) : bed.operand(m, k, gap: gap, normal(1))
@@ -55,15 +75,21 @@ struct MatmulCase: OperationCase {
 
 /// What is computed from products in passing.
 struct EpilogueCase: OperationCase {
+  static let multiplies = true
+
   let m, n, k: Int
   let isTransposed: Bool
   var gap = 0
 
   static let all = [
-    (1, 1, 1, 0), (3, 70, 17, 2), (32, 20, 8, 0), (40, 65, 33, 1), (140, 600, 70, 0), (300, 70, 129, 3),
-  ].flatMap { m, n, k, gap in
-    [true, false].map { EpilogueCase(m: m, n: n, k: k, isTransposed: $0, gap: gap) }
-  }
+    EpilogueCase(m: 1, n: 1, k: 1, isTransposed: true),
+    EpilogueCase(m: 1, n: 30, k: 17, isTransposed: false, gap: 1),
+    EpilogueCase(m: 3, n: 70, k: 17, isTransposed: true, gap: 2),
+    EpilogueCase(m: 32, n: 205, k: 8, isTransposed: true),
+    EpilogueCase(m: 40, n: 65, k: 33, isTransposed: false, gap: 1),
+    EpilogueCase(m: 129, n: 70, k: 65, isTransposed: false, gap: 3),
+    EpilogueCase(m: 140, n: 600, k: 34, isTransposed: true),
+  ]
 
   func run<Device: Operations>(on bed: TestBed<Device>) -> [Outcome] {
     let a = bed.operand(m, k, normal(1)), scale = 1 / Double(k).squareRoot()
@@ -98,6 +124,8 @@ struct EpilogueCase: OperationCase {
 
 /// GELU from the far left, where it is almost nothing, to the far right: relative to itself.
 struct GELUCase: OperationCase {
+  static let multiplies = true
+
   static let all = [GELUCase()]
 
   func run<Device: Operations>(on bed: TestBed<Device>) -> [Outcome] {
@@ -117,10 +145,12 @@ struct GELUCase: OperationCase {
 
 /// Gradients of a weight and a bias, which are added to.
 struct WeightGradientCase: OperationCase {
+  static let multiplies = true
+
   let m, n, k: Int
 
   static let all = [
-    (1, 1, 1), (3, 5, 40), (97, 70, 130), (100, 64, 128), (130, 65, 129), (50, 1030, 200), (200, 33, 2118),
+    (1, 1, 1), (3, 5, 40), (97, 70, 130), (96, 64, 128), (130, 65, 129), (50, 1030, 200), (200, 5, 2118),
   ].map { WeightGradientCase(m: $0, n: $1, k: $2) }
 
   func run<Device: Operations>(on bed: TestBed<Device>) -> [Outcome] {

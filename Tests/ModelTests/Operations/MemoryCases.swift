@@ -2,6 +2,9 @@
 
 /// The choice of slots.
 struct LookupCase: OperationCase {
+  static let multiplies = true
+  static let hasOperands = false
+
   enum Numbers {
     case normal
     /// Scores are exact and many are equal.
@@ -23,7 +26,7 @@ struct LookupCase: OperationCase {
       LookupCase(rows: 300, n: 20, heads: 1, k: 5, half: 8),
       // Large enough for a device to estimate scores first.
       LookupCase(rows: 260, n: 130, heads: 2, k: 32, half: 32),
-      LookupCase(rows: 300, n: 520, heads: 1, k: 32, half: 16),
+      LookupCase(rows: 256, n: 300, heads: 1, k: 32, half: 16),
       LookupCase(rows: 30, n: 12, heads: 2, k: 8, half: 3, numbers: .notNumbers),
     ]
     + [1, 2, 3, 9].flatMap { bound in
@@ -80,6 +83,8 @@ struct LookupCase: OperationCase {
 
 /// Gradients of queries and sub-keys.
 struct LookupBackwardCase: OperationCase {
+  static let multiplies = true
+
   let rows, n, heads, k, half: Int
 
   static let all = [(1, 1, 1, 1, 1), (5, 6, 2, 3, 4), (40, 33, 1, 8, 16), (140, 20, 3, 5, 17)].map {

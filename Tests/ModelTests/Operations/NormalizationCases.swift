@@ -39,6 +39,8 @@ struct LayerNormCase: OperationCase {
 }
 
 struct BatchNormCase: OperationCase {
+  static let hasOperands = false
+
   let rows, columns, gap: Int
   let usesBatch: Bool
 

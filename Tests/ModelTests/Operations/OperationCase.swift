@@ -4,10 +4,18 @@ import Testing
 
 /// One use of one or more operations, the same on every device.
 protocol OperationCase: Sendable, CustomTestStringConvertible {
+  /// Whether it multiplies matrices, which each library does in its own way.
+  static var multiplies: Bool { get }
+  /// Whether numbers go in or come out as operands, which are bf16 or reals. Otherwise the precision makes no difference.
+  static var hasOperands: Bool { get }
+
   func run<Device: Operations>(on bed: TestBed<Device>) throws -> [Outcome]
 }
 
 extension OperationCase {
+  static var multiplies: Bool { false }
+  static var hasOperands: Bool { true }
+
   var testDescription: String { "\(self)" }
 }
 
@@ -43,27 +51,25 @@ struct Outcome {
 
 /// How far results may be from the reference's, as a share of the largest of them.
 struct Tolerance {
-  let real: Double
-  /// A step of bfloat16 where operands are that.
+  /// How the device stores reals.
+  let format: NumberFormat
+  /// A step of bfloat16 is allowed where operands are that.
   let isBF16: Bool
 
-  static func of<Scalar: Real>(_ type: Scalar.Type, isBF16: Bool) -> Tolerance {
-    Tolerance(real: Scalar.self == Float.self ? 4e-6 : 1e-13, isBF16: isBF16)
-  }
-
   /// What is wrong with an outcome, or nil.
-  func problem<Scalar: Real>(_ outcome: Outcome, expected: Outcome, _ type: Scalar.Type) -> String? {
+  func problem(_ outcome: Outcome, expected: Outcome) -> String? {
     let (found, right) = (outcome.numbers, expected.numbers)
     guard found.count == right.count else { return "\(found.count) numbers instead of \(right.count)" }
+    let isFloat = format == .float
     let largest = right.filter(\.isFinite).reduce(outcome.atLeast) { max($0, abs($1)) }
-    let error = real * outcome.factor * largest
+    let error = (isFloat ? 4e-6 : 1e-13) * outcome.factor * largest
     var differing = 0
     for i in 0..<found.count {
       let isRight =
         switch outcome.form {
         case _ where right[i].isNaN || found[i].isNaN: right[i].isNaN && found[i].isNaN
         case _ where !right[i].isFinite: found[i] == right[i]
-        case .exact: found[i] == Double(Scalar(right[i]))
+        case .exact: found[i] == (isFloat ? Double(Float(right[i])) : right[i])
         case .real: abs(found[i] - right[i]) <= error
         case .operand: abs(found[i] - right[i]) <= error + (isBF16 ? 0x1p-7 * abs(right[i]) : 0)
         case .throughOperands: abs(found[i] - right[i]) <= error + (isBF16 ? 0x1p-6 * largest : 0)
@@ -79,27 +85,39 @@ struct Tolerance {
   }
 }
 
-/// The engines that this machine can run.
+/// The engines of this machine that cases run on.
 enum Engines {
-  static func settings(isBF16: Bool) -> [EngineSettings] {
-    ArithmeticTests.libraries.flatMap { library in
-      EngineSettings.Instructions.allCases.map {
-        EngineSettings(precision: isBF16 ? .bf16 : .fp32, library: library, instructions: $0)
+  /// Our own kernels with each instruction set. If the case multiplies, also each library and what is chosen by default:
+  /// the latter with the best instructions, and all of them with another instruction set from case to case.
+  static func settings(multiplies: Bool, isBF16: Bool, number: Int) -> [EngineSettings] {
+    let precision = isBF16 ? EngineSettings.Precision.bf16 : .fp32
+    let sets = EngineSettings.Instructions.allCases
+    let own = sets.map { EngineSettings(precision: precision, library: .generic, instructions: $0) }
+    guard multiplies else { return own }
+    let libraries = ArithmeticTests.libraries.filter { $0 != .generic }
+    return own + [EngineSettings(precision: precision)]
+      + libraries.enumerated().map { index, library in
+        EngineSettings(
+          precision: precision, library: library, instructions: sets[(number + index) % sets.count])
       }
-    }
   }
 }
 
 extension OperationCase {
   /// Runs the case on every device, with one thread and with two, beside the reference.
-  func expectEveryDeviceToAgree() throws {
-    for isBF16 in [false, true] {
+  ///
+  /// - Parameter number: of the case, which chooses among the engines.
+  func expectEveryDeviceToAgree(_ number: Int) throws {
+    for isBF16 in Self.hasOperands ? [false, true] : [false] {
       let bed = TestBed(ReferenceOperations<Double>(operandsAreBF16: isBF16))
       let expected = try run(on: bed)
       #expect(bed.isIntact, "the reference writes outside of its results")
-      for settings in Engines.settings(isBF16: isBF16) {
+      for settings in Engines.settings(multiplies: Self.multiplies, isBF16: isBF16, number: number) {
         try expectAgreement(CPUOperations<Float>.self, settings, expected)
-        if !isBF16 { try expectAgreement(CPUOperations<Double>.self, settings, expected) }
+        // Double has no bf16, and the same kernels for both kinds of AVX-512.
+        if !isBF16 && settings.instructions != .avx512 {
+          try expectAgreement(CPUOperations<Double>.self, settings, expected)
+        }
       }
     }
   }
@@ -107,29 +125,23 @@ extension OperationCase {
   private func expectAgreement<Scalar: Real>(
     _ type: CPUOperations<Scalar>.Type, _ settings: EngineSettings, _ expected: [Outcome]
   ) throws {
-    let isBF16 = settings.precision == .bf16
     let name =
       "\(Scalar.self), \(settings.precision), \(settings.library?.rawValue ?? "best"), \(settings.instructions)"
-    let tolerance = Tolerance.of(Scalar.self, isBF16: isBF16)
-    var first: [Outcome]?
-    for pool in [Pools.one, Pools.two] {
+    let tolerance = Tolerance(format: .of(Scalar.self), isBF16: settings.precision == .bf16)
+    func outcomes(_ pool: WorkerPool) throws -> [Outcome] {
       let bed = try TestBed(CPUOperations<Scalar>(pool: pool, settings: settings))
       let outcomes = try run(on: bed)
       #expect(bed.isIntact, "\(name): something was written outside of the results")
-      if let first {
-        for (one, two) in zip(first, outcomes) {
-          let isEqual = zip(one.numbers, two.numbers).allSatisfy { $0.bitPattern == $1.bitPattern }
-          #expect(isEqual, "\(name): \(one.name) depends on the number of threads")
-        }
-        continue
+      return outcomes
+    }
+    let (one, two) = (try outcomes(Pools.one), try outcomes(Pools.two))
+    try #require(one.count == expected.count && two.count == one.count)
+    for (index, right) in expected.enumerated() {
+      if let problem = tolerance.problem(one[index], expected: right) {
+        Issue.record("\(name): \(right.name): \(problem)")
       }
-      first = outcomes
-      try #require(outcomes.count == expected.count)
-      for (outcome, right) in zip(outcomes, expected) {
-        if let problem = tolerance.problem(outcome, expected: right, Scalar.self) {
-          Issue.record("\(name): \(outcome.name): \(problem)")
-        }
-      }
+      let isEqual = one[index].numbers.elementsEqual(two[index].numbers) { $0.bitPattern == $1.bitPattern }
+      #expect(isEqual, "\(name): \(right.name) depends on the number of threads")
     }
   }
 }

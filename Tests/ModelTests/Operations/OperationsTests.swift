@@ -19,7 +19,7 @@ import Testing
   @Test(arguments: cases.indices.map(Numbered.init)) func devicesAgreeWithTheReference(_ index: Numbered)
     throws
   {
-    try Self.cases[index.number].expectEveryDeviceToAgree()
+    try Self.cases[index.number].expectEveryDeviceToAgree(index.number)
   }
 
   /// A case by its place in the list, so that the test can be repeated for it alone.

@@ -12,7 +12,7 @@ final class TestBed<Device: Operations> {
   typealias Scalar = Device.Scalar
 
   let device: Device
-  private var blocks: [Block] = []
+  private var blocks: [TestBlock] = []
   private var chunks: [DeviceMemory] = []
   /// Bytes of the last chunk that are taken.
   private var used = 0
@@ -20,44 +20,20 @@ final class TestBed<Device: Operations> {
 
   init(_ device: Device) { self.device = device }
 
-  private struct Block {
-    let address: DeviceAddress
-    let byteCount: Int
-    let elementBytes, rows, columns, stride: Int
-
-    static var margin: Int { 64 }
-    static var untouched: UInt8 { 0xa5 }
-
-    /// Whether a byte of the block belongs to the tensor.
-    func isInside(_ index: Int) -> Bool {
-      let offset = index - Self.margin, row = stride * elementBytes
-      return offset >= 0 && offset < rows * row && offset % row < columns * elementBytes
-    }
-  }
-
-  /// Device memory that holds `elements`, row by row.
-  private func allocate<Element>(_ elements: [Element], _ rows: Int, _ columns: Int, gap: Int = 0)
+  /// Device memory that holds `numbers`, row by row.
+  private func allocate(_ numbers: [UInt8], rows: Int, columns: Int, stride: Int, elementBytes: Int)
     -> DeviceAddress
   {
-    let stride = columns + gap, size = MemoryLayout<Element>.stride
-    var bytes = [UInt8](repeating: Block.untouched, count: rows * stride * size + 2 * Block.margin)
-    bytes.withUnsafeMutableBytes { bytes in
-      elements.withUnsafeBytes { elements in
-        for r in 0..<rows {
-          let start = Block.margin + r * stride * size
-          UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + columns * size])
-            .copyMemory(
-              from: UnsafeRawBufferPointer(rebasing: elements[r * columns * size..<(r + 1) * columns * size]))
-        }
-      }
-    }
+    let bytes = numbers.spread(
+      rows: rows, of: columns * elementBytes, every: stride * elementBytes, margin: TestBlock.margin,
+      untouched: TestBlock.untouched)
     let address = takeBytes(bytes.count)
     bytes.withUnsafeBytes { device.upload($0, to: address) }
     blocks.append(
-      Block(
-        address: address, byteCount: bytes.count, elementBytes: size, rows: rows, columns: columns,
-        stride: stride))
-    return address.advanced(by: Block.margin)
+      TestBlock(
+        address: address, byteCount: bytes.count, rows: rows, rowBytes: columns * elementBytes,
+        strideBytes: stride * elementBytes))
+    return address.advanced(by: TestBlock.margin)
   }
 
   /// Part of an allocation, on a cache line: devices allocate large pieces only.
@@ -74,21 +50,18 @@ final class TestBed<Device: Operations> {
     return chunks[chunks.count - 1].address.advanced(by: used)
   }
 
-  private func download<Element>(_ address: DeviceAddress, _ rows: Int, _ columns: Int, stride: Int)
-    -> [Element]
-  {
-    (0..<rows).flatMap { r in
-      device.download(
-        DeviceArray<Element>(
-          address.advanced(by: r * stride * MemoryLayout<Element>.stride), count: columns))
-    }
+  private func numbers(
+    _ address: DeviceAddress, rows: Int, columns: Int, stride: Int, format: NumberFormat
+  ) -> [Double] {
+    let count = rows == 0 ? 0 : (rows - 1) * stride + columns
+    let bytes = device.download(DeviceArray<UInt8>(address, count: count * format.bytes))
+    return format.numbers(bytes, rows: rows, columns: columns, stride: stride)
   }
 
   /// Whether no operation wrote outside of the tensors.
   var isIntact: Bool {
     blocks.allSatisfy { block in
-      let bytes = device.download(DeviceArray<UInt8>(block.address, count: block.byteCount))
-      return bytes.indices.allSatisfy { bytes[$0] == Block.untouched || block.isInside($0) }
+      block.isIntact(device.download(DeviceArray<UInt8>(block.address, count: block.byteCount)))
     }
   }
 
@@ -100,9 +73,11 @@ final class TestBed<Device: Operations> {
   func matrix(_ rows: Int, _ columns: Int, gap: Int = 0, _ number: (Int) -> Double = { _ in .nan }) -> Matrix<
     Scalar
   > {
-    let numbers = (0..<rows * columns).map { Scalar(Float(number($0))) }
-    return Matrix(
-      allocate(numbers, rows, columns, gap: gap), rows: rows, columns: columns, stride: columns + gap)
+    let format = NumberFormat.of(Scalar.self), stride = columns + gap
+    let address = allocate(
+      format.bytes(of: rows * columns, number), rows: rows, columns: columns, stride: stride,
+      elementBytes: format.bytes)
+    return Matrix(address, rows: rows, columns: columns, stride: stride)
   }
 
   func vector(_ count: Int, _ number: (Int) -> Double = { _ in .nan }) -> Vector<Scalar> {
@@ -114,10 +89,11 @@ final class TestBed<Device: Operations> {
     _ rows: Int, _ columns: Int, gap: Int = 0, isBF16: Bool? = nil, _ number: (Int) -> Double = { _ in .nan }
   ) -> Operand<Scalar> {
     guard isBF16 ?? device.operandsAreBF16 else { return Operand(matrix(rows, columns, gap: gap, number)) }
-    let bits = (0..<rows * columns).map { UInt16(Float(number($0)).roundedToBF16.bitPattern >> 16) }
-    return Operand(
-      allocate(bits, rows, columns, gap: gap), rows: rows, columns: columns, stride: columns + gap,
-      isBF16: true)
+    let stride = columns + gap
+    let address = allocate(
+      NumberFormat.bf16.bytes(of: rows * columns, number), rows: rows, columns: columns, stride: stride,
+      elementBytes: 2)
+    return Operand(address, rows: rows, columns: columns, stride: stride, isBF16: true)
   }
 
   /// Reals and operand of the same numbers, in one memory where the device multiplies reals.
@@ -134,22 +110,23 @@ final class TestBed<Device: Operations> {
   }
 
   func array<Element>(_ count: Int, _ element: (Int) -> Element) -> DeviceArray<Element> {
-    DeviceArray(allocate((0..<count).map(element), 1, count), count: count)
+    let bytes = (0..<count).map(element).withUnsafeBytes { [UInt8]($0) }
+    let address = allocate(
+      bytes, rows: 1, columns: count, stride: count, elementBytes: MemoryLayout<Element>.stride)
+    return DeviceArray(address, count: count)
   }
 
   // MARK: Results
 
   func numbers(_ x: Matrix<Scalar>) -> [Double] {
-    let numbers: [Scalar] = download(x.address, x.rows, x.columns, stride: x.stride)
-    return numbers.map { Double($0) }
+    numbers(x.address, rows: x.rows, columns: x.columns, stride: x.stride, format: .of(Scalar.self))
   }
 
-  func numbers(_ x: Vector<Scalar>) -> [Double] { device.download(x).map { Double($0) } }
+  func numbers(_ x: Vector<Scalar>) -> [Double] { numbers(x.matrix(rows: 1, columns: x.count)) }
 
   func numbers(_ x: Operand<Scalar>) -> [Double] {
     if let reals = x.reals { return numbers(reals) }
-    let bits: [UInt16] = download(x.address, x.rows, x.columns, stride: x.stride)
-    return bits.map { Double(Float(bitPattern: UInt32($0) << 16)) }
+    return numbers(x.address, rows: x.rows, columns: x.columns, stride: x.stride, format: .bf16)
   }
 
   func numbers<Number: BinaryInteger>(_ x: DeviceArray<Number>) -> [Double] {
@@ -160,26 +137,3 @@ final class TestBed<Device: Operations> {
     [Scalar(number)].withUnsafeBytes { device.upload($0, to: x[i..<i + 1].address) }
   }
 }
-
-extension Float {
-  /// To the nearest, ties to even.
-  var roundedToBF16: Float {
-    isNaN ? .nan : Float(bitPattern: (bitPattern &+ 0x7fff &+ (bitPattern >> 16 & 1)) & 0xffff_0000)
-  }
-}
-
-/// Numbers that look normally distributed, number i a function of the seed and i.
-func normal(_ seed: UInt64, deviation: Double = 1) -> (Int) -> Double {
-  { i in
-    let bits = RandomGenerator.mix(seed &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(i))
-    let sum = (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48)
-    return (Double(sum) - 131070) / 37837 * deviation
-  }
-}
-
-/// Whole numbers from 0 to below `bound`.
-func whole(_ seed: UInt64, below bound: Int) -> (Int) -> Double {
-  { i in Double(RandomGenerator.mix(seed &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(i)) % UInt64(bound)) }
-}
-
-func constant(_ x: Double) -> (Int) -> Double { { _ in x } }
