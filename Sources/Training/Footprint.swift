@@ -73,7 +73,7 @@ package struct Footprint {
       Part(name: "moments of Adam, values", bytes: 8 * values, growsWithReads: true),
       Part(name: "activations and scratch of \(tokens) tokens", bytes: activations - reads),
       Part(
-        name: "working memory of products",
+        name: "working memory of matmul",
         bytes: device.workingBytes(dim: recipe.model.dim, vocabularySize: recipe.model.vocabularySize)),
       Part(name: "program, libraries, data at hand", bytes: Self.program),
     ].filter { $0.bytes > 0 }

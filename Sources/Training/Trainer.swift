@@ -214,7 +214,7 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
       + "data: \(Self.scaled(available)) tokens in split \(split)"
       + (recipe.train.packing == .document
         ? String(format: ", %.1f %% padding beside them", 100 * paddingShare) : "")
-      + "; products: \(model.device.description)"
+      + "; matmul: \(model.device.description)"
   }
 
   private static func scaled(_ count: Int) -> String {

@@ -136,7 +136,7 @@ import Testing
     let result = try Tool.train(
       "train", "--config", "recipe.yaml", "--data", "data", "-o", "run", "--set", "train.precision=bf16",
       "--blas", "generic", in: scratch.url)
-    #expect(result.status == 0 && result.errors.contains("products: our own GEMM, bfloat16"))
+    #expect(result.status == 0 && result.errors.contains("matmul: our own GEMM, bfloat16"))
     let eval = try Tool.train(
       "eval", "--checkpoint", "run", "--split", "test", "--blas", "generic", in: scratch.url)
     #expect(eval.status == 0, "\(eval.errors)")
@@ -231,7 +231,7 @@ import Testing
         "bench", "--config", "recipe.yaml", "--vocabulary", "2000", "--steps", "2", "--set", "model.dim=128",
         "--set", "train.precision=\(precision)", "--summary", "bench.json", "--quiet", in: scratch.url)
       #expect(result.status == 0, "\(result.errors)")
-      #expect(result.text.contains("memory: weighted sum") && result.text.contains("product a bᵀ"))
+      #expect(result.text.contains("memory: weighted sum") && result.text.contains("matmul a bᵀ"))
       let summary = try #require(
         try JSONSerialization.jsonObject(with: Data(scratch.text("bench.json").utf8)) as? [String: Any])
       let accounted = try #require(summary["accounted"] as? Double)

@@ -45,7 +45,7 @@ import Testing
     let h = bed.matrix(2, 1) { [1.0, -1][$0] }, out = bed.matrix(2, 1)
     device.matmul(
       Operand(h), Operand(bed.matrix(1, 1, constant(1))), transposed: true,
-      epilogue: .biasGELU(list([0]), keeping: nil, into: Operand(out)))
+      epilogue: .biasGELU(list([0]), save: nil, into: Operand(out)))
     expect(bed.numbers(out), [0.8413447461, -0.1586552539], within: 1e-10)
   }
 
@@ -211,12 +211,12 @@ import Testing
     let dy = bed.matrix(1, 41, normal(2)), zero = bed.vector(41, constant(0))
     func loss() -> Double {
       device.matmul(
-        Operand(h), one, transposed: false, epilogue: .biasGELU(zero, keeping: nil, into: Operand(out)))
+        Operand(h), one, transposed: false, epilogue: .biasGELU(zero, save: nil, into: Operand(out)))
       return product(out, dy)
     }
     let slope = bed.matrix(1, 41) { Double($0 - 20) / 5 }
     device.matmul(
-      Operand(dy), one, transposed: false, epilogue: .geluBackward(Operand(slope), again: Operand(out)))
+      Operand(dy), one, transposed: false, epilogue: .geluBackward(Operand(slope), recompute: Operand(out)))
     #expect(gradientError(of: h.elements, bed.numbers(slope), loss) < 1e-7)
   }
 

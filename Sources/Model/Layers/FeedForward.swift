@@ -38,7 +38,7 @@ struct FeedForward<Device: Operations> {
     defer { scratch.scope.end() }
     let rows = 0..<x.rows, active = scratch.active.rows(rows)
     input.forward(
-      x, epilogue: .biasGELU(input.bias, keeping: saving ? hidden.rows(rows) : nil, into: active), on: device)
+      x, epilogue: .biasGELU(input.bias, save: saving ? hidden.rows(rows) : nil, into: active), on: device)
     output.forward(active, addingTo: stream, mask: mask, into: out, on: device)
   }
 
@@ -50,7 +50,7 @@ struct FeedForward<Device: Operations> {
     scratch.scope.begin()
     defer { scratch.scope.end() }
     let rows = 0..<x.rows, hidden = hidden.rows(rows), active = scratch.active.rows(rows)
-    output.backward(dy: dy, epilogue: .geluBackward(hidden, again: active), on: device)
+    output.backward(dy: dy, epilogue: .geluBackward(hidden, recompute: active), on: device)
     output.addGradients(active, dy: dy, on: device)
     input.backward(x, dy: hidden, into: dx, adding: adding, on: device)
   }

@@ -4,10 +4,11 @@ package enum Epilogue<Scalar: Real> {
   case round(into: Operand<Scalar>)
   /// The same after adding a bias to every row.
   case bias(Vector<Scalar>, into: Operand<Scalar>)
-  /// keeping = product + bias, into = GELU(keeping), the exact form with erf (Hendrycks and Gimpel, 2016).
-  case biasGELU(Vector<Scalar>, keeping: Operand<Scalar>?, into: Operand<Scalar>)
-  /// Recomputes again = GELU(h) as the case before computed it, and then h = product · GELU'(h) in place.
-  case geluBackward(Operand<Scalar>, again: Operand<Scalar>)
+  /// save = product + bias, into = GELU(save), the exact form with erf (Hendrycks and Gimpel, 2016). The backward pass
+  /// needs what is saved; nil in inference.
+  case biasGELU(Vector<Scalar>, save: Operand<Scalar>?, into: Operand<Scalar>)
+  /// recompute = GELU(h), the same bits as `into` of the case before, and then h = product · GELU'(h) in place.
+  case geluBackward(Operand<Scalar>, recompute: Operand<Scalar>)
   /// into = stream + dropout(product + bias); all dense, and `into` must not be the stream.
   case residual(Matrix<Scalar>, bias: Vector<Scalar>, mask: DropoutMask, into: Matrix<Scalar>)
 }

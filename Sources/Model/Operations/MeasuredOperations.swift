@@ -114,7 +114,7 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     let inner = transposesA ? a.rows : a.columns
     let orientation = "\(transposesA ? "aᵀ" : "a") \(transposesB ? "bᵀ" : "b")"
     measure(
-      "product \(orientation)", "\(c.rows) × \(c.columns) × \(inner)", flops: 2 * Double(c.count * inner),
+      "matmul \(orientation)", "\(c.rows) × \(c.columns) × \(inner)", flops: 2 * Double(c.count * inner),
       elements: (adding ? 2 : 1) * c.count, operands: a.count, bytes: b.count * b.elementBytes
     ) {
       base.matmul(
@@ -130,12 +130,12 @@ package struct MeasuredOperations<Base: Operations>: Operations {
       switch epilogue {
       case .round(let out): ("", out.isBF16 ? 0 : count, out.isBF16 ? count : 0)
       case .bias(_, let out): (", bias", out.isBF16 ? 0 : count, out.isBF16 ? count : 0)
-      case .biasGELU(_, let kept, _): (", bias, GELU", 0, kept == nil ? count : 2 * count)
+      case .biasGELU(_, let saved, _): (", bias, GELU", 0, saved == nil ? count : 2 * count)
       case .geluBackward: (", GELU backward", 0, 3 * count)
       case .residual: (", residual", 2 * count, 0)
       }
     measure(
-      "product a \(transposed ? "bᵀ" : "b")\(what)", "\(a.rows) × \(columns) × \(a.columns)",
+      "matmul a \(transposed ? "bᵀ" : "b")\(what)", "\(a.rows) × \(columns) × \(a.columns)",
       flops: 2 * Double(count * a.columns), elements: elements, operands: operands + a.count,
       bytes: b.count * b.elementBytes
     ) {
@@ -148,7 +148,7 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     columnSums: Vector<Scalar>
   ) {
     measure(
-      "product aᵀ b", "\(c.rows) × \(c.columns) × \(a.rows)", flops: 2 * Double(c.count * a.rows),
+      "matmul aᵀ b", "\(c.rows) × \(c.columns) × \(a.rows)", flops: 2 * Double(c.count * a.rows),
       elements: 2 * c.count, operands: a.count + b.count
     ) {
       base.addMatmul(ofTransposed: a, b, factor: factor, to: c, columnSums: columnSums)
@@ -279,7 +279,7 @@ package struct MeasuredOperations<Base: Operations>: Operations {
     smoothing: Double, gradient: Operand<Scalar>?, addingTo sums: LossSums
   ) {
     measure(
-      "product a bᵀ, cross-entropy", "\(x.rows) × \(table.rows) × \(x.columns)",
+      "matmul a bᵀ, cross-entropy", "\(x.rows) × \(table.rows) × \(x.columns)",
       flops: 2 * Double(x.count * table.rows), operands: x.count + (gradient?.count ?? 0),
       bytes: table.count * table.elementBytes
     ) {

@@ -104,10 +104,10 @@ struct EpilogueCase: OperationCase {
     let rounded = operand(), biased = operand(), saved = operand(), gelu = operand(), onlyGELU = operand()
     matmul(.round(into: rounded))
     matmul(.bias(bias, into: biased))
-    matmul(.biasGELU(bias, keeping: saved, into: gelu))
-    matmul(.biasGELU(bias, keeping: nil, into: onlyGELU))
+    matmul(.biasGELU(bias, save: saved, into: gelu))
+    matmul(.biasGELU(bias, save: nil, into: onlyGELU))
     let h = bed.operand(m, n, gap: gap, normal(4, deviation: 1.5)), recomputed = operand()
-    matmul(.geluBackward(h, again: recomputed))
+    matmul(.geluBackward(h, recompute: recomputed))
     let stream = bed.matrix(m, n, normal(5)), sum = bed.matrix(m, n), dropped = bed.matrix(m, n)
     matmul(.residual(stream, bias: bias, mask: .none, into: sum))
     matmul(
@@ -132,9 +132,9 @@ struct GELUCase: OperationCase {
     let count = 401
     let x = bed.operand(count, 1) { Double($0 - 200) / 32 }, one = bed.operand(1, 1, constant(1))
     let zero = bed.vector(1, constant(0)), gelu = bed.operand(count, 1)
-    bed.device.matmul(x, one, transposed: true, epilogue: .biasGELU(zero, keeping: nil, into: gelu))
+    bed.device.matmul(x, one, transposed: true, epilogue: .biasGELU(zero, save: nil, into: gelu))
     let ones = bed.operand(count, 1, constant(1)), again = bed.operand(count, 1)
-    bed.device.matmul(ones, one, transposed: false, epilogue: .geluBackward(x, again: again))
+    bed.device.matmul(ones, one, transposed: false, epilogue: .geluBackward(x, recompute: again))
     let found = bed.numbers(gelu)
     return (0..<count).map { Outcome("GELU of \(Double($0 - 200) / 32)", [found[$0]], .operand) } + [
       Outcome("slope", bed.numbers(x), .operand),
