@@ -17,7 +17,7 @@ enum HostMemory {
         remedy: "Choose a smaller model, batch or context, or a machine with more memory")
     }
     let base = mapping.alignedUp(toMultipleOf: page)
-    _ = madvise(base, size - page, MADV_HUGEPAGE)  // only advice: without huge pages it is slower
+    LargePages.advise(UnsafeMutableRawBufferPointer(start: base, count: size - page))
     return DeviceMemory(DeviceAddress(base), byteCount: bytes) { munmap(mapping, size) }
   }
 }
