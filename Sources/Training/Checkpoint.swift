@@ -12,7 +12,7 @@ package struct Checkpoint {
     package var step: Int
     package var tokens: Int
     package var seed: UInt64
-    /// The next window of the training split.
+    /// The next sequence of the training split.
     package var cursor: LoaderCursor
     package var split: String
     /// Digest of the dataset's content: resuming on other data is refused.

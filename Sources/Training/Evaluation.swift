@@ -21,11 +21,11 @@ package struct Evaluation {
 
   package var tokensPerSecond: Double { Double(scoredTokens) / max(seconds, 1e-9) }
 
-  /// Scores a split in consecutive windows of the model's context. Each overlaps the next by one token, which is only
-  /// context there, so that every token but the first of the split is scored exactly once.
+  /// Scores a split in consecutive sequences as long as the model's context. Each overlaps the next by one token, which
+  /// is only context there, so that every token but the first of the split is scored exactly once.
   ///
   /// - Parameters:
-  ///   - sequences: windows at once, at most as many as the model was made for.
+  ///   - sequences: in one batch, at most as many as the model was made for.
   ///   - tokenLimit: stops after about so many tokens; words and bytes then count in proportion.
   package static func run(
     _ model: Transformer<some Operations<Float>>, dataset: Dataset, split: String, sequences: Int,
@@ -45,19 +45,19 @@ package struct Evaluation {
     let progress = Progress("evaluating \(split)", unit: " tokens", isQuiet: isQuiet)
     try model.collectStatistics(true)
     defer { model.statistics = nil }
-    var window = [Int32](repeating: 0, count: sequences * length + 1)
+    var batch = [Int32](repeating: 0, count: sequences * length + 1)
     var sum = 0.0
     var scored = 0
     while scored < limit {
       try Interruption.check()
       let left = limit - scored
-      // Full windows in one batch, then the rest as one shorter window.
+      // Full sequences in one batch, then the rest as one shorter sequence.
       let rows = left >= length ? min(sequences, left / length) : 1
       let columns = min(length, left)
       let count = rows * columns
-      try window.withUnsafeMutableBufferPointer { window in
-        try reader.read(at: scored, into: UnsafeMutableBufferPointer(rebasing: window[...count]))
-        let tokens = UnsafeBufferPointer(window)
+      try batch.withUnsafeMutableBufferPointer { batch in
+        try reader.read(at: scored, into: UnsafeMutableBufferPointer(rebasing: batch[...count]))
+        let tokens = UnsafeBufferPointer(batch)
         let loss = model.evaluate(
           tokens: UnsafeBufferPointer(rebasing: tokens[..<count]),
           targets: UnsafeBufferPointer(rebasing: tokens[1...count]), sequences: rows, length: columns)
