@@ -1,6 +1,6 @@
 import Support
 
-// What training, evaluation and inspection say in their summaries.
+// What training, evaluation and inspection say in their summaries and in `metrics.jsonl`.
 extension CountName {
   package static let accounted = CountName("accounted")
   package static let baselinePerplexity = CountName("baseline_perplexity")
@@ -8,6 +8,9 @@ extension CountName {
   package static let checkpoint = CountName("checkpoint")
   package static let dataWait = CountName("data_wait")
   package static let evaluationTokensPerSecond = CountName("evaluation_tokens_per_second")
+  package static let gradientNorm = CountName("gradient_norm")
+  package static let learningRate = CountName("learning_rate")
+  package static let loss = CountName("loss")
   package static let memoryBytes = CountName("memory_bytes")
   package static let nll = CountName("nll")
   package static let parametersDense = CountName("parameters_dense")
@@ -21,7 +24,7 @@ extension CountName {
   package static let tokensPerSecond = CountName("tokens_per_second")
   package static let wordPerplexity = CountName("word_perplexity")
 
-  /// The share of the slots of a memory that is used; a layer of nil means the only memory.
+  /// The share of the slots of a memory that is used; a layer of nil means the only memory, or the mean over all.
   package static func memoryUsage(layer: Int?) -> CountName { CountName("memory_usage" + suffix(layer)) }
 
   /// The KL divergence of the slots' weights from the uniform distribution, in nats.

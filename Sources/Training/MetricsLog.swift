@@ -19,9 +19,9 @@ package final class MetricsLog {
       let kept = lines.filter { line in
         // A kill may have cut off the last line.
         guard let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any],
-          let number = object["step"] as? Int, number <= step
+          let number = object[CountName.step.rawValue] as? Int, number <= step
         else { return false }
-        if object["split"] != nil { evaluated.insert(number) }
+        if object[CountName.split.rawValue] != nil { evaluated.insert(number) }
         return true
       }
       if kept.count < lines.count || !kept.isEmpty {
@@ -46,15 +46,15 @@ package final class MetricsLog {
 
   /// Writes one line. `split` names the split that was evaluated; without it the numbers belong to training. Numbers that are
   /// not finite become null.
-  package func write(step: Int, tokens: Int, split: String? = nil, _ numbers: [(name: String, value: Double)])
-    throws
-  {
+  package func write(
+    step: Int, tokens: Int, split: String? = nil, _ numbers: [(name: CountName, value: Double)]
+  ) throws {
     var json = JSONWriter()
     json.object {
-      $0.member("step", step)
-      $0.member("tokens", tokens)
-      if let split { $0.member("split", split) }
-      for (name, value) in numbers { $0.member(name, value) }
+      $0.member(CountName.step.rawValue, step)
+      $0.member(CountName.tokens.rawValue, tokens)
+      if let split { $0.member(CountName.split.rawValue, split) }
+      for (name, value) in numbers { $0.member(name.rawValue, value) }
     }
     if split != nil { evaluatedSteps.insert(step) }
     try (json.bytes + [0x0a]).withUnsafeBytes { try SystemCall.write(descriptor, $0, path: path) }

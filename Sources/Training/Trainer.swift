@@ -148,7 +148,7 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
     let firstTokens = tokens
     var trainingSeconds = 0.0
     let progress = Progress("training", unit: " tokens", isQuiet: isQuiet)
-    var pending = LossWindow()
+    var pending = PendingLoss()
     while optimizer.updates < train.steps {
       if collective.agree(Interruption.isRaised) { try stopEarly() }
       let began = Progress.now()
@@ -241,38 +241,36 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
       tokenLimit: tokenLimit == 0 ? nil : tokenLimit, isQuiet: isQuiet)
     lastEvaluation = result
     if !isQuiet { Log.line("step \(optimizer.updates): \(result.summaryLine)") }
-    var numbers = [
-      (name: "nll", value: result.nll), ("perplexity", result.perplexity),
-      ("word_perplexity", result.wordPerplexity), ("bits_per_byte", result.bitsPerByte),
+    var numbers: [(name: CountName, value: Double)] = [
+      (.nll, result.nll), (.perplexity, result.perplexity), (.wordPerplexity, result.wordPerplexity),
+      (.bitsPerByte, result.bitsPerByte),
     ]
     numbers += Self.memoryNumbers(result.memories.map(\.use))
     try metrics.write(step: optimizer.updates, tokens: tokens, split: result.split, numbers)
   }
 
   /// Means over the memories.
-  private static func memoryNumbers(_ memories: [MemoryUse]) -> [(
-    name: String, value: Double
-  )] {
+  private static func memoryNumbers(_ memories: [MemoryUse]) -> [(name: CountName, value: Double)] {
     guard !memories.isEmpty else { return [] }
     let count = Double(memories.count)
     return [
-      ("memory_usage", memories.map(\.usage).reduce(0, +) / count),
-      ("memory_kl", memories.map(\.kl).reduce(0, +) / count),
+      (.memoryUsage(layer: nil), memories.map(\.usage).reduce(0, +) / count),
+      (.memoryKL(layer: nil), memories.map(\.kl).reduce(0, +) / count),
     ]
   }
 
   /// Loss and speed are those since the last logged step; everything else is of this step, the use of the memories too.
-  private func log(_ window: inout LossWindow, norm: Double) throws {
+  private func log(_ pending: inout PendingLoss, norm: Double) throws {
     try metrics.write(
       step: optimizer.updates, tokens: tokens,
       [
-        ("loss", window.loss.smoothed / Double(window.loss.count)),
-        ("nll", window.loss.nll / Double(window.loss.count)),
-        ("tokens_per_second", window.tokensPerSecond),
-        ("learning_rate", recipe.train.learningRate.rate(afterUpdates: optimizer.updates - 1)),
-        ("gradient_norm", norm), ("data_wait", window.waitShare),
+        (.loss, pending.loss.smoothed / Double(pending.loss.count)),
+        (.nll, pending.loss.nll / Double(pending.loss.count)),
+        (.tokensPerSecond, pending.tokensPerSecond),
+        (.learningRate, recipe.train.learningRate.rate(afterUpdates: optimizer.updates - 1)),
+        (.gradientNorm, norm), (.dataWait, pending.waitShare),
       ] + Self.memoryNumbers(try model.gatheredStatistics().map(\.use)))
-    window = LossWindow()
+    pending = PendingLoss()
   }
 
   private func summary(seconds: Double, trained: Int) -> Summary {
@@ -294,7 +292,7 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
 }
 
 /// Loss and speed since the last logged step; evaluations and checkpoints are not training time.
-private struct LossWindow {
+private struct PendingLoss {
   private(set) var loss = Loss()
   private var seconds = 0.0
   private var waited = 0.0

@@ -11,8 +11,8 @@ import Training
     let file = directory.appendingPathComponent("metrics.jsonl")
     do {
       let log = try MetricsLog(directory: directory.path, keepingThrough: -1)
-      for step in [10, 20, 30] { try log.write(step: step, tokens: step * 8, [("loss", 1 / Double(step))]) }
-      try log.write(step: 20, tokens: 160, split: "valid", [("perplexity", .infinity)])
+      for step in [10, 20, 30] { try log.write(step: step, tokens: step * 8, [(.loss, 1 / Double(step))]) }
+      try log.write(step: 20, tokens: 160, split: "valid", [(.perplexity, .infinity)])
     }
     // A kill in the middle of a line.
     let handle = try FileHandle(forWritingTo: file)

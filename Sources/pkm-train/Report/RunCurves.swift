@@ -11,8 +11,8 @@ struct RunCurves {
   /// nil if the run has not saved a checkpoint yet.
   let recipe: TrainingRecipe?
   /// The curves by metric.
-  private(set) var training: [String: Curve] = [:]
-  private(set) var evaluations: [String: Curve] = [:]
+  private(set) var training: [CountName: Curve] = [:]
+  private(set) var evaluations: [CountName: Curve] = [:]
   private(set) var evaluatedSplit = ""
   private(set) var step = 0
   private(set) var tokens = 0
@@ -29,14 +29,15 @@ struct RunCurves {
     recipe = try Checkpoint.all(in: directory).last.map { try Checkpoint($0).recipe }
     for line in try MappedFile.read(path).split(separator: UInt8(ascii: "\n")) {
       guard let object = try? JSONValue(parsing: Array(line)), case .object(let members) = object,
-        let step = object["step"]?.number, let tokens = object["tokens"]?.number
+        let step = object[CountName.step.rawValue]?.number,
+        let tokens = object[CountName.tokens.rawValue]?.number
       else { continue }
       (self.step, self.tokens) = (Int(step), Int(tokens))
-      let split = object["split"]?.string
+      let split = object[CountName.split.rawValue]?.string
       if let split { evaluatedSplit = split }
       for member in members {
         guard let value = member.value.number else { continue }
-        let name = String(decoding: member.key, as: UTF8.self)
+        let name = CountName(String(decoding: member.key, as: UTF8.self))
         if split == nil {
           training[name, default: []].append((tokens, value))
         } else {
@@ -52,11 +53,11 @@ struct RunCurves {
       .joined(separator: "/")
   }
 
-  func last(_ evaluation: String) -> Double? { evaluations[evaluation]?.last?.y }
+  func last(_ evaluation: CountName) -> Double? { evaluations[evaluation]?.last?.y }
 
   /// The median of the logged speeds.
   var tokensPerSecond: Double? {
-    guard let speeds = training["tokens_per_second"]?.map(\.y).sorted(), !speeds.isEmpty else { return nil }
+    guard let speeds = training[.tokensPerSecond]?.map(\.y).sorted(), !speeds.isEmpty else { return nil }
     return speeds[speeds.count / 2]
   }
 

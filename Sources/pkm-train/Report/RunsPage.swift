@@ -1,6 +1,7 @@
 import Commands
 import Foundation
 import Support
+import Training
 
 /// The HTML page of ``Report``: the results of the runs, then their curves, then their recipes.
 struct RunsPage {
@@ -38,10 +39,10 @@ struct RunsPage {
         runs.map { run in
           [
             .text(run.name), scaled(run.parameters?.dense), scaled(run.parameters?.values),
-            .number("\(run.step)"), scaled(run.tokens), number(run.last("perplexity"), "%.2f"),
-            number(run.last("word_perplexity"), "%.1f"), number(run.last("bits_per_byte"), "%.4f"),
-            number(run.last("memory_usage").map { 100 * $0 }, "%.1f %%"),
-            number(run.last("memory_kl"), "%.3f"), number(run.tokensPerSecond, "%.0f"),
+            .number("\(run.step)"), scaled(run.tokens), number(run.last(.perplexity), "%.2f"),
+            number(run.last(.wordPerplexity), "%.1f"), number(run.last(.bitsPerByte), "%.4f"),
+            number(run.last(.memoryUsage(layer: nil)).map { 100 * $0 }, "%.1f %%"),
+            number(run.last(.memoryKL(layer: nil)), "%.3f"), number(run.tokensPerSecond, "%.0f"),
           ]
         }))
   }
@@ -56,17 +57,17 @@ struct RunsPage {
   }
 
   private var charts: String {
-    let evaluations: [(String, String, Bool)] = [
-      ("perplexity", "Perplexity per token, held out", true),
-      ("bits_per_byte", "Bits per byte, held out", false),
-      ("memory_usage", "Share of memory slots used", false),
-      ("memory_kl", "KL of the slot weights from uniform, nats", false),
+    let evaluations: [(CountName, String, Bool)] = [
+      (.perplexity, "Perplexity per token, held out", true),
+      (.bitsPerByte, "Bits per byte, held out", false),
+      (.memoryUsage(layer: nil), "Share of memory slots used", false),
+      (.memoryKL(layer: nil), "KL of the slot weights from uniform, nats", false),
     ]
-    let training: [(String, String, Bool)] = [
-      ("nll", "Training loss without label smoothing, nats per token", false),
-      ("loss", "Training loss with label smoothing, nats per token", false),
-      ("gradient_norm", "Gradient norm before clipping", true),
-      ("learning_rate", "Learning rate", false), ("tokens_per_second", "Training speed, tokens/s", false),
+    let training: [(CountName, String, Bool)] = [
+      (.nll, "Training loss without label smoothing, nats per token", false),
+      (.loss, "Training loss with label smoothing, nats per token", false),
+      (.gradientNorm, "Gradient norm before clipping", true),
+      (.learningRate, "Learning rate", false), (.tokensPerSecond, "Training speed, tokens/s", false),
     ]
     let held = evaluations.map { name, title, isLogarithmic in
       LineChart(title: title, curves: runs.map { $0.evaluations[name] ?? [] }, isLogarithmic: isLogarithmic)
