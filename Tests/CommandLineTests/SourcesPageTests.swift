@@ -12,17 +12,20 @@ import Testing
     let stops = page.split(separator: "\n").filter { $0.first?.isNumber == true }
     #expect(stops.count == 40, "two walks of twenty stops")
     for stop in stops {
-      // The head of a stop, before the colon: a file, then functions of it.
-      let names = stop.prefix { $0 != ":" }.split(separator: "`").filter { $0.first?.isLetter == true }
-      let file = Self.sources.appendingPathComponent(String(names[0]))
-      let text = try String(contentsOf: file, encoding: .utf8)
-      for name in names.dropFirst() where !name.hasSuffix(".swift") && name.first?.isLowercase == true {
-        guard name.allSatisfy({ $0.isLetter || "(:)".contains($0) }) else { continue }
-        let base = name.prefix { $0 != "(" }
-        #expect(
-          text.contains("func \(base)") || text.contains("var \(base)") || stop.contains("JSONLine.swift"),
-          "\(stop)")
+      // The head of a stop, before the colon: files, each followed by functions of it. A file without a directory is beside
+      // the one before it.
+      var file = Self.sources, text = ""
+      for name in stop.prefix(while: { $0 != ":" }).split(separator: "`") {
+        if name.hasSuffix(".swift") {
+          file = (name.contains("/") ? Self.sources : file.deletingLastPathComponent())
+            .appendingPathComponent(String(name))
+          text = try String(contentsOf: file, encoding: .utf8)
+        } else if name.first?.isLowercase == true, name.allSatisfy({ $0.isLetter || "(:)".contains($0) }) {
+          let base = name.prefix { $0 != "(" }
+          #expect(text.contains("func \(base)") || text.contains("var \(base)"), "\(stop)")
+        }
       }
+      #expect(!text.isEmpty, "\(stop) names no file")
     }
   }
 }
