@@ -24,9 +24,11 @@ import Training
 
   private func recipe(_ precision: EngineSettings.Precision, steps: Int) -> TrainingRecipe {
     var model = ModelConfiguration(), memory = ModelConfiguration.Memory(), train = TrainingConfiguration()
-    (model.layers, model.dim, model.heads, model.context, model.dropout) = (2, 16, 2, 8, 0.1)
-    (memory.layers, memory.subkeys, memory.heads, memory.topk, memory.queryDim) = ([2], 6, 2, 4, 8)
+    (model.layers, model.dim, model.heads, model.context, model.dropout) = (3, 16, 2, 8, 0.1)
+    // Two memories, each with reads, moments and statistics of its own, around a block without one.
+    (memory.layers, memory.subkeys, memory.heads, memory.topk, memory.queryDim) = ([1, 3], 6, 2, 4, 8)
     model.memory = memory
+    (train.microBatch, train.recompute) = (2, precision == .bf16)
     (train.batch, train.steps, train.lr, train.warmup, train.precision) = (4, steps, 3e-3, 2, precision)
     (train.evalEvery, train.evalTokens, train.checkpointEvery, train.logEvery) = (2, 0, 3, 1)
     return TrainingRecipe(model: model, train: train)
