@@ -7,10 +7,15 @@ struct LookupCase: OperationCase {
 
   enum Numbers {
     case normal
+    /// All scores are below 0, where sub-keys that do not exist would be better.
+    case negative
     /// Scores are exact and many are equal.
     case integers(below: Int)
     /// Some sub-keys are not numbers.
     case notNumbers
+    /// A device that rounds to bytes estimates each fourth score of the first half too high and the others too low, by
+    /// almost as much as it can be, so that the wrong ones seem best. For 2 · 16 columns.
+    case misleading
   }
 
   let rows, n, heads, k, half: Int
@@ -28,6 +33,8 @@ struct LookupCase: OperationCase {
       LookupCase(rows: 260, n: 130, heads: 2, k: 32, half: 32),
       LookupCase(rows: 256, n: 300, heads: 1, k: 32, half: 16),
       LookupCase(rows: 30, n: 12, heads: 2, k: 8, half: 3, numbers: .notNumbers),
+      LookupCase(rows: 256, n: 130, heads: 1, k: 8, half: 16, numbers: .misleading),
+      LookupCase(rows: 256, n: 130, heads: 1, k: 5, half: 16, numbers: .negative),
     ]
     + [1, 2, 3, 9].flatMap { bound in
       [
@@ -42,7 +49,9 @@ struct LookupCase: OperationCase {
     func number(_ seed: UInt64) -> (Int) -> Double {
       switch numbers {
       case .normal: normal(seed)
+      case .negative: ofOneSign(seed == 1 ? 1 : -1, normal(seed))
       case .integers(let bound): whole(seed, below: bound)
+      case .misleading: { seed == 1 ? misleadingQuery($0) : misleadingSubkey($0) }
       case .notNumbers: { $0 % 41 == 3 && seed == 2 ? .nan : whole(seed, below: 50)($0) }
       }
     }
@@ -52,13 +61,35 @@ struct LookupCase: OperationCase {
     bed.device.lookup(
       shape, queries: queries, subkeys: subkeys, slots: slots, weights: weights)
     var outcomes = [Outcome("weights", bed.numbers(weights), factor: 20)]
-    if case .normal = numbers {
+    switch numbers {
+    case .normal, .negative:
       // Rounding may exchange slots of almost the same score.
       outcomes += scores(of: bed.device.download(slots), bed.numbers(queries), bed.numbers(subkeys))
-    } else {
+    case .integers, .notNumbers, .misleading:
       outcomes.append(Outcome("slots", bed.numbers(slots), .exact))
     }
     return outcomes
+  }
+
+  private func ofOneSign(_ sign: Double, _ number: @escaping (Int) -> Double) -> (Int) -> Double {
+    { sign * abs(number($0)) }
+  }
+
+  /// In steps of 1/127 of the largest number, 0.4375 is rounded to 0.
+  private func misleadingQuery(_ i: Int) -> Double {
+    switch i % 32 {
+    case ..<8: 127
+    case ..<16: 0.4375
+    default: 1
+    }
+  }
+
+  /// With the query above, each fourth sub-key has the score 8 · (127 - 0.4375) and the others 0.994 · 8 · (127 + 0.4375),
+  /// which is more. All sums are exact. In the second half one sub-key is far above the others.
+  private func misleadingSubkey(_ i: Int) -> Double {
+    let key = i / 16
+    if key >= n { return key == n ? 1 : -1 }
+    return key % 4 > 0 ? 1 - 3.0 / 512 : i % 16 < 8 ? 1 : -1
   }
 
   /// Scores of the slots that were chosen, and how many different ones there are for each token and head.
