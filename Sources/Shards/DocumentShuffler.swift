@@ -105,7 +105,7 @@ final class DocumentShuffler {
     }
 
     func spill() throws {
-      let file = try descriptor ?? SystemCall.open(path, O_WRONLY | O_CREAT | O_TRUNC)
+      let file = try descriptor ?? SystemCall.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)
       descriptor = file
       try buffer.withUnsafeBytes { try SystemCall.write(file, $0, path: path) }
       buffer.removeAll(keepingCapacity: true)

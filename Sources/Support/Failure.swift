@@ -39,7 +39,7 @@ package struct Failure: Error, CustomStringConvertible, Equatable {
 
   package var description: String {
     var text = ""
-    if let file { text += file == "-" ? "standard input" : file }
+    if let file { text += file == "-" ? "standard input" : Terminal.maskedLine(file) }
     if let line { text += ":\(line)" }
     if let offset { text += " at byte \(offset)" }
     if !text.isEmpty { text += ": " }

@@ -18,7 +18,7 @@ package final class GrowingFile {
   package init(_ path: String, length: Int = 0) throws {
     self.path = path
     self.length = length
-    descriptor = try SystemCall.open(path, O_RDWR | O_CREAT)
+    descriptor = try SystemCall.open(path, O_RDWR | O_CREAT | O_NOFOLLOW)
     var status = stat()
     guard fstat(descriptor, &status) == 0, Int(status.st_size) >= length else {
       close(descriptor)

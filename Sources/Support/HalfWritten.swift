@@ -7,37 +7,60 @@ import Synchronization
 /// error, threads that wait for a pipe keep their objects alive. So the end of a command removes the rest.
 package enum HalfWritten {
   private static let paths = Mutex<Set<String>>([])
+  private static let hasWarned = Mutex(false)
 
   package static func insert(_ path: String) { _ = paths.withLock { $0.insert(path) } }
 
-  /// Opens and locks a temporary file or directory, new or left by a killed process: no other process writes
-  /// there until the descriptor is closed.
+  /// Creates and locks a temporary file or directory for `name`, the final path, and removes what killed processes have
+  /// left of the same name.
   ///
-  /// `open` creates it if it is missing, and returns nil if another process removed it meanwhile. `name` is
-  /// the final path, for messages.
-  package static func claim(_ path: String, for name: String, open: () throws -> Int32?) throws -> Int32 {
-    while true {
-      guard let descriptor = try open() else { continue }
-      // Any other error means that the file system has no locks: go on without.
-      if flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK {
-        close(descriptor)
-        if paths.withLock({ $0.contains(path) }) {
-          throw Failure(
-            .usage, "two outputs of this command have this name", file: name,
-            remedy: "Give each output its own name")
-        }
+  /// `create` makes what has this path and opens it. Throws where another process, or another output of this one, is
+  /// about to have the name: it shows by its temporary one.
+  package static func claim(_ path: String, for name: String, create: () throws -> Int32) throws -> Int32 {
+    TemporaryName.removeLeftovers(of: name)
+    try checkOthers(of: name)
+    let descriptor = try create()
+    insert(path)
+    if flock(descriptor, LOCK_EX | LOCK_NB) != 0 { warnOfMissingLocks(name, errno) }
+    return descriptor
+  }
+
+  /// Throws where somebody else has a temporary name of `name`.
+  ///
+  /// A lock that is held shows a writer on any host. Where the file system has no locks, a process of this host still
+  /// shows by its mark, and for others the rename decides.
+  private static func checkOthers(of name: String) throws {
+    let (directory, final) = (Path.directory(of: name), Path.name(of: name))
+    for other in (try? SystemCall.names(in: directory)) ?? []
+    where TemporaryName.isTemporary(other, of: final) {
+      let path = Path.join(directory, other)
+      guard let parts = TemporaryName.parts(of: other), TemporaryName.isOurs(path, parts) else { continue }
+      if parts.kind == .removed { continue }
+      if paths.withLock({ $0.contains(path) }) {
+        throw Failure(
+          .usage, "two outputs of this command have this name", file: name,
+          remedy: "Give each output its own name")
+      }
+      let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+      defer { if descriptor >= 0 { close(descriptor) } }
+      let isLocked = descriptor >= 0 && flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
+      if isLocked || parts.owner.isAlive && parts.owner != .own && Path.exists(path) {
         throw Failure(
           .failed, "another process is writing it", file: name,
           remedy: "Wait until it has ended, or choose another output")
       }
-      // Another process may have renamed or removed it before it was locked.
-      var (opened, named) = (stat(), stat())
-      if fstat(descriptor, &opened) == 0, stat(path, &named) == 0, opened.st_ino == named.st_ino {
-        insert(path)
-        return descriptor
-      }
-      close(descriptor)
     }
+  }
+
+  private static func warnOfMissingLocks(_ name: String, _ code: Int32) {
+    let isFirst = hasWarned.withLock { hasWarned in
+      defer { hasWarned = true }
+      return !hasWarned
+    }
+    if !isFirst { return }
+    Log.warn(
+      "\(Path.directory(of: name)): the file system has no locks (\(String(cString: strerror(code)))): "
+        + "a process of another host that writes the same output is not noticed, and the last one wins")
   }
 
   /// Call this when the path has been renamed or removed.

@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// Turns SIGINT and SIGTERM into a flag that loops check between batches, so that a command ends by
+/// Turns SIGINT, SIGTERM and SIGHUP into a flag that loops check between batches, so that a command ends by
 /// unwinding: partial outputs are removed and the exit code is 130.
 ///
 /// A second signal ends the process at once.
@@ -11,18 +11,28 @@ package enum Interruption {
   /// Installs the signal handlers; call it once, before any work.
   package static func install() {
     signal(SIGPIPE, SIG_IGN)
+    // A file that would exceed the limit of the user (ulimit -f) is then an error of the write, which names the file.
+    signal(SIGXFSZ, SIG_IGN)
     // The parent process may have blocked them, and signal masks are inherited.
     var ours = sigset_t()
     sigemptyset(&ours)
-    for number in [SIGINT, SIGTERM] { sigaddset(&ours, number) }
+    for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&ours, number) }
     pthread_sigmask(SIG_UNBLOCK, &ours, nil)
-    for number in [SIGINT, SIGTERM] {
+    for number in [SIGINT, SIGTERM, SIGHUP] {
       var action = sigaction()
+      // Under nohup the end of the terminal is to be survived.
+      if number == SIGHUP && isIgnored(number) { continue }
       action.__sigaction_handler.sa_handler = { _ in Interruption.raised.store(true, ordering: .relaxed) }
       // Without SA_RESTART, a read that waits for a pipe returns and can check the flag.
       action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
       sigaction(number, &action, nil)
     }
+  }
+
+  private static func isIgnored(_ number: Int32) -> Bool {
+    var action = sigaction()
+    guard sigaction(number, nil, &action) == 0 else { return false }
+    return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1  // SIG_IGN
   }
 
   package static var isRaised: Bool { raised.load(ordering: .relaxed) }

@@ -12,7 +12,9 @@ package enum Log {
 
   package static func warn(_ message: String) { line("warning: " + message) }
 
+  /// Writes a line; what could act on the terminal is masked: see ``Terminal``.
   package static func line(_ message: String) {
+    let message = Terminal.masked(message)
     if let receiver = diversion.withLock({ $0 }) { return receiver(message) }
     clear()
     write(message + "\n")

@@ -11,7 +11,8 @@ package final class MappedFile: Sendable {
   package enum Access { case sequential, random }
 
   package init(_ path: String, access: Access = .sequential) throws {
-    let descriptor = try SystemCall.open(path, O_RDONLY)
+    // Not blocking: a named pipe is refused, not waited for.
+    let descriptor = try SystemCall.open(path, O_RDONLY | O_NONBLOCK)
     defer { close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw SystemCall.failure("read the size of", path) }
@@ -31,7 +32,9 @@ package final class MappedFile: Sendable {
   }
 
   /// Reads a small file, a pipe or, if the path is `-`, standard input to its end.
-  package static func read(_ path: String) throws -> [UInt8] {
+  ///
+  /// Throws where it is longer than `limit`: what never ends, as /dev/zero does, is no small file.
+  package static func read(_ path: String, atMost limit: Int = 1 << 40) throws -> [UInt8] {
     let descriptor = path == "-" ? STDIN_FILENO : try SystemCall.open(path, O_RDONLY)
     defer { if path != "-" { close(descriptor) } }
     var status = stat()
@@ -49,6 +52,9 @@ package final class MappedFile: Sendable {
         }
       }
       if bytes.isEmpty { bytes = more } else { bytes += more }
+      if bytes.count > limit {
+        throw Failure(.badInput, "is longer than \(limit) bytes, which such a file never is", file: path)
+      }
       capacity = max(1 << 16, bytes.count)
     }
     return bytes

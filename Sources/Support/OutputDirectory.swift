@@ -2,9 +2,9 @@ import Foundation
 
 /// A directory that appears under its name only when it is complete.
 ///
-/// If it is dropped before ``finish()``, it leaves nothing behind; the next run clears what a killed run
-/// left. It is locked while it is being written: a second process that wants the same name fails at once, not
-/// after hours of work.
+/// If it is dropped before ``finish()``, it leaves nothing behind; the next run removes what a killed run left. A
+/// second process that wants the same name fails at once, not after hours of work. Until it is finished only this
+/// user can enter it; then it has the mode of the umask.
 package final class OutputDirectory {
   package let path: String
   /// The path to write to until ``finish()``.
@@ -20,19 +20,10 @@ package final class OutputDirectory {
     self.path = path
     temporary = TemporaryName.path(for: path, .directory)
     let temporary = temporary
-    descriptor = try HalfWritten.claim(temporary, for: path) {
-      try SystemCall.makeDirectories(temporary)
-      let descriptor = open(temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-      // Another process may have renamed or removed it meanwhile.
-      if descriptor < 0 && errno == ENOENT { return nil }
-      guard descriptor >= 0 else { throw SystemCall.failure("open", temporary) }
-      return descriptor
-    }
+    try SystemCall.makeDirectories(Path.directory(of: path))
+    descriptor = try HalfWritten.claim(temporary, for: path) { try SystemCall.makeNewDirectory(temporary) }
     do {
-      for name in try SystemCall.names(in: temporary) {
-        try FileManager.default.removeItem(atPath: Path.join(temporary, name))
-      }
-      // Checked while the lock is held: the process that held it before may just have finished.
+      // The process that was writing it before may just have finished.
       try checkName()
     } catch {
       discard()
@@ -54,7 +45,7 @@ package final class OutputDirectory {
   /// Writes a file in the directory; ``finish()`` syncs it.
   package func write(_ name: String, _ bytes: [UInt8]) throws {
     let path = Path.join(temporary, name)
-    let file = try SystemCall.open(path, O_WRONLY | O_CREAT | O_TRUNC)
+    let file = try SystemCall.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW)
     defer { close(file) }
     try bytes.withUnsafeBytes { try SystemCall.write(file, $0, path: path) }
   }
@@ -67,10 +58,18 @@ package final class OutputDirectory {
       defer { close(descriptor) }
       try SystemCall.sync(descriptor, path: file)
     }
+    // An empty directory that it replaces keeps its mode.
+    var replaced = stat()
+    let mode = stat(path, &replaced) == 0 ? replaced.st_mode & 0o777 : 0o777 & ~SystemCall.umask
+    if fchmod(descriptor, mode) != 0 { throw SystemCall.failure("set the mode of", temporary) }
     try SystemCall.syncDirectory(temporary)
     do { try SystemCall.rename(temporary, to: path) } catch {
       // If only the sync after the rename failed, the same command would find that the path exists.
-      Foundation.rename(path, temporary)
+      if Path.exists(temporary) {
+        try checkName()
+      } else {
+        Foundation.rename(path, temporary)
+      }
       throw error
     }
     HalfWritten.remove(temporary)

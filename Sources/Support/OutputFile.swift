@@ -4,9 +4,9 @@ import Foundation
 /// A file that appears under its name only when it is complete: it is written under a ``TemporaryName``, and
 /// ``finish()`` syncs and renames it.
 ///
-/// If it is dropped before that, it leaves nothing behind; the next run overwrites what a killed run left. It
-/// is locked while it is being written: a second writer of the same name fails. Standard output (`-`) and an
-/// ``InnerPipe`` are written directly.
+/// If it is dropped before that, it leaves nothing behind; the next run removes what a killed run left. A second
+/// writer of the same name fails. A file that replaces another has its mode, a new one that of the umask.
+/// Standard output (`-`) and an ``InnerPipe`` are written directly.
 ///
 /// A name that ends in `.gz` or `.zst` is compressed: gzip at level 6 in members of a megabyte
 /// (``GzipMembers``), zstd at level 3.
@@ -59,14 +59,20 @@ package final class OutputFile {
     } else {
       isStream = false
       if !Path.isDirectory(directory) { try SystemCall.makeDirectories(directory) }
-      descriptor = try HalfWritten.claim(temporary, for: self.path) {
-        try SystemCall.open(temporary, O_WRONLY | O_CREAT)
+      var replaced = stat()
+      let replaces = stat(target, &replaced) == 0
+      // Never readable by more people than the file that it replaces.
+      let mode = replaces ? replaced.st_mode & 0o777 : 0o666
+      descriptor = try HalfWritten.claim(temporary, for: target) {
+        try SystemCall.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
       }
-      // A killed process may have left it.
-      if lseek(descriptor, 0, SEEK_END) > 0 && ftruncate(descriptor, 0) != 0 {
-        throw SystemCall.failure("empty", temporary)
+      if replaces {
+        // Only the superuser can give a file away; where that fails it is this user's, as any new file.
+        if fchown(descriptor, replaced.st_uid, replaced.st_gid) != 0 {
+          fchown(descriptor, uid_t.max, replaced.st_gid)
+        }
+        fchmod(descriptor, mode)
       }
-      lseek(descriptor, 0, SEEK_SET)
     }
     disk = WriteBehind(descriptor, path: self.path == "-" ? "standard output" : self.path)
     buffer = .allocate(byteCount: 1 << 18, alignment: 64)
@@ -143,7 +149,7 @@ package final class OutputFile {
       if descriptor != STDOUT_FILENO { close(descriptor) }
       return
     }
-    // Locked until it has its name, so that no other process can take over the temporary one.
+    // Locked until it has its name, so that another process sees that it is being written.
     try SystemCall.sync(descriptor, path: path)
     try SystemCall.rename(temporary, to: target)
     HalfWritten.remove(temporary)

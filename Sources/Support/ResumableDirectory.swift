@@ -2,10 +2,15 @@ import Foundation
 
 /// A directory for the state of a job that may be killed at any moment: files that have appeared in it by
 /// rename are complete, and the next run of the same job continues from them.
+///
+/// The file `job` in it is its mark: a line that says what it is, then the identity of the job. What has no mark is
+/// not ours and is never cleared.
 package final class ResumableDirectory {
   package let path: String
   private let lock: FileLock
   private let isTemporary: Bool
+
+  private static let mark = "pkm job 1\n"
 
   /// `identity` is a hash of everything that the state depends on.
   ///
@@ -14,29 +19,63 @@ package final class ResumableDirectory {
   package init(_ path: String, identity: String, isTemporary: Bool) throws {
     self.path = path
     self.isTemporary = isTemporary
+    if isTemporary {
+      TemporaryName.removeLeftovers(of: path)
+      try Self.checkIsNoLink(path)
+    }
+    if isTemporary && !Path.exists(path) {
+      try SystemCall.makeDirectories(Path.directory(of: path))
+      close(try SystemCall.makeNewDirectory(path))
+    }
     try SystemCall.makeDirectories(path)
-    lock = try FileLock(Path.join(path, "lock"), what: path)
+    let names = try SystemCall.names(in: path).filter {
+      // A run that was killed at its start may have left a temporary name.
+      $0 != "lock" && !TemporaryName.isTemporary($0, of: "job")
+    }
     let file = Path.join(path, "job")
+    if !names.isEmpty && !names.contains("job") {
+      throw Failure(
+        .usage, isTemporary ? "holds other files, and pkm-data would work there" : "holds other files",
+        file: path,
+        remedy: isTemporary
+          ? "Remove or rename it, or choose another output" : "Remove it, or name another directory")
+    }
+    lock = try FileLock(Path.join(path, "lock"), what: path)
+    let wanted = Self.mark + identity
     let old = Path.exists(file) ? String(decoding: try MappedFile.read(file), as: UTF8.self) : nil
-    if old != identity {
-      // A run that was killed at its start may have left the temporary name of `job`.
-      let names = try SystemCall.names(in: path)
-        .filter { $0 != "lock" && !TemporaryName.isTemporary($0, of: "job") }
-      if !names.isEmpty && !isTemporary {
+    if let old, old != wanted {
+      guard isTemporary && old.hasPrefix(Self.mark) else {
         throw Failure(
-          .usage, old == nil ? "holds other files" : "holds the state of another job, or of other input",
+          .usage,
+          old.hasPrefix(Self.mark)
+            ? "holds the state of another job, or of other input" : "holds other files",
           file: path, remedy: "Remove it, or name another directory")
       }
-      // Without its name, a state that is only partly removed belongs to no job.
-      unlink(file)
+      // Without its identity, a state that is only partly removed belongs to no job; it stays marked as ours.
+      try Self.write(Self.mark, to: file)
       for name in names where name != "job" {
         try FileManager.default.removeItem(atPath: Path.join(path, name))
       }
-      let output = try OutputFile(file)
-      try output.write(identity)
-      try output.finish()
     }
+    if old != wanted { try Self.write(wanted, to: file) }
     try TemporaryName.sweep(path)
+  }
+
+  private static func write(_ text: String, to path: String) throws {
+    let output = try OutputFile(path)
+    try output.write(text)
+    try output.finish()
+  }
+
+  /// A link with the name of a temporary directory leads to files of somebody else.
+  private static func checkIsNoLink(_ path: String) throws {
+    var status = stat()
+    guard lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFDIR || status.st_uid != geteuid() else {
+      return
+    }
+    throw Failure(
+      .usage, "is no directory of this user, and pkm-data would work there", file: path,
+      remedy: "Remove or rename it, or choose another output")
   }
 
   /// The path of a subdirectory, which is created if it does not exist.
@@ -49,9 +88,7 @@ package final class ResumableDirectory {
 
   /// Removes the directory, if it is temporary, at the end of the job.
   package func finish() {
-    guard isTemporary else { return }
-    // The name of the job first, so that no run continues from a state that is only partly removed.
-    unlink(Path.join(path, "job"))
-    try? FileManager.default.removeItem(atPath: path)
+    // Renamed first, so that no run continues from a state that is only partly removed.
+    if isTemporary { try? SystemCall.remove(path) }
   }
 }

@@ -9,6 +9,8 @@ package enum SystemCall {
       case ENOSPC, EDQUOT: "Free some space and run the same command again"
       case EACCES, EPERM, EROFS: "Check the permissions of the file and of its directory"
       case ENOENT: "Check the spelling of the path"
+      case EFBIG: "Raise the limit of the size of a file (ulimit -f), or write to another file system"
+      case ELOOP: "Remove the symbolic link, or name its target"
       case EMFILE, ENFILE: "Raise the limit of open files (ulimit -n)"
       case EEXIST, ENOTDIR: "Remove or rename the file that has the name of a directory"
       case ENOMEM: "Free some memory and run the same command again"
@@ -25,13 +27,29 @@ package enum SystemCall {
     ((error as? CocoaError)?.userInfo[NSUnderlyingErrorKey] as? POSIXError)?.code.rawValue ?? EIO
   }
 
-  package static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o644) throws -> Int32 {
+  package static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o666) throws -> Int32 {
     while true {
       let descriptor = Foundation.open(path, flags | O_CLOEXEC, mode)
       if descriptor >= 0 { return descriptor }
       if errno != EINTR { throw failure(flags & O_CREAT != 0 ? "create" : "open", path) }
+      // A named pipe without a writer.
+      try Interruption.check()
     }
   }
+
+  /// Creates a directory that only this user can enter, and opens it. Throws if there is anything of that name.
+  package static func makeNewDirectory(_ path: String) throws -> Int32 {
+    if mkdir(path, 0o700) != 0 { throw failure("create the directory", path) }
+    return try open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+  }
+
+  /// The bits that the user's umask takes from the mode of a new file.
+  package static let umask: mode_t = {
+    // Asking for it by `umask` would change it for all threads.
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix("Umask:") }
+    return line.flatMap { mode_t($0.dropFirst(6).trimmingCharacters(in: .whitespaces), radix: 8) } ?? 0o022
+  }()
 
   /// Reads some bytes and returns their number; 0 at the end of the file.
   package static func read(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, path: String)
@@ -54,7 +72,29 @@ package enum SystemCall {
         rest = UnsafeRawBufferPointer(rebasing: rest[count...])
       } else if errno != EINTR {
         throw failure("write", path)
+      } else {
+        // A pipe whose reader waits.
+        try Interruption.check()
       }
+    }
+  }
+
+  /// Writes all bytes to a pipe, a socket or a terminal, whose reader may be slow or wait: a signal ends the waiting.
+  package static func writeStream(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, path: String) throws {
+    let capacity = Int(fcntl(descriptor, 1032))  // F_GETPIPE_SZ of linux/fcntl.h
+    var rest = bytes
+    while !rest.isEmpty {
+      // A write as large as the pipe would wait in the system where no signal need reach it. What an empty pipe holds can
+      // be written without waiting, and so can a page where poll says that there is room.
+      var held: Int32 = 1
+      let isEmpty = capacity > 0 && ioctl(descriptor, UInt(FIONREAD), &held) == 0 && held == 0
+      if !isEmpty {
+        var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        while poll(&wait, 1, 100) <= 0 { try Interruption.check() }
+      }
+      let part = UnsafeRawBufferPointer(rebasing: rest.prefix(isEmpty ? capacity : 4096))
+      try write(descriptor, part, path: path)
+      rest = UnsafeRawBufferPointer(rebasing: rest[part.count...])
     }
   }
 
@@ -93,7 +133,6 @@ package enum SystemCall {
   /// under its name.
   package static func remove(_ path: String) throws {
     let leaving = TemporaryName.path(for: path, .removed)
-    if Path.exists(leaving) { try FileManager.default.removeItem(atPath: leaving) }
     if Foundation.rename(path, leaving) != 0 { throw failure("remove", path) }
     try FileManager.default.removeItem(atPath: leaving)
   }

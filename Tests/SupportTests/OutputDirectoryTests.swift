@@ -41,30 +41,42 @@ import Testing
     #expect(scratch.names == ["d"])
   }
 
-  @Test func aDirectoryLeftByAKilledProcessIsTakenOver() throws {
-    let temporary = try OutputDirectory(scratch.path("d")).temporary
-    try FileManager.default.createDirectory(atPath: temporary + "/inner", withIntermediateDirectories: true)
-    try Data("old".utf8).write(to: URL(fileURLWithPath: temporary + "/inner/f"))
+  @Test func aDirectoryLeftByAKilledProcessIsRemovedAndOneOfTheUserIsNot() async throws {
+    let directory = scratch.url.path
+    await #expect(processExitsWith: .signal(SIGKILL)) { [directory = directory as String] in
+      let temporary = try OutputDirectory(Path.join(directory, "d")).temporary
+      try FileManager.default.createDirectory(atPath: temporary + "/inner", withIntermediateDirectories: true)
+      try Data("old".utf8).write(to: URL(fileURLWithPath: temporary + "/inner/f"))
+      kill(getpid(), SIGKILL)
+    }
+    try scratch.write(".d.tmp-directory/precious", "precious")
     try OutputDirectory(scratch.path("d")).finish()
-    #expect(scratch.names == ["d"])
+    #expect(scratch.names == [".d.tmp-directory", "d"])
     #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path("d")) == [])
+    #expect(try scratch.text(".d.tmp-directory/precious") == "precious")
   }
 
-  @Test func aTemporaryDirectoryGoesAndTakesWhatKilledProcessesLeft() throws {
+  @Test func aTemporaryDirectoryGoesAndTakesWhatKilledProcessesLeft() async throws {
     let common = scratch.url.path
-    try FileManager.default.createDirectory(
-      atPath: scratch.path(".pkm-0.tmp-directory/inner"), withIntermediateDirectories: true)
-    try scratch.write(".pkm-0.tmp-directory/inner/f", [1])
+    await #expect(processExitsWith: .signal(SIGKILL)) { [common = common as String] in
+      let left = try TemporaryDirectory(in: common)
+      try Data("old".utf8).write(to: URL(fileURLWithPath: left.path + "/f"))
+      kill(getpid(), SIGKILL)
+    }
+    #expect(scratch.names.count == 1)
+    try scratch.write(".pkm-0.tmp-directory/precious", "precious")
     do {
       let first = try TemporaryDirectory(in: common)
       let second = try TemporaryDirectory(in: common)
-      // The leftover is gone, what is in use is not.
-      #expect(scratch.names.count == 2)
+      // The leftover is gone; what is in use, and what is not ours, is not.
+      #expect(scratch.names.count == 3)
       for directory in [first, second] {
         #expect(Path.isDirectory(directory.path))
         #expect(Path.directory(of: directory.path) == common)
       }
     }
-    #expect(scratch.names == [])
+    #expect(scratch.names == [".pkm-0.tmp-directory"])
+    let failure = #expect(throws: Failure.self) { _ = try TemporaryDirectory(in: common + "/no/such") }
+    #expect(failure?.message.contains("does not exist") == true && failure?.file == common + "/no/such")
   }
 }

@@ -28,12 +28,60 @@ import Testing
     #expect(try scratch.bytes("out.txt") == Array("old".utf8))
   }
 
-  @Test func whatAKilledProcessLeftIsTakenOver() throws {
-    try scratch.write(".out.tmp-file", Array("left by a killed process".utf8))
+  @Test func whatAKilledProcessLeftIsRemovedAndNothingElse() async throws {
+    let directory = scratch.url.path
+    await #expect(processExitsWith: .signal(SIGKILL)) { [directory = directory as String] in
+      let file = try OutputFile(Path.join(directory, "out"))
+      try file.write("left by a killed process")
+      try file.flush()
+      kill(getpid(), SIGKILL)
+    }
+    #expect(scratch.names.count == 1)
+    // Names that look like ours: a file of the user, and a link that somebody has put in the way.
+    try scratch.write("precious", "precious")
+    try scratch.write(".out.tmp-file", "precious")
+    let link = ".out.tmp-directory"
+    try FileManager.default.createSymbolicLink(
+      atPath: scratch.path(link), withDestinationPath: scratch.path("precious"))
     let file = try OutputFile(scratch.path("out"))
     try file.write("new")
     try file.finish()
-    #expect(try scratch.names == ["out"] && scratch.bytes("out") == Array("new".utf8))
+    #expect(scratch.names == [link, ".out.tmp-file", "out", "precious"])
+    #expect(try scratch.text("out") == "new" && scratch.text("precious") == "precious")
+    #expect(try scratch.text(".out.tmp-file") == "precious")
+  }
+
+  /// Somebody who can guess a name could put a link there; a name of one attempt cannot be guessed.
+  @Test func aTemporaryNameIsThatOfOneAttempt() throws {
+    let names = (0..<4).map { _ in TemporaryName.path(for: scratch.path("out"), .file) }
+    #expect(
+      Set(names).count == 4 && names.allSatisfy { TemporaryName.isTemporary(Path.name(of: $0), of: "out") })
+    let long = String(repeating: "ж", count: 127)
+    let file = try OutputFile(scratch.path(long))
+    try file.finish()
+    #expect(scratch.names == [long])
+  }
+
+  @Test func aReplacedFileKeepsItsModeAndANewOneHasThatOfTheUmask() throws {
+    func mode(_ name: String) throws -> Int {
+      let attributes = try FileManager.default.attributesOfItem(atPath: scratch.path(name))
+      return try #require(attributes[.posixPermissions] as? Int)
+    }
+    for (name, wanted) in [("private", 0o600), ("shared", 0o664), ("run", 0o755)] {
+      try scratch.write(name, "old")
+      try FileManager.default.setAttributes([.posixPermissions: wanted], ofItemAtPath: scratch.path(name))
+      let file = try OutputFile(scratch.path(name))
+      let temporary = try #require(scratch.names.first { $0.hasPrefix(".") })
+      #expect(try mode(temporary) == wanted)
+      try file.finish()
+      #expect(try mode(name) == wanted)
+    }
+    try OutputFile(scratch.path("new")).finish()
+    #expect(try mode("new") == 0o666 & ~Int(SystemCall.umask))
+    try OutputDirectory(scratch.path("directory")).finish()
+    #expect(try mode("directory") == 0o777 & ~Int(SystemCall.umask))
+    let own = try TemporaryDirectory(in: scratch.url.path)
+    #expect(try mode(Path.name(of: own.path)) == 0o700)
   }
 
   @Test func aFileHasOneWriterAtATime() throws {
@@ -89,22 +137,28 @@ import Testing
     }
   }
 
-  /// Every write to this device fails with "no space left".
-  @Test func aFullDiskIsAnErrorAndLeavesNothing() throws {
-    for name in ["out", "out.gz", "out.zst"] {
-      // The temporary file is a link to the device, so that the disk of the machine need not be filled.
-      try FileManager.default.createSymbolicLink(
-        atPath: scratch.path(".\(name).tmp-file"), withDestinationPath: "/dev/full")
-      let failure = #expect(throws: Failure.self) {
-        let file = try OutputFile(scratch.path(name))
+  /// The limit of the size of a file stands for a full disk, which no test should make.
+  @Test(arguments: ["out", "out.gz", "out.zst"]) func aFileThatGrowsTooLargeIsAnErrorAndLeavesNothing(
+    name: String
+  ) async throws {
+    let path = scratch.path(name)
+    await #expect(processExitsWith: .success) { [path = path as String] in
+      Interruption.install()
+      var limit = rlimit(rlim_cur: 100_000, rlim_max: 100_000)
+      setrlimit(__rlimit_resource_t(1), &limit)  // RLIMIT_FSIZE
+      do {
+        let file = try OutputFile(path)
         var random = RandomGenerator(seed: 4)
         for _ in 0..<4 { try file.write((0..<300_000).map { _ in UInt8(random.below(256)) }) }
         try file.finish()
+        exit(2)
+      } catch let failure as Failure {
+        let isSaid =
+          failure.message.contains("File too large") && failure.remedy?.contains("ulimit -f") == true
+        exit(failure.kind == .inputOutput && failure.file == path && isSaid ? 0 : 3)
       }
-      #expect(failure?.kind == .inputOutput && failure?.message.contains("No space left") == true)
-      #expect(failure?.remedy != nil && failure?.file == scratch.path(name))
-      #expect(scratch.names.isEmpty)
     }
+    #expect(scratch.names.isEmpty)
   }
 
   /// Replacing them by a file with our bytes would take the device from everybody.

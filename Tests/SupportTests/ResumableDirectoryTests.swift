@@ -14,7 +14,7 @@ import Testing
       let directory = try ResumableDirectory(path, identity: "a", isTemporary: true)
       _ = try directory.subdirectory("inner")
       try scratch.write("state/inner/kept", [1])
-      try scratch.write("state/inner/.kept.tmp-123", [1])
+      try scratch.write("state/inner/.kept.pkm-00000000-1-1-00000000.tmp-file", [1])
       #expect(throws: Failure.self) { try ResumableDirectory(path, identity: "a", isTemporary: true) }
     }
     do {
@@ -35,7 +35,7 @@ import Testing
   @Test func aRunKilledBeforeItHadNamedItsJobLeavesNothingInTheWay() throws {
     try FileManager.default.createDirectory(atPath: scratch.path("d"), withIntermediateDirectories: true)
     try scratch.write("d/lock", [])
-    try scratch.write("d/.job.tmp-123", [1])
+    try scratch.write("d/.job.pkm-00000000-1-1-00000000.tmp-file", [1])
     _ = try ResumableDirectory(scratch.path("d"), identity: "a", isTemporary: false)
     let names = try FileManager.default.contentsOfDirectory(atPath: scratch.path("d")).sorted()
     #expect(names == ["job", "lock"])
@@ -47,6 +47,18 @@ import Testing
     #expect(throws: Failure.self) {
       try ResumableDirectory(scratch.path("d"), identity: "a", isTemporary: false)
     }
+    // Not even where it has the name of a temporary one, or is a link of that name.
+    #expect(throws: Failure.self) {
+      try ResumableDirectory(scratch.path("d"), identity: "a", isTemporary: true)
+    }
+    try FileManager.default.createSymbolicLink(
+      atPath: scratch.path("link"), withDestinationPath: scratch.path("other"))
+    try FileManager.default.createDirectory(atPath: scratch.path("other"), withIntermediateDirectories: true)
+    let refusal = #expect(throws: Failure.self) {
+      try ResumableDirectory(scratch.path("link"), identity: "a", isTemporary: true)
+    }
+    #expect(refusal?.kind == .usage)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path("other")) == [])
     #expect(try scratch.bytes("d/precious") == [1])
     let named = try ResumableDirectory(scratch.path("e"), identity: "a", isTemporary: false)
     named.finish()

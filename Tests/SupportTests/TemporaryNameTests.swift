@@ -4,15 +4,35 @@ import TestSupport
 import Testing
 
 @Suite struct TemporaryNameTests {
-  @Test func aSweepRemovesOnlyTemporaryNames() throws {
+  @Test func aSweepRemovesWhatIsLeftAndNothingElse() throws {
     let scratch = try Scratch()
-    for name in ["kept", ".hidden", "a.tmp-file"] { try scratch.write(name, "") }
-    for kind in [TemporaryName.Kind.file, .removed] {
-      try Data().write(to: URL(fileURLWithPath: TemporaryName.path(for: scratch.path("x"), kind)))
+    let others = [".hidden", ".x.tmp-file", ".x.tmp-removed", "a.tmp-file", "kept"]
+    for name in others { try scratch.write(name, "") }
+    // Of a process that has ended.
+    let mark = "pkm-00000000-1-1-00000000"
+    for name in [".x.\(mark).tmp-file", ".x.\(mark).tmp-removed", ".d.\(mark).tmp-directory/inside"] {
+      try scratch.write(name, "")
     }
-    try scratch.write(".d.tmp-directory/inside", "")
+    // Of this one, which is being written.
+    let own = TemporaryName.path(for: scratch.path("own"), .file)
+    try Data().write(to: URL(fileURLWithPath: own))
+    // A link and a directory with the name of a file are none of ours.
+    let link = ".y.\(mark).tmp-file"
+    try FileManager.default.createSymbolicLink(atPath: scratch.path(link), withDestinationPath: "kept")
     try TemporaryName.sweep(scratch.url.path)
-    #expect(scratch.names == [".hidden", "a.tmp-file", "kept"])
+    #expect(Set(scratch.names) == Set(others + [Path.name(of: own), link]))
+  }
+
+  @Test func aNameSaysWhoseItIs() throws {
+    let path = TemporaryName.path(for: "directory/a.b", .directory)
+    let parts = try #require(TemporaryName.parts(of: Path.name(of: path)))
+    #expect(Path.directory(of: path) == "directory" && parts.final == "a.b" && parts.kind == .directory)
+    #expect(parts.owner == .own && parts.owner.isAlive && parts.owner.isOnThisHost)
+    for name in [
+      ".a.tmp-file", ".a.pkm-1.tmp-file", "a.pkm-00000000-1-1-00000000.tmp-file", ".tmp-file", "", ".",
+    ] {
+      #expect(TemporaryName.parts(of: name) == nil, "\(name)")
+    }
   }
 
   @Test func numbersArePaddedButNeverCut() {

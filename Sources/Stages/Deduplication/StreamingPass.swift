@@ -117,7 +117,6 @@ struct StreamingPass {
     onMatches: ([DecontaminationFilter.Match]) throws -> Void
   ) throws -> Summary {
     var rest: (spool: BlockSpool, workplace: Workplace)?
-    defer { if let rest { try? FileManager.default.removeItem(atPath: rest.workplace.directory) } }
     let summary = try pass.run(
       takesDigests: false, next: pass.reader.nextBlock, work: { WorkedBatch($0, $1, $2, work, &$3) },
       consume: { block in
@@ -141,9 +140,12 @@ struct StreamingPass {
   }
 
   private func makeRest() throws -> (spool: BlockSpool, workplace: Workplace) {
-    let (directory, owner) = try DeduplicationJob.temporaryDirectory(beside: options.output.sink.name)
-    try? FileManager.default.removeItem(atPath: directory)
-    try SystemCall.makeDirectories(directory)
+    // No later run continues from it, so its name is that of this attempt.
+    let (place, common) = try DeduplicationJob.temporaryDirectory(beside: options.output.sink.name)
+    let owner =
+      try common
+      ?? TemporaryDirectory(in: Path.directory(of: place), named: String(Path.name(of: place).dropFirst()))
+    let directory = owner.path
     if !options.settings.isQuiet {
       Log.line("dedup: the memory is full, the rest goes by way of \(directory)")
     }
