@@ -27,6 +27,7 @@ for argument in "$@"; do
     *) arguments+=("$argument") ;;
   esac
 done
+unset CDPATH
 cd "$(dirname "$0")/.."
 
 if [ "$quick" ]; then

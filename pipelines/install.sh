@@ -9,6 +9,10 @@ if ! command -v swift >/dev/null; then
 fi
 packages=(g++ pkg-config libicu-dev libzstd-dev zlib1g-dev libisal-dev libxxhash-dev libssl-dev
   libsimdjson-dev libfasttext-dev libopenblas0-pthread libdnnl-dev "$@")
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+  echo "This is no Debian or Ubuntu: install what corresponds to these packages, then build: ${packages[*]}" >&2
+  exit 1
+fi
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
@@ -17,6 +21,10 @@ done
 
 root=()
 if [ "$(id -u)" -ne 0 ]; then
+  if ! command -v sudo >/dev/null; then
+    echo "Packages are missing, and there is no sudo here. As root, run: apt-get install ${missing[*]}" >&2
+    exit 1
+  fi
   root=(sudo)
   echo "Installing with sudo, which may ask for your password: ${missing[*]}" >&2
 else

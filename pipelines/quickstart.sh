@@ -2,6 +2,8 @@
 # From a fresh clone to a trained model with a product-key memory: installs missing packages, builds, prepares the sample
 # text, trains, evaluates and generates a paragraph. Running it again resumes where it stopped, or finishes at once.
 set -euo pipefail
+# With it, cd may go elsewhere, and prints where.
+unset CDPATH
 cd "$(dirname "$0")/.."
 run=runs/quickstart
 

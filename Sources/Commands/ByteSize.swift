@@ -27,7 +27,7 @@ package struct ByteSize: ExpressibleByArgument, CustomStringConvertible, Sendabl
       scale = pow(1024, Double(power + 1))
       digits.removeLast()
     }
-    guard let value = Double(digits), value > 0, value * scale < 1e18 else { return nil }
+    guard let value = Double(digits), value * scale >= 1, value * scale < 1e18 else { return nil }
     bytes = Int(value * scale)
   }
 }

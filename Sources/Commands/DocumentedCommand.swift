@@ -1,4 +1,5 @@
 import ArgumentParser
+import Support
 
 /// A command whose help continues after its options.
 ///
@@ -10,8 +11,13 @@ package protocol DocumentedCommand: ParsableCommand {
 
   /// Command lines that can be pasted into a shell; a backslash at the end of a line continues it.
   static var examples: String { get }
+
+  /// What the command writes, and what it reads beside its documents: see ``OwnFiles``.
+  var files: [OwnFiles.Entry] { get }
 }
 
 extension DocumentedCommand {
   package static var details: String { "" }
+
+  package var files: [OwnFiles.Entry] { [] }
 }

@@ -22,6 +22,8 @@ package struct RunOptions: ParsableArguments, Sendable {
 
   package init() {}
 
+  package var files: [OwnFiles.Entry] { .output(summary, "--summary") }
+
   package var seed: UInt64 { givenSeed ?? 1 }
 
   package var threadCount: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }

@@ -10,13 +10,18 @@ extension ParsableCommand {
     keepFreedMemory()
     do {
       var command = try parseAsRoot()
+      if let documented = command as? any DocumentedCommand { try OwnFiles.register(documented.files) }
       try command.run()
       HalfWritten.removeAll()
       Foundation.exit(0)
     } catch {
       HalfWritten.removeAll()
       guard let failure = error as? Failure ?? Failure(foundation: error) else {
-        guard let help = HelpPage(for: error, of: Self.self) else { exit(withError: error) }
+        guard let help = HelpPage(for: error, of: Self.self) else {
+          let (text, code) = (fullMessage(for: error), exitCode(for: error))
+          if code == .success { print(text) } else { Log.line(text) }
+          Foundation.exit(code.rawValue)
+        }
         print(help.text)
         Foundation.exit(0)
       }

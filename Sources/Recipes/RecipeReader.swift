@@ -12,8 +12,30 @@ package struct RecipeReader {
     Failure(.usage, message, file: path, line: node?.mark?.line, remedy: remedy)
   }
 
+  /// Recipes are written by hand; more than this is another file.
+  private static let largest = 4 << 20
+  /// How often a recipe may refer to what it has named with `&`: each reference may double the whole.
+  private static let mostReferences = 24
+
+  /// The text of the file, which must be UTF-8.
+  package func text() throws -> String {
+    let bytes = try MappedFile.read(path!, atMost: Self.largest)
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw Failure(.usage, "is not UTF-8 text", file: path, remedy: "Check that this is the recipe")
+    }
+    return text
+  }
+
   /// The document of the text; nil where it is empty.
   package func compose(_ text: String) throws -> Node? {
+    if text.utf8.count > Self.largest || Self.references(in: text) > Self.mostReferences {
+      throw Failure(
+        .usage,
+        text.utf8.count > Self.largest ? "is too large for a recipe" : "has too many references (*name)",
+        file: path,
+        remedy: "At most \(Self.largest >> 20) MiB and \(Self.mostReferences) references: write the parts out"
+      )
+    }
     do { return try Yams.compose(yaml: text) } catch let error as YamlError {
       switch error {
       case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
@@ -25,6 +47,17 @@ package struct RecipeReader {
       default: throw Failure(.usage, "not valid YAML: \(error)", file: path)
       }
     }
+  }
+
+  /// An upper bound of the references to anchors.
+  private static func references(in text: String) -> Int {
+    guard text.utf8.contains(UInt8(ascii: "&")) else { return 0 }
+    var (count, before) = (0, UInt8(ascii: " "))
+    for byte in text.utf8 {
+      if byte == UInt8(ascii: "*") && " \t\r\n[,{:-?!".utf8.contains(before) { count += 1 }
+      before = byte
+    }
+    return count
   }
 
   /// Throws, with the nearest name, when the key is none of these.
@@ -52,6 +85,7 @@ package struct RecipeReader {
     guard let scalar = node.scalar, !scalar.string.isEmpty else {
       throw failure("\(what) must be one value", node)
     }
+    if scalar.string.utf8.contains(0) { throw failure("\(what) contains a NUL character", node) }
     return scalar.string
   }
 }

@@ -126,6 +126,10 @@ package struct DocumentPass {
       progress = Progress(pass.label, isQuiet: pass.settings.isQuiet)
       summary.add(.bytesIn, 0)
       summary.add(.documentsIn, 0)
+      for skipped in pass.reader.inputs.skipped {
+        summary.add(skipped.count)
+        warn(skipped.description)
+      }
     }
 
     mutating func add<Result>(
@@ -145,11 +149,14 @@ package struct DocumentPass {
       summary.add(.bytesIn, block.inputBytes)
       summary.add(.documentsIn, block.documents)
       summary.merge(block.counts)
-      for warning in block.warnings where pass.printsWarnings {
-        warnings += 1
-        if warnings <= Self.warningLimit { Log.warn(warning) }
-        if warnings == Self.warningLimit { Log.warn("more of these are only counted") }
-      }
+      for warning in block.warnings { warn(warning) }
+    }
+
+    private mutating func warn(_ warning: String) {
+      if !pass.printsWarnings { return }
+      warnings += 1
+      if warnings <= Self.warningLimit { Log.warn(warning) }
+      if warnings == Self.warningLimit { Log.warn("more of these are only counted") }
     }
   }
 }

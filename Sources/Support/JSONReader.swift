@@ -141,6 +141,7 @@ package struct JSONReader {
     guard let value = Double(String(decoding: bytes[start..<index], as: UTF8.self)) else {
       throw failure("a number was expected")
     }
+    if !value.isFinite { throw failure("the number is larger than any that can be stored") }
     return .number(value)
   }
 

@@ -43,6 +43,12 @@ package enum JSONValue: Sendable, Equatable {
     return nil
   }
 
+  /// A whole number from 0 to 2⁵³, beyond which a JSON number is no longer exact; nil for any other value.
+  package var count: Int? {
+    guard let number, number >= 0, number <= 0x1p53 else { return nil }
+    return Int(exactly: number)
+  }
+
   package var array: [JSONValue]? {
     if case .array(let values) = self { return values }
     return nil

@@ -46,8 +46,10 @@ struct Bench: DocumentedCommand {
   @OptionGroup var options: RunOptions
 
   func validate() throws {
-    if runs < 1 { throw ValidationError("--runs must be at least 1") }
-    if merges < 1 { throw ValidationError("--merges must be at least 1") }
+    if !(1...1000).contains(runs) { throw ValidationError("--runs must be between 1 and 1000, not \(runs)") }
+    if !(1...10_000_000).contains(merges) {
+      throw ValidationError("--merges must be between 1 and 10000000, not \(merges)")
+    }
     if input.inputs.isEmpty
       || input.inputs.contains(where: {
         $0 == "-" || Path.exists($0) && !Path.isRegularFile($0) && !Path.isDirectory($0)
@@ -55,6 +57,10 @@ struct Bench: DocumentedCommand {
     {
       throw ValidationError("bench reads files, several times")
     }
+  }
+
+  var files: [OwnFiles.Entry] {
+    options.files + .option(tokenizer, "--tokenizer")
   }
 
   func run() throws {

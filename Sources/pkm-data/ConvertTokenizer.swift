@@ -1,5 +1,6 @@
 import ArgumentParser
 import Commands
+import Stages
 import Support
 import Tokenization
 
@@ -43,6 +44,10 @@ struct ConvertTokenizer: DocumentedCommand {
   var codesFormat = CodesFormat.subwordNMT
 
   @OptionGroup var options: RunOptions
+
+  var files: [OwnFiles.Entry] {
+    .output(output ?? "-") + TokenizerTarget.vocabulary(beside: output) + options.files
+  }
 
   func run() throws {
     let started = Progress.now()

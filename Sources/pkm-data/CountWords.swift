@@ -59,6 +59,10 @@ struct CountWords: DocumentedCommand {
     if minCount < 1 { throw ValidationError("--min-count must be at least 1") }
   }
 
+  var files: [OwnFiles.Entry] {
+    .output(output ?? "-") + options.files + .inputs(merge ? input.inputs : [])
+  }
+
   func run() throws {
     let started = Progress.now()
     let summary = try WordCountStage(

@@ -81,6 +81,11 @@ struct Decode: DocumentedCommand {
     }
   }
 
+  var files: [OwnFiles.Entry] {
+    .output(output ?? "-") + options.files + .option(tokenizer, "--tokenizer")
+      + .inputs(isDataset ? [] : inputs.isEmpty ? ["-"] : inputs)
+  }
+
   func run() throws {
     let started = Progress.now()
     let target = DecodeOutput(output, format: outputFormat == .jsonl ? .jsonl : .text)

@@ -145,11 +145,17 @@ struct Dedup: DocumentedCommand, RecipeStage {
     InputOptions.recipeOptions + RunOptions.recipeOptions + MinHashFlags.recipeOptions
     + PartFlags.recipeOptions + EvaluationFlags.recipeOptions + [
       .text("method"), .text("key"), RecipeOption("seen", kind: .documents, isRepeating: true),
-      .text("report"), .text("memory"),
+      RecipeOption("report", kind: .outputFile), .text("memory"),
     ]
   static let optionsSetByRun: [String] =
     OutputOptions.optionsSetByRun + RunOptions.optionsSetByRun + MinHashFlags.optionsSetByRun
     + ["dry-run", "work-dir"]
+
+  var files: [OwnFiles.Entry] {
+    .output(dryRun ? nil : output.output ?? "-") + .output(report, "--report")
+      + .output(workDir, "--work-dir")
+      + options.files + .option(parts.tokenizer, "--tokenizer")
+  }
 
   func run() throws {
     let started = Progress.now()

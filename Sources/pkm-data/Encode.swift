@@ -132,6 +132,11 @@ struct Encode: DocumentedCommand, RecipeStage {
     ]
   static let optionsSetByRun: [String] = ["output", "format", "split"] + RunOptions.optionsSetByRun
 
+  var files: [OwnFiles.Entry] {
+    .output(output ?? "-") + options.files + .option(tokenizer, "--tokenizer")
+      + .option(dictionary, "--dictionary") + .option(vocab, "--vocab")
+  }
+
   func run() throws {
     let started = Progress.now()
     try options.report(try run(StagePipes()), since: started)

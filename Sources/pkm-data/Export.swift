@@ -58,6 +58,10 @@ struct Export: DocumentedCommand {
     }
   }
 
+  var files: [OwnFiles.Entry] {
+    .output(output) + options.files + .inputs([dataset])
+  }
+
   func run() throws {
     let started = Progress.now()
     let dataset = try Dataset(dataset)

@@ -168,6 +168,12 @@ struct Filter: DocumentedCommand, RecipeStage {
   static let optionsSetByRun: [String] =
     OutputOptions.optionsSetByRun + RunOptions.optionsSetByRun + ["rejected", "list-rules"]
 
+  var files: [OwnFiles.Entry] {
+    .output(output.output ?? "-") + .output(rejected, "--rejected") + options.files
+      + .option(blocklist, "--blocklist") + .option(urlBlocklist, "--url-blocklist")
+      + .option(languageModel, "--language-model")
+  }
+
   func run() throws {
     if listRules { return print(Self.table) }
     let started = Progress.now()

@@ -55,6 +55,10 @@ struct Import: DocumentedCommand {
 
   @OptionGroup var options: RunOptions
 
+  var files: [OwnFiles.Entry] {
+    .output(output) + options.files + .inputs(inputs) + .option(tokenizer, "--tokenizer")
+  }
+
   func run() throws {
     let started = Progress.now()
     let tokenizer = try TokenizerFile.load(tokenizer)

@@ -26,6 +26,10 @@ struct Inspect: DocumentedCommand {
   @OptionGroup var input: InputOptions
   @OptionGroup var options: RunOptions
 
+  var files: [OwnFiles.Entry] {
+    .output("-") + options.files + .option(tokenizer, "--tokenizer")
+  }
+
   func run() throws {
     let started = Progress.now()
     let inspection = try Inspector(

@@ -173,6 +173,11 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
     ]
   static let optionsSetByRun: [String] = ["output"] + RunOptions.optionsSetByRun
 
+  var files: [OwnFiles.Entry] {
+    .output(output ?? "-") + TokenizerTarget.vocabulary(beside: output) + options.files
+      + .option(extend, "--extend") + .inputs(counts)
+  }
+
   func run() throws {
     let started = Progress.now()
     try options.report(try run(StagePipes()), since: started)

@@ -139,6 +139,11 @@ struct Normalize: DocumentedCommand, RecipeStage {
     ]
   static let optionsSetByRun: [String] = OutputOptions.optionsSetByRun + RunOptions.optionsSetByRun
 
+  var files: [OwnFiles.Entry] {
+    .output(output.output ?? "-") + options.files
+      + .option(transform.flatMap { $0.hasPrefix("@") ? String($0.dropFirst()) : nil }, "--transform")
+  }
+
   func run() throws {
     let started = Progress.now()
     try options.report(try run(StagePipes()), since: started)

@@ -18,6 +18,11 @@ struct PKMData: DocumentedCommand {
     standard output, so that they can be joined by pipes. "run" executes a whole
     recipe, and resumes it if it was interrupted.
 
+    A directory stands for all files below it, each directory once. Left out, and
+    counted with a word, are pipes and devices, datasets, and files that the
+    command itself writes or is given as an option. An input that is an output is
+    an error.
+
     Sizes such as 64K, 256M and 2G are in bytes, in powers of 1024.
 
     Exit codes: 0 success, 1 failure, 64 usage error, 65 bad input data,

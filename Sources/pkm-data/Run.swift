@@ -30,6 +30,9 @@ struct Run: DocumentedCommand {
         - learn-bpe
         - encode
 
+    A file of one split that lies in a directory of another belongs to the split
+    that names it, or else to the one that is not train; the other goes without.
+
     Stages that read the documents once stream into the next stage. The results
     of the others are stored in OUTPUT.work, beside the dataset. Running the
     recipe again skips finished stages, resumes an interrupted run, and repeats
@@ -67,6 +70,9 @@ struct Run: DocumentedCommand {
     Normalize.self, Filter.self, Dedup.self, LearnBPE.self, Encode.self, Shard.self,
   ]
 
+  // The plan adds what the recipe names.
+  var files: [OwnFiles.Entry] { options.files }
+
   func run() throws {
     let started = Progress.now()
     let plan = try RunPlan.make(
@@ -75,7 +81,7 @@ struct Run: DocumentedCommand {
         threads: options.threads, seed: options.seed, memory: memory.map { "\($0)" }, isQuiet: options.quiet,
         keepsAll: keepAll))
     let run = try RecipeRun(plan, settings: options.settings)
-    if dryRun { return print(run.description.joined(separator: "\n")) }
+    if dryRun { return Terminal.print(run.description.joined(separator: "\n")) }
     if report {
       let path = try run.writeReport()
       return options.quiet ? () : Log.line(path)

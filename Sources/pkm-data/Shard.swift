@@ -106,6 +106,10 @@ struct Shard: DocumentedCommand, RecipeStage {
     ]
   static let optionsSetByRun: [String] = ["output"] + RunOptions.optionsSetByRun
 
+  var files: [OwnFiles.Entry] {
+    .output(output) + options.files + .inputs(inputs)
+  }
+
   func run() throws {
     let started = Progress.now()
     try options.report(try run(StagePipes()), since: started)

@@ -29,6 +29,10 @@ struct Verify: DocumentedCommand {
 
   @OptionGroup var options: RunOptions
 
+  var files: [OwnFiles.Entry] {
+    options.files
+  }
+
   func run() throws {
     let started = Progress.now()
     let progress = Progress("verify", isQuiet: options.quiet)

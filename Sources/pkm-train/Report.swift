@@ -33,6 +33,10 @@ struct Report: DocumentedCommand {
 
   @OptionGroup var options: RunOptions
 
+  var files: [OwnFiles.Entry] {
+    .output(output ?? "-") + options.files
+  }
+
   func run() throws {
     let started = Progress.now()
     let curves = try runs.map { try RunCurves($0) }

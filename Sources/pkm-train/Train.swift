@@ -55,6 +55,10 @@ struct Train: DocumentedCommand {
   @OptionGroup var engine: EngineOptions
   @OptionGroup var options: RunOptions
 
+  var files: [OwnFiles.Entry] {
+    .output(output) + options.files + .inputs([data])
+  }
+
   func run() throws {
     let started = Progress.now()
     var recipe = try RecipeFile.load(config, settings: settings)

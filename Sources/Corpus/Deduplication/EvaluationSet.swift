@@ -69,7 +69,12 @@ package struct EvaluationSet: Sendable {
   /// Plain text is split into documents as the options say. In JSON lines every string is a text, at any
   /// depth, or only the field `textField` if it is given.
   package mutating func add(files inputs: [String], options: ReaderOptions, textField: String?) throws {
-    for file in try InputListing.files(inputs) {
+    let listing = try InputListing(inputs)
+    for skipped in listing.skipped {
+      counts.add(skipped.count)
+      warnings.append(skipped.description)
+    }
+    for file in listing.files {
       var options = options
       if let textField { options.textField = textField }
       let blocks = try DocumentInputs([.path(file)], options: options).open(0)

@@ -6,6 +6,8 @@ import Synchronization
 package final class DocumentInputs: Sendable {
   /// The names of the files, one for each source.
   package let files: [String]
+  /// What was found in directories and is no input.
+  package let skipped: [InputListing.Skipped]
   package let options: ReaderOptions
   private let sources: [InputSource]
   private let taken = Atomic<Int>(0)
@@ -15,8 +17,10 @@ package final class DocumentInputs: Sendable {
   /// Handed over from the thread that detects the formats to the thread that reads.
   private struct OpenedPipe: @unchecked Sendable { let blocks: BlockReader }
 
-  init(_ inputs: [InputSource], options: ReaderOptions) throws {
-    sources = try InputListing.sources(inputs)
+  /// `skipped`: what a listing before has skipped.
+  init(_ inputs: [InputSource], options: ReaderOptions, skipped: [InputListing.Skipped] = []) throws {
+    let listing = try InputListing.sources(inputs)
+    (sources, self.skipped) = (listing.sources, skipped + listing.skipped)
     files = sources.map(\.name)
     self.options = options
     // Fail before any work is done: hours later would be a bad time to find an unreadable file.

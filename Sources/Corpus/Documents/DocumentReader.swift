@@ -39,8 +39,11 @@ package final class DocumentReader {
     try self.init(inputs: inputs.map { .path($0) }, options: options)
   }
 
-  package init(inputs: [InputSource], options: ReaderOptions = ReaderOptions()) throws {
-    self.inputs = try DocumentInputs(inputs, options: options)
+  /// `skipped`: what the listing that the inputs come from has skipped.
+  package init(
+    inputs: [InputSource], options: ReaderOptions = ReaderOptions(), skipped: [InputListing.Skipped] = []
+  ) throws {
+    self.inputs = try DocumentInputs(inputs, options: options, skipped: skipped)
   }
 
   package var files: [String] { inputs.files }

@@ -10,6 +10,7 @@ final class DeduplicationJob {
   /// What is read instead: for a pipe, its copy.
   private let files: [String]
   private let spools: [String]
+  private let skipped: [InputListing.Skipped]
   /// Holds the directory of a job whose state no later run can find.
   private let temporary: TemporaryDirectory?
   private let readerOptions: ReaderOptions
@@ -35,14 +36,16 @@ final class DeduplicationJob {
     let location =
       try workDirectory.map { (path: $0, owner: nil) }
       ?? temporaryDirectory(beside: options.output.sink.name)
-    let sources = try InputListing.sources(options.allInput.sources)
+    let (sources, skipped) = try InputListing.sources(options.allInput.sources)
     let names = sources.map(\.name)
     let seenFiles = try options.seenFileCount()
     var (files, spools, spooled) = (names, [String](), "")
     do {
       // Pipes come first: their content is part of what the state depends on.
       for index in names.indices where names[index] == "-" || InputListing.size(of: [names[index]]) == nil {
-        files[index] = "\(location.path).spool-\(index)"
+        let copy = "\(location.path).spool-\(index)"
+        TemporaryName.removeLeftovers(of: copy)
+        files[index] = TemporaryName.path(for: copy, .file)
         spools.append(files[index])
         spooled += try spool(sources[index], to: files[index], isStrict: options.input.options.isStrict)
       }
@@ -52,7 +55,8 @@ final class DeduplicationJob {
         identity: "\(listing) \(spooled) \(identity) \(seenFiles) \(decontamination?.identity ?? "")\n",
         isTemporary: workDirectory == nil)
       return DeduplicationJob(
-        options, names: names, files: files, spools: spools, temporary: location.owner, directory: directory,
+        options, names: names, files: files, skipped: skipped, spools: spools, temporary: location.owner,
+        directory: directory,
         listing: listing, seenFiles: seenFiles, decontamination: decontamination)
     } catch {
       for spool in spools { unlink(spool) }
@@ -61,19 +65,24 @@ final class DeduplicationJob {
   }
 
   private init(
-    _ options: DedupOptions, names: [String], files: [String], spools: [String],
+    _ options: DedupOptions, names: [String], files: [String], skipped: [InputListing.Skipped],
+    spools: [String],
     temporary: TemporaryDirectory?, directory: ResumableDirectory, listing: String, seenFiles: Int,
     decontamination: DecontaminationFilter?
   ) {
     (self.names, self.files, self.spools, self.temporary) = (names, files, spools, temporary)
     (self.directory, self.listing, self.seenFiles) = (directory, listing, seenFiles)
+    self.skipped = skipped
     self.decontamination = decontamination
     (readerOptions, settings) = (options.input.options, options.settings)
     pool = WorkerPool(threads: options.settings.threads)
   }
 
   deinit {
-    for spool in spools { unlink(spool) }
+    for spool in spools {
+      unlink(spool)
+      HalfWritten.remove(spool)
+    }
   }
 
   /// Where temporary state lives.
@@ -95,6 +104,7 @@ final class DeduplicationJob {
   private static func spool(_ source: InputSource, to path: String, isStrict: Bool) throws -> String {
     let input = try InputFile(source)
     let output = try OutputFile(path)
+    HalfWritten.insert(path)
     let hash = StreamingXXH64()
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
     defer { buffer.deallocate() }
@@ -112,7 +122,9 @@ final class DeduplicationJob {
     return Hashing.hexadecimal(hash.digest)
   }
 
-  func reader() throws -> DocumentReader { try DocumentReader(inputs: files, options: readerOptions) }
+  func reader() throws -> DocumentReader {
+    try DocumentReader(inputs: files.map { .path($0) }, options: readerOptions, skipped: skipped)
+  }
 
   /// One pass over the input; only the first prints warnings.
   func pass(_ label: String) throws -> DocumentPass {

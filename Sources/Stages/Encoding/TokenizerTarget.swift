@@ -13,6 +13,12 @@ package struct TokenizerTarget: Sendable {
     (self.path, self.codesFormat) = (path, codesFormat)
   }
 
+  /// The file that is written beside one named merges.txt.
+  package static func vocabulary(beside path: String?) -> [OwnFiles.Entry] {
+    guard let path, path.hasSuffix("merges.txt") else { return [] }
+    return .output(String(path.dropLast("merges.txt".count)) + "vocab.json", "the vocabulary beside --output")
+  }
+
   package func format(isWord: Bool) -> Format {
     guard let path, path != "-" else { return isWord ? .codes : .json }
     if path.hasSuffix("merges.txt") { return .gpt2 }

@@ -44,7 +44,7 @@ package struct Inspection {
   }
 
   package var text: String {
-    var lines = ["\(kind) \(path)", ""]
+    var lines = ["\(kind) \(Terminal.maskedLine(path))", ""]
     for (name, value) in counts.entries where name != .kind && name != .path {
       lines.append("  " + TextColumns.left(Self.label(name), 24) + Self.shown(value))
     }
@@ -58,7 +58,7 @@ package struct Inspection {
       ]
       for part in parts {
         let cells = columns.map { TextColumns.right(part.counts[$0].map(Self.shown) ?? "", 14) }
-        lines.append("  " + TextColumns.left(part.name, width) + cells.joined())
+        lines.append("  " + TextColumns.left(Terminal.maskedLine(part.name), width) + cells.joined())
       }
     }
     if let lengths, lengths.count > 0 { lines += [""] + lengths.picture }
@@ -66,7 +66,7 @@ package struct Inspection {
       lines += ["", "  first document", ""]
       lines += Self.wrapped(sample, 100).prefix(12).map { "    " + $0 }
     }
-    return lines.joined(separator: "\n") + "\n"
+    return Terminal.masked(lines.joined(separator: "\n")) + "\n"
   }
 
   private static func label(_ name: CountName) -> String {
@@ -85,9 +85,7 @@ package struct Inspection {
   private static func wrapped(_ text: String, _ width: Int) -> [String] {
     var lines: [String] = []
     for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-      var rest = line.unicodeScalars.map {
-        $0.properties.generalCategory == .control ? "\u{fffd}" : Character($0)
-      }[...]
+      var rest = Terminal.maskedLine(String(line)).unicodeScalars.map { Character($0) }[...]
       repeat {
         lines.append(String(rest.prefix(width)))
         rest = rest.dropFirst(width)

@@ -1,3 +1,4 @@
+import Corpus
 import Foundation
 import Support
 
@@ -28,18 +29,26 @@ struct InputFingerprint {
     }
   }
 
-  /// Hashes the files; a directory means all files below it.
-  static func take(of paths: [String]) throws -> InputFingerprint {
-    let files: [(path: String, state: FileState, digest: String)] = try paths.flatMap {
-      try Self.files(at: $0)
-    }.map { path in
+  /// Hashes the files of a listing, which are regular ones: a recipe may read them more than once.
+  static func take(of paths: [String], listing: InputListing) throws -> InputFingerprint {
+    let files: [(path: String, state: FileState, digest: String)] = try listing.files.map { path in
+      guard Path.isRegularFile(path) || !Path.exists(path) else {
+        throw Failure(
+          .usage, "is no regular file, and a recipe may read its inputs more than once", file: path,
+          remedy: "Save what comes through the pipe as a file")
+      }
       // The state comes first, so that a write during the reading is noticed later.
       let state = try FileState(path)
       return (path, state, try Self.contentHash(path))
     }
     let key = Hashing.hexadecimal(
-      Hashing.xxh3(files.map { "\(Path.name(of: $0.path)) \($0.digest)\n" }.joined()))
+      Hashing.xxh3(files.map { "\(JSONText.quote(Path.name(of: $0.path))) \($0.digest)\n" }.joined()))
     return InputFingerprint(paths: paths, key: key, files: files)
+  }
+
+  /// The same for a file or directory of documents among the options of a stage.
+  static func contentHash(ofDocuments path: String) throws -> String {
+    try take(of: [path], listing: InputListing([path])).key
   }
 
   /// Throws when a file is not what it was when it was hashed.
@@ -50,12 +59,6 @@ struct InputFingerprint {
         .badInput, "the file changed while the recipe ran", file: path,
         remedy: "Run the recipe again; what depends on the file is made anew")
     }
-  }
-
-  private static func files(at path: String) throws -> [String] {
-    guard Path.isDirectory(path) else { return [path] }
-    let names = try SystemCall.names(in: path).filter { !$0.hasPrefix(".") }
-    return try names.sorted().flatMap { try files(at: Path.join(path, $0)) }
   }
 
   /// XXH3 of the hashes of the file's spans of 64 MiB, so that a signal interrupts the reading of a large file.
@@ -72,24 +75,24 @@ struct InputFingerprint {
     return Hashing.hexadecimal(hash)
   }
 
-  /// The paths that a recipe names, relative to its directory, with `*`, `?` and `[…]` expanded.
+  /// The paths that a recipe names, relative to its directory, with patterns expanded as commands expand them.
   static func resolve(_ written: [Recipe.Input], in recipe: Recipe) throws -> [String] {
     try written.flatMap { input -> [String] in
       let path = Path.join(recipe.directory, input.path)
-      if Path.exists(path) { return [path] }
-      var matches = glob_t()
-      defer { globfree(&matches) }
-      guard glob(path, 0, nil, &matches) == 0, matches.gl_pathc > 0 else {
-        let directory = Path.directory(of: path)
-        let names = (try? SystemCall.names(in: directory)) ?? []
-        let near = Suggestion.nearest(to: Path.name(of: path), among: names).map {
-          "Did you mean \"\($0)\"? "
-        }
+      do {
+        try InputListing.checkName(path)
+        if Path.exists(path) { return [path] }
+        if InputListing.isPattern(input.path) { return try InputListing.paths(matching: path) }
+      } catch let failure as Failure where failure.kind != .interrupted {
         throw Failure(
-          .inputOutput, "the input \(path) does not exist", file: recipe.path, line: input.line,
-          remedy: (near ?? "") + "Inputs are relative to the directory of the recipe")
+          failure.kind, "the input \(path): \(failure.message)", file: recipe.path, line: input.line,
+          remedy: failure.remedy)
       }
-      return (0..<Int(matches.gl_pathc)).map { String(cString: matches.gl_pathv[$0]!) }
+      let names = (try? SystemCall.names(in: Path.directory(of: path))) ?? []
+      let near = Suggestion.nearest(to: Path.name(of: path), among: names).map { "Did you mean \"\($0)\"? " }
+      throw Failure(
+        .inputOutput, "the input \(path) does not exist", file: recipe.path, line: input.line,
+        remedy: (near ?? "") + "Inputs are relative to the directory of the recipe")
     }
   }
 }

@@ -58,14 +58,24 @@ struct Publication {
     guard let there = try? Dataset(output) else { return false }
     return try there.index == dataset.index.with(recipe: recipe)
       && MappedFile.read(Path.join(output, DatasetIndex.fileName)) == there.index.json()
+      && dataset.index.fileNames.allSatisfy { name in
+        // The index of the output has the recipe in it.
+        name == DatasetIndex.fileName || size(of: name, in: output) == size(of: name, in: dataset.path)
+      }
+  }
+
+  private func size(of name: String, in directory: String) -> Int? {
+    var status = stat()
+    return stat(Path.join(directory, name), &status) == 0 ? Int(status.st_size) : nil
   }
 
   func publish(_ dataset: Dataset) throws {
     try checkOutput()
-    let new = work.newDataset
+    // A name of this attempt; what a killed run has left is swept when the work directory is acquired.
+    let new = TemporaryName.path(for: Path.join(work.path, "dataset.new"), .directory)
     let fileManager = FileManager.default
-    try? fileManager.removeItem(atPath: new)
-    try SystemCall.makeDirectories(new)
+    close(try SystemCall.makeNewDirectory(new))
+    defer { try? fileManager.removeItem(atPath: new) }
     for name in dataset.index.fileNames where name != DatasetIndex.fileName {
       let (from, to) = (Path.join(dataset.path, name), Path.join(new, name))
       if link(from, to) != 0 { try fileManager.copyItem(atPath: from, toPath: to) }
@@ -80,10 +90,11 @@ struct Publication {
     let file = try OutputFile(ledgerPath)
     try file.write(Array(JSONEncoder().encode(ledger)))
     try file.finish()
+    var replaced = stat()
+    chmod(new, stat(output, &replaced) == 0 ? replaced.st_mode & 0o777 : 0o777 & ~SystemCall.umask)
     if isTaken {
       try checkNothingElse()
       try SystemCall.exchange(new, output)
-      try? fileManager.removeItem(atPath: new)
     } else {
       try SystemCall.makeDirectories(Path.directory(of: output))
       try SystemCall.rename(new, to: output)

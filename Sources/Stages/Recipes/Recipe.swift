@@ -1,4 +1,5 @@
 import Recipes
+import Shards
 import Support
 import Yams
 
@@ -51,7 +52,11 @@ package struct Recipe {
   let stages: [Stage]
 
   /// What paths in the recipe are relative to: the current directory where the recipe comes through a pipe.
-  var directory: String { Path.isRegularFile(path) ? Path.directory(of: path) : "." }
+  var directory: String {
+    // The name of a stream says nothing of a directory, even where it has been redirected to a file.
+    let isStream = ["/dev/stdin", "/dev/fd/", "/proc/self/fd/"].contains { path.hasPrefix($0) }
+    return Path.isRegularFile(path) && !isStream ? Path.directory(of: path) : "."
+  }
 
   func failure(_ message: String, line: Int?, remedy: String? = nil) -> Failure {
     Failure(.usage, message, file: path, line: line, remedy: remedy)
@@ -59,14 +64,16 @@ package struct Recipe {
 }
 
 extension Recipe {
+  /// Their numbers have two digits, and one may be added at the end.
+  private static let mostStages = 98
   private static let keys = ["inputs", "output", "stages"]
   private static let content = "A recipe has inputs, output and stages"
   /// One file may serve both tools: these sections are for `pkm-train train --config`.
   private static let keysOfTraining = ["model", "train"]
 
   package static func read(_ path: String) throws -> Recipe {
-    let text = String(decoding: try MappedFile.read(path), as: UTF8.self)
     let reader = RecipeReader(path: path)
+    let text = try reader.text()
     guard let document = try reader.compose(text) else {
       throw reader.failure("the recipe is empty", nil, remedy: content)
     }
@@ -82,6 +89,10 @@ extension Recipe {
     let inputs = try reader.inputs(value("inputs"))
     let stages = try reader.sequence(value("stages"), "stages").map(reader.stage)
     if stages.isEmpty { throw reader.failure("there are no stages", try value("stages")) }
+    if stages.count > mostStages {
+      throw reader.failure(
+        "there are \(stages.count) stages, and at most \(mostStages) can be", try value("stages"))
+    }
     // Sections that do not shape the dataset are no part of its recipe.
     let shaping = root.filter { !keysOfTraining.contains($0.key.string ?? "") }
     return Recipe(
@@ -107,6 +118,11 @@ extension RecipeReader {
       (split: try scalar(key, "the name of a split"), paths: try paths(value))
     }
     if splits.isEmpty { throw failure("there are no inputs", node) }
+    for (split, paths) in splits where !DatasetIndex.isValidSplitName(split) {
+      throw Failure(
+        .usage, "\"\(split)\" is not a valid name for a split", file: path, line: paths.first?.line,
+        remedy: "Use letters, digits, - and _, as in train, valid, test")
+    }
     return splits.sorted { $0.split < $1.split }
   }
 

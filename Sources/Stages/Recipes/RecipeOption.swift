@@ -12,6 +12,8 @@ package struct RecipeOption: Sendable {
     case textOrFile
     /// Files or directories of documents, or names of splits.
     case documents
+    /// A file that the stage writes beside its documents, relative to the current directory.
+    case outputFile
   }
 
   /// The name and its aliases.

@@ -60,6 +60,9 @@ package struct RecipeRun {
   package func run() throws -> Summary {
     try work.acquire()
     defer { withExtendedLifetime(work) {} }
+    try work.note(plan.steps)
+    for skipped in plan.heldOut.prefix(20) { Log.warn(skipped.description) }
+    try checkHandovers()
     let records = try runSteps()
     let dataset = try Dataset(plan.last.output)
     let isCurrent = try publication.isCurrent(dataset)
@@ -67,7 +70,7 @@ package struct RecipeRun {
       try check(dataset)
       try publication.publish(dataset)
     }
-    work.removeAllBut(plan.steps)
+    try work.removeAllBut(plan.steps)
     let skipped = records.count { $0.isSkipped }
     if skipped == records.count && isCurrent && !settings.isQuiet {
       Log.line("\(plan.output) is up to date: nothing in the recipe or its inputs has changed")
@@ -82,9 +85,36 @@ package struct RecipeRun {
     summary.add(.stepsSkipped, skipped)
     summary.add(.documentsOut, dataset.index.splits.values.reduce(0) { $0 + $1.documents })
     summary.add(.tokens, dataset.index.splits.values.reduce(0) { $0 + $1.tokens })
+    for skipped in plan.heldOut { summary.add(skipped.count) }
     summary[.output] = .text(plan.output)
     summary[.report] = .text(report)
     return summary
+  }
+
+  /// Looks at every output that a step is about to read: what is not what its record says is made again.
+  ///
+  /// From the last chain to the first, because making one again means that it reads its own inputs. Where nothing has to
+  /// run nothing is read, and only the sizes are compared.
+  private func checkHandovers() throws {
+    for step in plan.steps where work.hasAnotherSize(step) { setAside(step, "size") }
+    // The dataset is handed over to its publication.
+    if work.record(of: plan.last) != nil,
+      (try? publication.isCurrent(Dataset(plan.last.output))) != true, try !work.isIntact(plan.last)
+    {
+      setAside(plan.last, "checksum")
+    }
+    for chain in plan.chains.reversed() where work.records(of: chain.map { plan.steps[$0] }) == nil {
+      let producers = Set(chain.flatMap { plan.steps[$0].producers }).subtracting(chain)
+      for step in producers.sorted().map({ plan.steps[$0] }) where work.record(of: step) != nil {
+        try Interruption.check()
+        if try !step.isStreamed && !work.isIntact(step) { setAside(step, "checksum") }
+      }
+    }
+  }
+
+  private func setAside(_ step: PlannedStep, _ what: String) {
+    Log.warn("\(step.output): is not what \(step.label) has made (another \(what)), and is made again")
+    work.forget(step)
   }
 
   /// Runs what is not done yet, and returns the records of all steps in their order.

@@ -1,3 +1,4 @@
+import Corpus
 import Shards
 import Support
 
@@ -18,6 +19,8 @@ package struct RunPlan {
   /// The step whose output is the dataset.
   var last: PlannedStep { steps[steps.count - 1] }
   private(set) var inputs: [InputFingerprint] = []
+  /// Files that were found in the input of one split and belong to another.
+  private(set) var heldOut: [InputListing.Skipped] = []
 
   /// Something a step has made or the user has given.
   private struct Artifact {
@@ -39,27 +42,46 @@ package struct RunPlan {
     _ recipe: Recipe, stages: [any RecipeStage.Type], options: RunPlanOptions
   ) throws -> RunPlan {
     var plan = RunPlan(recipe, stages: stages, options: options)
-    let paths = try recipe.inputs.map { ($0.split, try InputFingerprint.resolve($0.paths, in: recipe)) }
+    try plan.registerFiles()
+    let inputs = try SplitInputs(of: recipe)
+    plan.heldOut = inputs.heldOut
     // The recipe is checked as a whole with placeholder keys, before large inputs are hashed.
-    try plan.addStages(to: paths.map { ($0.0, Artifact(paths: $0.1, key: "")) })
-    plan.inputs = try paths.map { try InputFingerprint.take(of: $0.1) }
-    try plan.addStages(to: zip(paths, plan.inputs).map { ($0.0, Artifact(paths: $0.1, key: $1.key)) })
+    func artifacts(_ keys: [String]) -> [(split: String, artifact: Artifact)] {
+      zip(inputs.splits, keys).map { ($0.name, Artifact(paths: $0.paths, key: $1)) }
+    }
+    try plan.addStages(to: artifacts(inputs.splits.map { _ in "" }), areDatasets: inputs.areDatasets)
+    plan.inputs = try inputs.splits.map { try InputFingerprint.take(of: $0.paths, listing: $0.listing) }
+    try plan.addStages(to: artifacts(plan.inputs.map(\.key)), areDatasets: inputs.areDatasets)
     return plan
   }
 
   private init(_ recipe: Recipe, stages: [any RecipeStage.Type], options: RunPlanOptions) {
     (self.recipe, self.stages, self.options) = (recipe, stages, options)
-    var output = recipe.output
+    // A name that begins with a dash is a name, not an option.
+    var output = recipe.output.hasPrefix("-") ? "./" + recipe.output : recipe.output
     while output.count > 1 && output.hasSuffix("/") { output.removeLast() }
     self.output = output
     workDirectory = output + ".work"
   }
 
-  private mutating func addStages(to given: [(split: String, artifact: Artifact)]) throws {
-    // Datasets may be given too, to be shuffled or merged; their splits are their own.
-    let areDatasets = given.allSatisfy {
-      $0.artifact.paths.allSatisfy { Path.exists(Path.join($0, DatasetIndex.fileName)) }
+  /// What the run writes is none of its inputs, nor is the recipe itself: see ``OwnFiles``.
+  private func registerFiles() throws {
+    try OwnFiles.register(
+      .output(output, "output") + .output(workDirectory, "the work directory")
+        + .option(recipe.path, "the recipe"))
+    for stage in recipe.stages {
+      for option in stage.options {
+        guard let type = stages.named(stage.name),
+          StageArguments.declaration(of: option, for: type)?.kind == .outputFile,
+          case .scalar(let path, _) = option.value
+        else { continue }
+        try OwnFiles.register(.output(path, "\(option.name) of \(stage.name)"))
+      }
     }
+  }
+
+  /// Datasets may be given too, to be shuffled or merged; their splits are their own.
+  private mutating func addStages(to given: [(split: String, artifact: Artifact)], areDatasets: Bool) throws {
     steps = []
     tokenizer = nil
     texts = areDatasets ? [] : given
@@ -127,7 +149,7 @@ package struct RunPlan {
     let given = try StageArguments(of: own, for: type, in: recipe)
     let draft = StepDraft(
       stage: stage, type: type, directory: (number < 10 ? "0" : "") + "\(number)-\(stage.name)",
-      arguments: given.arguments, files: try given.files.map { try InputFingerprint.contentHash($0) },
+      given: given, files: try given.files.map { try InputFingerprint.contentHash(ofDocuments: $0) },
       seen: seen)
     switch type.role {
     case .text: try addText(draft)
@@ -228,7 +250,7 @@ package struct RunPlan {
     let stage: Recipe.Stage
     let type: any RecipeStage.Type
     let directory: String
-    let arguments: [String]
+    let given: StageArguments
     /// Hashes of the files among the values of the options.
     let files: [String]
     let seen: SeenSplits
@@ -246,10 +268,11 @@ package struct RunPlan {
     let inputKeys = (inputs + others).map(\.key)
     let seed = isRandom(stage, draft.type) ? ["--seed=\(options.seed)"] : []
     let identity =
-      [Provenance.text, stage.name, split ?? ""] + draft.arguments + seed + draft.files + inputKeys
-    let key = Hashing.hexadecimal(Hashing.xxh3(identity.joined(separator: "\n")))
+      [Provenance.text, stage.name, split ?? ""] + draft.given.arguments + seed + draft.files + inputKeys
+    // Quoted, so that no value can look like several.
+    let key = Hashing.hexadecimal(Hashing.xxh3(identity.map { JSONText.quote($0) }.joined(separator: "\n")))
     let output = Path.join(Path.join(workDirectory, draft.directory), "\(name).\(key)\(suffix)")
-    var arguments = inputs.flatMap(\.paths) + draft.arguments + more + seed
+    var arguments = draft.given.arguments(of: texts.count > 1 ? split : nil) + more + seed
     arguments.append("--output=\(output)")
     if let threads = options.threads { arguments.append("--threads=\(threads)") }
     if options.isQuiet { arguments.append("--quiet") }
@@ -259,11 +282,12 @@ package struct RunPlan {
     {
       arguments.append("--memory=\(memory)")
     }
-    let command = try parse(arguments, for: stage, draft.type)
+    // Names come behind a double dash: none of them is an option, whatever it begins with.
+    let command = try parse(arguments + ["--"] + inputs.flatMap(\.paths), for: stage, draft.type)
     let role = draft.type.role
     steps.append(
       PlannedStep(
-        stage: draft.directory, name: stage.name, split: split, options: draft.arguments + shown,
+        stage: draft.directory, name: stage.name, split: split, options: draft.given.arguments + shown,
         inputKeys: inputKeys, key: key, output: output, command: command,
         producers: (inputs + others).compactMap(\.producer),
         readsAStream: command.readsOnce && (role == .text || role == .encoder),

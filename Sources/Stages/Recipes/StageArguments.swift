@@ -6,6 +6,9 @@ struct StageArguments {
   /// The files among the values, whose content decides the result.
   private(set) var files: [String] = []
 
+  /// What the stage writes beside its documents, by option.
+  private var outputFiles: [String: String] = [:]
+
   private let stage: Recipe.Stage
   private let type: any RecipeStage.Type
   private let recipe: Recipe
@@ -13,6 +16,23 @@ struct StageArguments {
   init(of stage: Recipe.Stage, for type: any RecipeStage.Type, in recipe: Recipe) throws {
     (self.stage, self.type, self.recipe) = (stage, type, recipe)
     for option in stage.options { try add(option) }
+  }
+
+  /// The arguments of the step of one split; nil where there is one split only.
+  ///
+  /// A file that the stage writes would be written anew by every split, so that of the split has its name:
+  /// `removed.train.jsonl`.
+  func arguments(of split: String?) -> [String] {
+    guard let split else { return arguments }
+    return arguments.map { argument in
+      guard let (option, path) = outputFiles.first(where: { argument == "--\($0.key)=\($0.value)" }) else {
+        return argument
+      }
+      let (directory, name) = (Path.directory(of: path), Path.name(of: path))
+      let stem = name.dropFirst().firstIndex(of: ".") ?? name.endIndex
+      let own = name[..<stem] + ".\(split)" + name[stem...]
+      return "--\(option)=\(path.contains("/") ? Path.join(directory, String(own)) : String(own))"
+    }
   }
 
   /// What the command declares of an option.
@@ -57,6 +77,9 @@ struct StageArguments {
     let mark: String
     switch kind {
     case .flag, .text: return text
+    case .outputFile:
+      outputFiles[option.name] = text
+      return text
     case .textOrFile:
       guard text.hasPrefix("@") else { return text }
       mark = "@"

@@ -11,7 +11,7 @@ struct StepCounts {
     summary = (try? JSONValue(parsing: Array(record.summary.utf8))) ?? .null
   }
 
-  func count(_ name: CountName) -> Int? { summary[name.rawValue]?.number.map { Int($0) } }
+  func count(_ name: CountName) -> Int? { summary[name.rawValue]?.count }
   func number(_ name: CountName) -> Double? { summary[name.rawValue]?.number }
   var wordsRead: Int? { count(.wordsIn) ?? count(.words) }
   var seconds: Double { number(.seconds) ?? 0 }
@@ -26,7 +26,7 @@ struct StepCounts {
   private var counts: [(name: CountName, count: Int)] {
     guard case .object(let members) = summary else { return [] }
     return members.compactMap { member in
-      member.value.number.map { (CountName(String(decoding: member.key, as: UTF8.self)), Int($0)) }
+      member.value.count.map { (CountName(String(decoding: member.key, as: UTF8.self)), $0) }
     }
   }
 

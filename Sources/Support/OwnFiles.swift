@@ -1,0 +1,125 @@
+import Foundation
+import Synchronization
+
+/// The files of a command that are none of its inputs: what it writes, and what it reads for another purpose than its
+/// documents, such as its tokenizer.
+///
+/// A command registers them when it starts, before it lists its inputs. A directory that holds one of them is read
+/// without it; naming an output as an input is refused.
+package enum OwnFiles {
+  /// A file of a command, and what the user calls it, such as `--output`.
+  package struct Entry: Sendable {
+    package let path: String
+    package let name: String
+    package let role: Role
+
+    package enum Role: Sendable { case output, option, input }
+
+    package var isOutput: Bool { role == .output }
+
+    package static func output(_ path: String?, _ name: String = "--output") -> [Entry] {
+      path.map { [Entry(path: $0, name: name, role: .output)] } ?? []
+    }
+
+    /// A file that is read as a whole before the work.
+    package static func option(_ path: String?, _ name: String) -> [Entry] {
+      path.map { [Entry(path: $0, name: name, role: .option)] } ?? []
+    }
+
+    /// A file that is read while the output is written. Documents need none: their listing looks at the outputs.
+    package static func input(_ path: String) -> [Entry] {
+      [Entry(path: path, name: "an input", role: .input)]
+    }
+  }
+
+  /// Where a file stands that may not exist yet: the directory that it will be in, and its name there.
+  private struct Place: Hashable {
+    let directory: FileIdentity?
+    let name: String
+  }
+
+  private struct Known: Sendable {
+    var entries: [(entry: Entry, place: Place, identity: FileIdentity?)] = []
+  }
+
+  private static let known = Mutex(Known())
+
+  /// Adds files; throws where two outputs, or an input and an output, are the same file.
+  package static func register(_ entries: [Entry]) throws {
+    for entry in entries where entry.role != .input {
+      let isStandardOutput = entry.isOutput && (entry.path == "-" || entry.path == "/dev/stdout")
+      let entry =
+        isStandardOutput ? Entry(path: entry.path, name: "standard output", role: .output) : entry
+      let identity = isStandardOutput ? FileIdentity(regularFile: STDOUT_FILENO) : regularIdentity(entry.path)
+      let place = isStandardOutput ? Place(directory: nil, name: "-") : place(of: entry.path)
+      try known.withLock { known in
+        if entry.isOutput,
+          let other = known.entries.first(where: {
+            $0.entry.isOutput && ($0.place == place || identity != nil && $0.identity == identity)
+          })
+        {
+          throw Failure(
+            .usage, "\(other.entry.name) and \(entry.name) are the same file", file: entry.path,
+            remedy: "Give each output its own name")
+        }
+        known.entries.append((entry, place, identity))
+      }
+    }
+    for input in entries where input.role == .input { try checkIsNoOutput(input.path) }
+  }
+
+  /// Throws where an input is an output, or what standard output or error has been redirected to.
+  package static func checkIsNoOutput(_ input: String) throws {
+    let own = input == "-" ? nil : entry(at: input)
+    guard own?.isOutput == true || isStandardStream(input) else { return }
+    throw Failure(
+      .usage, "is both an input and \(own?.name ?? "what standard output or standard error goes to")",
+      file: input,
+      remedy: "Write to another file: this one would be read while it is written")
+  }
+
+  /// Forgets everything: for tests.
+  package static func removeAll() { known.withLock { $0 = Known() } }
+
+  /// The file of the command that this path stands for, or in which it lies; nil for any other file.
+  package static func entry(at path: String) -> Entry? {
+    let (place, identity) = (place(of: path), FileIdentity(path))
+    return known.withLock { known in
+      known.entries.first { $0.place == place || identity != nil && $0.identity == identity }?.entry
+    }
+  }
+
+  /// Whether the file is the one that standard output or standard error has been redirected to.
+  package static func isStandardStream(_ path: String) -> Bool {
+    guard let identity = path == "-" ? FileIdentity(regularFile: STDIN_FILENO) : FileIdentity(path) else {
+      return false
+    }
+    return identity == FileIdentity(regularFile: STDOUT_FILENO)
+      || identity == FileIdentity(regularFile: STDERR_FILENO)
+  }
+
+  /// Devices may be given to several options, as /dev/null is.
+  private static func regularIdentity(_ path: String) -> FileIdentity? {
+    Path.isRegularFile(path) || Path.isDirectory(path) ? FileIdentity(path) : nil
+  }
+
+  private static func place(of path: String) -> Place {
+    var path = Path.resolvingLinks(path)
+    while path.utf8.count > 1 && path.hasSuffix("/") { path.removeLast() }
+    if Path.exists(path) && !Path.isRegularFile(path) && !Path.isDirectory(path) {
+      return Place(directory: nil, name: UUID().uuidString)
+    }
+    let directory = Path.directory(of: path)
+    // A directory that does not exist yet has no identity; its path, without links, stands for it.
+    if let identity = FileIdentity(directory) { return Place(directory: identity, name: Path.name(of: path)) }
+    return Place(directory: nil, name: URL(fileURLWithPath: path).standardizedFileURL.path)
+  }
+}
+
+extension [OwnFiles.Entry] {
+  package static func output(_ path: String?, _ name: String = "--output") -> Self {
+    OwnFiles.Entry.output(path, name)
+  }
+  package static func option(_ path: String?, _ name: String) -> Self { OwnFiles.Entry.option(path, name) }
+  package static func inputs(_ paths: [String]) -> Self { paths.flatMap { OwnFiles.Entry.input($0) } }
+}

@@ -1,0 +1,100 @@
+import Foundation
+import Support
+import TestSupport
+import Testing
+
+@Suite struct SignalCommandTests {
+  private let scratch: Scratch
+
+  init() throws { scratch = try Scratch() }
+
+  /// A command that waits for its input, its output or a pipe ends within half a second of each signal.
+  @Test(.long, arguments: ["HUP", "INT", "TERM"]) func everySignalEndsTheCommandAtOnce(signal: String) throws
+  {
+    let commands = [
+      "pkm-data normalize < wait", "pkm-data normalize -o out wait",
+      "pkm-data dedup --method minhash -o out < wait",
+      "pkm-data run wait", "pkm-data normalize big.txt > full", "pkm-data encode --tokenizer wait big.txt",
+      "pkm-data learn-bpe -o out.json wait",
+    ]
+    for command in commands {
+      let result = try runShell(
+        """
+        rm -f wait full; mkfifo wait full; yes 'a text of some length' | head -c 3000000 > big.txt
+        sleep 20 3<> wait & s1=$!; sleep 20 4<> full & s2=$!
+        (trap - INT; exec \(command)) & run=$!
+        sleep 0.4
+        begin=$(date +%s%N); kill -\(signal) $run; wait $run; status=$?
+        echo "$status $(( ($(date +%s%N) - begin) / 1000000 ))"
+        kill $s1 $s2
+        """, in: scratch.url)
+      let words = result.text.split { $0 == " " || $0 == "\n" }.compactMap { Int($0) }
+      #expect(words.first == 130, "\(command): \(result.text)\(result.errors)")
+      #expect((words.last ?? 9999) < 700, "\(command): \(result.text)")
+      let left = scratch.names.filter { $0.hasPrefix(".") || $0.hasPrefix("out") }
+      #expect(left == [], "\(command)")
+    }
+  }
+
+  @Test func aHangUpIsSurvivedUnderNohup() throws {
+    let result = try runShell(
+      """
+      mkfifo pipe
+      nohup pkm-data normalize pipe > out.txt 2> err.txt < /dev/null & run=$!
+      sleep 0.3; kill -HUP $run; echo text > pipe; wait $run; cat out.txt
+      """, in: scratch.url)
+    #expect(result.text == "text\n", "\(result.errors)")
+  }
+
+  @Test func limitsAndPlacesThatAreMissingAreSaid() throws {
+    let cases = [
+      (
+        "yes text | head -n 200000 > in.txt; ulimit -f 100; pkm-data normalize in.txt -o out.txt", 74,
+        "ulimit -f"
+      ),
+      ("ulimit -f 100; pkm-data normalize in.txt > out2.txt", 74, "ulimit -f"),
+      (
+        "TMPDIR=/no/such pkm-data dedup --method substring < in.txt", 74,
+        "Set TMPDIR to a directory that exists"
+      ),
+      ("TMPDIR=in.txt pkm-data dedup --method substring < in.txt", 74, "is no directory"),
+    ]
+    for (script, status, word) in cases {
+      let result = try runShell(script, in: scratch.url)
+      #expect(Int(result.status) == status && result.errors.contains(word), "\(script): \(result.errors)")
+    }
+    #expect(scratch.names.allSatisfy { !$0.hasPrefix(".") && $0 != "out.txt" })
+  }
+
+  @Test func aScriptDoesNotGoWhereCDPATHLeads() throws {
+    for script in ["pipelines/quickstart.sh", "Tests/run.sh"] {
+      let text = try String(contentsOfFile: Repository.path(script), encoding: .utf8)
+      let unset = try #require(text.range(of: "unset CDPATH")), cd = try #require(text.range(of: "\ncd "))
+      #expect(unset.lowerBound < cd.lowerBound)
+    }
+    let result = try runShell(
+      "mkdir bin; for t in bash id cat grep sed; do ln -s $(command -v $t) bin/; done; ln -s /bin/true bin/swift\n"
+        + "ln -s /bin/true bin/apt-get; printf '#!/bin/sh\\nexit 1\\n' > bin/dpkg-query; printf '#!/bin/sh\\necho 1000\\n' > bin/id2\n"
+        + "rm bin/id; mv bin/id2 bin/id; chmod +x bin/*; PATH=$PWD/bin bash \(Repository.path("pipelines/install.sh"))",
+      in: scratch.url)
+    #expect(result.status == 1 && result.errors.contains("there is no sudo here"), "\(result.errors)")
+  }
+
+  @Test func nothingOfOthersReachesTheTerminal() throws {
+    let name = "a\u{1b}]0;x\u{7}\u{9b}31m"
+    try scratch.write(name + ".txt", "text\n")
+    try scratch.write("\(name).jsonl", "{broken\n")
+    for arguments in [
+      ["normalize", name], ["normalize", name + ".jsonl"], ["inspect", name + ".txt"],
+      ["encode", "--tokenizer", name],
+      ["verify", name], ["run", name], ["normalize", "--form", name], ["inspect", name + ".jsonl"],
+    ] {
+      let result = try Tool.data.run(arguments, in: scratch.url)
+      let shown = result.errors + (arguments[0] == "inspect" ? result.text : "")
+      let acting = shown.unicodeScalars.filter {
+        $0.properties.generalCategory == .control && $0 != "\n" && $0 != "\t"
+      }
+      #expect(acting.isEmpty, "\(arguments): \(shown.debugDescription)")
+    }
+  }
+}
