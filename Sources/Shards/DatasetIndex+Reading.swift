@@ -71,8 +71,8 @@ extension DatasetIndex {
   /// All inconsistencies of the index, as sentences.
   package func contradictions() -> [String] {
     var problems: [String] = []
-    if !(1...Int(UInt32.max)).contains(vocabularySize) {
-      problems.append("vocabulary_size is \(vocabularySize)")
+    if !(1...Int(Int32.max)).contains(vocabularySize) {
+      problems.append("vocabulary_size is \(vocabularySize), which is not 1 to \(Int32.max)")
     }
     if tokenBytes != Self.tokenBytes(vocabularySize: vocabularySize) {
       problems.append("token_bytes is \(tokenBytes), which does not fit vocabulary_size \(vocabularySize)")
@@ -99,7 +99,8 @@ extension DatasetIndex {
         problems.append("\(shard.file) has a count that is negative or absurd")
         continue
       }
-      if shard.bytes != shard.tokens * tokenBytes {
+      let (bytes, overflows) = shard.tokens.multipliedReportingOverflow(by: tokenBytes)
+      if overflows || shard.bytes != bytes {
         problems.append(
           "\(shard.file) lists \(shard.bytes) bytes for \(shard.tokens) tokens of \(tokenBytes) bytes")
       }

@@ -53,6 +53,9 @@ package struct DatasetIndex: Codable, Equatable, Sendable {
     /// `train-00000.documents.zst`: a row of three `uint32` per document (``DocumentRow``).
     package let documentsFile: String
     package let documentsXXH64: String
+    /// XXH64 of the seek tables of the two files, which hold the checksum of each frame. It ties the files to the index at
+    /// the price of their tables, so it is checked whenever a shard is opened; nil in datasets of earlier versions.
+    package let seekTablesXXH64: String?
 
     /// Whether sums and products of the counts cannot overflow.
     var isPlausible: Bool {
@@ -67,11 +70,12 @@ package struct DatasetIndex: Codable, Equatable, Sendable {
       return totals
     }
 
-    enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey, CaseIterable {
       case file, split, tokens, documents, bytes, xxh64, words
       case textBytes = "text_bytes"
       case documentsFile = "documents_file"
       case documentsXXH64 = "documents_xxh64"
+      case seekTablesXXH64 = "seek_tables_xxh64"
     }
   }
 

@@ -43,6 +43,7 @@ package struct DatasetVerifier {
       return
     }
     problems += index.contradictions().map { DatasetProblem(file: path(DatasetIndex.fileName), $0) }
+    try checkKeys()
     let names = Set(index.fileNames)
     for name in index.missingFiles(in: directory) {
       problems.append(DatasetProblem(file: path(name), "the file is missing"))
@@ -64,6 +65,20 @@ package struct DatasetVerifier {
 
   private func path(_ name: String) -> String { Path.join(directory, name) }
 
+  /// A key of a shard that is not known may be one that has been damaged: without it a checksum would not be compared.
+  private mutating func checkKeys() throws {
+    let file = path(DatasetIndex.fileName)
+    let known = Set(DatasetIndex.Shard.CodingKeys.allCases.map { Array($0.rawValue.utf8) })
+    for shard in try JSONValue(parsing: MappedFile.read(file), file: file)["shards"]?.array ?? [] {
+      guard case .object(let members) = shard else { continue }
+      for member in members where !known.contains(member.key) {
+        problems.append(
+          DatasetProblem(
+            file: file, "a shard has the unknown key \"\(String(decoding: member.key, as: UTF8.self))\""))
+      }
+    }
+  }
+
   private mutating func checkTokenizer(_ index: DatasetIndex) throws {
     let file = path(DatasetIndex.tokenizerFileName)
     guard Path.exists(file) else { return }
@@ -81,6 +96,14 @@ package struct DatasetVerifier {
         DatasetProblem(
           file: file.path, "contains \(file.bytes) bytes of tokens, index.json says \(shard.bytes)")
       )
+    }
+    if let expected = shard.seekTablesXXH64, let rows = try? SeekableReader(path(shard.documentsFile)),
+      SeekableFormat.hash(ofTables: file.tableHash, rows.tableHash) != expected
+    {
+      problems.append(
+        DatasetProblem(
+          file: file.path,
+          "its seek table, or that of \(shard.documentsFile), is not the one that index.json records"))
     }
     var scan = DocumentScan(rows: try rows(of: shard), endOfDocument: UInt32(clamping: index.endOfDocument))
     let hash = StreamingXXH64()

@@ -48,7 +48,7 @@ package final class DatasetWriter {
     split: String = "train", shardTokens: Int? = nil, packing: Packing? = nil, recipe: String? = nil,
     level: Int = defaultLevel, threads: Int = 1
   ) throws {
-    guard (1...Int(UInt32.max)).contains(vocabularySize), (0..<vocabularySize).contains(endOfDocument) else {
+    guard (1...Int(Int32.max)).contains(vocabularySize), (0..<vocabularySize).contains(endOfDocument) else {
       throw Failure(
         .badInput, "end-of-document id \(endOfDocument) is not in a vocabulary of \(vocabularySize)",
         file: directory, remedy: "Use a tokenizer with an end-of-text token")

@@ -30,6 +30,19 @@ enum SeekableFormat {
     UInt32(truncatingIfNeeded: Hashing.xxh64(plain))
   }
 
+  /// What the index records of the seek tables of a shard.
+  static func hash(ofTables tokens: UInt64, _ documents: UInt64) -> String {
+    Hashing.hexadecimal(
+      withUnsafeBytes(of: (tokens.littleEndian, documents.littleEndian)) { Hashing.xxh64($0) })
+  }
+
+  /// A hash of the sizes and checksums of the uncompressed frames, whatever the compression.
+  static func hash(_ entries: [Entry]) -> UInt64 {
+    entries.flatMap { [$0.plainBytes.littleEndian, $0.checksum.littleEndian] }.withUnsafeBytes {
+      Hashing.xxh64($0)
+    }
+  }
+
   static func table(_ entries: [Entry]) -> [UInt8] {
     let bytes = headerBytes + entries.count * entryBytes + footerBytes
     var table: [UInt8] = []

@@ -11,6 +11,9 @@ package final class SeekableReader: Sendable {
   /// The largest uncompressed size of a frame.
   package let largestFrame: Int
 
+  /// What the seek table says of the uncompressed frames: see ``SeekableFormat/hash(_:)``.
+  let tableHash: UInt64
+
   private let file: MappedFile
   private let entries: [SeekableFormat.Entry]
   /// The start of each frame in the file, and of the table.
@@ -22,6 +25,7 @@ package final class SeekableReader: Sendable {
     self.path = path
     file = try MappedFile(path, access: .random)
     entries = try Self.readTable(file.bytes, path: path)
+    tableHash = SeekableFormat.hash(entries)
     frameCount = entries.count
     largestFrame = Int(entries.map(\.plainBytes).max() ?? 0)
     starts = entries.reduce(into: [0]) { $0.append($0.last! + Int($1.compressedBytes)) }

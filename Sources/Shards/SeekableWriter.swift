@@ -29,7 +29,7 @@ final class SeekableWriter {
     self.path = path
     self.frameBytes = frameBytes
     self.compressor = compressor
-    descriptor = try SystemCall.open(path, O_WRONLY | O_CREAT | O_TRUNC)
+    descriptor = try SystemCall.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)
     disk = WriteBehind(descriptor, path: path)
     pending.reserveCapacity(frameBytes)
   }
@@ -48,12 +48,12 @@ final class SeekableWriter {
     }
   }
 
-  /// Completes the file. Returns the XXH64 of its uncompressed bytes.
-  func finish() throws -> UInt64 {
+  /// Completes the file. Returns the XXH64 of its uncompressed bytes, and ``SeekableFormat/hash(_:)`` of its frames.
+  func finish() throws -> (content: UInt64, table: UInt64) {
     try submitPending()
     while !submitted.isEmpty { try writeOldest() }
     try SeekableFormat.table(entries).withUnsafeBytes { try disk.write($0) }
-    return hash.digest
+    return (hash.digest, SeekableFormat.hash(entries))
   }
 
   private func submitPending() throws {

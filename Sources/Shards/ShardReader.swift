@@ -18,6 +18,23 @@ package final class ShardReader: Sendable {
         file: file.path,
         remedy: "It belongs to another dataset or is damaged: copy the whole dataset again or recreate it")
     }
+    try Self.checkTables(of: entry, in: directory, tokens: file)
+  }
+
+  /// Throws where the files are not those that the index was written with, even if they have the same size.
+  private static func checkTables(of entry: DatasetIndex.Shard, in directory: String, tokens: SeekableReader)
+    throws
+  {
+    guard let expected = entry.seekTablesXXH64 else { return }
+    let documents = try SeekableReader(Path.join(directory, entry.documentsFile))
+    guard SeekableFormat.hash(ofTables: tokens.tableHash, documents.tableHash) == expected else {
+      throw Failure(
+        .badInput,
+        "the checksums in the shard, or in \(entry.documentsFile), are not those that index.json records",
+        file: tokens.path,
+        remedy:
+          "One of them belongs to another dataset or is damaged: copy the whole dataset again or recreate it")
+    }
   }
 
   /// Decompresses a frame and checks that all its ids are in the vocabulary.

@@ -73,7 +73,9 @@ final class ShardWriter {
     let rowHash = try rows.finish()
     return DatasetIndex.Shard(
       file: name + ".tokens.zst", split: split, tokens: totals.tokens, documents: totals.documents,
-      bytes: tokens.bytes, xxh64: Hashing.hexadecimal(hash), textBytes: totals.textBytes, words: totals.words,
-      documentsFile: name + ".documents.zst", documentsXXH64: Hashing.hexadecimal(rowHash))
+      bytes: tokens.bytes, xxh64: Hashing.hexadecimal(hash.content), textBytes: totals.textBytes,
+      words: totals.words,
+      documentsFile: name + ".documents.zst", documentsXXH64: Hashing.hexadecimal(rowHash.content),
+      seekTablesXXH64: SeekableFormat.hash(ofTables: hash.table, rowHash.table))
   }
 }
