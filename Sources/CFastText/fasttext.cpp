@@ -93,7 +93,12 @@ size_t pkm_fasttext_predict(
   std::istream stream(&memory);
   model->model.getDictionary()->getLine(stream, words, labels);
   predictions.clear();
-  model->model.predict(int32_t(count), words, predictions, 0);
+  try {
+    model->model.predict(int32_t(count), words, predictions, 0);
+  } catch (const std::exception &) {
+    // Weights that are no numbers: such a model knows no word.
+    return 0;
+  }
   size_t found = 0;
   for (const auto &[logarithm, label] : predictions) {
     if (found == count) break;

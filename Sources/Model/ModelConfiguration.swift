@@ -105,6 +105,15 @@ package struct ModelConfiguration: Codable, Sendable, Equatable {
     try require(
       vocabularySize >= 1 && vocabularySize <= largest, "vocabulary_size is \(vocabularySize)",
       "It is the vocabulary size of the tokenizer")
+    func requireParameters(_ count: Double) throws(Failure) {
+      try require(
+        count <= 0x1p44,
+        "dim is \(dim) with \(layers) layers, which is more parameters than a machine can hold",
+        "Use a smaller width, fewer layers or fewer sub-keys")
+    }
+    let dense =
+      Double(vocabularySize + context) * Double(dim) + 12 * Double(layers) * Double(dim) * Double(dim)
+    try requireParameters(dense)
     guard let memory else { return }
     try require(
       !memory.layers.isEmpty && Set(memory.layers).count == memory.layers.count,
@@ -126,5 +135,9 @@ package struct ModelConfiguration: Codable, Sendable, Equatable {
       (2...1 << 20).contains(memory.queryDim) && memory.queryDim % 2 == 0,
       "memory.query_dim is \(memory.queryDim)",
       "Use an even number: each half of a query has its own sub-keys")
+    let (subkeys, query) = (Double(memory.subkeys), Double(memory.heads) * Double(memory.queryDim))
+    try requireParameters(
+      dense + Double(memory.layers.count)
+        * (subkeys * subkeys * Double(dim) + query * (Double(dim) + subkeys)))
   }
 }

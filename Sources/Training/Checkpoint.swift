@@ -83,18 +83,62 @@ package struct Checkpoint {
     state = try Self.decode(State.self, Path.join(directory, "trainer.json"))
     recipe = try Self.decode(TrainingRecipe.self, Path.join(directory, File.configuration.rawValue))
     _ = try checkedPath(of: .configuration)
+    try validate()
+  }
+
+  /// Every number of the two files is one that a run could have written, so that sums and products cannot overflow.
+  private func validate() throws {
+    let numbers = [
+      ("step", state.step), ("tokens", state.tokens), ("cursor.epoch", state.cursor.epoch),
+      ("cursor.window", state.cursor.sequence),
+    ]
+    for (key, value) in numbers where !(0...1 << 53).contains(value) {
+      throw Failure(
+        .badInput, "\(key) is \(value), which is not from 0 to 2^53",
+        file: Path.join(directory, "trainer.json"),
+        remedy: "Use another checkpoint of the run")
+    }
+    do { try recipe.validate() } catch let failure as Failure {
+      throw Failure(
+        .badInput, failure.message, file: path(of: .configuration),
+        remedy: "Use another checkpoint of the run")
+    }
+    // A model is made before its tensors are read, so a size that is only possible must also be that of the file.
+    var status = stat()
+    guard stat(path(of: .model), &status) == 0 else { return }
+    let needed = recipe.model.parameterDescriptions.reduce(0) { $0 + 2 * $1.count }
+    if needed > Int(status.st_size) {
+      throw Failure(
+        .badInput,
+        "describes a model of at least \(needed) bytes, and \(File.model.rawValue) has \(status.st_size)",
+        file: path(of: .configuration), remedy: "Use another checkpoint of the run")
+    }
   }
 
   /// The checkpoints of a run, oldest first.
   ///
-  /// Their directories appear by rename, so all of them are whole.
+  /// Their directories appear by rename, so all of them are whole. A name such as `step-00000100-best` is one that a user
+  /// has given, and is none of them.
   package static func all(in run: String) throws -> [String] {
     guard Path.isDirectory(run) else { return [] }
-    return try SystemCall.names(in: run).filter {
-      $0.hasPrefix("step-") && Path.exists(Path.join(Path.join(run, $0), "trainer.json"))
+    return try SystemCall.names(in: run).compactMap { name in
+      step(ofName: name).map { (step: $0, name: name) }
     }
-    .sorted().map { Path.join(run, $0) }
+    .filter { !Path.isLink(Path.join(run, $0.name)) }
+    .filter { Path.exists(Path.join(Path.join(run, $0.name), "trainer.json")) }
+    .sorted { $0.step < $1.step }.map { Path.join(run, $0.name) }
   }
+
+  /// The step of a directory name as ``write(run:model:optimizer:recipe:state:tokenizerJSON:keep:)`` makes them; nil for any
+  /// other.
+  static func step(ofName name: String) -> Int? {
+    guard name.hasPrefix("step-"), case let digits = name.dropFirst(5), digits.utf8.count <= 16,
+      digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let step = Int(digits)
+    else { return nil }
+    return name == self.name(ofStep: step) ? step : nil
+  }
+
+  private static func name(ofStep step: Int) -> String { "step-\(step.zeroPadded(to: 8))" }
 
   private static func decode<Value: Decodable>(_ type: Value.Type, _ path: String) throws -> Value {
     let bytes = try MappedFile.read(path)
@@ -123,7 +167,7 @@ package struct Checkpoint {
     state: State,
     tokenizerJSON: [UInt8], keep: Int
   ) throws {
-    let path = Path.join(run, "step-\(state.step.zeroPadded(to: 8))")
+    let path = Path.join(run, name(ofStep: state.step))
     if try all(in: run).contains(path) { return try settle(in: run, keep: keep) }
     let directory = try OutputDirectory(path)
     func file(_ name: String) -> String { Path.join(directory.temporary, name) }

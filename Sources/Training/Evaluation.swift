@@ -67,6 +67,11 @@ package struct Evaluation {
       progress.update(done: scored, of: limit)
     }
     progress.finish()
+    guard sum.isFinite else {
+      throw Failure(
+        .badInput, "the loss of the model on the split \(split) is not a number",
+        remedy: "Use another checkpoint of the run: this one is damaged, or its training has diverged")
+    }
     let share = Double(scored) / Double(totals.tokens)
     return Evaluation(
       split: split, nll: sum / Double(scored), scoredTokens: scored, perplexity: exp(sum / Double(scored)),

@@ -36,8 +36,7 @@ package struct Footprint {
 
   /// The configuration's vocabulary size must be set.
   package init<Device: Operations<Float>>(_ recipe: TrainingRecipe, on device: Device) throws {
-    try recipe.model.validate()
-    try recipe.train.validate()
+    try recipe.validate()
     let described = recipe.model.parameterDescriptions
     func count(_ isIncluded: (TensorDescription) -> Bool) -> Int {
       described.reduce(0) { $0 + (isIncluded($1) ? $1.count : 0) }

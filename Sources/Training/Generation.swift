@@ -60,6 +60,11 @@ package final class Generator<Device: Operations> where Device.Scalar == Float {
       try Interruption.check()
       advance(&running, active)
       let drawn = draw(&running, active)
+      if drawn.contains(Sampling.none) {
+        throw Failure(
+          .badInput, "the model gives no probabilities: its logits are not numbers",
+          remedy: "Use another checkpoint of the run: this one is damaged, or its training has diverged")
+      }
       for (index, token) in zip(active, drawn) where token != endOfDocument {
         running[index].tokens.append(token)
         running[index].fresh = [token]

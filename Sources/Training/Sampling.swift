@@ -17,9 +17,13 @@ package struct Sampling: Sendable {
     self.topP = topP
   }
 
+  /// What is drawn where no logit is a number: the model is damaged, or its training has diverged.
+  package static let none: Int32 = -1
+
   /// Draws a token. Of equal logits those of smaller ids are kept first, so that a seed always gives the same text.
   package func draw(from logits: UnsafeBufferPointer<Float>, using random: inout RandomGenerator) -> Int32 {
     let largest = HostSoftmax.largest(of: logits)
+    if !largest.isFinite { return Self.none }
     if temperature <= 0 { return Int32(logits.firstIndex(of: largest) ?? 0) }
     let blocks = (logits.count + HostSoftmax.block - 1) / HostSoftmax.block
     return withUnsafeTemporaryAllocation(of: Float.self, capacity: logits.count) { weights in

@@ -43,8 +43,7 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
     dataset = try Dataset(datasetPath)
     recipe.model.vocabularySize = dataset.index.vocabularySize
     recipe.train.packing = recipe.train.packing ?? dataset.index.packing ?? .stream
-    try recipe.model.validate()
-    try recipe.train.validate()
+    try recipe.validate()
     try Footprint(recipe, on: device).check(against: Int(ProcessInfo.processInfo.physicalMemory))
     self.recipe = recipe
     self.collective = collective
@@ -174,7 +173,10 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
       }
       progress.update(
         done: tokens - firstTokens,
-        of: (tokens - firstTokens) * (train.steps - firstUpdate) / (updates - firstUpdate),
+        of: Int(
+          min(
+            0x1p62,
+            Double(tokens - firstTokens) * Double(train.steps - firstUpdate) / Double(updates - firstUpdate))),
         note: String(
           format: "step %d of %d, loss %.3f", updates, train.steps, loss.smoothed / Double(loss.count)))
       // Before the evaluation, which may take long and be interrupted.

@@ -102,23 +102,30 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
     try require(
       sequencesAtOnce >= 1 && batch % sequencesAtOnce == 0,
       "micro_batch must divide batch (\(batch)), which \(sequencesAtOnce) does not")
-    try require(steps >= 1, "steps must be at least 1, not \(steps)")
-    try require(lr > 0 && lr.isFinite, "lr must be positive, not \(lr)")
-    try require(valueLR >= 0 && valueLR.isFinite, "value_lr must be 0 or more, not \(valueLR)")
-    try require(eps > 0 && eps.isFinite, "eps must be positive, not \(eps)")
-    try require(warmup >= 0, "warmup must be 0 or more, not \(warmup)")
+    // More than any run, and few enough that sums and products of them cannot overflow.
+    let most = 1 << 40
+    func requireCount(_ value: Int, from least: Int, _ key: String, _ meaning: String = "") throws {
+      try require((least...most).contains(value), "\(key) must be \(least)\(meaning) to 2^40, not \(value)")
+    }
+    // What a 32-bit number holds.
+    let largest = 1e30
+    try requireCount(steps, from: 1, "steps")
+    try require(lr > 0, "lr must be positive, not \(lr)")
+    try require(lr <= largest, "lr must be at most 1e30, not \(lr)")
+    try require((0...largest).contains(valueLR), "value_lr must be 0 to 1e30, not \(valueLR)")
+    try require((1e-30...largest).contains(eps), "eps must be 1e-30 to 1e30, not \(eps)")
+    try requireCount(warmup, from: 0, "warmup")
     try require(
       betas.count == 2 && betas.allSatisfy { (0..<1).contains($0) },
       "betas must be two numbers from 0 to below 1, not \(betas)")
-    try require(clip >= 0, "clip must be 0 (no clipping) or more, not \(clip)")
+    try require((0...largest).contains(clip), "clip must be 0 (no clipping) to 1e30, not \(clip)")
     try require(
       (0..<1).contains(labelSmoothing), "label_smoothing must be from 0 to below 1, not \(labelSmoothing)")
-    try require(evalEvery >= 0, "eval_every must be 0 (only at the end) or more, not \(evalEvery)")
-    try require(evalTokens >= 0, "eval_tokens must be 0 (all of them) or more, not \(evalTokens)")
-    try require(
-      checkpointEvery >= 0, "checkpoint_every must be 0 (only at the end) or more, not \(checkpointEvery)")
-    try require(keepCheckpoints >= 1, "keep_checkpoints must be at least 1, not \(keepCheckpoints)")
-    try require(logEvery >= 1, "log_every must be at least 1, not \(logEvery)")
+    try requireCount(evalEvery, from: 0, "eval_every", " (only at the end)")
+    try requireCount(evalTokens, from: 0, "eval_tokens", " (all of them)")
+    try requireCount(checkpointEvery, from: 0, "checkpoint_every", " (only at the end)")
+    try requireCount(keepCheckpoints, from: 1, "keep_checkpoints")
+    try requireCount(logEvery, from: 1, "log_every")
   }
 }
 
@@ -130,6 +137,23 @@ package struct TrainingRecipe: Codable, Sendable, Equatable {
   package init(model: ModelConfiguration, train: TrainingConfiguration) {
     self.model = model
     self.train = train
+  }
+
+  /// Throws a ``Failure`` whose message begins with the key that cannot be.
+  package func validate() throws {
+    try model.validate()
+    try train.validate()
+    // In floating point, because the products are what could overflow.
+    let tokens = Double(train.batch) * Double(model.context)
+    let width = Double(max(4 * model.dim, model.vocabularySize, model.context))
+    let perToken =
+      width + Double(model.memory.map { $0.heads * max($0.queryDim, 4 * $0.topk, 2 * $0.subkeys) } ?? 0)
+    guard tokens * perToken * Double(model.layers) <= 0x1p56 else {
+      throw Failure(
+        .usage,
+        "train.batch \(train.batch) times model.context \(model.context) is more than a machine can hold",
+        remedy: "Use a smaller batch or a shorter context")
+    }
   }
 
   /// Every setting by its key: `train.lr` → `0.00025`.

@@ -81,9 +81,16 @@ struct Bench: DocumentedCommand {
   @OptionGroup var options: RunOptions
 
   func validate() throws {
-    if steps < 1 { throw ValidationError("--steps must be at least 1") }
-    for (name, text) in [("--subkeys", subkeys), ("--batches", batches)] where Self.numbers(text) == nil {
-      throw ValidationError("\(name) must be positive numbers such as 128,256, not '\(text)'")
+    if !(1...1_000_000).contains(steps) {
+      throw ValidationError("--steps must be between 1 and 1000000, not \(steps)")
+    }
+    for (name, text, most) in [("--subkeys", subkeys, 46340), ("--batches", batches, 4096)] {
+      guard let numbers = Self.numbers(text), numbers.allSatisfy({ $0 <= most }) else {
+        throw ValidationError("\(name) must be numbers from 1 to \(most) such as 128,256, not '\(text)'")
+      }
+    }
+    if !(1...Int(Int32.max)).contains(vocabulary) {
+      throw ValidationError("--vocabulary must be between 1 and \(Int32.max), not \(vocabulary)")
     }
     if [memory, generate, evaluate].count(where: { $0 }) > 1 {
       throw ValidationError("Give at most one of --memory, --evaluate and --generate")
@@ -94,6 +101,10 @@ struct Bench: DocumentedCommand {
   private static func numbers(_ text: String) -> [Int]? {
     let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
     return numbers.allSatisfy { $0 > 0 } ? numbers : nil
+  }
+
+  var files: [OwnFiles.Entry] {
+    options.files
   }
 
   func run() throws {
@@ -110,7 +121,7 @@ struct Bench: DocumentedCommand {
   private func wholeRecipe() throws -> TrainingRecipe {
     var recipe = try RecipeFile.load(config, settings: settings)
     recipe.model.vocabularySize = vocabulary
-    try recipe.model.validate()
+    try recipe.validate()
     return recipe
   }
 

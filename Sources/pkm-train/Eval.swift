@@ -51,7 +51,13 @@ struct Eval: DocumentedCommand {
   @OptionGroup var options: RunOptions
 
   func validate() throws {
-    if batch < 1 { throw ValidationError("--batch must be at least 1") }
+    if !(1...4096).contains(batch) {
+      throw ValidationError("--batch must be between 1 and 4096, not \(batch)")
+    }
+  }
+
+  var files: [OwnFiles.Entry] {
+    options.files
   }
 
   func run() throws {
@@ -89,13 +95,13 @@ struct Eval: DocumentedCommand {
     if baseline {
       let before = try Evaluation.run(
         model, dataset: dataset, split: split, sequences: batch, isQuiet: options.quiet)
-      print("before training: " + before.summaryLine)
+      Terminal.print("before training: " + before.summaryLine)
       summary[.baselinePerplexity] = .number(before.perplexity)
     }
     try checkpoint.restore(model)
     let result = try Evaluation.run(
       model, dataset: dataset, split: split, sequences: batch, isQuiet: options.quiet)
-    print((baseline ? "after \(checkpoint.state.step) steps: " : "") + result.summaryLine)
+    Terminal.print((baseline ? "after \(checkpoint.state.step) steps: " : "") + result.summaryLine)
     summary[.split] = .text(split)
     summary[.tokens] = .count(result.scoredTokens)
     summary[.nll] = .number(result.nll)

@@ -62,14 +62,20 @@ struct Generate: DocumentedCommand {
     if !(1...4096).contains(batch) {
       throw ValidationError("--batch must be between 1 and 4096, not \(batch)")
     }
-    if tokens < 1 { throw ValidationError("--tokens must be at least 1") }
-    if !(temperature >= 0 && temperature.isFinite) {
-      throw ValidationError("--temperature must be 0 or a positive number")
+    if !(1...1 << 40).contains(tokens) {
+      throw ValidationError("--tokens must be between 1 and 2^40, not \(tokens)")
+    }
+    if temperature != 0 && !(1e-5...1e5).contains(temperature) {
+      throw ValidationError("--temperature must be 0, or between 0.00001 and 100000, not \(temperature)")
     }
     if let topK, topK < 1 { throw ValidationError("--top-k must be at least 1") }
-    if !(topP > 0 && topP <= 1) {
-      throw ValidationError("--top-p must be above 0 and at most 1, not \(topP)")
+    if !(1e-6...1).contains(topP) {
+      throw ValidationError("--top-p must be between 0.000001 and 1, not \(topP)")
     }
+  }
+
+  var files: [OwnFiles.Entry] {
+    .output("-") + options.files
   }
 
   func run() throws {
@@ -97,6 +103,8 @@ struct Generate: DocumentedCommand {
       model, pool: pool, endOfDocument: endOfDocument,
       sampling: Sampling(temperature: temperature, topK: topK, topP: topP), seed: options.seed, batch: batch)
     let output = try OutputFile(nil)
+    // The texts of tokens come from a file.
+    let isShown = isatty(STDOUT_FILENO) == 1
     var summary = Summary()
     func answer(_ prompts: [String]) throws {
       var texts = prompts.map { Array($0.utf8) }
@@ -105,7 +113,8 @@ struct Generate: DocumentedCommand {
       try generator.generate(
         prompts: texts.map { encoder.encode($0).map { Int32($0) } }, count: tokens
       ) { index, token in
-        let bytes = try tokenizer.decode([UInt32(token)])
+        let decoded = try tokenizer.decode([UInt32(token)])
+        let bytes = isShown ? Terminal.masked(decoded) : decoded
         if batch == 1 {
           try output.write(bytes)
           try output.flush()

@@ -46,7 +46,14 @@ struct Inspect: DocumentedCommand {
     if config != nil && !memory {
       throw ValidationError("--config needs --memory: a recipe has no tensors yet")
     }
+    if !(1...Int(Int32.max)).contains(vocabulary) {
+      throw ValidationError("--vocabulary must be between 1 and \(Int32.max), not \(vocabulary)")
+    }
     if checkpoint != nil && !settings.isEmpty { throw ValidationError("--set needs --config") }
+  }
+
+  var files: [OwnFiles.Entry] {
+    options.files
   }
 
   func run() throws {
@@ -78,24 +85,26 @@ struct Inspect: DocumentedCommand {
         + String(format: "%10.1f MB", Double(bytes) / 1e6)
     }
     for part in footprint.parts {
-      print(line(part.name, part.bytes) + (part.growsWithReads ? "  at most, grows as slots are read" : ""))
+      Terminal.print(
+        line(part.name, part.bytes) + (part.growsWithReads ? "  at most, grows as slots are read" : ""))
     }
-    print(line("total", footprint.bytes))
+    Terminal.print(line("total", footprint.bytes))
     summary[.memoryBytes] = .count(footprint.bytes)
   }
 
   private func printTensors(_ checkpoint: Checkpoint, _ summary: inout Summary) throws {
     let model = checkpoint.recipe.model
     try model.validate()
-    print("\(checkpoint.directory): step \(checkpoint.state.step), \(checkpoint.state.tokens) tokens seen")
+    Terminal.print(
+      "\(checkpoint.directory): step \(checkpoint.state.step), \(checkpoint.state.tokens) tokens seen")
     var dense = 0
     var values = 0
     for parameter in model.parameterDescriptions {
       if parameter.memoryIndex == nil { dense += parameter.count } else { values += parameter.count }
       let shape = parameter.shape.map(String.init).joined(separator: " × ")
-      print("  \(parameter.name): \(shape)")
+      Terminal.print("  \(parameter.name): \(shape)")
     }
-    print("parameters: \(dense) dense, \(values) in memory values, \(dense + values) in total")
+    Terminal.print("parameters: \(dense) dense, \(values) in memory values, \(dense + values) in total")
     summary[.parametersDense] = .count(dense)
     summary[.parametersInValues] = .count(values)
   }

@@ -15,21 +15,18 @@ enum RecipeFile {
   static func load(_ path: String?, settings: [String]) throws -> TrainingRecipe {
     var root: Node = [:]
     if let path {
-      guard let text = String(validating: try MappedFile.read(path), as: UTF8.self) else {
-        throw Failure(.usage, "is not UTF-8 text", file: path, remedy: "Check --config")
-      }
-      root = try RecipeReader(path: path).compose(text) ?? root
+      let reader = RecipeReader(path: path)
+      root = try reader.compose(reader.text()) ?? root
     }
     let written = root
     for setting in settings { try apply(setting, to: &root) }
     try check(root, path: path)
     do {
       let recipe = TrainingRecipe(model: try decode("model", of: root), train: try decode("train", of: root))
-      var model = recipe.model
+      var whole = recipe
       // The tokenizer of the dataset determines the vocabulary size later.
-      model.vocabularySize = max(1, model.vocabularySize)
-      try model.validate()
-      try recipe.train.validate()
+      whole.model.vocabularySize = max(1, whole.model.vocabularySize)
+      try whole.validate()
       return recipe
     } catch let failure as Failure {
       // The message of a failed validation starts with the key.
@@ -59,7 +56,7 @@ enum RecipeFile {
 
   private static func apply(_ setting: String, to root: inout Node) throws {
     let parts = setting.split(separator: "=", maxSplits: 1).map(String.init)
-    guard parts.count == 2, let value = try? Yams.compose(yaml: parts[1]) else {
+    guard parts.count == 2, let value = try? RecipeReader(path: nil).compose(parts[1]) else {
       throw Failure(.usage, "--set must be key.path=value, not '\(setting)'")
     }
     set(&root, parts[0].split(separator: ".").map(String.init)[...], to: value)

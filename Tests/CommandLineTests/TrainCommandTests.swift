@@ -328,4 +328,74 @@ import Testing
     }
     #expect(try train("text.txt/run").status == 74)
   }
+
+  /// Sizes of a model, or of its state, that no file beside them has: refused before memory is taken.
+  @Test func theNumbersOfACheckpointAreBounded() throws {
+    _ = try makeDataset()
+    #expect(try train("run", "--set", "train.steps=5").status == 0)
+    func change(_ file: String, _ keys: [String], to value: Any) throws {
+      let path = "run/step-00000005/" + file
+      func changed(_ object: Any?, _ keys: ArraySlice<String>) -> Any {
+        guard let key = keys.first else { return value }
+        var object = object as? [String: Any] ?? [:]
+        object[key] = changed(object[key], keys.dropFirst())
+        return object
+      }
+      let object = try JSONSerialization.jsonObject(with: Data(scratch.bytes(path)))
+      try scratch.write(path, Array(JSONSerialization.data(withJSONObject: changed(object, keys[...]))))
+    }
+    try change("trainer.json", ["checksums"], to: NSNull())
+    let (config, state) = try (
+      scratch.bytes("run/step-00000005/config.json"), scratch.bytes("run/step-00000005/trainer.json")
+    )
+    let cases: [(file: String, key: String, value: Any)] = [
+      ("config.json", "model.dim", -1), ("config.json", "model.dim", 65536),
+      ("config.json", "model.layers", 4096),
+      ("config.json", "model.context", 1 << 20), ("config.json", "model.vocabulary_size", Int(Int32.max)),
+      ("config.json", "train.steps", Int.max), ("config.json", "model.memory.subkeys", 46340),
+      ("trainer.json", "step", -1), ("trainer.json", "tokens", Int.max),
+      ("trainer.json", "cursor.epoch", Int.max),
+    ]
+    for (file, key, value) in cases {
+      try scratch.write("run/step-00000005/config.json", config)
+      try scratch.write("run/step-00000005/trainer.json", state)
+      try change(file, key.split(separator: ".").map(String.init), to: value)
+      for arguments in [["generate", "--checkpoint", "run", "x"], ["report", "run", "-o", "-"]] {
+        let result = try Tool.train.run(arguments, in: scratch.url)
+        #expect(result.status == 65 && result.errors.contains(file), "\(key) \(value): \(result.errors)")
+      }
+    }
+    let line =
+      #"{"step": 1e300, "tokens": -1e300, "loss": 1e308, "split": "valid", "perplexity": 1e999}"# + "\n"
+    try scratch.write("run/step-00000005/config.json", config)
+    try scratch.write("run/step-00000005/trainer.json", state)
+    try scratch.write("run/metrics.jsonl", try scratch.text("run/metrics.jsonl") + line)
+    #expect(try Tool.train("report", "run", "-o", "-", in: scratch.url).status == 0)
+  }
+
+  /// A run that has diverged, or a damaged file without checksums: neither perplexity nor text comes of it.
+  @Test func aModelThatIsNoNumberIsRefused() throws {
+    _ = try makeDataset()
+    #expect(try train("run", "--set", "train.steps=5").status == 0)
+    let path = "run/step-00000005/"
+    var tensors = try scratch.bytes(path + "model.safetensors")
+    let header = Int(tensors[..<8].reversed().reduce(0) { $0 << 8 | UInt64($1) })
+    for start in stride(from: 8 + header, to: tensors.count - 3, by: 4) {
+      for (offset, byte) in [UInt8(0), 0, 0xc0, 0x7f].enumerated() { tensors[start + offset] = byte }
+    }
+    try scratch.write(path + "model.safetensors", tensors)
+    var state = try #require(
+      JSONSerialization.jsonObject(with: Data(scratch.bytes(path + "trainer.json"))) as? [String: Any])
+    state["checksums"] = nil
+    try scratch.write(path + "trainer.json", Array(JSONSerialization.data(withJSONObject: state)))
+    for arguments in [
+      ["generate", "the cat"], ["generate", "--temperature", "0", "the cat"],
+      ["generate", "--top-k", "5", "the cat"],
+      ["generate", "--top-p", "0.5", "the cat"], ["eval", "--split", "test"],
+    ] {
+      let result = try Tool.train.run(arguments + ["--checkpoint", "run"], in: scratch.url)
+      #expect(result.status == 65 && result.errors.contains("not"), "\(arguments): \(result.errors)")
+      #expect(!result.text.contains("nan"))
+    }
+  }
 }

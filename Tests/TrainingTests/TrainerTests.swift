@@ -310,8 +310,9 @@ private final class Laboratory {
     func file(_ name: String) -> URL { URL(fileURLWithPath: run + "/" + name) }
 
     try files.copyItem(at: file("step-00000010"), to: file("step-00000005"))
-    try files.copyItem(at: file("step-00000010"), to: file(".step-00000001.tmp-removed"))
-    try files.removeItem(at: file(".step-00000001.tmp-removed/trainer.json"))
+    try files.copyItem(
+      at: file("step-00000010"), to: file(".step-00000001.pkm-00000000-1-1-00000000.tmp-removed"))
+    try files.removeItem(at: file(".step-00000001.pkm-00000000-1-1-00000000.tmp-removed/trainer.json"))
     try Data("step-00000010\n".utf8).write(to: file("latest"))
     let lines = try String(contentsOf: file("metrics.jsonl"), encoding: .utf8).split(separator: "\n")
     try Data(lines.dropLast().map { $0 + "\n" }.joined().utf8).write(to: file("metrics.jsonl"))
@@ -326,6 +327,28 @@ private final class Laboratory {
     #expect(try laboratory.metrics("run").count == metrics.count)
     #expect(
       try laboratory.metrics("run").last?["perplexity"] as? Double == metrics.last?["perplexity"] as? Double)
+  }
+
+  /// A directory that the user has named after a checkpoint is neither one to go on from nor one to remove.
+  @Test func aNameThatLooksLikeACheckpointIsNone() throws {
+    let laboratory = try Laboratory()
+    let recipe = Laboratory.recipe()
+    try laboratory.train(recipe, into: "run")
+    let (run, files) = (laboratory.run("run"), FileManager.default)
+    let others = [
+      "step-00000012-best", "step-00000013.bak", "step-13", "step-000000014", "step-", "step-+0000015",
+    ]
+    for name in others { try files.copyItem(atPath: run + "/step-00000010", toPath: "\(run)/\(name)") }
+    try files.createSymbolicLink(atPath: run + "/step-00000016", withDestinationPath: "step-00000010")
+    #expect(try Checkpoint.all(in: run).map { Path.name(of: $0) } == ["step-00000010", "step-00000012"])
+    #expect(try Checkpoint(run).state.step == 12)
+    try Checkpoint.settle(in: run, keep: 1)
+    let left = Set(try files.contentsOfDirectory(atPath: run))
+    #expect(
+      left.isSuperset(of: others + ["step-00000016", "step-00000012"]) && !left.contains("step-00000010"))
+    // Names are sorted as numbers: this one has a digit more.
+    try files.copyItem(atPath: run + "/step-00000012", toPath: run + "/step-100000000")
+    #expect(try Checkpoint.all(in: run).map { Path.name(of: $0) } == ["step-00000012", "step-100000000"])
   }
 
   /// A run that is interrupted right after a checkpoint has that checkpoint already; to write it again would remove the only

@@ -18,6 +18,7 @@ package final class LanguageIdentifier: @unchecked Sendable {
     """
 
   package init(reading path: String) throws {
+    try FastTextModel.check(path)
     var message = [CChar](repeating: 0, count: 256)
     guard let model = pkm_fasttext_load(path, &message, message.count) else {
       let reason = String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -103,7 +103,10 @@ struct LineChart {
     let rough = (high - low) / 5
     let power = pow(10, Foundation.log10(rough).rounded(.down))
     let step = [1.0, 2, 5, 10].map { $0 * power }.first { $0 >= rough } ?? rough
-    return stride(from: (low / step).rounded(.up) * step, through: high * (1 + 1e-9), by: step).map { $0 }
+    guard step.isFinite, step > 0 else { return [] }
+    // Of numbers that differ by less than they can be told apart there would be millions.
+    return stride(from: (low / step).rounded(.up) * step, through: high + step / 1000, by: step).prefix(20)
+      .map { $0 }
   }
 
   private static func label(_ value: Double) -> String {

@@ -17,7 +17,10 @@ struct RunCurves {
   private(set) var step = 0
   private(set) var tokens = 0
 
-  /// Skips broken lines, which a killed run may leave.
+  /// Beyond this nothing is a metric, and a chart cannot be drawn.
+  private static let largestNumber = 1e100
+
+  /// Skips broken lines, which a killed run may leave, and numbers that no run could write.
   init(_ directory: String) throws {
     let path = Path.join(directory, MetricsLog.name)
     guard Path.exists(path) else {
@@ -29,19 +32,18 @@ struct RunCurves {
     recipe = try Checkpoint.all(in: directory).last.map { try Checkpoint($0).recipe }
     for line in try MappedFile.read(path).split(separator: UInt8(ascii: "\n")) {
       guard let object = try? JSONValue(parsing: Array(line)), case .object(let members) = object,
-        let step = object[CountName.step.rawValue]?.number,
-        let tokens = object[CountName.tokens.rawValue]?.number
+        let step = object[CountName.step.rawValue]?.count, let tokens = object[CountName.tokens.rawValue]?.count
       else { continue }
-      (self.step, self.tokens) = (Int(step), Int(tokens))
+      (self.step, self.tokens) = (step, tokens)
       let split = object[CountName.split.rawValue]?.string
       if let split { evaluatedSplit = split }
       for member in members {
-        guard let value = member.value.number else { continue }
+        guard let value = member.value.number, abs(value) <= Self.largestNumber else { continue }
         let name = CountName(String(decoding: member.key, as: UTF8.self))
         if split == nil {
-          training[name, default: []].append((tokens, value))
+          training[name, default: []].append((Double(tokens), value))
         } else {
-          evaluations[name, default: []].append((tokens, value))
+          evaluations[name, default: []].append((Double(tokens), value))
         }
       }
     }
