@@ -23,13 +23,14 @@ package struct Footprint {
     func gigabytes(_ bytes: Int) -> String { String(format: "%.1f GB", Double(bytes) / 1e9) }
     if certain > memory {
       throw Failure(
-        .usage, "this run needs \(gigabytes(certain)) of memory, and the machine has \(gigabytes(memory))",
+        .usage,
+        "this run needs \(gigabytes(certain)) of memory, and may use \(gigabytes(memory)) (machine, control group, ulimit)",
         remedy: "`pkm-train inspect --memory --config` says for what; a smaller train.micro_batch, "
           + "train.recompute or model.memory.values=bf16 need less")
     }
     if bytes > memory {
       Log.warn(
-        "this run may grow to \(gigabytes(bytes)) of memory as it reads more slots, and the machine has "
+        "this run may grow to \(gigabytes(bytes)) of memory as it reads more slots, and may use "
           + gigabytes(memory))
     }
   }

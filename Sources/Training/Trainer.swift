@@ -44,7 +44,7 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
     recipe.model.vocabularySize = dataset.index.vocabularySize
     recipe.train.packing = recipe.train.packing ?? dataset.index.packing ?? .stream
     try recipe.validate()
-    try Footprint(recipe, on: device).check(against: Int(ProcessInfo.processInfo.physicalMemory))
+    try Footprint(recipe, on: device).check(against: MemoryLimit.bytes)
     self.recipe = recipe
     self.collective = collective
     self.directory = directory

@@ -78,7 +78,9 @@ struct Shard: DocumentedCommand, RecipeStage {
   @Flag(help: "Keep the order of the documents.")
   var noShuffle = false
 
-  @Option(help: ArgumentHelp("Memory for shuffling (default: a quarter of RAM).", valueName: "size"))
+  @Option(
+    help: ArgumentHelp(
+      "Memory for shuffling (default: a quarter of the RAM that the process may use).", valueName: "size"))
   var memory: ByteSize?
 
   @OptionGroup var options: RunOptions
@@ -131,7 +133,7 @@ struct Shard: DocumentedCommand, RecipeStage {
     sharding.isShuffled = !noShuffle
     sharding.packing = packing
     sharding.level = level
-    if let memory { sharding.memory = memory.bytes }
+    if let memory { sharding.memory = MemoryLimit.share(given: memory.bytes) }
     return try ShardStage(sharding).run()
   }
 

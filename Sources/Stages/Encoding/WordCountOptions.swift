@@ -10,12 +10,12 @@ package struct WordCountOptions: Sendable {
   package var temporaryDirectory: String
   package var settings: StageSettings
 
-  /// A memory of nil is a quarter of the machine's; a directory of nil is the system's for temporary files.
+  /// A memory of nil is a quarter of what the process may use; a directory of nil is the system's for temporary files.
   package init(
     givenPreTokenizer: PreTokenizer?, memory: Int?, temporaryDirectory: String?, settings: StageSettings
   ) {
     self.givenPreTokenizer = givenPreTokenizer
-    self.memory = memory ?? Int(ProcessInfo.processInfo.physicalMemory / 4)
+    self.memory = MemoryLimit.share(given: memory)
     self.temporaryDirectory = temporaryDirectory ?? TemporaryDirectory.common
     self.settings = settings
   }

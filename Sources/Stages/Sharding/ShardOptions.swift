@@ -1,5 +1,6 @@
 import Foundation
 import Shards
+import Support
 
 /// How datasets become one dataset.
 package struct ShardOptions: Sendable {
@@ -28,7 +29,7 @@ package struct ShardOptions: Sendable {
   /// nil: as the inputs say.
   package var packing: Packing?
   package var level = DatasetRewriter().level
-  package var memory = Int(ProcessInfo.processInfo.physicalMemory / 4)
+  package var memory = MemoryLimit.share(given: nil)
   /// The line that the recipe of the result gets after those of the inputs.
   package var recipeLine: String
 

@@ -20,7 +20,7 @@ struct CountingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Memory for counting; beyond it, temporary files are used (default: a quarter of RAM).",
+      "Memory for counting; beyond it, temporary files are used (default: a quarter of the RAM that the process may use).",
       valueName: "size"))
   var memory: ByteSize?
 
