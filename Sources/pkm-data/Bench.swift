@@ -30,8 +30,8 @@ struct Bench: DocumentedCommand {
       "Tokenizer in any format that encode reads (default: learned from the input).", valueName: "file"))
   var tokenizer: String?
 
-  @Option(help: ArgumentHelp("Number of merges to learn from the input.", valueName: "n"))
-  var merges = 8000
+  @Option(help: ArgumentHelp("Number of merges to learn from the input (default: 8000).", valueName: "n"))
+  var merges: Int?
 
   @Option(help: ArgumentHelp("Number of runs of each stage.", valueName: "n"))
   var runs = 5
@@ -47,7 +47,8 @@ struct Bench: DocumentedCommand {
 
   func validate() throws {
     if !(1...1000).contains(runs) { throw ValidationError("--runs must be between 1 and 1000, not \(runs)") }
-    if !(1...10_000_000).contains(merges) {
+    try OptionUse.check("bench without --tokenizer", tokenizer == nil, ["--merges": merges])
+    if let merges, !(1...10_000_000).contains(merges) {
       throw ValidationError("--merges must be between 1 and 10000000, not \(merges)")
     }
     if input.inputs.isEmpty
@@ -69,7 +70,8 @@ struct Bench: DocumentedCommand {
     let scratch = try TemporaryDirectory()
     defer { withExtendedLifetime(scratch) {} }
     let commands = StageCommands(
-      input: input, threads: options.threadCount, merges: merges, tokenizer: tokenizer, scratch: scratch.path)
+      input: input, threads: options.threadCount, merges: merges ?? 8000, tokenizer: tokenizer,
+      scratch: scratch.path)
     if tokenizer == nil { try commands.learn() }
     let tokenizer = try TokenizerFile.load(commands.tokenizerPath)
     let batches = try readAll()

@@ -40,8 +40,8 @@ struct ConvertTokenizer: DocumentedCommand {
       valueName: "file"))
   var output: String?
 
-  @Option(help: "Variant of the codes format.")
-  var codesFormat = CodesFormat.subwordNMT
+  @Option(help: "Variant of the codes format (default: subword-nmt).")
+  var codesFormat: CodesFormat?
 
   @OptionGroup var options: RunOptions
 
@@ -60,8 +60,13 @@ struct ConvertTokenizer: DocumentedCommand {
     {
       Log.warn(warning)
     }
-    let format = MergeCodes.Format(rawValue: codesFormat.rawValue)!
-    for (path, bytes) in try TokenizerFile.write(tokenizer, to: output == "-" ? nil : output, codes: format) {
+    let format = MergeCodes.Format(rawValue: (codesFormat ?? .subwordNMT).rawValue)!
+    let path = output == "-" ? nil : output
+    try OptionUse.check(
+      "codes, a word tokenizer with an output that is not .json",
+      TokenizerTarget(path, codesFormat: format).format(isWord: tokenizer.mode == .word) == .codes,
+      ["--codes-format": codesFormat])
+    for (path, bytes) in try TokenizerFile.write(tokenizer, to: path, codes: format) {
       let file = try OutputFile(path)
       try file.write(bytes)
       try file.finish()

@@ -56,6 +56,7 @@ struct CountWords: DocumentedCommand {
   @OptionGroup var options: RunOptions
 
   func validate() throws {
+    try input.checkReading("text, which --merge does not read", !merge)
     if minCount < 1 { throw ValidationError("--min-count must be at least 1") }
   }
 

@@ -77,6 +77,9 @@ struct Decode: DocumentedCommand {
       }
     } else {
       if split != nil { throw ValidationError("--split is for a dataset directory") }
+      try OptionUse.check(
+        "a dataset, ids, or tokens with --tokenizer", tokenizer != nil || format != .tokens,
+        ["--keep-special": keepSpecial])
       if tokenizer == nil && format != .tokens { throw ValidationError("Ids need --tokenizer") }
     }
   }

@@ -109,8 +109,8 @@ struct Filter: DocumentedCommand, RecipeStage {
   @Option(help: ArgumentHelp("Languages to drop, by the model's labels.", valueName: "labels"))
   var dropLanguage: [String] = []
 
-  @Option(help: ArgumentHelp("Minimum language score, 0 to 1.", valueName: "p"))
-  var languageThreshold = 0.65
+  @Option(help: ArgumentHelp("Minimum language score, 0 to 1 (default: 0.65).", valueName: "p"))
+  var languageThreshold: Double?
 
   @Flag(help: "Add the decision and the measured values to each document instead of dropping any.")
   var annotate = false
@@ -128,7 +128,13 @@ struct Filter: DocumentedCommand, RecipeStage {
   @OptionGroup var options: RunOptions
 
   func validate() throws {
-    if !(0...1).contains(languageThreshold) {
+    try OptionUse.check(
+      "--language-model", languageModel != nil, ["--language-threshold": languageThreshold])
+    try OptionUse.check("--url-blocklist", urlBlocklist != nil, ["--url-field": urlField != "url"])
+    try OptionUse.check(
+      "--annotate and --rejected", annotate || rejected != nil,
+      ["--annotation-field": annotationField != "filter"])
+    if let languageThreshold, !(0...1).contains(languageThreshold) {
       throw ValidationError("--language-threshold must be between 0 and 1, not \(languageThreshold)")
     }
     if languageModel == nil && !(language.isEmpty && dropLanguage.isEmpty) {
@@ -187,6 +193,7 @@ struct Filter: DocumentedCommand, RecipeStage {
     ).run()
   }
 
+  private var leastScore: Double { languageThreshold ?? 0.65 }
   private var kept: [String] { Self.labels(language) }
   private var dropped: [String] { Self.labels(dropLanguage) }
 
@@ -199,8 +206,8 @@ struct Filter: DocumentedCommand, RecipeStage {
     for (name, bound) in bounds { given[name] = bound.map { Double($0) } }
     if blocklist != nil { given["blocklist"] = 0 }
     if urlBlocklist != nil { given["url-blocklist"] = 0 }
-    if languageModel != nil && (!kept.isEmpty || dropped.isEmpty) { given["language"] = languageThreshold }
-    if languageModel != nil && !dropped.isEmpty { given["drop-language"] = languageThreshold }
+    if languageModel != nil && (!kept.isEmpty || dropped.isEmpty) { given["language"] = leastScore }
+    if languageModel != nil && !dropped.isEmpty { given["drop-language"] = leastScore }
     let selection = try FilterSelection(rules: rules, without: without, thresholds: set, given: given)
     guard selection.hasRules || rules.contains("empty") else {
       throw Failure(
@@ -222,7 +229,7 @@ struct Filter: DocumentedCommand, RecipeStage {
     filter.language = try languageModel.map {
       try LanguageRule(
         identifier: LanguageIdentifier(reading: $0), kept: kept, dropped: dropped,
-        threshold: languageThreshold)
+        threshold: leastScore)
     }
     filter.annotates = annotate
     filter.annotationField = annotationField

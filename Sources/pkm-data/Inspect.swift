@@ -32,9 +32,10 @@ struct Inspect: DocumentedCommand {
 
   func run() throws {
     let started = Progress.now()
-    let inspection = try Inspector(
-      input.corpus(), tokenizer: tokenizer, settings: options.settings
-    ).run()
+    let inspector = try Inspector(input.corpus(), tokenizer: tokenizer, settings: options.settings)
+    try OptionUse.check("text", inspector.readsText, ["--tokenizer": tokenizer])
+    try input.checkReading("text", inspector.readsText)
+    let inspection = try inspector.run()
     let output = try OutputFile("-")
     try output.write(json ? inspection.json : inspection.text)
     try output.finish()

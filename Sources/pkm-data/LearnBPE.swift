@@ -119,7 +119,11 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
   @OptionGroup var input: InputOptions
   @OptionGroup var options: RunOptions
 
+  /// Whether text is read, and not counts alone.
+  private var readsText: Bool { counts.isEmpty || !input.inputs.isEmpty }
+
   func validate() throws {
+    try input.checkReading("text, and --counts alone reads none", readsText)
     if merges != nil && vocabSize != nil { throw ValidationError("Give --merges or --vocab-size, not both") }
     if let merges, !(0...10_000_000).contains(merges) {
       throw ValidationError("--merges must be 0 to 10000000")
@@ -184,7 +188,6 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
   }
 
   func run(_ pipes: StagePipes) throws -> Summary {
-    let readsText = counts.isEmpty || !input.inputs.isEmpty
     var learning = LearnOptions(
       counting: counting.wordCounting(options.settings),
       input: readsText ? try input.corpus(splitting: .stream, pipe: pipes.input) : nil, target: target)

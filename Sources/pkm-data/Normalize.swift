@@ -129,6 +129,11 @@ struct Normalize: DocumentedCommand, RecipeStage {
   @OptionGroup var output: OutputOptions
   @OptionGroup var options: RunOptions
 
+  func validate() throws {
+    try OptionUse.check(
+      "--case, --sentences and --tokenize", `case` != .none || sentences || tokenize, ["--locale": locale])
+  }
+
   static let stageName = "normalize"
   static let role = RecipeRole.text
   static let recipeOptions: [RecipeOption] =

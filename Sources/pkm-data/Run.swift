@@ -73,6 +73,10 @@ struct Run: DocumentedCommand {
   // The plan adds what the recipe names.
   var files: [OwnFiles.Entry] { options.files }
 
+  func validate() throws {
+    if dryRun && report { throw ValidationError("Give --dry-run or --report, not both") }
+  }
+
   func run() throws {
     let started = Progress.now()
     let plan = try RunPlan.make(

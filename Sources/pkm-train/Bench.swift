@@ -47,11 +47,12 @@ struct Bench: DocumentedCommand {
     help: ArgumentHelp("Set one key of the recipe; may be repeated.", valueName: "key.path=value"))
   var settings: [String] = []
 
-  @Option(help: ArgumentHelp("Vocabulary size.", valueName: "n"))
-  var vocabulary = 16000
+  @Option(help: ArgumentHelp("Vocabulary size (default: 16000).", valueName: "n"))
+  var vocabulary: Int?
 
-  @Option(help: ArgumentHelp("Number of measured steps, after two warm-up steps.", valueName: "n"))
-  var steps = 5
+  @Option(
+    help: ArgumentHelp("Number of measured steps, after two warm-up steps (default: 5).", valueName: "n"))
+  var steps: Int?
 
   @Flag(
     help:
@@ -61,9 +62,9 @@ struct Bench: DocumentedCommand {
 
   @Option(
     help: ArgumentHelp(
-      "With --memory: sub-keys per half; the number of slots is their square.", valueName: "n,n,...",
-      visibility: .default))
-  var subkeys = "128,256,512,1024"
+      "With --memory: sub-keys per half; the number of slots is their square (default: 128,256,512,1024).",
+      valueName: "n,n,..."))
+  var subkeys: String?
 
   @Flag(help: "With --memory: skip training, which needs up to three times the RAM of the values.")
   var forwardOnly = false
@@ -74,28 +75,33 @@ struct Bench: DocumentedCommand {
   @Flag(help: "Measure generation at each size in --batches.")
   var generate = false
 
-  @Option(help: ArgumentHelp("With --generate: sequences generated at once.", valueName: "n,n,..."))
-  var batches = "1,32"
+  @Option(
+    help: ArgumentHelp("With --generate: sequences generated at once (default: 1,32).", valueName: "n,n,..."))
+  var batches: String?
 
   @OptionGroup var engine: EngineOptions
   @OptionGroup var options: RunOptions
 
   func validate() throws {
-    if !(1...1_000_000).contains(steps) {
+    if let steps, !(1...1_000_000).contains(steps) {
       throw ValidationError("--steps must be between 1 and 1000000, not \(steps)")
     }
     for (name, text, most) in [("--subkeys", subkeys, 46340), ("--batches", batches, 4096)] {
+      guard let text else { continue }
       guard let numbers = Self.numbers(text), numbers.allSatisfy({ $0 <= most }) else {
         throw ValidationError("\(name) must be numbers from 1 to \(most) such as 128,256, not '\(text)'")
       }
     }
-    if !(1...Int(Int32.max)).contains(vocabulary) {
+    if let vocabulary, !(1...Int(Int32.max)).contains(vocabulary) {
       throw ValidationError("--vocabulary must be between 1 and \(Int32.max), not \(vocabulary)")
     }
     if [memory, generate, evaluate].count(where: { $0 }) > 1 {
       throw ValidationError("Give at most one of --memory, --evaluate and --generate")
     }
-    if forwardOnly && !memory { throw ValidationError("--forward-only needs --memory") }
+    try OptionUse.check("--memory", memory, ["--forward-only": forwardOnly, "--subkeys": subkeys])
+    try OptionUse.check("--generate", generate, ["--batches": batches])
+    try OptionUse.check("training and --evaluate", !memory && !generate, ["--steps": steps])
+    try OptionUse.check("whole models, which --memory does not run", !memory, ["--vocabulary": vocabulary])
   }
 
   private static func numbers(_ text: String) -> [Int]? {
@@ -120,7 +126,7 @@ struct Bench: DocumentedCommand {
   /// The recipe, with --vocabulary in place of the vocabulary size that a dataset would determine.
   private func wholeRecipe() throws -> TrainingRecipe {
     var recipe = try RecipeFile.load(config, settings: settings)
-    recipe.model.vocabularySize = vocabulary
+    recipe.model.vocabularySize = vocabulary ?? 16000
     try recipe.validate()
     return recipe
   }
@@ -134,7 +140,7 @@ struct Bench: DocumentedCommand {
     var ceilings = MachineCeilings()
     try ceilings.measure(pool)
     var results: [GenerationBenchmark] = []
-    for batch in Self.numbers(batches) ?? [] {
+    for batch in Self.numbers(batches ?? "1,32") ?? [] {
       results.append(try GenerationBenchmark.measure(recipe, on: engine.device, pool: pool, batch: batch))
       try ceilings.measure(pool)
     }
@@ -173,7 +179,7 @@ struct Bench: DocumentedCommand {
           "one memory layer: d = %d, %d heads, top %d, query_dim %d, values %@, %d tokens per batch",
         recipe.model.dim, memory.heads, memory.topk, memory.queryDim, memory.values.rawValue, tokens))
     var results: [(subkeys: Int, speed: MemoryBenchmark)] = []
-    for size in Self.numbers(subkeys) ?? [] {
+    for size in Self.numbers(subkeys ?? "128,256,512,1024") ?? [] {
       memory.subkeys = size
       let result = try MemoryBenchmark.measure(
         memory, dim: recipe.model.dim, tokens: tokens, isTraining: !forwardOnly, on: engine.device)
@@ -208,7 +214,7 @@ struct Bench: DocumentedCommand {
     var ceilings = MachineCeilings()
     try ceilings.measure(pool)
     print("matmul: \(engine.device.description)")
-    let result = try StepBenchmark.measure(recipe, on: engine.device, steps: steps, trains: !evaluate)
+    let result = try StepBenchmark.measure(recipe, on: engine.device, steps: steps ?? 5, trains: !evaluate)
     try ceilings.measure(pool)
     print(OperationTable.describe(ceilings, threads: options.threadCount))
     let table = OperationTable(ceilings, precision: recipe.train.precision)

@@ -68,6 +68,8 @@ struct Generate: DocumentedCommand {
     if temperature != 0 && !(1e-5...1e5).contains(temperature) {
       throw ValidationError("--temperature must be 0, or between 0.00001 and 100000, not \(temperature)")
     }
+    try OptionUse.check(
+      "a --temperature above 0", temperature > 0, ["--top-k": topK, "--top-p": topP != 1])
     if let topK, topK < 1 { throw ValidationError("--top-k must be at least 1") }
     if !(1e-6...1).contains(topP) {
       throw ValidationError("--top-p must be between 0.000001 and 1, not \(topP)")

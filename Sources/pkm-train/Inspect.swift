@@ -34,8 +34,8 @@ struct Inspect: DocumentedCommand {
     help: ArgumentHelp("Set one key of the recipe; may be repeated.", valueName: "key.path=value"))
   var settings: [String] = []
 
-  @Option(help: ArgumentHelp("With --config: vocabulary size.", valueName: "n"))
-  var vocabulary = 16000
+  @Option(help: ArgumentHelp("With --config: vocabulary size (default: 16000).", valueName: "n"))
+  var vocabulary: Int?
 
   @OptionGroup var options: RunOptions
 
@@ -46,10 +46,10 @@ struct Inspect: DocumentedCommand {
     if config != nil && !memory {
       throw ValidationError("--config needs --memory: a recipe has no tensors yet")
     }
-    if !(1...Int(Int32.max)).contains(vocabulary) {
+    if let vocabulary, !(1...Int(Int32.max)).contains(vocabulary) {
       throw ValidationError("--vocabulary must be between 1 and \(Int32.max), not \(vocabulary)")
     }
-    if checkpoint != nil && !settings.isEmpty { throw ValidationError("--set needs --config") }
+    try OptionUse.check("--config", config != nil, ["--set": settings, "--vocabulary": vocabulary])
   }
 
   var files: [OwnFiles.Entry] {
@@ -71,7 +71,7 @@ struct Inspect: DocumentedCommand {
       }
     } else {
       var recipe = try RecipeFile.load(config, settings: settings)
-      recipe.model.vocabularySize = vocabulary
+      recipe.model.vocabularySize = vocabulary ?? 16000
       try printMemory(recipe, &summary)
     }
     try options.report(summary, since: started, printsLine: false)

@@ -17,10 +17,17 @@ package struct Inspector {
 
   private var inputs: [String] { input.sources.map(\.name) }
 
+  /// Whether the inputs are text, and neither a dataset nor a tokenizer.
+  package var readsText: Bool {
+    guard let path = inputs.first, inputs.count == 1 else { return true }
+    return !Path.exists(Path.join(path, DatasetIndex.fileName))
+      && (tokenizer != nil || !Self.looksLikeTokenizer(path))
+  }
+
   package func run() throws -> Inspection {
-    if let path = inputs.first, inputs.count == 1, tokenizer == nil {
+    if let path = inputs.first, inputs.count == 1 {
       if Path.exists(Path.join(path, DatasetIndex.fileName)) { return try inspect(dataset: Dataset(path)) }
-      if Self.looksLikeTokenizer(path) { return try inspect(tokenizer: path) }
+      if tokenizer == nil && Self.looksLikeTokenizer(path) { return try inspect(tokenizer: path) }
     }
     return try inspectCorpus()
   }
