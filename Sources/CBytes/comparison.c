@@ -43,8 +43,10 @@ static inline bool can_compress(void) {
 // Keeps one space between two words and none at the ends, 64 bytes at a time. Text that is not folded yet must be ASCII
 // and is folded as well; returns SIZE_MAX if it is not ASCII.
 static inline COMPRESSING __attribute__((always_inline)) size_t compress(
-    const uint8_t *text, size_t count, uint8_t *out, const bool is_folded) {
+    const uint8_t *text, size_t count, unsigned keep, uint8_t *out, const bool is_folded) {
   const __m512i space = _mm512_set1_epi8(' ');
+  const __m512i lowered = keep & PKM_KEEP_CASE ? _mm512_setzero_si512() : space;
+  const __m512i value = _mm512_set1_epi8(keep & PKM_KEEP_DIGITS ? 0x0f : 0), zero = _mm512_set1_epi8('0');
   const uint8_t *start = out;
   uint64_t is_after_space = 1;
   for (size_t at = 0; at < count; at += 64) {
@@ -59,7 +61,8 @@ static inline COMPRESSING __attribute__((always_inline)) size_t compress(
       __m512i lower = _mm512_or_si512(bytes, space);
       uint64_t letters = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(lower, _mm512_set1_epi8('a')), _mm512_set1_epi8(26));
       uint64_t digits = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(bytes, _mm512_set1_epi8('0')), _mm512_set1_epi8(10));
-      bytes = _mm512_mask_mov_epi8(_mm512_mask_mov_epi8(space, letters, lower), digits, _mm512_set1_epi8('0'));
+      __m512i words = _mm512_mask_mov_epi8(space, letters, _mm512_or_si512(bytes, lowered));
+      bytes = _mm512_mask_mov_epi8(words, digits, _mm512_or_si512(zero, _mm512_and_si512(bytes, value)));
       spaces = ~(letters | digits);
     }
     uint64_t kept = ~(spaces & (spaces << 1 | is_after_space));
@@ -72,16 +75,18 @@ static inline COMPRESSING __attribute__((always_inline)) size_t compress(
 }
 
 COMPRESSING
-static size_t compress_ascii(const uint8_t *text, size_t count, uint8_t *out) { return compress(text, count, out, false); }
+static size_t compress_ascii(const uint8_t *text, size_t count, unsigned keep, uint8_t *out) {
+  return compress(text, count, keep, out, false);
+}
 
 COMPRESSING
 static size_t compress_folded(const uint8_t *folded, size_t count, uint8_t *out) {
-  return compress(folded, count, out, true);
+  return compress(folded, count, 0, out, true);
 }
 #else
 static inline bool can_compress(void) { return false; }
-static size_t compress_ascii(const uint8_t *text, size_t count, uint8_t *out) {
-  return (void)text, (void)count, (void)out, SIZE_MAX;
+static size_t compress_ascii(const uint8_t *text, size_t count, unsigned keep, uint8_t *out) {
+  return (void)text, (void)count, (void)keep, (void)out, SIZE_MAX;
 }
 static size_t compress_folded(const uint8_t *folded, size_t count, uint8_t *out) {
   return (void)folded, (void)count, (void)out, SIZE_MAX;
@@ -127,8 +132,8 @@ size_t pkm_comparison_collapse(const uint8_t *folded, size_t count, uint8_t *out
   return can_compress() ? compress_folded(folded, count, out) : collapse_blocks(folded, count, out);
 }
 
-size_t pkm_comparison_key_of_ascii(const uint8_t *text, size_t count, uint8_t *out) {
-  return can_compress() ? compress_ascii(text, count, out) : SIZE_MAX;
+size_t pkm_comparison_key_of_ascii(const uint8_t *text, size_t count, unsigned keep, uint8_t *out) {
+  return can_compress() ? compress_ascii(text, count, keep, out) : SIZE_MAX;
 }
 
 MULTIVERSIONED

@@ -4,6 +4,7 @@
 #include <unicode/uscript.h>
 #include <unicode/utf8.h>
 
+#include "accents.h"
 #include "normalizer.h"
 
 using icu::Normalizer2;
@@ -177,9 +178,7 @@ void Rules::stripAccents(std::string &text) {
     if (u_charType(c) == U_NON_SPACING_MARK) {
       if (basesLoseMarks) return;
     } else if ((U_GET_GC_MASK(c) & U_GC_M_MASK) == 0) {
-      UErrorCode ignored = U_ZERO_ERROR;
-      UScriptCode script = uscript_getScript(c, &ignored);
-      basesLoseMarks = script == USCRIPT_LATIN || script == USCRIPT_GREEK || script == USCRIPT_CYRILLIC;
+      basesLoseMarks = losesAccents(c);
     }
     scratch.append(bytes);
   });

@@ -36,8 +36,50 @@ enum Bytes {
     }
   }
 
-  /// Whether the bytes are all ASCII white space.
+  /// Whether the text is all white space, in the sense of Unicode's property White_Space: also no-break and
+  /// ideographic spaces.
   static func isBlank(_ bytes: Slice<UnsafeRawBufferPointer>) -> Bool {
-    bytes.allSatisfy { $0 == 0x20 || ($0 >= 0x09 && $0 <= 0x0d) }
+    var index = bytes.startIndex
+    while index < bytes.endIndex {
+      let count = lengthOfWhiteSpace(bytes, at: index)
+      if count == 0 { return false }
+      index += count
+    }
+    return true
+  }
+
+  /// Whether the bytes are all ASCII white space, as between the tokens of JSON.
+  static func isBlankASCII(_ bytes: Slice<UnsafeRawBufferPointer>) -> Bool {
+    bytes.allSatisfy { $0 == 0x20 || $0 &- 9 < 5 }
+  }
+
+  /// The end of the text without the white space at its end.
+  static func endWithoutWhiteSpace(_ bytes: Slice<UnsafeRawBufferPointer>) -> Int {
+    var end = bytes.endIndex
+    while end > bytes.startIndex {
+      var start = end - 1
+      while start > bytes.startIndex && end - start < 3 && bytes[start] & 0xc0 == 0x80 { start -= 1 }
+      if lengthOfWhiteSpace(bytes[..<end], at: start) != end - start { return end }
+      end = start
+    }
+    return end
+  }
+
+  /// The number of bytes of the white space character at `index`; 0 if another one is there.
+  @inline(__always)
+  private static func lengthOfWhiteSpace(_ bytes: Slice<UnsafeRawBufferPointer>, at index: Int) -> Int {
+    let first = bytes[index]
+    if first == 0x20 || first &- 9 < 5 { return 1 }
+    if first < 0xc2 { return 0 }
+    let left = bytes.endIndex - index
+    if first == 0xc2 { return left >= 2 && (bytes[index + 1] == 0x85 || bytes[index + 1] == 0xa0) ? 2 : 0 }
+    guard (0xe1...0xe3).contains(first), left >= 3 else { return 0 }
+    switch (first, bytes[index + 1], bytes[index + 2]) {
+    // U+1680; U+2000 to U+200A, U+2028, U+2029, U+202F; U+205F; U+3000.
+    case (0xe1, 0x9a, 0x80), (0xe2, 0x80, 0x80...0x8a), (0xe2, 0x80, 0xa8), (0xe2, 0x80, 0xa9),
+      (0xe2, 0x80, 0xaf), (0xe2, 0x81, 0x9f), (0xe3, 0x80, 0x80):
+      return 3
+    default: return 0
+    }
   }
 }

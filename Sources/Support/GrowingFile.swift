@@ -11,11 +11,16 @@ package final class GrowingFile {
   package private(set) var length: Int
   private let descriptor: Int32
   private var buffer: [UInt8] = []
+  private let hash = StreamingXXH64()
+
+  /// The XXH64 of all bytes.
+  package var digest: UInt64 { hash.digest }
 
   private static let bufferBytes = 1 << 18
 
-  /// Opens the file and truncates it to `length` bytes; throws if it is shorter.
-  package init(_ path: String, length: Int = 0) throws {
+  /// Opens the file and truncates it to `length` bytes; throws if it is shorter, or if these bytes have
+  /// another XXH64 than `digest`.
+  package init(_ path: String, length: Int = 0, digest: UInt64? = nil) throws {
     self.path = path
     self.length = length
     descriptor = try SystemCall.open(path, O_RDWR | O_CREAT | O_NOFOLLOW)
@@ -30,12 +35,25 @@ package final class GrowingFile {
       close(descriptor)
       throw SystemCall.failure("truncate", path)
     }
+    if length == 0 { return }
+    let file = try MappedFile(path)
+    for start in stride(from: 0, to: length, by: 16 << 20) {
+      try Interruption.check()
+      hash.update(UnsafeRawBufferPointer(rebasing: file.bytes[start..<min(length, start + 16 << 20)]))
+      file.releasePages()
+    }
+    if let digest, digest != hash.digest {
+      throw Failure(
+        .badInput, "was changed after it was written: its checksum does not fit", file: path,
+        remedy: "Remove the work directory and run again")
+    }
   }
 
   deinit { close(descriptor) }
 
   package func append(_ bytes: UnsafeRawBufferPointer) throws {
     length += bytes.count
+    hash.update(bytes)
     if buffer.count + bytes.count > Self.bufferBytes { try flush() }
     if bytes.count >= Self.bufferBytes {
       try SystemCall.write(descriptor, bytes, path: path)

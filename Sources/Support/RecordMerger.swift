@@ -141,7 +141,12 @@ private struct Cursor: ~Copyable {
     while filled < wanted {
       let read = pread(descriptor, stored.baseAddress! + filled, wanted - filled, off_t(position + filled))
       if read < 0 && errno == EINTR { continue }
-      guard read > 0 else { throw SystemCall.failure("read", run.path) }
+      guard read > 0 else {
+        if read < 0 { throw SystemCall.failure("read", run.path) }
+        throw Failure(
+          .badInput, "ends before its last record", file: run.path,
+          remedy: "The file was changed: remove it and run again")
+      }
       filled += read
     }
     position += wanted

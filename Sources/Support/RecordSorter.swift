@@ -19,6 +19,7 @@ package final class RecordSorter {
   private let records: UnsafeMutablePointer<UInt64>
   private let scratch: UnsafeMutablePointer<UInt64>
   private let dropsRepeats: Bool
+  private let owner: UInt64
   private let capacity: Int
   private var count = 0
 
@@ -30,33 +31,62 @@ package final class RecordSorter {
   private static let mostMemory = 256 << 20
 
   /// The names of the run files in `directory` start with `name`. With `dropsRepeats` a run holds equal
-  /// records once. With `isNew` the runs of an earlier sorter are removed.
+  /// records once. With `isNew` the runs of an earlier sorter are removed. `owner` is the job whose state the
+  /// runs are; runs of another job are an error.
   package init(
-    directory: String, name: String, format: RecordFormat, memory: Int, pool: WorkerPool,
+    directory: String, name: String, format: RecordFormat, owner: UInt64 = 0, memory: Int, pool: WorkerPool,
     dropsRepeats: Bool = false, isNew: Bool = false
   ) throws {
     if isNew { try Self.removeRuns(name: name, in: directory) }
     self.directory = directory
     self.name = name
-    self.dropsRepeats = dropsRepeats
+    (self.owner, self.dropsRepeats) = (owner, dropsRepeats)
     self.format = format
     self.pool = pool
     capacity = max(1024, min(memory, Self.mostMemory) / (16 * format.words))
     records = LargePages.allocate(UInt64.self, count: capacity * format.words)
     scratch = LargePages.allocate(UInt64.self, count: capacity * format.words)
-    runs = try Self.runs(name: name, in: directory)
-    for run in runs where run.format != format {
+    runs = try Self.runs(name: name, in: directory, format: format)
+    for run in runs where run.owner != owner {
       throw Failure(
-        .badInput, "the run holds records of another format", file: run.path,
-        remedy: "Remove it and run again")
+        .badInput, "belongs to another job", file: run.path,
+        remedy: "Remove it, or its whole directory, and run again")
+    }
+    // After a missing run, later ones would be taken for those that follow the new ones.
+    var next = runs.count
+    while next < runs.count + 100_000 {
+      next += 1
+      if unlink(Self.path(next, name: name, in: directory)) != 0 { break }
     }
   }
 
   /// The runs that sorters with this name have finished in a directory.
-  package static func runs(name: String, in directory: String) throws -> [SortedRun] {
+  package static func runs(name: String, in directory: String, format: RecordFormat) throws -> [SortedRun] {
     var runs: [SortedRun] = []
     while case let path = path(runs.count, name: name, in: directory), Path.exists(path) {
-      runs.append(try SortedRun(path))
+      runs.append(try SortedRun(path, format: format))
+    }
+    return runs
+  }
+
+  /// The runs that a finished stage has recorded; throws unless they are exactly those, and unchanged.
+  package static func runs(
+    _ records: [RunRecord], name: String, in directory: String, format: RecordFormat
+  ) throws -> [SortedRun] {
+    let runs = try runs(name: name, in: directory, format: format)
+    for (index, record) in records.enumerated()
+    where index >= runs.count || RunRecord(runs[index]) != record {
+      throw Failure(
+        .badInput,
+        index >= runs.count
+          ? "is missing: it was written with \(record.records) records"
+          : "is not the run of \(record.records) records that was written there",
+        file: Path.join(directory, Path.name(of: record.name)), remedy: "Remove the directory and run again")
+    }
+    guard runs.count == records.count else {
+      throw Failure(
+        .badInput, "does not belong to the \(records.count) runs that were written there",
+        file: runs[records.count].path, remedy: "Remove the directory and run again")
     }
     return runs
   }
@@ -103,7 +133,8 @@ package final class RecordSorter {
     try Interruption.check()
     RecordSort.sort(records, scratch: scratch, count: count, format: format, pool: pool)
     let writer = try SortedRun.Writer(
-      Self.path(runs.count, name: name, in: directory), format: format, dropsRepeats: dropsRepeats)
+      Self.path(runs.count, name: name, in: directory), format: format, owner: owner,
+      dropsRepeats: dropsRepeats)
     try writer.write(records, count: count)
     runs.append(try writer.finish(note: note))
     count = 0
@@ -140,16 +171,18 @@ package final class RecordSorter {
     while runs.count > most {
       let path = Path.join(directory, "\(name)-\(written)")
       written += 1
-      if !Path.exists(path) {
+      // What it was merged from, so that it is not taken for the merging of other runs.
+      let note = Array(runs[..<most].map { Hashing.hexadecimal($0.checksum) }.joined().utf8)
+      if try !Path.exists(path) || SortedRun(path, format: runs[0].format).note != note {
         let writer = try SortedRun.Writer(path, format: runs[0].format)
         let merger = try RecordMerger(Array(runs[..<most]), memory: memory)
         while let batch = try merger.next() {
           try Interruption.check()
           try writer.write(batch.baseAddress!, count: batch.count / runs[0].format.words)
         }
-        _ = try writer.finish(note: [])
+        _ = try writer.finish(note: note)
       }
-      runs = try Array(runs[most...]) + [SortedRun(path)]
+      runs = try Array(runs[most...]) + [SortedRun(path, format: runs[0].format)]
     }
     return runs
   }

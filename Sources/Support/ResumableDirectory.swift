@@ -7,6 +7,8 @@ import Foundation
 /// not ours and is never cleared.
 package final class ResumableDirectory {
   package let path: String
+  /// A hash of the job's identity, which its sorted runs carry.
+  package let tag: UInt64
   private let lock: FileLock
   private let isTemporary: Bool
 
@@ -18,6 +20,7 @@ package final class ResumableDirectory {
   /// that the user has named keeps its state, and one with the state of another job is an error.
   package init(_ path: String, identity: String, isTemporary: Bool) throws {
     self.path = path
+    tag = Hashing.xxh3(identity)
     self.isTemporary = isTemporary
     if isTemporary {
       TemporaryName.removeLeftovers(of: path)

@@ -4,56 +4,82 @@ import Foundation
 ///
 /// The file holds the records (``RecordFormat/storedBytes`` each, words little-endian); then, for each of the
 /// 256 values of the first word's top byte, the number of its records and their XXH64; then the note of its
-/// writer; then a trailer with the sizes of these. It appears by rename, so it is always complete.
+/// writer; then a trailer that says which kind of records this is, of which job, the sizes of these parts, and
+/// the XXH64 of everything after the records. It appears by rename, so it is always complete.
 package struct SortedRun: Sendable {
   package let path: String
   package let format: RecordFormat
   /// What the writer has noted about the input of the run.
   package let note: [UInt8]
+  /// The job whose state the run is: see ``ResumableDirectory/tag``.
+  package let owner: UInt64
+  /// A hash of the numbers and checksums of all records and of the note: equal runs have equal checksums.
+  package let checksum: UInt64
   /// The number of records in each part.
   let counts: [Int]
   private let checksums: [UInt64]
 
   static let parts = 256
-  private static let magic: UInt64 = 0x3130_6e75_726d_6b70  // "pkmrun01"
-  private static let trailerBytes = 48
+  private static let magic: UInt64 = 0x3230_6e75_726d_6b70  // "pkmrun02"
+  private static let trailerBytes = 64
 
-  package var recordCount: Int { counts.reduce(0, +) }
+  package let recordCount: Int
 
-  /// Opens a complete run.
-  package init(_ path: String) throws {
-    func damaged() -> Failure {
-      Failure(
-        .badInput, "not a finished run of sorted records", file: path, remedy: "Remove it and run again")
+  /// Opens a complete run of records of this format.
+  package init(_ path: String, format: RecordFormat) throws {
+    func damaged(_ message: String) -> Failure {
+      Failure(.badInput, message, file: path, remedy: "Remove it, or its whole directory, and run again")
     }
     let file = try MappedFile(path, access: .random)
     let bytes = file.bytes
-    guard bytes.count >= Self.trailerBytes else { throw damaged() }
+    let trailer = bytes.count - Self.trailerBytes
     func word(_ offset: Int) -> UInt64 {
       UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
-    let trailer = bytes.count - Self.trailerBytes
-    let (words, lastBytes) = (
-      Int(truncatingIfNeeded: word(trailer + 8)), Int(truncatingIfNeeded: word(trailer + 16))
-    )
-    let (noteBytes, records) = (
-      Int(truncatingIfNeeded: word(trailer + 24)), Int(truncatingIfNeeded: word(trailer + 32))
-    )
-    guard word(trailer) == Self.magic, (1...1024).contains(words), (1...8).contains(lastBytes) else {
-      throw damaged()
+    guard trailer >= 0, word(trailer) == Self.magic else {
+      throw damaged("not a finished run of sorted records of this version")
     }
-    let format = RecordFormat(words: words, lastBytes: lastBytes)
+    /// A number of the trailer, which must be between 0 and `most`.
+    func number(_ index: Int, _ key: String, most: Int) throws -> Int {
+      let value = word(trailer + 8 * index)
+      guard value <= UInt64(most) else {
+        throw damaged("its \(key) is \(value), and can be at most \(most)")
+      }
+      return Int(value)
+    }
+    guard word(trailer + 8) == UInt64(format.words), word(trailer + 16) == UInt64(format.lastBytes),
+      word(trailer + 24) == format.kindCode
+    else {
+      throw damaged("holds records of another kind than \(format.kind) of \(format.words) words")
+    }
+    let noteBytes = try number(5, "length of the note", most: max(0, trailer - Self.parts * 16))
     let table = trailer - noteBytes - Self.parts * 16
-    guard records >= 0, noteBytes >= 0, table >= 0, table / format.storedBytes == records,
-      table % format.storedBytes == 0,
-      Hashing.xxh64(UnsafeRawBufferPointer(rebasing: bytes[table..<(trailer + 40)])) == word(trailer + 40)
-    else { throw damaged() }
+    guard table >= 0, table % format.storedBytes == 0 else { throw damaged("its length is wrong") }
+    let records = try number(6, "number of records", most: table / format.storedBytes)
+    guard records == table / format.storedBytes else {
+      throw damaged("its number of records is \(records), but it holds \(table / format.storedBytes)")
+    }
+    checksum = Hashing.xxh64(UnsafeRawBufferPointer(rebasing: bytes[table..<(trailer + 56)]))
+    guard checksum == word(trailer + 56) else { throw damaged("its checksum is wrong") }
+    var (counts, total) = ([Int](), 0)
+    for part in 0..<Self.parts {
+      let count = word(table + 16 * part)
+      guard count <= UInt64(records - total) else {
+        throw damaged("part \(part) has \(count) records, and can have at most \(records - total)")
+      }
+      counts.append(Int(count))
+      total += Int(count)
+    }
+    guard total == records else {
+      throw damaged("its parts have \(total) records in all, and not \(records)")
+    }
     self.path = path
     self.format = format
+    self.counts = counts
+    owner = word(trailer + 32)
     note = Array(bytes[(trailer - noteBytes)..<trailer])
-    counts = (0..<Self.parts).map { Int(word(table + 16 * $0)) }
     checksums = (0..<Self.parts).map { word(table + 16 * $0 + 8) }
-    guard recordCount == records else { throw damaged() }
+    recordCount = records
   }
 
   /// The number of records before a part.
@@ -73,6 +99,7 @@ package struct SortedRun: Sendable {
   final class Writer {
     private let file: OutputFile
     private let format: RecordFormat
+    private let owner: UInt64
     private var counts = [Int](repeating: 0, count: SortedRun.parts)
     private var checksums = [UInt64](repeating: 0, count: SortedRun.parts)
     private var part = 0
@@ -83,8 +110,8 @@ package struct SortedRun: Sendable {
     /// The last record written, for ``dropsRepeats``.
     private var last: [UInt64] = []
 
-    init(_ path: String, format: RecordFormat, dropsRepeats: Bool = false) throws {
-      self.dropsRepeats = dropsRepeats
+    init(_ path: String, format: RecordFormat, owner: UInt64 = 0, dropsRepeats: Bool = false) throws {
+      (self.owner, self.dropsRepeats) = (owner, dropsRepeats)
       file = try OutputFile(path)
       self.format = format
       buffer = .allocate(byteCount: 4096 * format.storedBytes + 8, alignment: 64)
@@ -141,14 +168,17 @@ package struct SortedRun: Sendable {
         append(counts[part] == 0 ? Self.emptyChecksum : checksums[part])
       }
       tail += note
-      for value in [Int(truncatingIfNeeded: SortedRun.magic), format.words, format.lastBytes, note.count] {
-        append(UInt64(bitPattern: Int64(value)))
-      }
+      append(SortedRun.magic)
+      append(UInt64(format.words))
+      append(UInt64(format.lastBytes))
+      append(format.kindCode)
+      append(owner)
+      append(UInt64(note.count))
       append(UInt64(counts.reduce(0, +)))
       append(tail.withUnsafeBytes { Hashing.xxh64($0) })
       try file.write(tail)
       try file.finish()
-      return try SortedRun(file.path)
+      return try SortedRun(file.path, format: format)
     }
 
     private static let emptyChecksum = StreamingXXH64().digest

@@ -25,6 +25,16 @@ struct Dedup: DocumentedCommand, RecipeStage {
     exact compares the bytes of documents or, with --key normalized, their words:
     case, accents, width, punctuation and the values of digits are ignored.
 
+    --key-keep digits,punctuation,case says what else has to be equal, with --key
+    normalized, paragraph, minhash and --against. All three are ignored by
+    default, because copies of a page differ in dates, counters and typography
+    more often than different pages differ in nothing else. For arithmetic,
+    tables or code that is wrong: 1,000 questions "What is A plus B?" have some
+    10 different keys. digits is datatrove's norm_numbers=False; with punctuation
+    each mark and symbol is a word. --verify compares the same words. Accents are
+    ignored on Latin, Greek and Cyrillic letters only; in other scripts such
+    marks are letters, which count.
+
     minhash compares sets of shingles, which are --ngram consecutive words
     (normalized in the same way) or characters. The similarity of two documents
     is the Jaccard index of their sets. Documents whose MinHash signatures agree
@@ -49,8 +59,9 @@ struct Dedup: DocumentedCommand, RecipeStage {
     --against FILE drops documents that share --ngram (13) consecutive words with
     an evaluation set, before any method runs. Every string of a JSON line is an
     evaluation text, or --against-field alone; plain text is split by
-    --documents. Texts of fewer words are skipped and counted. With minhash the
-    length is always 13, because --ngram is the length of its shingles.
+    --documents. Texts of fewer words are skipped and counted; a FILE without a
+    single n-gram is an error. With minhash the length is always 13, because
+    --ngram is the length of its shingles.
 
     --seen FILE removes documents that duplicate those of FILE, such as a
     held-out split or an earlier corpus. FILE itself is neither written nor
@@ -80,6 +91,7 @@ struct Dedup: DocumentedCommand, RecipeStage {
   static let examples = """
     pkm-data normalize raw/ | pkm-data dedup > unique.txt
     pkm-data dedup --key normalized pages.jsonl.zst -o unique.jsonl.zst
+    pkm-data dedup --key normalized --key-keep digits sums.txt -o unique.txt
     pkm-data dedup --documents paragraph --report removed.jsonl \\
       book.txt -o book.unique.txt
     pkm-data dedup --method minhash --threshold 0.8 pages/ -o unique.jsonl.zst
@@ -102,8 +114,15 @@ struct Dedup: DocumentedCommand, RecipeStage {
   @Option(help: "How duplicates are found (default: exact, or none with --against).")
   var method: Method?
 
-  @Option(help: "exact: what is compared.")
-  var key = Key.text
+  @Option(help: "exact: what is compared (default: text).")
+  var key: Key?
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      --key normalized, paragraph, minhash, --against: what also has to be equal, such as digits,case (default: none).
+      """, valueName: "details"))
+  var keyKeep: [KeyDetails] = []
 
   @OptionGroup var minhash: MinHashFlags
   @OptionGroup var parts: PartFlags
@@ -123,7 +142,7 @@ struct Dedup: DocumentedCommand, RecipeStage {
 
   @Option(
     help: ArgumentHelp(
-      "Memory for data that grows with the corpus (default: a quarter of RAM, at least 64M).",
+      "Memory for data that grows with the corpus (default: a quarter of the RAM that the process may use, at least 64M).",
       valueName: "size"))
   var memory: ByteSize?
 
@@ -144,8 +163,9 @@ struct Dedup: DocumentedCommand, RecipeStage {
   static let recipeOptions: [RecipeOption] =
     InputOptions.recipeOptions + RunOptions.recipeOptions + MinHashFlags.recipeOptions
     + PartFlags.recipeOptions + EvaluationFlags.recipeOptions + [
-      .text("method"), .text("key"), RecipeOption("seen", kind: .documents, isRepeating: true),
-      RecipeOption("report", kind: .outputFile), .text("memory"),
+      .text("method"), .text("key"), .list("key-keep"),
+      RecipeOption("seen", kind: .documents, isRepeating: true),
+      .text("report"), .text("memory"),
     ]
   static let optionsSetByRun: [String] =
     OutputOptions.optionsSetByRun + RunOptions.optionsSetByRun + MinHashFlags.optionsSetByRun
@@ -164,18 +184,21 @@ struct Dedup: DocumentedCommand, RecipeStage {
 
   func run(_ pipes: StagePipes) throws -> Summary {
     let method = DedupOptions.Method(rawValue: chosenMethod.rawValue)!
+    let details = keyKeep.reduce(into: KeptDetails()) { $0.formUnion($1.details) }
     // Sketches estimate similarities for the report; a single stage does not know whether there will be one.
     let hasSketches = !minhash.verify && (report != nil || minhash.stage != nil)
     var dedup = DedupOptions(
       input: try input.corpus(pipe: pipes.input), output: output.corpus(pipe: pipes.output),
       settings: options.settings,
-      minhash: minhash.dedupOptions(seed: options.seed, hasSketches: hasSketches),
+      minhash: minhash.dedupOptions(seed: options.seed, keep: details, hasSketches: hasSketches),
       substring: SubstringDedupOptions(spans: parts.spans(seed: options.seed), tokenizer: parts.tokenizer))
     dedup.method = method
-    dedup.exactKey = ExactKey(rawValue: key.rawValue)!
+    dedup.exactKey = key == .normalized ? .normalized : .text
+    dedup.keep = details
     dedup.paragraph = parts.paragraphs
     // Shingles have an n-gram length of their own.
     dedup.decontamination = evaluation.options(ngram: method == .minhash ? nil : minhash.ngram)
+    dedup.decontamination.keep = details
     dedup.seen = seen
     dedup.report = report
     dedup.isDryRun = dryRun
@@ -198,12 +221,40 @@ struct Dedup: DocumentedCommand, RecipeStage {
     }
   }
 
+  /// Refuses the options of other methods and stages.
+  private func refuseUnused() throws {
+    let (method, stage, isComparing) = (chosenMethod, minhash.stage, !evaluation.against.isEmpty)
+    try OptionUse.check("--method minhash", method == .minhash, minhash.given)
+    try OptionUse.check(
+      "--method minhash and --against", method == .minhash || isComparing, ["--ngram": minhash.ngram])
+    try OptionUse.check("--method exact", method == .exact, ["--key": key])
+    try OptionUse.check(
+      "--key normalized, --method paragraph, --method minhash and --against",
+      key == .normalized || method == .paragraph || method == .minhash || isComparing,
+      ["--key-keep": keyKeep])
+    try OptionUse.check(
+      "--method paragraph", method == .paragraph,
+      ["--min-words": parts.minWords, "--min-characters": parts.minCharacters])
+    try OptionUse.check(
+      "--method substring", method == .substring,
+      ["--tokenizer": parts.tokenizer, "--min-length": parts.minLength, "--every-copy": parts.everyCopy])
+    try OptionUse.check(
+      "methods other than none", method != .none, ["--work-dir": workDir])
+    guard let stage else { return }
+    try OptionUse.check("--stage signatures", stage == .signatures, minhash.givenForSignatures)
+    try OptionUse.check("--stage signatures", stage == .signatures, ["--key-keep": keyKeep])
+    try OptionUse.check(
+      "--stage filter", stage == .filter,
+      ["--report": report, "--dry-run": dryRun, "--output-format": output.outputFormat])
+    try OptionUse.check("work without --stage", false, ["--work-dir": workDir])
+    try input.checkReading(
+      "--stage signatures and --stage filter", stage == .signatures || stage == .filter)
+  }
+
   func validate() throws {
+    try refuseUnused()
     if let unit = parts.unit, !units.contains(unit) {
       throw ValidationError("--unit \(unit.rawValue) is not one of --method \(chosenMethod.rawValue)")
-    }
-    if parts.tokenizer != nil && chosenMethod != .substring {
-      throw ValidationError("--tokenizer is for --method substring")
     }
     if chosenMethod == .none && evaluation.against.isEmpty {
       throw ValidationError("--method none needs --against")
@@ -214,7 +265,7 @@ struct Dedup: DocumentedCommand, RecipeStage {
       if minhash.stage != nil {
         throw ValidationError("--seen works without --stage; among stages, give its signatures first")
       }
-      if minhash.keep != .first || minhash.keepBy != nil {
+      if minhash.keep == .longest || minhash.keepBy != nil {
         throw ValidationError("--seen goes with --keep first: what was seen before stays")
       }
     }

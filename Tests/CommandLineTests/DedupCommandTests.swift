@@ -113,6 +113,16 @@ import Testing
     #expect(result.errors.components(separatedBy: "a.jsonl:2: a broken JSON line").count == 2)
   }
 
+  @Test func memoryIsNoMoreThanTheProcessMayUse() throws {
+    try scratch.write("in.txt", "a\na\n")
+    let tool = Tool.directory.appendingPathComponent("pkm-data").path
+    let result = try Subprocess.run(
+      "/bin/bash",
+      ["-c", "ulimit -v 2000000; exec \"$0\" dedup --memory 800G --quiet in.txt", tool], in: scratch.url)
+    #expect(result.status == 0 && result.text == "a\n")
+    #expect(result.errors.contains("--memory is 819200 MB, but this process may use"), "\(result.errors)")
+  }
+
   @Test func failuresLeaveNoOutput() throws {
     try scratch.write("in.txt", "text\n\u{0}")
     #expect(try run("--method", "guess", "in.txt").status == 64)

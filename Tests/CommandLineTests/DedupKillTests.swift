@@ -49,7 +49,8 @@ import Testing
       let isRun = names.contains {
         name.hasPrefix($0 + "-") && name.dropFirst($0.count + 1).allSatisfy(\.isNumber)
       }
-      let isEnd = ["repeats.json", "signatures.json", "bands.json", "clusters.json", "cuts"].contains(name)
+      let isEnd = ["repeats.json", "signatures.json", "bands.json", "clusters.json", "cuts.json"].contains(
+        name)
       guard isRun || isEnd else { continue }
       let attributes = try? FileManager.default.attributesOfItem(atPath: directory + "/" + path)
       parts[path] = "\(attributes?[.systemFileNumber] ?? 0) \(attributes?[.modificationDate] ?? 0)"

@@ -139,7 +139,7 @@ import Testing
     for var batch in batches {
       let tokens = options.unit == .token ? spanTokens(of: batch) : nil
       let lengths = SpanText.lengths(of: batch, unit: options.unit, tokens: tokens)
-      removals += cuts.apply(to: &batch, lengths: lengths, tokens: tokens, blockDigest: 7).removals
+      removals += try cuts.apply(to: &batch, lengths: lengths, tokens: tokens, blockDigest: 7).removals
       texts += batch.texts
     }
     try cuts.finish()

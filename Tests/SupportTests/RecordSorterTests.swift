@@ -119,14 +119,16 @@ import Testing
     var bad = good
     bad[8000] ^= 1
     try Data(bad).write(to: URL(fileURLWithPath: path))
-    #expect { try merged([SortedRun(path)], words: 2) } throws: { ($0 as? Failure)?.kind == .badInput }
+    #expect { try merged([SortedRun(path, format: RecordFormat(words: 2))], words: 2) } throws: {
+      ($0 as? Failure)?.kind == .badInput
+    }
     for cut in [0, 10, 8000, good.count - 1] {
       try Data(good[..<cut]).write(to: URL(fileURLWithPath: path))
-      #expect(throws: Failure.self) { try SortedRun(path) }
+      #expect(throws: Failure.self) { try SortedRun(path, format: RecordFormat(words: 2)) }
     }
     bad = good
     bad[good.count - 60] ^= 1
     try Data(bad).write(to: URL(fileURLWithPath: path))
-    #expect(throws: Failure.self) { try SortedRun(path) }
+    #expect(throws: Failure.self) { try SortedRun(path, format: RecordFormat(words: 2)) }
   }
 }

@@ -92,8 +92,14 @@ size_t pkm_comparison_characters(const uint8_t *folded, size_t count, uint64_t s
 // slack. Returns the length.
 size_t pkm_comparison_collapse(const uint8_t *folded, size_t count, uint8_t *out);
 
-// The same for text that is not folded yet, if it is ASCII and the processor can do both at once: else SIZE_MAX.
-size_t pkm_comparison_key_of_ascii(const uint8_t *text, size_t count, uint8_t *out);
+// What the key keeps, as flags: the values of digits; punctuation and symbols, each as a word; case.
+#define PKM_KEEP_DIGITS 1
+#define PKM_KEEP_PUNCTUATION 2
+#define PKM_KEEP_CASE 4
+
+// The same for text that is not folded yet, if it is ASCII and the processor can do both at once: else SIZE_MAX. `keep`
+// is a sum of flags, without that of punctuation.
+size_t pkm_comparison_key_of_ascii(const uint8_t *text, size_t count, unsigned keep, uint8_t *out);
 
 #ifdef __cplusplus
 }

@@ -110,13 +110,16 @@ size_t pkm_charset_detect(const uint8_t *bytes, size_t length, pkm_charset_guess
 /// The maximum number of bytes that one byte of text becomes.
 #define PKM_COMPARISON_GROWTH 12
 
-/// Folds valid UTF-8 to words with one or more spaces between them. Returns the length. `out` must hold `count` times
-/// PKM_COMPARISON_GROWTH bytes, and the slack.
-size_t pkm_comparison_fold(const uint8_t *text, size_t count, uint8_t *out);
+/// Folds valid UTF-8 to words with one or more spaces between them. `keep` is a sum of flags. Returns the length. `out`
+/// must hold `count` times PKM_COMPARISON_GROWTH bytes, and the slack.
+size_t pkm_comparison_fold(const uint8_t *text, size_t count, unsigned keep, uint8_t *out);
 
 /// Computes the key of valid UTF-8: folded and collapsed. Returns its length. Both buffers must hold `count` times
 /// PKM_COMPARISON_GROWTH bytes, and the slack.
-size_t pkm_comparison_key(const uint8_t *text, size_t count, uint8_t *scratch, uint8_t *out);
+size_t pkm_comparison_key(const uint8_t *text, size_t count, unsigned keep, uint8_t *scratch, uint8_t *out);
+
+/// Whether the character, in valid UTF-8, is a mark that belongs to the one before it.
+bool pkm_comparison_is_mark(const uint8_t *character);
 
 #ifdef __cplusplus
 }

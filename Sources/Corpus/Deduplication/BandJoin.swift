@@ -16,9 +16,9 @@ package struct BandJoin {
 
   /// The key range is joined in this many units of work. Finished units are not repeated after an
   /// interruption.
-  private static let units = 64
+  static let units = 64
   /// A pair: the smaller document number in the upper half, the larger one in the lower half.
-  static let pairFormat = RecordFormat(words: 1)
+  static let pairFormat = RecordFormat(words: 1, kind: "pairs")
 
   package init(_ sets: [SignatureSet], hasChains: Bool, memory: Int, pool: WorkerPool) throws {
     self.sets = sets
@@ -41,15 +41,15 @@ package struct BandJoin {
     }
   }
 
-  static func manifestPath(_ directory: String) -> String { Path.join(directory, "bands.json") }
-
-  package static func exists(_ directory: String) -> Bool { Path.exists(manifestPath(directory)) }
+  package static func exists(_ directory: String) -> Bool { Path.exists(BandManifest.path(directory)) }
 
   /// Joins the keys of one share of the range. Other machines may join the other shares.
-  package func run(directory: String, share: Int = 0, of shares: Int = 1) throws {
+  ///
+  /// `owner` is the tag of the job: see ``ResumableDirectory/tag``.
+  package func run(directory: String, owner: UInt64 = 0, share: Int = 0, of shares: Int = 1) throws {
     let sorter = try RecordSorter(
-      directory: directory, name: "pairs", format: Self.pairFormat, memory: memory / 2, pool: pool,
-      dropsRepeats: true)
+      directory: directory, name: "pairs", format: Self.pairFormat, owner: owner, memory: memory / 2,
+      pool: pool, dropsRepeats: true)
     // Merge the runs of each set separately, because a merged run has one offset for all its documents.
     var runs: [SortedRun] = []
     var offsets: [UInt64] = []
@@ -67,7 +67,7 @@ package struct BandJoin {
 
     // Duplicate pairs are dropped, so the pairs of an unfinished unit are simply found again.
     var finished: [Int] = []
-    for run in sorter.runs { finished += try JSONDecoder().decode([Int].self, from: Data(run.note)) }
+    for run in sorter.runs { finished += try run.decodedNote([Int].self) }
     let units = (0..<Self.units).filter { $0 % shares == share && !finished.contains($0) }
     let state = Mutex((finished: [Int](), sorter: SendableSorter(sorter)))
     try pool.forEachThrowing(units.count) { index, _ in
@@ -91,9 +91,13 @@ package struct BandJoin {
       }
       state.withLock { $0.finished.append(unit) }
     }
-    try state.withLock { try $0.sorter.value.endRun(note: Array(JSONEncoder().encode($0.finished))) }
-    let manifest = BandManifest(sets: described, share: share, shares: shares, hasChains: hasChains)
-    try JSONFile.write(manifest, to: Self.manifestPath(directory))
+    let written = try state.withLock {
+      try $0.sorter.value.endRun(note: Array(JSONEncoder().encode($0.finished)))
+      return $0.sorter.value.runs.map(RunRecord.init)
+    }
+    let manifest = BandManifest(
+      sets: described, share: share, shares: shares, hasChains: hasChains, runs: written)
+    try JSONFile.writeSealed(manifest, to: BandManifest.path(directory))
   }
 
   /// A sorter that is used only while its lock is held.

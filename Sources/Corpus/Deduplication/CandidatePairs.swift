@@ -5,12 +5,12 @@ package struct CandidatePairs: Sendable {
   package let sets: [DocumentSet]
   package let hasChains: Bool
   let runs: [SortedRun]
+  /// Where the pairs came from, for messages.
+  private let directory: String
 
   /// Opens the directories of the stage `bands`, all shares of one job in any order.
   package init(_ directories: [String]) throws {
-    let manifests = try directories.map {
-      try JSONFile.read(BandManifest.self, from: BandJoin.manifestPath($0))
-    }
+    let manifests = try directories.map { try BandManifest.read($0) }
     guard let first = manifests.first else {
       throw Failure(.usage, "no directory of candidate pairs was given")
     }
@@ -31,11 +31,14 @@ package struct CandidatePairs: Sendable {
     }
     sets = first.sets
     hasChains = first.hasChains
-    runs = try directories.flatMap { try RecordSorter.runs(name: "pairs", in: $0) }
+    directory = directories[0]
+    runs = try zip(manifests, directories).flatMap { manifest, directory in
+      try RecordSorter.runs(manifest.runs, name: "pairs", in: directory, format: BandJoin.pairFormat)
+    }
   }
 
-  package init(sets: [DocumentSet], runs: [SortedRun]) {
-    self.sets = sets
+  package init(sets: [DocumentSet], runs: [SortedRun], directory: String) {
+    (self.sets, self.directory) = (sets, directory)
     hasChains = false
     self.runs = runs
   }
@@ -43,17 +46,24 @@ package struct CandidatePairs: Sendable {
   package var documentCount: Int { sets.reduce(0) { $0 + $1.documents } }
 
   /// Calls `body` with batches of pairs in ascending order, each pair once: the smaller number in the upper
-  /// half.
+  /// half. Throws if a pair names a document that there is not.
   func forEach(memory: Int, scratch: String, _ body: (UnsafeBufferPointer<UInt64>) throws -> Void) throws {
     let merger = try RecordMerger(
       RecordSorter.compacted(runs, directory: scratch, name: "pairs-merged", most: 400, memory: memory),
       memory: memory)
+    let documents = UInt64(documentCount)
     var last: UInt64?
     var distinct: [UInt64] = []
     while let batch = try merger.next() {
       try Interruption.check()
       distinct.removeAll(keepingCapacity: true)
       for pair in batch where pair != last {
+        let (first, second) = (pair >> 32, pair & 0xffff_ffff)
+        guard first < second && second < documents else {
+          throw Failure(
+            .badInput, "a pair names the documents \(first) and \(second), but there are \(documents)",
+            file: directory, remedy: "Remove the directory and join the bands again")
+        }
         distinct.append(pair)
         last = pair
       }

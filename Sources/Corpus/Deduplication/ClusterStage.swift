@@ -16,7 +16,7 @@ package struct ClusterStage {
 
   /// The number of the removed document; the number of the document kept instead; its location; the number of
   /// its set, with the similarity of the two documents in millionths in the upper half (all ones if unknown).
-  static let removalFormat = RecordFormat(words: 4)
+  static let removalFormat = RecordFormat(words: 4, kind: "removals")
 
   /// `sets` are the signatures that the pairs were joined from.
   package init(_ sets: [SignatureSet], memory: Int, pool: WorkerPool) {
@@ -25,12 +25,10 @@ package struct ClusterStage {
     self.pool = pool
   }
 
-  static func manifestPath(_ directory: String) -> String { Path.join(directory, "clusters.json") }
-
-  package static func exists(_ directory: String) -> Bool { Path.exists(manifestPath(directory)) }
+  package static func exists(_ directory: String) -> Bool { Path.exists(ClusterManifest.path(directory)) }
 
   package static func manifest(_ directory: String) throws -> ClusterManifest {
-    try JSONFile.read(ClusterManifest.self, from: manifestPath(directory))
+    try ClusterManifest.read(directory)
   }
 
   /// `shingles` are the shingles of the documents in pairs, if the pairs were verified.
@@ -39,10 +37,23 @@ package struct ClusterStage {
       let found = self.sets.first { set in
         set.manifest.listing == described.listing && set.manifest.digest == described.digest
       }
-      if let found { return found }
+      if let found {
+        guard found.manifest.documents == described.documents, found.manifest.names == described.names else {
+          throw Failure(
+            .badInput,
+            "the pairs were joined from \(described.documents) documents, but it holds \(found.manifest.documents)",
+            file: found.directory, remedy: "Join the bands of these signatures again")
+        }
+        return found
+      }
       throw Failure(
         .usage, "the signatures of \(described.names.joined(separator: ", ")) are missing",
         remedy: "Give the directories of all signatures that the pairs were joined from")
+    }
+    for set in sets where set.manifest.options != sets[0].manifest.options {
+      throw Failure(
+        .badInput, "was made with options different from those of \(sets[0].directory)", file: set.directory,
+        remedy: "Make all signatures with the same options")
     }
     let bytes = pairs.documentCount * 4
     guard bytes <= memory else {
@@ -57,7 +68,7 @@ package struct ClusterStage {
     var manifest = ClusterManifest(sets: pairs.sets, removed: 0, clusterSizes: [:])
     let members = try sortMembers(of: clusters, sets, directory: directory, &manifest)
     try list(members, sets, shingles, directory: directory, &manifest)
-    try JSONFile.write(manifest, to: Self.manifestPath(directory))
+    try JSONFile.writeSealed(manifest, to: ClusterManifest.path(directory))
   }
 
   /// The record of a member of a cluster: the number of the cluster; unless the first document is kept, its
@@ -72,7 +83,7 @@ package struct ClusterStage {
     init(_ options: MinHashOptions) {
       row = MinHasher.RowFormat(options)
       number = row.weight == nil ? 1 : 3
-      records = RecordFormat(words: number + 2 + (row.sketchBytes + 7) / 8)
+      records = RecordFormat(words: number + 2 + (row.sketchBytes + 7) / 8, kind: "members")
     }
   }
 
@@ -153,6 +164,7 @@ package struct ClusterStage {
       manifest.removed += found.count / Self.removalFormat.words
       try removals.appendEndingRuns(found)
     }
-    _ = try removals.finish(memory: memory / 4)
+    try removals.endRun()
+    manifest.runs = removals.runs.map(RunRecord.init)
   }
 }

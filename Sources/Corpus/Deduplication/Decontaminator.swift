@@ -4,7 +4,7 @@ import Support
 /// Finds documents that share a run of words with an evaluation set.
 ///
 /// Words are those of the ``ComparisonKey``, so case, accents, punctuation and the values of digits do not
-/// matter. A document is contaminated if any n consecutive words of it are also n consecutive words of an
+/// matter unless they are kept. A document is contaminated if any n consecutive words of it are also n consecutive words of an
 /// evaluation text. Runs are looked up by a hash of their n words, and matches are confirmed by comparing the
 /// 64-bit hashes of the words.
 ///
@@ -70,11 +70,14 @@ package struct Decontaminator: Sendable {
   /// The buffers of one thread.
   package struct Worker: ~Copyable {
     private let decontaminator: Decontaminator
-    private let key = ComparisonKey(seed: EvaluationSet.seed)
+    private let key: ComparisonKey
     /// The hashes of the last n - 1 words of the previous chunk, then those of the current chunk.
     private var words: [UInt64] = []
 
-    package init(_ decontaminator: Decontaminator) { self.decontaminator = decontaminator }
+    package init(_ decontaminator: Decontaminator) {
+      self.decontaminator = decontaminator
+      key = ComparisonKey(keeping: decontaminator.evaluation.keep, seed: EvaluationSet.seed)
+    }
 
     /// nil if the document is clean.
     package mutating func match(in text: UnsafeRawBufferPointer) -> Match? {

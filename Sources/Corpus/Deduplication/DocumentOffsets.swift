@@ -5,7 +5,12 @@ import Support
 struct DocumentOffsets {
   private let file: MappedFile
 
-  init(_ path: String) throws { file = try MappedFile(path, access: .random) }
+  static let recordBytes = 16
+
+  /// `progress` says what the file must hold.
+  init(_ path: String, _ progress: SpanProgress) throws {
+    file = try MappedFile.checked(path, bytes: progress.placesBytes, checksum: progress.placesChecksum)
+  }
 
   /// The records of a batch whose documents end at `ends`.
   static func records(of batch: DocumentBatch, ends: [Int], base: Int) -> [UInt8] {
@@ -22,12 +27,14 @@ struct DocumentOffsets {
     return records
   }
 
-  /// The document that contains a position of the compared text.
+  /// The document that contains a position of the compared text; there is at least one document.
   func document(at position: Int) -> DocumentLocation {
     func word(_ number: Int) -> UInt64 {
       UInt64(littleEndian: file.bytes.loadUnaligned(fromByteOffset: 8 * number, as: UInt64.self))
     }
-    let next = (0..<(file.bytes.count / 16)).partitioningIndex { word(2 * $0) > UInt64(position) }
+    let next = (0..<(file.bytes.count / Self.recordBytes)).partitioningIndex {
+      word(2 * $0) > UInt64(position)
+    }
     return DocumentLocation(packed: word(2 * max(next - 1, 0) + 1))
   }
 }

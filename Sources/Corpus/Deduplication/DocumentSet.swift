@@ -12,6 +12,19 @@ package struct DocumentSet: Codable, Sendable, Equatable {
   package var firstDocument: Int
   package var documents: Int
 
+  /// Throws unless the numbers are possible and continue each other; returns the number of all documents.
+  @discardableResult
+  static func check(_ sets: [DocumentSet], _ bounds: NumberBounds) throws -> Int {
+    let most = SignatureWriter.mostDocuments
+    var documents = 0
+    for (index, set) in sets.enumerated() {
+      try bounds.check(set.firstDocument, "sets[\(index)].firstDocument", in: documents...documents)
+      try bounds.check(set.documents, "sets[\(index)].documents", in: 0...(most - documents))
+      documents += set.documents
+    }
+    return documents
+  }
+
   /// Throws unless the documents, read again, are those that the signatures were made of.
   ///
   /// `digest` is the digest of all blocks that were read.

@@ -17,6 +17,8 @@ package struct EvaluationSet: Sendable {
 
   /// The number of words in a run.
   package let ngram: Int
+  /// What the comparison keys keep.
+  package let keep: KeptDetails
   /// The location of each text that is long enough.
   package private(set) var locations: [Location] = []
   package private(set) var shortTextCount = 0
@@ -33,16 +35,16 @@ package struct EvaluationSet: Sendable {
 
   static let seed: UInt64 = 0
 
-  package init(ngram: Int) {
+  package init(ngram: Int, keep: KeptDetails = []) {
     precondition(ngram >= 1)
-    self.ngram = ngram
+    (self.ngram, self.keep) = (ngram, keep)
   }
 
   package var textCount: Int { locations.count }
 
-  /// A hash of the texts and of the length of the runs.
+  /// A hash of the texts, of what is kept of them, and of the length of the runs.
   package var digest: UInt64 {
-    let texts = words.withUnsafeBytes { Hashing.xxh3($0, seed: UInt64(ngram)) }
+    let texts = words.withUnsafeBytes { Hashing.xxh3($0, seed: UInt64(ngram) | UInt64(keep.rawValue) << 32) }
     return wordEnds.withUnsafeBytes { Hashing.xxh3($0, seed: texts) }
   }
 
@@ -50,7 +52,7 @@ package struct EvaluationSet: Sendable {
   var ngramCount: Int { words.count - textCount * (ngram - 1) }
 
   package mutating func add(_ text: UnsafeRawBufferPointer, at location: Location) {
-    let key = ComparisonKey(seed: Self.seed)
+    let key = ComparisonKey(keeping: keep, seed: Self.seed)
     let start = words.count
     key.forEachWords(of: text) { words.append(contentsOf: $0) }
     guard words.count - start >= ngram else {
@@ -68,8 +70,29 @@ package struct EvaluationSet: Sendable {
   ///
   /// Plain text is split into documents as the options say. In JSON lines every string is a text, at any
   /// depth, or only the field `textField` if it is given.
+  ///
+  /// Throws if one of the inputs has no run of n words: nothing of it could ever be found, so that a contaminated
+  /// corpus would look clean.
   package mutating func add(files inputs: [String], options: ReaderOptions, textField: String?) throws {
-    let listing = try InputListing(inputs)
+    for input in inputs {
+      let (texts, short) = (textCount, shortTextCount)
+      try add(file: input, options: options, textField: textField)
+      if textCount > texts { continue }
+      let shortTexts = shortTextCount - short
+      throw Failure(
+        .badInput,
+        shortTexts == 0
+          ? "no evaluation text was found in it, so nothing can be compared with it"
+          : "none of its \(shortTexts) evaluation texts has \(ngram) words or more, so none can ever be found",
+        file: input,
+        remedy: shortTexts == 0
+          ? "Check the file, its format (--input-format) and the field of its texts (--against-field)"
+          : "Give a smaller --ngram, or leave it out")
+    }
+  }
+
+  private mutating func add(file input: String, options: ReaderOptions, textField: String?) throws {
+    let listing = try InputListing([input])
     for skipped in listing.skipped {
       counts.add(skipped.count)
       warnings.append(skipped.description)
@@ -97,7 +120,7 @@ package struct EvaluationSet: Sendable {
   }
 
   private mutating func addStrings(of line: [UInt8], at location: Location, isStrict: Bool) throws {
-    if line.withUnsafeBytes({ Bytes.isBlank($0[...]) }) { return }
+    if line.withUnsafeBytes({ Bytes.isBlankASCII($0[...]) }) { return }
     do {
       addStrings(of: try JSONValue(parsing: line), at: location)
     } catch let failure as Failure {

@@ -1,6 +1,6 @@
 import Support
 
-/// Keeps the first of all documents with the same key, and drops empty documents (only ASCII white space).
+/// Keeps the first of all documents with the same key, and drops empty documents (only white space).
 ///
 /// Keys are compared by their hashes (XXH3, 128 bits, seeded). Among 60 million documents the probability of
 /// a collision is 5e-24.
@@ -24,17 +24,21 @@ package struct ExactDeduplicator: ~Copyable {
   }
 
   /// Postpones all documents. If an earlier run in the directory was interrupted, it is resumed.
-  package init(directory: String, memory: Int, pool: WorkerPool) throws {
-    let postponed = try Self.postponed(directory, memory: memory / 2, pool: pool)
+  ///
+  /// `owner` is the tag of the job: see ``ResumableDirectory/tag``.
+  package init(directory: String, owner: UInt64 = 0, memory: Int, pool: WorkerPool) throws {
+    let postponed = try Self.postponed(directory, owner: owner, memory: memory / 2, pool: pool)
     seen = try SeenTable(isWide: true, remembersLocations: false, memory: 0)
     self.memory = memory
     self.postponed = postponed
   }
 
   /// A record is the hash, of two words, and the location.
-  private static func postponed(_ directory: String, memory: Int, pool: WorkerPool) throws -> PostponedRepeats
+  private static func postponed(_ directory: String, owner: UInt64, memory: Int, pool: WorkerPool) throws
+    -> PostponedRepeats
   {
-    try PostponedRepeats(directory: directory, keyWords: 2, hasLocations: false, memory: memory, pool: pool)
+    try PostponedRepeats(
+      directory: directory, keyWords: 2, hasLocations: false, owner: owner, memory: memory, pool: pool)
   }
 
   /// The number of blocks of input that need not be postponed again, and their digest by
@@ -49,10 +53,12 @@ package struct ExactDeduplicator: ~Copyable {
   /// The hash of each document; nil for an empty one.
   ///
   /// This step can run on many threads.
-  package static func hashes(of batch: DocumentBatch, key: ExactKey = .text, seed: UInt64 = 0) -> [UInt128?] {
+  package static func hashes(
+    of batch: DocumentBatch, key: ExactKey = .text, keep: KeptDetails = [], seed: UInt64 = 0
+  ) -> [UInt128?] {
     var hashes: [UInt128?] = []
     hashes.reserveCapacity(batch.count)
-    let comparison = ComparisonKey()
+    let comparison = ComparisonKey(keeping: keep)
     var normalized: [UInt8] = []
     batch.forEachDocument { _, text in
       if Bytes.isBlank(text[...]) {
@@ -87,7 +93,7 @@ package struct ExactDeduplicator: ~Copyable {
         } else {
           first =
             try seen.find(hash.low, hash.high)?.first
-            ?? postponed!.first(of: location.packed).map { DocumentLocation(packed: $0) }
+            ?? postponed!.first(of: location.packed, at: location.packed).map { DocumentLocation(packed: $0) }
         }
         if first == nil { continue }
       }
@@ -102,7 +108,7 @@ package struct ExactDeduplicator: ~Copyable {
     _ batch: DocumentBatch, hashes: [UInt128?], blockDigest: UInt64, directory: String, pool: WorkerPool
   ) throws {
     if postponed == nil {
-      postponed = try Self.postponed(directory, memory: memory / 4, pool: pool)
+      postponed = try Self.postponed(directory, owner: 0, memory: memory / 4, pool: pool)
     }
     var records: [UInt64] = []
     for (index, hash) in hashes.enumerated() {

@@ -1,3 +1,5 @@
+import Support
+
 /// What counts as a near-duplicate, and what is stored about each document.
 package struct MinHashOptions: Sendable, Equatable, Codable {
   package var shingles: ShingleOptions
@@ -19,4 +21,16 @@ package struct MinHashOptions: Sendable, Equatable, Codable {
   }
 
   package var hashes: Int { parameters.bands * parameters.rows }
+
+  /// More bands, rows or hashes than this, or words in a shingle, are not supported.
+  package static let mostHashes = 4096
+  package static let mostUnits = 1000
+
+  /// Throws unless these are options that the command could have given.
+  func check(_ bounds: NumberBounds) throws {
+    try bounds.check(parameters.bands, "options.parameters.bands", in: 1...Self.mostHashes)
+    try bounds.check(parameters.rows, "options.parameters.rows", in: 1...(Self.mostHashes / parameters.bands))
+    try bounds.check(shingles.length, "options.shingles.length", in: 1...Self.mostUnits)
+    try bounds.check(Int(shingles.keep.rawValue), "options.shingles.keep", in: 0...7)
+  }
 }

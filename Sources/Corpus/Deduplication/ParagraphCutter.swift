@@ -119,8 +119,7 @@ package struct ParagraphCutter: Sendable {
     if from < text.upperBound { left.append(from..<text.upperBound) }
     if repeats.isRepeat[own.upperBound - 1] {
       while let last = left.popLast() {
-        var end = last.upperBound
-        while end > last.lowerBound, bytes[end - 1] == 0x20 || bytes[end - 1] &- 9 < 5 { end -= 1 }
+        let end = Bytes.endWithoutWhiteSpace(bytes[last])
         if end > last.lowerBound {
           left.append(last.lowerBound..<end)
           break

@@ -21,8 +21,8 @@ package struct ParagraphUnits: Sendable {
 
   /// `seed` is the seed of the hashes. For text from an untrusted source choose one that its authors cannot
   /// know.
-  package init(_ batch: DocumentBatch, unit: ParagraphUnit, seed: UInt64 = 0) {
-    let key = ComparisonKey(seed: seed)
+  package init(_ batch: DocumentBatch, unit: ParagraphUnit, keep: KeptDetails = [], seed: UInt64 = 0) {
+    let key = ComparisonKey(keeping: keep, seed: seed)
     // A typical line has about a hundred bytes.
     hashes.reserveCapacity(batch.textBytes / 64 + batch.count)
     starts.reserveCapacity(batch.textBytes / 64 + batch.count)

@@ -30,11 +30,23 @@ final class PostponedRepeats {
     var next: UInt64 = 0
     var clusters: [Int: Int] = [:]
     var largest: [Group] = []
+    /// Once the repeats are known, their sorted runs.
+    var runs: [RunRecord] = []
+
+    func check(_ bounds: NumberBounds) throws {
+      let most = SignatureProgress.mostCounted
+      try bounds.check(blocks, "blocks", in: 0...most)
+      try bounds.check(Int(clamping: next), "next", in: 0...most)
+      for size in clusters.keys { try bounds.check(size, "a size of clusters", in: 2...most) }
+      _ = try bounds.sum(Array(clusters.values), "clusters", most: most)
+      for group in largest { try bounds.check(group.copies, "copies of largest", in: 2...most) }
+    }
   }
 
   private let directory: String
   private let pool: WorkerPool
   private let keyWords: Int
+  private let owner: UInt64
   private let format: RecordFormat
   private var state = State()
   private var sorter: RecordSorter?
@@ -44,22 +56,30 @@ final class PostponedRepeats {
 
   private static let largestLimit = 10
   /// The number of a repeat, and the location of the first record with its key.
-  private static let repeatFormat = RecordFormat(words: 2)
+  private static let repeatFormat = RecordFormat(words: 2, kind: "repeats")
 
-  /// Without `hasLocations` the number of a record is its location.
-  init(directory: String, keyWords: Int, hasLocations: Bool, memory: Int, pool: WorkerPool) throws {
-    (self.directory, self.pool, self.keyWords) = (directory, pool, keyWords)
-    format = RecordFormat(words: keyWords + (hasLocations ? 2 : 1))
+  /// Without `hasLocations` the number of a record is its location. `owner` is the tag of the job: see
+  /// ``ResumableDirectory/tag``.
+  init(
+    directory: String, keyWords: Int, hasLocations: Bool, owner: UInt64 = 0, memory: Int, pool: WorkerPool
+  ) throws {
+    (self.directory, self.pool, self.keyWords, self.owner) = (directory, pool, keyWords, owner)
+    format = RecordFormat(words: keyWords + (hasLocations ? 2 : 1), kind: "hashes")
     if Path.exists(statePath) {
-      state = try JSONFile.read(State.self, from: statePath)
-      merger = try RecordMerger(RecordSorter.runs(name: "repeats", in: directory), memory: memory / 2)
+      state = try JSONFile.readSealed(State.self, from: statePath) { [statePath] in
+        try $0.check(NumberBounds(statePath))
+      }
+      let runs = try RecordSorter.runs(
+        state.runs, name: "repeats", in: directory, format: Self.repeatFormat)
+      merger = try RecordMerger(runs, memory: memory / 2)
       return
     }
     let sorter = try RecordSorter(
-      directory: directory, name: "hashes", format: format, memory: memory, pool: pool)
+      directory: directory, name: "hashes", format: format, owner: owner, memory: memory, pool: pool)
     if let last = sorter.runs.last {
       // If a batch has more records than a run can hold, some runs have no note. Those start again.
       if let noted = try? JSONDecoder().decode(State.self, from: Data(last.note)) {
+        try noted.check(NumberBounds(last.path))
         state = noted
       } else {
         try sorter.removeRuns()
@@ -104,8 +124,8 @@ final class PostponedRepeats {
     let runs = try sorter!.finish(memory: memory)
     sorter = nil
     let repeats = try RecordSorter(
-      directory: directory, name: "repeats", format: Self.repeatFormat, memory: memory / 2, pool: pool,
-      isNew: true)
+      directory: directory, name: "repeats", format: Self.repeatFormat, owner: owner, memory: memory / 2,
+      pool: pool, isNew: true)
     let merger = try RecordMerger(runs, memory: memory / 2)
     let words = format.words
     // The key and location of the first record with the current key.
@@ -128,8 +148,10 @@ final class PostponedRepeats {
       try repeats.appendEndingRuns(found)
     }
     note(group)
-    self.merger = try RecordMerger(repeats.finish(memory: memory / 2), memory: memory / 2)
-    try JSONFile.write(state, to: statePath)
+    try repeats.endRun()
+    state.runs = repeats.runs.map(RunRecord.init)
+    self.merger = try RecordMerger(repeats.runs, memory: memory / 2)
+    try JSONFile.writeSealed(state, to: statePath)
   }
 
   private func note(_ group: Group) {
@@ -144,7 +166,9 @@ final class PostponedRepeats {
 
   /// The location of the first record with the same key as record `number`; nil if that record is the first
   /// itself. Call this with ascending numbers.
-  func first(of number: UInt64) throws -> UInt64? {
+  ///
+  /// `location` is that of record `number`: the first one cannot be behind it.
+  func first(of number: UInt64, at location: UInt64) throws -> UInt64? {
     while true {
       if position == batch.count {
         guard let records = try merger?.next() else { return nil }
@@ -153,7 +177,13 @@ final class PostponedRepeats {
       }
       if batch[position] > number { return nil }
       position += 2
-      if batch[position - 2] == number { return batch[position - 1] }
+      if batch[position - 2] != number { continue }
+      guard batch[position - 1] <= location else {
+        throw Failure(
+          .badInput, "a document repeats one that comes after it", file: directory,
+          remedy: "Remove the work directory and run again")
+      }
+      return batch[position - 1]
     }
   }
 }

@@ -5,6 +5,7 @@ package final class RemovalList {
   package let manifest: ClusterManifest
   private let set: DocumentSet
   private let merger: RecordMerger
+  private let directory: String
   private var batch: [UInt64] = []
   private var next = 0
 
@@ -18,6 +19,7 @@ package final class RemovalList {
 
   /// `listing` must belong to one of the sets.
   package init(_ directory: String, listing: String, memory: Int) throws {
+    self.directory = directory
     manifest = try ClusterStage.manifest(directory)
     guard let set = manifest.sets.first(where: { $0.listing == listing }) else {
       throw Failure(
@@ -25,7 +27,9 @@ package final class RemovalList {
         file: directory, remedy: "Give the inputs exactly as they were given for the signatures")
     }
     self.set = set
-    merger = try RecordMerger(RecordSorter.runs(name: "removals", in: directory), memory: memory)
+    let runs = try RecordSorter.runs(
+      manifest.runs, name: "removals", in: directory, format: ClusterStage.removalFormat)
+    merger = try RecordMerger(runs, memory: memory)
   }
 
   /// The number of documents that the list covers.
@@ -51,8 +55,14 @@ package final class RemovalList {
       defer { next += 4 }
       if batch[next] < wanted { continue }
       let (similarity, keptSet) = (batch[next + 3] >> 32, Int(batch[next + 3] & 0xffff_ffff))
+      let kept = DocumentLocation(packed: batch[next + 2])
+      guard keptSet < manifest.sets.count, kept.source < manifest.sets[keptSet].names.count else {
+        throw Failure(
+          .badInput, "a removal names file \(kept.source) of set \(keptSet), which there is not",
+          file: directory, remedy: "Remove the directory and find the clusters again")
+      }
       return Entry(
-        kept: DocumentLocation(packed: batch[next + 2]), names: manifest.sets[keptSet].names,
+        kept: kept, names: manifest.sets[keptSet].names,
         similarity: similarity == UInt64(UInt32.max) ? nil : Double(similarity) / 1e6)
     }
   }

@@ -30,49 +30,57 @@ package final class RepeatedSpans {
   private let directory: String
   private let memory: Int
   private let pool: WorkerPool
-  private let text: GrowingFile
-  private let offsets: GrowingFile
+  // nil if the spans are known.
+  private var text: GrowingFile?
+  private var places: GrowingFile?
   private var anchors: RecordSorter?
   /// The number of batches that an earlier run has stored. Skip these.
   package let finishedBatches: Int
-  private var batches: Int
-  /// The digest of all blocks so far.
-  private var digest: UInt64
+  /// What was added so far; lengths and checksums only where the state was noted.
+  private var progress: SpanProgress
+  /// The spans, if an earlier run has found them.
+  private let found: SpanManifest?
+  private let owner: UInt64
 
   /// Start, end and first occurrence of a cut.
-  private static let claimFormat = RecordFormat(words: 3)
+  private static let claimFormat = RecordFormat(words: 3, kind: "claims")
   /// Position and extent of an anchor.
-  private static let requestFormat = RecordFormat(words: 2)
+  private static let requestFormat = RecordFormat(words: 2, kind: "requests")
   /// 128 bits of hash, start, length in bytes.
-  private static let windowFormat = RecordFormat(words: 4, lastBytes: 4)
+  private static let windowFormat = RecordFormat(words: 4, lastBytes: 4, kind: "windows")
 
   /// If an earlier run in the directory was interrupted, it is resumed. It must have had the same input and
-  /// options.
-  package init(_ options: SpanOptions, directory: String, memory: Int, pool: WorkerPool) throws {
+  /// options. `owner` is the tag of the job: see ``ResumableDirectory/tag``.
+  package init(
+    _ options: SpanOptions, directory: String, owner: UInt64 = 0, memory: Int, pool: WorkerPool
+  ) throws {
     self.options = options
+    self.owner = owner
     self.directory = directory
     self.memory = max(memory, 1 << 20)
     self.pool = pool
     try SystemCall.makeDirectories(directory)
-    let progress = try Self.progress(in: directory)
-    text = try GrowingFile(Path.join(directory, "text"), length: progress.textBytes)
-    offsets = try GrowingFile(Path.join(directory, "places"), length: progress.offsetBytes)
+    let manifest = SpanManifest.path(directory)
+    found = Path.exists(manifest) ? try SpanManifest.read(directory) : nil
+    progress = try found?.progress ?? Self.progress(in: directory)
     finishedBatches = progress.batches
-    batches = progress.batches
-    digest = progress.digest
-    if !Path.exists(Path.join(directory, "cuts")) {
-      anchors = try RecordSorter(
-        directory: directory, name: "anchors", format: SpanText.anchorFormat, memory: self.memory, pool: pool)
-    }
+    if found != nil { return }
+    text = try GrowingFile(
+      Path.join(directory, "text"), length: progress.textBytes, digest: progress.textChecksum)
+    places = try GrowingFile(
+      Path.join(directory, "places"), length: progress.placesBytes, digest: progress.placesChecksum)
+    anchors = try RecordSorter(
+      directory: directory, name: "anchors", format: SpanText.anchorFormat, owner: owner,
+      memory: self.memory, pool: pool)
   }
 
   /// The digest of the blocks of ``finishedBatches`` by ``DocumentBlock/chain(_:_:)``. The skipped blocks
   /// must have the same digest.
-  package var finishedDigest: UInt64 { digest }
+  package var finishedDigest: UInt64 { progress.digest }
 
   /// Adds the next batch of the corpus. `blockDigest` is the digest of the block that it was read from.
   package func add(_ spans: SpanText, of batch: DocumentBatch, blockDigest: UInt64) throws {
-    guard let anchors else { return }
+    guard let anchors, let text, let places else { return }
     let base = UInt64(text.length)
     var records = spans.anchors
     for index in stride(from: 2, to: records.count, by: SpanText.anchorFormat.words) {
@@ -80,59 +88,71 @@ package final class RepeatedSpans {
     }
     if records.count / SpanText.anchorFormat.words > anchors.freeCapacity { try endRun() }
     try text.append(spans.bytes)
-    try offsets.append(DocumentOffsets.records(of: batch, ends: spans.ends, base: Int(base)))
-    batches += 1
-    digest = DocumentBlock.chain(digest, blockDigest)
+    try places.append(DocumentOffsets.records(of: batch, ends: spans.ends, base: Int(base)))
+    progress.batches += 1
+    progress.digest = DocumentBlock.chain(progress.digest, blockDigest)
     try anchors.appendEndingRuns(records)
   }
 
   /// Ends a run of anchors with a note of the progress so far.
   private func endRun() throws {
+    guard let anchors, let text, let places else { return }
     try text.sync()
-    try offsets.sync()
-    try anchors!.endRun(note: Array("\(batches) \(text.length) \(offsets.length) \(digest)".utf8))
+    try places.sync()
+    (progress.textBytes, progress.textChecksum) = (text.length, text.digest)
+    (progress.placesBytes, progress.placesChecksum) = (places.length, places.digest)
+    try anchors.endRun(note: Array(JSONEncoder().encode(progress)))
   }
 
   /// The progress of an earlier run. Unfinished runs of anchors are removed.
-  private static func progress(in directory: String) throws -> (
-    batches: Int, textBytes: Int, offsetBytes: Int, digest: UInt64
-  ) {
-    var (last, paths) = ([UInt64](repeating: 0, count: 4), [String]())
-    while case let path = RecordSorter.path(paths.count, name: "anchors", in: directory), Path.exists(path) {
-      paths.append(path)
-    }
-    while let path = paths.popLast() {
-      let note = String(decoding: try SortedRun(path).note, as: UTF8.self)
-      let numbers = note.split(separator: " ").compactMap { UInt64($0) }
-      if numbers.count == 4 {
-        last = numbers
-        break
+  private static func progress(in directory: String) throws -> SpanProgress {
+    var runs = try RecordSorter.runs(name: "anchors", in: directory, format: SpanText.anchorFormat)
+    while let run = runs.popLast() {
+      if !run.note.isEmpty {
+        let progress = try run.decodedNote(SpanProgress.self)
+        try progress.check(NumberBounds(run.path, remedy: SpanManifest.remedy))
+        return progress
       }
-      unlink(path)
+      unlink(run.path)
     }
-    return (Int(last[0]), Int(last[1]), Int(last[2]), last[3])
+    return SpanProgress()
   }
+
+  private var cutsPath: String { Path.join(directory, "cuts") }
+  private var textPath: String { Path.join(directory, "text") }
 
   /// The spans to cut, after every batch was added.
   package func cuts() throws -> SpanCuts {
-    let path = Path.join(directory, "cuts")
-    if !Path.exists(path) {
-      try endRun()
-      let runs = try anchors!.finish(memory: memory)
-      anchors = nil
-      let (claims, requests) = try groupAnchors(runs)
-      let windowRuns = try hashWindows(requests)
-      let moreClaims = try groupWindows(windowRuns)
-      try verify(claims + moreClaims, to: path)
+    let offsets = Path.join(directory, "places")
+    if let found {
+      return try SpanCuts(
+        cutsPath, found, offsets: DocumentOffsets(offsets, found.progress), options: options)
     }
-    try offsets.flush()
-    return try SpanCuts(path, offsets: DocumentOffsets(offsets.path), digest: digest, options: options)
+    try endRun()
+    let runs = try anchors!.finish(memory: memory)
+    anchors = nil
+    let (claims, requests) = try groupAnchors(runs)
+    let windowRuns = try hashWindows(requests)
+    let moreClaims = try groupWindows(windowRuns)
+    let (count, checksum) = try verify(claims + moreClaims, to: cutsPath)
+    let manifest = SpanManifest(progress: progress, cuts: count, cutsChecksum: checksum)
+    try JSONFile.writeSealed(manifest, to: SpanManifest.path(directory))
+    return try SpanCuts(cutsPath, manifest, offsets: DocumentOffsets(offsets, progress), options: options)
+  }
+
+  /// A record that points outside the text, or whose parts contradict each other.
+  private func misfit(_ kind: String) -> Failure {
+    Failure(
+      .badInput, "a record of the \(kind) points outside the text", file: directory,
+      remedy: SpanManifest.remedy)
   }
 
   /// Step 2 of the algorithm.
   private func groupAnchors(_ runs: [SortedRun]) throws -> (claims: [SortedRun], requests: [SortedRun]) {
     // The requests are written last.
-    if let requests = try finishedRuns("requests"), let claims = try finishedRuns("claims") {
+    if let requests = try finishedRuns("requests", Self.requestFormat),
+      let claims = try finishedRuns("claims", Self.claimFormat)
+    {
       return (claims, requests)
     }
     let claims = try sorter("claims", Self.claimFormat, share: 4)
@@ -142,6 +162,7 @@ package final class RepeatedSpans {
     // The first anchor of the context, and whether it was already requested or claimed.
     var (first, firstExtent): (UInt64, UInt64) = (0, 0)
     var (isRequested, isClaimed) = (false, false)
+    let length = UInt64(progress.textBytes)
     let merger = try RecordMerger(runs, memory: memory / 4)
     while let batch = try merger.next() {
       try Interruption.check()
@@ -152,7 +173,12 @@ package final class RepeatedSpans {
       }
       for index in stride(from: 0, to: batch.count, by: SpanText.anchorFormat.words) {
         let (position, extent) = (batch[index + 2], batch[index + 3])
-        if batch[index] == kmer && batch[index + 1] == context {
+        let isSame = batch[index] == kmer && batch[index + 1] == context
+        // The context is hashed with its extent, so equal ones have equal extents.
+        guard position <= length, extent >> 32 <= position, extent & 0xffff_ffff <= length - position,
+          !isSame || extent == firstExtent
+        else { throw misfit("anchors") }
+        if isSame {
           if !options.keepsFirst {
             claim(position, extent, as: first)
             if !isClaimed { claim(first, firstExtent, as: position) }
@@ -179,16 +205,17 @@ package final class RepeatedSpans {
       try requests.appendEndingRuns(newRequests)
     }
     return (
-      try claims.finish(note: Self.finished, memory: memory / 4),
-      try requests.finish(note: Self.finished, memory: memory / 4)
+      try claims.finish(note: finished, memory: memory / 4),
+      try requests.finish(note: finished, memory: memory / 4)
     )
   }
 
   /// Step 3, first half. The requests are in the order of the text.
   private func hashWindows(_ requests: [SortedRun]) throws -> [SortedRun] {
-    if let runs = try finishedRuns("windows") { return runs }
+    if let runs = try finishedRuns("windows", Self.windowFormat) { return runs }
     let windows = try sorter("windows", Self.windowFormat, share: 2)
-    let file = try MappedFile(text.path)
+    let file = try MappedFile(textPath)
+    let length = UInt64(file.bytes.count)
     let merger = try RecordMerger(requests, memory: memory / 4)
     // Windows that start before this offset were hashed for the previous anchor.
     var next = 0
@@ -196,8 +223,11 @@ package final class RepeatedSpans {
       try Interruption.check()
       var records: [UInt64] = []
       for index in stride(from: 0, to: batch.count, by: Self.requestFormat.words) {
-        let position = Int(batch[index])
         let extent = batch[index + 1]
+        guard batch[index] <= length, extent >> 32 <= batch[index],
+          extent & 0xffff_ffff <= length - batch[index]
+        else { throw misfit("requests") }
+        let position = Int(batch[index])
         let (from, to) = (position - Int(extent >> 32), position + Int(extent & 0xffff_ffff))
         let starts = unitStarts(in: file.bytes, from: from, to: to)
         // The window of unit i ends where unit i + length starts, minus the space between words.
@@ -215,7 +245,7 @@ package final class RepeatedSpans {
       }
       try windows.appendEndingRuns(records)
     }
-    return try windows.finish(note: Self.finished, memory: memory / 2)
+    return try windows.finish(note: finished, memory: memory / 2)
   }
 
   /// The starts of the units between two boundaries, and the start of a unit after them.
@@ -229,17 +259,19 @@ package final class RepeatedSpans {
 
   /// Step 3, second half.
   private func groupWindows(_ runs: [SortedRun]) throws -> [SortedRun] {
-    if let runs = try finishedRuns("window-claims") { return runs }
+    if let runs = try finishedRuns("window-claims", Self.claimFormat) { return runs }
     let claims = try sorter("window-claims", Self.claimFormat, share: 2)
     var hash: (UInt64, UInt64)?
     var first: UInt64 = 0
     var isClaimed = false
+    let length = UInt64(progress.textBytes)
     let merger = try RecordMerger(runs, memory: memory / 4)
     while let batch = try merger.next() {
       try Interruption.check()
       var records: [UInt64] = []
       for index in stride(from: 0, to: batch.count, by: Self.windowFormat.words) {
         let (start, bytes) = (batch[index + 2], batch[index + 3])
+        guard start <= length, bytes <= length - start else { throw misfit("windows") }
         if let hash, hash == (batch[index], batch[index + 1]) {
           if !options.keepsFirst || start >= first + bytes { records += [start, start + bytes, first] }
           if !options.keepsFirst && !isClaimed { records += [first, first + bytes, start] }
@@ -252,19 +284,33 @@ package final class RepeatedSpans {
       }
       try claims.appendEndingRuns(records)
     }
-    return try claims.finish(note: Self.finished, memory: memory / 4)
+    return try claims.finish(note: finished, memory: memory / 4)
   }
 
-  /// Step 4: writes the union of the confirmed claims. All claims are true unless hashes collide.
-  private func verify(_ claims: [SortedRun], to path: String) throws {
-    let own = try MappedFile(text.path)
-    let others = try MappedFile(text.path, access: .random)
+  /// Step 4: writes the union of the confirmed claims, and returns their number and the XXH64 of the file. All
+  /// claims are true unless hashes collide.
+  private func verify(_ claims: [SortedRun], to path: String) throws -> (count: Int, checksum: UInt64) {
+    let own = try MappedFile(textPath)
+    let others = try MappedFile(textPath, access: .random)
     let merger = try RecordMerger(claims, memory: memory / 2)
     let output = try OutputFile(path)
+    let length = UInt64(own.bytes.count)
+    let hash = StreamingXXH64()
+    var count = 0
+    func write(_ span: SpanCut) throws {
+      let bytes = span.bytes
+      bytes.withUnsafeBytes { hash.update($0) }
+      try output.write(bytes)
+      count += 1
+    }
     var open: SpanCut?
     while let batch = try merger.next() {
       try Interruption.check()
       for index in stride(from: 0, to: batch.count, by: Self.claimFormat.words) {
+        let (start, end, first) = (batch[index], batch[index + 1], batch[index + 2])
+        guard start <= end, end < length, first < length, end - start < length - first else {
+          throw misfit("claims")
+        }
         let claim = SpanCut(
           start: Int(batch[index]), end: Int(batch[index + 1]), first: Int(batch[index + 2]))
         let other = claim.first..<(claim.first + claim.end - claim.start)
@@ -274,7 +320,7 @@ package final class RepeatedSpans {
           options.unit != .word || isBetweenWords(other, in: others.bytes)
         else {
           throw Failure(
-            .failed, "different spans have the same hash", file: text.path,
+            .failed, "different spans have the same hash", file: textPath,
             remedy:
               "The corpus contains text crafted for this. Give another --seed, which changes nothing else")
         }
@@ -289,13 +335,14 @@ package final class RepeatedSpans {
         if claim.start <= span.end || isNextWord {
           open = SpanCut(start: span.start, end: max(span.end, claim.end), first: span.first)
         } else {
-          try output.write(span.bytes)
+          try write(span)
           open = claim
         }
       }
     }
-    if let open { try output.write(open.bytes) }
+    if let open { try write(open) }
     try output.finish()
+    return (count, hash.digest)
   }
 
   private func isBetweenWords(_ range: Range<Int>, in bytes: UnsafeRawBufferPointer) -> Bool {
@@ -307,16 +354,20 @@ package final class RepeatedSpans {
   /// A sorter for one step. It does not resume.
   private func sorter(_ name: String, _ format: RecordFormat, share: Int) throws -> RecordSorter {
     try RecordSorter(
-      directory: directory, name: name, format: format, memory: memory / share, pool: pool, isNew: true)
+      directory: directory, name: name, format: format, owner: owner, memory: memory / share, pool: pool,
+      isNew: true)
   }
 
-  /// The note of the last run of a finished step.
-  private static let finished = Array("finished".utf8)
+  /// The note of the last run of a finished step, with the text that it belongs to.
+  private var finished: [UInt8] { Array("finished \(progress.textChecksum ?? 0) \(progress.digest)".utf8) }
 
   /// The runs of a step if it was finished earlier.
-  private func finishedRuns(_ name: String) throws -> [SortedRun]? {
-    let runs = try RecordSorter.runs(name: name, in: directory)
-    guard runs.last?.note == Self.finished else { return nil }
+  private func finishedRuns(_ name: String, _ format: RecordFormat) throws -> [SortedRun]? {
+    let runs = try RecordSorter.runs(name: name, in: directory, format: format)
+    // What another job has left, or this one of other text, is made again.
+    guard let last = runs.last, last.note == finished, runs.allSatisfy({ $0.owner == owner }) else {
+      return nil
+    }
     return try RecordSorter.compacted(runs, directory: directory, name: name + "-merged", memory: memory / 4)
   }
 }

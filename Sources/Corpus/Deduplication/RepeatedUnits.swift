@@ -30,9 +30,14 @@ package struct RepeatedUnits: ~Copyable {
   }
 
   /// Postpones all units. If an earlier run in the directory was interrupted, it is resumed.
-  package init(directory: String, remembersLocations: Bool, memory: Int, pool: WorkerPool) throws {
+  ///
+  /// `owner` is the tag of the job: see ``ResumableDirectory/tag``.
+  package init(
+    directory: String, remembersLocations: Bool, owner: UInt64 = 0, memory: Int, pool: WorkerPool
+  ) throws {
     let postponed = try PostponedRepeats(
-      directory: directory, keyWords: 1, hasLocations: remembersLocations, memory: memory / 2, pool: pool)
+      directory: directory, keyWords: 1, hasLocations: remembersLocations, owner: owner, memory: memory / 2,
+      pool: pool)
     seen = try SeenTable(isWide: false, remembersLocations: remembersLocations, memory: 0)
     (self.remembersLocations, self.memory) = (remembersLocations, memory)
     self.postponed = postponed
@@ -64,7 +69,7 @@ package struct RepeatedUnits: ~Copyable {
           if !wanted.isEmpty, let hash = wanted.removeValue(forKey: number) {
             top.setText(of: hash, units.text(of: unit, document: document, in: batch))
           }
-          guard let first = try postponed.first(of: number) else { continue }
+          guard let first = try postponed.first(of: number, at: location.packed) else { continue }
           repeats.isRepeat[unit] = true
           if remembersLocations { repeats.firsts.append(DocumentLocation(packed: first)) }
         }

@@ -6,10 +6,13 @@ package struct ShingleOptions: Sendable, Equatable, Codable {
   /// The number of units in a shingle.
   package var length: Int
   package var seed: UInt64
+  /// What the comparison keys keep.
+  package var keep: KeptDetails
 
-  package init(unit: Unit = .word, length: Int = 5, seed: UInt64 = 1) {
+  package init(unit: Unit = .word, length: Int = 5, seed: UInt64 = 1, keep: KeptDetails = []) {
     self.unit = unit
     self.length = length
     self.seed = seed
+    self.keep = keep
   }
 }

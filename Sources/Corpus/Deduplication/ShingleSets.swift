@@ -131,6 +131,7 @@ package final class ShingleSets {
       file.releasePages()
       try sorter.appendEndingRuns(zip(batch, isSimilar).filter(\.1).map(\.0))
     }
-    return CandidatePairs(sets: pairs.sets, runs: try sorter.finish(memory: memory / 4))
+    return CandidatePairs(
+      sets: pairs.sets, runs: try sorter.finish(memory: memory / 4), directory: directory)
   }
 }

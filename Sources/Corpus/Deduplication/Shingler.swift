@@ -16,11 +16,12 @@ package struct Shingler: ~Copyable {
   package init(_ options: ShingleOptions) {
     precondition(options.length >= 1)
     self.options = options
-    key = ComparisonKey(seed: options.seed)
+    key = ComparisonKey(keeping: options.keep, seed: options.seed)
   }
 
   /// Calls `body` with batches of shingles in the order of the text, repetitions included.
   package func forEach(in text: UnsafeRawBufferPointer, _ body: (UnsafeBufferPointer<UInt64>) -> Void) {
+    if options.keep.contains(.punctuation) && !key.hasWord(in: text) { return }
     buffers.units.removeAll(keepingCapacity: true)
     var hasShingle = false
     func take(_ units: UnsafeBufferPointer<UInt64>) {

@@ -12,39 +12,38 @@ package final class SignatureSet: Sendable {
   private let tables: [SignatureTable]
 
   /// The key of a band, and a document number of four bytes.
-  static let keyFormat = RecordFormat(words: 2, lastBytes: 4)
-
-  static func manifestPath(_ directory: String) -> String { Path.join(directory, "signatures.json") }
+  static let keyFormat = RecordFormat(words: 2, lastBytes: 4, kind: "keys")
 
   /// Whether the stage was completed in this directory.
-  package static func exists(_ directory: String) -> Bool { Path.exists(manifestPath(directory)) }
+  package static func exists(_ directory: String) -> Bool { Path.exists(SignatureManifest.path(directory)) }
 
   package init(_ directory: String) throws {
     self.directory = directory
-    manifest = try JSONFile.read(SignatureManifest.self, from: Self.manifestPath(directory))
-    var runs: [SortedRun] = []
+    manifest = try SignatureManifest.read(directory)
+    let runs = try RecordSorter.runs(manifest.runs, name: "keys", in: directory, format: Self.keyFormat)
     var tables: [SignatureTable] = []
     var blocks: [Int] = []
     let rowBytes = MinHasher.RowFormat(manifest.options).bytes
     var documents = 0
-    while case let path = RecordSorter.path(runs.count, name: "keys", in: directory), Path.exists(path) {
-      let run = try SortedRun(path)
-      let progress = try JSONDecoder().decode(SignatureProgress.self, from: Data(run.note))
+    for (index, run) in runs.enumerated() {
+      let progress = try SignatureProgress.read(run, after: documents)
       let table = try SignatureTable(
-        SignatureTable.path(runs.count, in: directory), rowBytes: rowBytes, firstDocument: documents)
+        SignatureTable.path(index, in: directory), rowBytes: rowBytes, firstDocument: documents)
       documents += table.count
-      guard run.format == Self.keyFormat, documents == progress.documents else {
+      guard documents == progress.documents, index < manifest.tables.count,
+        Hashing.hexadecimal(table.checksum) == manifest.tables[index]
+      else {
         throw Failure(
-          .badInput, "does not match its table of documents", file: path,
+          .badInput, "its table of documents is not the one that was written with it", file: run.path,
           remedy: "Remove the directory and run again")
       }
       blocks += progress.blocks
-      runs.append(run)
       tables.append(table)
     }
     guard documents == manifest.documents else {
       throw Failure(
-        .badInput, "contains \(documents) documents instead of \(manifest.documents)", file: directory,
+        .badInput, "documents is \(manifest.documents), but the tables beside it have \(documents)",
+        file: SignatureManifest.path(directory),
         remedy: "Remove the directory and run again")
     }
     (self.runs, self.tables, self.blocks) = (runs, tables, blocks)

@@ -4,11 +4,23 @@ import Support
 final class SignatureTable: Sendable {
   let firstDocument: Int
   let count: Int
+  /// The XXH64 of all rows.
+  let checksum: UInt64
   private let rowBytes: Int
   private let file: MappedFile
 
   static func path(_ number: Int, in directory: String) -> String {
     RecordSorter.path(number, name: "documents", in: directory)
+  }
+
+  /// The XXH64 that a finished table states.
+  static func checksum(_ path: String) throws -> UInt64 {
+    let file = try MappedFile(path, access: .random)
+    guard file.bytes.count >= 8 else {
+      throw Failure(.badInput, "is damaged", file: path, remedy: "Remove the directory and run again")
+    }
+    return UInt64(
+      littleEndian: file.bytes.loadUnaligned(fromByteOffset: file.bytes.count - 8, as: UInt64.self))
   }
 
   init(_ path: String, rowBytes: Int, firstDocument: Int) throws {
@@ -21,13 +33,11 @@ final class SignatureTable: Sendable {
       hash.update(UnsafeRawBufferPointer(rebasing: file.bytes[start..<min(bytes, start + 16 << 20)]))
       file.releasePages()
     }
-    guard bytes >= 0, bytes % rowBytes == 0,
-      hash.digest
-        == UInt64(littleEndian: file.bytes.loadUnaligned(fromByteOffset: bytes, as: UInt64.self))
-    else {
+    guard bytes >= 0, bytes % rowBytes == 0, try hash.digest == Self.checksum(path) else {
       throw Failure(.badInput, "is damaged", file: path, remedy: "Remove the directory and run again")
     }
     count = bytes / rowBytes
+    checksum = hash.digest
   }
 
   /// Calls `body` with each row. The memory of the rows is released every few megabytes.

@@ -22,13 +22,18 @@ package final class SignatureWriter {
   static let mostDocuments = 1 << 31
 
   /// Resumes where an earlier writer in the same directory stopped.
-  package init(directory: String, options: MinHashOptions, memory: Int, pool: WorkerPool) throws {
+  ///
+  /// `owner` is the tag of the job: see ``ResumableDirectory/tag``.
+  package init(directory: String, options: MinHashOptions, owner: UInt64 = 0, memory: Int, pool: WorkerPool)
+    throws
+  {
     self.directory = directory
     hasher = MinHasher(options)
     sorter = try RecordSorter(
-      directory: directory, name: "keys", format: SignatureSet.keyFormat, memory: memory, pool: pool)
+      directory: directory, name: "keys", format: SignatureSet.keyFormat, owner: owner, memory: memory,
+      pool: pool)
     for run in sorter.runs {
-      progress = try JSONDecoder().decode(SignatureProgress.self, from: Data(run.note))
+      progress = try SignatureProgress.read(run, after: progress.documents)
       blocksDone += progress.blocks.count
     }
     progress.blocks = []
@@ -104,8 +109,11 @@ package final class SignatureWriter {
     let manifest = SignatureManifest(
       options: hasher.options, listing: listing, digest: Hashing.hexadecimal(progress.digest), names: names,
       documents: progress.documents, countNames: summary.entries.map(\.name),
-      counts: summary.entries.map { summary.count($0.name) })
-    try JSONFile.write(manifest, to: SignatureSet.manifestPath(directory))
+      counts: summary.entries.map { summary.count($0.name) }, runs: sorter.runs.map(RunRecord.init),
+      tables: try sorter.runs.indices.map {
+        Hashing.hexadecimal(try SignatureTable.checksum(SignatureTable.path($0, in: directory)))
+      })
+    try JSONFile.writeSealed(manifest, to: SignatureManifest.path(directory))
     return try SignatureSet(directory)
   }
 }

@@ -16,7 +16,7 @@ package struct SpanCut: Sendable, Equatable {
   init(_ bytes: UnsafeRawBufferPointer, at index: Int) {
     func word(_ number: Int) -> Int {
       Int(
-        UInt64(
+        clamping: UInt64(
           littleEndian: bytes.loadUnaligned(
             fromByteOffset: index * Self.byteCount + 8 * number, as: UInt64.self)))
     }

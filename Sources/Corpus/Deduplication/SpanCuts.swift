@@ -3,6 +3,7 @@ import Support
 /// The spans that ``RepeatedSpans`` found, to be removed from the same documents in the same order.
 package final class SpanCuts {
   private let file: MappedFile
+  private let path: String
   private let offsets: DocumentOffsets
   /// The digest of the blocks in which the spans were found, and of the blocks processed so far.
   private let expectedDigest: UInt64
@@ -12,10 +13,12 @@ package final class SpanCuts {
   /// The start of the next document in the compared text.
   private var position = 0
 
-  init(_ path: String, offsets: DocumentOffsets, digest: UInt64, options: SpanOptions) throws {
-    file = try MappedFile(path)
+  init(_ path: String, _ manifest: SpanManifest, offsets: DocumentOffsets, options: SpanOptions) throws {
+    file = try MappedFile.checked(
+      path, bytes: manifest.cuts * SpanCut.byteCount, checksum: manifest.cutsChecksum)
+    self.path = path
     self.offsets = offsets
-    expectedDigest = digest
+    expectedDigest = manifest.progress.digest
     self.options = options
   }
 
@@ -28,7 +31,7 @@ package final class SpanCuts {
   /// `lengths` are those of ``SpanText/lengths(of:unit:tokens:)``.
   package func apply(
     to batch: inout DocumentBatch, lengths: [Int], tokens: SpanTokens? = nil, blockDigest: UInt64
-  ) -> (removals: [SpanRemoval], emptied: [Int]) {
+  ) throws -> (removals: [SpanRemoval], emptied: [Int]) {
     digest = DocumentBlock.chain(digest, blockDigest)
     var removals: [SpanRemoval] = []
     var isBlank = [Bool](repeating: false, count: batch.count)
@@ -36,6 +39,11 @@ package final class SpanCuts {
       let end = position + lengths[index]
       var cuts: [SpanCut] = []
       while nextCut < count, case let cut = SpanCut(file.bytes, at: nextCut), cut.start < end {
+        guard cut.start >= (cuts.last?.end ?? position), cut.start < cut.end, cut.end < end else {
+          throw Failure(
+            .badInput, "span \(nextCut) does not lie inside a document after the spans before it", file: path,
+            remedy: SpanManifest.remedy)
+        }
         cuts.append(cut)
         nextCut += 1
       }

@@ -18,7 +18,7 @@ package struct SpanText: Sendable {
   package static let longestWord = 4096
   /// The hash of the k-mer, the hash of the context, the position, and the bytes of context to its left
   /// (upper half) and right.
-  static let anchorFormat = RecordFormat(words: 4)
+  static let anchorFormat = RecordFormat(words: 4, kind: "anchors")
   static let tokenBytes = 3
 
   /// `tokens` are the tokens of the batch, if they are the unit. `stretch` is the number of words processed

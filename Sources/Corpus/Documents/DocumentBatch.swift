@@ -68,7 +68,7 @@ package struct DocumentBatch: Sendable {
   /// The number of bytes of JSON around the texts.
   var envelopeBytes: Int { envelopes.reduce(0) { $0 + $1.before.count + $1.after.count } }
 
-  /// Whether a document contains only ASCII white space.
+  /// Whether a document contains only white space.
   package func isBlank(at index: Int) -> Bool {
     bytes.withUnsafeBytes { Bytes.isBlank($0[ranges[index]]) }
   }

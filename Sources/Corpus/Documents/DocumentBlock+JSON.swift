@@ -8,7 +8,7 @@ extension DocumentBlock {
     batch.bytes.append(contentsOf: repeatElement(0x20, count: JSONLine.padding))
     for (number, line) in lines.enumerated() {
       let lineNumber = firstLine + number
-      let isBlank = batch.bytes.withUnsafeBytes { Bytes.isBlank($0[line]) }
+      let isBlank = batch.bytes.withUnsafeBytes { Bytes.isBlankASCII($0[line]) }
       if isBlank {
         batch.counts.add(.blankLinesSkipped)
         continue

@@ -45,12 +45,9 @@ package struct DecontaminationFilter: Sendable {
 
   /// Reads the evaluation sets.
   static func load(_ options: DecontaminationOptions, reading: ReaderOptions) throws -> Self {
-    var texts = EvaluationSet(ngram: options.ngram)
+    var texts = EvaluationSet(ngram: options.ngram, keep: options.keep)
     try texts.add(files: options.files, options: reading, textField: options.textField)
     for warning in texts.warnings.prefix(20) { Log.warn(warning) }
-    if texts.textCount == 0 {
-      Log.warn("no evaluation text has \(texts.ngram) words or more: nothing will be found")
-    }
     return DecontaminationFilter(texts, isMarking: options.isMarking)
   }
 

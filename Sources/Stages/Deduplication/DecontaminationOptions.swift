@@ -1,3 +1,5 @@
+import Corpus
+
 /// Which evaluation sets documents are compared with.
 package struct DecontaminationOptions: Sendable {
   /// Files and directories.
@@ -8,6 +10,8 @@ package struct DecontaminationOptions: Sendable {
   package var isMarking = false
   /// Words in a run that counts as shared.
   package var ngram = 13
+  /// What the comparison keys keep.
+  package var keep: KeptDetails = []
 
   package init() {}
 }

@@ -11,6 +11,9 @@ package struct DedupOptions: Sendable {
   package var settings: StageSettings
   package var method = Method.exact
   package var exactKey = ExactKey.text
+  /// What the comparison keys of documents and paragraphs keep; those of near-duplicates and evaluation sets have
+  /// their own.
+  package var keep: KeptDetails = []
   package var paragraph = ParagraphDedupOptions()
   package var minhash: MinHashDedupOptions
   package var substring: SubstringDedupOptions
@@ -40,8 +43,8 @@ package struct DedupOptions: Sendable {
   /// How many of the files of ``allInput`` are those of `seen`.
   func seenFileCount() throws -> Int { seen.isEmpty ? 0 : try InputListing.files(seen).count }
 
-  /// Bytes of memory for what grows with the corpus: at least 64 MiB, by default a quarter of the machine's.
-  var memory: Int { max(64 << 20, givenMemory ?? Int(ProcessInfo.processInfo.physicalMemory / 4)) }
+  /// Bytes of memory for what grows with the corpus: at least 64 MiB, by default a quarter of what the process may use.
+  var memory: Int { max(64 << 20, MemoryLimit.share(given: givenMemory)) }
 
   /// nil where documents are not compared with evaluation sets.
   func decontaminationFilter() throws -> DecontaminationFilter? {

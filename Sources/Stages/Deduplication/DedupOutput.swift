@@ -114,6 +114,7 @@ struct DedupOutput {
   ) throws {
     if location.source < seenFiles { return }
     counts.add(.duplicatesRemoved)
+    if isReporting { try check(kept, of: inputs) }
     try reportLine(location, "duplicate") { json in
       json.key("duplicate_of")
       json.object { write(kept, of: inputs, to: &$0) }
@@ -122,11 +123,14 @@ struct DedupOutput {
     }
   }
 
+  var isReporting: Bool { report != nil }
+
   /// Reports a document; `details` writes further members of its JSON object.
   func reportLine(
     _ location: DocumentLocation, _ reason: String, _ details: (inout JSONWriter) -> Void = { _ in }
   ) throws {
     guard let report else { return }
+    try check(location)
     var json = JSONWriter()
     json.object { json in
       write(location, to: &json)
@@ -137,8 +141,18 @@ struct DedupOutput {
     try report.write(json.bytes + [0x0a])
   }
 
-  /// Writes the location of a document as members of a JSON object; `inputs` names the files where they are not those of
-  /// this run.
+  /// Throws if there is no such input, which a damaged state can name.
+  func check(_ location: DocumentLocation, of inputs: [String]? = nil) throws {
+    let names = inputs ?? names
+    guard names.indices.contains(location.source) else {
+      throw Failure(
+        .badInput, "the state of this job names input \(location.source), but there are \(names.count)",
+        remedy: "Remove the work directory and run again")
+    }
+  }
+
+  /// Writes the location of a document, which has been checked, as members of a JSON object; `inputs` names the files
+  /// where they are not those of this run.
   func write(_ location: DocumentLocation, of inputs: [String]? = nil, to json: inout JSONWriter) {
     json.member("file", (inputs ?? names)[location.source])
     json.member("line", location.line)

@@ -6,12 +6,13 @@ struct ExactDedup {
   let options: DedupOptions
 
   func run() throws -> Summary {
-    let (key, seed) = (options.exactKey, options.settings.givenSeed ?? 0)
-    let pass = try StreamingPass(options, identity: "exact \(key.rawValue) \(seed)")
+    let (key, keep, seed) = (options.exactKey, options.keep, options.settings.givenSeed ?? 0)
+    let pass = try StreamingPass(
+      options, identity: "exact \(key.rawValue) \(keep.rawValue) \(ComparisonKey.version) \(seed)")
     var deduplicator =
       if let workplace = try pass.workplace() {
         try ExactDeduplicator(
-          directory: workplace.directory, memory: options.memory, pool: workplace.pool)
+          directory: workplace.directory, owner: workplace.tag, memory: options.memory, pool: workplace.pool)
       } else {
         try ExactDeduplicator(remembersFirst: options.report != nil, memory: options.memory)
       }
@@ -20,7 +21,7 @@ struct ExactDedup {
       options, of: pass.inputs, names: pass.names, decontamination: pass.decontamination)
     var summary = try pass.run(
       finished: (finished.blocks, finished.digest, deduplicator.isResolved),
-      work: { ExactDeduplicator.hashes(of: $0, key: key, seed: seed) },
+      work: { ExactDeduplicator.hashes(of: $0, key: key, keep: keep, seed: seed) },
       isFull: { deduplicator.isFull },
       take: { batch, hashes, words in
         let removals = try deduplicator.removals(from: batch, hashes: hashes)

@@ -34,7 +34,7 @@ struct MinHashDedup {
 
   /// All that the state of a job depends on, but for its input.
   private var identity: String {
-    "minhash \(minhash.hashing) \(minhash.verifiesPairs) \(minhash.verifiesPairs ? minhash.threshold : 0)"
+    "minhash \(ComparisonKey.version) \(minhash.hashing) \(minhash.verifiesPairs) \(minhash.verifiesPairs ? minhash.threshold : 0)"
   }
 
   private func job(workDirectory: String?, identity: String) throws -> DeduplicationJob {
@@ -57,7 +57,7 @@ struct MinHashDedup {
       if !BandJoin.exists(bands) {
         try step("joining bands")
         try BandJoin([set], hasChains: minhash.verifiesPairs, memory: memory, pool: job.pool).run(
-          directory: bands)
+          directory: bands, owner: job.directory.tag)
       }
       var pairs = try CandidatePairs([bands])
       var shingles: ShingleSets?
@@ -101,7 +101,8 @@ struct MinHashDedup {
   private func signatures(of job: DeduplicationJob, in directory: String) throws -> SignatureSet {
     if SignatureSet.exists(directory) { return try SignatureSet(directory) }
     let writer = try SignatureWriter(
-      directory: directory, options: minhash.hashing, memory: memory / 8 * 5, pool: job.pool)
+      directory: directory, options: minhash.hashing, owner: job.directory.tag, memory: memory / 8 * 5,
+      pool: job.pool)
     let hasher = writer.hasher
     let seenFiles = job.seenFiles
     let pass = try job.pass("signatures")
@@ -213,7 +214,7 @@ struct MinHashDedup {
       try BandJoin(
         sets, hasChains: false, memory: memory, pool: WorkerPool(threads: options.settings.threads)
       ).run(
-        directory: directory, share: share.index, of: share.count)
+        directory: directory, owner: state.tag, share: share.index, of: share.count)
     }
     summary.add(.documentsIn, sets.reduce(0) { $0 + $1.manifest.documents })
   }

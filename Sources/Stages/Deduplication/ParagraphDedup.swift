@@ -9,15 +9,19 @@ struct ParagraphDedup {
 
   func run() throws -> Summary {
     let unit = options.paragraph.unit
+    let keep = options.keep
     let seed = options.settings.givenSeed ?? 0
     let remembersLocations = options.report != nil
     let pass = try StreamingPass(
-      options, identity: "paragraph \(unit.rawValue) \(seed) \(remembersLocations)")
+      options,
+      identity: """
+        paragraph \(unit.rawValue) \(keep.rawValue) \(ComparisonKey.version) \(seed) \(remembersLocations)
+        """)
     var repeated =
       if let workplace = try pass.workplace() {
         try RepeatedUnits(
-          directory: workplace.directory, remembersLocations: remembersLocations, memory: options.memory,
-          pool: workplace.pool)
+          directory: workplace.directory, remembersLocations: remembersLocations, owner: workplace.tag,
+          memory: options.memory, pool: workplace.pool)
       } else {
         try RepeatedUnits(remembersLocations: remembersLocations, memory: options.memory)
       }
@@ -29,7 +33,7 @@ struct ParagraphDedup {
     }
     var summary = try pass.run(
       finished: (finished.blocks, finished.digest, repeated.isResolved),
-      work: { ParagraphUnits($0, unit: unit, seed: seed) },
+      work: { ParagraphUnits($0, unit: unit, keep: keep, seed: seed) },
       isFull: { repeated.isFull },
       take: { batch, units, words in
         try cut(&batch, units, repeats: repeated.take(units, of: batch), words: words, into: &output)
@@ -93,6 +97,7 @@ struct ParagraphDedup {
     let reason =
       change.index != nil
       ? "units_removed" : change.removedUnits == change.unitCount ? "duplicate" : "too_short"
+    if output.isReporting { for first in change.firsts { try output.check(first) } }
     try output.reportLine(change.location, reason) { json in
       json.member("units", change.unitCount)
       json.member("units_removed", change.removedUnits)

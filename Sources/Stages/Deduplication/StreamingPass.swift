@@ -21,6 +21,8 @@ struct StreamingPass {
   struct Workplace {
     let directory: String
     let pool: WorkerPool
+    /// The tag of the job, which its sorted runs carry.
+    var tag: UInt64 = 0
     /// Removes the directory.
     var owner: TemporaryDirectory?
   }
@@ -65,7 +67,9 @@ struct StreamingPass {
 
   /// Where the state is kept and who works on it; nil without a work directory.
   func workplace() throws -> Workplace? {
-    try job.map { Workplace(directory: try $0.directory.subdirectory("hashes"), pool: $0.pool) }
+    try job.map {
+      Workplace(directory: try $0.directory.subdirectory("hashes"), pool: $0.pool, tag: $0.directory.tag)
+    }
   }
 
   /// Takes the batches in order; once `isFull` is true, or with a work directory from the start, they are postponed first.

@@ -12,7 +12,8 @@ struct SubstringDedup {
       options, identity: "substring \(spanOptions) \(tokens?.identity ?? "")",
       workDirectory: options.workDirectory, decontamination: try options.decontaminationFilter())
     let spans = try RepeatedSpans(
-      spanOptions, directory: job.directory.subdirectory("spans"), memory: options.memory, pool: job.pool)
+      spanOptions, directory: job.directory.subdirectory("spans"), owner: job.directory.tag,
+      memory: options.memory, pool: job.pool)
     try collect(spans, spanOptions, tokens, job)
     if !options.settings.isQuiet { Log.line("dedup: finding repeated spans") }
     let summary = try cut(try spans.cuts(), spanOptions, tokens, job)
@@ -52,7 +53,7 @@ struct SubstringDedup {
       },
       consume: { old, oldWords, lengths, tokens, digest in
         var batch = old
-        let (removals, emptied) = cuts.apply(
+        let (removals, emptied) = try cuts.apply(
           to: &batch, lengths: lengths, tokens: tokens, blockDigest: digest)
         if output.hasSeen(old) { return }
         let isChanged = !removals.isEmpty || !emptied.isEmpty

@@ -9,8 +9,8 @@ struct MinHashFlags: ParsableArguments {
   enum Keep: String, ExpressibleByArgument, CaseIterable { case first, longest }
   enum Stage: String, ExpressibleByArgument, CaseIterable { case signatures, bands, clusters, filter }
 
-  @Option(help: "minhash: unit of shingles.")
-  var shingle = Unit.word
+  @Option(help: "minhash: unit of shingles (default: word).")
+  var shingle: Unit?
 
   @Option(
     help: ArgumentHelp(
@@ -20,12 +20,13 @@ struct MinHashFlags: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "minhash: minimum similarity of near-duplicates, 0 to 1.", valueName: "share"))
-  var threshold = 0.7
+      "minhash: minimum similarity of near-duplicates, 0 to 1 (default: 0.7).", valueName: "share"))
+  var threshold: Double?
 
   @Option(
-    help: ArgumentHelp("minhash: hashes per signature, which is bands times rows.", valueName: "n"))
-  var hashes = 112
+    help: ArgumentHelp(
+      "minhash: hashes per signature, which is bands times rows (default: 112).", valueName: "n"))
+  var hashes: Int?
 
   @Option(help: ArgumentHelp("minhash: bands per signature (default: derived).", valueName: "n"))
   var bands: Int?
@@ -37,8 +38,8 @@ struct MinHashFlags: ParsableArguments {
     help: "minhash: drop candidate pairs whose exact similarity is below --threshold.")
   var verify = false
 
-  @Option(help: "minhash: document of a cluster that is kept.")
-  var keep = Keep.first
+  @Option(help: "minhash: document of a cluster that is kept (default: first).")
+  var keep: Keep?
 
   @Option(
     help: ArgumentHelp(
@@ -56,13 +57,23 @@ struct MinHashFlags: ParsableArguments {
   var part: String?
 
   func validate() throws {
-    if !(0.01...1).contains(threshold) { throw ValidationError("--threshold must be between 0.01 and 1") }
+    if let threshold, !(0.01...1).contains(threshold) {
+      throw ValidationError("--threshold must be between 0.01 and 1")
+    }
     if let ngram, !(1...1000).contains(ngram) { throw ValidationError("--ngram must be between 1 and 1000") }
     for (name, value) in [("--hashes", hashes), ("--bands", bands), ("--rows", rows)] {
       if let value, !(1...4096).contains(value) {
         throw ValidationError("\(name) must be between 1 and 4096")
       }
     }
+    if bands != nil && rows != nil && hashes != nil {
+      throw ValidationError("--hashes would change nothing: it is --bands times --rows")
+    }
+    if (bands != nil || rows != nil) && threshold != nil && !verify {
+      throw ValidationError(
+        "--threshold would change nothing: --bands and --rows decide, unless --verify compares the texts")
+    }
+    if keep != nil && keepBy != nil { throw ValidationError("Give --keep or --keep-by, not both") }
     let parameters = parameters
     if parameters.bands * parameters.rows > 4096 {
       throw ValidationError("--bands times --rows must be at most 4096")
@@ -78,12 +89,30 @@ struct MinHashFlags: ParsableArguments {
     }
   }
 
+  /// The options of this method, to be refused without it.
+  var given: KeyValuePairs<String, Any?> {
+    [
+      "--shingle": shingle, "--threshold": threshold, "--hashes": hashes, "--bands": bands, "--rows": rows,
+      "--verify": verify, "--keep": keep, "--keep-by": keepBy, "--stage": stage, "--clusters": clusters,
+      "--part": part,
+    ]
+  }
+
+  /// The options that decide the signatures, to be refused for the stages that read signatures.
+  var givenForSignatures: KeyValuePairs<String, Any?> {
+    [
+      "--shingle": shingle, "--ngram": ngram, "--threshold": threshold, "--hashes": hashes, "--bands": bands,
+      "--rows": rows, "--keep": keep, "--keep-by": keepBy,
+    ]
+  }
+
   private var parameters: BandParameters {
-    switch (bands, rows) {
+    let hashes = hashes ?? 112
+    return switch (bands, rows) {
     case (let bands?, let rows?): BandParameters(bands: bands, rows: rows)
     case (let bands?, nil): BandParameters(bands: bands, rows: max(1, hashes / bands))
     case (nil, let rows?): BandParameters(bands: max(1, hashes / rows), rows: rows)
-    case (nil, nil): .optimal(threshold: threshold, hashes: hashes)
+    case (nil, nil): .optimal(threshold: threshold ?? 0.7, hashes: hashes)
     }
   }
 
@@ -103,9 +132,9 @@ struct MinHashFlags: ParsableArguments {
   ]
   static let optionsSetByRun: [String] = ["stage", "clusters", "part"]
 
-  func dedupOptions(seed: UInt64, hasSketches: Bool) -> MinHashDedupOptions {
-    var options = MinHashDedupOptions(hashing: hashing(seed: seed, hasSketches: hasSketches))
-    options.threshold = threshold
+  func dedupOptions(seed: UInt64, keep: KeptDetails, hasSketches: Bool) -> MinHashDedupOptions {
+    var options = MinHashDedupOptions(hashing: hashing(seed: seed, details: keep, hasSketches: hasSketches))
+    if let threshold { options.threshold = threshold }
     options.verifiesPairs = verify
     options.stage = stage.flatMap { MinHashDedupOptions.Stage(rawValue: $0.rawValue) }
     options.clusters = clusters
@@ -113,16 +142,16 @@ struct MinHashFlags: ParsableArguments {
     return options
   }
 
-  private func hashing(seed: UInt64, hasSketches: Bool) -> MinHashOptions {
+  private func hashing(seed: UInt64, details: KeptDetails, hasSketches: Bool) -> MinHashOptions {
     var rule = keep == .longest ? KeepRule.longest : .first
     if let keepBy {
       let isLeast = keepBy.hasSuffix(":min")
       rule = .field(isLeast ? String(keepBy.dropLast(4)) : keepBy, least: isLeast)
     }
+    let isWord = shingle != .character
     return MinHashOptions(
       shingles: ShingleOptions(
-        unit: ShingleOptions.Unit(rawValue: shingle.rawValue)!, length: ngram ?? (shingle == .word ? 5 : 24),
-        seed: seed),
+        unit: isWord ? .word : .character, length: ngram ?? (isWord ? 5 : 24), seed: seed, keep: details),
       parameters: parameters, keep: rule, hasSketches: hasSketches)
   }
 }

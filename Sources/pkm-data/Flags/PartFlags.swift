@@ -23,14 +23,14 @@ struct PartFlags: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "paragraph: drop documents that lost text and have fewer words left.", valueName: "n"))
-  var minWords = 1
+      "paragraph: drop documents that lost text and have fewer words left (default: 1).", valueName: "n"))
+  var minWords: Int?
 
   @Option(
     help: ArgumentHelp(
-      "paragraph: drop documents that lost text and have fewer characters left.", valueName: "n")
+      "paragraph: drop documents that lost text and have fewer characters left (default: 1).", valueName: "n")
   )
-  var minCharacters = 1
+  var minCharacters: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -58,8 +58,8 @@ struct PartFlags: ParsableArguments {
   var paragraphs: ParagraphDedupOptions {
     var options = ParagraphDedupOptions()
     options.unit = unit == .paragraph ? .paragraph : .line
-    options.minimumWords = minWords
-    options.minimumCharacters = minCharacters
+    if let minWords { options.minimumWords = minWords }
+    if let minCharacters { options.minimumCharacters = minCharacters }
     return options
   }
 
