@@ -41,6 +41,7 @@ let package = Package(
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+    .systemLibrary(name: "CBrotli", pkgConfig: "libbrotlidec", providers: [.apt(["libbrotli-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(
@@ -61,7 +62,9 @@ let package = Package(
 
     .target(
       name: "Support",
-      dependencies: ["CZstd", "CZlib", "CISAL", "CXXHash", "CCrypto", "CBytes", algorithms, deque],
+      dependencies: [
+        "CZstd", "CZlib", "CISAL", "CBrotli", "CXXHash", "CCrypto", "CBytes", algorithms, deque,
+      ],
       swiftSettings: swift),
     .target(
       name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson", "CFastText", "CBytes", algorithms],
@@ -100,7 +103,8 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Support", "Shards"], path: "Tests/TestSupport",
       swiftSettings: swift),
-    .testTarget(name: "SupportTests", dependencies: ["Support", "TestSupport"], swiftSettings: swift),
+    .testTarget(
+      name: "SupportTests", dependencies: ["Support", "CZstd", "TestSupport"], swiftSettings: swift),
     .testTarget(
       name: "CorpusTests", dependencies: ["Corpus", "Support", "CICU", "CBytes", "TestSupport"],
       resources: [.copy("Fixtures")],

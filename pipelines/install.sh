@@ -7,7 +7,7 @@ if ! command -v swift >/dev/null; then
   echo "Swift 6.1 or newer is missing. Install it from https://www.swift.org/install/linux/, then run this script again." >&2
   exit 1
 fi
-packages=(g++ pkg-config libicu-dev libzstd-dev zlib1g-dev libisal-dev libxxhash-dev libssl-dev
+packages=(g++ pkg-config libicu-dev libzstd-dev zlib1g-dev libisal-dev libbrotli-dev libxxhash-dev libssl-dev
   libsimdjson-dev libfasttext-dev libopenblas0-pthread libdnnl-dev "$@")
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   echo "This is no Debian or Ubuntu: install what corresponds to these packages, then build: ${packages[*]}" >&2

@@ -50,6 +50,13 @@ package struct Failure: Error, CustomStringConvertible, Equatable {
 }
 
 extension Failure {
+  /// Memory has run out, which is no fault of the input: `purpose` continues "there is not enough memory".
+  package static func noMemory(_ purpose: String, file: String? = nil) -> Failure {
+    Failure(
+      .inputOutput, "there is not enough memory \(purpose)", file: file,
+      remedy: "Free some memory, or raise the limit (ulimit -v), and run the same command again")
+  }
+
   /// Converts an error of Foundation's file operations; nil for any other error.
   package init?(foundation error: any Error) {
     guard let error = error as? CocoaError else { return nil }

@@ -17,21 +17,12 @@ final class GzipInflater {
     state.pointee.crc_flag = UInt32(ISAL_GZIP)
   }
 
-  struct Step {
-    /// Bytes of input.
-    var consumed: Int
-    /// Bytes of output.
-    var produced: Int
-    /// The member has ended; ``problem`` says if its checksum is wrong.
-    var isAtEnd: Bool
-    /// Why the rest of the member cannot be decompressed. The output so far has shown no error.
-    var problem: String?
-  }
-
   /// Decompresses `input` into `output` until the input, the output or the member ends.
   ///
   /// The state may hold back output: at the end of the input, call again until nothing more is produced.
-  func inflate(_ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> Step {
+  func inflate(_ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer)
+    -> DecompressionStep
+  {
     let limit = 1 << 30
     let (available, capacity) = (min(input.count, limit), min(output.count, limit))
     state.pointee.next_in = UnsafeMutablePointer(
@@ -40,9 +31,10 @@ final class GzipInflater {
     state.pointee.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
     state.pointee.avail_out = UInt32(capacity)
     let status = isal_inflate(state)
-    return Step(
+    return DecompressionStep(
       consumed: available - Int(state.pointee.avail_in), produced: capacity - Int(state.pointee.avail_out),
-      isAtEnd: state.pointee.block_state == ISAL_BLOCK_FINISH, problem: Self.problem(status))
+      isAtEnd: state.pointee.block_state == ISAL_BLOCK_FINISH || status == ISAL_INCORRECT_CHECKSUM,
+      problem: Self.problem(status))
   }
 
   private static func problem(_ status: Int32) -> String? {

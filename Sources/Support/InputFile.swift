@@ -1,40 +1,39 @@
-import CZstd
 import Foundation
 
 /// A stream of bytes from a file, standard input (`-`) or an ``InnerPipe``. Content that is gzip (any number
 /// of members) or zstd (any number of frames) is decompressed.
 ///
-/// Truncated or corrupt compressed input does not throw: the stream delivers the bytes before the damage and
-/// ends, and ``damage`` says what was lost. The caller decides whether that is an error, and may ``resume()``
-/// after it.
+/// Truncated or corrupt compressed input does not throw: the stream delivers the bytes before the damage (all of them if
+/// only a checksum is wrong) and ends, and ``damage`` says what was lost. The caller decides whether that is an error,
+/// and may ``resume()`` after it. Running out of memory throws.
 package final class InputFile {
   package let path: String
-  package private(set) var damage: Damage?
+  package internal(set) var damage: Damage?
   /// The bytes read from the file on disk so far, for progress against ``size``.
-  package private(set) var offset = 0
+  package internal(set) var offset = 0
   /// The size of the file on disk in bytes; nil for a pipe.
   package let size: Int?
 
-  private enum Coding { case plain, gzip, zstd }
+  enum Coding { case plain, gzip, zstd }
 
   private let pipe: InnerPipe?
-  private let descriptor: Int32
+  let descriptor: Int32
   private let ownsDescriptor: Bool
   private let statusAtOpening: stat
-  private var coding = Coding.plain
-  private var input: UnsafeMutableRawBufferPointer
+  private(set) var coding = Coding.plain
+  let input: UnsafeMutableRawBufferPointer
   /// The undecoded part of `input`.
-  private var pending = 0..<0
-  private var reachedEnd = false
-  private var gzip: GzipInflater?
+  var pending = 0..<0
+  var reachedEnd = false
+  private(set) var gzip: GzipInflater?
+  private(set) var zstd: ZstdInflater?
   /// Inside a gzip member or zstd frame: an end of file here is a truncation.
-  package private(set) var isInsideUnit = false
+  package internal(set) var isInsideUnit = false
   /// The offset at which that member or frame began.
-  private var unitStart = 0
+  private(set) var unitStart = 0
 
   /// The offset in the file of the next byte to be decompressed.
   package var unitOffset: Int { offset - pending.count }
-  private var zstd: OpaquePointer?
 
   package convenience init(_ path: String) throws { try self.init(.path(path)) }
 
@@ -61,28 +60,22 @@ package final class InputFile {
     switch coding {
     case .plain: break
     case .gzip: gzip = GzipInflater()
-    case .zstd:
-      zstd = ZSTD_createDCtx()
-      // Files written with long windows (--long=31) are read too; their window takes up to 2 GB of memory.
-      ZSTD_DCtx_setParameter(zstd, ZSTD_d_windowLogMax, 31)
+    case .zstd: zstd = try ZstdInflater(file: path)
     }
   }
 
   deinit {
     if ownsDescriptor { close(descriptor) }
-    if let zstd { ZSTD_freeDCtx(zstd) }
     input.deallocate()
   }
 
   private static func coding(of bytes: Slice<UnsafeMutableRawBufferPointer>) -> Coding {
     if bytes.starts(with: [0x1f, 0x8b]) { return .gzip }
-    if bytes.starts(with: [0x28, 0xb5, 0x2f, 0xfd]) { return .zstd }
-    let isSkippableFrame = bytes.count >= 4 && bytes.dropFirst().prefix(3).elementsEqual([0x2a, 0x4d, 0x18])
-    return isSkippableFrame && bytes.first! & 0xf0 == 0x50 ? .zstd : .plain
+    return ZstdInflater.isFrame(bytes) ? .zstd : .plain
   }
 
   /// Reads until `pending` holds `count` bytes or the file ends.
-  private func fill(atLeast count: Int) throws {
+  func fill(atLeast count: Int) throws {
     while pending.count < count && !reachedEnd {
       if pending.isEmpty {
         pending = 0..<0
@@ -192,100 +185,72 @@ package final class InputFile {
   private func readZstd(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     while true {
       try fill(atLeast: isInsideUnit ? 1 : 4)
-      if pending.isEmpty { return isInsideUnit ? stop(.zstdFrame, "the zstd frame is truncated") : 0 }
       if !isInsideUnit {
-        guard Self.coding(of: input[pending]) == .zstd else {
+        if pending.isEmpty { return 0 }
+        guard ZstdInflater.isFrame(input[pending]) else {
           return stop(.foreignBytes, "bytes that are not zstd follow the last frame, ignored")
         }
         beginUnit()
+        if input[pending].starts(with: ZstdDictionary.frameMagic) {
+          if try readDictionary() { continue }
+          return 0
+        }
       }
-      var source = ZSTD_inBuffer(
-        src: UnsafeRawPointer(input.baseAddress! + pending.lowerBound), size: pending.count, pos: 0)
-      var target = ZSTD_outBuffer(dst: buffer.baseAddress, size: buffer.count, pos: 0)
-      let status = ZSTD_decompressStream(zstd, &target, &source)
-      pending = (pending.lowerBound + source.pos)..<pending.upperBound
-      if ZSTD_isError(status) != 0 {
-        let reason = String(cString: ZSTD_getErrorName(status))
-        _ = stop(.zstdFrame, "the zstd frame is corrupt (\(reason))")
-        return target.pos
+      let step = try zstd!.inflate(UnsafeRawBufferPointer(rebasing: input[pending]), into: buffer)
+      pending = (pending.lowerBound + step.consumed)..<pending.upperBound
+      if let problem = step.problem {
+        _ = stop(.zstdFrame, "the zstd frame is corrupt (\(problem))")
+        return step.produced
+      } else if step.isAtEnd {
+        isInsideUnit = false
+      } else if step.produced == 0 && pending.isEmpty && reachedEnd {
+        return stop(.zstdFrame, "the zstd frame is truncated")
       }
-      isInsideUnit = status != 0
-      if target.pos > 0 { return target.pos }
+      if step.produced > 0 { return step.produced }
     }
+  }
+
+  /// Reads a skippable frame and uses the dictionary in it, if it holds one. Returns false if it is damaged.
+  private func readDictionary() throws -> Bool {
+    try fill(atLeast: ZstdDictionary.headerBytes + 4)
+    let header = UnsafeRawBufferPointer(rebasing: input[pending])
+    if header.count < ZstdDictionary.headerBytes {
+      return stop(.zstdFrame, "the zstd frame is truncated") > 0
+    }
+    let size = Int(UInt32(littleEndian: header.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
+    let isDictionary = ZstdDictionary.isDictionary(header.dropFirst(ZstdDictionary.headerBytes))
+    pending = (pending.lowerBound + ZstdDictionary.headerBytes)..<pending.upperBound
+    let keeps = isDictionary && size <= ZstdDictionary.sizeLimit
+    var content: [UInt8] = []
+    var left = size
+    while left > 0 {
+      try fill(atLeast: 1)
+      if pending.isEmpty { return stop(.zstdFrame, "the zstd frame is truncated") > 0 }
+      let part = input[pending].prefix(left)
+      if keeps { content.append(contentsOf: part) }
+      left -= part.count
+      pending = (pending.lowerBound + part.count)..<pending.upperBound
+    }
+    isInsideUnit = false
+    if !isDictionary { return true }
+    guard keeps, let dictionary = try ZstdDictionary.dictionary(in: content, file: path) else {
+      return stop(.zstdFrame, "the dictionary of the zstd frames is corrupt") > 0
+    }
+    if let problem = try zstd!.load(dictionary: dictionary) {
+      return stop(.zstdFrame, "the dictionary of the zstd frames is corrupt (\(problem))") > 0
+    }
+    return true
   }
 
   private func beginUnit() {
     unitStart = offset - pending.count
     isInsideUnit = true
     gzip?.reset()
-    if let zstd { ZSTD_DCtx_reset(zstd, ZSTD_reset_session_only) }
+    zstd?.reset()
   }
 
   private func stop(_ kind: Damage.Kind, _ reason: String) -> Int {
     damage = Damage(kind: kind, file: path, offset: offset - pending.count, reason: reason)
     return 0
-  }
-}
-
-// Reading on after damage.
-extension InputFile {
-  /// How far before the detected damage the search for the next member or frame begins: the decoder may have
-  /// run past its beginning before it noticed the damage.
-  private static let stepBack = 1 << 20
-
-  /// Searches for the next gzip member or zstd frame after ``damage`` and continues there.
-  ///
-  /// Accepts a header only if the bytes after it decompress. Returns false if there is none: the stream has
-  /// ended.
-  package func resume() throws -> Bool {
-    guard let offsetOfDamage = damage?.offset, coding != .plain else { return false }
-    if size != nil {
-      let start = max(isInsideUnit ? unitStart + 4 : offsetOfDamage, offsetOfDamage - Self.stepBack)
-      if lseek(descriptor, off_t(start - offset), SEEK_CUR) >= 0 {
-        offset = start
-        pending = 0..<0
-        reachedEnd = false
-      }
-    }
-    let magic: [UInt8] = coding == .gzip ? [0x1f, 0x8b, 0x08] : [0x28, 0xb5, 0x2f, 0xfd]
-    while true {
-      try fill(atLeast: 1 << 12)
-      let window = UnsafeRawBufferPointer(rebasing: input[pending])
-      guard let found = ByteSearch.first(magic, in: window) else {
-        if reachedEnd {
-          pending = 0..<0
-          return false
-        }
-        pending = (pending.upperBound - magic.count + 1)..<pending.upperBound
-        continue
-      }
-      pending = (pending.lowerBound + found)..<pending.upperBound
-      try fill(atLeast: 1 << 12)
-      if canDecode(UnsafeRawBufferPointer(rebasing: input[pending])) {
-        damage = nil
-        isInsideUnit = false
-        return true
-      }
-      pending = (pending.lowerBound + 1)..<pending.upperBound
-    }
-  }
-
-  /// Whether the bytes begin a member or frame whose start decompresses without an error.
-  private func canDecode(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    let bytes = UnsafeRawBufferPointer(rebasing: bytes.prefix(1 << 14))
-    return withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 64) { scratch in
-      if let zstd {
-        ZSTD_DCtx_reset(zstd, ZSTD_reset_session_only)
-        var source = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
-        var target = ZSTD_outBuffer(dst: scratch.baseAddress, size: scratch.count, pos: 0)
-        let status = ZSTD_decompressStream(zstd, &target, &source)
-        return ZSTD_isError(status) == 0 && (target.pos > 0 || status == 0 || bytes.count == 1 << 14)
-      }
-      // Reserved flags: no writer sets them.
-      guard let gzip, bytes.count > 3, bytes[3] & 0xe0 == 0 else { return false }
-      gzip.reset()
-      let step = gzip.inflate(bytes, into: scratch)
-      return step.problem == nil && (step.isAtEnd || step.produced > 0)
-    }
   }
 }

@@ -1,3 +1,4 @@
+import CZstd
 import Foundation
 import Support
 import TestSupport
@@ -75,6 +76,82 @@ import Testing
     let found = try read(scratch.write("corrupt", bytes))
     let damage = try #require(found.damage)
     #expect(damage.file == scratch.path("corrupt") && damage.offset > 0 && damage.offset <= bytes.count)
+  }
+
+  /// In gzip and in zstd, in small frames that are decompressed at once and in large ones.
+  @Test(arguments: ["gz", "zst"], [0, 5000, 400_000])
+  func aWrongChecksumLosesNothing(suffix: String, count: Int) throws {
+    let content = Array(text.prefix(count))
+    var bytes = try checksummed(content, suffix)
+    // The last four bytes of a gzip member are its length, the four before it the checksum.
+    bytes[bytes.count - (suffix == "gz" ? 8 : 4)] ^= 1
+    let after = try checksummed(Array("after".utf8), suffix)
+    for pieces in [700, 1 << 20] {
+      let file = try InputFile(scratch.write("all", bytes + after))
+      var found: [UInt8] = []
+      var piece = [UInt8](repeating: 0, count: pieces)
+      var damages = 0
+      while true {
+        let count = try piece.withUnsafeMutableBytes { try file.readSome(into: $0) }
+        found += piece[..<count]
+        if count > 0 { continue }
+        guard let damage = file.damage else { break }
+        damages += 1
+        #expect(damage.reason.contains("wrong checksum") && damage.offset == bytes.count)
+        if try !file.resume() { break }
+      }
+      #expect(found == content + Array("after".utf8) && damages == 1, "\(found.count) bytes")
+    }
+  }
+
+  /// One member or frame with a checksum; our own zstd output has none.
+  private func checksummed(_ content: [UInt8], _ suffix: String) throws -> [UInt8] {
+    if suffix == "gz" { return Gzip.compress(content) }
+    let context = ZSTD_createCCtx()
+    defer { ZSTD_freeCCtx(context) }
+    ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
+    return [UInt8](unsafeUninitializedCapacity: ZSTD_compressBound(content.count)) { buffer, count in
+      count = content.withUnsafeBytes {
+        ZSTD_compress2(context, buffer.baseAddress, buffer.count, $0.baseAddress, $0.count)
+      }
+    }
+  }
+
+  @Test(arguments: [0, 1, 2, 3]) func zstdDeliversAllBlocksBeforeTheDamagedOne(block: Int) throws {
+    var bytes = try checksummed(text, "zst")
+    // The size of the content takes four bytes, the window one or none (RFC 8878, section 3.1.1).
+    try #require(bytes[4] >> 6 == 2)
+    var at = 9 + (bytes[4] & 0x20 == 0 ? 1 : 0)
+    for _ in 0..<block {
+      at += 3 + (Int(bytes[at]) | Int(bytes[at + 1]) << 8 | Int(bytes[at + 2]) << 16) >> 3
+    }
+    // The reserved type of blocks.
+    bytes[at] |= 6
+    for pieces in [1000, 1 << 20] {
+      let found = try read(scratch.write("corrupt", bytes), pieces: pieces)
+      #expect(found.bytes == Array(text.prefix(block << 17)) && found.damage?.kind == .zstdFrame)
+    }
+  }
+
+  /// Up to 4000 members of which every second is damaged.
+  @Test(arguments: ["gz", "zst"]) func damagedPartsInARowAreAllCounted(suffix: String) throws {
+    let member = try checksummed(Array("a line of text, and another\n".utf8), suffix)
+    var damaged = member
+    damaged[member.count - (suffix == "gz" ? 8 : 4)] ^= 1
+    for pairs in [20, 200, 2000] {
+      let file = try InputFile(scratch.write("all", Array((0..<pairs).flatMap { _ in damaged + member })))
+      var (damages, total) = (0, 0)
+      var piece = [UInt8](repeating: 0, count: 1 << 16)
+      while true {
+        let count = try piece.withUnsafeMutableBytes { try file.readSome(into: $0) }
+        total += count
+        if count > 0 { continue }
+        guard file.damage != nil else { break }
+        damages += 1
+        if try !file.resume() { break }
+      }
+      #expect(damages == pairs && total == pairs * 2 * 28)
+    }
   }
 
   @Test(arguments: ["a.gz", "a.zst"])
