@@ -13,6 +13,9 @@ extension CountName {
   package static let documentsInvalid = CountName("documents_invalid")
   package static let documentsTooLong = CountName("documents_too_long")
   package static let documentsWithoutURL = CountName("documents_without_url")
+  package static let httpBodiesDamaged = CountName("http_bodies_damaged")
+  package static let httpBodiesDecodedBefore = CountName("http_bodies_decoded_before")
+  package static let httpBodiesTruncated = CountName("http_bodies_truncated")
   package static let inputsChanged = CountName("inputs_changed")
   package static let inputsDamaged = CountName("inputs_damaged")
   package static let inputsSkippedHeldOut = CountName("inputs_skipped_held_out")
@@ -33,5 +36,12 @@ extension CountName {
   package static let warcRecordsTruncated = CountName("warc_records_truncated")
 
   /// The number of WARC records without plain text, by kind: `warc_records_skipped_html`.
-  static func warcRecordsSkipped(_ kind: String) -> CountName { CountName("warc_records_skipped_\(kind)") }
+  static func warcRecordsSkipped(_ kind: String) -> CountName { CountName(skippedPrefix + kind) }
+
+  /// The kind of WARC records that a count is about; nil for other counts.
+  package var skippedKind: String? {
+    rawValue.hasPrefix(Self.skippedPrefix) ? String(rawValue.dropFirst(Self.skippedPrefix.count)) : nil
+  }
+
+  private static let skippedPrefix = "warc_records_skipped_"
 }

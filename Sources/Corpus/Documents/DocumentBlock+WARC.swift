@@ -43,12 +43,22 @@ extension DocumentBlock {
       }
       if header["warc-truncated"] != nil { batch.counts.add(.warcRecordsMarkedTruncated) }
       let content: Content
-      switch textContent(of: record, header, in: batch.bytes) {
+      switch try textContent(of: record, header, in: batch.bytes) {
       case .failure(let kind):
-        batch.counts.add(.warcRecordsSkipped(kind.name))
+        if kind.isTooLong {
+          try noteTooLong(line: line, in: &batch)
+          continue
+        }
+        let name = CountName.warcRecordsSkipped(kind.name)
+        if let loss = kind.loss {
+          try note(name, line: line, loss, in: &batch)
+        } else {
+          batch.counts.add(name)
+        }
         continue
       case .success(let found): content = found
       }
+      try noteFlaws(of: content, line: line, in: &batch)
       guard let range = try appendText(content, line: line, to: &batch) else { continue }
       if range.count > options.longestDocument {
         try noteTooLong(line: line, in: &batch)
@@ -73,16 +83,24 @@ extension DocumentBlock {
 
     let location: Location
     let declared: Charset?
+    /// The names of what is wrong with the body of a response.
+    var flaws: [CountName] = []
   }
 
   private typealias Decoded = (charset: Charset, text: [UInt8]?, isValid: Bool)
 
   /// The kind of a record without plain text, by which it is counted.
-  private struct Kind: Error { let name: String }
+  private struct Kind: Error {
+    let name: String
+    /// Why the text of the record is lost; nil if it has none.
+    var loss: String?
+    /// Whether its decoded body is longer than any document may be.
+    var isTooLong = false
+  }
 
-  private func textContent(of record: WARCRecord, _ header: HeaderFields, in bytes: [UInt8]) -> Result<
-    Content, Kind
-  > {
+  private func textContent(of record: WARCRecord, _ header: HeaderFields, in bytes: [UInt8]) throws
+    -> Result<Content, Kind>
+  {
     let type = header["warc-type"]?.lowercased() ?? "unknown"
     let media = MediaType(header["content-type"] ?? (type == "conversion" ? "text/plain" : ""))
     switch type {
@@ -95,17 +113,56 @@ extension DocumentBlock {
         ? .success(Content(location: .range(record.content), declared: media.charset))
         : .failure(Kind(name: media.kind))
     }
-    let response = bytes.withUnsafeBytes {
-      HTTPResponse(UnsafeRawBufferPointer(rebasing: $0[record.content]), sizeLimit: options.longestDocument)
+    return try bytes.withUnsafeBytes {
+      try textBody(
+        of: UnsafeRawBufferPointer(rebasing: $0[record.content]), at: record.content.lowerBound,
+        isCut: record.state == .truncated || header["warc-truncated"] != nil)
     }
-    guard let response else { return .failure(Kind(name: "broken_http")) }
-    let body = MediaType(response.head["content-type"] ?? "")
-    guard body.type == "text/plain" else { return .failure(Kind(name: body.kind)) }
+  }
+
+  /// The text of an HTTP response that begins at an offset of the block. `isCut` says that the record is known to be
+  /// incomplete.
+  private func textBody(of bytes: UnsafeRawBufferPointer, at offset: Int, isCut: Bool) throws -> Result<
+    Content, Kind
+  > {
+    guard let response = HTTPResponse(bytes) else { return .failure(Kind(name: "broken_http")) }
+    guard response.media.type == "text/plain" else { return .failure(Kind(name: response.media.kind)) }
     guard let status = response.status, (200..<300).contains(status) else {
       return .failure(Kind(name: "http_errors"))
     }
-    guard let text = response.body else { return .failure(Kind(name: "unknown_coding")) }
-    return .success(Content(location: .bytes(text), declared: body.charset))
+    let body = try HTTPBody(
+      UnsafeRawBufferPointer(rebasing: bytes[response.head.length...]), codings: response.codings,
+      isCut: isCut, sizeLimit: options.longestDocument, file: source.path)
+    if body.isTooLong { return .failure(Kind(name: "too_long", isTooLong: true)) }
+    if let coding = body.unknownCoding {
+      let name = JSONText.quote(String(coding.prefix(40)))
+      return .failure(
+        Kind(name: "unknown_coding", loss: "a body with the unknown Content-Encoding \(name), skipped"))
+    }
+    let range = (offset + response.head.length)..<(offset + bytes.count)
+    var flaws: [CountName] = []
+    let isShort = response.plainLength.map { $0 > range.count } ?? false
+    if body.flaws.contains(.truncated) || isShort { flaws.append(.httpBodiesTruncated) }
+    if body.flaws.contains(.damaged) { flaws.append(.httpBodiesDamaged) }
+    if body.wasDecodedBefore { flaws.append(.httpBodiesDecodedBefore) }
+    return .success(
+      Content(
+        location: body.decoded.map { .bytes($0) } ?? .range(range), declared: response.media.charset,
+        flaws: flaws))
+  }
+
+  /// Counts what is wrong with a body. That it was decoded before the crawler stored it loses nothing.
+  private func noteFlaws(of content: Content, line: Int, in batch: inout DocumentBatch) throws {
+    for flaw in content.flaws {
+      switch flaw {
+      case .httpBodiesTruncated:
+        try note(flaw, line: line, "an HTTP body that ends early, read to its end", in: &batch)
+      case .httpBodiesDamaged:
+        try note(
+          flaw, line: line, "an HTTP body whose coding is damaged, decoded as far as possible", in: &batch)
+      default: batch.counts.add(flaw)
+      }
+    }
   }
 
   /// Converts the content to valid UTF-8 and appends it; nil if the document is dropped.

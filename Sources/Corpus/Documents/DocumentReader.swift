@@ -18,15 +18,22 @@ import Support
 /// - `documents_too_long`: documents longer than ``ReaderOptions/longestDocument`` are skipped;
 /// - `warc_lengths_wrong`, `warc_records_truncated`, `warc_bytes_skipped`: a record is read up to the next
 ///   one or to the end of the file; bytes that belong to no record are skipped;
+/// - `http_bodies_truncated`, `http_bodies_damaged`: the body of a response ends before its chunks, its compressed
+///   stream or its Content-Length does, or a chunk, a checksum or the stream is wrong. What could be decoded is kept;
+///   if nothing was, the bytes are. `warc_records_skipped_unknown_coding`: a body in a coding that is not supported;
 /// - `inputs_damaged`: files with truncated or corrupt gzip members (`gzip_members_damaged`) or zstd frames
-///   (`zstd_frames_damaged`). Reading stops at the damage and resumes at the next member or frame. Files with
-///   other data after the last member or frame also count (`foreign_bytes_ignored`);
+///   (`zstd_frames_damaged`). Everything before the damage is read, or all if only a checksum is wrong, and reading
+///   resumes at the next member or frame. Files with other data after the last member or frame also count
+///   (`foreign_bytes_ignored`);
 /// - `inputs_changed`: files that were modified while they were read. Each part is used as it was when it was
 ///   read. A file that was replaced by another one of the same name is read to its end.
 ///
 /// These are repaired even in strict mode: a CR before LF, a missing last line end, a byte order mark
-/// (`bom_removed`), blank lines between JSON lines (`blank_lines_skipped`). WARC records without plain text
-/// are counted by kind, for example `warc_records_skipped_html`.
+/// (`bom_removed`), blank lines between JSON lines (`blank_lines_skipped`), HTTP bodies that the crawler decoded without changing their head
+/// (`http_bodies_decoded_before`). WARC records without plain text are counted by kind, for example
+/// `warc_records_skipped_html`.
+///
+/// A lack of memory for decompression is no fault of the input and always an error.
 package final class DocumentReader {
   /// The files to read, with directories and patterns expanded.
   package let inputs: DocumentInputs

@@ -1,34 +1,22 @@
 import Foundation
 import Support
 
-/// An HTTP response as it was sent: the content of a WARC record.
+/// The head of an HTTP response as it was sent: the content of a WARC record.
 struct HTTPResponse {
   let head: HeaderFields
-  /// The decoded body; nil if its content coding is not supported.
-  let body: [UInt8]?
+  /// The type of the body.
+  let media: MediaType
+
+  /// A longer head is no head.
+  private static let longestHead = 1 << 20
 
   /// nil if there is no valid head.
-  init?(_ bytes: UnsafeRawBufferPointer, sizeLimit: Int) {
-    guard bytes.starts(with: Array("HTTP/".utf8)), let head = HeaderFields(bytes) else { return nil }
+  init?(_ bytes: UnsafeRawBufferPointer) {
+    guard bytes.starts(with: Array("HTTP/".utf8)),
+      let head = HeaderFields(UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.longestHead)))
+    else { return nil }
     self.head = head
-    var body = Array(bytes[head.length...])
-    // Crawlers often store the body with its chunks already joined but keep the header field. Then the body
-    // is used as it is.
-    if head["transfer-encoding"]?.lowercased().contains("chunked") == true {
-      body = Self.unchunked(body) ?? body
-    }
-    let coding = head["content-encoding"]?.lowercased() ?? "identity"
-    switch coding {
-    case "identity", "none", "utf-8": break
-    case "gzip", "x-gzip":
-      if body.starts(with: [0x1f, 0x8b]) { body = Inflation.inflate(body, .gzip, sizeLimit: sizeLimit) }
-    case "deflate":
-      body = Inflation.inflate(body, .zlib, sizeLimit: sizeLimit)
-    default:
-      self.body = nil
-      return
-    }
-    self.body = body
+    media = MediaType(head["content-type"] ?? "")
   }
 
   /// The status code; nil if the status line is broken.
@@ -37,23 +25,18 @@ struct HTTPResponse {
     return words.count < 2 ? nil : Int(words[1])
   }
 
-  /// The joined chunks up to the first broken one (RFC 9112, section 7.1); nil if the first one is broken.
-  private static func unchunked(_ bytes: [UInt8]) -> [UInt8]? {
-    var joined: [UInt8] = []
-    var at = 0
-    while let end = bytes[at...].firstIndex(of: UInt8(ascii: "\n")) {
-      let line = String(decoding: bytes[at..<end], as: UTF8.self)
-      let digits = line.prefix { $0 != ";" }.trimmingCharacters(in: .whitespacesAndNewlines)
-      guard let length = Int(digits, radix: 16), length >= 0, digits.utf8.count <= 8 else { break }
-      let start = end + 1
-      if length == 0 { return joined }
-      joined += bytes[start..<min(bytes.count, start + length)]
-      guard bytes.count - start > length else { return joined }
-      at = start + length
-      // The line end after the chunk.
-      if bytes[at] == 0x0d, at + 1 < bytes.count { at += 1 }
-      if bytes[at] == 0x0a { at += 1 }
-    }
-    return joined.isEmpty ? nil : joined
+  /// The codings of the body in the order in which they were applied, in lower case.
+  var codings: [String] { list("content-encoding") + list("transfer-encoding") }
+
+  /// The length of the body if the head states it and the body has no coding.
+  var plainLength: Int? {
+    codings.isEmpty ? head["content-length"].flatMap { Int($0) } : nil
+  }
+
+  /// The elements of a field that is a list, without their parameters.
+  private func list(_ name: String) -> [String] {
+    head.values(of: name).flatMap { $0.split(separator: ",") }.map { element in
+      element.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
+    }.filter { !$0.isEmpty }
   }
 }

@@ -7,10 +7,17 @@ import Foundation
 struct HeaderFields {
   /// The length up to and including the empty line.
   let length: Int
-  /// The lines, followed by the values that were joined from several lines.
-  private var text: [UInt8]
+  private let text: [UInt8]
   private var first = 0..<0
-  private var fields: [(name: Range<Int>, value: Range<Int>)] = []
+  private var fields: [Field] = []
+  /// The parts of all values, one for each line.
+  private var parts: [Range<Int>] = []
+
+  private struct Field {
+    let name: Range<Int>
+    /// The parts of its value, a range of `parts`.
+    var value: Range<Int>
+  }
 
   /// nil if there is no empty line.
   init?(_ bytes: UnsafeRawBufferPointer) {
@@ -23,13 +30,13 @@ struct HeaderFields {
       if number == 0 {
         first = line
       } else if byte == 0x20 || byte == 0x09 {
-        guard let last = fields.popLast() else { continue }
-        let joined = text[last.value] + [0x20] + text[Self.trimmed(line, of: bytes)]
-        fields.append((last.name, text.count..<(text.count + joined.count)))
-        text += joined
+        if fields.isEmpty { continue }
+        parts.append(Self.trimmed(line, of: bytes))
+        fields[fields.count - 1].value = fields[fields.count - 1].value.lowerBound..<parts.count
       } else if let colon = bytes[line].firstIndex(of: 0x3a) {
-        let value = Self.trimmed((colon + 1)..<line.upperBound, of: bytes)
-        fields.append((Self.trimmed(line.lowerBound..<colon, of: bytes), value))
+        parts.append(Self.trimmed((colon + 1)..<line.upperBound, of: bytes))
+        let name = Self.trimmed(line.lowerBound..<colon, of: bytes)
+        fields.append(Field(name: name, value: (parts.count - 1)..<parts.count))
       }
     }
   }
@@ -46,13 +53,25 @@ struct HeaderFields {
 
   /// The first value of a field; nil if it is missing or empty. `name` must be in lower case.
   subscript(name: String) -> String? {
+    guard let field = fields.first(where: { isNamed($0, name) }) else { return nil }
+    let value = value(of: field)
+    return value.isEmpty ? nil : value
+  }
+
+  /// The values of all fields of a name, which must be in lower case.
+  func values(of name: String) -> [String] { fields.filter { isNamed($0, name) }.map(value) }
+
+  private func isNamed(_ field: Field, _ name: String) -> Bool {
     let wanted = name.utf8
-    let field = fields.first { field in
-      field.name.count == wanted.count
-        && zip(text[field.name], wanted).allSatisfy { ($0 &- 0x41 < 26 ? $0 | 0x20 : $0) == $1 }
-    }
-    guard let value = field?.value, !value.isEmpty else { return nil }
-    return String(decoding: text[value], as: UTF8.self)
+    return field.name.count == wanted.count
+      && zip(text[field.name], wanted).allSatisfy { ($0 &- 0x41 < 26 ? $0 | 0x20 : $0) == $1 }
+  }
+
+  /// The lines of a value, joined by spaces.
+  private func value(of field: Field) -> String {
+    if field.value.count == 1 { return String(decoding: text[parts[field.value.lowerBound]], as: UTF8.self) }
+    let lines = parts[field.value].map { text[$0] }
+    return String(decoding: Array(lines.joined(separator: [0x20])), as: UTF8.self)
   }
 
   /// The length up to and including the first empty line; nil if there is none.

@@ -6,7 +6,7 @@ struct WARCRecord: Sendable {
   let content: Range<Int>
   let state: State
 
-  enum State: Sendable {
+  enum State: Sendable, Equatable {
     case whole
     /// `Content-Length` is missing or wrong, so the content extends to the next record.
     case measured
