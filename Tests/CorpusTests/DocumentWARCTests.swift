@@ -125,10 +125,13 @@ struct WARCBuilder {
       Array("one\n".utf8), version: "1.1", lineEnd: "\n")
     file.record("conversion", [], Array("two".utf8), version: "0.18", lineEnd: "\n")
     file.record("conversion", [], Array("three".utf8))
-    let old = WARCBuilder(
-      bytes: Array(String(decoding: file.bytes, as: UTF8.self).replacing("0.18", with: "0.9").utf8))
-    #expect(try lines(old).first == #"{"text":"one\n","url":"http://a /b"}"#)
-    #expect(try read(old).texts == ["one\n", "two", "three"])
+    for version in ["0.9", "0.17", "0.18", "1.0", "1.1", "12.345"] {
+      let old = WARCBuilder(
+        bytes: Array(String(decoding: file.bytes, as: UTF8.self).replacing("0.18", with: version).utf8))
+      #expect(try lines(old).first == #"{"text":"one\n","url":"http://a /b"}"#)
+      #expect(try read(old).texts == ["one\n", "two", "three"])
+      #expect(try read(old).counts.count(.warcLengthsWrong) == 0)
+    }
   }
 
   @Test(arguments: ["3", "400", "99999999999", "x", "-1", "", "18446744073709551616"])
@@ -163,10 +166,35 @@ struct WARCBuilder {
     file.record("conversion", [], "two")
     for batchBytes in [50, 1 << 20] {
       let found = try read(file, ReaderOptions(format: .warc, batchBytes: batchBytes))
-      // Bytes after a record that do not start a new record belong to it: its end cannot be known.
-      #expect(found.texts.count == 2 && found.texts[0].hasPrefix("one") && found.texts[1] == "two")
-      #expect(found.counts.count(.warcBytesSkipped) > 0)
+      #expect(found.texts == ["one", "two"] && found.counts.count(.warcLengthsWrong) == 0)
+      #expect(found.counts.count(.warcBytesSkipped) == 27 + 3001)
     }
+    let failure = #expect(throws: Failure.self) {
+      try read(file, ReaderOptions(format: .warc, isStrict: true))
+    }
+    #expect(failure?.message.contains("belong to no WARC record") == true)
+  }
+
+  /// Neither the longest foreign line nor a record without an end hides the next record.
+  @Test(arguments: [300, 1 << 16]) func findsTheRecordBehindALongForeignLine(batchBytes: Int) throws {
+    var file = WARCBuilder()
+    file.record("conversion", [], "one")
+    file.bytes += Array(repeating: UInt8(ascii: "W"), count: 300_000)
+    file.bytes += Array("WARC/1.0\r\nX: y\r\n\r\n\n".utf8)
+    file.record("conversion", [], "two")
+    let long = String(repeating: "long line\n", count: 1000)
+    file.record("conversion", [], long, length: "x")
+    file.record("conversion", [], "three")
+    // Longer than anything that follows: the record behind it ends it.
+    file.record("conversion", [], long, length: "99999999")
+    file.record("conversion", [], "four")
+    let path = scratch.path("a.warc.zst")
+    let output = try OutputFile(path)
+    try output.write(file.bytes)
+    try output.finish()
+    let found = try ReadDocuments([path], ReaderOptions(longestDocument: 5000, batchBytes: batchBytes))
+    #expect(found.texts == ["one", "two", "three", "four"])
+    #expect(found.counts.count(.documentsTooLong) == 2)
   }
 
   @Test func readsTruncatedRecordsToTheirEnd() throws {
@@ -220,6 +248,60 @@ struct WARCBuilder {
           #expect(small.counts.count(name) == whole.counts.count(name), "\(name), round \(round)")
         }
       }
+    }
+  }
+
+  /// Each is counted, and each keeps what comes before the damage, whatever the neighbours are.
+  @Test(arguments: ["gz", "zst"]) func countsDamagedMembersInARow(suffix: String) throws {
+    func member(_ number: Int, isDamaged: Bool) throws -> [UInt8] {
+      var file = WARCBuilder()
+      file.record("conversion", [], String(repeating: "document \(number) ", count: 40))
+      var bytes = try scratch.compressed(file.bytes, as: "member.\(suffix)")
+      if isDamaged && suffix == "gz" { bytes[bytes.count - 20] ^= 0xff }
+      // The first block gets the reserved type.
+      if isDamaged && suffix == "zst" { bytes[Self.zstdHeader(of: bytes)] |= 6 }
+      return bytes
+    }
+    for pattern in ["011010", "111111", "100001", "0110", "1"] {
+      let members = try pattern.enumerated().map { try member($0.offset, isDamaged: $0.element == "1") }
+      let damaged = pattern.count { $0 == "1" }
+      let path = try scratch.write("a.warc.\(suffix)", Array(members.joined()))
+      let found = try ReadDocuments([path])
+      let name = suffix == "gz" ? "gzip_members_damaged" : "zstd_frames_damaged"
+      #expect(found.counts.count(CountName(name)) == damaged, "\(pattern)")
+      #expect(found.counts.count(.inputsDamaged) == 1)
+      let whole = Set(found.texts)
+      for (number, isDamaged) in pattern.enumerated() where isDamaged == "0" {
+        #expect(whole.contains(String(repeating: "document \(number) ", count: 40)), "\(pattern), \(number)")
+      }
+    }
+  }
+
+  /// The length of the header of a frame without a dictionary (RFC 8878, section 3.1.1.1).
+  private static func zstdHeader(of frame: [UInt8]) -> Int {
+    let isSingleSegment = frame[4] & 0x20 != 0
+    return 5 + (isSingleSegment ? 0 : 1) + [isSingleSegment ? 1 : 0, 2, 4, 8][Int(frame[4] >> 6)]
+  }
+
+  /// As archivists compress crawls: the dictionary comes first, in a skippable frame.
+  @Test(arguments: ["dictionary.warc.zst", "dictionary-packed.warc.zst"])
+  func readsZstdWithADictionaryInTheFile(name: String) throws {
+    let expected = (0..<3).map { "document \($0)".replacing(" ", with: " 0") }
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: fixtures.path(name)))
+    let found = try ReadDocuments([scratch.write("a.warc.zst", Array(bytes))], ReaderOptions(isStrict: true))
+    #expect(found.texts == expected)
+    // Two such files, one after the other.
+    #expect(
+      try ReadDocuments([scratch.write("b.warc.zst", Array(bytes + bytes))]).texts == expected + expected)
+    // Without its dictionary every frame says what is missing.
+    let size = bytes[4..<8].reversed().reduce(0) { $0 << 8 + Int($1) }
+    let bare = try scratch.write("c.warc.zst", Array(bytes.dropFirst(8 + size)))
+    let failure = #expect(throws: Failure.self) { try ReadDocuments([bare], ReaderOptions(isStrict: true)) }
+    #expect(failure?.message.contains("needs a dictionary") == true)
+    #expect(try ReadDocuments([bare]).counts.count(CountName("zstd_frames_damaged")) == 3)
+    for length in stride(from: 0, to: bytes.count, by: 37) {
+      let cut = try ReadDocuments([scratch.write("d.warc.zst", Array(bytes.prefix(length)))])
+      #expect(expected.starts(with: cut.texts.filter { $0.count == 11 }))
     }
   }
 

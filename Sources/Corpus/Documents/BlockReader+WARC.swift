@@ -28,33 +28,38 @@ extension BlockReader {
 
   /// Skips the content of a long record.
   ///
-  /// If a new gzip member starts with a record before the end of the content, the stated length was wrong.
+  /// If a record begins before the end of the content, the stated length was wrong.
   func skipBytes() throws {
     let start = line
     var chunk = rest
     rest = []
     while true {
-      if chunk.count >= bytesToSkip {
-        line += chunk.withUnsafeBytes {
-          Bytes.count(of: 0x0a, in: UnsafeRawBufferPointer(rebasing: $0[..<bytesToSkip]))
-        }
-        rest = Array(chunk[bytesToSkip...])
-        bytesToSkip = 0
-        return
+      let isWhole = chunk.count >= bytesToSkip
+      let (next, end) = chunk.withUnsafeBytes { bytes in
+        let bytes = UnsafeRawBufferPointer(rebasing: bytes.prefix(bytesToSkip))
+        // Its first bytes may be the middle of a line.
+        let next = WARCScanner.nextVersionLine(bytes, from: 1)
+        let end = next ?? (isWhole || isAtEnd ? bytes.count : WARCScanner.endOfForeign(bytes, from: 0) ?? 0)
+        line += Bytes.count(of: 0x0a, in: UnsafeRawBufferPointer(rebasing: bytes[..<end]))
+        return (next, end)
       }
-      line += chunk.withUnsafeBytes { Bytes.count(of: 0x0a, in: $0) }
-      bytesToSkip -= chunk.count
-      if isAtEnd { break }
+      bytesToSkip -= end
+      rest = Array(chunk[end...])
+      if next == nil && bytesToSkip == 0 { return }
+      if next != nil || isAtEnd { break }
       let isAfterMember = !input.file.isInsideUnit
-      chunk = try [UInt8](unsafeUninitializedCapacity: options.batchBytes) { buffer, count in
+      let more = try [UInt8](unsafeUninitializedCapacity: options.batchBytes) { buffer, count in
         count = try input.read(into: UnsafeMutableRawBufferPointer(buffer))
       }
-      if chunk.isEmpty { isAtEnd = true }
+      if more.isEmpty { isAtEnd = true }
       noteProgress()
-      if isAfterMember && chunk.starts(with: Array("WARC/".utf8)) {
-        rest = chunk
+      if isAfterMember && more.starts(with: Array("WARC/".utf8)) {
+        bytesToSkip -= rest.count
+        line += rest.withUnsafeBytes { Bytes.count(of: 0x0a, in: $0) }
+        rest = more
         break
       }
+      chunk = rest + more
     }
     try report(.warcRecordsTruncated, line: start, "the record ends \(bytesToSkip) bytes early")
     bytesToSkip = 0

@@ -3,9 +3,9 @@ import Support
 
 /// Finds the records in part of a WARC file. The caller extends the part until the records are whole.
 ///
-/// `Content-Length` is trusted if a record, or the end of the file, follows at that offset. Otherwise the
-/// record ends before the next line `WARC/1.0` that is followed by a header field. Bytes that belong to no
-/// record are skipped.
+/// `Content-Length` is trusted if another record or the end of the file follows at that offset, or the two line ends
+/// that close a record. Otherwise the record ends before the next line `WARC/1.0` (of any version) that is followed by a
+/// header field. Bytes that belong to no record are skipped.
 struct WARCScanner {
   enum Step: Equatable {
     /// The bytes up to this offset contain only whole records, or nothing that belongs to a record.
@@ -39,11 +39,11 @@ struct WARCScanner {
       while position < bytes.count, bytes[position] == 0x0d || bytes[position] == 0x0a { position += 1 }
       let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
       if rest.isEmpty && isAtEnd { return .cut(bytes.count) }
-      if rest.count < 16 && !isAtEnd { return incomplete(needs: position + (1 << 16)) }
+      if rest.count < Self.lookahead && !isAtEnd { return incomplete(needs: position + (1 << 16)) }
 
       guard Self.isVersionLine(rest, at: 0) else {
         let next = Self.nextVersionLine(bytes, from: position) ?? (isAtEnd ? bytes.count : nil)
-        guard let next = next ?? Self.lastLine(bytes, from: position) else {
+        guard let next = next ?? Self.endOfForeign(bytes, from: position) else {
           return incomplete(needs: 2 * bytes.count)
         }
         skip(upTo: next)
@@ -51,7 +51,8 @@ struct WARCScanner {
       }
       guard let headerLength = HeaderFields.length(of: rest), headerLength <= Self.longestHeader else {
         if !isAtEnd && rest.count <= Self.longestHeader { return incomplete(needs: bytes.count + (1 << 16)) }
-        skip(upTo: Self.nextVersionLine(bytes, from: position + 5) ?? bytes.count)
+        let next = Self.nextVersionLine(bytes, from: position + 5) ?? (isAtEnd ? bytes.count : nil)
+        skip(upTo: next ?? Self.endOfForeign(bytes, from: position) ?? bytes.count)
         continue
       }
       let header = position..<(position + headerLength)
@@ -67,14 +68,11 @@ struct WARCScanner {
           return .skip(from: start, count: length)
         }
         let end = start + length
-        if end + 16 > bytes.count && !isAtEnd { return incomplete(needs: end + 16) }
-        switch Self.isBoundary(bytes, at: end, isAtEnd: isAtEnd) {
-        case true?:
+        if end + Self.lookahead > bytes.count && !isAtEnd { return incomplete(needs: end + Self.lookahead) }
+        if Self.isBoundary(bytes, at: end, after: header) {
           records.append(WARCRecord(header: header, content: start..<end, state: .whole))
           position = end
           continue
-        case nil: return incomplete(needs: bytes.count + 1024)
-        case false?: break
         }
       }
       // The length is unknown or wrong, so the next record ends this one.
@@ -89,9 +87,11 @@ struct WARCScanner {
           WARCRecord(header: header, content: start..<end, state: isCut ? .truncated : .measured))
         position = bytes.count
       } else if bytes.count - start > longestDocument {
+        // The next record may begin in the last bytes.
+        let end = Self.endOfForeign(bytes, from: start) ?? bytes.count
         records.append(
           WARCRecord(header: header, content: start..<start, state: .skipped(bytes.count - start)))
-        return .skip(from: start, count: bytes.count - start)
+        return .skip(from: start, count: end - start)
       } else {
         return incomplete(needs: 2 * bytes.count)
       }
@@ -108,22 +108,36 @@ struct WARCScanner {
     position = end
   }
 
-  private static func isVersionLine(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Bool {
-    guard start + 9 <= bytes.count else { return false }
-    let line = bytes[start..<(start + 9)]
-    return line.starts(with: Array("WARC/".utf8)) && isDigit(bytes[start + 5]) && bytes[start + 6] == 0x2e
-      && isDigit(bytes[start + 7]) && (bytes[start + 8] == 0x0d || bytes[start + 8] == 0x0a)
+  /// The end of the version, `WARC/1.0` or `WARC/0.18`, if it begins at an offset and a line end follows.
+  private static func endOfVersion(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Int? {
+    let line = bytes[start...].prefix(longestVersion)
+    guard line.starts(with: mark) else { return nil }
+    let major = line.dropFirst(mark.count).prefix(while: isDigit)
+    guard !major.isEmpty, line[major.endIndex...].first == 0x2e else { return nil }
+    let minor = line[(major.endIndex + 1)...].prefix(while: isDigit)
+    guard !minor.isEmpty, let end = line[minor.endIndex...].first, end == 0x0d || end == 0x0a else {
+      return nil
+    }
+    return minor.endIndex
   }
+
+  private static func isVersionLine(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Bool {
+    endOfVersion(bytes, at: start) != nil
+  }
+
+  private static let mark = Array("WARC/".utf8)
+  private static let longestVersion = 16
+  /// The bytes behind a record that decide whether it ends there.
+  private static let lookahead = 32
 
   private static func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
 
   /// The offset of the next line `WARC/1.0` that is followed by a header field.
-  private static func nextVersionLine(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
-    let mark = Array("WARC/".utf8)
+  static func nextVersionLine(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
     var at = start
     while let found = ByteSearch.first(mark, in: bytes, from: at) {
-      if found == 0 || bytes[found - 1] == 0x0a, isVersionLine(bytes, at: found),
-        isField(bytes, after: found + 8)
+      if found == 0 || bytes[found - 1] == 0x0a, let end = endOfVersion(bytes, at: found),
+        isField(bytes, after: end)
       {
         return found
       }
@@ -140,23 +154,36 @@ struct WARCScanner {
   }
 
   private static let longestName = 64
+  /// A foreign line of more bytes is skipped before its end is known.
+  private static let longestForeignLine = 1 << 16
 
-  /// The start of the last line, after `start`, of which enough was read to tell whether it is a version
-  /// line.
-  private static func lastLine(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
-    let end = bytes.count - longestName - 16
-    guard end > start, let lineFeed = bytes[start..<end].lastIndex(of: 0x0a) else { return nil }
-    return lineFeed + 1
+  /// An offset after `start` before which no record begins: that of the last line of which enough was read to tell
+  /// whether it is a version line, or one within a long line. nil if more bytes are needed.
+  static func endOfForeign(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
+    let end = bytes.count - longestName - longestVersion
+    guard end > start else { return nil }
+    if let lineFeed = Bytes.lastIndex(of: 0x0a, in: bytes, before: end), lineFeed >= start {
+      return lineFeed + 1
+    }
+    guard end - start > longestForeignLine else { return nil }
+    // The bytes after this offset will look like the beginning of a line.
+    return bytes[end...].starts(with: mark) ? end - 1 : end
   }
 
-  /// Whether a record can end here: only line ends come before the next record or the end of the file.
+  /// Whether a record can end here: only line ends come before the next record or the end of the file, or the two line
+  /// ends that close a record come before something else.
   ///
-  /// nil if more bytes are needed.
-  private static func isBoundary(_ bytes: UnsafeRawBufferPointer, at end: Int, isAtEnd: Bool) -> Bool? {
+  /// In the latter case the content must not contain what looks like another record: then the length is wrong.
+  private static func isBoundary(
+    _ bytes: UnsafeRawBufferPointer, at end: Int, after header: Range<Int>
+  ) -> Bool {
     guard end <= bytes.count else { return false }
-    let next = bytes[end...].firstIndex { $0 != 0x0d && $0 != 0x0a } ?? bytes.count
-    if bytes.count - next < 9 && !isAtEnd { return nil }
-    return next == bytes.count || isVersionLine(bytes, at: next)
+    let rest = bytes[end...].prefix(lookahead)
+    let next = rest.firstIndex { $0 != 0x0d && $0 != 0x0a } ?? rest.endIndex
+    if next == bytes.count || isVersionLine(bytes, at: next) { return true }
+    let closing: [UInt8] = bytes[header].suffix(2).first == 0x0d ? [0x0d, 0x0a, 0x0d, 0x0a] : [0x0a, 0x0a]
+    let content = UnsafeRawBufferPointer(rebasing: bytes[..<end])
+    return rest.starts(with: closing) && nextVersionLine(content, from: header.upperBound) == nil
   }
 
   /// The end of the content without the two line ends that follow it.
