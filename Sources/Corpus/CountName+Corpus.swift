@@ -22,6 +22,7 @@ extension CountName {
   package static let inputsSkippedMade = CountName("inputs_skipped_made")
   package static let inputsSkippedOwn = CountName("inputs_skipped_own")
   package static let inputsSkippedSpecial = CountName("inputs_skipped_special")
+  package static let inputsWithCRLineEnds = CountName("inputs_with_cr_line_ends")
   package static let invalidCharactersReplaced = CountName("invalid_characters_replaced")
   package static let invalidUTF8Replaced = CountName("invalid_utf8_replaced")
   package static let jsonLinesBroken = CountName("json_lines_broken")

@@ -341,4 +341,24 @@ import Testing
       }
     }
   }
+
+  /// Text of a classic Macintosh, whole or in a pipe that delivers a part at a time.
+  @Test(arguments: [16, 1 << 20]) func carriageReturnsEndLinesWhereThereAreNoLineFeeds(batchBytes: Int) throws
+  {
+    let scratch = try Scratch()
+    let path = try scratch.write("mac.txt", "one\rtwo\r\rthree")
+    let found = try ReadDocuments([path], ReaderOptions(isStrict: true, batchBytes: batchBytes))
+    #expect(found.texts == ["one", "two", "", "three"] && found.lines == [1, 2, 3, 4])
+    #expect(found.counts.count(.inputsWithCRLineEnds) == 1)
+    let paragraphs = try ReadDocuments([path], ReaderOptions(splitting: .paragraph, batchBytes: batchBytes))
+    #expect(paragraphs.texts == ["one\ntwo", "three"])
+    // A single LF, or CR LF, and a CR is what it always was.
+    for (text, lines) in [("a\rb\nc\r", ["a\rb", "c\r"]), ("a\r\nb\r\n", ["a", "b"]), ("a", ["a"])] {
+      let other = try ReadDocuments([scratch.write("other.txt", text)], ReaderOptions(batchBytes: batchBytes))
+      #expect(other.texts == lines && other.counts.count(.inputsWithCRLineEnds) == 0, "\(text)")
+    }
+    // The end of a line that began before the sample ended is not converted back.
+    let long = String(repeating: "line\r", count: 50_000)
+    #expect(try ReadDocuments([scratch.write("long.txt", long)]).texts.count == 50_000)
+  }
 }

@@ -22,6 +22,8 @@ package final class BlockReader {
   private var isDone = false
   /// Whether reading stopped because a pipe had no data for a while.
   private var isPaused = false
+  /// Whether each CR is read as LF.
+  private var endsLinesInCR = false
   private var damageCount = 0
   private var notedOffset = 0
   private var takenByBlocks = 0
@@ -29,6 +31,8 @@ package final class BlockReader {
   /// If a pipe delivers nothing for this many milliseconds, its documents are passed on although the batch is
   /// not full.
   private static let patience: Int32 = 50
+  /// The bytes in which a text without LF must have a CR for CR to end its lines.
+  private static let lineEndSample = 1 << 16
 
   /// `note` is called with the number of compressed bytes each time some were read.
   init(_ input: InputSource, index: Int, options: ReaderOptions, note: @escaping (Int) -> Void) throws {
@@ -47,6 +51,7 @@ package final class BlockReader {
       try options.format
       ?? (rest.starts(with: Array("WARC/".utf8)) ? .warc : named ?? (beginsAsJSONLines() ? .jsonl : .text))
     source = DocumentSource(index: index, path: path, format: format, splitting: options.splitting)
+    if format == .text { try findLineEnds() }
   }
 
   package var format: DocumentFormat { source.format }
@@ -54,6 +59,26 @@ package final class BlockReader {
   /// Treats every line as a document, whatever the format. Call this before reading the first block.
   func takeAsLines() {
     source = DocumentSource(index: source.index, path: path, format: .text, splitting: .line)
+  }
+
+  /// Decides by the first bytes whether the lines of the text end in a bare CR, as on a classic Macintosh.
+  private func findLineEnds() throws {
+    let (lineFeed, carriageReturn) = (UInt8(ascii: "\n"), UInt8(ascii: "\r"))
+    var sample: ArraySlice<UInt8> { rest.prefix(Self.lineEndSample) }
+    // The answer must not depend on how much a pipe delivers at once.
+    while sample.count < Self.lineEndSample, !isAtEnd, sample.contains(carriageReturn),
+      !sample.contains(lineFeed)
+    {
+      rest = try extended(rest, to: Self.lineEndSample)
+    }
+    guard sample.contains(carriageReturn), !sample.contains(lineFeed) else { return }
+    counts.add(.inputsWithCRLineEnds)
+    endsLinesInCR = true
+    rest.withUnsafeMutableBytes { Self.replaceCarriageReturns(in: $0) }
+  }
+
+  private static func replaceCarriageReturns(in bytes: UnsafeMutableRawBufferPointer) {
+    for index in bytes.indices where bytes[index] == UInt8(ascii: "\r") { bytes[index] = UInt8(ascii: "\n") }
   }
 
   private func beginsAsJSONLines() throws -> Bool {
@@ -161,6 +186,10 @@ package final class BlockReader {
         }
         let read = try input.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
         if read == 0 { isAtEnd = true }
+        if endsLinesInCR {
+          Self.replaceCarriageReturns(
+            in: UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<(filled + read)]))
+        }
         filled += read
       }
       noteProgress()

@@ -29,7 +29,8 @@ import Support
 ///   read. A file that was replaced by another one of the same name is read to its end.
 ///
 /// These are repaired even in strict mode: a CR before LF, a missing last line end, a byte order mark
-/// (`bom_removed`), blank lines between JSON lines (`blank_lines_skipped`), HTTP bodies that the crawler decoded without changing their head
+/// (`bom_removed`), blank lines between JSON lines (`blank_lines_skipped`), text whose lines all end in CR
+/// (`inputs_with_cr_line_ends`), HTTP bodies that the crawler decoded without changing their head
 /// (`http_bodies_decoded_before`). WARC records without plain text are counted by kind, for example
 /// `warc_records_skipped_html`.
 ///
