@@ -53,6 +53,7 @@ package struct DocumentPass {
         try tally.add(block, onMatches: onMatches)
         try consume(block.result)
       })
+    try noteSkippedRecords(tally.summary)
     return tally.summary
   }
 
@@ -83,7 +84,28 @@ package struct DocumentPass {
         try tally.add(block, onMatches: onMatches)
         try consume(block.result)
       })
+    try noteSkippedRecords(tally.summary)
     return tally.summary
+  }
+
+  /// Says what kinds of WARC records were skipped if web pages are among them, or if there was nothing else.
+  ///
+  /// Strict options make an input without any document an error.
+  private func noteSkippedRecords(_ summary: Summary) throws {
+    let kinds = summary.entries.compactMap { entry in
+      entry.name.skippedKind.map { (name: $0, count: summary.count(entry.name)) }
+    }.sorted { ($1.count, $0.name) < ($0.count, $1.name) }
+    let hasPages = kinds.contains { $0.name == "html" }
+    let isEmpty = summary.count(.documentsIn) == 0
+    guard printsWarnings, !kinds.isEmpty, hasPages || isEmpty else { return }
+    let skipped = kinds.reduce(0) { $0 + $1.count }
+    let failure = Failure(
+      .badInput,
+      "\(skipped) of \(summary.count(.warcRecords)) WARC records hold no plain text and were skipped: "
+        + kinds.map { "\($0.count) \($0.name)" }.joined(separator: ", "),
+      remedy: hasPages ? "Extract the text of HTML first, for example with trafilatura or warc2text" : nil)
+    if isEmpty && reader.inputs.options.isStrict { throw failure }
+    Log.warn(failure.description)
   }
 
   /// The documents of one block after the work.
