@@ -13,7 +13,9 @@ extension InputFile {
   package func resume() throws -> Bool {
     guard let offsetOfDamage = damage?.offset, coding != .plain else { return false }
     if size != nil {
-      let start = max(isInsideUnit ? unitStart + 4 : offsetOfDamage, offsetOfDamage - Self.stepBack)
+      // A cut frame without a checksum may end well in the middle of the next one.
+      let mayHoldNext = isInsideUnit || coding == .zstd
+      let start = max(mayHoldNext ? unitStart + 4 : offsetOfDamage, offsetOfDamage - Self.stepBack)
       let startOfBuffer = offset - pending.upperBound
       if start >= startOfBuffer {
         pending = (start - startOfBuffer)..<pending.upperBound
