@@ -178,6 +178,7 @@ import Testing
       #expect(Self.text.hasPrefix(found.text!) && found.text!.count > 10, "\(coding): \(found)")
     }
     try expect("", truncated, of: Self.brotli.dropLast(40), ["Content-Encoding: br"])
+    try expect("", truncated, of: Self.zlib.prefix(2).map { $0 }, ["Content-Encoding: deflate"])
     try expect(Self.text, truncated, of: Self.gzip.dropLast(5), ["Content-Encoding: gzip"])
     try expect("", truncated, of: Self.gzip.prefix(3).map { $0 }, ["Content-Encoding: gzip"])
     try expect("short", truncated, of: "short", ["Content-Length: 6"])

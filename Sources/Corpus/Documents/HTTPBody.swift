@@ -78,7 +78,9 @@ struct HTTPBody {
         return
       }
       // The first format that yields anything is the best guess.
-      if partial == nil || partial!.result.bytes.isEmpty { partial = (result, format) }
+      if partial == nil || partial!.result.bytes.isEmpty && !result.bytes.isEmpty {
+        partial = (result, format)
+      }
     }
     guard let (result, format) = partial, !Self.isText(bytes) else {
       // Another coding that is named too may fit these bytes.
@@ -87,7 +89,7 @@ struct HTTPBody {
       return
     }
     flaws.insert(result.end == .truncated ? .truncated : .damaged)
-    let isSure = format == .gzip || format == .zstd
+    let isSure = format == .gzip || format == .zstd || (format == .zlib && result.end == .truncated)
     if isSure || !result.bytes.isEmpty || Self.hasControls(bytes) { decoded = result.bytes }
   }
 
