@@ -110,8 +110,8 @@ package struct Checkpoint {
     if needed > Int(status.st_size) {
       throw Failure(
         .badInput,
-        "describes a model of at least \(needed) bytes, and \(File.model.rawValue) has \(status.st_size)",
-        file: path(of: .configuration), remedy: "Use another checkpoint of the run")
+        "has \(status.st_size) bytes, but a model as in \(File.configuration.rawValue) takes at least \(needed)",
+        file: path(of: .model), remedy: "Use another checkpoint of the run")
     }
   }
 

@@ -165,7 +165,7 @@ struct Dedup: DocumentedCommand, RecipeStage {
     + PartFlags.recipeOptions + EvaluationFlags.recipeOptions + [
       .text("method"), .text("key"), .list("key-keep"),
       RecipeOption("seen", kind: .documents, isRepeating: true),
-      .text("report"), .text("memory"),
+      RecipeOption("report", kind: .outputFile), .text("memory"),
     ]
   static let optionsSetByRun: [String] =
     OutputOptions.optionsSetByRun + RunOptions.optionsSetByRun + MinHashFlags.optionsSetByRun

@@ -46,9 +46,10 @@ size_t pkm_bytes_lines(const uint8_t *bytes, size_t length, pkm_byte_range *line
 // Whether a byte is ASCII white space.
 static inline bool pkm_is_white(uint8_t byte) { return byte == 0x20 || (uint8_t)(byte - 9) < 5; }
 
-// The code point of a character outside ASCII in valid UTF-8, and its length in bytes.
+// The code point of a character in valid UTF-8, and its length in bytes.
 static inline uint32_t pkm_decode_utf8(const uint8_t *bytes, size_t *length) {
   uint32_t lead = bytes[0];
+  if (lead < 0x80) return *length = 1, lead;
   if (lead < 0xe0) return *length = 2, (lead & 0x1f) << 6 | (bytes[1] & 0x3fu);
   if (lead < 0xf0) return *length = 3, (lead & 0x0f) << 12 | (bytes[1] & 0x3fu) << 6 | (bytes[2] & 0x3fu);
   *length = 4;
