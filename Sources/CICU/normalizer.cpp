@@ -10,8 +10,10 @@ using namespace pkm;
 
 namespace {
 
-// ICU uses 32-bit lengths. Longer words (64 MB) are split before a plain character.
-constexpr size_t longestWord = size_t(1) << 26;
+// Longer words are split before a plain character, so that work on them can be interrupted; and ICU uses 32-bit lengths.
+constexpr size_t longestWord = size_t(1) << 22;
+// Transforms are slow and get less at a time.
+constexpr size_t longestTransformed = size_t(1) << 20;
 
 size_t startOfCharacter(const uint8_t *in, size_t at) {
   while (at > 0 && (in[at] & 0xc0) == 0x80) at--;
@@ -118,7 +120,8 @@ bool pkm_normalizer::clean(const uint8_t *in, size_t count) {
   };
   uint32_t lastClass = 0;
   out.reserve(count);
-  while (i < count) {
+  for (uint32_t round = 1; i < count; round++) {
+    if (round % 4096 == 0 && isInterrupted()) return false;
     bool isComplex = !options.has_fast_path;
     if (isComplex) {
       while (i < count && pkm_is_white(in[i])) out.append(in + i++, 1);
@@ -239,6 +242,7 @@ uint32_t pkm_normalizer::skipPlain(const uint8_t *in, size_t &at, size_t count, 
 }
 
 bool pkm_normalizer::appendWord(const uint8_t *bytes, size_t count) {
+  if (count > longestTransformed && isInterrupted()) return false;
   word.assign(reinterpret_cast<const char *>(bytes), count);
   if (!rules.apply(word, removed)) return false;
   out.append(word.data(), word.size());
@@ -255,7 +259,14 @@ size_t pkm_normalizer::endOfWord(const uint8_t *in, size_t from, size_t count) {
   for (size_t at = startOfCharacter(in, end), length; at > from; at = startOfCharacter(in, at - 1)) {
     if (in[at] < 0x80 || (classOf(decode(in + at, length)) & 7) == plain) return at;
   }
-  return startOfCharacter(in, end);
+  // A run of marks, which must stay whole.
+  end = startOfCharacter(in, end);
+  const size_t hardLimit = count - from > size_t(1) << 30 ? from + (size_t(1) << 30) : count;
+  for (size_t length; end < hardLimit; end += length) {
+    if (in[end] < 0x80) break;
+    if ((classOf(decode(in + end, length)) & 7) == plain) break;
+  }
+  return end;
 }
 
 UChar32 pkm_normalizer::lastCharacter(size_t floor) const {
@@ -267,9 +278,10 @@ UChar32 pkm_normalizer::lastCharacter(size_t floor) const {
 bool pkm_normalizer::transform(const uint8_t *in, size_t count, std::string &result) {
   for (size_t from = 0, end; from < count; from = end) {
     end = endOfWord(in, from, count);
-    while (end < count && end - from < longestWord) {
+    if (isInterrupted()) return false;
+    while (end < count && end - from < longestTransformed) {
       size_t next = endOfWord(in, end + (pkm_is_white(in[end]) ? 1 : 0), count);
-      if (next - from > longestWord) break;
+      if (next - from > longestTransformed) break;
       end = next;
     }
     icu::UnicodeString text = icu::UnicodeString::fromUTF8(

@@ -43,6 +43,8 @@ class Rules {
   // Applies every step once. Returns whether stray joiners were dropped.
   bool once(std::string &text, size_t &removed);
   void normalize(const icu::Normalizer2 *form, std::string &text);
+  void orderMarks(std::string &text);
+  bool isDecomposed(UChar32 c, icu::UnicodeString &parts) const;
   void changeCase(std::string &text);
   void stripAccents(std::string &text);
   void dropControls(std::string &text, size_t &removed);
@@ -122,6 +124,7 @@ struct pkm_normalizer {
   template <class Segmenter>
   bool segment(Segmenter *segmenter, size_t start);
   bool transform(const uint8_t *in, size_t count, std::string &result);
+  bool isInterrupted() const { return rules.options.is_interrupted && rules.options.is_interrupted(); }
 
   // The class of each code point, computed when it first occurs. Pages of characters that never occur are never
   // touched.

@@ -128,10 +128,74 @@ bool Rules::once(std::string &text, size_t &removed) {
 }
 
 void Rules::normalize(const Normalizer2 *form, std::string &text) {
+  orderMarks(text);
   scratch.clear();
   StringByteSink<std::string> sink(&scratch);
   form->normalizeUTF8(0, StringPiece(text.data(), int32_t(text.size())), sink, nullptr, error);
   text.swap(scratch);
+}
+
+// Brings long runs of combining marks into canonical order: ICU inserts each mark at its place one by one, which takes
+// quadratic time. Replacing characters by their decompositions and ordering marks stably gives a canonically equivalent
+// text, so that no form of it changes (Unicode Standard, section 3.11). Runs up to the limit of the Stream-Safe Text
+// Format (UAX #15) are left to ICU.
+void Rules::orderMarks(std::string &text) {
+  constexpr size_t longestRun = 30;
+  if (text.size() <= 2 * longestRun) return;
+  struct Mark {
+    UChar32 character;
+    uint8_t combiningClass;
+  };
+  std::vector<Mark> run;
+  std::string ordered;
+  size_t done = 0, start = 0;
+  icu::UnicodeString parts;
+  auto endRun = [&](size_t end) {
+    if (run.size() > longestRun) {
+      // Where the marks of each class begin.
+      size_t at[257] = {};
+      for (Mark mark : run) at[mark.combiningClass + 1]++;
+      for (size_t i = 1; i < 257; i++) at[i] += at[i - 1];
+      std::vector<UChar32> sorted(run.size());
+      for (Mark mark : run) sorted[at[mark.combiningClass]++] = mark.character;
+      ordered.append(text, done, start - done);
+      for (UChar32 character : sorted) {
+        char bytes[4];
+        int32_t length = 0;
+        U8_APPEND_UNSAFE(bytes, length, character);
+        ordered.append(bytes, size_t(length));
+      }
+      done = end;
+    }
+    run.clear();
+  };
+  for (size_t i = 0, length; i < text.size(); i += length) {
+    UChar32 c = decode(reinterpret_cast<const uint8_t *>(text.data()) + i, length);
+    bool isMark = false;
+    if (c >= 0x300) {
+      if (run.empty()) start = i;
+      if (uint8_t combiningClass = decomposition->getCombiningClass(c); combiningClass && !isDecomposed(c, parts)) {
+        run.push_back({c, combiningClass});
+        isMark = true;
+      } else if (isDecomposed(c, parts) && decomposition->getCombiningClass(parts.char32At(0))) {
+        for (int32_t at = 0; at < parts.length(); at = parts.moveIndex32(at, 1)) {
+          UChar32 part = parts.char32At(at);
+          run.push_back({part, decomposition->getCombiningClass(part)});
+        }
+        isMark = true;
+      }
+    }
+    if (!isMark && !run.empty()) endRun(i);
+  }
+  if (!run.empty()) endRun(text.size());
+  if (done == 0 && ordered.empty()) return;
+  ordered.append(text, done);
+  text.swap(ordered);
+}
+
+// Whether the character has a canonical decomposition, which is then in `parts`.
+bool Rules::isDecomposed(UChar32 c, icu::UnicodeString &parts) const {
+  return decomposition->getDecomposition(c, parts);
 }
 
 void Rules::changeCase(std::string &text) {

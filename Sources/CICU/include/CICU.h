@@ -31,6 +31,8 @@ typedef struct {
   bool tokenize;
   /// If false, all text goes through ICU: a reference for testing the fast path.
   bool has_fast_path;
+  /// Asked now and then; true ends the work with a failure. May be NULL.
+  bool (*is_interrupted)(void);
 } pkm_normalizer_options;
 
 /// Not thread-safe. Use one per thread.
@@ -44,7 +46,8 @@ void pkm_normalizer_destroy(pkm_normalizer *normalizer);
 void pkm_normalizer_reset(pkm_normalizer *normalizer);
 
 /// Appends the normalized form of one document of valid UTF-8. With `is_lines` each line is a document, and every LF is
-/// kept. Returns false if ICU failed.
+/// kept. Returns false if ICU failed or the work was interrupted. The time is linear in the length, also in that of runs
+/// of combining marks.
 bool pkm_normalizer_append(pkm_normalizer *normalizer, const uint8_t *text, size_t length, bool is_lines);
 
 typedef struct {

@@ -94,6 +94,7 @@ package final class Normalizer: Sendable {
     guard let address = text.baseAddress else { return }
     let bytes = address.assumingMemoryBound(to: UInt8.self)
     if !pkm_normalizer_append(engine, bytes, text.count, isLines) {
+      try Interruption.check()
       throw Failure(.failed, "ICU failed to normalize a document of \(text.count) bytes")
     }
   }
@@ -127,7 +128,7 @@ package final class Normalizer: Sendable {
         plain_punctuation: options.plainsPunctuation, clean_whitespace: options.cleansWhitespace,
         clean_controls: options.cleansControls, transform: transform, locale: locale,
         split_sentences: options.splitsSentences, tokenize: options.tokenizes,
-        has_fast_path: options.usesFastPath)
+        has_fast_path: options.usesFastPath, is_interrupted: { Interruption.isRaised })
       return pkm_normalizer_create(&settings, &message, message.count)
     }
     let pointer = options.locale.withCString { locale in
