@@ -27,7 +27,8 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
     The result does not depend on --threads or --memory. Memory grows with the
     number of distinct words, not with the text; with --pre-tokenizer none each
     text is one word. Counting stays within --memory; merging takes about 12 bytes
-    per byte of the distinct words.
+    per byte of the distinct words. A word of more than 1 MiB, such as a line of
+    zeros, counts as several of that size.
 
     A small text may give fewer merges than requested, because a pair is merged
     only if it occurs --min-frequency times. Pairs that would form the text of a

@@ -91,3 +91,51 @@ import Tokenization
     #expect(try dictionary(counter.finish()) == expected)
   }
 }
+
+/// Runs without a place to cut take bounded memory, and count the same however they arrive.
+@Suite struct LongPreTokenTests {
+  /// The counts of a text that arrives in parts of this size; nil: as a whole.
+  private func counts(_ text: [UInt8], _ preTokenizer: PreTokenizer, parts: Int?) throws -> [[UInt8]: Int] {
+    let counter = PreTokenCounter(preTokenizer, memory: 64 << 20, threads: 1)
+    try text.withUnsafeBufferPointer { text in
+      guard let parts else { return try counter.countText(text) }
+      for start in stride(from: 0, to: text.count, by: parts) {
+        let part = UnsafeBufferPointer(rebasing: text[start..<min(text.count, start + parts)])
+        try counter.join(counter.countInside(part))
+      }
+      try counter.endText()
+    }
+    let words = try counter.finish()
+    var found: [[UInt8]: Int] = [:]
+    for word in 0..<words.distinct { found[Array(words.bytes[words.range(of: word)])] = words.counts[word] }
+    return found
+  }
+
+  @Test(arguments: [PreTokenizer.gpt2, .o200k, .whitespace, .words, .none])
+  func longWordsCountInPieces(preTokenizer: PreTokenizer) throws {
+    let size = PreTokenCounter.longestWord
+    // A letter, and one of two bytes that no piece may cut.
+    for letter in ["a", "é"] {
+      let width = letter.utf8.count
+      let word = Array(String(repeating: letter, count: (7 * size + 10) / width).utf8)
+      let whole = try counts(word, preTokenizer, parts: nil)
+      #expect(whole[Array(word[..<(size / width * width)])] == 7)
+      #expect(whole.reduce(0) { $0 + $1.key.count * $1.value } == word.count && whole.count == 2)
+      for parts in [1 << 20, 300_001 / width * width] {
+        #expect(try counts(word, preTokenizer, parts: parts) == whole)
+      }
+    }
+  }
+
+  /// Text without any ASCII has no safe cuts either, but words that are not long.
+  @Test(.long) func textWithoutCutsIsCountedAsItComes() throws {
+    let sentence = "昨天晚上窗户开着，夏天快要结束了。"
+    let text = Array(
+      String(repeating: sentence, count: 12 * PreTokenCounter.longestWord / sentence.utf8.count).utf8)
+    for preTokenizer in [PreTokenizer.gpt2, .cl100k, .o200k] {
+      let whole = try counts(text, preTokenizer, parts: nil)
+      #expect(whole.count == 4 || whole.count == 3 || whole.count == 2)
+      #expect(try counts(text, preTokenizer, parts: 1 << 20) == whole)
+    }
+  }
+}

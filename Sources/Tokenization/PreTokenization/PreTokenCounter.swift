@@ -11,6 +11,9 @@ import Synchronization
 /// from any thread, pass its results to ``join(_:)`` in the order of the text, and call ``endText()`` after
 /// the last one. For words that are counted already, call ``count(_:)``.
 ///
+/// A pre-token of more than ``longestWord`` bytes, such as a line of zeros, counts as several of at most that size: so
+/// memory stays bounded however long a run without a place to cut is.
+///
 /// A table that would outgrow its share of `memory` is sorted, written to disk and emptied; the result is
 /// then merged from the sorted files (``SpilledCounts``).
 package final class PreTokenCounter: Sendable {
@@ -35,10 +38,11 @@ package final class PreTokenCounter: Sendable {
 
     deinit { spans.deallocate() }
 
-    func count(_ text: UnsafeBufferPointer<UInt8>, _ preTokenizer: PreTokenizer) {
+    /// Counts the pre-tokens that begin before `limit`.
+    func count(_ text: UnsafeBufferPointer<UInt8>, _ preTokenizer: PreTokenizer, before limit: Int = .max) {
       let spans = spans
       var found = 0
-      preTokenizer.forEachPreToken(in: text) { start, end in
+      func add(_ start: Int, _ end: Int) {
         spans[found] = CountTable.Span(start: start, end: end)
         found &+= 1
         if found == spans.count {
@@ -46,8 +50,31 @@ package final class PreTokenCounter: Sendable {
           found = 0
         }
       }
+      preTokenizer.forEachPreToken(in: text) { start, end in
+        if start >= limit { return }
+        if end &- start <= PreTokenCounter.longestWord { return add(start, end) }
+        for piece in PreTokenCounter.pieces(of: text, start..<end) where piece.lowerBound < limit {
+          add(piece.lowerBound, piece.upperBound)
+        }
+      }
       counts.add(UnsafeBufferPointer(rebasing: spans[..<found]), of: text)
     }
+  }
+
+  /// The size in bytes from which a pre-token counts as several.
+  package static let longestWord = 1 << 20
+
+  /// The parts of a long pre-token, which end between characters.
+  private static func pieces(of text: UnsafeBufferPointer<UInt8>, _ word: Range<Int>) -> [Range<Int>] {
+    var pieces: [Range<Int>] = []
+    var start = word.lowerBound
+    while word.upperBound - start > longestWord {
+      var end = start + longestWord
+      while end > start + longestWord - 3 && text[end] & 0xc0 == 0x80 { end -= 1 }
+      pieces.append(start..<end)
+      start = end
+    }
+    return pieces + [start..<word.upperBound]
   }
 
   /// What remains of a part of a text when everything between its first and last safe cut is counted.
@@ -112,10 +139,46 @@ package final class PreTokenCounter: Sendable {
   }
 
   package func join(_ ends: Ends) throws {
-    seam.withLock { $0 += ends.head }
-    guard let tail = ends.tail else { return }
+    let isLong = seam.withLock { seam in
+      seam += ends.head
+      return seam.count > Self.longestSeam
+    }
+    guard let tail = ends.tail else {
+      if isLong { try shortenSeam() }
+      return
+    }
     try endText()
     seam.withLock { $0 = tail }
+  }
+
+  private static let longestSeam = 4 * longestWord
+  /// So many pre-tokens at the end of the seam may change by what follows.
+  private static let openPreTokens = 64
+
+  /// Counts the pre-tokens of the seam that no later text can change.
+  private func shortenSeam() throws {
+    var starts = [Int](repeating: 0, count: Self.openPreTokens)
+    var found = 0
+    let text = seam.withLock { seam in
+      defer { seam = [] }
+      return seam
+    }
+    let end = try text.withUnsafeBufferPointer { text in
+      preTokenizer.forEachPreToken(in: text) { start, _ in
+        starts[found % Self.openPreTokens] = start
+        found += 1
+      }
+      guard found > 0 else { return 0 }
+      let last = starts[(found - 1) % Self.openPreTokens]
+      // All but one or two pieces of a long pre-token at the end, or all pre-tokens but the last ones.
+      let end =
+        text.count - last > 3 * Self.longestWord
+        ? Self.pieces(of: text, last..<text.count).dropLast(2).last!.upperBound
+        : found > Self.openPreTokens ? starts[found % Self.openPreTokens] : 0
+      if end > 0 { try withTable { $0.count(text, preTokenizer, before: end) } }
+      return end
+    }
+    seam.withLock { $0 = Array(text[end...]) }
   }
 
   package func endText() throws {
