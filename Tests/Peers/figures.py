@@ -28,8 +28,8 @@ RECORDS = HERE / "figures"
 # Headings of Tests/Peers/README.md and the records below each, in order.
 SECTIONS = {
     "Data": [
-        "learn", "encode", "apply", "encode_texts", "worst_cases", "normalize", "filter", "dedup", "dedup_scale", "compressed_input",
-        "frame_sizes", "billion_words", "corpus_sizes", "pipeline",
+        "learn", "encode", "apply", "encode_texts", "worst_cases", "normalize", "charset", "filter", "dedup", "dedup_scale",
+        "compressed_input", "frame_sizes", "billion_words", "corpus_sizes", "pipeline",
     ],
     "Training": ["novels", "train", "steps", "memory_layer", "generation", "precision"],
 }
