@@ -103,7 +103,16 @@ size_t numberLength(const std::string &line, size_t at) {
   return end - at;
 }
 
-// Overwrites all numbers before the first ill-formed one with 0. The length stays the same.
+// The length of NaN, Infinity or -Infinity at `at`, which Python writes for numbers that JSON lacks; 0 if there is none.
+size_t notANumberLength(const std::string &line, size_t at) {
+  for (const char *word : {"NaN", "Infinity", "-Infinity"}) {
+    if (line.compare(at, strlen(word), word) == 0) return strlen(word);
+  }
+  return 0;
+}
+
+// Overwrites all numbers before the first ill-formed one with 0, and NaN and infinities as well. The length stays the
+// same.
 size_t replaceNumbers(std::string &line) {
   size_t replaced = 0;
   bool isInString = false;
@@ -113,8 +122,9 @@ size_t replaceNumbers(std::string &line) {
       isInString = !isInString;
     } else if (isInString) {
       if (c == '\\') i++;
-    } else if (c == '-' || (c >= '0' && c <= '9')) {
-      const size_t length = numberLength(line, i);
+    } else if (c == '-' || c == 'N' || c == 'I' || (c >= '0' && c <= '9')) {
+      const size_t word = notANumberLength(line, i);
+      const size_t length = word ? word : c == 'N' || c == 'I' ? 0 : numberLength(line, i);
       if (length == 0) break;
       line.replace(i, length, length, ' ');
       line[i] = '0';
@@ -126,7 +136,7 @@ size_t replaceNumbers(std::string &line) {
 }
 
 // Parses a line. If simdjson rejects what JSON allows, parses a repaired copy instead, to which `line` then points:
-// real corpora contain lone surrogates and numbers beyond 64 bits.
+// real corpora contain lone surrogates, numbers beyond 64 bits, and NaN.
 simdjson::error_code parseLine(Parsers &parsers, const char *&line, size_t length, dom::element &element) {
   const auto error = parsers.tree.parse(line, length, false).get(element);
   if (!error) return error;

@@ -32,6 +32,8 @@ package struct RunOptions: ParsableArguments, Sendable {
     if let threads, !(1...1024).contains(threads) {
       throw ValidationError("--threads must be between 1 and 1024, not \(threads)")
     }
+    // The summary comes last: hours later would be a bad time to refuse its name.
+    try asValidation { try OutputName.checkCompression(summary) }
   }
 
   /// Ends a run: prints the summary line and writes the file of `--summary`, if requested.
@@ -47,4 +49,9 @@ package struct RunOptions: ParsableArguments, Sendable {
     try file.write(summary.json)
     try file.finish()
   }
+}
+
+/// A refusal of what the user typed, with the exit code and the form of those of ArgumentParser.
+package func asValidation(_ check: () throws -> Void) throws {
+  do { try check() } catch let failure as Failure { throw ValidationError("\(failure)") }
 }

@@ -36,6 +36,13 @@ enum Bytes {
     }
   }
 
+  /// Whether a byte is ASCII white space, part of a byte order mark in UTF-8, or the record separator that begins each
+  /// text of a JSON text sequence (RFC 7464).
+  static func isWhiteOrMark(_ byte: UInt8) -> Bool {
+    byte == 0x20 || (byte >= 0x09 && byte <= 0x0d) || byte == 0x1e || byte == 0xef || byte == 0xbb
+      || byte == 0xbf
+  }
+
   /// Whether the text is all white space, in the sense of Unicode's property White_Space: also no-break and
   /// ideographic spaces.
   static func isBlank(_ bytes: Slice<UnsafeRawBufferPointer>) -> Bool {

@@ -33,6 +33,29 @@ package enum UTF8Repair {
     return (text, replaced, first)
   }
 
+  /// How much of the bytes is UTF-8: the characters outside ASCII, each counted by its length less one, and the
+  /// ill-formed sequences. If `isWhole` is false, incomplete characters at both ends do not count.
+  static func measure(_ bytes: UnsafeRawBufferPointer, isWhole: Bool) -> (weight: Int, illFormed: Int) {
+    var (weight, illFormed, index) = (0, 0, 0)
+    if !isWhole {
+      while index < min(3, bytes.count), bytes[index] & 0xc0 == 0x80 { index += 1 }
+    }
+    while index < bytes.count {
+      if bytes[index] < 0x80 {
+        index += 1
+        continue
+      }
+      let (length, isWellFormed) = sequence(bytes, at: index)
+      if isWellFormed {
+        weight += length - 1
+      } else if isWhole || index + length < bytes.count {
+        illFormed += 1
+      }
+      index += length
+    }
+    return (weight, illFormed)
+  }
+
   /// The length of the character at `index` or, if it is ill-formed, of its longest valid part (at least one
   /// byte).
   private static func sequence(_ bytes: UnsafeRawBufferPointer, at index: Int) -> (length: Int, isWhole: Bool)

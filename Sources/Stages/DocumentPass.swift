@@ -54,14 +54,25 @@ package struct DocumentPass {
         try consume(block.result)
       })
     try noteSkippedRecords(tally.summary)
+    // Parts of a stream are no documents: what counts them checks their number.
+    if inputs.options.splitting != .stream { try tally.checkNumber(of: tally.summary.count(.documentsIn)) }
     return tally.summary
+  }
+
+  /// Throws if there are too few documents, or too many: see ``ReaderOptions/check(documents:counts:otherFields:)``.
+  ///
+  /// For streams, whose texts the caller counts.
+  func check(documents: Int, _ summary: Summary) throws {
+    if reader.inputs.options.splitting != .stream { return }
+    try reader.inputs.options.check(documents: documents, counts: summary, otherFields: nil)
   }
 
   /// The same over blocks that come one after the other from `next`, which may skip some and runs on its own thread.
   ///
-  /// `work` gets the frame of a block, and with `takesDigests` its digest, otherwise zero.
+  /// `work` gets the frame of a block, and with `takesDigests` its digest, otherwise zero. `isWhole` says that the blocks
+  /// are those of the whole input, so that their documents should not be none.
   func run<Result: Sendable>(
-    takesDigests: Bool = true, next: @escaping () throws -> DocumentBlock?,
+    takesDigests: Bool = true, isWhole: Bool = false, next: @escaping () throws -> DocumentBlock?,
     work:
       @escaping @Sendable (
         _ frame: DocumentBlock, _ digest: UInt64, DocumentBatch, _ counts: inout Summary
@@ -85,6 +96,7 @@ package struct DocumentPass {
         try consume(block.result)
       })
     try noteSkippedRecords(tally.summary)
+    if isWhole { try tally.checkNumber(of: tally.summary.count(.documentsIn)) }
     return tally.summary
   }
 
@@ -115,6 +127,7 @@ package struct DocumentPass {
     let documents: Int
     let counts: Summary
     let warnings: [String]
+    let otherFields: String?
     let matches: [DecontaminationFilter.Match]
     let result: Result
 
@@ -129,6 +142,7 @@ package struct DocumentPass {
       self.documents = batch.count
       matches = try decontamination?.apply(to: &batch, counts: &counts) ?? []
       warnings = batch.warnings
+      otherFields = batch.otherFields
       result = try work(batch, &counts)
       self.counts = counts
     }
@@ -140,6 +154,7 @@ package struct DocumentPass {
     private(set) var summary = Summary()
     private let pass: DocumentPass
     private var warnings = 0
+    private var otherFields: String?
     /// The most warnings printed; the counts are always complete.
     private static let warningLimit = 20
 
@@ -164,7 +179,14 @@ package struct DocumentPass {
         words: max(summary.count(.wordsIn), summary.count(.words)))
     }
 
+    func checkNumber(of documents: Int) throws {
+      let seen = documents == 0 ? summary.count(.documentsSeen) : 0
+      try pass.reader.inputs.options.check(
+        documents: documents + seen, counts: summary, otherFields: otherFields)
+    }
+
     private mutating func count<Result>(_ block: WorkedBlock<Result>) {
+      otherFields = otherFields ?? block.otherFields
       if block.source < pass.firstCountedFile {
         return summary.add(.documentsSeen, block.documents)
       }

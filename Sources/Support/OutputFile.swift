@@ -8,7 +8,7 @@ import Foundation
 /// writer of the same name fails. A file that replaces another has its mode, a new one that of the umask.
 /// Standard output (`-`) and an ``InnerPipe`` are written directly.
 ///
-/// A name that ends in `.gz` or `.zst` is compressed: gzip at level 6 in members of a megabyte
+/// A name that ends in `.gz` or `.zst` (or `.gzip`, `.zstd`) is compressed: gzip at level 6 in members of a megabyte
 /// (``GzipMembers``), zstd at level 3.
 package final class OutputFile {
   package let path: String
@@ -42,6 +42,9 @@ package final class OutputFile {
       throw Failure(.usage, "an output has an empty name", remedy: "Give a path, or - for standard output")
     }
     self.path = path == nil || path == "/dev/stdout" ? "-" : path!
+    if case .path = sink, !Path.exists(self.path) || Path.isRegularFile(self.path) {
+      try OutputName.checkCompression(self.path)
+    }
     // A symbolic link stays: the file that it points to is replaced.
     let target = Path.resolvingLinks(self.path)
     let directory = Path.directory(of: target)
@@ -78,13 +81,14 @@ package final class OutputFile {
     buffer = .allocate(byteCount: 1 << 18, alignment: 64)
     compressed = .allocate(byteCount: 1 << 18, alignment: 64)
     if pipe != nil { return }
-    if self.path.hasSuffix(".zst") {
+    let coding = OutputName.coding(of: self.path)
+    if coding == .zstd {
       zstd = ZSTD_createCCtx()
       ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, 3)
       ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1)
       // The bytes do not depend on the number of workers, but zstd without any worker writes other bytes.
       ZSTD_CCtx_setParameter(zstd, ZSTD_c_nbWorkers, Int32(max(1, compressionThreads)))
-    } else if self.path.hasSuffix(".gz") {
+    } else if coding == .gzip {
       let disk = disk
       gzip = GzipMembers(threads: max(1, compressionThreads)) { member in
         try member.withUnsafeBytes { try disk.write($0) }

@@ -66,9 +66,10 @@ struct Decode: DocumentedCommand {
 
   @OptionGroup var options: RunOptions
 
-  private var isDataset: Bool { inputs.contains { $0 != "-" && Path.isDirectory($0) } }
+  private var isDataset: Bool { inputs.contains { $0 != "-" && (Path.isDirectory($0) || $0.hasSuffix("/")) } }
 
   func validate() throws {
+    try asValidation { try OutputName.checkDocuments(output) }
     if isDataset {
       if inputs.count > 1 { throw ValidationError("Decode one dataset at a time") }
       if tokenizer != nil || format != nil {

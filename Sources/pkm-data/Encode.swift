@@ -44,8 +44,10 @@ struct Encode: DocumentedCommand, RecipeStage {
   var tokenizer: String
 
   @Option(
-    help:
-      "Output format (default: shards if the output is a directory or a new name without suffix, else ids).")
+    help: """
+      Output format (default: shards if the output is a directory or a new name without suffix; ids for standard \
+      output, existing files and names such as x.ids or x.txt.gz). Other names, such as data-1.5, need it.
+      """)
   var format: Format?
 
   @Option(
@@ -103,14 +105,31 @@ struct Encode: DocumentedCommand, RecipeStage {
   @OptionGroup var input: InputOptions
   @OptionGroup var options: RunOptions
 
-  private var chosenFormat: Format {
+  private var chosenFormat: Format { (try? choose()) ?? .ids }
+
+  /// The format, given or by the name of the output. Throws if the name does not say.
+  private func choose() throws -> Format {
     if let format { return format }
     guard let output, output != "-" else { return .ids }
     if output.hasSuffix("/") || Path.isDirectory(output) { return .shards }
-    return !Path.exists(output) && !Path.name(of: output).contains(".") ? .shards : .ids
+    if Path.exists(output) { return .ids }
+    let name = Path.name(of: OutputName.withoutCoding(output))
+    guard let dot = name.lastIndex(of: ".") else {
+      return name == Path.name(of: output) ? .shards : .ids
+    }
+    let suffix = name[name.index(after: dot)...]
+    guard let first = suffix.first, first.isASCII && first.isLetter,
+      suffix.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) })
+    else {
+      throw ValidationError(
+        "\(output) could be a dataset or a file of ids: say which with --format shards, ids or tokens")
+    }
+    return .ids
   }
 
   func validate() throws {
+    let format = try choose()
+    if format != .shards { try asValidation { try OutputName.checkDocuments(output) } }
     if chosenFormat == .shards {
       if output == nil || output == "-" { throw ValidationError("--format shards needs -o DIRECTORY") }
     } else if split != nil || shardSize != nil || level != nil {
@@ -156,6 +175,12 @@ struct Encode: DocumentedCommand, RecipeStage {
     if let vocabThreshold { encoding.vocabularyThreshold = vocabThreshold }
     encoding.dropout = dropout
     encoding.glossaries = glossaries
+    if format == nil, let output, output != "-" && !options.quiet {
+      Log.line(
+        chosenFormat == .shards
+          ? "encode: \(output) becomes a dataset; --format ids writes a file of ids"
+          : "encode: \(output) becomes a file of ids, one document a line; --format shards writes a dataset")
+    }
     return try EncodeStage(encoding).run()
   }
 }

@@ -159,7 +159,7 @@ import Testing
   @Test func rejectsUnknownCharsetNames() {
     #expect(
       Charset("klingon-7") == nil && Charset("") == nil && Charset(String(repeating: "x", count: 100)) == nil)
-    #expect(Charset("latin1")?.name == "iso-8859-1" && Charset("CP1252")?.name == "windows-1252")
+    #expect(Charset("latin1")?.name == "windows-1252" && Charset("CP1252")?.name == "windows-1252")
     #expect(Charset.names.count > 100)
   }
 }

@@ -79,8 +79,8 @@ import Testing
       """#
     // The format of a file without a name is detected from its first line.
     let found = try read(good + "\n" + bad + "\n", name: "a")
-    #expect(found.texts == ["a", "b \" 5", "c \u{fffd} 1e999", "d"])
-    #expect(found.counts.count(.jsonLinesBroken) == 6)
+    #expect(found.texts == ["a", "b \" 5", "c \u{fffd} 1e999", "d", "h"])
+    #expect(found.counts.count(.jsonLinesBroken) == 5)
     #expect(found.counts.count(.loneSurrogatesReplaced) == 1)
     #expect(try read(good, name: "a.jsonl", ReaderOptions(textField: "a.b")).texts == ["inner"])
     let path = try scratch.write("b.jsonl", good + "\n")
@@ -333,9 +333,11 @@ import Testing
       let lines =
         bytes.split(separator: 0x0a, omittingEmptySubsequences: false).count - (bytes.last == 0x0a ? 1 : 0)
       if options.format == .jsonl {
-        let skipped = [CountName.jsonLinesBroken, .jsonTextsMissing, .blankLinesSkipped].map(
-          found.counts.count)
-        #expect(found.texts.count + skipped.reduce(0, +) == lines)
+        let skipped = [
+          CountName.jsonLinesBroken, .jsonTextsMissing, .blankLinesSkipped, .jsonCommentsSkipped,
+        ].map(found.counts.count)
+        // A line may hold several objects, and an object may span several lines.
+        #expect(found.texts.count + skipped.reduce(0, +) >= min(lines, 1))
       } else if options.splitting == .line {
         #expect(found.texts.count == lines)
       }

@@ -20,10 +20,10 @@ package final class BlockReader {
   /// Whether the end of the file, or of the part before damage, was reached.
   var isAtEnd = false
   private var isDone = false
+  /// Whether the input has ended behind ``valueLines``.
+  private var hasEnded = false
   /// Whether reading stopped because a pipe had no data for a while.
   private var isPaused = false
-  /// Whether each CR is read as LF.
-  private var endsLinesInCR = false
   private var damageCount = 0
   private var notedOffset = 0
   private var takenByBlocks = 0
@@ -31,27 +31,45 @@ package final class BlockReader {
   /// If a pipe delivers nothing for this many milliseconds, its documents are passed on although the batch is
   /// not full.
   private static let patience: Int32 = 50
-  /// The bytes in which a text without LF must have a CR for CR to end its lines.
-  private static let lineEndSample = 1 << 16
 
-  /// `note` is called with the number of compressed bytes each time some were read.
-  init(_ input: InputSource, index: Int, options: ReaderOptions, note: @escaping (Int) -> Void) throws {
+  /// Rewrites JSON values to lines, where the file does not hold one object a line.
+  private var values: JSONValueLines?
+  /// What was rewritten and not yet read.
+  private var valueLines: [UInt8] = []
+  private var valuesTaken = 0
+  /// Whether CR alone ends the lines of the file, and whether the last byte read was one.
+  private var lineEnds = CarriageReturns()
+
+  /// What the file is if its bytes are no text, so that it is skipped; see ``ReaderOptions/isFound``.
+  package var foreign: FileFormat? { input.foreign }
+
+  /// `note` is called with the number of compressed bytes each time some were read. A file that is no text and was
+  /// not named by the user (`isFound`) is skipped and counted.
+  init(
+    _ input: InputSource, index: Int, options: ReaderOptions, isFound: Bool = false,
+    note: @escaping (Int) -> Void
+  ) throws {
     (path, self.options, self.note) = (input.name, options, note)
-    let named = DocumentFormat(ofFileNamed: path)
-    self.input = try DecodedInput(InputFile(input), encoding: options.encoding) {
-      (options.format ?? named) == .warc || options.format == nil && $0.starts(with: Array("WARC/".utf8))
-    }
+    let stated = options.format ?? DocumentFormat(ofFileNamed: path)
+    self.input = try DecodedInput(InputFile(input), format: stated, options: options)
     source = DocumentSource(index: index, path: path, format: .text, splitting: options.splitting)
+    if let foreign = self.input.foreign {
+      let failure = foreign.failure(file: path)
+      guard isFound && !options.isStrict else { throw failure }
+      counts.add(.inputsNotTextSkipped)
+      warnings.append("\(failure)".replacing(", not text", with: ", not text, skipped"))
+      return
+    }
     rest = try extended([], to: options.batchBytes)
     if rest.starts(with: [0xef, 0xbb, 0xbf]) {
       rest.removeFirst(3)
       counts.add(.bomRemoved)
     }
     let format =
-      try options.format
-      ?? (rest.starts(with: Array("WARC/".utf8)) ? .warc : named ?? (beginsAsJSONLines() ? .jsonl : .text))
-    source = DocumentSource(index: index, path: path, format: format, splitting: options.splitting)
+      try options.format ?? (rest.starts(with: Array("WARC/".utf8)) ? .warc : stated ?? jsonOrText())
+    if format == .jsonl && values == nil { _ = try findsJSON(isStated: true) }
     if format == .text { try findLineEnds() }
+    source = DocumentSource(index: index, path: path, format: format, splitting: options.splitting)
   }
 
   package var format: DocumentFormat { source.format }
@@ -61,44 +79,93 @@ package final class BlockReader {
     source = DocumentSource(index: source.index, path: path, format: .text, splitting: .line)
   }
 
-  /// Decides by the first bytes whether the lines of the text end in a bare CR, as on a classic Macintosh.
-  private func findLineEnds() throws {
-    let (lineFeed, carriageReturn) = (UInt8(ascii: "\n"), UInt8(ascii: "\r"))
-    var sample: ArraySlice<UInt8> { rest.prefix(Self.lineEndSample) }
-    // The answer must not depend on how much a pipe delivers at once.
-    while sample.count < Self.lineEndSample, !isAtEnd, sample.contains(carriageReturn),
-      !sample.contains(lineFeed)
-    {
-      rest = try extended(rest, to: Self.lineEndSample)
-    }
-    guard sample.contains(carriageReturn), !sample.contains(lineFeed) else { return }
-    counts.add(.inputsWithCRLineEnds)
-    endsLinesInCR = true
-    rest.withUnsafeMutableBytes { Self.replaceCarriageReturns(in: $0) }
-  }
+  private func jsonOrText() throws -> DocumentFormat { try findsJSON(isStated: false) ? .jsonl : .text }
 
-  private static func replaceCarriageReturns(in bytes: UnsafeMutableRawBufferPointer) {
-    for index in bytes.indices where bytes[index] == UInt8(ascii: "\r") { bytes[index] = UInt8(ascii: "\n") }
-  }
-
-  private func beginsAsJSONLines() throws -> Bool {
-    guard let start = rest.firstIndex(where: { $0 != 0x20 && ($0 < 0x09 || $0 > 0x0d) }),
-      rest[start] == UInt8(ascii: "{")
-    else { return false }
+  /// Whether the file begins as JSON; if its objects are not one a line, they are rewritten to be.
+  private func findsJSON(isStated: Bool) throws -> Bool {
     while true {
-      let line = rest[start...].prefix { $0 != UInt8(ascii: "\n") }
-      if line.endIndex < rest.count || isAtEnd || line.count > options.longestDocument {
-        let range = start..<line.endIndex
-        rest.append(contentsOf: repeatElement(0x20, count: JSONLine.padding))
-        defer { rest.removeLast(JSONLine.padding) }
-        return rest.withUnsafeBytes { JSONLine.isObject(UnsafeRawBufferPointer(rebasing: $0[range])) }
+      rest.append(contentsOf: repeatElement(0x20, count: JSONLine.padding))
+      let verdict = rest.withUnsafeBytes {
+        JSONLayout.judge(
+          UnsafeRawBufferPointer(rebasing: $0.dropLast(JSONLine.padding)), isAtEnd: isAtEnd,
+          isStated: isStated,
+          longestDocument: options.longestDocument)
       }
-      rest = try extended(rest, to: 2 * rest.count)
+      rest.removeLast(JSONLine.padding)
+      switch verdict {
+      case .text: return false
+      case .layout(.lines): return true
+      case .layout(.values):
+        var values = JSONValueLines()
+        rest.withUnsafeBytes { bytes in
+          let (start, comments) = JSONLayout.start(of: bytes)
+          if comments > 0 { counts.add(.jsonCommentsSkipped, comments) }
+          values.append(UnsafeRawBufferPointer(rebasing: bytes[start...]), to: &valueLines)
+        }
+        if isAtEnd { values.finish(&valueLines) }
+        self.values = values
+        rest = []
+        // What was read is read again, as lines.
+        hasEnded = isAtEnd
+        isAtEnd = false
+        return true
+      case .more: rest = try extended(rest, to: max(2 * rest.count, 1 << 12))
+      }
+    }
+  }
+
+  /// Finds out whether the file ends its lines by CR alone, as old Macs do: the first 64 KB hold CR and no LF.
+  private func findLineEnds() throws {
+    guard rest.contains(0x0d) else { return }
+    while !isAtEnd && rest.count < 1 << 16 && !rest.contains(0x0a) {
+      rest = try extended(rest, to: min(2 * rest.count + 64, 1 << 16))
+    }
+    let sample = rest.prefix(1 << 16)
+    guard !sample.contains(0x0a), let first = sample.firstIndex(of: 0x0d) else { return }
+    // A last line that ends in CR alone tells nothing.
+    if first == rest.count - 1 && isAtEnd { return }
+    lineEnds.isActive = true
+    counts.add(.inputsWithCRLineEnds)
+    let kept = rest.withUnsafeMutableBytes { lineEnds.convert($0) }
+    rest.removeLast(rest.count - kept)
+  }
+
+  /// Reads decoded bytes; 0 at the end.
+  private func readText(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    while true {
+      if values == nil {
+        let count = try input.read(into: buffer)
+        if count == 0 || !lineEnds.isActive { return count }
+        let kept = lineEnds.convert(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
+        if kept > 0 { return kept }
+        continue
+      }
+      if valuesTaken < valueLines.count {
+        let count = min(buffer.count, valueLines.count - valuesTaken)
+        valueLines.withUnsafeBytes {
+          buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[valuesTaken..<(valuesTaken + count)]))
+        }
+        valuesTaken += count
+        return count
+      }
+      valueLines.removeAll(keepingCapacity: true)
+      valuesTaken = 0
+      if hasEnded { return 0 }
+      var bytes = [UInt8](repeating: 0, count: 1 << 16)
+      let count = try bytes.withUnsafeMutableBytes { try input.read(into: $0) }
+      bytes.withUnsafeBytes {
+        _ = values!.append(UnsafeRawBufferPointer(rebasing: $0[..<count]), to: &valueLines)
+      }
+      if count == 0 {
+        hasEnded = true
+        values!.finish(&valueLines)
+      }
     }
   }
 
   /// The next block, nil after the last.
   package func next() throws -> DocumentBlock? {
+    if foreign != nil && !isDone { return takeSkipped() }
     while !isDone {
       if bytesToSkip > 0 { try skipBytes() }
       var bytes = rest
@@ -126,6 +193,15 @@ package final class BlockReader {
       return block
     }
     return nil
+  }
+
+  /// A block without documents that reports a file that was skipped.
+  private func takeSkipped() -> DocumentBlock {
+    isDone = true
+    return DocumentBlock(
+      bytes: [], records: [], inputBytes: 0, firstLine: 1, source: source, isConverted: false,
+      options: options,
+      counts: counts, warnings: warnings)
   }
 
   /// Reads until `bytes` contain whole documents, and returns the length of those.
@@ -184,12 +260,8 @@ package final class BlockReader {
           isPaused = true
           break
         }
-        let read = try input.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
+        let read = try readText(into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]))
         if read == 0 { isAtEnd = true }
-        if endsLinesInCR {
-          Self.replaceCarriageReturns(
-            in: UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<(filled + read)]))
-        }
         filled += read
       }
       noteProgress()
@@ -218,12 +290,16 @@ package final class BlockReader {
       }
       if isResumed {
         isAtEnd = false
+        hasEnded = false
         notedOffset = min(notedOffset, input.file.offset)
         return
       }
     }
     if input.file.hasChanged {
       try report(.inputsChanged, line: nil, "the file changed while it was read")
+    }
+    if let values, values.isCut {
+      try report(.jsonLinesBroken, line: nil, "the JSON array does not end")
     }
     input.finish()
     for (name, value) in input.counts.entries {

@@ -1,7 +1,7 @@
 import CICU
 import Support
 
-/// A character set, named as MIME prefers and in lower case: `windows-1252`.
+/// A character set, by its name in lower case: `windows-1252`.
 package struct Charset: Sendable, Hashable {
   package let name: String
 
@@ -9,13 +9,29 @@ package struct Charset: Sendable, Hashable {
 
   private init(standardName: String) { name = standardName }
 
-  /// nil if ICU knows no character set of that name.
+  /// The character set of a name: what the Encoding Standard of WHATWG means by it or, if it has no such label,
+  /// what ICU means.
+  ///
+  /// nil if neither knows the name.
   package init?(_ name: String) {
-    guard !name.isEmpty, name.utf8.count < 64, let standard = pkm_charset_name(name),
-      let converter = pkm_charset_open(name)
+    let label = EncodingLabels.charset(of: name)
+    guard !name.isEmpty, name.utf8.count < 64, let standard = pkm_charset_name(label ?? name),
+      let converter = pkm_charset_open(label ?? name)
     else { return nil }
     pkm_charset_close(converter)
-    self.name = String(cString: standard).lowercased()
+    let preferred = String(cString: standard).lowercased()
+    // A name that the standard gives to another set would open that one.
+    self.name = label ?? (EncodingLabels.charset(of: preferred) == nil ? preferred : name.lowercased())
+  }
+
+  /// Whether characters outside ASCII take several bytes: Chinese, Japanese and Korean sets.
+  var isMultibyte: Bool {
+    ["gb18030", "big5-hkscs", "windows-31j", "windows-949", "euc-jp"].contains(name)
+  }
+
+  /// Whether each line can be converted by itself and ASCII stands for itself: no UTF-16 and no ISO 2022.
+  var keepsLines: Bool {
+    !["utf-16", "utf-32", "utf-7", "iso-2022", "hz"].contains { name.hasPrefix($0) }
   }
 
   /// The names of all character sets that ICU can convert, sorted.
@@ -29,22 +45,5 @@ package struct Charset: Sendable, Hashable {
   /// The key under which documents in this character set are counted: `charset_windows_1252`.
   var countName: CountName {
     CountName("charset_" + String(name.map { $0.isLetter || $0.isNumber ? $0 : "_" }))
-  }
-
-  /// The superset that text declared or detected as this character set is usually written in (WHATWG,
-  /// Encoding Standard, section 4.2). For example, pages that claim ISO-8859-1 are often windows-1252.
-  var superset: Charset {
-    let larger =
-      switch name {
-      case "us-ascii", "iso-8859-1": "windows-1252"
-      case "iso-8859-9": "windows-1254"
-      case "iso-8859-11", "tis-620": "windows-874"
-      case "gb2312", "gbk": "gb18030"
-      case "euc-kr", "ks_c_5601-1987": "windows-949"
-      case "shift_jis": "windows-31j"
-      case "iso-8859-8-i": "iso-8859-8"
-      default: name
-      }
-    return Charset(larger) ?? self
   }
 }

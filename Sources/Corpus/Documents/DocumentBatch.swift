@@ -25,6 +25,9 @@ package struct DocumentBatch: Sendable {
   /// Messages about repairs and skips, `file:line: …`: the first few of each batch.
   package var warnings: [String]
 
+  /// The fields of the first JSON object that lacks the field with the text, as messages list them.
+  package internal(set) var otherFields: String?
+
   package init(
     source: DocumentSource, bytes: [UInt8] = [], ranges: [Range<Int>] = [], lines: [Int] = [],
     envelopes: [JSONEnvelope] = [], counts: Summary = Summary(), warnings: [String] = []

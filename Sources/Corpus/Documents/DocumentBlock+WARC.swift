@@ -216,7 +216,7 @@ extension DocumentBlock {
       } else if UTF8Repair.isValid(bytes) {
         return (.utf8, nil, true)
       } else {
-        charset = declared?.superset ?? .utf8
+        charset = declared ?? .utf8
       }
     }
     let body = UnsafeRawBufferPointer(rebasing: bytes.dropFirst(mark?.charset == charset ? mark!.length : 0))

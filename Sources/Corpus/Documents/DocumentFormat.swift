@@ -12,7 +12,7 @@ package enum DocumentFormat: String, Sendable, CaseIterable {
   /// The format that a file name implies, ignoring `.gz` and `.zst`; nil if it implies none.
   package init?(ofFileNamed path: String) {
     var name = Path.name(of: path).lowercased()
-    for suffix in [".gz", ".zst"] where name.hasSuffix(suffix) { name.removeLast(suffix.count) }
+    for suffix in [".gz", ".zst", ".zstd"] where name.hasSuffix(suffix) { name.removeLast(suffix.count) }
     if [".warc", ".wet", ".wat"].contains(where: name.hasSuffix) {
       self = .warc
     } else if [".jsonl", ".ndjson", ".json"].contains(where: name.hasSuffix) {

@@ -10,6 +10,8 @@ package final class DocumentInputs: Sendable {
   package let skipped: [InputListing.Skipped]
   package let options: ReaderOptions
   private let sources: [InputSource]
+  /// The sources that were found in a directory or by a pattern.
+  private let found: Set<Int>
   private let taken = Atomic<Int>(0)
   /// Pipes whose first bytes ``mixFormats()`` has already read.
   private let openedPipes = Mutex<[Int: OpenedPipe]>([:])
@@ -20,11 +22,22 @@ package final class DocumentInputs: Sendable {
   /// `skipped`: what a listing before has skipped.
   init(_ inputs: [InputSource], options: ReaderOptions, skipped: [InputListing.Skipped] = []) throws {
     let listing = try InputListing.sources(inputs)
-    (sources, self.skipped) = (listing.sources, skipped + listing.skipped)
+    let sources = listing.sources
+    (self.sources, self.skipped) = (sources, skipped + listing.skipped)
     files = sources.map(\.name)
     self.options = options
+    let named = Set(inputs.map(\.name))
+    found = Set(
+      sources.indices.filter { index in
+        let name = sources[index].name
+        return options.foundFiles.contains(name)
+          || sources[index].pipe == nil && name != "-" && !named.contains(name)
+      })
     // Fail before any work is done: hours later would be a bad time to find an unreadable file.
     for case .path(let file) in sources { try InputListing.checkReadable(file) }
+    for case .path(let file) in inputs where Path.isRegularFile(file) && !options.foundFiles.contains(file) {
+      try FileFormat.checkBeginning(of: file, options: options)
+    }
   }
 
   /// Bytes read from all files so far, as they are on disk.
@@ -43,14 +56,17 @@ package final class DocumentInputs: Sendable {
       if sources[index].pipe != nil { return true }
       // Standard input is already used up if it is named a second time.
       if file == "-" && files[..<index].contains("-") { continue }
-      let format: DocumentFormat
+      let blocks: BlockReader
       if Path.isRegularFile(file) {
-        format = try BlockReader(sources[index], index: index, options: options) { _ in }.format
+        blocks = try BlockReader(
+          sources[index], index: index, options: options, isFound: found.contains(index)
+        ) { _ in }
       } else {
-        let blocks = try open(index)
+        blocks = try open(index)
         openedPipes.withLock { $0[index] = OpenedPipe(blocks: blocks) }
-        format = blocks.format
       }
+      if blocks.foreign != nil { continue }
+      let format = blocks.format
       if let first, first != format { return true }
       first = format
     }
@@ -59,7 +75,9 @@ package final class DocumentInputs: Sendable {
 
   package func open(_ index: Int) throws -> BlockReader {
     if let opened = openedPipes.withLock({ $0.removeValue(forKey: index) }) { return opened.blocks }
-    return try BlockReader(sources[index], index: index, options: options) { [self] count in
+    return try BlockReader(
+      sources[index], index: index, options: options, isFound: found.contains(index)
+    ) { [self] count in
       taken.add(count, ordering: .relaxed)
     }
   }

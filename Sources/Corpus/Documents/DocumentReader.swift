@@ -25,11 +25,14 @@ import Support
 ///   (`zstd_frames_damaged`). Everything before the damage is read, or all if only a checksum is wrong, and reading
 ///   resumes at the next member or frame. Files with other data after the last member or frame also count
 ///   (`foreign_bytes_ignored`);
+/// - `inputs_not_text_skipped`: files in directories and patterns that are no text (``FileFormat``); a file that the
+///   user has named is an error;
 /// - `inputs_changed`: files that were modified while they were read. Each part is used as it was when it was
 ///   read. A file that was replaced by another one of the same name is read to its end.
 ///
 /// These are repaired even in strict mode: a CR before LF, a missing last line end, a byte order mark
-/// (`bom_removed`), blank lines between JSON lines (`blank_lines_skipped`), text whose lines all end in CR
+/// (`bom_removed`), blank lines and comments between JSON lines (`blank_lines_skipped`,
+/// `json_comments_skipped`), text whose lines all end in CR
 /// (`inputs_with_cr_line_ends`), HTTP bodies that the crawler decoded without changing their head
 /// (`http_bodies_decoded_before`). WARC records without plain text are counted by kind, for example
 /// `warc_records_skipped_html`.

@@ -1,8 +1,8 @@
 /// How to read documents.
 package struct ReaderOptions: Sendable {
   /// The format of the input. nil detects it: a file that begins with `WARC/` contains records; `.warc`,
-  /// `.wet`, `.jsonl`, `.ndjson` and `.json` (before `.gz` or `.zst`) state the format; a first line that is
-  /// a JSON object means JSON lines; everything else is text.
+  /// `.wet`, `.jsonl`, `.ndjson` and `.json` (before `.gz` or `.zst`) state the format; a beginning as
+  /// ``JSONLayout`` describes it means JSON lines; everything else is text, unless it is a ``FileFormat``.
   package var format: DocumentFormat?
   package var splitting: DocumentSplitting
   package var encoding: TextEncoding
@@ -14,6 +14,13 @@ package struct ReaderOptions: Sendable {
   package var isStrict: Bool
   /// The length in bytes of the longest document or JSON line that is read. Longer ones are skipped.
   package var longestDocument: Int
+  /// Files that were found in a directory or by a pattern. One that is no text is skipped; one that the user has named
+  /// is an error.
+  package var foundFiles: Set<String> = []
+  /// Whether inputs that are not empty may hold no document at all.
+  package var allowsEmpty = false
+  /// What the user says about the number of documents.
+  package var expected: ExpectedDocuments?
   /// Bytes of input per batch. A document is never split, so a batch may be larger.
   package var batchBytes: Int
 

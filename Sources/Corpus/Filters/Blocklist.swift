@@ -19,7 +19,7 @@ package struct Blocklist: Sendable {
   package let phraseCount: Int
 
   package init(reading path: String) throws {
-    let bytes = try MappedFile.read(path)
+    let bytes = try TextFile.read(path)
     let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
     let phrases = lines.map { Self.folded(Array($0.utf8)) }.filter { !$0.isEmpty }
     if phrases.isEmpty {

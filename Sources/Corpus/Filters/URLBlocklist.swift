@@ -12,7 +12,7 @@ package struct URLBlocklist: Sendable {
 
   package init(reading path: String) throws {
     self.init(
-      addresses: String(decoding: try MappedFile.read(path), as: UTF8.self)
+      addresses: String(decoding: try TextFile.read(path), as: UTF8.self)
         .split(whereSeparator: \.isNewline).map(String.init))
     if count == 0 {
       throw Failure(

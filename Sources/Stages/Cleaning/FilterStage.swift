@@ -43,6 +43,23 @@ package struct FilterStage {
     try rejectedFile?.finish()
     summary.merge(filter.emptyCounts)
     summary.add(.bytesOut, file.bytesWritten)
+    warnIfAllDropped(summary, pass.reader.inputs.options)
     return summary
+  }
+
+  /// An empty output is seldom meant: most often a line is no document, and a rule asks for more than one line has.
+  private func warnIfAllDropped(_ summary: Summary, _ options: ReaderOptions) {
+    let (read, written) = (summary.count(.documentsIn), summary.count(.documentsOut))
+    guard read > 0 && written == 0 else { return }
+    let rules = summary.entries.filter {
+      $0.name.rawValue.hasPrefix("dropped_") && summary.count($0.name) > 0
+    }
+    .map { "\($0.name.rawValue.dropFirst("dropped_".count)) \(summary.count($0.name))" }
+    let hint =
+      options.splitting == .line
+      ? ". In plain text each line was a document: --documents paragraph or file makes larger ones" : ""
+    Log.warn(
+      "all \(read) documents were dropped" + (rules.isEmpty ? "" : " (\(rules.joined(separator: ", ")))")
+        + hint)
   }
 }

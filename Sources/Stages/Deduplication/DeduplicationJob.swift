@@ -74,7 +74,9 @@ final class DeduplicationJob {
     (self.directory, self.listing, self.seenFiles) = (directory, listing, seenFiles)
     self.skipped = skipped
     self.decontamination = decontamination
-    (readerOptions, settings) = (options.input.options, options.settings)
+    var readerOptions = options.input.options
+    readerOptions.foundFiles.formUnion(Set(names).subtracting(options.allInput.sources.map(\.name)))
+    (self.readerOptions, settings) = (readerOptions, options.settings)
     pool = WorkerPool(threads: options.settings.threads)
   }
 
@@ -111,6 +113,7 @@ final class DeduplicationJob {
     while case let count = try input.read(into: buffer), count > 0 {
       try Interruption.check()
       let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+      if output.bytesWritten == 0 { try FileFormat.checkText(bytes, file: source.name) }
       hash.update(bytes)
       try output.write(bytes)
     }

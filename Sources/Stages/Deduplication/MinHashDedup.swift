@@ -170,7 +170,7 @@ struct MinHashDedup {
     var (document, digest) = (0, UInt64(0))
     let pass = try job.pass("filter")
     let read = try pass.run(
-      next: pass.reader.nextBlock,
+      isWhole: true, next: pass.reader.nextBlock,
       work: { _, digest, batch, counts in
         (batch, counts.addText(of: batch), digest)
       },

@@ -104,7 +104,7 @@ struct StreamingPass {
     let pass = try job.pass("dedup")
     var digestNow: UInt64 = 0
     let summary = try pass.run(
-      next: pass.reader.nextBlock, work: { WorkedBatch($0, $1, $2, work, &$3) },
+      isWhole: true, next: pass.reader.nextBlock, work: { WorkedBatch($0, $1, $2, work, &$3) },
       consume: { block in
         digestNow = DocumentBlock.chain(digestNow, block.digest)
         try take(&block.batch, block.worked, block.words)
@@ -122,7 +122,8 @@ struct StreamingPass {
   ) throws -> Summary {
     var rest: (spool: BlockSpool, workplace: Workplace)?
     let summary = try pass.run(
-      takesDigests: false, next: pass.reader.nextBlock, work: { WorkedBatch($0, $1, $2, work, &$3) },
+      takesDigests: false, isWhole: true, next: pass.reader.nextBlock,
+      work: { WorkedBatch($0, $1, $2, work, &$3) },
       consume: { block in
         if isFull() {
           if rest == nil { rest = try makeRest() }

@@ -44,7 +44,7 @@ struct SubstringDedup {
     }
     let pass = try job.pass("cutting")
     var summary = try pass.run(
-      next: pass.reader.nextBlock,
+      isWhole: true, next: pass.reader.nextBlock,
       work: { _, digest, batch, counts in
         let words = counts.addText(of: batch)
         let tokens = try tokens?.tokens(of: batch)

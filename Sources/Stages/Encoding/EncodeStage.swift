@@ -166,6 +166,7 @@ extension EncodeStage {
     summary.merge(joiner.counts)
     // The pass has counted each span as a document.
     summary[.documentsIn] = .count(summary.count(.documentsIn) - joiner.spans)
+    try pass.check(documents: summary.count(.documentsIn), summary)
     let index = try writer.finish()
     summary.add(.documentsOut, index.shards.reduce(0) { $0 + $1.documents })
     summary.add(.bytesOut, index.shards.reduce(0) { $0 + $1.bytes })

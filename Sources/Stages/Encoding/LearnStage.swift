@@ -42,6 +42,11 @@ package struct LearnStage {
     let words = try counter.finish()
     summary.add(.preTokens, words.total)
     summary.add(.distinctPreTokens, words.distinct)
+    if words.total == 0 && options.input?.options.allowsEmpty != true {
+      throw Failure(
+        .badInput, "there are no words to learn from",
+        remedy: "The input is empty: did the command before it fail? --allow-empty accepts it")
+    }
     if counter.spilledRuns > 0 { summary.add(.temporaryFiles, counter.spilledRuns) }
     return words
   }

@@ -7,9 +7,8 @@ extension PreTokenCounter {
   func count(_ input: CorpusInput, _ settings: StageSettings) throws -> Summary {
     var currentSource: Int?
     var texts = 0
-    var summary = try DocumentPass(
-      reader: try input.reader(), settings: settings, label: "count"
-    ).run(
+    let pass = DocumentPass(reader: try input.reader(), settings: settings, label: "count")
+    var summary = try pass.run(
       work: { batch, _ in
         try batch.bytes.withUnsafeBufferPointer { bytes in
           let isStream = batch.source.format == .text && batch.source.splitting == .stream
@@ -31,6 +30,7 @@ extension PreTokenCounter {
       })
     try endText()
     summary[.documentsIn] = .count(texts)
+    try pass.check(documents: texts, summary)
     return summary
   }
 

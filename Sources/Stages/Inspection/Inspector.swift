@@ -124,6 +124,9 @@ package struct Inspector {
     var fertility = Fertility()
     var words = 0
     var lengths = LengthHistogram(unit: "bytes")
+    // What there is instead of documents is what the user wants to know.
+    var input = input
+    input.options.allowsEmpty = true
     let pass = DocumentPass(reader: try input.reader(), settings: settings, label: "inspect")
     let counts = try pass.run(
       work: { batch, _ in

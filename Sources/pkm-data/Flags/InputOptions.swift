@@ -12,14 +12,15 @@ struct InputOptions: ParsableArguments {
 
   static let recipeOptions: [RecipeOption] = [
     .text("input-format"), .text("documents"), .text("text-field"), .text("encoding"), .text("invalid"),
-    .text("max-document-size"), .flag("strict"),
+    .text("max-document-size"), .flag("strict"), .flag("allow-empty"), .text("expect-documents"),
   ]
 
   @Argument(
     help: ArgumentHelp(
       """
       Files, directories, quoted patterns such as 'crawl/**/*.wet.gz', or - for standard input (the default). gzip \
-      and zstd are detected by content.
+      and zstd are detected by content. Other kinds of files, such as xz, zip, tar, Parquet or PDF, are refused; in \
+      directories and patterns they are skipped and counted.
       """,
       valueName: "input"))
   var inputs: [String] = []
@@ -27,7 +28,8 @@ struct InputOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      Format of the input. auto decides by file name and first lines. Plain-text records of WARC and WET files become \
+      Format of the input. auto decides by file name and first lines. JSON may be one object a line, objects over \
+      several lines, or an array of objects. Plain-text records of WARC and WET files become \
       documents with url, date, id and language; other records are counted as skipped.
       """, valueName: "format"))
   var inputFormat = Format.auto
@@ -50,9 +52,10 @@ struct InputOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      Encoding of the input: utf-8, auto, or a name such as windows-1252 or shift_jis. auto decides per file, or WARC \
-      record, by byte order mark, UTF-8 check, declared encoding and detection. UTF-16 and UTF-32 with a byte order \
-      mark are always recognized.
+      Encoding of the input: utf-8, auto, or a name such as windows-1252 or shift_jis. Names mean what the Encoding \
+      Standard (WHATWG) says, also in WARC: gb2312 is gb18030, iso-8859-1 is windows-1252, utf-16 is UTF-16LE. auto \
+      decides per file, JSON line or WARC record, by byte order mark, UTF-8 check, declared encoding and detection; \
+      UTF-8 may hold a small share of other bytes. A byte order mark overrules all names.
       """, valueName: "name"))
   var encoding = "utf-8"
 
@@ -72,17 +75,39 @@ struct InputOptions: ParsableArguments {
   @Flag(help: "Stop (exit code 65) at the first input that would be repaired or skipped.")
   var strict = false
 
+  @Flag(help: "Accept input that is not empty but holds no document; without this it is an error (65).")
+  var allowEmpty = false
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      Stop with an error (65) unless this many documents were read, or any at all: a number or some. Empty input, such \
+      as that of a pipe whose writer has failed, is accepted without it.
+      """, valueName: "number"))
+  var expectDocuments: String?
+
   /// `splitting` is how plain text is split without `--documents`.
   private func readerOptions(splitting: DocumentSplitting = .line) throws -> ReaderOptions {
     let splitting = documents.flatMap { DocumentSplitting(rawValue: $0.rawValue) } ?? splitting
     if splitting == .stream && invalid == .drop {
       throw ValidationError("--invalid drop needs documents to drop: add --documents line, paragraph or file")
     }
-    return ReaderOptions(
+    var options = ReaderOptions(
       format: DocumentFormat(rawValue: inputFormat.rawValue), splitting: splitting,
       encoding: try Self.encoding(encoding), textField: textField,
       invalid: InvalidTextPolicy(rawValue: invalid.rawValue)!, isStrict: strict,
       longestDocument: maxDocumentSize.bytes)
+    options.allowsEmpty = allowEmpty
+    options.expected = try expectDocuments.map(Self.expected)
+    return options
+  }
+
+  private static func expected(_ text: String) throws -> ExpectedDocuments {
+    if text == "some" { return .some }
+    guard let count = Int(text), count >= 0 else {
+      throw ValidationError("--expect-documents is a number or some, not \"\(text)\"")
+    }
+    return .exactly(count)
   }
 
   /// The documents of the inputs or, in a recipe, of a pipe.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Corpus
 import Stages
 import Support
@@ -10,7 +11,8 @@ struct OutputOptions: ParsableArguments {
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "Output file (default: standard output); .gz and .zst compress.", valueName: "file"))
+      "Output file (default: standard output); .gz and .zst compress, names such as x.xz are refused.",
+      valueName: "file"))
   var output: String?
 
   @Option(
@@ -18,6 +20,8 @@ struct OutputOptions: ParsableArguments {
       "Output format (default: that of the input; jsonl if the input is WARC or of several formats, or if the output "
         + "is named so).", valueName: "format"))
   var outputFormat: Format?
+
+  func validate() throws { try asValidation { try OutputName.checkDocuments(output) } }
 
   static let optionsSetByRun: [String] = ["output", "output-format"]
 
