@@ -26,7 +26,7 @@ import Testing
       ["dedup", "--method", "paragraph"], ["dedup", "--method", "substring"], ["learn-bpe", "-o", "x.json"],
       ["encode", "--tokenizer", "bpe.json"], ["count-words"], ["inspect"],
       ["decode", "--tokenizer", "bpe.json"],
-      ["bench", "--runs", "1", "--stages", "read"],
+      ["bench", "--stages", "read", "--runs", "1"],
     ] {
       let refused = try run(command + ["a.xz"])
       #expect(

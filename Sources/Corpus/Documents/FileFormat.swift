@@ -54,7 +54,7 @@ package struct FileFormat: Sendable, Equatable {
 
   /// Files whose bytes are not those of text in any encoding, or UTF-16 and UTF-32 without a byte order mark.
   ///
-  /// More than 1 % of the sample are NUL, or more than 5 % other control characters than white space,
+  /// More than 3 % of the sample are NUL, or more than 5 % other control characters than white space,
   /// backspace and escape; and there are at least eight of these.
   static func binary(_ sample: UnsafeRawBufferPointer, encoding: TextEncoding) -> FileFormat? {
     if case .named = encoding { return nil }
@@ -66,7 +66,7 @@ package struct FileFormat: Sendable, Equatable {
         controls += 1
       }
     }
-    let isBinary = zeros >= 8 && zeros * 100 > sample.count
+    let isBinary = zeros >= 8 && zeros * 100 > 3 * sample.count
     guard isBinary || zeros + controls >= 8 && (zeros + controls) * 20 > sample.count else { return nil }
     if let wide = CharsetDetection.wideCharset(sample) {
       if encoding == .automatic { return nil }
