@@ -99,7 +99,7 @@ package struct EvaluationSet: Sendable {
     }
     for file in listing.files {
       var options = options
-      if !inputs.contains(file) { options.foundFiles.insert(file) }
+      if file != input { options.foundFiles.insert(file) }
       if let textField { options.textField = textField }
       let blocks = try DocumentInputs([.path(file)], options: options).open(0)
       let isParsedHere = blocks.format == .jsonl && textField == nil
