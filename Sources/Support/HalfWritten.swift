@@ -17,9 +17,19 @@ package enum HalfWritten {
   /// `create` makes what has this path and opens it. Throws where another process, or another output of this one, is
   /// about to have the name: it shows by its temporary one.
   package static func claim(_ path: String, for name: String, create: () throws -> Int32) throws -> Int32 {
+    // Said before the work, not when the finished file is renamed.
+    if Path.name(of: name).utf8.count > 255 {
+      throw Failure(
+        .inputOutput, "the name is longer than the 255 bytes of a file name", file: name,
+        remedy: "Choose a shorter one")
+    }
     TemporaryName.removeLeftovers(of: name)
     try checkOthers(of: name)
-    let descriptor = try create()
+    let descriptor: Int32
+    do { descriptor = try create() } catch let failure as Failure where failure.file == path {
+      // People know the name that they gave.
+      throw Failure(failure.kind, failure.message, file: name, remedy: failure.remedy)
+    }
     insert(path)
     if flock(descriptor, LOCK_EX | LOCK_NB) != 0 { warnOfMissingLocks(name, errno) }
     return descriptor

@@ -17,6 +17,8 @@ package final class OutputDirectory {
   package init(_ path: String) throws {
     var path = path
     while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
+    // A symbolic link stays, as that to a file does.
+    path = Path.resolvingLinks(path)
     self.path = path
     temporary = TemporaryName.path(for: path, .directory)
     let temporary = temporary

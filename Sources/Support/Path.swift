@@ -32,14 +32,24 @@ package enum Path {
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
   }
 
-  /// The target of a symbolic link that is not broken; any other path unchanged.
+  /// The target of a symbolic link, which need not exist yet; any other path unchanged.
+  ///
+  /// A shell that writes to a broken link creates its target.
   package static func resolvingLinks(_ path: String) -> String {
-    var status = stat()
-    guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK, let target = realpath(path, nil)
-    else {
-      return path
+    var path = path
+    // As many as the system follows.
+    for _ in 0..<40 {
+      guard isLink(path) else { return path }
+      if let target = realpath(path, nil) {
+        defer { free(target) }
+        return String(cString: target)
+      }
+      // The links of /proc to pipes lead to no path.
+      guard !exists(path), errno == ENOENT,
+        let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path)
+      else { return path }
+      path = join(directory(of: path), target)
     }
-    defer { free(target) }
-    return String(cString: target)
+    return path
   }
 }

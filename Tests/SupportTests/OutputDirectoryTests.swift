@@ -22,6 +22,18 @@ import Testing
     #expect(throws: Failure.self) { try OutputDirectory(scratch.path("d")) }
   }
 
+  @Test func aLinkToNothingOrToAnEmptyDirectoryStays() throws {
+    try FileManager.default.createDirectory(atPath: scratch.path("empty"), withIntermediateDirectories: true)
+    for name in ["new", "empty"] {
+      let link = scratch.path("link-\(name)")
+      try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: name)
+      let directory = try OutputDirectory(link + "/")
+      try directory.write("f", Array(name.utf8))
+      try directory.finish()
+      #expect(try Path.isLink(link) && scratch.bytes("\(name)/f") == Array(name.utf8))
+    }
+  }
+
   @Test func aDirectoryHasOneWriterAtATime() throws {
     let first = try OutputDirectory(scratch.path("d"))
     func refusal(of name: String) -> Failure? {

@@ -170,8 +170,11 @@ import Testing
     try link("full", to: "/dev/full")
     try scratch.write("file", Array("old".utf8))
     try link("link", to: scratch.path("file"))
+    try link("broken", to: "other/../to-be")
+    try link("to-be", to: scratch.path("made"))
+    try FileManager.default.createDirectory(atPath: scratch.path("other"), withIntermediateDirectories: true)
 
-    for name in ["null", "link"] {
+    for name in ["null", "link", "broken"] {
       let file = try OutputFile(scratch.path(name))
       try file.write("new")
       try file.finish()
@@ -182,7 +185,8 @@ import Testing
       try file.finish()
     }
     #expect(failure?.kind == .inputOutput)
-    for name in ["null", "full", "link"] {
+    #expect(try scratch.bytes("made") == Array("new".utf8))
+    for name in ["null", "full", "link", "broken", "to-be"] {
       let attributes = try FileManager.default.attributesOfItem(atPath: scratch.path(name))
       #expect(attributes[.type] as? FileAttributeType == .typeSymbolicLink)
     }
