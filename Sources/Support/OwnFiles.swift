@@ -17,7 +17,7 @@ package enum OwnFiles {
 
     package var isOutput: Bool { role == .output }
 
-    package static func output(_ path: String?, _ name: String = "--output") -> [Entry] {
+    package static func output(_ path: String?, _ name: String = OwnFiles.outputName) -> [Entry] {
       path.map { [Entry(path: $0, name: name, role: .output)] } ?? []
     }
 
@@ -42,30 +42,55 @@ package enum OwnFiles {
     var entries: [(entry: Entry, place: Place, identity: FileIdentity?)] = []
   }
 
+  package static let outputName = "--output"
+
   private static let known = Mutex(Known())
 
-  /// Adds files; throws where two outputs, or an input and an output, are the same file.
+  /// Adds files; throws where two outputs, or an output and what is read, are the same file, or where an output lies in
+  /// a dataset that is read.
   package static func register(_ entries: [Entry]) throws {
     for entry in entries where entry.role != .input {
       let isStandardOutput = entry.isOutput && (entry.path == "-" || entry.path == "/dev/stdout")
+      let isOutput = entry.name == Self.outputName
       let entry =
-        isStandardOutput ? Entry(path: entry.path, name: "standard output", role: .output) : entry
+        isStandardOutput && isOutput
+        ? Entry(path: entry.path, name: "standard output", role: .output) : entry
       let identity = isStandardOutput ? FileIdentity(regularFile: STDOUT_FILENO) : regularIdentity(entry.path)
       let place = isStandardOutput ? Place(directory: nil, name: "-") : place(of: entry.path)
       try known.withLock { known in
-        if entry.isOutput,
-          let other = known.entries.first(where: {
-            $0.entry.isOutput && ($0.place == place || identity != nil && $0.identity == identity)
-          })
+        for other in known.entries where other.place == place || identity != nil && other.identity == identity
         {
+          let (one, two) = (other.entry, entry)
+          if !one.isOutput && !two.isOutput { continue }
+          let file = isStandardOutput ? nil : entry.path
+          if one.isOutput && two.isOutput {
+            throw Failure(
+              .usage, "\(one.name) and \(two.name) are the same file", file: file,
+              remedy: "Give each output its own name")
+          }
           throw Failure(
-            .usage, "\(other.entry.name) and \(entry.name) are the same file", file: entry.path,
-            remedy: "Give each output its own name")
+            .usage, "is both \(one.isOutput ? two.name : one.name) and \(one.isOutput ? one.name : two.name)",
+            file: file, remedy: "Write to another file: what is read would be lost")
         }
         known.entries.append((entry, place, identity))
       }
     }
-    for input in entries where input.role == .input { try checkIsNoOutput(input.path) }
+    for input in entries where input.role == .input {
+      try checkIsNoOutput(input.path)
+      try checkHoldsNoOutput(input.path)
+    }
+  }
+
+  /// Throws where an output lies among the files of a dataset, which are known by its index.
+  private static func checkHoldsNoOutput(_ input: String) throws {
+    guard Path.exists(Path.join(input, "index.json")), let identity = FileIdentity(input),
+      let own = known.withLock({ known in
+        known.entries.first { $0.entry.isOutput && $0.place.directory == identity }?.entry
+      })
+    else { return }
+    throw Failure(
+      .usage, "\(own.name) lies in a dataset that is an input", file: own.path,
+      remedy: "Write to another directory: a dataset holds its own files alone")
   }
 
   /// Throws where an input is an output, or what standard output or error has been redirected to.
@@ -117,7 +142,7 @@ package enum OwnFiles {
 }
 
 extension [OwnFiles.Entry] {
-  package static func output(_ path: String?, _ name: String = "--output") -> Self {
+  package static func output(_ path: String?, _ name: String = OwnFiles.outputName) -> Self {
     OwnFiles.Entry.output(path, name)
   }
   package static func option(_ path: String?, _ name: String) -> Self { OwnFiles.Entry.option(path, name) }

@@ -47,6 +47,7 @@ struct ConvertTokenizer: DocumentedCommand {
 
   var files: [OwnFiles.Entry] {
     .output(output ?? "-") + TokenizerTarget.vocabulary(beside: output) + options.files
+      + .option(input, "the tokenizer")
   }
 
   func run() throws {

@@ -87,7 +87,7 @@ struct Decode: DocumentedCommand {
 
   var files: [OwnFiles.Entry] {
     .output(output ?? "-") + options.files + .option(tokenizer, "--tokenizer")
-      + .inputs(isDataset ? [] : inputs.isEmpty ? ["-"] : inputs)
+      + .inputs(inputs.isEmpty ? ["-"] : inputs)
   }
 
   func run() throws {

@@ -28,6 +28,7 @@ struct Inspect: DocumentedCommand {
 
   var files: [OwnFiles.Entry] {
     .output("-") + options.files + .option(tokenizer, "--tokenizer")
+      + .inputs(input.inputs)
   }
 
   func run() throws {

@@ -30,7 +30,7 @@ struct Verify: DocumentedCommand {
   @OptionGroup var options: RunOptions
 
   var files: [OwnFiles.Entry] {
-    options.files
+    options.files + .inputs([dataset])
   }
 
   func run() throws {

@@ -110,7 +110,7 @@ struct Bench: DocumentedCommand {
   }
 
   var files: [OwnFiles.Entry] {
-    options.files
+    options.files + .option(config, "--config")
   }
 
   func run() throws {

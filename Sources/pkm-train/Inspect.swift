@@ -53,7 +53,7 @@ struct Inspect: DocumentedCommand {
   }
 
   var files: [OwnFiles.Entry] {
-    options.files
+    options.files + .option(config, "--config")
   }
 
   func run() throws {

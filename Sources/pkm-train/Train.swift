@@ -56,7 +56,7 @@ struct Train: DocumentedCommand {
   @OptionGroup var options: RunOptions
 
   var files: [OwnFiles.Entry] {
-    .output(output) + options.files + .inputs([data])
+    .output(output) + options.files + .inputs([data]) + .option(config, "--config")
   }
 
   func run() throws {

@@ -90,6 +90,68 @@ import Testing
     }
   }
 
+  /// What is read before the documents, and the files of a dataset, would be lost as the documents would.
+  @Test func noOutputReplacesAFileThatIsReadForAnotherPurpose() throws {
+    let made = try shell(
+      """
+      pkm-data learn-bpe --quiet --merges 3 d/a.txt -o bpe.json
+      pkm-data encode --quiet --tokenizer bpe.json d/a.txt -o data
+      echo 'a > b;' > rules; echo spam > list; mkdir links; ln -s ../bpe.json links/bpe
+      printf 'inputs: d\noutput: out\nstages: [{learn-bpe: {merges: 3}}, encode]\n' > recipe.yaml
+      """)
+    #expect(made.status == 0, "\(made.errors)")
+    let names = ["bpe.json", "rules", "list", "recipe.yaml", "data/index.json"]
+    let before = try names.map(scratch.text)
+    let scripts = [
+      "pkm-data encode --tokenizer bpe.json d/a.txt -o bpe.json",
+      "pkm-data encode --tokenizer bpe.json d/a.txt --summary links/bpe",
+      "pkm-data encode --tokenizer bpe.json d/a.txt >> bpe.json",
+      "pkm-data learn-bpe --extend bpe.json --merges 4 d/a.txt -o ./bpe.json",
+      "pkm-data convert-tokenizer bpe.json --summary bpe.json",
+      "pkm-data normalize --transform @rules d/a.txt -o rules",
+      "pkm-data filter --blocklist list d/a.txt --rejected list",
+      "pkm-data run recipe.yaml --summary recipe.yaml",
+      "pkm-data run recipe.yaml --summary \"$PWD/recipe.yaml\"",
+      "pkm-data verify data --summary data/index.json", "pkm-data inspect data --summary data/index.json",
+      "pkm-data decode data -o data/text", "pkm-data shard data -o new --summary data/index.json",
+      "pkm-train train --config recipe.yaml --data data -o run --summary recipe.yaml",
+    ]
+    for script in scripts {
+      let result = try shell(script)
+      #expect(result.status == 64, "\(script): \(result.errors)")
+      #expect(try names.map(scratch.text) == before, "\(script)")
+    }
+    #expect(!scratch.names.contains("new") && !scratch.names.contains("run"))
+  }
+
+  @Test func aBrokenLinkStandsForItsTarget() throws {
+    let result = try shell("ln -s new link; pkm-data normalize --quiet d/a.txt -o new --summary link")
+    #expect(result.status == 64 && result.errors.contains("--output and --summary are the same file"))
+    #expect(try shell("pkm-data normalize --quiet d/a.txt -o link; test -L link && cat new").text == "a\n")
+  }
+
+  @Test func twoStandardOutputsAreCalledByTheirNames() throws {
+    for (script, name) in [
+      ("pkm-data normalize d/a.txt --summary -", "--summary"),
+      ("pkm-data dedup d/a.txt --report -", "--report"),
+    ] {
+      let result = try shell(script)
+      #expect(result.status == 64 && result.text == "")
+      #expect(
+        result.errors == "pkm-data: error: standard output and \(name) are the same file. "
+          + "Give each output its own name\n")
+    }
+  }
+
+  @Test func whatCannotBeCreatedHasTheNameThatWasGiven() throws {
+    let name = String(repeating: "n", count: 256)
+    let long = try shell("pkm-data normalize d/a.txt -o \(name)")
+    #expect(long.status == 74 && long.errors.contains("\(name): the name is longer than"))
+    let missing = try shell("pkm-data normalize d/a.txt -o /proc/nothing")
+    #expect(
+      missing.status == 74 && missing.errors.contains("/proc/nothing: cannot create"), "\(missing.errors)")
+  }
+
   @Test func twoOutputsOfACommandAreTwoFiles() throws {
     let scripts = [
       "pkm-data normalize d/a.txt -o out --summary out", "pkm-data normalize d/a.txt -o out --summary ./out",
