@@ -140,6 +140,40 @@ import Testing
     #expect(try run().errors.contains("are the same file"))
   }
 
+  @Test func theReportOfAStageIsNoInput() throws {
+    try scratch.write("in/a.txt", "same\nsame\n")
+    try recipe("in", stages: ["dedup: {report: in/removed.jsonl}", "learn-bpe: {merges: 2}", "encode"])
+    for _ in 0..<2 {
+      let result = try run()
+      #expect(result.status == 0 && !result.errors.contains("no field"), "\(result.errors)")
+    }
+    try recipe("in", stages: ["dedup: {report: recipe.yaml}", "learn-bpe: {merges: 2}", "encode"])
+    let before = try scratch.text("recipe.yaml")
+    #expect(try run().status == 64)
+    #expect(try scratch.text("recipe.yaml") == before)
+  }
+
+  /// The dataset goes where a link leads, and the link stays.
+  @Test func theOutputMayBeALink() throws {
+    try recipe("in", output: "link", stages: ["learn-bpe: {merges: 2}", "encode"])
+    for target in ["new", "empty"] {
+      try FileManager.default.createDirectory(
+        atPath: scratch.path("empty"), withIntermediateDirectories: true)
+      unlink(scratch.path("link"))
+      try FileManager.default.createSymbolicLink(
+        atPath: scratch.path("link"), withDestinationPath: target)
+      for _ in 0..<2 {
+        let result = try run()
+        #expect(result.status == 0, "\(result.errors)")
+        try scratch.write("in/more-\(target).txt", "more\n")
+      }
+      let directory = try FileManager.default.attributesOfItem(atPath: scratch.path("link"))
+      #expect(directory[.type] as? FileAttributeType == .typeSymbolicLink)
+      #expect(try documents(in: target) == documents(in: "link"))
+      #expect(scratch.names.contains("\(target).work"))
+    }
+  }
+
   @Test func aReferenceBombIsRefused() throws {
     let levels = (1...9).map {
       "a\($0): &a\($0) [\(Array(repeating: "*a\($0 - 1)", count: 9).joined(separator: ","))]"

@@ -60,7 +60,9 @@ package struct RunPlan {
     // A name that begins with a dash is a name, not an option.
     var output = recipe.output.hasPrefix("-") ? "./" + recipe.output : recipe.output
     while output.count > 1 && output.hasSuffix("/") { output.removeLast() }
-    self.output = output
+    // A link stays, and leads to where the dataset goes: its work directory lies beside it, on the same disk.
+    self.output = Path.resolvingLinks(output)
+    output = self.output
     workDirectory = output + ".work"
   }
 
@@ -75,7 +77,10 @@ package struct RunPlan {
           StageArguments.declaration(of: option, for: type)?.kind == .outputFile,
           case .scalar(let path, _) = option.value
         else { continue }
-        try OwnFiles.register(.output(path, "\(option.name) of \(stage.name)"))
+        let splits = recipe.inputs.map(\.split)
+        for own in splits.count > 1 ? splits.map({ StageArguments.path(path, of: $0) }) : [path] {
+          try OwnFiles.register(.output(own, "\(option.name) of \(stage.name)"))
+        }
       }
     }
   }

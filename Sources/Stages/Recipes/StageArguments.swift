@@ -28,11 +28,16 @@ struct StageArguments {
       guard let (option, path) = outputFiles.first(where: { argument == "--\($0.key)=\($0.value)" }) else {
         return argument
       }
-      let (directory, name) = (Path.directory(of: path), Path.name(of: path))
-      let stem = name.dropFirst().firstIndex(of: ".") ?? name.endIndex
-      let own = name[..<stem] + ".\(split)" + name[stem...]
-      return "--\(option)=\(path.contains("/") ? Path.join(directory, String(own)) : String(own))"
+      return "--\(option)=\(Self.path(path, of: split))"
     }
+  }
+
+  /// The path of a file that every split writes, with the name of one of them.
+  static func path(_ path: String, of split: String) -> String {
+    let (directory, name) = (Path.directory(of: path), Path.name(of: path))
+    let stem = name.dropFirst().firstIndex(of: ".") ?? name.endIndex
+    let own = String(name[..<stem] + ".\(split)" + name[stem...])
+    return path.contains("/") ? Path.join(directory, own) : own
   }
 
   /// What the command declares of an option.
