@@ -86,6 +86,13 @@ import Testing
     let refused = try run()
     #expect(refused.status == 74 && refused.errors.contains("holds other files"), "\(refused.errors)")
     try FileManager.default.removeItem(atPath: scratch.path("out.work"))
+    // Names that ours have, too, but without our mark.
+    for name in ["stages.json", "lock", "report.html"] { try scratch.write("out.work/\(name)", "precious") }
+    #expect(try run().status == 74)
+    for name in ["stages.json", "lock", "report.html"] {
+      #expect(try scratch.text("out.work/\(name)") == "precious")
+    }
+    try FileManager.default.removeItem(atPath: scratch.path("out.work"))
     #expect(try run().status == 0)
     for name in ["42-answers/precious", "99/precious", "00-notes.txt", "02-dedup/mine.txt", "03-mine/x"] {
       try scratch.write("out.work/\(name)", "precious")

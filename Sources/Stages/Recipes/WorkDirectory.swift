@@ -39,10 +39,9 @@ final class WorkDirectory {
   /// Locks the directory for the lifetime of the object, and removes what killed runs have left.
   func acquire() throws {
     try SystemCall.makeDirectories(path)
-    let ours = ["lock", Self.ledgerName]
-    let names = try SystemCall.names(in: path)
-    if !names.isEmpty && !names.contains(where: ours.contains) && !names.allSatisfy(TemporaryName.isTemporary)
-    {
+    // A run that was killed at its start has left no more than these.
+    let names = try SystemCall.names(in: path).filter { $0 != "lock" && !TemporaryName.isTemporary($0) }
+    if !names.isEmpty && !isMarked {
       throw Failure(
         .inputOutput, "holds other files, and the run would work there", file: path,
         remedy: "Move it elsewhere, or choose another output")
@@ -50,6 +49,12 @@ final class WorkDirectory {
     lock = try FileLock(Path.join(path, "lock"), what: path)
     for directory in [path] + directories { try? TemporaryName.sweep(directory) }
     if !Path.exists(ledgerPath) { try JSONFile.write(Ledger(), to: ledgerPath) }
+  }
+
+  /// Whether the ledger is ours: a file of its name alone may be anybody's.
+  private var isMarked: Bool {
+    guard let bytes = try? MappedFile.read(ledgerPath) else { return false }
+    return String(decoding: bytes, as: UTF8.self).contains("\"\(Ledger().format)\"")
   }
 
   // MARK: Records
