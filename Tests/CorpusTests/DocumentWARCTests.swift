@@ -103,6 +103,26 @@ struct WARCBuilder {
     }
   }
 
+  /// Nobody can tell whether it has text, so it is no kind of record that is skipped by a rule.
+  @Test func aResponseWithoutAHeadIsALoss() throws {
+    for (body, isLoss) in [
+      ("no head", true), ("ICY 200 OK\r\nContent-Type: text/plain\r\n\r\ntext", true), ("", false),
+    ] {
+      var file = WARCBuilder()
+      file.record("conversion", ["Content-Type: text/plain"], "plain")
+      file.record("response", ["Content-Type: application/http"], body)
+      let found = try read(file)
+      #expect(found.texts == ["plain"])
+      #expect(found.counts.count(CountName("warc_records_skipped_broken_http")) == 1)
+      if isLoss {
+        let failure = #expect(throws: Failure.self) { try read(file, ReaderOptions(isStrict: true)) }
+        #expect(failure?.kind == .badInput)
+      } else {
+        #expect(try read(file, ReaderOptions(isStrict: true)).texts == ["plain"])
+      }
+    }
+  }
+
   @Test func decodesHTTPResponses() throws {
     var file = WARCBuilder()
     let zipped = Gzip.compress(Array("zipped text".utf8))

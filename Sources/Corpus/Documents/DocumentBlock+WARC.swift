@@ -125,7 +125,10 @@ extension DocumentBlock {
   private func textBody(of bytes: UnsafeRawBufferPointer, at offset: Int, isCut: Bool) throws -> Result<
     Content, Kind
   > {
-    guard let response = HTTPResponse(bytes) else { return .failure(Kind(name: "broken_http")) }
+    guard let response = HTTPResponse(bytes) else {
+      let loss = "an HTTP response without a head that can be read, skipped"
+      return .failure(Kind(name: "broken_http", loss: bytes.isEmpty ? nil : loss))
+    }
     guard response.media.type == "text/plain" else { return .failure(Kind(name: response.media.kind)) }
     guard let status = response.status, (200..<300).contains(status) else {
       return .failure(Kind(name: "http_errors"))
