@@ -32,7 +32,8 @@ struct RunCurves {
     recipe = try Checkpoint.all(in: directory).last.map { try Checkpoint($0).recipe }
     for line in try MappedFile.read(path).split(separator: UInt8(ascii: "\n")) {
       guard let object = try? JSONValue(parsing: Array(line)), case .object(let members) = object,
-        let step = object[CountName.step.rawValue]?.count, let tokens = object[CountName.tokens.rawValue]?.count
+        let step = object[CountName.step.rawValue]?.count,
+        let tokens = object[CountName.tokens.rawValue]?.count
       else { continue }
       (self.step, self.tokens) = (step, tokens)
       let split = object[CountName.split.rawValue]?.string
