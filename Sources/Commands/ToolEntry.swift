@@ -12,6 +12,7 @@ extension ParsableCommand {
       var command = try parseAsRoot()
       if let documented = command as? any DocumentedCommand { try OwnFiles.register(documented.files) }
       try command.run()
+      try Terminal.finish()
       HalfWritten.removeAll()
       Foundation.exit(0)
     } catch {
@@ -19,16 +20,28 @@ extension ParsableCommand {
       guard let failure = error as? Failure ?? Failure(foundation: error) else {
         guard let help = HelpPage(for: error, of: Self.self) else {
           let (text, code) = (fullMessage(for: error), exitCode(for: error))
-          if code == .success { print(text) } else { Log.line(text) }
+          if code == .success { exitPrinting(text) }
+          Log.line(text)
           Foundation.exit(code.rawValue)
         }
-        print(help.text)
-        Foundation.exit(0)
+        exitPrinting(help.text)
       }
-      if failure.kind == .closedPipe { Foundation.exit(0) }
-      Log.line("\(_commandName): error: \(failure)")
-      Foundation.exit(failure.kind.rawValue)
+      exitFailing(failure)
     }
+  }
+
+  private static func exitPrinting(_ text: String) -> Never {
+    print(text)
+    do { try Terminal.finish() } catch {
+      if let failure = error as? Failure { exitFailing(failure) }
+    }
+    Foundation.exit(0)
+  }
+
+  private static func exitFailing(_ failure: Failure) -> Never {
+    if failure.kind == .closedPipe { Foundation.exit(0) }
+    Log.line("\(_commandName): error: \(failure)")
+    Foundation.exit(failure.kind.rawValue)
   }
 }
 

@@ -1,3 +1,5 @@
+import Foundation
+
 /// What may be shown on a terminal.
 package enum Terminal {
   /// The text with everything that could act on the terminal replaced by U+FFFD: control characters but for line feeds
@@ -24,9 +26,41 @@ package enum Terminal {
   /// Prints a line that may hold names or texts of others.
   package static func print(_ text: String) { Swift.print(masked(text)) }
 
-  /// Bytes of a text that is written piece by piece, with control characters but for line feeds and tabs replaced.
-  package static func masked(_ bytes: [UInt8]) -> [UInt8] {
-    bytes.map { $0 < 0x20 && $0 != 0x0a && $0 != 0x09 || $0 == 0x7f ? UInt8(ascii: "?") : $0 }
+  /// Writes what `print` has held back, whose errors would otherwise be lost.
+  package static func finish() throws {
+    // The variable of the C library, which Swift does not let threads share.
+    guard let address = dlsym(nil, "stdout"),
+      let stream = address.assumingMemoryBound(to: UnsafeMutablePointer<FILE>?.self).pointee
+    else { return }
+    let hasFailed = ferror(stream) != 0
+    errno = 0
+    if fflush(stream) == 0 && !hasFailed { return }
+    throw SystemCall.failure("write", "standard output", code: errno == 0 ? EIO : errno)
+  }
+
+  /// Masks a text that is written piece by piece, whose pieces may end within a character: replaces the last byte of
+  /// what acts on a terminal by a question mark.
+  package struct ByteMask {
+    /// The last two bytes, the last one lowest.
+    private var before: UInt16 = 0
+
+    package init() {}
+
+    package mutating func masked(_ bytes: [UInt8]) -> [UInt8] {
+      bytes.map { byte in
+        let acts =
+          switch (before, byte) {
+          case (_, 0x0a), (_, 0x09): false
+          case (_, 0..<0x20), (_, 0x7f): true
+          // U+202A to U+202E and U+2066 to U+2069
+          case (0xe280, 0xaa...0xae), (0xe281, 0xa6...0xa9): true
+          // U+0080 to U+009F
+          default: before & 0xff == 0xc2 && byte < 0xa0
+          }
+        before = before << 8 | UInt16(byte)
+        return acts ? UInt8(ascii: "?") : byte
+      }
+    }
   }
 
   private static func isHarmless(_ scalar: Unicode.Scalar) -> Bool {

@@ -105,18 +105,20 @@ struct Generate: DocumentedCommand {
       model, pool: pool, endOfDocument: endOfDocument,
       sampling: Sampling(temperature: temperature, topK: topK, topP: topP), seed: options.seed, batch: batch)
     let output = try OutputFile(nil)
-    // The texts of tokens come from a file.
+    // Prompts and the texts of tokens may come from files of others.
     let isShown = isatty(STDOUT_FILENO) == 1
     var summary = Summary()
     func answer(_ prompts: [String]) throws {
-      var texts = prompts.map { Array($0.utf8) }
+      let prompted = prompts.map { Array($0.utf8) }
+      var masks = prompts.map { _ in Terminal.ByteMask() }
+      func shown(_ bytes: [UInt8], _ index: Int) -> [UInt8] { isShown ? masks[index].masked(bytes) : bytes }
+      var texts = prompted.indices.map { shown(prompted[$0], $0) }
       // A single text is written token by token, the texts of a larger batch when all are finished.
       if batch == 1 { try output.write(texts[0]) }
       try generator.generate(
-        prompts: texts.map { encoder.encode($0).map { Int32($0) } }, count: tokens
+        prompts: prompted.map { encoder.encode($0).map { Int32($0) } }, count: tokens
       ) { index, token in
-        let decoded = try tokenizer.decode([UInt32(token)])
-        let bytes = isShown ? Terminal.masked(decoded) : decoded
+        let bytes = shown(try tokenizer.decode([UInt32(token)]), index)
         if batch == 1 {
           try output.write(bytes)
           try output.flush()
