@@ -121,6 +121,8 @@ enum RecipeFile {
     case is any FloatingPoint.Type: "a number"
     case is Bool.Type: "true or false"
     case is String.Type: "a name"
+    // What Yams wants where it finds a list or a mapping.
+    case is Node.Scalar.Type: "a single value"
     default: "a list, as in [2, 3]"
     }
   }

@@ -308,6 +308,8 @@ import Testing
       ("seed: -1", "train.seed is -1. Give a whole number, 0 or more"),
       ("recompute: 3", "train.recompute is 3. Give true or false"),
       ("batch: 99999999999", "train.batch must be 1 to 1048576"),
+      ("batch: [1, 2]", "train.batch is [1, 2]. Give a single value"),
+      ("lr: {a: 1}", "train.lr is a mapping. Give a single value"),
       ("schedule: linear", "'linear' is not one of its names: inverse-sqrt, cosine, constant"),
     ] {
       try scratch.write("bad.yaml", "model: {layers: 1}\ntrain:\n  steps: 5\n  \(value)\n")
