@@ -13,6 +13,8 @@ package enum Interruption {
     signal(SIGPIPE, SIG_IGN)
     // A file that would exceed the limit of the user (ulimit -f) is then an error of the write, which names the file.
     signal(SIGXFSZ, SIG_IGN)
+    // Swift's runtime would print a backtrace, say that the program crashed, and go on.
+    signal(SIGQUIT, SIG_DFL)
     // The parent process may have blocked them, and signal masks are inherited.
     var ours = sigset_t()
     sigemptyset(&ours)
@@ -37,7 +39,26 @@ package enum Interruption {
 
   package static var isRaised: Bool { raised.load(ordering: .relaxed) }
 
+  /// Runs the body on another thread while this one waits for its end or a signal, which ends the wait at once.
+  ///
+  /// For work that cannot look for signals itself, such as one call for a document of a gigabyte. After a signal the body
+  /// goes on until the process ends.
+  package static func watch(_ body: @escaping @Sendable () throws -> Void) throws {
+    let end = DispatchSemaphore(value: 0)
+    let result = WatchedResult()
+    Thread.start(named: "watched") {
+      do { try body() } catch { result.failure.withLock { $0 = error } }
+      end.signal()
+    }
+    while end.wait(timeout: .now() + 0.1) == .timedOut { try check() }
+    if let failure = result.failure.withLock({ $0 }) { throw failure }
+  }
+
   package static func check() throws {
     if isRaised { throw Failure(.interrupted, "interrupted") }
   }
+}
+
+private final class WatchedResult: Sendable {
+  let failure = Mutex<(any Error)?>(nil)
 }

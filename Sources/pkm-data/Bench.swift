@@ -65,13 +65,19 @@ struct Bench: DocumentedCommand {
   }
 
   func run() throws {
-    let started = Progress.now()
     // The commands write here, beside the system's other scratch files.
     let scratch = try TemporaryDirectory()
     defer { withExtendedLifetime(scratch) {} }
+    let (bench, path) = (UncheckedSendable(self), scratch.path)
+    // A core may work for long on one document, in which it looks for no signal.
+    try Interruption.watch { try bench.value.measureStages(in: path) }
+  }
+
+  private func measureStages(in scratch: String) throws {
+    let started = Progress.now()
     let commands = StageCommands(
       input: input, threads: options.threadCount, merges: merges ?? 8000, tokenizer: tokenizer,
-      scratch: scratch.path)
+      scratch: scratch)
     if tokenizer == nil { try commands.learn() }
     let tokenizer = try TokenizerFile.load(commands.tokenizerPath)
     let batches = try readAll()
@@ -154,6 +160,12 @@ struct Bench: DocumentedCommand {
   private static func encode(_ batch: DocumentBatch, _ encoder: BPEEncoder) -> EncodedBatch {
     batch.bytes.withUnsafeBufferPointer { encoder.encode($0, documents: batch.ranges) }
   }
+}
+
+/// The command, for the thread that runs it.
+private struct UncheckedSendable: @unchecked Sendable {
+  let value: Bench
+  init(_ value: Bench) { self.value = value }
 }
 
 /// Whole commands, each from the input files to a file in a scratch directory.

@@ -36,6 +36,45 @@ import Testing
     }
   }
 
+  /// A document that one call works on for long.
+  @Test(.long) func aBenchOfOneLongDocumentEndsAtOnce() throws {
+    try scratch.write("in.txt", String(repeating: "0", count: 30_000_000))
+    let result = try runShell(
+      """
+      (trap - INT; exec pkm-data bench --runs 1000 --documents file --merges 10 in.txt) & run=$!
+      sleep 2
+      begin=$(date +%s%N); kill -INT $run; wait $run; status=$?
+      echo "$status $(( ($(date +%s%N) - begin) / 1000000 ))"
+      """, in: scratch.url)
+    let words = result.text.split { $0 == " " || $0 == "\n" }.compactMap { Int($0) }
+    #expect(words.first == 130, "\(result.text)\(result.errors)")
+    #expect((words.last ?? 9999) < 700, "\(result.text)")
+  }
+
+  /// Swift's runtime takes it for a crash, whose report the process would survive.
+  @Test func quitEndsTheProcess() throws {
+    let result = try runShell(
+      """
+      mkfifo wait; sleep 20 3<> wait & s=$!
+      (trap - QUIT; exec pkm-data normalize < wait) & run=$!
+      sleep 0.3; kill -QUIT $run; wait $run; echo $?; kill $s
+      """, in: scratch.url)
+    #expect(result.text == "131\n", "\(result.errors)")
+    #expect(!result.errors.contains("Program crashed"))
+  }
+
+  /// Pages and tables that `print` holds back until the end.
+  @Test func aFullDiskUnderPrintedTextIsAnError() throws {
+    for command in [
+      "pkm-data --help", "pkm-data help dedup", "pkm-data filter --list-rules", "pkm-train --version",
+    ] {
+      let full = try runShell("\(command) > /dev/full", in: scratch.url)
+      #expect(full.status == 74 && full.errors.contains("standard output"), "\(command): \(full.errors)")
+      let closed = try runShell("\(command) | true; echo ${PIPESTATUS[0]}", in: scratch.url)
+      #expect(closed.text == "0\n" && closed.errors == "", "\(command): \(closed.errors)")
+    }
+  }
+
   @Test func aHangUpIsSurvivedUnderNohup() throws {
     let result = try runShell(
       """
