@@ -18,7 +18,7 @@ package enum Interruption {
     // The parent process may have blocked them, and signal masks are inherited.
     var ours = sigset_t()
     sigemptyset(&ours)
-    for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&ours, number) }
+    for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] { sigaddset(&ours, number) }
     pthread_sigmask(SIG_UNBLOCK, &ours, nil)
     for number in [SIGINT, SIGTERM, SIGHUP] {
       var action = sigaction()
