@@ -25,11 +25,13 @@ import Testing
       + "Content-Length: \(content.utf8.count)\r\n\r\n\(content)\r\n\r\n"
   }
 
-  /// The types are named and counted, and an empty corpus passes no strict run.
+  /// The types are named and counted, and an empty corpus is an error unless it is allowed.
   @Test func aCrawlOfPagesSaysSo() throws {
     let pages = Self.response("text/html") + Self.response("image/png") + Self.response("text/html")
     try scratch.write("pages.warc", pages)
-    let found = try run(["pages.warc"])
+    let refused = try run(["pages.warc"])
+    #expect(refused.status == 65 && refused.errors.contains("html 2"), "\(refused.errors)")
+    let found = try run(["pages.warc", "--allow-empty"])
     #expect(found.errors.contains("3 of 3 WARC records hold no plain text and were skipped: 2 html, 1 image"))
     #expect(found.errors.contains("Extract the text of HTML first") && found.text.isEmpty)
     #expect(try summary("warc_records_skipped_html") == 2)
