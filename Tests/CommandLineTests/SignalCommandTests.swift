@@ -26,7 +26,7 @@ import Testing
         sleep 0.4
         begin=$(date +%s%N); kill -\(signal) $run; wait $run; status=$?
         echo "$status $(( ($(date +%s%N) - begin) / 1000000 ))"
-        kill $s1 $s2
+        kill -KILL $s1 $s2
         """, in: scratch.url)
       let words = result.text.split { $0 == " " || $0 == "\n" }.compactMap { Int($0) }
       #expect(words.first == 130, "\(command): \(result.text)\(result.errors)")
@@ -57,7 +57,7 @@ import Testing
       """
       mkfifo wait; sleep 20 3<> wait & s=$!
       (trap - QUIT; exec pkm-data normalize < wait) & run=$!
-      sleep 0.3; kill -QUIT $run; wait $run; echo $?; kill $s
+      sleep 0.3; kill -QUIT $run; wait $run; echo $?; kill -KILL $s
       """, in: scratch.url)
     #expect(result.text == "131\n", "\(result.errors)")
     #expect(!result.errors.contains("Program crashed"))
