@@ -9,6 +9,8 @@ struct HelpPage {
   /// nil if `error` does not ask for the help of `tool` or of one of its subcommands.
   init?(for error: any Error, of tool: any ParsableCommand.Type) {
     let request = tool.fullMessage(for: error, columns: Self.width)
+    // Making the pages of all commands to compare with takes 10 ms, which `--version` need not spend.
+    guard request.contains("USAGE: ") else { return nil }
     let commands = [tool] + tool.configuration.subcommands
     guard let command = commands.first(where: { tool.helpMessage(for: $0, columns: Self.width) == request })
     else { return nil }

@@ -8,7 +8,7 @@ import Foundation
 /// of a key's hash are its slot, so that tables of any size hold their keys in about the same order, and
 /// growing and merging go through memory in order. The order of ``forEachKey(_:)`` depends on the order of
 /// insertion; ``drainSorted(on:_:)`` sorts.
-package struct CountTable: ~Copyable, @unchecked Sendable {
+@usableFromInline package struct CountTable: ~Copyable, @unchecked Sendable {
   // The table alone owns its memory, and exclusive access guards a value that cannot be copied.
 
   private struct ShortSlot {
@@ -61,10 +61,10 @@ package struct CountTable: ~Copyable, @unchecked Sendable {
   }
 
   /// A range of a text: one key, not empty.
-  package struct Span {
-    package let start, end: Int
+  @usableFromInline package struct Span {
+    @usableFromInline package let start, end: Int
 
-    package init(start: Int, end: Int) {
+    @inlinable package init(start: Int, end: Int) {
       self.start = start
       self.end = end
     }

@@ -3,7 +3,9 @@ import CISAL
 import CXXHash
 
 /// Hash functions that give the same values on every run and every machine, unlike Swift's `Hasher`.
-package enum Hashing {
+///
+/// Other modules inline members of a type only if it is `@usableFromInline` itself.
+@usableFromInline package enum Hashing {
   /// 2⁶⁴ divided by the golden ratio: a product with it spreads a key over the high bits (Knuth, The Art of
   /// Computer Programming, volume 3, section 6.4).
   @inlinable package static var goldenRatio: UInt64 { 0x9e37_79b9_7f4a_7c15 }

@@ -3,7 +3,7 @@ import Foundation
 /// xoshiro256** (Blackman and Vigna, 2018), seeded through SplitMix64.
 ///
 /// A checkpoint saves its state.
-package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equatable {
+@usableFromInline package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equatable {
   private var a, b, c, d: UInt64
 
   package init(seed: UInt64) {
@@ -19,14 +19,14 @@ package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equata
   package init(seed: UInt64, stream: String) { self.init(seed: Hashing.xxh3(stream, seed: seed)) }
 
   /// The output function of SplitMix64: a bijection whose every output bit depends on every input bit.
-  package static func mix(_ value: UInt64) -> UInt64 {
+  @inlinable package static func mix(_ value: UInt64) -> UInt64 {
     var z = value
     z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
     z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
     return z ^ (z >> 31)
   }
 
-  package mutating func next() -> UInt64 {
+  @usableFromInline package mutating func next() -> UInt64 {
     let product = b &* 5
     let result = (product << 7 | product >> 57) &* 9
     let shifted = b << 17

@@ -2,14 +2,14 @@
 /// pointer.
 ///
 /// Nearly all words of most languages fit.
-package struct ShortKey: Equatable, Sendable {
+@usableFromInline package struct ShortKey: Equatable, Sendable {
   /// The longest key in bytes.
   package static let maximumLength = 15
 
   /// Bytes 0..<8, little-endian, zero-padded.
-  package var low: UInt64
+  @usableFromInline package var low: UInt64
   /// Bytes 8..<15, with the length in the top byte; 0 only in ``free``.
-  package var high: UInt64
+  @usableFromInline package var high: UInt64
 
   /// No key.
   package static let free = ShortKey(low: 0, high: 0)

@@ -42,7 +42,10 @@ package final class PreTokenCounter: Sendable {
     func count(_ text: UnsafeBufferPointer<UInt8>, _ preTokenizer: PreTokenizer, before limit: Int = .max) {
       let spans = spans
       var found = 0
-      func add(_ start: Int, _ end: Int) {
+      preTokenizer.forEachPreToken(in: text) { start, end in
+        guard end &- start <= PreTokenCounter.longestWord && start < limit else {
+          return addPieces(of: text, start..<end, before: limit)
+        }
         spans[found] = CountTable.Span(start: start, end: end)
         found &+= 1
         if found == spans.count {
@@ -50,14 +53,15 @@ package final class PreTokenCounter: Sendable {
           found = 0
         }
       }
-      preTokenizer.forEachPreToken(in: text) { start, end in
-        if start >= limit { return }
-        if end &- start <= PreTokenCounter.longestWord { return add(start, end) }
-        for piece in PreTokenCounter.pieces(of: text, start..<end) where piece.lowerBound < limit {
-          add(piece.lowerBound, piece.upperBound)
-        }
-      }
       counts.add(UnsafeBufferPointer(rebasing: spans[..<found]), of: text)
+    }
+
+    @inline(never)
+    private func addPieces(of text: UnsafeBufferPointer<UInt8>, _ word: Range<Int>, before limit: Int) {
+      for piece in PreTokenCounter.pieces(of: text, word) where piece.lowerBound < limit {
+        counts.add(
+          text.baseAddress! + piece.lowerBound, length: piece.count, readable: text.count - piece.lowerBound)
+      }
     }
   }
 
