@@ -299,6 +299,57 @@ private final class Laboratory {
     #expect(try laboratory.bytes("run") == before)
   }
 
+  /// The content of the dataset and the split decide, not the place.
+  @Test func aRunIsNotResumedOnOtherData() throws {
+    let bench = try Workbench(seed: 3), other = try Workbench(seed: 4), directory = bench.scratch.path("run")
+    var recipe = TrainingArithmeticTests.recipe()
+    let device = try CPUOperations<Float>(pool: TrainingArithmeticTests.pool)
+    func train(_ data: String, split: String = "train", resume: Bool = true) throws {
+      _ = try Trainer(
+        recipe: recipe, dataset: data, split: split, evaluationSplit: "valid", directory: directory,
+        resume: resume, on: device, isQuiet: true
+      ).run()
+    }
+    try train(bench.data, resume: false)
+    recipe.train.steps += 1
+    for (data, split) in [(other.data, "train"), (bench.data, "valid")] {
+      let refusal = #expect(throws: Failure.self) { try train(data, split: split) }
+      #expect(refusal?.kind == .usage && refusal?.message.hasPrefix("the dataset differs") == true)
+      #expect(refusal?.remedy?.contains(bench.data) == true)
+    }
+    #expect(try Checkpoint(directory).state.step == 4)
+    let elsewhere = bench.scratch.path("elsewhere")
+    try FileManager.default.moveItem(atPath: bench.data, toPath: elsewhere)
+    try train(elsewhere)
+    #expect(try Checkpoint(directory).state.step == 5)
+  }
+
+  /// A run without a checkpoint begins with the parameters that the seed gives.
+  @Test func aFreshRunBeginsWithTheParametersOfItsSeed() throws {
+    let bench = try Workbench(), recipe = TrainingArithmeticTests.recipe(),
+      directory = bench.scratch.path("run")
+    let device = try CPUOperations<Float>(pool: TrainingArithmeticTests.pool)
+    var model = recipe.model
+    model.vocabularySize = Workbench.vocabularySize
+    func start(seed: UInt64) throws -> PlainModel {
+      let drawn = try Transformer(
+        model, device: device, batch: (1, model.context), training: false, seed: seed)
+      return PlainModel(
+        configuration: model,
+        tensors: Dictionary(
+          uniqueKeysWithValues: (drawn.parameters + drawn.buffers).map {
+            ($0.name, device.download($0.value).map(Double.init))
+          }))
+    }
+    try bench.trainer(recipe, in: directory, resume: false, on: device)
+    let found = try bench.record(of: directory)
+    var right = try bench.plainRun(recipe, from: start(seed: recipe.train.seed))
+    right.checkpoints.removeAll { $0 == "step-00000000" }
+    #expect(found.differences(from: right, tolerance: 1e-3) == [])
+    #expect(
+      try found.differences(from: bench.plainRun(recipe, from: start(seed: 1)), tolerance: 1e-3).count > 9)
+  }
+
   /// A run that was killed at its end: `latest` does not name the last checkpoint yet, an old one is still there, another is
   /// half removed, and the last evaluation is missing.
   @Test func aResumedRunFinishesWhatAKilledOneLeft() throws {
