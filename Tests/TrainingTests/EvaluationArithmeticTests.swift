@@ -1,0 +1,70 @@
+import Foundation
+import Model
+import Shards
+import Support
+import Testing
+import Training
+
+/// Evaluation beside the same token by token, each predicted from a forward pass over what comes before it.
+@Suite(.timeLimit(.minutes(2))) struct EvaluationArithmeticTests {
+  struct Case: Sendable, CustomTestStringConvertible {
+    var context: Int
+    var sequences = 2
+    var limit: Int?
+    var norm = ModelConfiguration.Norm.post
+    var packing: Packing?
+
+    var testDescription: String { "\(self)" }
+  }
+
+  /// 18 tokens are scored, unless there is a limit.
+  @Test(arguments: [
+    Case(context: 5), Case(context: 5, norm: .pre, packing: .document), Case(context: 5, packing: .stream),
+    Case(context: 6), Case(context: 7, sequences: 1), Case(context: 17), Case(context: 18), Case(context: 25),
+    Case(context: 1, sequences: 4), Case(context: 4, sequences: 3, limit: 14, packing: .document),
+    Case(context: 5, limit: 7), Case(context: 5, limit: 15), Case(context: 5, limit: 18),
+    Case(context: 5, limit: 100), Case(context: 5, limit: 1),
+  ]) func everyTokenIsScoredOnceFromTheTextBeforeIt(_ this: Case) throws {
+    let bench = try Workbench(packing: this.packing)
+    var configuration = TrainingArithmeticTests.recipe().model
+    (configuration.context, configuration.norm) = (this.context, this.norm)
+    configuration.dropout = 0.4
+    let plain = PlainModel(configuration, seed: 7)
+    let right = PlainEvaluation(plain, bench.validationTokens, limit: this.limit)
+    #expect(right.nll.count == min(18, this.limit ?? 18))
+    func check(_ device: some Operations<Float>) throws {
+      let found = try Evaluation.run(
+        plain.transformer(on: device, sequences: this.sequences), dataset: Dataset(bench.data),
+        split: "valid",
+        sequences: this.sequences, tokenLimit: this.limit)
+      #expect(found.split == "valid" && found.scoredTokens == right.nll.count)
+      let numbers = right.numbers(of: bench.validation)
+      for (name, number) in [
+        ("nll", found.nll), ("perplexity", found.perplexity), ("word_perplexity", found.wordPerplexity),
+        ("bits_per_byte", found.bitsPerByte),
+      ] {
+        let expected = try #require(numbers[name])
+        #expect(abs(number - expected) < 1e-4 * abs(expected), "\(name) is \(number), not \(expected)")
+      }
+      #expect(found.memories.map(\.layer) == [1, 3])
+      for (memory, use) in zip(found.memories, right.uses) {
+        #expect(memory.use.usage == use.usage && abs(memory.use.kl - use.kl) < 1e-4 * use.kl)
+      }
+    }
+    try check(CPUOperations<Float>(pool: TrainingArithmeticTests.pool))
+    try check(ReferenceOperations<Float>())
+  }
+
+  /// The definitions on round numbers: 3 nats for each of 4 tokens of a text of 5 tokens, 10 words and 40 bytes.
+  @Test func theWrittenDefinitionsAreThoseOfTheUnits() {
+    var evaluation = PlainEvaluation(PlainModel(configuration(), seed: 1), [1, 2, 3, 4, 5])
+    evaluation.nll = [3, 3, 3, 3]
+    let numbers = evaluation.numbers(of: [.init(tokens: [], textBytes: 40, words: 10)])
+    #expect(numbers["perplexity"] == exp(3))
+    // 12 nats for four fifths of the text: 8 words, 32 bytes.
+    #expect(numbers["word_perplexity"] == exp(1.5))
+    #expect(abs(numbers["bits_per_byte"]! - 12 / 32 * 1.4426950408889634) < 1e-12)
+  }
+
+  private func configuration() -> ModelConfiguration { TrainingArithmeticTests.recipe().model }
+}
