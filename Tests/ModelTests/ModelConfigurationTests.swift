@@ -63,4 +63,58 @@ import Testing
     #expect(shapes["embedding.norm.gamma"] == [12] && shapes["output.norm.gamma"] == nil)
     #expect(smallConfiguration(.pre).parameterDescriptions.contains { $0.name == "output.norm.gamma" })
   }
+
+  /// GPT-2's for the transformer (Radford et al., 2019), those of PyTorch's linear layers for queries, and those of the paper's
+  /// code for sub-keys and values.
+  @Test func parametersBeginAsTheirSourcesSay() throws {
+    for norm in [ModelConfiguration.Norm.post, .pre] {
+      let configuration = smallConfiguration(norm)
+      let d = 12.0, half = 4.0, layers = 2.0
+      for tensor in configuration.parameterDescriptions + configuration.bufferDescriptions {
+        let name = tensor.name
+        let right: Distribution =
+          if name.hasSuffix("attention.output.weight") || name.hasSuffix("feed_forward.output.weight") {
+            // Two branches of each layer add to the stream.
+            .normal(deviation: 0.02 / (2 * layers).squareRoot())
+          } else if name.contains("memory.query.") {
+            .uniform(bound: 1 / d.squareRoot())
+          } else if name.hasSuffix("subkeys") {
+            .uniform(bound: 1 / half.squareRoot())
+          } else if name.hasSuffix("values") {
+            .normal(deviation: 1 / d.squareRoot())
+          } else if name.hasSuffix("gamma") || name.hasSuffix("running_variance") {
+            .constant(1)
+          } else if name.hasSuffix("beta") || name.hasSuffix("bias") || name.hasSuffix("running_mean") {
+            .constant(0)
+          } else {
+            .normal(deviation: 0.02)
+          }
+        #expect(tensor.distribution == right, "\(name)")
+      }
+    }
+  }
+
+  /// Mean, spread and shape of what is drawn.
+  @Test func distributionsAreDrawnAsTheySay() throws {
+    let bed = TestBed(ReferenceOperations<Float>()), count = 40_000
+    func draw(_ distribution: Distribution) -> [Double] {
+      let x = bed.vector(count)
+      bed.device.initialize(Operand(x.matrix(rows: 1, columns: count)), distribution, seed: 3)
+      return bed.numbers(x)
+    }
+    func moments(_ x: [Double]) -> (mean: Double, deviation: Double) {
+      let mean = x.reduce(0, +) / Double(count)
+      return (mean, (x.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count)).squareRoot())
+    }
+    let normal = draw(.normal(deviation: 0.5)), uniform = draw(.uniform(bound: 0.5))
+    #expect(abs(moments(normal).mean) < 0.01 && abs(moments(normal).deviation / 0.5 - 1) < 0.02)
+    // 68.3 % lie within one deviation, 95.4 % within two.
+    #expect(abs(Double(normal.count { abs($0) < 0.5 }) / Double(count) - 0.6827) < 0.01)
+    #expect(abs(Double(normal.count { abs($0) < 1 }) / Double(count) - 0.9545) < 0.005)
+    #expect(
+      abs(moments(uniform).mean) < 0.01
+        && abs(moments(uniform).deviation / (0.5 / 3.0.squareRoot()) - 1) < 0.02)
+    #expect(uniform.allSatisfy { abs($0) <= 0.5 } && uniform.map(abs).max()! > 0.499)
+    #expect(draw(.constant(0.25)).allSatisfy { $0 == 0.25 })
+  }
 }

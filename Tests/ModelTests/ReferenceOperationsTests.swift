@@ -49,6 +49,18 @@ import Testing
     expect(bed.numbers(out), [0.8413447461, -0.1586552539], within: 1e-10)
   }
 
+  /// 1e-5, as in PyTorch, which matters where the variance is as small.
+  @Test func epsilonOfNorms() {
+    let norm = NormParameters(gamma: list([1, 1]), beta: list([0, 0])), y = bed.matrix(1, 2)
+    let statistics = RowStatistics(mean: bed.vector(1), inverseDeviation: bed.vector(1))
+    device.layerNorm(bed.matrix(1, 2) { [1e-3, -1e-3][$0] }, norm, statistics, into: y, Operand(y))
+    // 1e-3 / √(1e-6 + 1e-5)
+    expect(bed.numbers(y), [0.3015113446, -0.3015113446])
+    device.batchNorm(
+      bed.matrix(1, 2) { [1e-3, -1e-3][$0] }, norm, mean: list([0, 0]), variance: list([1e-6, 1e-6]), into: y)
+    expect(bed.numbers(y), [0.3015113446, -0.3015113446])
+  }
+
   @Test func batchNorm() {
     let x = bed.matrix(4, 1) { Double($0 + 1) }, y = bed.matrix(4, 1)
     let mean = bed.vector(1), variance = bed.vector(1), runningMean = list([0]), runningVariance = list([1])

@@ -52,4 +52,42 @@ import Training
     let repeated = try gradients(Rank(rank: 0, scored: scored), sequences: 2..<4)
     #expect(zip(second, repeated).contains { abs($0 - $1) > 1e-3 * largest })
   }
+
+  /// Two ranks with the same part of the batch, as one of them sees it.
+  struct Twin: Collective {
+    var rank: Int { 0 }
+    var rankCount: Int { 2 }
+    func sum(_ count: Int) -> Int { 2 * count }
+    func sum(_ gradients: Vector<Float>, on device: some Operations<Float>) { device.scale(gradients, by: 2) }
+    func gather(_ gradient: ValueGradient<Float>, on device: some Operations<Float>) {
+      device.append(gradient.gathered, to: gradient)
+    }
+    func agree(_ isTrue: Bool) -> Bool { isTrue }
+  }
+
+  /// Gradients are added up and reads are gathered before the update: the mean over twice the same is the same.
+  @Test func gradientsOfAllRanksReachTheUpdate() throws {
+    var configuration = TrainingArithmeticTests.recipe().model
+    configuration.vocabularySize = 50
+    let device = try CPUOperations<Float>(pool: WorkerPool(threads: 1)), length = configuration.context
+    let text = (0...2 * length).map { Int32($0 * 7919 % 50) }
+    func step(_ collective: any Collective) throws -> (squaredNorm: Double, tokens: [Int]) {
+      var train = TrainingConfiguration()
+      train.batch = 2
+      let model = try Transformer(
+        configuration, device: device, batch: (2, length), training: true, microBatches: 2, seed: 3)
+      let step = TrainingStep(model, try Optimizer(model), train, collective: collective)
+      text.withUnsafeBufferPointer { text in
+        step.run(
+          inputs: UnsafeBufferPointer(rebasing: text.dropLast()),
+          targets: UnsafeBufferPointer(rebasing: text.dropFirst()))
+      }
+      return (
+        model.readStep().squaredNorm, (0..<model.memoryCount).map { model.valueGradient(ofMemory: $0).tokens }
+      )
+    }
+    let alone = try step(SingleProcess()), together = try step(Twin())
+    #expect(alone.tokens == [2 * length, 2 * length] && together.tokens == alone.tokens.map { 2 * $0 })
+    #expect(alone.squaredNorm > 0 && abs(together.squaredNorm / alone.squaredNorm - 1) < 1e-5)
+  }
 }

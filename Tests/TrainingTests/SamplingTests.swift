@@ -86,4 +86,19 @@ import Training
     let nucleus = frequencies(Sampling(temperature: 1, topP: 0.9))
     #expect(nucleus[0] == 0 && nucleus[4] == 0 && nucleus[2] > 0)
   }
+
+  /// Of equally probable tokens the first are kept, as many as it takes.
+  @Test(arguments: [(0.2, 1), (0.25, 1), (0.26, 2), (0.5, 2), (0.6, 3), (0.76, 4), (0.999, 4)])
+  func topPOfTiesKeepsTheFewest(topP: Double, kept: Int) {
+    let logits: [Float] = [1, 1, -90, 1, 1]
+    for topK in [nil, 5] {
+      var random = RandomGenerator(seed: 2), drawn: Set<Int32> = []
+      for _ in 0..<200 {
+        logits.withUnsafeBufferPointer {
+          _ = drawn.insert(Sampling(temperature: 1, topK: topK, topP: topP).draw(from: $0, using: &random))
+        }
+      }
+      #expect(drawn == Set([0, 1, 3, 4].prefix(kept)))
+    }
+  }
 }

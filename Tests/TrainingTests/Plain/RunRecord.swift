@@ -1,5 +1,5 @@
 /// A line of `metrics.jsonl`, without what depends on the machine.
-struct PlainLine {
+struct PlainLine: Equatable {
   var step, tokens: Int
   var split: String?
   var numbers: [String: Double]
