@@ -21,7 +21,11 @@ extension ParsableCommand {
         guard let help = HelpPage(for: error, of: Self.self) else {
           let (text, code) = (fullMessage(for: error), exitCode(for: error))
           if code == .success { exitPrinting(text) }
-          Log.line(text)
+          Log.line(
+            InvalidValue.explained(text, arguments: Array(CommandLine.arguments.dropFirst())) { arguments in
+              do { _ = try parseAsRoot(arguments) } catch { return fullMessage(for: error) }
+              return nil
+            })
           Foundation.exit(code.rawValue)
         }
         exitPrinting(help.text)

@@ -87,24 +87,35 @@ package struct ModelConfiguration: Codable, Sendable, Equatable {
   /// Whether layer `index`, counted from 0, holds a memory.
   package func hasMemory(at index: Int) -> Bool { memory?.layers.contains(index + 1) ?? false }
 
+  /// The whole numbers of the configuration and what each may be, by their keys; a memory has the square of its
+  /// sub-keys of slots, which 32 bits number.
+  package var wholeNumbers: [(key: String, value: Int, range: ClosedRange<Int>)] {
+    var numbers = [
+      ("layers", layers, 1...1 << 12), ("dim", dim, 1...1 << 20), ("heads", heads, 1...1 << 20),
+      ("context", context, 1...1 << 20), ("vocabulary_size", vocabularySize, 1...Int(Int32.max)),
+    ]
+    if let memory {
+      numbers += [
+        ("memory.subkeys", memory.subkeys, 1...46340), ("memory.heads", memory.heads, 1...1 << 12),
+        ("memory.topk", memory.topk, 1...46340), ("memory.query_dim", memory.queryDim, 2...1 << 20),
+      ]
+    }
+    return numbers
+  }
+
   /// Throws what is wrong with the first setting that cannot be built, in a message that begins with its key.
   package func validate() throws(Failure) {
     func require(_ holds: Bool, _ problem: String, _ remedy: String) throws(Failure) {
       if !holds { throw Failure(.usage, "model." + problem, remedy: remedy) }
     }
-    let largest = Int(Int32.max)
-    try require((1...1 << 12).contains(layers), "layers is \(layers)", "Use 1 to \(1 << 12)")
-    try require(dim >= 1 && dim <= 1 << 20, "dim is \(dim)", "Use a width such as 256")
-    try require(
-      heads >= 1 && dim % heads == 0, "heads (\(heads)) does not divide dim (\(dim))",
-      "Choose a divisor of dim")
-    try require(context >= 1 && context <= 1 << 20, "context is \(context)", "Use a length such as 256")
+    for (key, value, range) in wholeNumbers {
+      try require(
+        range.contains(value), "\(key) is \(value)", "Use \(range.lowerBound) to \(range.upperBound)")
+    }
+    try require(dim % heads == 0, "heads (\(heads)) does not divide dim (\(dim))", "Choose a divisor of dim")
     try require(
       dropout >= 0 && dropout < 1, "dropout is \(dropout)", "Use a probability from 0 up to, not including, 1"
     )
-    try require(
-      vocabularySize >= 1 && vocabularySize <= largest, "vocabulary_size is \(vocabularySize)",
-      "It is the vocabulary size of the tokenizer")
     func requireParameters(_ count: Double) throws(Failure) {
       try require(
         count <= 0x1p44,
@@ -124,16 +135,10 @@ package struct ModelConfiguration: Codable, Sendable, Equatable {
       )
     }
     try require(
-      memory.subkeys >= 1 && memory.subkeys <= 46340, "memory.subkeys is \(memory.subkeys)",
-      "Use 1 to 46340; the memory has its square of slots")
-    try require(
-      (1...1 << 12).contains(memory.heads), "memory.heads is \(memory.heads)", "Use 1 to \(1 << 12)")
-    try require(
-      memory.topk >= 1 && memory.topk <= memory.subkeys,
+      memory.topk <= memory.subkeys,
       "memory.topk is \(memory.topk) with \(memory.subkeys) sub-keys", "Use 1 up to the number of sub-keys")
     try require(
-      (2...1 << 20).contains(memory.queryDim) && memory.queryDim % 2 == 0,
-      "memory.query_dim is \(memory.queryDim)",
+      memory.queryDim % 2 == 0, "memory.query_dim is \(memory.queryDim)",
       "Use an even number: each half of a query has its own sub-keys")
     let (subkeys, query) = (Double(memory.subkeys), Double(memory.heads) * Double(memory.queryDim))
     try requireParameters(

@@ -1,4 +1,3 @@
-import Foundation
 import Support
 
 extension DatasetIndex {
@@ -11,7 +10,7 @@ extension DatasetIndex {
         Path.isDirectory(directory) ? "not a dataset: it has no index.json" : "no such dataset directory",
         file: directory, remedy: "Give the directory that `pkm-data encode` or `pkm-data shard` wrote")
     }
-    let data = Data(try MappedFile.read(path))
+    let data = try MappedFile.read(path)
     /// Read first, so that a newer version is reported as such and not as a missing key.
     struct Header: Decodable {
       let format: String
@@ -46,26 +45,15 @@ extension DatasetIndex {
     }
   }
 
-  private static func decode<Value: Decodable>(_ type: Value.Type, _ data: Data, _ path: String) throws
+  /// What a count of an index may be, so that sums and products of counts cannot overflow.
+  static let counts = 0...1 << 42
+
+  private static func decode<Value: Decodable>(_ type: Value.Type, _ bytes: [UInt8], _ path: String) throws
     -> Value
   {
-    let remedy = "Recreate the dataset, or restore its index.json"
-    func failure(_ context: DecodingError.Context, _ message: String) -> Failure {
-      let keys = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }
-      let location = keys.isEmpty ? "" : " (in \(keys.joined(separator: ".")))"
-      return Failure(.badInput, message + location, file: path, remedy: remedy)
-    }
-    do { return try JSONDecoder().decode(type, from: data) } catch let error as DecodingError {
-      switch error {
-      case .keyNotFound(let key, let context):
-        throw failure(context, "the key \"\(key.stringValue)\" is missing")
-      case .typeMismatch(let type, let context): throw failure(context, "a value is not of type \(type)")
-      case .valueNotFound(_, let context): throw failure(context, "a value is null")
-      case .dataCorrupted(let context):
-        throw failure(context, context.codingPath.isEmpty ? "not valid JSON" : "a value is not known")
-      @unknown default: throw Failure(.badInput, "not a dataset index", file: path, remedy: remedy)
-      }
-    }
+    try JSONDecoding.decode(
+      type, from: bytes, file: path, counts: counts, remedy: "Recreate the dataset, or restore its index.json"
+    )
   }
 
   /// All inconsistencies of the index, as sentences.
@@ -95,8 +83,10 @@ extension DatasetIndex {
       if splits[shard.split] == nil {
         problems.append("\(shard.file) belongs to split \"\(shard.split)\", which is not in splits")
       }
-      if !shard.isPlausible {
-        problems.append("\(shard.file) has a count that is negative or absurd")
+      if let (key, count) = shard.counts.first(where: { !Self.counts.contains($0.value) }) {
+        problems.append(
+          "\(shard.file) has \(key) \(count), which is not \(Self.counts.lowerBound) to \(Self.counts.upperBound)"
+        )
         continue
       }
       let (bytes, overflows) = shard.tokens.multipliedReportingOverflow(by: tokenBytes)

@@ -57,10 +57,16 @@ package struct DatasetIndex: Codable, Equatable, Sendable {
     /// the price of their tables, so it is checked whenever a shard is opened; nil in datasets of earlier versions.
     package let seekTablesXXH64: String?
 
-    /// Whether sums and products of the counts cannot overflow.
-    var isPlausible: Bool {
-      [tokens, documents, bytes, textBytes, words].allSatisfy { (0...1 << 42).contains($0) }
+    /// The counts by their keys.
+    var counts: [(key: String, value: Int)] {
+      let counts: [(CodingKeys, Int)] = [
+        (.tokens, tokens), (.documents, documents), (.bytes, bytes), (.textBytes, textBytes), (.words, words),
+      ]
+      return counts.map { ($0.0.rawValue, $0.1) }
     }
+
+    /// Whether sums and products of the counts cannot overflow.
+    var isPlausible: Bool { counts.allSatisfy { DatasetIndex.counts.contains($0.value) } }
 
     package var totals: Totals {
       var totals = Totals()

@@ -50,11 +50,6 @@ package enum JSONFile {
   package static func read<Value: Decodable>(
     _ type: Value.Type, from path: String, remedy: String = "Remove the directory and run again"
   ) throws -> Value {
-    do { return try JSONDecoder().decode(type, from: Data(MappedFile.read(path))) } catch let error
-      as DecodingError
-    {
-      throw Failure(
-        .badInput, "is not a file that this program wrote: \(error)", file: path, remedy: remedy)
-    }
+    try JSONDecoding.decode(type, from: MappedFile.read(path), file: path, remedy: remedy)
   }
 }

@@ -118,6 +118,29 @@ package struct JSONReader {
     }
   }
 
+  /// Reads the next value, and calls `body` for each number in it: with its key, as in `shards[0].tokens`, and its
+  /// place in the bytes. Numbers that nothing can store are numbers here, too.
+  package mutating func forEachNumber(at path: String = "", _ body: (String, Range<Int>) -> Void) throws {
+    switch peek() ?? 0 {
+    case UInt8(ascii: "{"):
+      try forEachMember {
+        let key = String(decoding: $0.key, as: UTF8.self)
+        try $0.forEachNumber(at: path.isEmpty ? key : "\(path).\(key)", body)
+      }
+    case UInt8(ascii: "["):
+      var position = 0
+      try forEachElement {
+        try $0.forEachNumber(at: "\(path)[\(position)]", body)
+        position += 1
+      }
+    case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+      let start = index
+      while index < bytes.count, "0123456789+-.eE".utf8.contains(bytes[index]) { index += 1 }
+      body(path, start..<index)
+    default: _ = try value()
+    }
+  }
+
   private mutating func enter() throws {
     depth += 1
     if depth > 512 { throw failure("nested more than 512 deep") }

@@ -82,8 +82,9 @@ package struct Checkpoint {
     }
     state = try Self.decode(State.self, Path.join(directory, "trainer.json"))
     recipe = try Self.decode(TrainingRecipe.self, Path.join(directory, File.configuration.rawValue))
-    _ = try checkedPath(of: .configuration)
+    // Before the checksum, so that a number that cannot be is named.
     try validate()
+    _ = try checkedPath(of: .configuration)
   }
 
   /// Every number of the two files is one that a run could have written, so that sums and products cannot overflow.
@@ -92,15 +93,12 @@ package struct Checkpoint {
       ("step", state.step), ("tokens", state.tokens), ("cursor.epoch", state.cursor.epoch),
       ("cursor.window", state.cursor.sequence),
     ]
-    for (key, value) in numbers where !(0...1 << 53).contains(value) {
-      throw Failure(
-        .badInput, "\(key) is \(value), which is not from 0 to 2^53",
-        file: Path.join(directory, "trainer.json"),
-        remedy: "Use another checkpoint of the run")
-    }
+    let bounds = NumberBounds(
+      Path.join(directory, "trainer.json"), remedy: "Use another checkpoint of the run")
+    for (key, value) in numbers { try bounds.check(value, key, in: JSONDecoding.counts) }
     do { try recipe.validate() } catch let failure as Failure {
       throw Failure(
-        .badInput, failure.message, file: path(of: .configuration),
+        .badInput, failure.message + (failure.remedy.map { ". \($0)" } ?? ""), file: path(of: .configuration),
         remedy: "Use another checkpoint of the run")
     }
     // A model is made before its tensors are read, so a size that is only possible must also be that of the file.
@@ -141,11 +139,8 @@ package struct Checkpoint {
   private static func name(ofStep step: Int) -> String { "step-\(step.zeroPadded(to: 8))" }
 
   private static func decode<Value: Decodable>(_ type: Value.Type, _ path: String) throws -> Value {
-    let bytes = try MappedFile.read(path)
-    do { return try JSONDecoder().decode(type, from: Data(bytes)) } catch {
-      throw Failure(
-        .badInput, "the file is damaged", file: path, remedy: "Use another checkpoint of the run")
-    }
+    try JSONDecoding.decode(
+      type, from: MappedFile.read(path), file: path, remedy: "Use another checkpoint of the run")
   }
 
   /// Copies parameters and buffers into a model of the same configuration.

@@ -15,14 +15,25 @@ package final class MetricsLog {
     path = Path.join(directory, Self.name)
     var evaluated: Set<Int> = []
     if Path.exists(path) {
-      let lines = String(decoding: try MappedFile.read(path), as: UTF8.self).split(separator: "\n")
+      let text = String(decoding: try MappedFile.read(path), as: UTF8.self)
+      let lines = text.split(separator: "\n")
+      var unreadable = 0
       let kept = lines.filter { line in
-        // A kill may have cut off the last line.
         guard let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any],
-          let number = object[CountName.step.rawValue] as? Int, number <= step
-        else { return false }
+          let number = object[CountName.step.rawValue] as? Int, (0...1 << 53).contains(number)
+        else {
+          // A kill may have cut off the last line.
+          if line.endIndex < text.endIndex { unreadable += 1 }
+          return false
+        }
+        if number > step { return false }
         if object[CountName.split.rawValue] != nil { evaluated.insert(number) }
         return true
+      }
+      if unreadable > 0 {
+        Log.warn(
+          "\(path): removes \(unreadable == 1 ? "a line" : "\(unreadable) lines") without a step from 0 to 2^53"
+        )
       }
       if kept.count < lines.count || !kept.isEmpty {
         let file = try OutputFile(path)

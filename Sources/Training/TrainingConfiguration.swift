@@ -93,39 +93,47 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
     LearningRateSchedule(shape: schedule, peak: lr, warmup: warmup, steps: steps)
   }
 
+  /// More than any run, and few enough that sums and products of them cannot overflow.
+  private static let most = 1 << 40
+
+  /// The whole numbers of the section, what each may be and what 0 means, by their keys.
+  package var wholeNumbers: [(key: String, value: Int, range: ClosedRange<Int>, zero: String)] {
+    let most = Self.most
+    return [
+      ("batch", batch, 1...1 << 20, ""), ("micro_batch", sequencesAtOnce, 1...1 << 20, ""),
+      ("steps", steps, 1...most, ""), ("warmup", warmup, 0...most, ""),
+      ("eval_every", evalEvery, 0...most, " (only at the end)"),
+      ("eval_tokens", evalTokens, 0...most, " (all of them)"),
+      ("checkpoint_every", checkpointEvery, 0...most, " (only at the end)"),
+      ("keep_checkpoints", keepCheckpoints, 1...most, ""), ("log_every", logEvery, 1...most, ""),
+    ]
+  }
+
   /// Throws a usage ``Failure`` whose message begins with the key.
   package func validate() throws {
     func require(_ condition: Bool, _ message: String) throws {
       if !condition { throw Failure(.usage, "train." + message) }
     }
-    try require((1...1 << 20).contains(batch), "batch must be 1 to \(1 << 20), not \(batch)")
-    try require(
-      sequencesAtOnce >= 1 && batch % sequencesAtOnce == 0,
-      "micro_batch must divide batch (\(batch)), which \(sequencesAtOnce) does not")
-    // More than any run, and few enough that sums and products of them cannot overflow.
-    let most = 1 << 40
-    func requireCount(_ value: Int, from least: Int, _ key: String, _ meaning: String = "") throws {
-      try require((least...most).contains(value), "\(key) must be \(least)\(meaning) to 2^40, not \(value)")
+    for (key, value, range, zero) in wholeNumbers {
+      let end = range.upperBound == Self.most ? "2^40" : "\(range.upperBound)"
+      try require(
+        range.contains(value), "\(key) must be \(range.lowerBound)\(zero) to \(end), not \(value)")
     }
+    try require(
+      batch % sequencesAtOnce == 0,
+      "micro_batch must divide batch (\(batch)), which \(sequencesAtOnce) does not")
     // What a 32-bit number holds.
     let largest = 1e30
-    try requireCount(steps, from: 1, "steps")
     try require(lr > 0, "lr must be positive, not \(lr)")
     try require(lr <= largest, "lr must be at most 1e30, not \(lr)")
     try require((0...largest).contains(valueLR), "value_lr must be 0 to 1e30, not \(valueLR)")
     try require((1e-30...largest).contains(eps), "eps must be 1e-30 to 1e30, not \(eps)")
-    try requireCount(warmup, from: 0, "warmup")
     try require(
       betas.count == 2 && betas.allSatisfy { (0..<1).contains($0) },
       "betas must be two numbers from 0 to below 1, not \(betas)")
     try require((0...largest).contains(clip), "clip must be 0 (no clipping) to 1e30, not \(clip)")
     try require(
       (0..<1).contains(labelSmoothing), "label_smoothing must be from 0 to below 1, not \(labelSmoothing)")
-    try requireCount(evalEvery, from: 0, "eval_every", " (only at the end)")
-    try requireCount(evalTokens, from: 0, "eval_tokens", " (all of them)")
-    try requireCount(checkpointEvery, from: 0, "checkpoint_every", " (only at the end)")
-    try requireCount(keepCheckpoints, from: 1, "keep_checkpoints")
-    try requireCount(logEvery, from: 1, "log_every")
   }
 }
 

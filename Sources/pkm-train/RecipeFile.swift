@@ -18,25 +18,47 @@ enum RecipeFile {
       let reader = RecipeReader(path: path)
       root = try reader.compose(reader.text()) ?? root
     }
-    let written = root
-    for setting in settings { try apply(setting, to: &root) }
     try check(root, path: path)
-    do {
-      let recipe = TrainingRecipe(model: try decode("model", of: root), train: try decode("train", of: root))
-      var whole = recipe
-      // The tokenizer of the dataset determines the vocabulary size later.
-      whole.model.vocabularySize = max(1, whole.model.vocabularySize)
-      try whole.validate()
-      return recipe
-    } catch let failure as Failure {
-      // The message of a failed validation starts with the key.
-      let key = failure.message.prefix { $0 != " " }
-      let setting = settings.last { $0.hasPrefix("\(key)=") }
-      throw Failure(
-        failure.kind, failure.message, file: setting.map { "--set \($0)" } ?? path,
-        line: setting == nil ? line(of: key.split(separator: ".").map(String.init), in: written) : nil,
-        remedy: failure.remedy)
+    let written = root
+    var recipe = Result { try read(root) }
+    var blamed: String?
+    for setting in settings {
+      var changed = root
+      let key = try apply(setting, to: &changed)
+      do {
+        try check(changed, path: nil)
+        let next = Result { try read(changed) }
+        // The last setting that made a whole recipe a wrong one, or that set the very key that is wrong.
+        switch (recipe, next) {
+        case (_, .success): blamed = nil
+        case (.success, .failure): blamed = setting
+        case (.failure, .failure(let failure)) where (failure as? Failure)?.isAbout(key) == true:
+          blamed = setting
+        default: break
+        }
+        recipe = next
+      } catch let failure as Failure {
+        throw Failure(failure.kind, failure.message, file: "--set \(setting)", remedy: failure.remedy)
+      }
+      root = changed
     }
+    do { return try recipe.get() } catch let failure as Failure {
+      // The message starts with the key.
+      let key = failure.message.prefix { $0 != " " }.split(separator: ".").map(String.init)
+      throw Failure(
+        failure.kind, failure.message, file: blamed.map { "--set \($0)" } ?? path,
+        line: blamed == nil ? line(of: key, in: written) : nil, remedy: failure.remedy)
+    }
+  }
+
+  /// The recipe; throws a failure whose message starts with the key that is wrong.
+  private static func read(_ root: Node) throws -> TrainingRecipe {
+    let recipe = TrainingRecipe(model: try decode("model", of: root), train: try decode("train", of: root))
+    var whole = recipe
+    // The tokenizer of the dataset determines the vocabulary size later.
+    whole.model.vocabularySize = max(1, whole.model.vocabularySize)
+    try whole.validate()
+    return recipe
   }
 
   private static func line(of keys: [String], in node: Node) -> Int? {
@@ -54,12 +76,15 @@ enum RecipeFile {
     }
   }
 
-  private static func apply(_ setting: String, to root: inout Node) throws {
+  /// Sets one key, and returns it.
+  private static func apply(_ setting: String, to root: inout Node) throws -> String {
     let parts = setting.split(separator: "=", maxSplits: 1).map(String.init)
-    guard parts.count == 2, let value = try? RecipeReader(path: nil).compose(parts[1]) else {
-      throw Failure(.usage, "--set must be key.path=value, not '\(setting)'")
-    }
-    set(&root, parts[0].split(separator: ".").map(String.init)[...], to: value)
+    guard parts.count == 2, let value = try? RecipeReader(path: nil).compose(parts[1]),
+      case let keys = parts[0].split(separator: ".", omittingEmptySubsequences: false).map(String.init),
+      !keys.contains("")
+    else { throw Failure(.usage, "--set must be key.path=value, not '\(setting)'") }
+    set(&root, keys[...], to: value)
+    return parts[0]
   }
 
   private static func set(_ node: inout Node, _ keys: ArraySlice<String>, to value: Node) {
@@ -106,7 +131,22 @@ enum RecipeFile {
     let key = keys.joined(separator: ".")
     guard let wanted else { return Failure(.usage, "\(key) has a wrong value: \(context.debugDescription)") }
     let value = keys.reduce(Optional(root)) { $0?[$1] }
-    return Failure(.usage, "\(key) is \(value.map(shown) ?? "missing")", remedy: "Give \(wanted)")
+    return Failure(
+      .usage, "\(key) is \(value.map(shown) ?? "missing")",
+      remedy: "Give \(wanted)" + (wanted == wholeNumber ? range(of: key) : ""))
+  }
+
+  /// What a whole number may be, to complete a sentence.
+  private static func range(of key: String) -> String {
+    var model = ModelConfiguration()
+    model.memory = ModelConfiguration.Memory()
+    let numbers =
+      model.wholeNumbers.map { ("model.\($0.key)", $0.range) }
+      + TrainingConfiguration().wholeNumbers.map { ("train.\($0.key)", $0.range) }
+    if let range = numbers.first(where: { $0.0 == key })?.1 {
+      return " from \(range.lowerBound) to \(range.upperBound)"
+    }
+    return key == "train.seed" ? " from 0 to \(UInt64.max)" : ""
   }
 
   private static func shown(_ node: Node) -> String {
@@ -114,10 +154,11 @@ enum RecipeFile {
     return node.sequence.map { "[\($0.map(shown).joined(separator: ", "))]" } ?? "a mapping"
   }
 
+  private static let wholeNumber = "a whole number"
+
   private static func name(of type: Any.Type) -> String {
     switch type {
-    case is any UnsignedInteger.Type: "a whole number, 0 or more"
-    case is any BinaryInteger.Type: "a whole number"
+    case is any BinaryInteger.Type: wholeNumber
     case is any FloatingPoint.Type: "a number"
     case is Bool.Type: "true or false"
     case is String.Type: "a name"
@@ -126,4 +167,9 @@ enum RecipeFile {
     default: "a list, as in [2, 3]"
     }
   }
+}
+
+extension Failure {
+  /// Whether the message starts with this key.
+  fileprivate func isAbout(_ key: String) -> Bool { message.hasPrefix(key + " ") }
 }

@@ -305,7 +305,7 @@ import Testing
       ("lr: fast", "train.lr is fast. Give a number"), ("lr: -1", "train.lr must be positive, not -1.0"),
       ("betas: 0.9", "train.betas is 0.9. Give a list"),
       ("betas: [a, 2]", "train.betas is [a, 2]. Give a number"),
-      ("seed: -1", "train.seed is -1. Give a whole number, 0 or more"),
+      ("seed: -1", "train.seed is -1. Give a whole number from 0 to 18446744073709551615"),
       ("recompute: 3", "train.recompute is 3. Give true or false"),
       ("batch: 99999999999", "train.batch must be 1 to 1048576"),
       ("batch: [1, 2]", "train.batch is [1, 2]. Give a single value"),
@@ -329,6 +329,52 @@ import Testing
       #expect(refused.errors.contains(message), "\(refused.errors)")
     }
     #expect(try train("text.txt/run").status == 74)
+  }
+
+  /// A number that does not fit is named with its file, its key and its bound.
+  @Test(arguments: ["1e300", "0.5", "-1", "18446744073709551616", "1e999"])
+  func aNumberOfACheckpointIsNamed(value: String) throws {
+    _ = try makeDataset()
+    #expect(try train("run", "--set", "train.steps=5").status == 0)
+    func check(_ file: String, _ key: String, _ name: String, _ bound: String) throws {
+      let path = "run/step-00000005/" + file
+      let text = try scratch.text(path)
+      defer { _ = try? scratch.write(path, text) }
+      let number = try #require(text.firstRange(of: try Regex("\"\(key)\" : [0-9.]+")))
+      try scratch.write(path, text.replacingCharacters(in: number, with: "\"\(key)\" : \(value)"))
+      let result = try Tool.train("eval", "--checkpoint", "run", "--data", "data", in: scratch.url)
+      #expect(
+        result.status == 65 && result.errors.contains("\(file): \(name) is \(value)")
+          && result.errors.contains(bound), "\(result.errors)")
+    }
+    for key in ["step", "tokens"] { try check("trainer.json", key, key, "9007199254740992") }
+    for key in ["epoch", "window"] {
+      try check("trainer.json", key, "cursor.\(key)", "9007199254740992")
+    }
+    try check("trainer.json", "seed", "seed", "18446744073709551615")
+    for (key, bound) in [("dim", 1 << 20), ("layers", 1 << 12), ("context", 1 << 20)] {
+      try check("config.json", key, "model.\(key)", value == "-1" ? "1 to \(bound)" : "9007199254740992")
+    }
+    try check("config.json", "subkeys", "model.memory.subkeys", value == "-1" ? "46340" : "9007199254740992")
+
+    // A line of the metrics is left out with a word; a last line that a kill has cut off without one.
+    let metrics = try scratch.text("run/metrics.jsonl")
+    for (key, reason) in [
+      ("step", value == "1e999" ? "larger than any" : "step is"),
+      ("tokens", value == "1e999" ? "larger than any" : "and must be a whole number from 0 to 2^53"),
+    ] {
+      let number = try #require(metrics.firstRange(of: try Regex("\"\(key)\": *[0-9]+")))
+      try scratch.write(
+        "run/metrics.jsonl", metrics.replacingCharacters(in: number, with: "\"\(key)\":\(value)") + "{\"st")
+      let result = try Tool.train("report", "run", "-o", "page.html", in: scratch.url)
+      #expect(
+        result.status == 0 && result.errors.contains("metrics.jsonl: a line is no measurement")
+          && result.errors.contains("line 1: ") && result.errors.contains(reason), "\(result.errors)")
+      let resumed = try train("run", "--set", "train.steps=5", "--resume")
+      #expect(
+        resumed.status == 0 && (key == "tokens" || resumed.errors.contains("removes a line without a step")),
+        "\(resumed.errors)")
+    }
   }
 
   /// Sizes of a model, or of its state, that no file beside them has: refused before memory is taken.

@@ -109,11 +109,11 @@ import Testing
     ("\"token_bytes\"", "\"token_bits\"", "\"token_bytes\" is missing"),
     ("\"documents\" : 40", "\"documents\" : 41", "add up to"),
     ("{", "[", "not valid JSON"),
-    ("\"documents\" : 40", "\"documents\" : 9223372036854775807", "absurd"),
+    ("\"documents\" : 40", "\"documents\" : 9223372036854775807", "which is not 0 to 4398046511104"),
     ("\"end_of_document\" : 0", "\"end_of_document\" : -1", "outside the vocabulary"),
     ("\"token_bytes\" : 2", "\"token_bytes\" : 0", "token_bytes is 0"),
     ("\"vocabulary_size\" : 1000", "\"vocabulary_size\" : -5", "vocabulary_size is -5"),
-    ("\"vocabulary_size\" : 1000", "\"vocabulary_size\" : 1e300", "not valid JSON"),
+    ("\"vocabulary_size\" : 1000", "\"vocabulary_size\" : 1e300", "vocabulary_size is 1e300, and must be"),
   ]) func reportsInconsistentIndex(old: String, new: String, reason: String) throws {
     let scratch = try Scratch()
     try writeDataset(scratch.path("d"), randomDocuments(40, vocabulary: 1000))

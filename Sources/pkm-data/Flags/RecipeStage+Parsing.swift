@@ -1,10 +1,14 @@
 import ArgumentParser
+import Commands
 import Stages
 
 extension RecipeStage where Self: ParsableCommand {
   static func parsed(_ arguments: [String]) throws -> Self {
     do { return try parse(arguments) } catch {
-      let message = message(for: error)
+      let message = InvalidValue.explained(Self.message(for: error), arguments: arguments) { arguments in
+        do { _ = try parse(arguments) } catch { return Self.message(for: error) }
+        return nil
+      }
       throw StageRefusal(message.hasPrefix("Error: ") ? String(message.dropFirst(7)) : message)
     }
   }

@@ -20,7 +20,7 @@ struct RunCurves {
   /// Beyond this nothing is a metric, and a chart cannot be drawn.
   private static let largestNumber = 1e100
 
-  /// Skips broken lines, which a killed run may leave, and numbers that no run could write.
+  /// Skips a last line that a kill has cut off, and names other lines and numbers that no run could write.
   init(_ directory: String) throws {
     let path = Path.join(directory, MetricsLog.name)
     guard Path.exists(path) else {
@@ -30,22 +30,58 @@ struct RunCurves {
     }
     name = Self.shortName(directory)
     recipe = try Checkpoint.all(in: directory).last.map { try Checkpoint($0).recipe }
-    for line in try MappedFile.read(path).split(separator: UInt8(ascii: "\n")) {
-      guard let object = try? JSONValue(parsing: Array(line)), case .object(let members) = object,
-        let step = object[CountName.step.rawValue]?.count,
-        let tokens = object[CountName.tokens.rawValue]?.count
-      else { continue }
-      (self.step, self.tokens) = (step, tokens)
-      let split = object[CountName.split.rawValue]?.string
-      if let split { evaluatedSplit = split }
-      for member in members {
-        guard let value = member.value.number, abs(value) <= Self.largestNumber else { continue }
-        let name = CountName(String(decoding: member.key, as: UTF8.self))
-        if split == nil {
-          training[name, default: []].append((Double(tokens), value))
-        } else {
-          evaluations[name, default: []].append((Double(tokens), value))
-        }
+    let bytes = try MappedFile.read(path)
+    var (skipped, first) = (0, "")
+    for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+      .enumerated()
+    where !line.isEmpty {
+      do throws(Unmeasured) { try add(line) } catch {
+        // A kill may have cut off the last line.
+        if line.endIndex == bytes.endIndex { continue }
+        if skipped == 0 { first = "line \(index + 1): \(error.reason)" }
+        skipped += 1
+      }
+    }
+    if skipped > 0 {
+      let count = skipped == 1 ? "a line is" : "\(skipped) lines are"
+      Log.warn("\(path): \(count) no measurement and left out of the report (\(first))")
+    }
+  }
+
+  /// Why a line of the file is none that a run writes.
+  private struct Unmeasured: Error { let reason: String }
+
+  /// Adds the numbers of a line.
+  private mutating func add(_ line: ArraySlice<UInt8>) throws(Unmeasured) {
+    let object: JSONValue
+    do { object = try JSONValue(parsing: Array(line)) } catch {
+      throw Unmeasured(reason: (error as? Failure)?.message ?? "not valid JSON")
+    }
+    guard case .object(let members) = object else { throw Unmeasured(reason: "it is not a JSON object") }
+    func count(_ name: CountName) throws(Unmeasured) -> Int {
+      guard let value = object[name.rawValue] else { throw Unmeasured(reason: "it has no \(name.rawValue)") }
+      if let count = value.count { return count }
+      let shown = value.number.map { "\($0)" } ?? "no number"
+      throw Unmeasured(reason: "\(name.rawValue) is \(shown), and must be a whole number from 0 to 2^53")
+    }
+    let (step, tokens) = (try count(.step), try count(.tokens))
+    let isOutOfBounds = { (member: JSONValue.Member) in
+      member.value.number.map { abs($0) > Self.largestNumber } ?? false
+    }
+    if let member = members.first(where: isOutOfBounds) {
+      let key = Terminal.maskedLine(String(decoding: member.key, as: UTF8.self))
+      throw Unmeasured(reason: "\(key) is \(member.value.number!), and must be within 1e100 of 0")
+    }
+    (self.step, self.tokens) = (step, tokens)
+    let split = object[CountName.split.rawValue]?.string
+    if let split { evaluatedSplit = split }
+    for member in members {
+      guard let value = member.value.number else { continue }
+      let name = CountName(String(decoding: member.key, as: UTF8.self))
+      if split == nil {
+        training[name, default: []].append((Double(tokens), value))
+      } else {
+        evaluations[name, default: []].append((Double(tokens), value))
       }
     }
   }
