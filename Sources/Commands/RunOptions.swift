@@ -36,6 +36,13 @@ package struct RunOptions: ParsableArguments, Sendable {
     try asValidation { try OutputName.checkCompression(summary) }
   }
 
+  /// Throws if a seed was given although nothing is drawn at random; `mode` is what would draw.
+  package func checkSeed(
+    _ mode: String = "commands and modes that draw at random", isUsed: Bool = false
+  ) throws {
+    try OptionUse.check(mode, isUsed, ["--seed": givenSeed])
+  }
+
   /// Ends a run: prints the summary line and writes the file of `--summary`, if requested.
   ///
   /// Both include the seconds and the peak memory. A command whose own output says enough passes `printsLine: false`.

@@ -12,6 +12,11 @@ package struct CorpusInput: Sendable {
 
   package func reader() throws -> DocumentReader { try DocumentReader(inputs: sources, options: options) }
 
+  /// The format of a regular file, by its name or its beginning.
+  package func format(of file: String) throws -> DocumentFormat {
+    try DocumentInputs.format(of: file, options: options)
+  }
+
   /// The same with files before it; no sources mean standard input.
   func preceded(by files: [String]) -> CorpusInput {
     if files.isEmpty { return self }

@@ -15,7 +15,8 @@ extension InputFile {
     if size != nil {
       // A cut frame without a checksum may end well in the middle of the next one.
       let mayHoldNext = isInsideUnit || coding == .zstd
-      let start = max(mayHoldNext ? unitStart + 4 : offsetOfDamage, offsetOfDamage - Self.stepBack)
+      let start = min(
+        offset, max(mayHoldNext ? unitStart + 4 : offsetOfDamage, offsetOfDamage - Self.stepBack))
       let startOfBuffer = offset - pending.upperBound
       if start >= startOfBuffer {
         pending = (start - startOfBuffer)..<pending.upperBound

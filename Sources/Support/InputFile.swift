@@ -57,6 +57,9 @@ package final class InputFile {
       try fill(atLeast: 4)
     }
     coding = Self.coding(of: input[pending])
+    if coding == .plain && reachedEnd && !pending.isEmpty {
+      coding = Self.coding(ofStub: input[pending], named: path)
+    }
     switch coding {
     case .plain: break
     case .gzip: gzip = GzipInflater()
@@ -70,8 +73,18 @@ package final class InputFile {
   }
 
   private static func coding(of bytes: Slice<UnsafeMutableRawBufferPointer>) -> Coding {
-    if bytes.starts(with: [0x1f, 0x8b]) { return .gzip }
+    if bytes.starts(with: GzipInflater.magic) { return .gzip }
     return ZstdInflater.isFrame(bytes) ? .zstd : .plain
+  }
+
+  /// The coding of a file that ends within the magic number of the compression that its name states: a download that was cut.
+  private static func coding(ofStub bytes: Slice<UnsafeMutableRawBufferPointer>, named path: String) -> Coding
+  {
+    switch OutputName.coding(of: path) {
+    case .gzip where GzipInflater.magic.starts(with: bytes): .gzip
+    case .zstd where ZstdInflater.isBeginningOfFrame(bytes): .zstd
+    default: .plain
+    }
   }
 
   /// Reads until `pending` holds `count` bytes or the file ends.
@@ -157,7 +170,10 @@ package final class InputFile {
       if !isInsideUnit {
         try fill(atLeast: 2)
         if pending.isEmpty { return 0 }
-        guard input[pending].starts(with: [0x1f, 0x8b]) else {
+        if reachedEnd && pending.count < 2 && input[pending.lowerBound] == GzipInflater.magic[0] {
+          return stopAtStub(.gzipMember, "the gzip member is truncated")
+        }
+        guard input[pending].starts(with: GzipInflater.magic) else {
           // tar and tape tools pad with zeros; anything else after the last member is reported.
           if input[pending].allSatisfy({ $0 == 0 }) {
             pending = 0..<0
@@ -187,6 +203,9 @@ package final class InputFile {
       try fill(atLeast: isInsideUnit ? 1 : 4)
       if !isInsideUnit {
         if pending.isEmpty { return 0 }
+        if reachedEnd && pending.count < 4 && ZstdInflater.isBeginningOfFrame(input[pending]) {
+          return stopAtStub(.zstdFrame, "the zstd frame is truncated")
+        }
         guard ZstdInflater.isFrame(input[pending]) else {
           return stop(.foreignBytes, "bytes that are not zstd follow the last frame, ignored")
         }
@@ -247,6 +266,12 @@ package final class InputFile {
     isInsideUnit = true
     gzip?.reset()
     zstd?.reset()
+  }
+
+  /// The file ends within the magic number of a member or frame.
+  private func stopAtStub(_ kind: Damage.Kind, _ reason: String) -> Int {
+    defer { pending = 0..<0 }
+    return stop(kind, reason)
   }
 
   private func stop(_ kind: Damage.Kind, _ reason: String) -> Int {

@@ -13,12 +13,21 @@ package enum OwnFiles {
     package let name: String
     package let role: Role
 
-    package enum Role: Sendable { case output, option, input }
+    package enum Role: Sendable {
+      case output, option, input
+      /// An output directory that holds the files of one command alone, and appears as a whole.
+      case whole
+    }
 
-    package var isOutput: Bool { role == .output }
+    package var isOutput: Bool { role == .output || role == .whole }
 
     package static func output(_ path: String?, _ name: String = OwnFiles.outputName) -> [Entry] {
       path.map { [Entry(path: $0, name: name, role: .output)] } ?? []
+    }
+
+    /// A directory that appears as a whole, such as a dataset: no other output may lie in it.
+    package static func directory(_ path: String?, _ name: String = OwnFiles.outputName) -> [Entry] {
+      path.map { [Entry(path: $0, name: name, role: .whole)] } ?? []
     }
 
     /// A file that is read as a whole before the work.
@@ -55,6 +64,7 @@ package enum OwnFiles {
       let entry =
         isStandardOutput && isOutput
         ? Entry(path: entry.path, name: "standard output", role: .output) : entry
+      if entry.isOutput && !isStandardOutput { try checkPlace(of: entry) }
       let identity = isStandardOutput ? FileIdentity(regularFile: STDOUT_FILENO) : regularIdentity(entry.path)
       let place = isStandardOutput ? Place(directory: nil, name: "-") : place(of: entry.path)
       try known.withLock { known in
@@ -72,6 +82,14 @@ package enum OwnFiles {
             .usage, "is both \(one.isOutput ? two.name : one.name) and \(one.isOutput ? one.name : two.name)",
             file: file, remedy: "Write to another file: what is read would be lost")
         }
+        for other in known.entries where entry.isOutput && other.entry.isOutput {
+          for (inner, outer) in [(entry, other.entry), (other.entry, entry)]
+          where outer.role == .whole && lies(inner.path, in: outer.path) {
+            throw Failure(
+              .usage, "\(inner.name) lies in \(outer.name)", file: inner.path,
+              remedy: "Write it beside \(outer.path), which holds its own files alone")
+          }
+        }
         known.entries.append((entry, place, identity))
       }
     }
@@ -79,6 +97,46 @@ package enum OwnFiles {
       try checkIsNoOutput(input.path)
       try checkHoldsNoOutput(input.path)
     }
+  }
+
+  /// Throws where an output would lie among the files of a dataset or a checkpoint that is there already.
+  private static func checkPlace(of entry: Entry) throws {
+    let directory = Path.directory(of: Path.resolvingLinks(entry.path))
+    func holds(_ name: String, _ mark: String) -> Bool {
+      let file = Path.join(directory, name)
+      guard Path.isRegularFile(file), let mapped = try? MappedFile(file) else { return false }
+      return withExtendedLifetime(mapped) {
+        ByteSearch.first(Array(mark.utf8), in: UnsafeRawBufferPointer(rebasing: mapped.bytes.prefix(1 << 16)))
+          != nil
+      }
+    }
+    let kind =
+      holds("index.json", "\"pkm-dataset\"")
+      ? "dataset" : holds("trainer.json", "\"code_version\"") ? "checkpoint" : nil
+    guard let kind else { return }
+    throw Failure(
+      .usage, "\(entry.name) lies in a \(kind), which holds its own files alone", file: entry.path,
+      remedy: "Write to another directory")
+  }
+
+  /// Whether a path, which may not exist yet, lies below a directory.
+  private static func lies(_ path: String, in directory: String) -> Bool {
+    func resolved(_ path: String) -> String {
+      var (rest, above) = ([String](), Path.resolvingLinks(path))
+      while above.utf8.count > 1 && above.hasSuffix("/") { above.removeLast() }
+      while !Path.exists(above), case let next = Path.directory(of: above), next != above {
+        rest.append(Path.name(of: above))
+        above = next
+      }
+      let base = realpath(above, nil).map { pointer in
+        defer { free(pointer) }
+        return String(cString: pointer)
+      }
+      return rest.reversed().reduce(base ?? above) { Path.join($0, $1) }
+    }
+    var outer = resolved(directory)
+    if !outer.hasSuffix("/") { outer += "/" }
+    return resolved(path).hasPrefix(outer)
   }
 
   /// Throws where an output lies among the files of a dataset, which are known by its index.
@@ -144,6 +202,9 @@ package enum OwnFiles {
 extension [OwnFiles.Entry] {
   package static func output(_ path: String?, _ name: String = OwnFiles.outputName) -> Self {
     OwnFiles.Entry.output(path, name)
+  }
+  package static func directory(_ path: String?, _ name: String = OwnFiles.outputName) -> Self {
+    OwnFiles.Entry.directory(path, name)
   }
   package static func option(_ path: String?, _ name: String) -> Self { OwnFiles.Entry.option(path, name) }
   package static func inputs(_ paths: [String]) -> Self { paths.flatMap { OwnFiles.Entry.input($0) } }

@@ -111,5 +111,12 @@ extension ZstdInflater {
       && bytes.first! & 0xf0 == 0x50
   }
 
+  /// Whether the bytes, fewer than a magic number, begin that of a frame, skippable ones included.
+  static func isBeginningOfFrame(_ bytes: some Collection<UInt8>) -> Bool {
+    if magic.starts(with: bytes) { return true }
+    guard let first = bytes.first, first & 0xf0 == 0x50 else { return false }
+    return [0x2a, 0x4d, 0x18].starts(with: bytes.dropFirst())
+  }
+
   static let magic: [UInt8] = [0x28, 0xb5, 0x2f, 0xfd]
 }

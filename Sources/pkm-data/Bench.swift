@@ -46,6 +46,7 @@ struct Bench: DocumentedCommand {
   @OptionGroup var options: RunOptions
 
   func validate() throws {
+    try options.checkSeed()
     if !(1...1000).contains(runs) { throw ValidationError("--runs must be between 1 and 1000, not \(runs)") }
     try OptionUse.check("bench without --tokenizer", tokenizer == nil, ["--merges": merges])
     if let merges, !(1...10_000_000).contains(merges) {
@@ -68,13 +69,12 @@ struct Bench: DocumentedCommand {
     // The commands write here, beside the system's other scratch files.
     let scratch = try TemporaryDirectory()
     defer { withExtendedLifetime(scratch) {} }
-    let (bench, path) = (UncheckedSendable(self), scratch.path)
-    // A core may work for long on one document, in which it looks for no signal.
-    try Interruption.watch { try bench.value.measureStages(in: path) }
+    try measureStages(in: scratch.path)
   }
 
   private func measureStages(in scratch: String) throws {
     let started = Progress.now()
+    try input.checkFormats()
     let commands = StageCommands(
       input: input, threads: options.threadCount, merges: merges ?? 8000, tokenizer: tokenizer,
       scratch: scratch)
@@ -162,12 +162,6 @@ struct Bench: DocumentedCommand {
   }
 }
 
-/// The command, for the thread that runs it.
-private struct UncheckedSendable: @unchecked Sendable {
-  let value: Bench
-  init(_ value: Bench) { self.value = value }
-}
-
 /// Whole commands, each from the input files to a file in a scratch directory.
 private struct StageCommands {
   let input: InputOptions
@@ -206,8 +200,16 @@ private struct StageCommands {
   func decode() throws { try Decode.parse([Path.join(scratch, "shards")] + writing("text")).run() }
 
   private var reading: [String] {
-    input.inputs + (input.documents.map { ["--documents", $0.rawValue] } ?? [])
-      + ["--text-field", input.textField]
+    var options = ["--input-format", input.inputFormat.rawValue, "--encoding", input.encoding]
+    options += ["--max-document-size", "\(input.maxDocumentSize)"]
+    for (name, value) in [
+      ("--documents", input.documents?.rawValue), ("--text-field", input.givenTextField),
+      ("--invalid", input.givenInvalid?.rawValue), ("--expect-documents", input.expectDocuments),
+    ] {
+      if let value { options += [name, value] }
+    }
+    return options + (input.strict ? ["--strict"] : []) + (input.allowEmpty ? ["--allow-empty"] : [])
+      + input.inputs
   }
 
   private func writing(_ name: String) -> [String] {

@@ -45,6 +45,8 @@ struct ConvertTokenizer: DocumentedCommand {
 
   @OptionGroup var options: RunOptions
 
+  func validate() throws { try options.checkSeed() }
+
   var files: [OwnFiles.Entry] {
     .output(output ?? "-") + TokenizerTarget.vocabulary(beside: output) + options.files
       + .option(input, "the tokenizer")

@@ -56,6 +56,7 @@ struct CountWords: DocumentedCommand {
   @OptionGroup var options: RunOptions
 
   func validate() throws {
+    try options.checkSeed()
     try input.checkReading("text, which --merge does not read", !merge)
     if minCount < 1 { throw ValidationError("--min-count must be at least 1") }
   }
@@ -66,6 +67,7 @@ struct CountWords: DocumentedCommand {
 
   func run() throws {
     let started = Progress.now()
+    if !merge { try input.checkFormats() }
     let summary = try WordCountStage(
       counting.wordCounting(options.settings), input: input.corpus(splitting: .stream), isMerging: merge,
       minimumCount: minCount, sortsByCount: byCount, output: output

@@ -69,6 +69,7 @@ struct Decode: DocumentedCommand {
   private var isDataset: Bool { inputs.contains { $0 != "-" && (Path.isDirectory($0) || $0.hasSuffix("/")) } }
 
   func validate() throws {
+    try options.checkSeed()
     try asValidation { try OutputName.checkDocuments(output) }
     if isDataset {
       if inputs.count > 1 { throw ValidationError("Decode one dataset at a time") }

@@ -172,17 +172,21 @@ struct Dedup: DocumentedCommand, RecipeStage {
     + ["dry-run", "work-dir"]
 
   var files: [OwnFiles.Entry] {
-    .output(dryRun ? nil : output.output ?? "-") + .output(report, "--report")
+    (minhash.stage.map { $0 != .filter } == true
+      ? .directory(output.output) : .output(dryRun ? nil : output.output ?? "-"))
+      + .output(report, "--report")
       + .output(workDir, "--work-dir")
       + options.files + .option(parts.tokenizer, "--tokenizer")
   }
 
   func run() throws {
     let started = Progress.now()
+    try input.checkFormats(and: seen + evaluation.against)
     try options.report(try run(StagePipes()), since: started)
   }
 
   func run(_ pipes: StagePipes) throws -> Summary {
+    if pipes.input == nil { try checkSeen() }
     let method = DedupOptions.Method(rawValue: chosenMethod.rawValue)!
     let details = keyKeep.reduce(into: KeptDetails()) { $0.formUnion($1.details) }
     // Sketches estimate similarities for the report; a single stage does not know whether there will be one.
@@ -207,8 +211,25 @@ struct Dedup: DocumentedCommand, RecipeStage {
     return try DedupStage(dedup).run()
   }
 
+  /// Throws where `--seen` would remove all documents of an input, or of all inputs, because it names the same files.
+  private func checkSeen() throws {
+    if seen.isEmpty { return }
+    let known = Set(try InputListing.files(seen).compactMap { FileIdentity($0) })
+    func isSeen(_ file: String) -> Bool { FileIdentity(file).map(known.contains) ?? false }
+    let files = try InputListing.files(input.inputs)
+    guard
+      let file = input.inputs.first(where: { Path.isRegularFile($0) && isSeen($0) })
+        ?? (files.allSatisfy { $0 != "-" && isSeen($0) } ? files.first : nil)
+    else { return }
+    throw Failure(
+      .usage, "is both an input and of --seen, which removes all of its documents", file: file,
+      remedy: "Leave it out of one of them")
+  }
+
   /// Whether the documents are read once, from the first to the last.
   var readsOnce: Bool { chosenMethod != .minhash && chosenMethod != .substring && workDir == nil }
+
+  var usesMemory: Bool { chosenMethod != .none }
 
   var chosenMethod: Method { method ?? (evaluation.against.isEmpty ? .exact : .none) }
 
@@ -239,10 +260,15 @@ struct Dedup: DocumentedCommand, RecipeStage {
       "--method substring", method == .substring,
       ["--tokenizer": parts.tokenizer, "--min-length": parts.minLength, "--every-copy": parts.everyCopy])
     try OptionUse.check(
-      "methods other than none", method != .none, ["--work-dir": workDir])
+      "methods other than none", method != .none, ["--work-dir": workDir, "--memory": memory])
+    try options.checkSeed("methods other than none", isUsed: method != .none)
+    try OptionUse.check(
+      "documents, which --dry-run does not write", !dryRun,
+      ["--output": output.output, "--output-format": output.outputFormat])
     guard let stage else { return }
     try OptionUse.check("--stage signatures", stage == .signatures, minhash.givenForSignatures)
     try OptionUse.check("--stage signatures", stage == .signatures, ["--key-keep": keyKeep])
+    try options.checkSeed("--stage signatures", isUsed: stage == .signatures)
     try OptionUse.check(
       "--stage filter", stage == .filter,
       ["--report": report, "--dry-run": dryRun, "--output-format": output.outputFormat])

@@ -128,6 +128,7 @@ struct Encode: DocumentedCommand, RecipeStage {
   }
 
   func validate() throws {
+    try options.checkSeed("--dropout", isUsed: usesSeed)
     let format = try choose()
     if format != .shards { try asValidation { try OutputName.checkDocuments(output) } }
     if chosenFormat == .shards {
@@ -141,23 +142,27 @@ struct Encode: DocumentedCommand, RecipeStage {
     if vocabThreshold != nil && vocab == nil { throw ValidationError("--vocab-threshold needs --vocab") }
   }
 
+  var usesSeed: Bool { dropout > 0 }
+
   static let stageName = "encode"
   static let role = RecipeRole.encoder
   static let recipeOptions: [RecipeOption] =
     InputOptions.recipeOptions + RunOptions.recipeOptions + [
       RecipeOption("tokenizer", "codes", kind: .tokenizer), .text("shard-size"), .text("level"),
       .text("dictionary"), .text("merges"), .flag("parse-special"), .file("vocab"),
-      .text("vocab-threshold"), RecipeOption("dropout", usesSeed: true), .list("glossaries"),
+      .text("vocab-threshold"), .text("dropout"), .list("glossaries"),
     ]
   static let optionsSetByRun: [String] = ["output", "format", "split"] + RunOptions.optionsSetByRun
 
   var files: [OwnFiles.Entry] {
-    .output(output ?? "-") + options.files + .option(tokenizer, "--tokenizer")
+    (chosenFormat == .shards ? .directory(output) : .output(output ?? "-")) + options.files
+      + .option(tokenizer, "--tokenizer")
       + .option(dictionary, "--dictionary") + .option(vocab, "--vocab")
   }
 
   func run() throws {
     let started = Progress.now()
+    try input.checkFormats()
     try options.report(try run(StagePipes()), since: started)
   }
 

@@ -47,6 +47,7 @@ struct Export: DocumentedCommand {
   @OptionGroup var options: RunOptions
 
   func validate() throws {
+    try options.checkSeed()
     if format == .llmc && endOfDocument == .drop {
       throw ValidationError("llmc has no documents without the end-of-document id")
     }
@@ -59,7 +60,7 @@ struct Export: DocumentedCommand {
   }
 
   var files: [OwnFiles.Entry] {
-    .output(output) + options.files + .inputs([dataset])
+    .directory(output) + options.files + .inputs([dataset])
   }
 
   func run() throws {

@@ -128,6 +128,13 @@ struct Filter: DocumentedCommand, RecipeStage {
   @OptionGroup var options: RunOptions
 
   func validate() throws {
+    try options.checkSeed()
+    try OptionUse.check(
+      "filtering, which --list-rules does not do", !listRules,
+      [
+        "--rules": rules, "--without": without, "--set": set, "--annotate": annotate, "--rejected": rejected,
+        "--output": output.output, "--summary": options.summary, "an input": input.inputs,
+      ])
     try OptionUse.check(
       "--language-model", languageModel != nil, ["--language-threshold": languageThreshold])
     try OptionUse.check("--url-blocklist", urlBlocklist != nil, ["--url-field": urlField != "url"])
@@ -151,8 +158,8 @@ struct Filter: DocumentedCommand, RecipeStage {
       ("words", minWords, maxWords), ("chars", minChars, maxChars), ("lines", minLines, maxLines),
     ]
     for (name, least, most) in bounds {
-      if let bad = [least, most].compactMap({ $0 }).first(where: { $0 < 0 }) {
-        throw ValidationError("a bound of \(name) must not be negative, as \(bad) is")
+      for (option, value) in [("--min-\(name)", least), ("--max-\(name)", most)] {
+        if let value, value < 0 { throw ValidationError("\(option) must be 0 or more, not \(value)") }
       }
       if let least, let most, least > most {
         throw ValidationError("--min-\(name) \(least) is more than --max-\(name) \(most)")
@@ -183,6 +190,7 @@ struct Filter: DocumentedCommand, RecipeStage {
   func run() throws {
     if listRules { return print(Self.table) }
     let started = Progress.now()
+    try input.checkFormats()
     try options.report(try run(StagePipes()), since: started)
   }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Commands
+import Corpus
 import Shards
 import Support
 import Tokenization
@@ -55,8 +56,10 @@ struct Import: DocumentedCommand {
 
   @OptionGroup var options: RunOptions
 
+  func validate() throws { try options.checkSeed() }
+
   var files: [OwnFiles.Entry] {
-    .output(output) + options.files + .inputs(inputs) + .option(tokenizer, "--tokenizer")
+    .directory(output) + options.files + .inputs(inputs) + .option(tokenizer, "--tokenizer")
   }
 
   func run() throws {
@@ -67,7 +70,14 @@ struct Import: DocumentedCommand {
         .usage, "has no special token that could end a document", file: self.tokenizer,
         remedy: "Give the id with --end-of-document")
     }
-    let sources = try inputs.flatMap { try DatasetImporter.sources($0, format: format, split: split) }
+    var sources = try inputs.flatMap { try DatasetImporter.sources($0, format: format, split: split) }
+    var summary = Summary()
+    let distinct = Set(InputListing.distinct(sources.map(\.path), &summary))
+    sources = sources.reduce(into: []) { kept, source in
+      if distinct.contains(source.path) && !kept.contains(where: { $0.path == source.path }) {
+        kept.append(source)
+      }
+    }
     let vocabularySize = tokenizer.vocabulary.count
     let writer = try DatasetWriter(
       directory: output, tokenizerJSON: try TokenizerJSON.write(tokenizer), vocabularySize: vocabularySize,
@@ -87,7 +97,6 @@ struct Import: DocumentedCommand {
     progress.finish()
     let index = try writer.finish()
 
-    var summary = Summary()
     summary.add(.files, sources.count)
     summary.add(.documentsIn, importer.documents)
     summary.add(.documentsOut, importer.documents)

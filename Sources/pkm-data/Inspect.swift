@@ -26,6 +26,8 @@ struct Inspect: DocumentedCommand {
   @OptionGroup var input: InputOptions
   @OptionGroup var options: RunOptions
 
+  func validate() throws { try options.checkSeed() }
+
   var files: [OwnFiles.Entry] {
     .output("-") + options.files + .option(tokenizer, "--tokenizer")
       + .inputs(input.inputs)
@@ -36,6 +38,7 @@ struct Inspect: DocumentedCommand {
     let inspector = try Inspector(input.corpus(), tokenizer: tokenizer, settings: options.settings)
     try OptionUse.check("text", inspector.readsText, ["--tokenizer": tokenizer])
     try input.checkReading("text", inspector.readsText)
+    if inspector.readsText { try input.checkFormats() }
     let inspection = try inspector.run()
     let output = try OutputFile("-")
     try output.write(json ? inspection.json : inspection.text)

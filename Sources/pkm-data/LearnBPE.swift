@@ -124,6 +124,7 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
   private var readsText: Bool { counts.isEmpty || !input.inputs.isEmpty }
 
   func validate() throws {
+    try options.checkSeed()
     try input.checkReading("text, and --counts alone reads none", readsText)
     if merges != nil && vocabSize != nil { throw ValidationError("Give --merges or --vocab-size, not both") }
     if let merges, !(0...10_000_000).contains(merges) {
@@ -185,6 +186,7 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
 
   func run() throws {
     let started = Progress.now()
+    if readsText { try input.checkFormats() }
     try options.report(try run(StagePipes()), since: started)
   }
 

@@ -130,6 +130,7 @@ struct Normalize: DocumentedCommand, RecipeStage {
   @OptionGroup var options: RunOptions
 
   func validate() throws {
+    try options.checkSeed()
     try OptionUse.check(
       "--case, --sentences and --tokenize", `case` != .none || sentences || tokenize, ["--locale": locale])
   }
@@ -151,6 +152,7 @@ struct Normalize: DocumentedCommand, RecipeStage {
 
   func run() throws {
     let started = Progress.now()
+    try input.checkFormats()
     try options.report(try run(StagePipes()), since: started)
   }
 

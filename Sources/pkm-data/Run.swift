@@ -75,6 +75,9 @@ struct Run: DocumentedCommand {
 
   func validate() throws {
     if dryRun && report { throw ValidationError("Give --dry-run or --report, not both") }
+    try OptionUse.check(
+      "a run, which --dry-run and --report do not start", !dryRun && !report,
+      ["--summary": options.summary, "--memory": memory])
   }
 
   func run() throws {
@@ -82,7 +85,8 @@ struct Run: DocumentedCommand {
     let plan = try RunPlan.make(
       Recipe.read(recipe), stages: Self.stages,
       options: RunPlanOptions(
-        threads: options.threads, seed: options.seed, memory: memory.map { "\($0)" }, isQuiet: options.quiet,
+        threads: options.threads, givenSeed: options.givenSeed, memory: memory.map { "\($0)" },
+        isQuiet: options.quiet,
         keepsAll: keepAll))
     let run = try RecipeRun(plan, settings: options.settings)
     if dryRun { return Terminal.print(run.description.joined(separator: "\n")) }

@@ -86,8 +86,20 @@ struct Shard: DocumentedCommand, RecipeStage {
   @OptionGroup var options: RunOptions
 
   func validate() throws {
+    try OptionUse.check("shuffling", usesMemory, ["--memory": memory])
+    try options.checkSeed(
+      "shuffling, --split, --weights, --epochs and --tokens",
+      isUsed: usesSeed)
+    try OptionUse.check("several datasets", inputs.count > 1, ["--weights": weights])
     if inputs.isEmpty { throw ValidationError("Give at least one dataset directory") }
     if weights != nil && epochs != nil { throw ValidationError("Give --weights or --epochs, not both") }
+    var known: Set<FileIdentity> = []
+    for input in inputs {
+      guard let identity = FileIdentity(input) else { continue }
+      if !known.insert(identity).inserted {
+        throw ValidationError("\(input) is given twice; --epochs says how often a dataset is used")
+      }
+    }
     if epochs != nil && tokens != nil { throw ValidationError("--tokens goes with --weights or alone") }
     if !(0...19).contains(level) { throw ValidationError("--level must be 0 to 19") }
     for (name, list) in [("weights", weights), ("epochs", epochs)] {
@@ -100,7 +112,11 @@ struct Shard: DocumentedCommand, RecipeStage {
 
   static let stageName = "shard"
   static let role = RecipeRole.merger
-  static let usesSeed = true
+  var usesSeed: Bool {
+    !noShuffle || split != nil || weights != nil || epochs != nil || tokens != nil
+  }
+  var usesMemory: Bool { !noShuffle }
+
   static let recipeOptions: [RecipeOption] =
     RunOptions.recipeOptions + [
       .text("split"), .text("weights"), .text("epochs"), .text("tokens"), .text("shard-size"),
@@ -109,7 +125,7 @@ struct Shard: DocumentedCommand, RecipeStage {
   static let optionsSetByRun: [String] = ["output"] + RunOptions.optionsSetByRun
 
   var files: [OwnFiles.Entry] {
-    .output(output) + options.files + .inputs(inputs)
+    .directory(output) + options.files + .inputs(inputs)
   }
 
   func run() throws {

@@ -29,6 +29,8 @@ struct Verify: DocumentedCommand {
 
   @OptionGroup var options: RunOptions
 
+  func validate() throws { try options.checkSeed() }
+
   var files: [OwnFiles.Entry] {
     options.files + .inputs([dataset])
   }

@@ -83,6 +83,7 @@ struct Bench: DocumentedCommand {
   @OptionGroup var options: RunOptions
 
   func validate() throws {
+    try options.checkSeed()
     if let steps, !(1...1_000_000).contains(steps) {
       throw ValidationError("--steps must be between 1 and 1000000, not \(steps)")
     }

@@ -51,6 +51,7 @@ struct Eval: DocumentedCommand {
   @OptionGroup var options: RunOptions
 
   func validate() throws {
+    try options.checkSeed()
     if !(1...4096).contains(batch) {
       throw ValidationError("--batch must be between 1 and 4096, not \(batch)")
     }

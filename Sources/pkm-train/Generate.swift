@@ -70,6 +70,7 @@ struct Generate: DocumentedCommand {
     }
     try OptionUse.check(
       "a --temperature above 0", temperature > 0, ["--top-k": topK, "--top-p": topP != 1])
+    try options.checkSeed("a --temperature above 0", isUsed: temperature > 0)
     if let topK, topK < 1 { throw ValidationError("--top-k must be at least 1") }
     if !(1e-6...1).contains(topP) {
       throw ValidationError("--top-p must be between 0.000001 and 1, not \(topP)")

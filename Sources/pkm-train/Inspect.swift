@@ -40,6 +40,7 @@ struct Inspect: DocumentedCommand {
   @OptionGroup var options: RunOptions
 
   func validate() throws {
+    try options.checkSeed()
     if (checkpoint == nil) == (config == nil) {
       throw ValidationError("Give either --checkpoint or, with --memory, --config")
     }

@@ -33,6 +33,8 @@ struct Report: DocumentedCommand {
 
   @OptionGroup var options: RunOptions
 
+  func validate() throws { try options.checkSeed() }
+
   var files: [OwnFiles.Entry] {
     .output(output ?? "-") + options.files
   }

@@ -82,7 +82,7 @@ import Testing
 
   @Test func aDryRunCountsAndReportsOnly() throws {
     let result = try run(
-      "--dry-run", "--report", "r.jsonl", "--summary", "s.json", "-o", "out", input: "a\na\nb\n")
+      "--dry-run", "--report", "r.jsonl", "--summary", "s.json", input: "a\na\nb\n")
     #expect(result.status == 0 && result.output.isEmpty)
     #expect(!FileManager.default.fileExists(atPath: scratch.path("out")))
     #expect(try scratch.text("r.jsonl").contains("\"similarity\":1"))

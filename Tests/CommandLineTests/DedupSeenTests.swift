@@ -25,6 +25,26 @@ import Testing
     return result.text.split(separator: "\n").map(String.init)
   }
 
+  /// It would remove everything.
+  @Test func whatIsSeenIsNoInput() throws {
+    let scratch = try Scratch()
+    try scratch.write("d/a.txt", "\(Self.ship)\n")
+    try scratch.write("d/b.txt", "\(Self.town)\n")
+    #expect(try runShell("ln d/a.txt hard.txt", in: scratch.url).status == 0)
+    for (inputs, seen) in [("d/a.txt", "d/a.txt"), ("d/b.txt d/a.txt", "hard.txt"), ("d", "d"), ("d/*", "d")]
+    {
+      let result = try Tool.data.run(
+        ["dedup", "--seen", seen] + inputs.split(separator: " ").map(String.init), in: scratch.url)
+      #expect(
+        result.status == 64 && result.errors.contains("is both an input and of --seen"), "\(result.errors)")
+    }
+    // A held-out file in the directory of the corpus is left out of it, with a word.
+    let part = try Tool.data("dedup", "d", "--seen", "d/a.txt", "--summary", "s.json", in: scratch.url)
+    #expect(part.status == 0 && part.text == Self.town + "\n", "\(part.errors)")
+    #expect(part.errors.contains("d/a.txt: is given more than once and read once"), "\(part.errors)")
+    #expect(try readSummary(scratch.path("s.json"))["documents_in"] as? Int == 1)
+  }
+
   @Test(arguments: ["exact", "minhash", "paragraph", "substring"]) func whatWasSeenGoes(method: String) throws
   {
     let scratch = try Scratch()

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -61,12 +62,51 @@ import Testing
     ("encode --tokenizer IN --level 3 IN", "--level are for --format shards"),
     ("encode --tokenizer IN --vocab-threshold 3 IN", "--vocab-threshold needs --vocab"),
     ("inspect --documents line sample.json", "--documents is for text"),
+    (
+      "filter --rules gopher --without c4-curly-brackets IN",
+      "--without c4-curly-brackets would change nothing"
+    ),
+    ("filter --min-words 3 --without gopher IN", "--without gopher would change nothing"),
+    ("filter --list-rules --rules c4", "--rules is for filtering"),
+    ("filter --list-rules IN", "an input is for filtering"),
+    ("filter --list-rules -o OUT", "--output is for filtering"),
+    ("shard IN --weights 1 -o OUT", "--weights is for several datasets"),
+    ("shard IN --no-shuffle --memory 1G -o OUT", "--memory is for shuffling"),
+    ("shard IN --no-shuffle --seed 3 -o OUT", "--seed is for shuffling"),
+    ("dedup --dry-run -o OUT IN", "--output is for documents, which --dry-run does not write"),
+    ("dedup --dry-run --output-format jsonl IN", "--output-format is for documents"),
+    ("dedup --against IN --memory 1G IN", "--memory is for methods other than none"),
+    ("dedup --against IN --seed 2 IN", "--seed is for methods other than none"),
+    ("dedup --method minhash --stage bands --seed 3 IN -o OUT", "--seed is for --stage signatures"),
+    ("run --dry-run --summary OUT IN", "--summary is for a run"),
+    ("run --report --memory 1G IN", "--memory is for a run"),
+    ("normalize --strict --invalid drop IN", "--invalid is for reading without --strict"),
+    ("dedup --strict --invalid replace IN", "--invalid is for reading without --strict"),
+    ("dedup --allow-empty --expect-documents some IN", "--allow-empty is for input of which no document"),
+    ("count-words --merge --allow-empty IN", "--allow-empty is for text"),
+    ("normalize --seed 1 IN", "--seed is for"), ("filter --min-words 1 --seed 2 IN", "--seed is for"),
+    ("count-words --seed 2 IN", "--seed is for"), ("learn-bpe --merges 3 --seed 2 IN", "--seed is for"),
+    ("encode --tokenizer IN --seed 2 IN", "--seed is for --dropout"),
+    ("decode --format tokens --seed 2 IN", "--seed is for"), ("inspect --seed 2 IN", "--seed is for"),
+    ("verify --seed 2 IN", "--seed is for"), ("export --format numpy --seed 2 IN -o OUT", "--seed is for"),
+    ("import --tokenizer IN --seed 2 IN -o OUT", "--seed is for"), ("bench --seed 2 IN", "--seed is for"),
+    ("convert-tokenizer --seed 2 IN", "--seed is for"),
+    ("normalize --text-field body IN", "--text-field is for JSON lines; the input is plain text"),
+    ("dedup --text-field body IN IN", "--text-field is for JSON lines; the input is plain text"),
+    ("filter --min-words 1 --text-field text IN", "--text-field is for JSON lines"),
+    ("learn-bpe --text-field body IN", "--text-field is for JSON lines"),
+    ("encode --tokenizer IN --text-field body IN", "--text-field is for JSON lines"),
+    ("count-words --text-field body IN", "--text-field is for JSON lines"),
+    ("inspect --text-field body IN", "--text-field is for JSON lines"),
+    ("bench --text-field body IN", "--text-field is for JSON lines"),
+    ("normalize --documents file in.jsonl", "--documents is for plain text; the input is JSON lines"),
   ]
 
   @Test(arguments: refused) func ofPKMData(command: String, expected: String) throws {
     let scratch = try Scratch()
     try scratch.write("in.txt", "one two three\n")
     try scratch.write("sample.json", "{}")
+    try scratch.write("in.jsonl", "{\"text\": \"one\"}\n")
     let arguments = command.split(separator: " ").map {
       $0 == "IN" ? "in.txt" : $0 == "OUT" ? "out" : String($0)
     }
@@ -86,6 +126,9 @@ import Testing
     ("bench --batches 2", "--batches is for --generate"),
     ("bench --generate --steps 3", "--steps is for training and --evaluate"),
     ("bench --memory --vocabulary 100", "--vocabulary is for whole models"),
+    ("bench --seed 2", "--seed is for"), ("eval --checkpoint c --seed 2", "--seed is for"),
+    ("report r --seed 2", "--seed is for"), ("inspect --checkpoint c --seed 2", "--seed is for"),
+    ("generate --checkpoint c --temperature 0 --seed 2", "--seed is for a --temperature above 0"),
   ])
   func ofPKMTrain(command: String, expected: String) throws {
     let result = try Tool.train.run(command.split(separator: " ").map(String.init))
@@ -103,6 +146,51 @@ import Testing
     #expect(
       result.status == 64 && result.errors.contains("--threshold is for --method minhash"), "\(result.errors)"
     )
+  }
+
+  /// The seed and the memory of a run are for stages that take them; a merge, which keeps the order, takes neither.
+  @Test func ofARunWithoutRandomStages() throws {
+    let scratch = try Scratch()
+    try scratch.write("a.txt", "one two three\nfour\n")
+    try scratch.write("b.txt", "five six\n")
+    func run(_ stages: String, _ arguments: String...) throws -> Subprocess.Result {
+      try scratch.write(
+        "r.yaml", "inputs: {train: a.txt, valid: b.txt}\noutput: out\nstages:\n\(stages)")
+      return try Tool.data.run(["run", "--dry-run"] + arguments + ["r.yaml"], in: scratch.url)
+    }
+    let plain = "  - learn-bpe: {merges: 3}\n  - encode\n"
+    #expect(try run(plain).status == 0)
+    let refused = try run(plain, "--seed", "3")
+    #expect(
+      refused.status == 64 && refused.errors.contains("--seed would change nothing"), "\(refused.errors)")
+    #expect(try run(plain + "  - shard\n", "--seed", "3").status == 0)
+    #expect(try run(plain + "  - shard: {no-shuffle: true}\n", "--seed", "3").status == 64)
+    #expect(
+      try run("  - learn-bpe: {merges: 3}\n  - encode: {dropout: 0.1}\n", "--seed", "3").status == 0)
+    let fixed = try run("  - normalize: {seed: 3}\n" + plain)
+    #expect(fixed.status == 64 && fixed.errors.contains("r.yaml:4: normalize: --seed is for"))
+    let twice = try run(plain + "  - shard: {seed: 4}\n", "--seed", "3")
+    #expect(twice.status == 64 && twice.errors.contains("--seed would change nothing"), "\(twice.errors)")
+  }
+
+  /// Directories, patterns and pipes may hold every format.
+  @Test func formatsThatMayBeMixedAreAccepted() throws {
+    let scratch = try Scratch()
+    try scratch.write("d/in.txt", "one two three\n")
+    try scratch.write("in.jsonl", "{\"body\": \"four\"}\n")
+    for inputs in ["--text-field body d", "--text-field body d/*.txt", "--text-field body d/in.txt in.jsonl"]
+    {
+      let result = try Tool.data.run(
+        ["normalize"] + inputs.split(separator: " ").map(String.init), in: scratch.url)
+      #expect(result.status == 0, "\(inputs): \(result.errors)")
+    }
+    let piped = try Tool.data.run(
+      ["normalize", "--text-field", "body"], input: Data("one\n".utf8), in: scratch.url)
+    #expect(piped.status == 0, "\(piped.errors)")
+    // The field is that of the evaluation set as well.
+    let seen = try Tool.data.run(
+      ["dedup", "--text-field", "body", "--seen", "in.jsonl", "d/in.txt"], in: scratch.url)
+    #expect(seen.status == 0 && seen.text.contains("one two three"), "\(seen.errors)")
   }
 
   @Test func whatIsUsedIsAccepted() throws {

@@ -27,6 +27,43 @@ import Testing
     #expect(said.contains("d/out.txt: is --output of this command and no input, skipped"))
   }
 
+  /// A dataset and a checkpoint hold their own files alone, whether they are there already or are being made.
+  @Test func nothingIsWrittenIntoADatasetOrACheckpoint() throws {
+    try SampleDataset.write(scratch.path("data"), documents: 20)
+    try scratch.write("run/step-00000002/trainer.json", "{\"code_version\" : \"0.1.0\"}")
+    try scratch.write(
+      "recipe.yaml", "inputs: d\noutput: out\nstages:\n  - learn-bpe: {merges: 3}\n  - encode\n")
+    #expect(try shell("pkm-data learn-bpe --quiet --merges 3 d -o bpe.json; ln -s data link").status == 0)
+    for (command, what) in [
+      ("pkm-data run recipe.yaml --summary out/s.json", "--summary lies in output"),
+      ("pkm-data run recipe.yaml --summary ./out//x/s.json", "--summary lies in output"),
+      ("pkm-data encode --tokenizer bpe.json d -o new/ --summary new/s.json", "--summary lies in --output"),
+      ("pkm-data shard data -o new --summary new/s.json", "--summary lies in --output"),
+      ("pkm-data export data --format numpy -o new --summary new/s.json", "--summary lies in --output"),
+      ("pkm-data normalize d -o data/out.txt", "--output lies in a dataset"),
+      ("pkm-data normalize d -o link/out.txt", "--output lies in a dataset"),
+      ("pkm-data verify data --summary data/s.json", "--summary lies in a dataset"),
+      (
+        "pkm-train eval --checkpoint run --summary run/step-00000002/s.json",
+        "--summary lies in a checkpoint"
+      ),
+      (
+        "pkm-train generate --checkpoint run x --summary run/step-00000002/s.json",
+        "--summary lies in a checkpoint"
+      ),
+      ("pkm-train report run -o run/step-00000002/r.html", "--output lies in a checkpoint"),
+      ("pkm-train report run --summary run/step-00000002/s.json", "--summary lies in a checkpoint"),
+    ] {
+      let names = try FileManager.default.subpathsOfDirectory(atPath: scratch.url.path).sorted()
+      let result = try shell(command)
+      #expect(result.status == 64 && result.errors.contains(what), "\(command): \(result.errors)")
+      #expect(try FileManager.default.subpathsOfDirectory(atPath: scratch.url.path).sorted() == names)
+    }
+    // Beside them is where they belong.
+    #expect(try shell("pkm-data run recipe.yaml --quiet --summary out.json").status == 0)
+    #expect(try shell("pkm-data run recipe.yaml --quiet --summary out-2/s.json").status != 64)
+  }
+
   @Test func everyOutputOfEveryCommandIsLeftOut() throws {
     let commands = [
       "filter d --rules gopher-quality --rejected d/rejected.jsonl -o d/kept.txt",

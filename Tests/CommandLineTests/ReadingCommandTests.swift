@@ -33,6 +33,51 @@ import Testing
     #expect(try normalize(["c*.wet"]).status == 74)
   }
 
+  /// A download that was cut within the first bytes of a compressed file is a damaged file, not a text.
+  @Test(
+    arguments: [
+      ("a.gz", [0x1f]), ("a.gz", [0x1f, 0x8b]), ("a.jsonl.gz", [0x1f, 0x8b, 8]), ("a.zst", [0x28]),
+      ("a.zst", [0x28, 0xb5]), ("a.txt.zst", [0x28, 0xb5, 0x2f]), ("a.zst", [0x50]),
+      ("a.warc.zst", [0x5d, 0x2a, 0x4d]),
+    ] as [(String, [UInt8])]) func aStubOfACompressedFileIsDamage(name: String, bytes: [UInt8]) throws
+  {
+    try scratch.write(name, bytes)
+    try scratch.write("b.txt", "text\n")
+    let found = try normalize([name, "b.txt", "--output-format", "text", "--summary", "s.json"])
+    #expect(found.status == 0 && found.text == "text\n", "\(found.errors)")
+    let counts = try readSummary(scratch.path("s.json"))
+    let kind = name.hasSuffix("gz") ? "gzip_members_damaged" : "zstd_frames_damaged"
+    #expect(counts["inputs_damaged"] as? Int == 1 && counts[kind] as? Int == 1, "\(counts)")
+    #expect(try normalize([name, "b.txt", "--strict"]).status == 65)
+    // Alone, it holds no document.
+    #expect(try normalize([name]).status == 65)
+    // The same bytes under another name, or behind a whole member.
+    if bytes == [0x28] {
+      try scratch.write("c.txt", bytes)
+      #expect(try normalize(["c.txt"]).text == "(\n")
+    }
+    let whole = try scratch.compressed(
+      Array("whole\n".utf8), as: "w" + (name.hasSuffix("gz") ? ".gz" : ".zst"))
+    try scratch.write(name, whole + bytes)
+    let cut = try normalize([name, "--input-format", "text", "--summary", "s.json"])
+    #expect(cut.text == "whole\n", "\(cut.errors)")
+    #expect(try readSummary(scratch.path("s.json"))[kind] as? Int == 1)
+    #expect(try normalize([name, "--input-format", "text", "--strict"]).status == 65)
+  }
+
+  /// What a directory holds that is no input is left out even so: it cannot be read, and nothing is lost of it.
+  @Test func aPipeInADirectoryPassesStrict() throws {
+    try scratch.write("d/a.txt", "a\n")
+    #expect(try runShell("mkfifo d/pipe", in: scratch.url).status == 0)
+    let result = try normalize(["d", "--strict", "--summary", "s.json"])
+    #expect(result.status == 0 && result.text == "a\n" && result.errors.contains("d/pipe: neither a file"))
+    #expect(try readSummary(scratch.path("s.json"))["inputs_skipped_special"] as? Int == 1)
+    let help = try Tool.data("normalize", "--help").text.split(whereSeparator: \.isWhitespace)
+    #expect(
+      help.joined(separator: " ").contains("Pipes, devices, datasets and outputs in a directory are no input")
+    )
+  }
+
   /// A line of text among JSON lines would be no JSON to the next reader.
   @Test func oneOutputHasOneFormat() throws {
     try scratch.write("a.txt", "plain \"text\"\n")

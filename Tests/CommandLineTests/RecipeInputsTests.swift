@@ -44,6 +44,55 @@ import Testing
     }
   }
 
+  /// Each file is read once, however many inputs and links lead to it.
+  @Test func aFileIsReadOnce() throws {
+    #expect(try runShell("cd in; ln -s a.txt link.txt; ln a.txt hard.txt", in: scratch.url).status == 0)
+    for (inputs, repeated) in [
+      (["in"], 2), (["in", "in/a.txt"], 3), (["in/a.txt", "in"], 3), (["in", "in"], 8), (["in/**", "in"], 8),
+    ] {
+      let result = try Tool.data.run(["normalize", "--summary", "n.json"] + inputs, in: scratch.url)
+      #expect(result.text.split(separator: "\n").count == 4, "\(inputs)")
+      #expect(try readSummary(scratch.path("n.json"))["inputs_skipped_repeated"] as? Int == repeated)
+      try recipe("[\(inputs.map { "'\($0)'" }.joined(separator: ", "))]")
+      let run = try run()
+      #expect(run.status == 0 && run.errors.contains(", read once"), "\(run.errors)")
+      #expect(try documents() == 4, "\(inputs)")
+    }
+    let twice = try Tool.data("normalize", "in/a.txt", "in/a.txt", "in/hard.txt", in: scratch.url)
+    #expect(twice.text == "one words of a text\n")
+    #expect(twice.errors.contains("in/a.txt: is given more than once and read once"))
+    #expect(twice.errors.contains("in/hard.txt: is the same file as in/a.txt, read once"))
+    // Standard input is read beside a file of the same content.
+    let piped = try Tool.data("normalize", "in/a.txt", "-", input: Data("x\n".utf8), in: scratch.url)
+    #expect(piped.text == "one words of a text\nx\n")
+  }
+
+  @Test func countsAndDatasetsAreReadOnce() throws {
+    func shell(_ script: String) throws -> Subprocess.Result { try runShell(script, in: scratch.url) }
+    #expect(try shell("pkm-data count-words --quiet in/a.txt -o a.counts; ln a.counts b.counts").status == 0)
+    let merged = try shell("pkm-data count-words --merge a.counts b.counts a.counts --summary m.json")
+    let counts = try scratch.text("a.counts")
+    #expect(merged.status == 0 && merged.text == counts, "\(merged.errors)")
+    #expect(try readSummary(scratch.path("m.json"))["inputs_skipped_repeated"] as? Int == 2)
+    let learned = try shell(
+      "pkm-data learn-bpe --merges 2 --counts a.counts --counts a.counts -o bpe.json --summary l.json")
+    #expect(learned.status == 0, "\(learned.errors)")
+    #expect(try readSummary(scratch.path("l.json"))["inputs_skipped_repeated"] as? Int == 1)
+    #expect(
+      try readSummary(scratch.path("l.json"))["pre_tokens"] as? Int
+        == readSummary(scratch.path("m.json"))["pre_tokens"] as? Int)
+
+    #expect(try shell("pkm-data encode --quiet --tokenizer bpe.json in -o data/").status == 0)
+    let twice = try shell("pkm-data shard data data/ -o twice")
+    #expect(twice.status == 64 && twice.errors.contains("is given twice; --epochs says"), "\(twice.errors)")
+    #expect(try shell("pkm-data export --quiet data --format numpy -o arrays").status == 0)
+    let imported = try shell(
+      "pkm-data import arrays arrays/train.npy --tokenizer bpe.json -o again --summary i.json")
+    #expect(imported.status == 0, "\(imported.errors)")
+    #expect(try documents(in: "again") == 4)
+    #expect(try readSummary(scratch.path("i.json"))["inputs_skipped_repeated"] as? Int == 1)
+  }
+
   @Test func pipesCyclesAndBadNamesEndAtOnce() throws {
     let made = try runShell("mkfifo in/pipe; ln -s . in/x; ln -s . in/y; mkfifo named", in: scratch.url)
     #expect(made.status == 0)

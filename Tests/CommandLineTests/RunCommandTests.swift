@@ -39,7 +39,8 @@ import Testing
     func run(_ more: String...) throws -> Subprocess.Result {
       try scratch.write("recipe.yaml", recipe())
       return try Tool.data.run(
-        ["run", scratch.path("recipe.yaml"), "--summary", scratch.path("summary.json")] + more)
+        ["run", scratch.path("recipe.yaml")]
+          + (more.contains("--dry-run") ? [] : ["--summary", scratch.path("summary.json")]) + more)
     }
 
     /// Runs and returns how many steps did something.

@@ -73,6 +73,13 @@ package final class DocumentInputs: Sendable {
     return false
   }
 
+  /// The format of a regular file, judged by its name or its beginning.
+  package static func format(of file: String, options: ReaderOptions) throws -> DocumentFormat {
+    var options = options
+    options.batchBytes = 1 << 12
+    return try BlockReader(.path(file), index: 0, options: options, isFound: false) { _ in }.format
+  }
+
   package func open(_ index: Int) throws -> BlockReader {
     if let opened = openedPipes.withLock({ $0.removeValue(forKey: index) }) { return opened.blocks }
     return try BlockReader(

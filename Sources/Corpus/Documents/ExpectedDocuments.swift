@@ -22,7 +22,9 @@ extension ReaderOptions {
         remedy: "Check the input")
     default: break
     }
-    let hasContent = counts.count(.bytesIn) > 0 || counts.count(.inputsNotTextSkipped) > 0
+    let hasContent = [CountName.bytesIn, .inputsNotTextSkipped, .inputsDamaged].contains {
+      counts.count($0) > 0
+    }
     if documents > 0 || !hasContent || allowsEmpty { return }
     throw Failure(
       .badInput, "the input is not empty but holds no document",
@@ -47,6 +49,9 @@ extension ReaderOptions {
       return
         "Of its WARC records (\(kinds.joined(separator: ", "))) none is plain text: extract the text of HTML "
         + "first, or read the WET files"
+    }
+    if counts.count(.bytesIn) == 0 && counts.count(.inputsDamaged) > 0 {
+      return "Its files are cut or damaged before their first document: fetch them again"
     }
     if counts.count(.inputsNotTextSkipped) > 0 { return "None of its files is text" }
     if counts.count(.documentsTooLong) > 0 { return "Its documents are longer than --max-document-size" }

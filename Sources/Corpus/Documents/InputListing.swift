@@ -21,6 +21,8 @@ package struct InputListing {
       case made(String)
       /// A file that belongs to another split of a recipe.
       case heldOut(String)
+      /// A file that is listed already, under this name.
+      case repeated(String)
     }
 
     /// What is said about it.
@@ -30,6 +32,10 @@ package struct InputListing {
       case .own(let name): "\(path): is \(name) of this command and no input, skipped"
       case .made(let what): "\(path): \(what) and no text, skipped"
       case .heldOut(let split): "\(path): belongs to the split \(split) and is left out of this one"
+      case .repeated(let first):
+        path == first
+          ? "\(path): is given more than once and read once"
+          : "\(path): is the same file as \(first), read once"
       }
     }
 
@@ -39,6 +45,7 @@ package struct InputListing {
       case .own: .inputsSkippedOwn
       case .made: .inputsSkippedMade
       case .heldOut: .inputsSkippedHeldOut
+      case .repeated: .inputsSkippedRepeated
       }
     }
   }
@@ -49,13 +56,37 @@ package struct InputListing {
   /// however many links lead to it. Left out are names that start with a dot and, with a word, what is none of our
   /// inputs: see ``Skipped``. A name that does not exist and contains `*`, `?` or `[` is a pattern for files and
   /// directories, sorted in the same way; `**` matches any number of directories. A pipe or a device is read where the
-  /// user names it. An input that is also an output is refused.
+  /// user names it. An input that is also an output is refused. Each file is read once, however many inputs, links and hard
+  /// links lead to it.
   package init(_ inputs: [String]) throws {
     for input in inputs.isEmpty ? ["-"] : inputs { try add(input) }
   }
 
+  /// What was listed more than once.
+  package var repeated: [Skipped] {
+    skipped.filter { if case .repeated = $0.reason { true } else { false } }
+  }
+
+  private init() {}
+
   /// The files of the inputs, where nobody needs to hear of what was skipped.
   package static func files(_ inputs: [String]) throws -> [String] { try InputListing(inputs).files }
+
+  /// The first names of the regular files so far.
+  private var listed: [FileIdentity: String] = [:]
+
+  private mutating func append(_ found: [String]) {
+    for file in found {
+      if Path.isRegularFile(file), let identity = FileIdentity(file) {
+        if let first = listed[identity] {
+          skipped.append(Skipped(path: file, reason: .repeated(first)))
+          continue
+        }
+        listed[identity] = file
+      }
+      files.append(file)
+    }
+  }
 
   private mutating func add(_ input: String) throws {
     try Self.checkName(input)
@@ -72,7 +103,7 @@ package struct InputListing {
       for path in found { below.formUnion(try walk.files(at: path)) }
       skipped += walk.skipped
       if below.isEmpty { throw Self.noMatch(input) }
-      files += below.sorted(by: Self.precedes)
+      append(below.sorted(by: Self.precedes))
     } else {
       throw Failure(.inputOutput, "no such file or directory", file: input, remedy: Self.spelling)
     }
@@ -80,10 +111,7 @@ package struct InputListing {
 
   private mutating func add(named path: String) throws {
     try OwnFiles.checkIsNoOutput(path)
-    guard Path.isDirectory(path) else {
-      files.append(path)
-      return
-    }
+    guard Path.isDirectory(path) else { return append([path]) }
     if let made = Walk.whatMade(path) {
       throw Failure(
         .usage, "\(made) and no text", file: path, remedy: "Give the text, or pkm-data decode a dataset first"
@@ -93,7 +121,7 @@ package struct InputListing {
     let found = try walk.files(below: path)
     skipped += walk.skipped
     if found.isEmpty { throw Failure(.inputOutput, "the directory holds no files", file: path) }
-    files += found.sorted(by: Self.precedes)
+    append(found.sorted(by: Self.precedes))
   }
 
   /// The paths that a pattern matches, files and directories, in order; throws if there are none.
@@ -134,6 +162,17 @@ package struct InputListing {
       skipped.append(Skipped(path: file, reason: .heldOut(split)))
       return true
     }
+  }
+
+  /// The files without those that stand for one before them, which are named and counted.
+  package static func distinct(_ files: [String], _ summary: inout Summary) -> [String] {
+    var listing = InputListing()
+    listing.append(files)
+    for one in listing.skipped {
+      Log.warn(one.description)
+      summary.add(one.count)
+    }
+    return listing.files
   }
 
   private static let spelling = "Check the spelling of the path"
@@ -227,17 +266,18 @@ extension InputListing {
   package static func sources(_ inputs: [InputSource]) throws -> (sources: [InputSource], skipped: [Skipped])
   {
     if inputs.isEmpty { return ([.path(try files([])[0])], []) }
-    var (sources, skipped): ([InputSource], [Skipped]) = ([], [])
+    var sources: [InputSource] = []
+    var listing = InputListing()
     for input in inputs {
       guard case .path(let path) = input else {
         sources.append(input)
         continue
       }
-      let listing = try InputListing([path])
-      sources += listing.files.map { .path($0) }
-      skipped += listing.skipped
+      let before = listing.files.count
+      try listing.add(path)
+      sources += listing.files[before...].map { .path($0) }
     }
-    return (sources, skipped)
+    return (sources, listing.skipped)
   }
 
   /// Throws if a regular file cannot be opened, or if a name found in a directory is a broken link or not

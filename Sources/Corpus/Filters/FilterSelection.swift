@@ -32,7 +32,15 @@ package struct FilterSelection: Sendable {
       on.formUnion(found.map(\.name))
     }
     on.formUnion(given.keys)
-    for name in Self.items(without) { on.subtract(try Self.rules(name).map(\.name)) }
+    for name in Self.items(without) {
+      let found = Set(try Self.rules(name).map(\.name))
+      if on.isDisjoint(with: found) {
+        throw Failure(
+          .usage, "--without \(name) would change nothing, because no such rule is chosen",
+          remedy: "Leave it out, or add its group to --rules")
+      }
+      on.subtract(found)
+    }
     var values = given
     for item in Self.items(thresholds) {
       let (name, value) = try Self.threshold(item)

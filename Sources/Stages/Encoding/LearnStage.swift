@@ -1,3 +1,4 @@
+import Corpus
 import Support
 import Tokenization
 
@@ -37,8 +38,11 @@ package struct LearnStage {
   private func countWords(_ preTokenizer: PreTokenizer, _ summary: inout Summary) throws -> WordCounts {
     let settings = options.counting.settings
     let counter = options.counting.counter(preTokenizer)
-    if !options.counts.isEmpty { try counter.add(countsOf: options.counts, preTokenizer, settings) }
-    if let input = options.input { summary = try counter.count(input, settings) }
+    if !options.counts.isEmpty {
+      let files = InputListing.distinct(options.counts, &summary)
+      try counter.add(countsOf: files, preTokenizer, settings)
+    }
+    if let input = options.input { summary.merge(try counter.count(input, settings)) }
     let words = try counter.finish()
     summary.add(.preTokens, words.total)
     summary.add(.distinctPreTokens, words.distinct)

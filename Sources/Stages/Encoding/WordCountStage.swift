@@ -1,3 +1,4 @@
+import Corpus
 import Support
 import Tokenization
 
@@ -22,10 +23,11 @@ package struct WordCountStage {
 
   package func run() throws -> Summary {
     let names = input.sources.map(\.name)
-    let files = isMerging ? (names.isEmpty ? ["-"] : names) : []
+    var summary = Summary()
+    let files =
+      isMerging ? InputListing.distinct(names.isEmpty ? ["-"] : names, &summary) : []
     let preTokenizer = try options.preTokenizer(of: files)
     let counter = options.counter(preTokenizer)
-    var summary = Summary()
     if isMerging {
       try counter.add(countsOf: files, preTokenizer, options.settings)
     } else {

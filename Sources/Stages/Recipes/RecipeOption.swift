@@ -21,13 +21,9 @@ package struct RecipeOption: Sendable {
   let kind: Kind
   /// Whether the option may be given several times: a recipe gives a list.
   let isRepeating: Bool
-  /// Whether the seed decides the output where this option is given.
-  let usesSeed: Bool
 
-  package init(
-    _ names: String..., kind: Kind = .text, isRepeating: Bool = false, usesSeed: Bool = false
-  ) {
-    (self.names, self.kind, self.isRepeating, self.usesSeed) = (names, kind, isRepeating, usesSeed)
+  package init(_ names: String..., kind: Kind = .text, isRepeating: Bool = false) {
+    (self.names, self.kind, self.isRepeating) = (names, kind, isRepeating)
   }
 
   package static func flag(_ name: String) -> RecipeOption { RecipeOption(name, kind: .flag) }

@@ -9,9 +9,6 @@ package protocol RecipeStage: Sendable {
   static var recipeOptions: [RecipeOption] { get }
   /// The long flags that a run sets itself, or that make no sense in a recipe.
   static var optionsSetByRun: [String] { get }
-  /// Whether the seed decides the output whatever the options are.
-  static var usesSeed: Bool { get }
-
   /// Parses and validates arguments as the command line does.
   ///
   /// Throws a ``StageRefusal`` where they are wrong.
@@ -20,12 +17,19 @@ package protocol RecipeStage: Sendable {
   /// Whether the stage reads its documents once, from the first to the last, so that it can be connected by pipes.
   var readsOnce: Bool { get }
 
+  /// Whether the seed decides the output.
+  var usesSeed: Bool { get }
+
+  /// Whether the option `memory`, where there is one, limits anything.
+  var usesMemory: Bool { get }
+
   /// Runs the stage; the pipes take the place of its input and its output.
   func run(_ pipes: StagePipes) throws -> Summary
 }
 
 extension RecipeStage {
-  package static var usesSeed: Bool { false }
+  package var usesSeed: Bool { false }
+  package var usesMemory: Bool { true }
   package var readsOnce: Bool { true }
 }
 

@@ -31,6 +31,8 @@ package struct RunPlan {
   }
 
   private let options: RunPlanOptions
+  /// Whether a stage takes its seed, or its limit of the memory, from the run.
+  private var (usesSeed, usesMemory) = (false, false)
   private var texts: [(split: String, artifact: Artifact)] = []
   private var tokenizer: Artifact?
   private var datasets: [Artifact] = []
@@ -50,6 +52,15 @@ package struct RunPlan {
       zip(inputs.splits, keys).map { ($0.name, Artifact(paths: $0.paths, key: $1)) }
     }
     try plan.addStages(to: artifacts(inputs.splits.map { _ in "" }), areDatasets: inputs.areDatasets)
+    for (name, isGiven, isUsed) in [
+      ("--seed", options.givenSeed != nil, plan.usesSeed),
+      ("--memory", options.memory != nil, plan.usesMemory),
+    ] where isGiven && !isUsed {
+      throw Failure(
+        .usage, "\(name) would change nothing: no stage of the recipe takes it from the run",
+        file: recipe.path,
+        remedy: "Leave it out")
+    }
     plan.inputs = try inputs.splits.map { try InputFingerprint.take(of: $0.paths, listing: $0.listing) }
     try plan.addStages(to: artifacts(plan.inputs.map(\.key)), areDatasets: inputs.areDatasets)
     return plan
@@ -69,7 +80,7 @@ package struct RunPlan {
   /// What the run writes is none of its inputs, nor is the recipe itself: see ``OwnFiles``.
   private func registerFiles() throws {
     try OwnFiles.register(
-      .output(output, "output") + .output(workDirectory, "the work directory")
+      .directory(output, "output") + .output(workDirectory, "the work directory")
         + .option(recipe.path, "the recipe"))
     for stage in recipe.stages {
       for option in stage.options {
@@ -271,24 +282,31 @@ package struct RunPlan {
   ) throws -> Artifact {
     let stage = draft.stage
     let inputKeys = (inputs + others).map(\.key)
-    let seed = isRandom(stage, draft.type) ? ["--seed=\(options.seed)"] : []
+    // The command decides whether a seed or a limit of the memory means anything to it; no other is given them.
+    let given = draft.given.arguments(of: texts.count > 1 ? split : nil) + more
+    let names = ["--"] + inputs.flatMap(\.paths)
+    let bare = try parse(
+      given + ["--output=\(Path.join(workDirectory, name + suffix))"] + names, for: stage, draft.type)
+    func isOpen(_ option: String) -> Bool { !stage.options.contains { $0.name == option } }
+    let takesSeed = bare.usesSeed && isOpen("seed")
+    let takesMemory =
+      draft.type.recipeOptions.contains { $0.names == ["memory"] } && bare.usesMemory && isOpen("memory")
+    usesSeed = usesSeed || takesSeed
+    usesMemory = usesMemory || takesMemory
+    let seed = takesSeed ? ["--seed=\(options.givenSeed ?? 1)"] : []
     let identity =
       [Provenance.text, stage.name, split ?? ""] + draft.given.arguments + seed + draft.files + inputKeys
     // Quoted, so that no value can look like several.
     let key = Hashing.hexadecimal(Hashing.xxh3(identity.map { JSONText.quote($0) }.joined(separator: "\n")))
     let output = Path.join(Path.join(workDirectory, draft.directory), "\(name).\(key)\(suffix)")
-    var arguments = draft.given.arguments(of: texts.count > 1 ? split : nil) + more + seed
+    var arguments = given + seed
     arguments.append("--output=\(output)")
     if let threads = options.threads { arguments.append("--threads=\(threads)") }
     if options.isQuiet { arguments.append("--quiet") }
     // Memory does not change what a stage makes, so it is no part of the key.
-    if let memory = options.memory, draft.type.recipeOptions.contains(where: { $0.names == ["memory"] }),
-      !stage.options.contains(where: { $0.name == "memory" })
-    {
-      arguments.append("--memory=\(memory)")
-    }
+    if let memory = options.memory, takesMemory { arguments.append("--memory=\(memory)") }
     // Names come behind a double dash: none of them is an option, whatever it begins with.
-    let command = try parse(arguments + ["--"] + inputs.flatMap(\.paths), for: stage, draft.type)
+    let command = try parse(arguments + names, for: stage, draft.type)
     let role = draft.type.role
     steps.append(
       PlannedStep(
@@ -307,12 +325,5 @@ package struct RunPlan {
       let option = stage.options.first { refusal.message.contains("--" + $0.name) }
       throw recipe.failure("\(stage.name): \(refusal.message)", line: option?.line ?? stage.line)
     }
-  }
-
-  /// Whether the seed of the run decides the output.
-  private func isRandom(_ stage: Recipe.Stage, _ type: any RecipeStage.Type) -> Bool {
-    if stage.options.contains(where: { $0.name == "seed" }) { return false }
-    return type.usesSeed
-      || stage.options.contains { StageArguments.declaration(of: $0, for: type)?.usesSeed == true }
   }
 }

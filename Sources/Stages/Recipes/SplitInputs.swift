@@ -15,7 +15,7 @@ struct SplitInputs {
   private(set) var splits: [Split]
   /// Whether they are datasets, to be shuffled or merged.
   let areDatasets: Bool
-  /// What was found below a directory and belongs to another split.
+  /// What was found below a directory and belongs to another split, or is listed more than once.
   private(set) var heldOut: [InputListing.Skipped] = []
 
   init(of recipe: Recipe) throws {
@@ -36,6 +36,8 @@ struct SplitInputs {
       return
     }
     splits = try paths.map { Split(name: $0, paths: $1, listing: try InputListing($1)) }
+    // Said here, too: a run whose steps are done reads nothing.
+    heldOut = splits.flatMap(\.listing.repeated)
     try separate(in: recipe)
   }
 

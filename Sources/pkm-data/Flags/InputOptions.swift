@@ -43,11 +43,12 @@ struct InputOptions: ParsableArguments {
   var documents: Documents?
 
   @Option(
+    name: .customLong("text-field"),
     help: ArgumentHelp(
-      "JSON field that holds the text; a.b is the field of that name, or else field b of a.",
+      "JSON field that holds the text; a.b is the field of that name, or else field b of a (default: text).",
       valueName: "name"
     ))
-  var textField = "text"
+  var givenTextField: String?
 
   @Option(
     help: ArgumentHelp(
@@ -60,19 +61,24 @@ struct InputOptions: ParsableArguments {
   var encoding = "utf-8"
 
   @Option(
+    name: .customLong("invalid"),
     help: ArgumentHelp(
       """
       How to treat bytes that are not valid text: replace them by U+FFFD, stop with an error (exit code 65), or drop \
-      the document. All are counted.
+      the document. All are counted (default: replace).
       """, valueName: "policy"))
-  var invalid = Invalid.replace
+  var givenInvalid: Invalid?
 
   @Option(
     help: ArgumentHelp(
       "Skip and count documents and JSON lines that are longer than this.", valueName: "size"))
   var maxDocumentSize = ByteSize(argument: "1G")!
 
-  @Flag(help: "Stop (exit code 65) at the first input that would be repaired or skipped.")
+  @Flag(
+    help: """
+      Stop (exit code 65) at the first input that would be repaired or skipped. Pipes, devices, datasets and outputs in a \
+      directory are no input: they are left out, with a word, even so.
+      """)
   var strict = false
 
   @Flag(help: "Accept input that is not empty but holds no document; without this it is an error (65).")
@@ -85,6 +91,9 @@ struct InputOptions: ParsableArguments {
       as that of a pipe whose writer has failed, is accepted without it.
       """, valueName: "number"))
   var expectDocuments: String?
+
+  var textField: String { givenTextField ?? "text" }
+  var invalid: Invalid { givenInvalid ?? .replace }
 
   /// `splitting` is how plain text is split without `--documents`.
   private func readerOptions(splitting: DocumentSplitting = .line) throws -> ReaderOptions {
