@@ -1,7 +1,7 @@
 import Support
 import Testing
 
-@Suite struct RandomGeneratorTests {
+@Suite(.timeLimit(.minutes(60))) struct RandomGeneratorTests {
   @Test func isReproducibleAndSeedsDiffer() {
     var a = RandomGenerator(seed: 1), b = RandomGenerator(seed: 1), c = RandomGenerator(seed: 2)
     let first = (0..<8).map { _ in a.next() }
@@ -23,5 +23,17 @@ import Testing
     let mean = sample.reduce(0, +) / 100_000
     let variance = sample.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 100_000
     #expect(abs(mean) < 0.016 && abs(variance - 1) < 0.023)
+  }
+  /// xoshiro256** seeded by SplitMix64, and XXH3 of the name of a stream, as a program in Python computes them.
+  @Test func goldenValues() {
+    var plain = RandomGenerator(seed: 1)
+    #expect(
+      (0..<3).map { _ in plain.next() } == [
+        0xb3f2_af6d_0fc7_10c5, 0x853b_5596_4736_4cea, 0x92f8_9756_082a_4514,
+      ])
+    var stream = RandomGenerator(seed: 7, stream: "a stream")
+    #expect((0..<2).map { _ in stream.next() } == [0xdbb8_ae70_a75d_e812, 0x34ac_9d97_40c3_1e07])
+    var uniform = RandomGenerator(seed: 7, stream: "a stream")
+    #expect(uniform.uniform() == 0.8582867646249422)
   }
 }
