@@ -106,7 +106,9 @@ package final class InputFile {
 
   /// Bytes as they come; 0 at the end.
   private func readBytes(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-    try pipe?.read(into: buffer) ?? SystemCall.read(descriptor, into: buffer, path: path)
+    if let pipe { return try pipe.read(into: buffer) }
+    if size == nil { try SystemCall.waitForInput(descriptor) }
+    return try SystemCall.read(descriptor, into: buffer, path: path)
   }
 
   /// Fills the buffer and returns the number of bytes read, which is less than its size only at the end of

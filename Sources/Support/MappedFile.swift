@@ -40,12 +40,14 @@ package final class MappedFile: Sendable {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw SystemCall.failure("read the size of", path) }
     // One byte more than the size of a regular file, so that its end is found without another buffer.
-    var (capacity, isAtEnd) = (status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) + 1 : 1 << 16, false)
+    let isRegular = status.st_mode & S_IFMT == S_IFREG
+    var (capacity, isAtEnd) = (isRegular ? Int(status.st_size) + 1 : 1 << 16, false)
     var bytes: [UInt8] = []
     while !isAtEnd {
       let more = try [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
         while count < capacity && !isAtEnd {
           let rest = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[count...])
+          if !isRegular { try SystemCall.waitForInput(descriptor) }
           let read = try SystemCall.read(descriptor, into: rest, path: path)
           count += read
           isAtEnd = read == 0

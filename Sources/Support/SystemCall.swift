@@ -63,6 +63,19 @@ package enum SystemCall {
     }
   }
 
+  /// Waits until a pipe, a socket or a terminal has something to read, or has ended: a signal ends the waiting.
+  ///
+  /// A read alone would miss a signal that comes just before it, and wait on.
+  package static func waitForInput(_ descriptor: Int32) throws {
+    var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    while true {
+      let ready = poll(&wait, 1, 100)
+      // What cannot be polled is read all the same.
+      if ready > 0 || ready < 0 && errno != EINTR { return }
+      try Interruption.check()
+    }
+  }
+
   /// Writes all bytes.
   package static func write(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, path: String) throws {
     var rest = bytes
