@@ -6,7 +6,7 @@ import Testing
 
 /// What the commands that take a dataset say of one that is not whole, and what they leave when the disk or another
 /// process is in the way.
-@Suite struct BadDatasetCommandTests {
+@Suite(.timeLimit(.minutes(60))) struct BadDatasetCommandTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

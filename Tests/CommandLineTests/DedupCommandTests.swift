@@ -3,7 +3,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct DedupCommandTests {
+@Suite(.timeLimit(.minutes(60))) struct DedupCommandTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// One dimension of the input grown tenfold, twice: the time grows with it and no faster, and the memory stays bounded.
-@Suite(.long, .serialized) struct DedupGrowthTests {
+@Suite(.long, .serialized, .timeLimit(.minutes(60))) struct DedupGrowthTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -7,7 +7,7 @@ import Testing
 ///
 /// The long document has `PKM_HOSTILE_MEGABYTES` (16; a gigabyte takes a minute or two), and there are as many thousand
 /// copies of the repeated one.
-@Suite struct DedupHostileTests {
+@Suite(.timeLimit(.minutes(60))) struct DedupHostileTests {
   private let scratch: Scratch
 
   private static let megabytes =

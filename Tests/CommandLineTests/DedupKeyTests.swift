@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Which texts count as equal, by every method that compares words.
-@Suite struct DedupKeyTests {
+@Suite(.timeLimit(.minutes(60))) struct DedupKeyTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

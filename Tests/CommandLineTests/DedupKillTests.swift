@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Every method, killed at random moments and started again.
-@Suite(.long) struct DedupKillTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct DedupKillTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

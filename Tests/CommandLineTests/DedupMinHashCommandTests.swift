@@ -3,7 +3,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct DedupMinHashCommandTests {
+@Suite(.timeLimit(.minutes(60))) struct DedupMinHashCommandTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -9,7 +9,7 @@ import Testing
 /// comes to the right result or refuses; only where checksums were made right again can it come to another one.
 ///
 /// `PKM_MUTANTS` is the number of changed states: 200,000 take hours.
-@Suite(.long) struct DedupMutationTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct DedupMutationTests {
   private static let mutants =
     ProcessInfo.processInfo.environment["PKM_MUTANTS"].flatMap { Int($0) } ?? 220
 

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The methods that take parts out of documents, and decontamination.
-@Suite(.long) struct DedupPartsCommandTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct DedupPartsCommandTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `dedup --seen`: documents that are known already.
-@Suite struct DedupSeenTests {
+@Suite(.timeLimit(.minutes(60))) struct DedupSeenTests {
   private static let ship =
     "A ship sails over the grey sea and nobody sleeps while the wind blows hard from the north all night long."
   private static let town =

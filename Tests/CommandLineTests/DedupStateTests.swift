@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What one stage hands to the next, and a killed run to the one that continues it, is what was written, or refused.
-@Suite struct DedupStateTests {
+@Suite(.timeLimit(.minutes(60))) struct DedupStateTests {
   private static let scratch = try? Scratch()
   private static let states = Result { try DedupState.all(in: scratch!, seed: 1) }
   private static let others = Result { try DedupState.all(in: scratch!, seed: 2) }

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite struct EncodeCommandTests {
+@Suite(.timeLimit(.minutes(60))) struct EncodeCommandTests {
   /// Lines with everything that could go astray, the last one without an end.
   private static let text =
     "The cat  sat.\n\n  on the mat's\ttail \ncafé 日本語 🙂 \u{0} x\n<|endoftext|> @@ </w> x@@\nthe end"

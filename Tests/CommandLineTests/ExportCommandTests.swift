@@ -3,7 +3,7 @@ import Shards
 import TestSupport
 import Testing
 
-@Suite struct ExportCommandTests {
+@Suite(.timeLimit(.minutes(60))) struct ExportCommandTests {
   /// A dataset of real text with a train and a valid split, and the tokenizer's file.
   private func makeDataset(_ scratch: Scratch) throws {
     let lines = (0..<400).map { "Line \($0) of a text, with some words in it and \($0 * 7) more." }

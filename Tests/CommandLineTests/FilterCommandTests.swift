@@ -3,7 +3,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct FilterCommandTests {
+@Suite(.timeLimit(.minutes(60))) struct FilterCommandTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

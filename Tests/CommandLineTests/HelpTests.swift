@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The help of every command of both tools, as the built tools print it.
-@Suite struct HelpTests {
+@Suite(.timeLimit(.minutes(60))) struct HelpTests {
   /// The verbs that abstracts start with: all are imperatives.
   private static let verbs: Set<String> = [
     "Check", "Continue", "Convert", "Count", "Decode", "Drop", "Encode", "Evaluate", "Export", "Import",

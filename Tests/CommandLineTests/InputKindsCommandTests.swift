@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Inputs that are no text, hold no document, or are not what the user says; and names of outputs that promise too much.
-@Suite struct InputKindsCommandTests {
+@Suite(.timeLimit(.minutes(60))) struct InputKindsCommandTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -3,7 +3,7 @@ import Shards
 import TestSupport
 import Testing
 
-@Suite struct InspectCommandTests {
+@Suite(.timeLimit(.minutes(60))) struct InspectCommandTests {
   @Test func datasets() throws {
     let scratch = try Scratch()
     let index = try SampleDataset.write(scratch.path("d"))

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite struct LearnBPECommandTests {
+@Suite(.timeLimit(.minutes(60))) struct LearnBPECommandTests {
   static let text = String(
     repeating: "the low lower newest widest\nthen they lowered the newer ones  \n", count: 50)
 

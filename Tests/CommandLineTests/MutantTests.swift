@@ -7,7 +7,7 @@ import Testing
 /// signal, no wait, no memory without end.
 ///
 /// `PKM_MUTANTS` and `PKM_MUTANTS_SEED` choose how many and which.
-@Suite(.long) struct MutantTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct MutantTests {
   private static func number(_ variable: String, or standard: Int) -> Int {
     ProcessInfo.processInfo.environment[variable].flatMap { Int($0) } ?? standard
   }

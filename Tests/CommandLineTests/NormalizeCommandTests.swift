@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite struct NormalizeCommandTests {
+@Suite(.timeLimit(.minutes(60))) struct NormalizeCommandTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

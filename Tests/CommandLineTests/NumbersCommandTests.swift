@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Numbers of flags and files are bounded where they are read.
-@Suite struct NumbersCommandTests {
+@Suite(.timeLimit(.minutes(60))) struct NumbersCommandTests {
   private let scratch: Scratch
 
   init() throws {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Options that would change nothing are refused, with the mode that they belong to.
-@Suite struct OptionUseTests {
+@Suite(.timeLimit(.minutes(60))) struct OptionUseTests {
   private static let refused: [(String, expected: String)] = [
     ("dedup --threshold 0.8 IN", "--threshold is for --method minhash"),
     ("dedup --threshold 0.7 IN", "--threshold is for --method minhash"),

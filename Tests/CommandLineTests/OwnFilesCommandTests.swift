@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What a command writes is none of its inputs, and nothing that carries no mark of ours is touched.
-@Suite struct OwnFilesCommandTests {
+@Suite(.timeLimit(.minutes(60))) struct OwnFilesCommandTests {
   private let scratch: Scratch
 
   init() throws {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// A pipe can be read once: what comes through one is what a file would have held.
-@Suite struct PipeCommandTests {
+@Suite(.timeLimit(.minutes(60))) struct PipeCommandTests {
   private let scratch: Scratch
 
   init() throws {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The recipes of `pipelines/` are sound, and run on what they are for.
-@Suite(.long) struct RecipeFilesTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct RecipeFilesTests {
   private static let pipelines = Repository.url.appendingPathComponent("pipelines")
 
   /// A recipe in a directory of its own, whose output lies there, too.

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Recipes list their inputs as commands do, and never read what they write.
-@Suite struct RecipeInputsTests {
+@Suite(.timeLimit(.minutes(60))) struct RecipeInputsTests {
   private let scratch: Scratch
 
   init() throws {

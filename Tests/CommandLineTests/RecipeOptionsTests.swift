@@ -6,7 +6,7 @@ import Testing
 ///
 /// Each subcommand declares them beside its flags; here the declarations are compared with the description that the tool
 /// generates from the flags themselves.
-@Suite struct RecipeOptionsTests {
+@Suite(.timeLimit(.minutes(60))) struct RecipeOptionsTests {
   private static let stages = ["normalize", "filter", "dedup", "learn-bpe", "encode", "shard"]
 
   /// A long flag, as the tool describes it.

@@ -4,7 +4,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite(.long) struct RunCommandTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct RunCommandTests {
   /// A directory with texts of two splits and a recipe beside them.
   private struct Workplace {
     let scratch: Scratch

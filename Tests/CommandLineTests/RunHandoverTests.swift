@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// What a stage has made is what the next one gets, and what the run removes is what it has made.
-@Suite(.long) struct RunHandoverTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct RunHandoverTests {
   private let scratch: Scratch
 
   init() throws {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `report.html` of a run.
-@Suite(.long) struct RunReportTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct RunReportTests {
   /// A run over texts of which some are removed, with markup in them; returns the report.
   private func report(in scratch: Scratch) throws -> String {
     let good =

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Runs that are killed, starved of disk, disturbed.
-@Suite(.long) struct RunRobustnessTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct RunRobustnessTests {
   private func texts(_ scratch: Scratch, documents: Int = 3000) throws {
     let words = ["the", "ship", "sails", "over", "a", "grey", "sea", "and", "nobody", "sleeps."]
     var generator = RandomGenerator(seed: 11)
@@ -183,7 +183,7 @@ import Testing
         """
         rm -rf out out.work
         pkm-data run --quiet recipe.yaml & run=$!
-        while ! [ -e out.work/lock ]; do sleep 0.001; done
+        while ! [ -e out.work/lock ] && kill -0 $run; do sleep 0.001; done
         \(change)
         wait $run
         """, in: scratch.url)

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Stages of a recipe that stream into each other.
-@Suite(.long) struct RunStreamingTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct RunStreamingTests {
   private func texts(_ scratch: Scratch, documents: Int = 2000) throws {
     let words = ["the", "ship", "sails", "over", "a", "grey", "sea", "and", "nobody", "sleeps."]
     let lines = (0..<documents).map { number in

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The scripts of the runs at scale, on a corpus of a few seconds.
-@Suite(.peers) struct ScaleScriptTests {
+@Suite(.peers, .timeLimit(.minutes(60))) struct ScaleScriptTests {
   @Test func theWholeCorridorOnAMadeCorpus() throws {
     let scratch = try Scratch()
     let python = try #require(Peers.python), scripts = Repository.path("Tests/Peers"),

@@ -3,7 +3,7 @@ import Shards
 import TestSupport
 import Testing
 
-@Suite struct ShardCommandTests {
+@Suite(.timeLimit(.minutes(60))) struct ShardCommandTests {
   @Test func shufflesSplitsAndMerges() throws {
     let scratch = try Scratch()
     try SampleDataset.write(scratch.path("a"), seed: 1)

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Sources/README.md names files and functions that exist.
-@Suite struct SourcesPageTests {
+@Suite(.timeLimit(.minutes(60))) struct SourcesPageTests {
   private static let sources = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("Sources")

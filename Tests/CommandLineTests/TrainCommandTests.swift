@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The two tools together: text to dataset to model, as a user would run them.
-@Suite(.long) struct TrainCommandTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct TrainCommandTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -3,7 +3,7 @@ import Shards
 import TestSupport
 import Testing
 
-@Suite struct VerifyCommandTests {
+@Suite(.timeLimit(.minutes(60))) struct VerifyCommandTests {
   @Test func everyProblemIsListed() throws {
     let scratch = try Scratch()
     let index = try SampleDataset.write(scratch.path("d"))

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Crawls, and compressed input that asks for too much.
-@Suite struct WARCCommandTests {
+@Suite(.timeLimit(.minutes(60))) struct WARCCommandTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

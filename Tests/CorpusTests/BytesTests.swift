@@ -4,7 +4,7 @@ import Testing
 
 @testable import Corpus
 
-@Suite struct BytesTests {
+@Suite(.timeLimit(.minutes(60))) struct BytesTests {
   @Test func whiteSpaceIsThatOfUnicode() {
     func isBlank(_ text: String) -> Bool { Array(text.utf8).withUnsafeBytes { Bytes.isBlank($0[...]) } }
     for value in UInt32(0)...0x10ffff {

@@ -6,7 +6,7 @@ import Testing
 @testable import Corpus
 
 /// What names of character sets mean, and what is detected where bytes are damaged or mixed.
-@Suite struct CharsetTests {
+@Suite(.timeLimit(.minutes(60))) struct CharsetTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -3,7 +3,7 @@ import Foundation
 import Support
 import Testing
 
-@Suite struct ComparisonKeyTests {
+@Suite(.timeLimit(.minutes(60))) struct ComparisonKeyTests {
   private func key(_ text: String, keeping keep: KeptDetails = []) -> String {
     let key = ComparisonKey(keeping: keep)
     return String(decoding: Array(text.utf8).withUnsafeBytes { key.key(of: $0) }, as: UTF8.self)

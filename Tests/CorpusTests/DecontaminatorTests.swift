@@ -4,7 +4,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct DecontaminatorTests {
+@Suite(.timeLimit(.minutes(60))) struct DecontaminatorTests {
   private static func words(_ text: String) -> [String] {
     let key = ComparisonKey()
     let bytes = Array(text.utf8).withUnsafeBytes { key.key(of: $0) }

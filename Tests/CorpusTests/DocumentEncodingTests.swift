@@ -4,7 +4,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct DocumentEncodingTests {
+@Suite(.timeLimit(.minutes(60))) struct DocumentEncodingTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -9,7 +9,7 @@ import Testing
 ///
 /// `PKM_FUZZ_RUNS` sets the number of inputs (default: a few thousand), and `PKM_FUZZ_SEED` the seed of the
 /// first.
-@Suite(.long) struct DocumentFuzzTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct DocumentFuzzTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

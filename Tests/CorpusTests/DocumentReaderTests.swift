@@ -4,7 +4,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct DocumentReaderTests {
+@Suite(.timeLimit(.minutes(60))) struct DocumentReaderTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -33,7 +33,7 @@ struct WARCBuilder {
   }
 }
 
-@Suite struct DocumentWARCTests {
+@Suite(.timeLimit(.minutes(60))) struct DocumentWARCTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -4,7 +4,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct DocumentWriterTests {
+@Suite(.timeLimit(.minutes(60))) struct DocumentWriterTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

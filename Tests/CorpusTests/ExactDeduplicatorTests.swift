@@ -3,7 +3,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct ExactDeduplicatorTests {
+@Suite(.timeLimit(.minutes(60))) struct ExactDeduplicatorTests {
   /// The lines of a few files, a fifth of them empty, and the expected removals according to a dictionary.
   private func files(_ count: Int) -> (batches: [DocumentBatch], removals: [[Removal]], sizes: [Int: Int]) {
     var random = RandomGenerator(seed: 21)

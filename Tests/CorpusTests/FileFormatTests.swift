@@ -6,7 +6,7 @@ import Testing
 @testable import Corpus
 
 /// Files that are no text are refused by name, and never read as text.
-@Suite struct FileFormatTests {
+@Suite(.timeLimit(.minutes(60))) struct FileFormatTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

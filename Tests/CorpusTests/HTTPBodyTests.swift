@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// The bodies of HTTP responses in WARC records: the text that is read, and what is counted.
-@Suite struct HTTPBodyTests {
+@Suite(.timeLimit(.minutes(60))) struct HTTPBodyTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

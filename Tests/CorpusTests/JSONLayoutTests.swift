@@ -6,7 +6,7 @@ import Testing
 @testable import Corpus
 
 /// Careless writers' JSON: every object is read, or counted as lost.
-@Suite struct JSONLayoutTests {
+@Suite(.timeLimit(.minutes(60))) struct JSONLayoutTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -6,7 +6,7 @@ import Testing
 
 /// Compares MinHash with the exact similarity of all pairs of real documents: paragraphs of the sample text,
 /// and copies of some of them in which parts were replaced by other paragraphs.
-@Suite(.long) struct MinHashJudgeTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct MinHashJudgeTests {
   private static var paragraphs: [[Substring]] {
     FilterFixture.sample.map { $0.split(separator: " ") }.filter { $0.count >= 20 }
   }

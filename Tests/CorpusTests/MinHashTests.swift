@@ -5,7 +5,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct MinHashTests {
+@Suite(.timeLimit(.minutes(60))) struct MinHashTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The conformance test of the Unicode Character Database (UAX 15), for the fast path and for ICU alone.
-@Suite struct NormalizationConformanceTests {
+@Suite(.timeLimit(.minutes(60))) struct NormalizationConformanceTests {
   typealias Form = NormalizationOptions.Form
 
   private struct Line {

@@ -5,7 +5,7 @@ import Testing
 
 /// Compares the fast path with ICU, which gets each word as a whole, for every code point of Unicode, alone
 /// and between characters that may affect it.
-@Suite(.long) struct NormalizerCodePointTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct NormalizerCodePointTests {
   typealias Form = NormalizationOptions.Form
 
   /// The surroundings of the character: a letter that takes accents, marks of two combining classes.

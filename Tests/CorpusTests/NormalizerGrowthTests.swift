@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Runs of combining marks take linear time, and their forms stay those of Unicode.
-@Suite struct NormalizerGrowthTests {
+@Suite(.timeLimit(.minutes(60))) struct NormalizerGrowthTests {
   private static let marks: [Unicode.Scalar] = [
     "\u{301}", "\u{316}", "\u{345}", "\u{5b0}", "\u{327}", "\u{344}", "\u{f73}", "\u{f71}", "\u{340}",
     "\u{1d165}", "\u{308}", "\u{34f}",

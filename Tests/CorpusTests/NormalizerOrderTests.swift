@@ -2,7 +2,7 @@ import Corpus
 import Testing
 
 /// For each pair of steps whose order is observable, a text whose result would differ if they were swapped.
-@Suite struct NormalizerOrderTests {
+@Suite(.timeLimit(.minutes(60))) struct NormalizerOrderTests {
   private func normalized(_ text: String, _ options: NormalizationOptions) throws -> String {
     String(decoding: try Normalizer(options).normalize(Array(text.utf8)), as: UTF8.self)
   }

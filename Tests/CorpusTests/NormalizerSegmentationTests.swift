@@ -4,7 +4,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct NormalizerSegmentationTests {
+@Suite(.timeLimit(.minutes(60))) struct NormalizerSegmentationTests {
   private func normalized(_ text: String, _ change: (inout NormalizationOptions) -> Void) throws -> String {
     var options = NormalizationOptions()
     change(&options)

@@ -4,7 +4,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct NormalizerTests {
+@Suite(.timeLimit(.minutes(60))) struct NormalizerTests {
   private func normalized(_ text: String, _ change: (inout NormalizationOptions) -> Void = { _ in }) throws
     -> String
   {

@@ -4,7 +4,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct ParagraphUnitsTests {
+@Suite(.timeLimit(.minutes(60))) struct ParagraphUnitsTests {
   private static func key(_ text: Substring) -> String {
     let key = ComparisonKey()
     return String(decoding: Array(text.utf8).withUnsafeBytes { key.key(of: $0) }, as: UTF8.self)

@@ -4,7 +4,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct RepeatedSpansTests {
+@Suite(.timeLimit(.minutes(60))) struct RepeatedSpansTests {
   /// Tokens of one to three bytes that may split characters and that depend on the preceding text.
   private static func tokens(of text: [UInt8]) -> [Range<Int>] {
     var tokens: [Range<Int>] = []

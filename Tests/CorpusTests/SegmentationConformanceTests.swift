@@ -5,7 +5,7 @@ import Testing
 
 /// The conformance tests of UAX 29 for words and sentences, applied to the spaces and line ends that the
 /// normalizer inserts.
-@Suite struct SegmentationConformanceTests {
+@Suite(.timeLimit(.minutes(60))) struct SegmentationConformanceTests {
   private struct Line {
     let number: Int
     let segments: [[UInt32]]

@@ -8,7 +8,7 @@ import Testing
 /// Damages the structure of JSON lines and text: every document comes out, or is counted as lost.
 ///
 /// `PKM_STRUCTURE_RUNS` sets the number of inputs (default: a few thousand), and `PKM_FUZZ_SEED` the seed of the first.
-@Suite(.long) struct StructureFuzzTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct StructureFuzzTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -3,7 +3,7 @@ import Support
 import Testing
 
 /// The standard library also repairs as Unicode recommends, so it is the reference.
-@Suite struct UTF8RepairTests {
+@Suite(.timeLimit(.minutes(60))) struct UTF8RepairTests {
   private func check(_ bytes: [UInt8]) {
     bytes.withUnsafeBytes { raw in
       let (text, replaced, first) = UTF8Repair.repair(raw)

@@ -8,7 +8,7 @@ import Testing
 ///
 /// Each document of a whole part must come out, and each that does not come out as it was must be counted, in seconds.
 /// `PKM_FUZZ_RUNS` sets the number of inputs and `PKM_FUZZ_SEED` the seed of the first.
-@Suite(.long) struct WARCMutationTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct WARCMutationTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -7,7 +7,7 @@ import Testing
 /// HTTP bodies beside warcio and FastWARC, the readers of crawls that most people use.
 ///
 /// `PKM_FUZZ_SEED` sets the seed and `PKM_FUZZ_RUNS` the number of records.
-@Suite(.peers) struct WARCPeerTests {
+@Suite(.peers, .timeLimit(.minutes(60))) struct WARCPeerTests {
   /// A record as `warc_peers.py` describes it.
   private struct Case: Decodable {
     let record: Data

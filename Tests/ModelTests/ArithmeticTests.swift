@@ -9,7 +9,7 @@ import Testing
 @testable import Model
 
 /// Every library, precision and instruction set of the CPU in whole models.
-@Suite struct ArithmeticTests {
+@Suite(.timeLimit(.minutes(60))) struct ArithmeticTests {
   /// Those that this machine can run, as `generic` always can, and the choice among them.
   static let libraries: [EngineSettings.Library?] =
     [nil]

@@ -5,7 +5,7 @@ import Testing
 @testable import Model
 
 /// The choice of matmul kernels by processor; what the processor has is made up, so every machine tests every choice.
-@Suite struct GEMMFunctionsTests {
+@Suite(.timeLimit(.minutes(60))) struct GEMMFunctionsTests {
   private static let zen = Processor(
     bestInstructions: PKM_INSTRUCTION_SET_V4_BF16, hasAMX: false, hasSlowBF16Dots: false)
   private static let sapphireRapids = Processor(

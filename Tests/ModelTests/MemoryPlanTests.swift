@@ -3,7 +3,7 @@ import Testing
 
 @testable import Model
 
-@Suite struct MemoryPlanTests {
+@Suite(.timeLimit(.minutes(60))) struct MemoryPlanTests {
   /// A ledger, what it reported and what it overwrote.
   final class Record {
     var reports: [String] = []

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Model
 
-@Suite struct MemoryStatisticsTests {
+@Suite(.timeLimit(.minutes(60))) struct MemoryStatisticsTests {
   /// Section 9, vector 5 of the reference.
   @Test(arguments: [
     ([1.0, 1, 0, 0], 0.6931471806, 0.5), ([0.7, 0.2, 0.1, 0], 0.5844758086, 0.75),

@@ -5,7 +5,7 @@ import Testing
 
 /// Whole models on the CPU in Double beside the reference device, whose memory is closed between operations: training,
 /// evaluation and generation reach it through operations alone.
-@Suite struct ModelAgreementTests {
+@Suite(.timeLimit(.minutes(60))) struct ModelAgreementTests {
   struct Variant: Sendable, CustomTestStringConvertible {
     var norm = ModelConfiguration.Norm.post
     var dropout = 0.0

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Model
 
-@Suite struct ModelConfigurationTests {
+@Suite(.timeLimit(.minutes(60))) struct ModelConfigurationTests {
   func decode(_ text: String) throws -> ModelConfiguration {
     try JSONDecoder().decode(ModelConfiguration.self, from: Data(text.utf8))
   }

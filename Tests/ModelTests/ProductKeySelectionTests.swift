@@ -7,7 +7,7 @@ import Testing
 @testable import Model
 
 /// The choice of slots against brute force over all n² sums.
-@Suite struct ProductKeySelectionTests {
+@Suite(.timeLimit(.minutes(60))) struct ProductKeySelectionTests {
   struct Choice: Equatable {
     var slots: [Int32]
     var scores: [Float]

@@ -5,7 +5,7 @@ import Testing
 @testable import Model
 
 /// The reference device beside numbers that were computed elsewhere, and its gradients beside finite differences.
-@Suite struct ReferenceOperationsTests {
+@Suite(.timeLimit(.minutes(60))) struct ReferenceOperationsTests {
   let bed = TestBed(ReferenceOperations<Double>())
   var device: ReferenceOperations<Double> { bed.device }
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Model
 
-@Suite struct TransformerTests {
+@Suite(.timeLimit(.minutes(60))) struct TransformerTests {
   /// Every parameter of the whole model against central differences, in Double.
   @Test(
     .long,

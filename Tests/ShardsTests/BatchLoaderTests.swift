@@ -4,7 +4,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct BatchLoaderTests {
+@Suite(.timeLimit(.minutes(60))) struct BatchLoaderTests {
   @Test(arguments: [1, 2, 3, 5, 16, 17, 1000, 4097]) func permutesEverySequenceOnce(count: Int) {
     for epoch in 0..<3 {
       let order = SequencePermutation(count: count, seed: 42, epoch: epoch)

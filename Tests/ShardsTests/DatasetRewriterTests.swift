@@ -4,7 +4,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct DatasetRewriterTests {
+@Suite(.timeLimit(.minutes(60))) struct DatasetRewriterTests {
   private func sorted(_ documents: [TestDocument]) -> [[UInt32]] {
     documents.map(\.tokens).sorted { $0.lexicographicallyPrecedes($1) }
   }

@@ -4,7 +4,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct DatasetTests {
+@Suite(.timeLimit(.minutes(60))) struct DatasetTests {
   @Test(arguments: [1000, 65_536, 65_537, 200_000]) func roundTrip(vocabulary: Int) throws {
     let scratch = try Scratch()
     let documents = randomDocuments(700, vocabulary: vocabulary)

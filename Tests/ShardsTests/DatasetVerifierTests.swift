@@ -4,7 +4,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct DatasetVerifierTests {
+@Suite(.timeLimit(.minutes(60))) struct DatasetVerifierTests {
   @Test(arguments: [1000, 100_000]) func validDatasetHasNoProblems(vocabulary: Int) throws {
     let scratch = try Scratch()
     let documents = randomDocuments(900, vocabulary: vocabulary)

@@ -6,7 +6,7 @@ import Testing
 @testable import Shards
 
 /// Token files of other trainers are written, compared with the published layout, and read back.
-@Suite struct InterchangeTests {
+@Suite(.timeLimit(.minutes(60))) struct InterchangeTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

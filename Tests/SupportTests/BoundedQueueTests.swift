@@ -3,7 +3,7 @@ import Support
 import Synchronization
 import Testing
 
-@Suite struct BoundedQueueTests {
+@Suite(.timeLimit(.minutes(60))) struct BoundedQueueTests {
   @Test func elementsLeaveInTheOrderInWhichTheyCame() {
     let queue = BoundedQueue<Int>(capacity: 3)
     Thread.start(named: "producer") { for number in 0..<1000 { queue.append(number) } }
@@ -19,7 +19,10 @@ import Testing
         added.add(1, ordering: .sequentiallyConsistent)
       }
     }
-    usleep(20_000)
+    let limit = Date(timeIntervalSinceNow: 60)
+    while added.load(ordering: .sequentiallyConsistent) < 2 && Date() < limit { usleep(1000) }
+    // Time for what must not happen.
+    usleep(5000)
     #expect(added.load(ordering: .sequentiallyConsistent) == 2)
     for number in 0..<10 { #expect(queue.next() == number) }
   }

@@ -1,7 +1,7 @@
 import Support
 import Testing
 
-@Suite struct CountTableTests {
+@Suite(.timeLimit(.minutes(60))) struct CountTableTests {
   private func contents(_ table: borrowing CountTable) -> [[UInt8]: Int] {
     var counts: [[UInt8]: Int] = [:]
     table.forEachKey { counts[Array($0), default: 0] += $1 }

@@ -1,7 +1,7 @@
 import Support
 import Testing
 
-@Suite struct HashingTests {
+@Suite(.timeLimit(.minutes(60))) struct HashingTests {
   /// Test vectors of the functions' own specifications.
   @Test func knownValues() {
     Array("abc".utf8).withUnsafeBytes { abc in

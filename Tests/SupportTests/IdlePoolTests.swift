@@ -1,7 +1,7 @@
 import Support
 import Testing
 
-@Suite struct IdlePoolTests {
+@Suite(.timeLimit(.minutes(60))) struct IdlePoolTests {
   private final class Tool {}
 
   @Test func aValueIsMadeOnlyWhenNoneIsIdle() {

@@ -2,7 +2,7 @@ import Foundation
 import Support
 import Testing
 
-@Suite struct InnerPipeTests {
+@Suite(.timeLimit(.minutes(60))) struct InnerPipeTests {
   private func bytes(_ count: Int, seed: UInt64) -> [UInt8] {
     var generator = RandomGenerator(seed: seed)
     return (0..<count).map { _ in UInt8(truncatingIfNeeded: generator.next()) | 0x80 }

@@ -4,7 +4,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct InputFileTests {
+@Suite(.timeLimit(.minutes(60))) struct InputFileTests {
   private let scratch: Scratch
   /// Compresses to several buffers of input.
   private let text: [UInt8]

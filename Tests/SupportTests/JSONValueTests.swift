@@ -2,7 +2,7 @@ import Foundation
 import Support
 import Testing
 
-@Suite struct JSONValueTests {
+@Suite(.timeLimit(.minutes(60))) struct JSONValueTests {
   @Test func readsWhatFoundationReads() throws {
     let text = #"""
       {"a": [1, -2.5, 1e3, 123456789012345678, true, false, null, "x", [], {}], "é\u00e9\ud83d\ude00\n\"\\\/": {"b": ""},

@@ -1,7 +1,7 @@
 import Support
 import Testing
 
-@Suite struct JSONWriterTests {
+@Suite(.timeLimit(.minutes(60))) struct JSONWriterTests {
   private func written(_ layout: JSONWriter.Layout) -> String {
     var json = JSONWriter()
     json.object(layout) {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Support
 
-@Suite struct MemoryLimitTests {
+@Suite(.timeLimit(.minutes(60))) struct MemoryLimitTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -3,7 +3,7 @@ import Support
 import Synchronization
 import Testing
 
-@Suite struct OrderedPipelineTests {
+@Suite(.timeLimit(.minutes(60))) struct OrderedPipelineTests {
   private struct Broken: Error, Equatable { let at: Int }
 
   /// Runs over 0..<count and returns what was consumed, and the error.

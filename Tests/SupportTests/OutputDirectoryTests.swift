@@ -3,7 +3,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct OutputDirectoryTests {
+@Suite(.timeLimit(.minutes(60))) struct OutputDirectoryTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

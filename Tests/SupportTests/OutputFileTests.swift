@@ -3,7 +3,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct OutputFileTests {
+@Suite(.timeLimit(.minutes(60))) struct OutputFileTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

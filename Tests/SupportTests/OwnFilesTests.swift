@@ -3,7 +3,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct OwnFilesTests {
+@Suite(.timeLimit(.minutes(60))) struct OwnFilesTests {
   @Test func twoOutputsAreNotOneFile() async throws {
     let scratch = try Scratch()
     try scratch.write("a", "")

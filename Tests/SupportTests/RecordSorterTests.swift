@@ -3,7 +3,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct RecordSorterTests {
+@Suite(.timeLimit(.minutes(60))) struct RecordSorterTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

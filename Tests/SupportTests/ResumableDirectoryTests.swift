@@ -3,7 +3,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct ResumableDirectoryTests {
+@Suite(.timeLimit(.minutes(60))) struct ResumableDirectoryTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -2,7 +2,7 @@ import Foundation
 import Support
 import Testing
 
-@Suite struct SummaryTests {
+@Suite(.timeLimit(.minutes(60))) struct SummaryTests {
   private func sample(_ text: String, _ summary: inout Summary, note: String = "") {
     Array(text.utf8).withUnsafeBytes { summary.addSample(of: CountName("dropped"), $0, note: note) }
   }

@@ -3,7 +3,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct SystemCallTests {
+@Suite(.timeLimit(.minutes(60))) struct SystemCallTests {
   @Test func exchangeSwapsTwoDirectories() throws {
     let scratch = try Scratch()
     for name in ["a", "b"] {

@@ -3,7 +3,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct TemporaryNameTests {
+@Suite(.timeLimit(.minutes(60))) struct TemporaryNameTests {
   @Test func aSweepRemovesWhatIsLeftAndNothingElse() throws {
     let scratch = try Scratch()
     let others = [".hidden", ".x.tmp-file", ".x.tmp-removed", "a.tmp-file", "kept"]

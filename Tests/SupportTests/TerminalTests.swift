@@ -1,7 +1,7 @@
 import Support
 import Testing
 
-@Suite struct TerminalTests {
+@Suite(.timeLimit(.minutes(60))) struct TerminalTests {
   @Test func whatActsOnATerminalIsMasked() {
     #expect(Terminal.masked("a\u{1b}[31mb\u{7}\u{7f}\r") == "a\u{fffd}[31mb\u{fffd}\u{fffd}\u{fffd}")
     #expect(Terminal.masked("x\u{9b}31m\u{202e}y\u{2066}") == "x\u{fffd}31m\u{fffd}y\u{fffd}")

@@ -1,7 +1,7 @@
 import Support
 import Testing
 
-@Suite struct WordsTests {
+@Suite(.timeLimit(.minutes(60))) struct WordsTests {
   private func count(_ bytes: [UInt8]) -> Int { bytes.withUnsafeBytes { Words.count(in: $0) } }
 
   @Test func isWhatSplittingGives() {

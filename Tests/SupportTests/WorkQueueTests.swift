@@ -1,7 +1,7 @@
 import Support
 import Testing
 
-@Suite struct WorkQueueTests {
+@Suite(.timeLimit(.minutes(60))) struct WorkQueueTests {
   @Test(arguments: [1, 3]) func resultsCanBeTakenInAnyOrder(threads: Int) throws {
     let queue = WorkQueue<Int, Int>(threads: threads) { $0 * $0 }
     let pending = (0..<100).map { queue.submit($0) }

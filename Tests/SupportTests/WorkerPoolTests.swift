@@ -2,7 +2,7 @@ import Support
 import Synchronization
 import Testing
 
-@Suite struct WorkerPoolTests {
+@Suite(.timeLimit(.minutes(60))) struct WorkerPoolTests {
   private struct Broken: Error, Equatable { let at: Int }
 
   @Test(arguments: [1, 2, 4]) func everyIndexOnce(threads: Int) {

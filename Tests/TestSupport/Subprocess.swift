@@ -2,6 +2,9 @@ import Foundation
 
 /// Runs a program to its end.
 package enum Subprocess {
+  /// The longest time that a program may take, in seconds.
+  private static let longest = 600.0
+
   package struct Result: Sendable {
     /// The exit code; 128 and the number of the signal that ended the program.
     package let status: Int32
@@ -10,7 +13,8 @@ package enum Subprocess {
     package var text: String { String(decoding: output, as: UTF8.self) }
   }
 
-  /// `environment` is added to that of the tests.
+  /// `environment` is added to that of the tests. A program that runs for ten minutes is killed: a time limit of a suite
+  /// cannot end a test that waits for it.
   package static func run(
     _ executable: String, _ arguments: [String], input: Data = Data(), in directory: URL? = nil,
     environment: [String: String] = [:]
@@ -29,7 +33,10 @@ package enum Subprocess {
     process.standardOutput = try FileHandle(forWritingTo: files[1])
     process.standardError = try FileHandle(forWritingTo: files[2])
     try process.run()
+    let limit = DispatchWorkItem { kill(process.processIdentifier, SIGKILL) }
+    DispatchQueue.global().asyncAfter(deadline: .now() + longest, execute: limit)
     process.waitUntilExit()
+    limit.cancel()
     return Result(
       status: process.terminationReason == .exit
         ? process.terminationStatus : 128 + process.terminationStatus,

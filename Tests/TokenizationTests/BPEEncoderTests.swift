@@ -3,7 +3,7 @@ import Support
 import Testing
 import Tokenization
 
-@Suite struct BPEEncoderTests {
+@Suite(.timeLimit(.minutes(60))) struct BPEEncoderTests {
   /// Merges that learning need not give: of any two tokens so far, in any order.
   private func randomTokenizer(_ random: inout RandomGenerator, letters: Int, preTokenizer: PreTokenizer)
     -> Tokenizer

@@ -2,7 +2,7 @@ import Support
 import Testing
 import Tokenization
 
-@Suite struct BPETrainerTests {
+@Suite(.timeLimit(.minutes(60))) struct BPETrainerTests {
   private func check(_ words: [(String, Int)], mode: Tokenizer.Mode, limit: Int, minimum: Int, _ note: String)
     throws
   {

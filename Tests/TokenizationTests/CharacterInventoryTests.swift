@@ -1,7 +1,7 @@
 import Testing
 import Tokenization
 
-@Suite struct CharacterInventoryTests {
+@Suite(.timeLimit(.minutes(60))) struct CharacterInventoryTests {
   private let words = Make.counts([("aab", 10), ("abé", 5), ("日b", 1), ("z", 2)])
 
   private func text(_ texts: [[UInt8]]) -> [String] { texts.map { String(decoding: $0, as: UTF8.self) } }

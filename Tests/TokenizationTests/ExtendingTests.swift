@@ -3,7 +3,7 @@ import Support
 import Testing
 import Tokenization
 
-@Suite struct ExtendingTests {
+@Suite(.timeLimit(.minutes(60))) struct ExtendingTests {
   private func extend(_ base: Tokenizer, _ counts: WordCounts, limit: Int, specials: [String] = []) throws
     -> Tokenizer
   {

@@ -6,7 +6,7 @@ import Tokenization
 
 /// Compares with widely used tokenizers, run by the interpreter that `PKM_PEERS_PYTHON` names, in which
 /// Tests/Peers/requirements.txt is installed.
-@Suite(.peers) struct PeerTests {
+@Suite(.peers, .timeLimit(.minutes(60))) struct PeerTests {
   private static let realTexts = [RealText.prose, RealText.multilingual]
   /// Trainers get whole texts, not lines.
   private static let byteLevel: [PreTokenizer] = [.gpt2, .cl100k, .llama3, .o200k, .whitespace, .none]

@@ -3,7 +3,7 @@ import Support
 import Testing
 import Tokenization
 
-@Suite struct PreTokenCounterTests {
+@Suite(.timeLimit(.minutes(60))) struct PreTokenCounterTests {
   /// Many distinct words, some of them long.
   private static let texts: [[UInt8]] = {
     var random = RandomGenerator(seed: 9)
@@ -93,7 +93,7 @@ import Tokenization
 }
 
 /// Runs without a place to cut take bounded memory, and count the same however they arrive.
-@Suite struct LongPreTokenTests {
+@Suite(.timeLimit(.minutes(60))) struct LongPreTokenTests {
   /// The counts of a text that arrives in parts of this size; nil: as a whole.
   private func counts(_ text: [UInt8], _ preTokenizer: PreTokenizer, parts: Int?) throws -> [[UInt8]: Int] {
     let counter = PreTokenCounter(preTokenizer, memory: 64 << 20, threads: 1)

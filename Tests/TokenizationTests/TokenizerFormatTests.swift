@@ -3,7 +3,7 @@ import Support
 import Testing
 import Tokenization
 
-@Suite struct TokenizerFormatTests {
+@Suite(.timeLimit(.minutes(60))) struct TokenizerFormatTests {
   private static let byteLevel: [PreTokenizer] = [.gpt2, .cl100k, .llama3, .o200k, .whitespace, .none]
 
   private func expectSame(_ a: Tokenizer, _ b: Tokenizer) {
@@ -263,7 +263,7 @@ import Tokenization
   }
 }
 
-@Suite struct DecimalIDTests {
+@Suite(.timeLimit(.minutes(60))) struct DecimalIDTests {
   @Test func idsRoundTrip() {
     let ids: [UInt32] = [0, 7, 10, 99, 12345, .max]
     var batch = EncodedBatch()

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Tokenization
 
-@Suite struct WordCountFileTests {
+@Suite(.timeLimit(.minutes(60))) struct WordCountFileTests {
   private func read(_ bytes: [UInt8]) throws -> (words: [[UInt8]: Int], preTokenizer: PreTokenizer?) {
     let reader = try WordCountReader(Scratch.lasting.write("counts-\(UUID().uuidString)", bytes))
     var words: [[UInt8]: Int] = [:]

@@ -8,14 +8,16 @@ import Training
 /// Nothing is allocated inside a step: forward, loss, backward and update.
 ///
 /// With our own products: a library may take memory for what it packs, and gives it back.
-@Suite(.serialized, .enabled(if: allocations_are_counted())) struct AllocationTests {
+@Suite(.serialized, .enabled(if: allocations_are_counted()), .timeLimit(.minutes(60))) struct AllocationTests
+{
   /// Runs `body` on every thread of the pool at once.
   private func onEveryThread(of pool: WorkerPool, _ body: () -> Void) {
     let arrived = Atomic<Int>(0)
     pool.forEach(pool.threads) { _, _ in
       body()
       arrived.add(1, ordering: .sequentiallyConsistent)
-      while arrived.load(ordering: .sequentiallyConsistent) < pool.threads {}
+      var left = 10_000_000_000
+      while arrived.load(ordering: .sequentiallyConsistent) < pool.threads && left > 0 { left -= 1 }
     }
   }
 

@@ -3,7 +3,7 @@ import Support
 import Testing
 import Training
 
-@Suite struct CollectiveTests {
+@Suite(.timeLimit(.minutes(60))) struct CollectiveTests {
   /// One of two ranks that exchanges nothing but the number of scored tokens.
   struct Rank: Collective {
     let rank: Int

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Training
 
-@Suite struct FootprintTests {
+@Suite(.timeLimit(.minutes(60))) struct FootprintTests {
   @Test func memoryThatMayNotBeReadIsOnlyWarnedOf() throws {
     var recipe = TrainingRecipe(model: ModelConfiguration(), train: TrainingConfiguration())
     recipe.model.vocabularySize = 100

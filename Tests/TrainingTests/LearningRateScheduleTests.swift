@@ -1,7 +1,7 @@
 import Testing
 import Training
 
-@Suite struct LearningRateScheduleTests {
+@Suite(.timeLimit(.minutes(60))) struct LearningRateScheduleTests {
   /// Reference values of the inverse-square-root schedule: peak 2.5e-4, warm-up 4000, from 1e-7.
   @Test(arguments: [(0, 1e-7), (2000, 1.2505e-4), (4000, 2.5e-4), (16_000, 1.25e-4), (400_000, 2.5e-5)])
   func inverseSquareRoot(updates: Int, rate: Double) {

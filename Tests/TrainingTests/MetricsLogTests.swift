@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import Training
 
-@Suite struct MetricsLogTests {
+@Suite(.timeLimit(.minutes(60))) struct MetricsLogTests {
   @Test func resumingRemovesWhatIsDoneAgain() throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
       "metrics-\(UUID().uuidString)")

@@ -8,7 +8,7 @@ import Training
 
 /// Whole runs on the reference device, whose memory is closed between operations: training, evaluation, checkpoints,
 /// resumption and generation reach it through operations alone.
-@Suite struct ReferenceDeviceTests {
+@Suite(.timeLimit(.minutes(60))) struct ReferenceDeviceTests {
   let directory = NSTemporaryDirectory() + "reference-\(UUID().uuidString)"
 
   private func writeDataset() throws {

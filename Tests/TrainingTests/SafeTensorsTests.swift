@@ -3,7 +3,7 @@ import Support
 import Testing
 import Training
 
-@Suite struct SafeTensorsTests {
+@Suite(.timeLimit(.minutes(60))) struct SafeTensorsTests {
   private let path = NSTemporaryDirectory() + "tensors-\(UUID().uuidString).safetensors"
 
   private func write() throws -> [Float] {

@@ -3,7 +3,7 @@ import Support
 import Testing
 import Training
 
-@Suite struct SamplingTests {
+@Suite(.timeLimit(.minutes(60))) struct SamplingTests {
   private let logits: [Float] = [0, 2, 1, 2, -3]
 
   private func frequencies(_ sampling: Sampling, draws: Int = 40_000) -> [Double] {

@@ -96,7 +96,7 @@ private final class Laboratory {
   }
 }
 
-@Suite(.long) struct TrainerTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct TrainerTests {
   @Test(arguments: EngineSettings.Precision.allCases)
   func resumedRunEqualsUninterruptedRun(precision: EngineSettings.Precision) throws {
     let laboratory = try Laboratory()

@@ -4,7 +4,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct BlocklistTests {
+@Suite(.timeLimit(.minutes(60))) struct BlocklistTests {
   private func hits(_ phrases: [String], _ text: String) throws -> Double? {
     let (result, _) = try FilterFixture.run([text], [], without: ["empty"], given: ["blocklist": 0]) {
       $0.blocklist = Blocklist(phrases: phrases)

@@ -3,7 +3,7 @@ import Foundation
 import Support
 import Testing
 
-@Suite struct DocumentFilterTests {
+@Suite(.timeLimit(.minutes(60))) struct DocumentFilterTests {
   /// The fast measures and the reference agree to the sixth decimal, which is the precision of the output.
   private func compare(_ text: String) throws {
     let given = ["min-words": 1.0, "min-chars": 1, "min-lines": 1]

@@ -6,7 +6,7 @@ import Testing
 @testable import Corpus
 
 /// A model file whose numbers do not fit the file is refused before the library believes them.
-@Suite struct FastTextModelTests {
+@Suite(.timeLimit(.minutes(60))) struct FastTextModelTests {
   private let model: [UInt8]
 
   init() throws { model = try MappedFile.read(fixtures.path("languages.ftz")) }

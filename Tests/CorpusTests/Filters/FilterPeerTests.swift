@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Compares our filters with datatrove's, run by the interpreter that `PKM_PEERS_PYTHON` names.
-@Suite(.peers) struct FilterPeerTests {
+@Suite(.peers, .timeLimit(.minutes(60))) struct FilterPeerTests {
   private static let groups = ["gopher-repetition", "gopher-quality", "mc4", "c4", "fineweb"]
 
   /// Pages made from real prose and the boilerplate of web pages, and prose on its own.

@@ -4,7 +4,7 @@ import Support
 import TestSupport
 import Testing
 
-@Suite struct LanguageTests {
+@Suite(.timeLimit(.minutes(60))) struct LanguageTests {
   private static let texts: [(language: String, text: String)] = [
     ("en", "A few yards down the passage, in the narrow way hewn out of the living rock, she had paused."),
     (

@@ -3,7 +3,7 @@ import Foundation
 import Support
 import Testing
 
-@Suite struct LineFilterTests {
+@Suite(.timeLimit(.minutes(60))) struct LineFilterTests {
   /// The text that the line rules keep; nil if the document is dropped.
   private func filtered(_ text: String, _ rules: [String], set: [String] = []) throws -> String? {
     FilterFixture.texts(try FilterFixture.run([text], rules, set: set).result.documents).first

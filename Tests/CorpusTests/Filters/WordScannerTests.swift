@@ -1,7 +1,7 @@
 import Corpus
 import Testing
 
-@Suite struct WordScannerTests {
+@Suite(.timeLimit(.minutes(60))) struct WordScannerTests {
   private func words(_ text: String) -> String {
     WordScanner.words(of: Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) }
       .joined(separator: "|")

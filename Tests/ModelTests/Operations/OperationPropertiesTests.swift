@@ -4,7 +4,7 @@ import Testing
 @testable import Model
 
 /// What operations promise beside single numbers, on every device.
-@Suite struct OperationPropertiesTests {
+@Suite(.timeLimit(.minutes(60))) struct OperationPropertiesTests {
   /// A share p is dropped, and the rest is scaled by 1 / (1 - p). Other keys drop other elements, the same key the same
   /// ones.
   @Test func dropoutIsIndependentAndRepeatable() throws {

@@ -7,7 +7,7 @@ import Testing
 ///
 /// The idea is that of ggml's `test-backend-ops`: a new device adds itself to `expectEveryDeviceToAgree()` and is tested
 /// whole, a new operation gets a case here.
-@Suite struct OperationsTests {
+@Suite(.timeLimit(.minutes(60))) struct OperationsTests {
   static let families: [[any OperationCase]] = [
     VectorCase.all, InitializeCase.all, DropoutCase.all, MatrixCase.all, RoundingCase.all,
     MemoryAccessCase.all, MatmulCase.all, EpilogueCase.all, GELUCase.all, WeightGradientCase.all,
