@@ -56,6 +56,19 @@ import Testing
     #expect(try sample(2) == ["train": [2, 3, 4, 8, 10]])
   }
 
+  /// Each input has a sample of its own, although both have documents of the same lengths.
+  @Test func samplesOfSeveralInputs() throws {
+    let scratch = try Scratch()
+    try writeDataset(scratch.path("a"), documents)
+    try writeDataset(scratch.path("b"), (101...112).map { TestDocument(tokens: [UInt32($0), 7, 7]) })
+    var rewriter = DatasetRewriter()
+    rewriter.isShuffled = false
+    rewriter.mixture = { DatasetMixture(epochs: [20.0 / 48, 20.0 / 48], tokens: $0) }
+    _ = try rewriter.write(["a", "b"].map { try Dataset(scratch.path($0)) }, to: scratch.path("out"))
+    let found = try readDocuments(Dataset(scratch.path("out"))).map { Int($0.tokens[0]) }
+    #expect(found == [3, 4, 5, 9, 10, 102, 103, 104, 108, 110])
+  }
+
   @Test func ordersOfSequences() {
     func order(_ seed: UInt64, _ epoch: Int) -> [Int] {
       let order = SequencePermutation(count: 12, seed: seed, epoch: epoch)
@@ -91,6 +104,7 @@ import Testing
     #expect(try sequences([5, 3, 4]) == [[1, 1, 1, 1, 0, 2, 2, 0], [3, 3, 3, 0, -1, -1, -1, -1]])
     #expect(try sequences([5, 4]) == [[1, 1, 1, 1, 0, -1, -1, -1], [2, 2, 2, 0, -1, -1, -1, -1]])
     #expect(try sequences([8, 8]) == [[1, 1, 1, 1, 1, 1, 1, 0], [2, 2, 2, 2, 2, 2, 2, 0]])
+    #expect(try sequences([9]) == [[0, -1, -1, -1, -1, -1, -1, -1], [1, 1, 1, 1, 1, 1, 1, 1]])
     #expect(
       try sequences([9, 7]) == [[0, 2, 2, 2, 2, 2, 2, 0], [1, 1, 1, 1, 1, 1, 1, 1]])
     #expect(
@@ -112,24 +126,30 @@ import Testing
     #expect(failure { _ = try count(8) }?.kind == .badInput)
   }
 
+  private enum Arrival: CaseIterable { case inParts, oneByOne, together }
+
   /// A shard holds what fits into it exactly, however its documents arrive.
-  @Test(arguments: [true, false]) func documentsThatFitExactlyShareAShard(inParts: Bool) throws {
+  @Test(arguments: Arrival.allCases) private func documentsThatFitExactlyShareAShard(arrival: Arrival) throws
+  {
     func shards(_ lengths: [Int]) throws -> [Int] {
       let scratch = try Scratch()
       let writer = try DatasetWriter(
         directory: scratch.path("d"), tokenizerJSON: testTokenizer, vocabularySize: 1000, endOfDocument: 0,
         shardTokens: 10)
-      for length in lengths {
-        let ids = [UInt16](repeating: 3, count: length - 1) + [0]
-        if inParts {
+      let documents = lengths.map { [UInt16](repeating: 3, count: $0 - 1) + [0] }
+      let rows = lengths.map { DocumentRow(tokens: $0, textBytes: $0, words: 1) }
+      switch arrival {
+      case .inParts:
+        for ids in documents {
           for id in ids { try writer.append(part: withUnsafeBytes(of: id.littleEndian) { Array($0) }) }
-          try writer.endDocument(textBytes: length, words: 1)
-        } else {
-          try ids.withUnsafeBytes { bytes in
-            try writer.append(
-              encoded: bytes, rows: [DocumentRow(tokens: length, textBytes: length, words: 1)])
-          }
+          try writer.endDocument(textBytes: ids.count, words: 1)
         }
+      case .oneByOne:
+        for (ids, row) in zip(documents, rows) {
+          try ids.withUnsafeBytes { try writer.append(encoded: $0, rows: [row]) }
+        }
+      case .together:
+        try documents.flatMap { $0 }.withUnsafeBytes { try writer.append(encoded: $0, rows: rows) }
       }
       return try writer.finish().shards.map(\.tokens)
     }
