@@ -32,6 +32,9 @@ package final class BlockReader {
   /// not full.
   private static let patience: Int32 = 50
 
+  /// What ends a document and is no part of it has at most so many bytes: two line ends, CR and LF each.
+  private static let longestEnd = 4
+
   /// Rewrites JSON values to lines, where the file does not hold one object a line.
   private var values: JSONValueLines?
   /// What was rewritten and not yet read.
@@ -209,7 +212,7 @@ package final class BlockReader {
     while true {
       if isAtEnd { return bytes.count }
       if let end = bytes.withUnsafeBytes({ source.endOfWholeDocuments($0) }) { return end }
-      if bytes.count > options.longestDocument {
+      if bytes.count > options.longestDocument + Self.longestEnd {
         try skipDocument(&bytes)
         continue
       }
@@ -218,7 +221,7 @@ package final class BlockReader {
       let isWhole = source.format == .text && source.splitting == .file
       let wanted = isWhole ? input.bytesLeft.map { bytes.count + $0 + 1 } : nil
       bytes = try extended(
-        bytes, to: min(wanted ?? max(2 * bytes.count, options.batchBytes), options.longestDocument + 1))
+        bytes, to: min(wanted ?? max(2 * bytes.count, options.batchBytes), options.longestDocument + Self.longestEnd + 1))
     }
   }
 
