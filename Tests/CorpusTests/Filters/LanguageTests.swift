@@ -61,6 +61,9 @@ import Testing
     #expect(try kept(["sw"], threshold: score + 1e-5, texts: [mixed]).lines == [])
     #expect(try kept([], drop: ["sw"], threshold: score - 1e-5, texts: [mixed]).lines == [])
     #expect(try kept([], drop: ["sw"], threshold: score + 1e-5, texts: [mixed]).lines == [1])
+    // A score that is the threshold reaches it: that of a text without known words is 0.
+    #expect(try kept([], drop: ["sw"], threshold: 0, texts: ["☃"]).lines == [])
+    #expect(try kept(["sw"], threshold: 0, texts: ["☃"]).lines == [1])
   }
 
   @Test func annotatesTheLanguage() throws {
