@@ -6,16 +6,37 @@ package final class KeyValueCache<Scalar: Real> {
   package internal(set) var count = 0
   let blocks: [BlockCache<Scalar>]
   private let context: Int
+  /// Shared with the other caches that were made together.
   private let arena: Arena
 
-  init(_ configuration: ModelConfiguration, on device: some Operations<Scalar>) throws(Failure) {
-    let isBF16 = device.operandsAreBF16
-    context = configuration.context
-    (blocks, arena) = try ArenaPlan.build(on: device) { plan in
+  private init(blocks: [BlockCache<Scalar>], context: Int, arena: Arena) {
+    (self.blocks, self.context, self.arena) = (blocks, context, arena)
+  }
+
+  /// Caches for `count` sequences, in one allocation: one of their own each would be rounded up to large pages.
+  static func make(_ count: Int, _ configuration: ModelConfiguration, on device: some Operations<Scalar>)
+    throws(Failure) -> [KeyValueCache]
+  {
+    let (blocks, arena) = try ArenaPlan.build(on: device) {
+      Self.blocks(count, configuration, isBF16: device.operandsAreBF16, &$0)
+    }
+    return blocks.map { KeyValueCache(blocks: $0, context: configuration.context, arena: arena) }
+  }
+
+  /// The bytes that ``make(_:_:on:)`` would allocate.
+  static func bytes(_ count: Int, _ configuration: ModelConfiguration, isBF16: Bool) -> Int {
+    ArenaPlan.measure { Self.blocks(count, configuration, isBF16: isBF16, &$0) }
+  }
+
+  private static func blocks(
+    _ count: Int, _ configuration: ModelConfiguration, isBF16: Bool, _ plan: inout ArenaPlan
+  ) -> [[BlockCache<Scalar>]] {
+    let (rows, columns) = (configuration.context, configuration.dim)
+    return (0..<count).map { sequence in
       (0..<configuration.layers).map { layer in
         BlockCache(
-          keys: plan.operand("\(layer).keys", configuration.context, configuration.dim, isBF16: isBF16),
-          values: plan.operand("\(layer).values", configuration.context, configuration.dim, isBF16: isBF16))
+          keys: plan.operand("\(sequence).\(layer).keys", rows, columns, isBF16: isBF16),
+          values: plan.operand("\(sequence).\(layer).values", rows, columns, isBF16: isBF16))
       }
     }
   }

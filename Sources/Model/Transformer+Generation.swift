@@ -1,9 +1,17 @@
 import Support
 
 extension Transformer {
+  /// Caches for sequences to generate side by side.
+  package func makeCaches(_ count: Int) throws(Failure) -> [KeyValueCache<Scalar>] {
+    try KeyValueCache.make(count, configuration, on: device)
+  }
+
   /// A cache for one sequence to generate.
-  package func makeCache() throws(Failure) -> KeyValueCache<Scalar> {
-    try KeyValueCache(configuration, on: device)
+  package func makeCache() throws(Failure) -> KeyValueCache<Scalar> { try makeCaches(1)[0] }
+
+  /// The bytes of ``makeCaches(_:)`` for such a model.
+  package static func cacheBytes(_ count: Int, _ configuration: ModelConfiguration, isBF16: Bool) -> Int {
+    KeyValueCache<Scalar>.bytes(count, configuration, isBF16: isBF16)
   }
 
   /// Final hidden states of the next tokens of some sequences, one sequence after another, in evaluation mode:

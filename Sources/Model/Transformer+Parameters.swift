@@ -54,8 +54,11 @@ extension Transformer {
   func collect(_ memory: ProductKeyMemory<Device>, ofLayer layer: Int) {
     guard let statistics else { return }
     let index = (0..<layer).count(where: configuration.hasMemory)
-    let (slots, weights) = memory.reads(rows: hidden.rows)
-    statistics[index].add(slots, weights)
+    guard let textLengths else { return statistics[index].add(memory.reads(of: 0..<hidden.rows)) }
+    for (sequence, count) in textLengths.enumerated() where count > 0 {
+      let first = sequence * length
+      statistics[index].add(memory.reads(of: first..<first + count))
+    }
   }
 
   /// How the reads gathered since the last `zeroGradients` are distributed over the slots of each memory.

@@ -30,7 +30,9 @@ package final class Transformer<Device: Operations> {
   /// Of the last forward pass.
   private var mode = Mode.evaluation
   private(set) var sequences = 0
-  private var length = 0
+  private(set) var length = 0
+  /// The tokens of each sequence before its padding; nil without padding.
+  private(set) var textLengths: [Int]?
   private var hasGradient = false
 
   // MARK: Forward
@@ -125,14 +127,21 @@ package final class Transformer<Device: Operations> {
   ///
   /// Takes about 2048 tokens at a time: with fewer, packing the weights costs more; with more, the activations no longer
   /// fit in the caches. Afterwards neither ``backward(scale:)`` nor ``logits(into:)`` can be called.
+  ///
+  /// - Parameter counts: the tokens of each sequence that are followed by padding alone; nil without padding. Reads of padding
+  ///   do not enter ``statistics``.
   package func evaluate(
-    tokens: UnsafeBufferPointer<Int32>, targets: UnsafeBufferPointer<Int32>, sequences: Int, length: Int
+    tokens: UnsafeBufferPointer<Int32>, targets: UnsafeBufferPointer<Int32>, sequences: Int, length: Int,
+    counts: [Int]? = nil
   ) -> Loss {
     precondition(tokens.count == sequences * length && targets.count == tokens.count)
+    precondition(counts.map { $0.count == sequences && $0.allSatisfy((0...length).contains) } ?? true)
+    defer { textLengths = nil }
     let together = max(1, 2048 / length)
     clear(activations.evaluationLoss.numbers)
     for first in stride(from: 0, to: sequences, by: together) {
       let count = min(together, sequences - first), rows = first * length..<(first + count) * length
+      textLengths = counts.map { Array($0[first..<first + count]) }
       forward(
         tokens: UnsafeBufferPointer(rebasing: tokens[rows]), sequences: count, length: length,
         mode: .evaluation)

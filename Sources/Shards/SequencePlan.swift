@@ -2,15 +2,15 @@
 ///
 /// The input at each position is the token before the target. So the first input of a sequence that begins
 /// with a document is the end-of-document id of the previous document, as in generated text.
-struct SequencePlan: Sendable {
-  let count: Int
-  let sequenceLength: Int
+package struct SequencePlan: Sendable {
+  package let count: Int
+  package let sequenceLength: Int
   /// The start of the targets of each sequence, and the end of the last; empty for ``Packing/stream``, which
   /// needs no list.
   private let bounds: [Int]
 
   /// Memory: 8 bytes per sequence with ``Packing/document``, none with ``Packing/stream``.
-  init(_ packing: Packing, of dataset: Dataset, split: String, sequenceLength: Int) throws {
+  package init(_ packing: Packing, of dataset: Dataset, split: String, sequenceLength: Int) throws {
     self.sequenceLength = sequenceLength
     switch packing {
     case .stream:
@@ -31,12 +31,12 @@ struct SequencePlan: Sendable {
   }
 
   /// The range of the targets of a sequence; shorter than `sequenceLength` if the sequence is padded.
-  subscript(sequence: Int) -> Range<Int> {
+  package subscript(sequence: Int) -> Range<Int> {
     if !bounds.isEmpty { return bounds[sequence]..<bounds[sequence + 1] }
     let start = sequence * sequenceLength + 1
     return start..<(start + sequenceLength)
   }
 
   /// The number of targets in all sequences.
-  var targetCount: Int { bounds.last ?? count * sequenceLength }
+  package var targetCount: Int { bounds.last ?? count * sequenceLength }
 }

@@ -156,7 +156,8 @@ package struct Checkpoint {
 
   /// Writes a checkpoint, points `latest` at it and removes all but the `keep` newest.
   ///
-  /// A checkpoint that is there already has the same state and is left alone: it may be the only one.
+  /// A checkpoint that is there already has the same state and is left alone: it may be the only one. Throws a failure that
+  /// names the tensor, and writes nothing, if a number of the model or of the optimizer is not finite.
   package static func write<Device: Operations<Float>>(
     run: String, model: Transformer<Device>, optimizer: Optimizer<Device>, recipe: TrainingRecipe,
     state: State,
@@ -170,8 +171,12 @@ package struct Checkpoint {
     let tensors = (model.parameters + model.buffers).map {
       SafeTensors.Tensor($0.name, shape: $0.shape, $0.stored, on: model.device)
     }
-    try SafeTensors.write(tensors, to: file(File.model.rawValue))
-    try SafeTensors.write(optimizer.tensors, to: file(File.optimizer.rawValue))
+    do {
+      try SafeTensors.write(tensors, to: file(File.model.rawValue))
+      try SafeTensors.write(optimizer.tensors, to: file(File.optimizer.rawValue))
+    } catch let fault as SafeTensors.NotFinite {
+      throw diverged(fault, in: run, step: state.step)
+    }
     try JSONFile.write(recipe, to: file(File.configuration.rawValue))
     let tokenizer = try OutputFile(file(File.tokenizer.rawValue))
     try tokenizer.write(tokenizerJSON)
@@ -182,6 +187,19 @@ package struct Checkpoint {
     try JSONFile.write(state, to: file("trainer.json"))
     try directory.finish()
     try settle(in: run, keep: keep)
+  }
+
+  /// Says which tensor has diverged, and where the run can go on from.
+  private static func diverged(_ fault: SafeTensors.NotFinite, in run: String, step: Int) -> Failure {
+    let last = (try? all(in: run))?.last
+    let rate = fault.tensor.hasSuffix(".values") || fault.tensor.contains(".values.") ? "value_lr" : "lr"
+    return Failure(
+      .failed,
+      "the tensor \(fault.tensor) holds a number that is not finite after step \(step) (element \(fault.index)), so no "
+        + "checkpoint of this step was written; the last good one is \(last.map(Path.name(of:)) ?? "none")",
+      file: run,
+      remedy: "Lower train.\(rate), lengthen train.warmup or set train.clip, and start again"
+        + (last == nil ? "" : ", or use the checkpoint that is there"))
   }
 
   /// Points `latest` at the newest checkpoint and removes all but the `keep` newest.

@@ -13,6 +13,7 @@ extension CountName {
   package static let loss = CountName("loss")
   package static let memoryBytes = CountName("memory_bytes")
   package static let nll = CountName("nll")
+  package static let packing = CountName("packing")
   package static let parametersDense = CountName("parameters_dense")
   package static let parametersInValues = CountName("parameters_in_values")
   package static let perplexity = CountName("perplexity")
@@ -24,11 +25,29 @@ extension CountName {
   package static let tokensPerSecond = CountName("tokens_per_second")
   package static let wordPerplexity = CountName("word_perplexity")
 
-  /// The share of the slots of a memory that is used; a layer of nil means the only memory, or the mean over all.
+  /// The share of the slots of a memory that an evaluation reads; a layer of nil means the only memory, or the mean over
+  /// all.
   package static func memoryUsage(layer: Int?) -> CountName { CountName("memory_usage" + suffix(layer)) }
 
-  /// The KL divergence of the slots' weights from the uniform distribution, in nats.
+  /// The KL divergence of the slots' weights in an evaluation from the uniform distribution, in nats.
   package static func memoryKL(layer: Int?) -> CountName { CountName("memory_kl" + suffix(layer)) }
+
+  /// The same of the reads of one training step, which are far fewer: the mean over all memories.
+  package static let stepMemoryUsage = CountName("step_memory_usage")
+  package static let stepMemoryKL = CountName("step_memory_kl")
+
+  /// See ``MemoryUse/effectiveSlots``.
+  package static func memoryEffectiveSlots(layer: Int?) -> CountName {
+    CountName("memory_effective_slots" + suffix(layer))
+  }
+
+  /// See ``MemoryUse/gini``.
+  package static func memoryGini(layer: Int?) -> CountName { CountName("memory_gini" + suffix(layer)) }
+
+  /// The least number of slots with so many percent of the weight: `memory_slots_of_90_percent`.
+  package static func memorySlots(ofPercent percent: Int, layer: Int?) -> CountName {
+    CountName("memory_slots_of_\(percent)_percent" + suffix(layer))
+  }
 
   /// Generation speed with so many sequences at once: `tokens_per_second_8`.
   package static func tokensPerSecond(sequences: Int) -> CountName {

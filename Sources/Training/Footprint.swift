@@ -2,7 +2,7 @@ import Foundation
 import Model
 import Support
 
-/// The memory that a training run needs, part by part, without making the model.
+/// The memory that training or generation needs, part by part, without making the model.
 package struct Footprint {
   package struct Part: Sendable {
     package let name: String
@@ -15,6 +15,8 @@ package struct Footprint {
   private static let program = 50_000_000
 
   package let parts: [Part]
+  /// What needs less.
+  private let remedy: String
   package var bytes: Int { parts.reduce(0) { $0 + $1.bytes } }
 
   /// Throws a usage ``Failure`` if the parts that are needed from the start exceed `memory` bytes; warns if all parts may.
@@ -25,8 +27,7 @@ package struct Footprint {
       throw Failure(
         .usage,
         "this run needs \(gigabytes(certain)) of memory, and may use \(gigabytes(memory)) (machine, control group, ulimit)",
-        remedy: "`pkm-train inspect --memory --config` says for what; a smaller train.micro_batch, "
-          + "train.recompute or model.memory.values=bf16 need less")
+        remedy: remedy)
     }
     if bytes > memory {
       Log.warn(
@@ -59,6 +60,9 @@ package struct Footprint {
     let activations = try Transformer<Device>.activationBytes(
       recipe.model, batch: (train.sequencesAtOnce, recipe.model.context), microBatches: microBatches,
       recomputes: train.recompute, isBF16: isBF16)
+    remedy =
+      "`pkm-train inspect --memory --config` says for what; a smaller train.micro_batch, train.recompute or "
+      + "model.memory.values=bf16 need less"
     parts = [
       Part(name: "parameters, dense", bytes: dense),
       Part(
@@ -75,6 +79,38 @@ package struct Footprint {
       Part(
         name: "working memory of matmul",
         bytes: device.workingBytes(dim: recipe.model.dim, vocabularySize: recipe.model.vocabularySize)),
+      Part(name: "program, libraries, data at hand", bytes: Self.program),
+    ].filter { $0.bytes > 0 }
+  }
+
+  /// Of a model that continues texts.
+  ///
+  /// - Parameters:
+  ///   - sequences: side by side, each with a cache of its keys and values.
+  ///   - maximumTokens: of one pass.
+  package init<Device: Operations<Float>>(
+    generating model: ModelConfiguration, sequences: Int, maximumTokens: Int, on device: Device
+  ) throws {
+    let isBF16 = device.operandsAreBF16
+    let described = model.parameterDescriptions
+    let stored = described.reduce(0) {
+      $0 + ($1.memoryIndex != nil && model.memory?.values == .bf16 ? 2 : 4) * $1.count
+    }
+    let copies = device.wantsWeightCopies(isTraining: false)
+    remedy = "A smaller --batch needs less"
+    parts = [
+      Part(name: "parameters", bytes: stored),
+      Part(
+        name: "copies in bfloat16",
+        bytes: copies ? described.reduce(0) { $0 + ($1.isOperand ? 2 * $1.count : 0) } : 0),
+      Part(
+        name: "keys and values of \(sequences) sequences",
+        bytes: Transformer<Device>.cacheBytes(sequences, model, isBF16: isBF16)),
+      Part(name: "logits", bytes: 8 * sequences * model.vocabularySize),
+      Part(
+        name: "activations and scratch",
+        bytes: try Transformer<Device>.activationBytes(
+          model, batch: (1, maximumTokens), microBatches: nil, isBF16: isBF16)),
       Part(name: "program, libraries, data at hand", bytes: Self.program),
     ].filter { $0.bytes > 0 }
   }

@@ -32,7 +32,7 @@ package final class Generator<Device: Operations> where Device.Scalar == Float {
   ) throws {
     (self.model, self.pool) = (model, pool)
     (self.sampling, self.seed, self.endOfDocument) = (sampling, seed, Int32(endOfDocument))
-    caches = try (0..<batch).map { _ in try model.makeCache() }
+    caches = try model.makeCaches(batch)
     let width = model.configuration.vocabularySize
     (logits, arena) = try ArenaPlan.build(on: model.device) { $0.matrix("logits", batch, width) }
     hostLogits = [Float](repeating: 0, count: batch * width)

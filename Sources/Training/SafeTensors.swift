@@ -10,6 +10,29 @@ package enum SafeTensors {
     case bfloat16 = "BF16"
 
     var bytes: Int { self == .float32 ? 4 : 2 }
+
+    /// The index of the first number whose exponent has all bits set.
+    func firstNotFinite(in bytes: UnsafeRawBufferPointer) -> Int? {
+      switch self {
+      case .float32: Self.first(in: bytes.bindMemory(to: UInt32.self), withExponent: 0x7f80_0000)
+      case .bfloat16: Self.first(in: bytes.bindMemory(to: UInt16.self), withExponent: 0x7f80)
+      }
+    }
+
+    private static func first<Bits: FixedWidthInteger>(
+      in numbers: UnsafeBufferPointer<Bits>, withExponent exponent: Bits
+    ) -> Int? {
+      // A pass without a branch for each number first: there is nearly always nothing to find.
+      var found: Bits = 0
+      for bits in numbers { found |= bits & exponent == exponent ? 1 : 0 }
+      return found == 0 ? nil : numbers.firstIndex { $0 & exponent == exponent }
+    }
+  }
+
+  /// A number that no checkpoint may hold.
+  struct NotFinite: Error {
+    let tensor: String
+    let index: Int
   }
 
   package struct Tensor {
@@ -38,7 +61,8 @@ package enum SafeTensors {
     }
   }
 
-  /// Writes the tensors in the order given, 4 MiB at a time. Throws what ``OutputFile`` throws.
+  /// Writes the tensors in the order given, 4 MiB at a time. Throws what ``OutputFile`` throws, and a ``NotFinite`` at the
+  /// first number that is infinite or none at all.
   package static func write(_ tensors: [Tensor], to path: String) throws {
     var json = JSONWriter()
     json.object {
@@ -73,6 +97,9 @@ package enum SafeTensors {
         let part = UnsafeMutableRawBufferPointer(
           rebasing: buffer[..<min(buffer.count, tensor.byteCount - offset)])
         tensor.copy(offset, part)
+        if let index = tensor.type.firstNotFinite(in: UnsafeRawBufferPointer(part)) {
+          throw NotFinite(tensor: tensor.name, index: offset / tensor.type.bytes + index)
+        }
         try file.write(UnsafeRawBufferPointer(part))
       }
     }
@@ -125,6 +152,8 @@ package enum SafeTensors {
     }
 
     package var names: Set<String> { Set(entries.keys) }
+
+    package func shape(of name: String) -> [Int]? { entries[name]?.shape }
 
     /// Copies a tensor to a device. Throws if it is absent or its shape or type differs.
     package func read(

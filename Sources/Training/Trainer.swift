@@ -164,8 +164,12 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
       pending.add(loss, seconds: seconds, waited: batches.waitSeconds - waited)
       guard loss.smoothed.isFinite && norm.isFinite else {
         throw Failure(
-          .failed, "the loss is no longer a number at step \(optimizer.updates)", file: directory,
-          remedy: "Lower train.lr, lengthen train.warmup or set train.clip, and start again")
+          .failed,
+          "the loss or its gradient is no longer a number at step \(optimizer.updates), so no checkpoint of it was written",
+          file: directory,
+          remedy:
+            "Lower train.lr\(recipe.model.memory == nil ? "" : " or train.value_lr"), lengthen train.warmup or set "
+            + "train.clip, and start again; checkpoints that are there are good")
       }
       let updates = optimizer.updates
       if updates % train.logEvery == 0 || updates == train.steps {
@@ -239,25 +243,36 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
   private func evaluate(tokenLimit: Int) throws {
     guard let evaluationSplit else { return }
     let result = try Evaluation.run(
-      model, dataset: dataset, split: evaluationSplit, sequences: recipe.train.sequencesAtOnce,
-      tokenLimit: tokenLimit == 0 ? nil : tokenLimit, isQuiet: isQuiet)
+      model, dataset: dataset, split: evaluationSplit, packing: recipe.train.packing!,
+      sequences: recipe.train.sequencesAtOnce, tokenLimit: tokenLimit == 0 ? nil : tokenLimit,
+      isQuiet: isQuiet)
     lastEvaluation = result
     if !isQuiet { Log.line("step \(optimizer.updates): \(result.summaryLine)") }
+    if let divergence = result.divergence {
+      Log.warn("\(divergence). Lower train.lr or train.value_lr, or lengthen train.warmup, and start again")
+    }
     var numbers: [(name: CountName, value: Double)] = [
       (.nll, result.nll), (.perplexity, result.perplexity), (.wordPerplexity, result.wordPerplexity),
       (.bitsPerByte, result.bitsPerByte),
     ]
-    numbers += Self.memoryNumbers(result.memories.map(\.use))
+    numbers += Self.means(of: result.memories.map(\.use), .memoryUsage(layer: nil), .memoryKL(layer: nil))
+    if result.memories.count > 1 {
+      numbers += result.memoryNumbers
+    } else {
+      // The first two are the means.
+      numbers += result.memoryNumbers.dropFirst(2)
+    }
     try metrics.write(step: optimizer.updates, tokens: tokens, split: result.split, numbers)
   }
 
   /// Means over the memories.
-  private static func memoryNumbers(_ memories: [MemoryUse]) -> [(name: CountName, value: Double)] {
+  private static func means(of memories: [MemoryUse], _ usage: CountName, _ kl: CountName)
+    -> [(name: CountName, value: Double)]
+  {
     guard !memories.isEmpty else { return [] }
     let count = Double(memories.count)
     return [
-      (.memoryUsage(layer: nil), memories.map(\.usage).reduce(0, +) / count),
-      (.memoryKL(layer: nil), memories.map(\.kl).reduce(0, +) / count),
+      (usage, memories.map(\.usage).reduce(0, +) / count), (kl, memories.map(\.kl).reduce(0, +) / count),
     ]
   }
 
@@ -271,7 +286,7 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
         (.tokensPerSecond, pending.tokensPerSecond),
         (.learningRate, recipe.train.learningRate.rate(afterUpdates: optimizer.updates - 1)),
         (.gradientNorm, norm), (.dataWait, pending.waitShare),
-      ] + Self.memoryNumbers(try model.gatheredStatistics().map(\.use)))
+      ] + Self.means(of: try model.gatheredStatistics().map(\.use), .stepMemoryUsage, .stepMemoryKL))
     pending = PendingLoss()
   }
 

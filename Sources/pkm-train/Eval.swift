@@ -18,7 +18,12 @@ struct Eval: DocumentedCommand {
     Also prints how evenly the slots of each memory layer are used. Usage is the
     share of slots that are read at all. KL is the divergence of the weights that
     the slots receive from the uniform distribution, in nats (Lample et al., 2019,
-    section 4.2).
+    section 4.2). --summary adds the effective number of slots (the exponential of
+    the entropy), the Gini coefficient, and how many slots have 50, 90 and 99 % of
+    the weight.
+
+    The split is cut into sequences as in training (--packing changes that), and
+    padding counts nothing.
     """
 
   static let examples = """
@@ -40,6 +45,14 @@ struct Eval: DocumentedCommand {
   @Option(
     help: ArgumentHelp("Split to evaluate (default: test if it exists, else valid).", valueName: "name"))
   var split: String?
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      How the split is cut into sequences: stream, or document, where a sequence begins with a document and takes whole \
+      ones while they fit (default: that of training).
+      """, valueName: "name"))
+  var packing: Packing?
 
   @Flag(help: "Also evaluate the model as initialized, before any training.")
   var baseline = false
@@ -90,18 +103,20 @@ struct Eval: DocumentedCommand {
     _ checkpoint: Checkpoint, on dataset: Dataset, split: String, device: some Operations<Float>
   ) throws -> Summary {
     let model = try checkpoint.makeModel(on: device, maximumSequences: batch, isInitialized: baseline)
+    let packing = packing ?? checkpoint.recipe.train.packing ?? .stream
     var summary = Summary()
+    summary[.packing] = .text(packing.rawValue)
     summary[.checkpoint] = .text(checkpoint.directory)
     summary[.step] = .count(checkpoint.state.step)
     if baseline {
       let before = try Evaluation.run(
-        model, dataset: dataset, split: split, sequences: batch, isQuiet: options.quiet)
+        model, dataset: dataset, split: split, packing: packing, sequences: batch, isQuiet: options.quiet)
       Terminal.print("before training: " + before.summaryLine)
       summary[.baselinePerplexity] = .number(before.perplexity)
     }
     try checkpoint.restore(model)
     let result = try Evaluation.run(
-      model, dataset: dataset, split: split, sequences: batch, isQuiet: options.quiet)
+      model, dataset: dataset, split: split, packing: packing, sequences: batch, isQuiet: options.quiet)
     Terminal.print((baseline ? "after \(checkpoint.state.step) steps: " : "") + result.summaryLine)
     summary[.split] = .text(split)
     summary[.tokens] = .count(result.scoredTokens)
@@ -110,14 +125,13 @@ struct Eval: DocumentedCommand {
     summary[.wordPerplexity] = .number(result.wordPerplexity)
     summary[.bitsPerByte] = .number(result.bitsPerByte)
     summary[.tokensPerSecond] = .number(result.tokensPerSecond)
-    for memory in result.memories {
-      let layer = result.memories.count == 1 ? nil : memory.layer
-      summary[.memoryUsage(layer: layer)] = .number(memory.use.usage)
-      summary[.memoryKL(layer: layer)] = .number(memory.use.kl)
-    }
+    for (name, value) in result.memoryNumbers { summary[name] = .number(value) }
+    if let divergence = result.divergence { Log.warn(divergence) }
     return summary
   }
 }
+
+extension Packing: ExpressibleByArgument {}
 
 extension Optional {
   fileprivate func orThrow(_ error: any Error) throws -> Wrapped {

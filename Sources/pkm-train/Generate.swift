@@ -96,8 +96,11 @@ struct Generate: DocumentedCommand {
     from checkpoint: Checkpoint, _ tokenizer: Tokenizer, _ encoder: BPEEncoder,
     on device: some Operations<Float>, pool: WorkerPool
   ) throws -> Summary {
-    let model = try checkpoint.makeModel(
-      on: device, maximumSequences: (batch - 1) / checkpoint.recipe.model.context + 1)
+    let configuration = checkpoint.recipe.model, together = (batch - 1) / configuration.context + 1
+    try Footprint(
+      generating: configuration, sequences: batch, maximumTokens: together * configuration.context, on: device
+    ).check(against: MemoryLimit.bytes)
+    let model = try checkpoint.makeModel(on: device, maximumSequences: together)
     try checkpoint.restore(model)
     guard let endOfDocument = tokenizer.endOfDocument else {
       throw Failure(.badInput, "has no end-of-document token", file: checkpoint.path(of: .tokenizer))

@@ -48,7 +48,7 @@ import Training
     let metrics = try String(contentsOfFile: directory + "/\(name)/metrics.jsonl", encoding: .utf8)
     let numbers = try metrics.split(separator: "\n").flatMap { line in
       let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
-      return ["loss", "nll", "gradient_norm", "memory_usage", "perplexity"].compactMap {
+      return ["loss", "nll", "gradient_norm", "step_memory_usage", "memory_usage", "perplexity"].compactMap {
         object[$0] as? Double
       }
     }

@@ -6,96 +6,6 @@ import TestSupport
 import Testing
 import Training
 
-/// A directory with a small dataset, for runs; it is removed with the value that owns it.
-private final class Laboratory {
-  let directory = NSTemporaryDirectory() + "trainer-\(UUID().uuidString)"
-  static let vocabularySize = 61
-
-  /// A structure that a model can learn: each token follows from the one before it, most of the time.
-  init(trainTokens: Int = 3000, validTokens: Int = 400, documentLengths: [Int] = [], packing: Packing? = nil)
-    throws
-  {
-    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    var random = RandomGenerator(seed: 5)
-    let lengths = documentLengths.isEmpty ? [trainTokens - 1] : documentLengths
-    var documents = (lengths.map { $0 + 1 } + [validTokens]).map { count in
-      var tokens: [UInt32] = count > 1 ? [1] : []
-      while tokens.count < count - 1 {
-        let next = (tokens[tokens.count - 1] * 7 + 1) % 60
-        tokens.append(random.uniform() < 0.9 ? next : UInt32(random.below(60)))
-      }
-      return TestDocument(tokens: tokens, textBytes: 3 * count, words: count / 2)
-    }
-    let valid = documents.removeLast()
-    try writeDataset(
-      data, train: documents, valid: [valid], vocabulary: Self.vocabularySize, packing: packing)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: directory) }
-
-  var data: String { directory + "/data" }
-  func run(_ name: String) -> String { directory + "/" + name }
-
-  static func recipe(memory: Bool = true, dropout: Double = 0.1) -> TrainingRecipe {
-    var model = ModelConfiguration()
-    model.layers = 2
-    model.dim = 32
-    model.heads = 2
-    model.context = 16
-    model.dropout = dropout
-    if memory {
-      var layer = ModelConfiguration.Memory()
-      layer.layers = [2]
-      layer.subkeys = 8
-      layer.heads = 2
-      layer.topk = 4
-      layer.queryDim = 16
-      model.memory = layer
-    } else {
-      model.memory = nil
-    }
-    var train = TrainingConfiguration()
-    train.batch = 4
-    train.steps = 12
-    train.lr = 3e-3
-    train.warmup = 4
-    train.evalEvery = 5
-    train.evalTokens = 0
-    train.checkpointEvery = 5
-    train.logEvery = 1
-    return TrainingRecipe(model: model, train: train)
-  }
-
-  func train(
-    _ recipe: TrainingRecipe, into name: String, resume: Bool = false, threads: Int = 2,
-    library: EngineSettings.Library? = nil
-  ) throws {
-    let engine = try Engine(precision: recipe.train.precision, library: library, threads: threads)
-    func train(on device: some Operations<Float>) throws {
-      _ = try Trainer(
-        recipe: recipe, dataset: data, split: "train", evaluationSplit: nil, directory: run(name),
-        resume: resume, on: device, isQuiet: true
-      ).run()
-    }
-    try train(on: engine.device)
-  }
-
-  /// The files of the newest checkpoint of a run.
-  func bytes(_ name: String) throws -> [String: Data] {
-    let checkpoint = try Checkpoint(run(name)).directory
-    return try Dictionary(
-      uniqueKeysWithValues: ["model.safetensors", "optimizer.safetensors", "trainer.json"].map {
-        ($0, try Data(contentsOf: URL(fileURLWithPath: checkpoint + "/" + $0)))
-      })
-  }
-
-  func metrics(_ name: String) throws -> [[String: Any]] {
-    try String(contentsOfFile: run(name) + "/metrics.jsonl", encoding: .utf8).split(separator: "\n").map {
-      try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
-    }
-  }
-}
-
 @Suite(.long, .timeLimit(.minutes(60))) struct TrainerTests {
   @Test(arguments: EngineSettings.Precision.allCases)
   func resumedRunEqualsUninterruptedRun(precision: EngineSettings.Precision) throws {
@@ -196,8 +106,8 @@ private final class Laboratory {
     let memory = try #require(recipe.model.memory)
     let reads = recipe.train.batch * recipe.model.context * memory.heads * memory.topk
     for step in logged {
-      let usage = try #require(step["memory_usage"] as? Double),
-        kl = try #require(step["memory_kl"] as? Double)
+      let usage = try #require(step["step_memory_usage"] as? Double),
+        kl = try #require(step["step_memory_kl"] as? Double)
       let slots = Double(memory.subkeys * memory.subkeys)
       #expect(usage > 0 && usage <= min(1, Double(reads) / slots))
       // No weight lies outside the slots that are used.
@@ -206,7 +116,7 @@ private final class Laboratory {
     #expect(logged.count == 2)
     recipe.model.memory = nil
     try laboratory.train(recipe, into: "dense")
-    #expect(try laboratory.metrics("dense").allSatisfy { $0["memory_usage"] == nil })
+    #expect(try laboratory.metrics("dense").allSatisfy { $0["step_memory_usage"] == nil })
   }
 
   /// Documents of many lengths, some longer than the context: each epoch scores every token once and never padding.

@@ -97,8 +97,8 @@ struct ProductKeyMemory<Device: Operations> {
     query.backward(x, dy: dQueries.operand, into: dx, adding: adding, on: device)
   }
 
-  /// The reads of the last forward pass.
-  func reads(rows: Int) -> (slots: DeviceArray<Int32>, weights: Matrix<Scalar>) {
-    (slots[0..<rows * shape.reads], weights.rows(0..<rows))
+  /// The reads of some tokens of the last forward pass.
+  func reads(of rows: Range<Int>) -> (slots: DeviceArray<Int32>, weights: Matrix<Scalar>) {
+    (slots[rows.lowerBound * shape.reads..<rows.upperBound * shape.reads], weights.rows(rows))
   }
 }

@@ -8,13 +8,15 @@ struct PlainEvaluation {
   var nll: [Double] = []
   var uses: [PlainUse] = []
   private let tokens: Int
+  private let layers: [Int]
 
-  init(_ model: PlainModel, _ text: [Int], limit: Int? = nil) {
+  /// - Parameter documents: the tokens of each, its end included: sequences begin with documents then, and the first token
+  ///   is scored after an end of document. nil for sequences as long as the context, whatever is in them.
+  init(_ model: PlainModel, _ text: [Int], documents: [Int]? = nil, limit: Int? = nil) {
     let context = model.configuration.context
-    tokens = text.count
+    (tokens, layers) = (text.count, model.configuration.memory?.layers ?? [])
     var reads: [[PlainModel.Read]] = []
-    for index in 1...min(text.count - 1, limit ?? .max) {
-      let start = (index - 1) / context * context, seen = Array(text[start..<index])
+    func score(_ index: Int, after seen: [Int]) {
       let pass = model.forward(seen, length: seen.count, dropout: nil)
       nll.append(PlainModel.losses(pass.logits.last!, target: text[index], smoothing: 0).nll.value)
       for (memory, rows) in pass.reads.enumerated() {
@@ -22,7 +24,36 @@ struct PlainEvaluation {
         reads[memory] += rows.last!
       }
     }
+    if let documents {
+      for sequence in Self.sequences(of: documents, context) where nll.count < limit ?? .max {
+        let before = sequence.lowerBound > 0 ? text[sequence.lowerBound - 1] : text.last!
+        for index in sequence { score(index, after: [before] + text[sequence.lowerBound..<index]) }
+      }
+    } else {
+      for index in 1...min(text.count - 1, limit ?? .max) {
+        score(index, after: Array(text[((index - 1) / context * context)..<index]))
+      }
+    }
     uses = reads.map { PlainUse($0, slots: model.configuration.memory!.subkeys.squared) }
+  }
+
+  /// Whole documents as long as they fit; a document that is longer than a sequence fills some, and the next begins with
+  /// its rest.
+  private static func sequences(of documents: [Int], _ context: Int) -> [Range<Int>] {
+    var sequences: [Range<Int>] = []
+    var (start, end) = (0, 0)
+    for document in documents {
+      if end > start && end + document - start > context {
+        sequences.append(start..<end)
+        start = end
+      }
+      end += document
+      while end - start > context {
+        sequences.append(start..<start + context)
+        start += context
+      }
+    }
+    return end > start ? sequences + [start..<end] : sequences
   }
 
   /// Words and bytes of the text count by the share of its tokens that was scored.
@@ -34,5 +65,21 @@ struct PlainEvaluation {
       "word_perplexity": exp(sum / (Double(words) * share)),
       "bits_per_byte": sum / (Double(bytes) * share) / log(2),
     ]
+  }
+
+  /// Of each memory, named without its layer if it is the only one, and the means over all.
+  var memoryNumbers: [String: Double] {
+    var numbers: [String: Double] = [:]
+    for (layer, use) in zip(layers.sorted(), uses) {
+      let suffix = uses.count == 1 ? "" : "_layer_\(layer)"
+      numbers["memory_usage" + suffix] = use.usage
+      numbers["memory_kl" + suffix] = use.kl
+      numbers["memory_effective_slots" + suffix] = use.effectiveSlots
+      numbers["memory_gini" + suffix] = use.gini
+      for (percent, slots) in zip([50, 90, 99], use.fewest) {
+        numbers["memory_slots_of_\(percent)_percent" + suffix] = Double(slots)
+      }
+    }
+    return numbers.merging(PlainUse.means(uses)) { $1 }
   }
 }

@@ -143,11 +143,13 @@ final class Workbench {
       guard isLast || training.updates == 0 || train.evalEvery > 0 && training.updates % train.evalEvery == 0
       else { return }
       let result = PlainEvaluation(
-        training.model, validationTokens, limit: isLast || train.evalTokens == 0 ? nil : train.evalTokens)
+        training.model, validationTokens,
+        documents: train.packing == .document ? validation.map { $0.tokens.count + 1 } : nil,
+        limit: isLast || train.evalTokens == 0 ? nil : train.evalTokens)
       record.lines.append(
         PlainLine(
           step: training.updates, tokens: tokens, split: "valid",
-          numbers: result.numbers(of: validation).merging(Self.means(result.uses)) { $1 }))
+          numbers: result.numbers(of: validation).merging(result.memoryNumbers) { $1 }))
     }
     evaluate()
     var pending = (loss: 0.0, nll: 0.0, scored: 0)
@@ -169,7 +171,7 @@ final class Workbench {
         record.lines.append(
           PlainLine(
             step: training.updates, tokens: tokens,
-            numbers: numbers.merging(Self.means(step.uses)) { $1 }))
+            numbers: numbers.merging(PlainUse.means(step.uses, named: "step_memory")) { $1 }))
         pending = (0, 0, 0)
       }
       if isLast || train.checkpointEvery > 0 && training.updates % train.checkpointEvery == 0 {
@@ -183,14 +185,5 @@ final class Workbench {
     for (name, numbers) in training.first { record.tensors[name + ".first_moment"] = numbers }
     for (name, numbers) in training.second { record.tensors[name + ".second_moment"] = numbers }
     return record
-  }
-
-  /// Means over the memories.
-  private static func means(_ uses: [PlainUse]) -> [String: Double] {
-    guard !uses.isEmpty else { return [:] }
-    return [
-      "memory_usage": uses.map(\.usage).reduce(0, +) / Double(uses.count),
-      "memory_kl": uses.map(\.kl).reduce(0, +) / Double(uses.count),
-    ]
   }
 }
