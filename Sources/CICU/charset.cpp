@@ -143,5 +143,5 @@ size_t pkm_charset_detect(const uint8_t *bytes, size_t length, pkm_charset_guess
     if (U_SUCCESS(error)) count++;
   }
   ucsdet_close(detector);
-  return count;
+  return error == U_MEMORY_ALLOCATION_ERROR ? PKM_CHARSET_NO_MEMORY : count;
 }

@@ -123,6 +123,25 @@ struct WARCBuilder {
     }
   }
 
+  /// The final response counts, whatever interim ones the crawler has stored before it.
+  @Test func passesOverInterimResponses() throws {
+    let interim = "HTTP/1.1 100 Continue\r\n\r\n"
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nContent-Type: text/html\r\n\r\n"
+    let final = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nsee"
+    let type = ["Content-Type: application/http; msgtype=response"]
+    for head in [interim, hints, interim + hints, interim + interim] {
+      var file = WARCBuilder()
+      file.record("response", type, head + final)
+      #expect(try lines(file).map { $0.prefix(13) } == ["{\"text\":\"see\""], "\(head)")
+    }
+    // Alone it is no page, and what it stands before in the text is not one either.
+    for content in [interim, interim + "see", "HTTP/1.1 101 Switching Protocols\r\n\r\n" + final] {
+      var file = WARCBuilder()
+      file.record("response", type, content)
+      #expect(try lines(file).isEmpty, "\(content)")
+    }
+  }
+
   @Test func decodesHTTPResponses() throws {
     var file = WARCBuilder()
     let zipped = Gzip.compress(Array("zipped text".utf8))

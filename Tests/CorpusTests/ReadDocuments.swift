@@ -20,6 +20,19 @@ struct ReadDocuments: Equatable {
     }
   }
 
+  /// The lines of JSON that are counted as holding no document.
+  var skippedJSONLines: Int {
+    [CountName.jsonLinesBroken, .jsonTextsMissing, .blankLinesSkipped, .jsonCommentsSkipped].reduce(0) {
+      $0 + counts.count($1)
+    }
+  }
+
+  /// Whether each line is a document, counted as none under one name, or counted with the values that it was split into.
+  func accountsForJSONLines(_ lines: Int) -> Bool {
+    texts.count + skippedJSONLines
+      == lines - counts.count(.jsonLinesSplit) + counts.count(.jsonValuesSplit)
+  }
+
   static func == (a: ReadDocuments, b: ReadDocuments) -> Bool {
     a.texts == b.texts && a.lines == b.lines && a.counts.json == b.counts.json
   }

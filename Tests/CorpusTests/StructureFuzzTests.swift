@@ -78,6 +78,15 @@ import Testing
       do {
         let found = try ReadDocuments([path], options)
         let lost = found.counts.count(.jsonLinesBroken) + found.counts.count(.jsonTextsMissing)
+        // Text in a wide encoding, and lines of CR alone, have other line ends.
+        let isPlain =
+          options.encoding == .utf8 && !bytes.starts(with: [0xff, 0xfe]) && !bytes.starts(with: [0xfe, 0xff])
+        if isPlain && found.counts.count(.inputsWithJSONValues) == 0 && found.isOfLines {
+          let lines = bytes.split(separator: 0x0a, omittingEmptySubsequences: false).count
+          #expect(
+            found.accountsForJSONLines(lines - (bytes.last == 0x0a || bytes.isEmpty ? 1 : 0)),
+            "input \(seed &+ UInt64(run)): \(String(decoding: bytes, as: UTF8.self)) \(found.counts.line)")
+        }
         // Every object is there, in order; where layouts are mixed, those that are not are counted.
         if !isDamaged {
           let read = found.texts.filter { $0.hasPrefix("<") && $0.hasSuffix(">") }
@@ -94,6 +103,13 @@ import Testing
       }
       #expect(Progress.now() - started < 10, "input \(run)")
     }
+  }
+}
+
+extension ReadDocuments {
+  /// Whether the file was taken for JSON, whose lines are the file's.
+  fileprivate var isOfLines: Bool {
+    counts.count(.inputsDamaged) == 0 && counts.count(.inputsWithCRLineEnds) == 0
   }
 }
 

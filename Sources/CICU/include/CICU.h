@@ -104,6 +104,9 @@ typedef struct {
   int confidence;
 } pkm_charset_guess;
 
+/// What ``pkm_charset_detect`` returns if memory runs out.
+#define PKM_CHARSET_NO_MEMORY ((size_t)INT64_MAX)
+
 /// Guesses the character set of the bytes, the most probable first. Returns the number of guesses.
 size_t pkm_charset_detect(const uint8_t *bytes, size_t length, pkm_charset_guess *guesses, size_t capacity);
 

@@ -107,6 +107,7 @@ package final class BlockReader {
         }
         if isAtEnd { values.finish(&valueLines) }
         self.values = values
+        counts.add(.inputsWithJSONValues)
         rest = []
         // What was read is read again, as lines.
         hasEnded = isAtEnd
@@ -179,7 +180,8 @@ package final class BlockReader {
       }
       isPaused = false
       var records: [WARCRecord] = []
-      let length = try source.format == .warc ? scanRecords(&bytes, &records) : cutDocuments(&bytes)
+      let length =
+        try source.format == .warc ? scanRecords(&bytes, &records) : bounded(cutDocuments(&bytes), bytes)
       if length < bytes.count {
         rest = Array(bytes[length...])
         bytes.removeLast(bytes.count - length)
@@ -205,6 +207,24 @@ package final class BlockReader {
       bytes: [], records: [], inputBytes: 0, firstLine: 1, source: source, isConverted: false,
       options: options,
       counts: counts, warnings: warnings)
+  }
+
+  /// The most lines of a block: what is kept for each document would else be thousands of times as large as empty lines are.
+  private static let mostLines = 1 << 14
+
+  /// The length of the whole documents at the start of `bytes`, at most `length`, that are not more than a block may hold.
+  private func bounded(_ length: Int, _ bytes: [UInt8]) -> Int {
+    if source.format == .text && source.splitting == .file { return length }
+    return bytes.withUnsafeBytes { bytes in
+      let whole = UnsafeRawBufferPointer(rebasing: bytes[..<length])
+      if Bytes.count(of: 0x0a, in: whole) <= Self.mostLines { return length }
+      var end = 0
+      for _ in 0..<Self.mostLines {
+        guard let feed = memchr(whole.baseAddress! + end, 0x0a, length - end) else { return length }
+        end = UnsafeRawPointer(feed) - whole.baseAddress! + 1
+      }
+      return source.endOfWholeDocuments(UnsafeRawBufferPointer(rebasing: whole[..<end])) ?? length
+    }
   }
 
   /// Reads until `bytes` contain whole documents, and returns the length of those.

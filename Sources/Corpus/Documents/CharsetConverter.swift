@@ -1,10 +1,17 @@
 import CICU
+import Support
 
 /// Converts a stream of bytes from a character set to UTF-8.
 final class CharsetConverter {
   private let converter: OpaquePointer
 
-  init(_ charset: Charset) { converter = pkm_charset_open(charset.name)! }
+  /// ICU has the character set, so nothing but memory can be missing.
+  init(_ charset: Charset) throws(Failure) {
+    guard let converter = pkm_charset_open(charset.name) else {
+      throw .noMemory("to convert text from \(charset.name)")
+    }
+    self.converter = converter
+  }
 
   deinit { pkm_charset_close(converter) }
 
@@ -27,8 +34,8 @@ final class CharsetConverter {
 extension Charset {
   /// Converts to UTF-8. Each byte sequence that is invalid in this character set becomes one byte 0xff, which
   /// never occurs in UTF-8.
-  func decode(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
-    let converter = CharsetConverter(self)
+  func decode(_ bytes: UnsafeRawBufferPointer) throws(Failure) -> [UInt8] {
+    let converter = try CharsetConverter(self)
     var text: [UInt8] = []
     text.reserveCapacity(bytes.count + bytes.count / 2 + 256)
     converter.convert(bytes, isLast: true, into: &text)

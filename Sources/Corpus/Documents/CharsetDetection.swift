@@ -1,5 +1,6 @@
 import CICU
 import Foundation
+import Support
 
 /// Detects the character set of text.
 enum CharsetDetection {
@@ -31,21 +32,19 @@ enum CharsetDetection {
   /// declared character set; ICU's detection.
   static func detect(
     _ bytes: UnsafeRawBufferPointer, isWhole: Bool, declared: Charset? = nil, mayBeWide: Bool = true
-  )
-    -> Charset
-  {
+  ) throws -> Charset {
     if let mark = byteOrderMark(bytes) { return mark.charset }
     let hasEscapes = bytes.contains { $0 == 0x1b || $0 == 0 }
     if !hasEscapes && isUTF8(bytes, isWhole: isWhole) || isMostlyUTF8(bytes, isWhole: isWhole) {
       return .utf8
     }
     if let declared, declared != .utf8 { return declared }
-    if mayBeWide, let wide = wideCharset(bytes) { return wide }
+    if mayBeWide, let wide = try wideCharset(bytes) { return wide }
     let sample = UnsafeRawBufferPointer(rebasing: bytes.prefix(4 * sampleBytes))
     // ASCII words, and especially markup, only dilute the statistics. In ISO 2022, however, every byte is
     // ASCII.
     let foreign = hasEscapes ? Array(sample.prefix(sampleBytes)) : withoutStrayControls(foreignWords(sample))
-    return foreign.withUnsafeBytes { detect(foreign: $0) }
+    return try foreign.withUnsafeBytes { try detect(foreign: $0) }
       ?? (isUTF8(bytes, isWhole: isWhole) ? .utf8 : Charset("windows-1252")!)
   }
 
@@ -53,10 +52,11 @@ enum CharsetDetection {
   ///
   /// ICU's guess counts if it is a multi-byte set. Otherwise Cyrillic and Thai are tried first, because ICU
   /// does not detect half of their character sets.
-  private static func detect(foreign: UnsafeRawBufferPointer) -> Charset? {
+  private static func detect(foreign: UnsafeRawBufferPointer) throws -> Charset? {
     var guesses = [pkm_charset_guess](repeating: pkm_charset_guess(), count: 16)
     let count = pkm_charset_detect(
       foreign.baseAddress?.assumingMemoryBound(to: UInt8.self), foreign.count, &guesses, guesses.count)
+    if count == Int.max { throw Failure.noMemory("to detect a character set") }
     // UTF-16 and UTF-32 are detected by their zeros, and UTF-8 by validation, both more reliable than ICU's
     // guess.
     let guess = guesses[..<count].first { guess in
@@ -65,15 +65,15 @@ enum CharsetDetection {
     let name = guess.map { String(cString: $0.name) } ?? ""
     let multibyteNames = ["GB18030", "Big5", "EUC-JP", "EUC-KR", "Shift_JIS"]
     let isMultibyte = name.hasPrefix("ISO-2022") || (multibyteNames.contains(name) && guess!.confidence >= 50)
-    if !isMultibyte, let charset = multibyte(foreign) ?? cyrillicOrThai(foreign) { return charset }
+    if !isMultibyte, let charset = try multibyte(foreign) ?? cyrillicOrThai(foreign) { return charset }
     return Charset(name)
   }
 
   /// Whether the character sets of lines can be detected one by one: the bytes are neither UTF-16 or UTF-32 nor in a
   /// set that switches by escape sequences.
-  static func keepsLines(_ bytes: UnsafeRawBufferPointer, mayBeWide: Bool) -> Bool {
-    if mayBeWide && wideCharset(bytes) != nil { return false }
-    return !bytes.contains(0x1b) || detect(bytes, isWhole: false, mayBeWide: false).keepsLines
+  static func keepsLines(_ bytes: UnsafeRawBufferPointer, mayBeWide: Bool) throws -> Bool {
+    if try mayBeWide && wideCharset(bytes) != nil { return false }
+    return try !bytes.contains(0x1b) || detect(bytes, isWhole: false, mayBeWide: false).keepsLines
   }
 
   /// Whether the bytes are UTF-8 with a small share of damage: stray bytes, lines in another character set.
@@ -130,11 +130,11 @@ enum CharsetDetection {
   ///
   /// Accepts the set with the least invalid bytes, at most one in ten, if the text has what every longer text of its
   /// language has: kana in Japanese, hardly anything but Hangul in Korean, frequent characters in Chinese.
-  private static func multibyte(_ foreign: UnsafeRawBufferPointer) -> Charset? {
+  private static func multibyte(_ foreign: UnsafeRawBufferPointer) throws -> Charset? {
     let names = ["windows-31j", "euc-jp", "windows-949", "gb18030", "big5-hkscs"]
-    let fitting = names.compactMap { name -> (charset: Charset, invalid: Double)? in
+    let fitting = try names.compactMap { name -> (charset: Charset, invalid: Double)? in
       guard let charset = Charset(name) else { return nil }
-      let text = charset.decode(foreign)
+      let text = try charset.decode(foreign)
       let invalid = text.count { $0 == 0xff }
       var (all, kana, hangul, frequent) = (0, 0, 0, 0)
       for scalar in String(decoding: text.filter { $0 != 0xff }, as: UTF8.self).unicodeScalars
@@ -175,7 +175,7 @@ enum CharsetDetection {
   /// The log frequency assumed for any other character.
   private static let unlikely = -8.0
 
-  private static func cyrillicOrThai(_ foreign: UnsafeRawBufferPointer) -> Charset? {
+  private static func cyrillicOrThai(_ foreign: UnsafeRawBufferPointer) throws -> Charset? {
     // In Latin text bytes above ASCII mostly occur singly, in Cyrillic and Thai text in runs.
     var runs = 0
     var isInRun = false
@@ -187,14 +187,14 @@ enum CharsetDetection {
     }
     guard runs > 0, high >= 3 * runs else { return nil }
     let names = ["windows-1251", "koi8-r", "iso-8859-5", "ibm866", "ibm855", "x-mac-cyrillic"]
-    let best = names.compactMap { name in
-      Charset(name).map { (charset: $0, likelihood: cyrillicLikelihood($0.decode(foreign))) }
+    let best = try names.compactMap { name in
+      try Charset(name).map { (charset: $0, likelihood: cyrillicLikelihood(try $0.decode(foreign))) }
     }.max { $0.likelihood < $1.likelihood }
     // Measured: -3.1 to -3.4 for Russian and Bulgarian text in its own character set, at most -3.6 for other
     // scripts.
     if let best, best.likelihood > -3.5 { return best.charset }
     let thai = Charset("windows-874")!
-    let text = thai.decode(foreign)
+    let text = try thai.decode(foreign)
     guard !text.contains(0xff) else { return nil }
     var (all, inBlock, consonants) = (0, 0, 0)
     for scalar in String(decoding: text, as: UTF8.self).unicodeScalars where scalar.value >= 0x80 {
@@ -238,14 +238,14 @@ enum CharsetDetection {
   ///
   /// Returns the candidate in which the sample has the most spaces, line ends and ideographic punctuation,
   /// provided that at most 2 % of its characters are control characters, unassigned or for private use.
-  static func wideCharset(_ bytes: UnsafeRawBufferPointer) -> Charset? {
+  static func wideCharset(_ bytes: UnsafeRawBufferPointer) throws -> Charset? {
     let sample = UnsafeRawBufferPointer(rebasing: bytes.prefix(min(sampleBytes, bytes.count) & ~3))
     // Spaces and line ends, which occur in every language, contain zero bytes in UTF-16 and UTF-32.
     guard sample.contains(0) else { return nil }
     var best: (charset: Charset, common: Int)?
     for name in ["utf-32le", "utf-32be", "utf-16le", "utf-16be"] {
       let charset = Charset(name)!
-      let text = charset.decode(sample)
+      let text = try charset.decode(sample)
       let invalid = text.count { $0 == 0xff }
       var (common, strange, all) = (0, invalid, invalid)
       for scalar in String(decoding: text.filter { $0 != 0xff }, as: UTF8.self).unicodeScalars {

@@ -65,10 +65,10 @@ final class DecodedInput {
     linesAreDocuments = format == .jsonl || format == nil && first == UInt8(ascii: "{")
     let isWARC = raw.starts(with: Array("WARC/".utf8))
     let mark = raw.withUnsafeBytes { CharsetDetection.byteOrderMark($0) }
-    foreign = raw.withUnsafeBytes { bytes in
+    foreign = try raw.withUnsafeBytes { bytes in
       if let found = FileFormat.recognize(bytes), !found.isGuess || options.format == nil { return found }
       let isStated = options.format != nil || format == .warc || isWARC || mark != nil
-      return isStated ? nil : FileFormat.binary(bytes, encoding: options.encoding)
+      return try isStated ? nil : FileFormat.binary(bytes, encoding: options.encoding)
     }
     if foreign != nil || format == .warc || options.format == nil && isWARC { return }
     // As in the Encoding Standard, a mark overrules the name.
@@ -76,12 +76,12 @@ final class DecodedInput {
       self.raw.removeFirst(mark.length)
       counts.add(.bomRemoved)
       counts.add(mark.charset.countName)
-      convert(from: mark.charset)
+      try convert(from: mark.charset)
     } else if mark != nil {
       if options.encoding == .automatic { counts.add(Charset.utf8.countName) }
     } else {
       switch options.encoding {
-      case .named(let charset): if charset != .utf8 { convert(from: charset) }
+      case .named(let charset): if charset != .utf8 { try convert(from: charset) }
       case .automatic: state = .undecided
       case .utf8: break
       }
@@ -94,9 +94,9 @@ final class DecodedInput {
     return first >= 0xef || first == 0 || Array("WARC/".utf8).starts(with: bytes)
   }
 
-  private func convert(from charset: Charset) {
+  private func convert(from charset: Charset) throws {
     self.charset = charset
-    state = .converting(CharsetConverter(charset))
+    state = .converting(try CharsetConverter(charset))
   }
 
   /// Call this once, at the end of the file.
@@ -158,7 +158,9 @@ final class DecodedInput {
         let count = isAtEnd ? raw.count : end ?? lines.cut(raw)
         converted.removeAll(keepingCapacity: true)
         convertedStart = 0
-        raw.withUnsafeBytes { lines.decode(UnsafeRawBufferPointer(rebasing: $0[..<count]), into: &converted) }
+        try raw.withUnsafeBytes {
+          try lines.decode(UnsafeRawBufferPointer(rebasing: $0[..<count]), into: &converted)
+        }
         raw.removeFirst(count)
         if converted.isEmpty && isAtEnd { return 0 }
       }
@@ -182,13 +184,14 @@ final class DecodedInput {
 
   private func decide() throws {
     try fillRaw(atLeast: CharsetDetection.sampleBytes)
-    if linesAreDocuments, raw.withUnsafeBytes({ CharsetDetection.keepsLines($0, mayBeWide: !hasPassedLine) })
+    if linesAreDocuments,
+      try raw.withUnsafeBytes({ try CharsetDetection.keepsLines($0, mayBeWide: !hasPassedLine) })
     {
       state = .lines(LineCharsets(file: nil))
       return
     }
-    let charset = raw.withUnsafeBytes {
-      CharsetDetection.detect($0, isWhole: isAtEnd, mayBeWide: !hasPassedLine)
+    let charset = try raw.withUnsafeBytes {
+      try CharsetDetection.detect($0, isWhole: isAtEnd, mayBeWide: !hasPassedLine)
     }
     counts.add(charset.countName)
     if charset == .utf8 {
@@ -197,7 +200,7 @@ final class DecodedInput {
       self.charset = charset
       state = .lines(LineCharsets(file: charset))
     } else {
-      convert(from: charset)
+      try convert(from: charset)
     }
   }
 

@@ -55,6 +55,8 @@ extension DocumentBlock {
     case .success(let text): found = text
     case .failure(let problem):
       if case .broken = problem, !isPart, let parts = appendValues(of: line, to: &batch) {
+        batch.counts.add(.jsonLinesSplit)
+        batch.counts.add(.jsonValuesSplit, parts.count)
         for part in parts { try parse(part, number: number, into: &batch, isPart: true) }
         return
       }

@@ -134,7 +134,7 @@ extension DocumentBlock {
       return .failure(Kind(name: "http_errors"))
     }
     let body = try HTTPBody(
-      UnsafeRawBufferPointer(rebasing: bytes[response.head.length...]), codings: response.codings,
+      UnsafeRawBufferPointer(rebasing: bytes[response.bodyStart...]), codings: response.codings,
       isCut: isCut, sizeLimit: options.longestDocument, file: source.path)
     if body.isTooLong { return .failure(Kind(name: "too_long", isTooLong: true)) }
     if let coding = body.unknownCoding {
@@ -142,7 +142,7 @@ extension DocumentBlock {
       return .failure(
         Kind(name: "unknown_coding", loss: "a body with the unknown Content-Encoding \(name), skipped"))
     }
-    let range = (offset + response.head.length)..<(offset + bytes.count)
+    let range = (offset + response.bodyStart)..<(offset + bytes.count)
     var flaws: [CountName] = []
     let isShort = response.plainLength.map { $0 > range.count } ?? false
     if body.flaws.contains(.truncated) || isShort { flaws.append(.httpBodiesTruncated) }
@@ -174,10 +174,10 @@ extension DocumentBlock {
     let decoded: Decoded
     switch content.location {
     case .range(let range):
-      decoded = batch.bytes.withUnsafeBytes {
-        decode(UnsafeRawBufferPointer(rebasing: $0[range]), declared: content.declared)
+      decoded = try batch.bytes.withUnsafeBytes {
+        try decode(UnsafeRawBufferPointer(rebasing: $0[range]), declared: content.declared)
       }
-    case .bytes(let bytes): decoded = bytes.withUnsafeBytes { decode($0, declared: content.declared) }
+    case .bytes(let bytes): decoded = try bytes.withUnsafeBytes { try decode($0, declared: content.declared) }
     }
     if options.encoding == .automatic || decoded.charset != .utf8 {
       batch.counts.add(decoded.charset.countName)
@@ -207,12 +207,12 @@ extension DocumentBlock {
 
   /// Detects the character set of a record and converts it to UTF-8. `text` is nil if the bytes can be used
   /// unchanged.
-  private func decode(_ bytes: UnsafeRawBufferPointer, declared: Charset?) -> Decoded {
+  private func decode(_ bytes: UnsafeRawBufferPointer, declared: Charset?) throws -> Decoded {
     let charset: Charset
     let mark = CharsetDetection.byteOrderMark(bytes)
     switch options.encoding {
     case .named(let named): charset = named
-    case .automatic: charset = CharsetDetection.detect(bytes, isWhole: true, declared: declared)
+    case .automatic: charset = try CharsetDetection.detect(bytes, isWhole: true, declared: declared)
     case .utf8:
       if let mark {
         charset = mark.charset
@@ -227,7 +227,7 @@ extension DocumentBlock {
       let isValid = UTF8Repair.isValid(body)
       return (charset, body.count == bytes.count ? nil : Array(body), isValid)
     }
-    let text = charset.decode(body)
+    let text = try charset.decode(body)
     return (charset, text, text.withUnsafeBytes { UTF8Repair.isValid($0) })
   }
 

@@ -33,7 +33,8 @@ import Support
 /// These are repaired even in strict mode: a CR before LF, a missing last line end, a byte order mark
 /// (`bom_removed`), blank lines and comments between JSON lines (`blank_lines_skipped`,
 /// `json_comments_skipped`), text whose lines all end in CR
-/// (`inputs_with_cr_line_ends`), HTTP bodies that the crawler decoded without changing their head
+/// (`inputs_with_cr_line_ends`), JSON objects over several lines or in an array (`inputs_with_json_values`), lines of
+/// several objects (`json_lines_split`, into `json_values_split`), HTTP bodies that the crawler decoded without changing their head
 /// (`http_bodies_decoded_before`). WARC records without plain text are counted by kind, for example
 /// `warc_records_skipped_html`.
 ///

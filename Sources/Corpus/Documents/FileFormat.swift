@@ -56,7 +56,7 @@ package struct FileFormat: Sendable, Equatable {
   ///
   /// More than 3 % of the sample are NUL, or more than 5 % other control characters than white space,
   /// backspace and escape; and there are at least eight of these.
-  static func binary(_ sample: UnsafeRawBufferPointer, encoding: TextEncoding) -> FileFormat? {
+  static func binary(_ sample: UnsafeRawBufferPointer, encoding: TextEncoding) throws -> FileFormat? {
     if case .named = encoding { return nil }
     var (zeros, controls) = (0, 0)
     for byte in sample where byte < 0x20 {
@@ -68,7 +68,7 @@ package struct FileFormat: Sendable, Equatable {
     }
     let isBinary = zeros >= 8 && zeros * 100 > 3 * sample.count
     guard isBinary || zeros + controls >= 8 && (zeros + controls) * 20 > sample.count else { return nil }
-    if let wide = CharsetDetection.wideCharset(sample) {
+    if let wide = try CharsetDetection.wideCharset(sample) {
       if encoding == .automatic { return nil }
       return FileFormat(
         "\(wide.name) without a byte order mark", "Add --encoding \(wide.name), or --encoding auto",

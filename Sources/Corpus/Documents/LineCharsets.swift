@@ -19,38 +19,38 @@ final class LineCharsets {
   init(file: Charset?) { self.file = file }
 
   /// Appends the text of whole lines.
-  func decode(_ bytes: UnsafeRawBufferPointer, into text: inout [UInt8]) {
+  func decode(_ bytes: UnsafeRawBufferPointer, into text: inout [UInt8]) throws {
     if (file == nil || !file!.isMultibyte) && UTF8Repair.isValid(bytes) {
       text.append(contentsOf: bytes)
       if file == nil && !isCounted { counts.add(Charset.utf8.countName) }
       isCounted = true
       return
     }
-    if file == nil && usual == nil { usual = usualCharset(of: bytes) }
+    if file == nil && usual == nil { usual = try usualCharset(of: bytes) }
     // Neighbors in one character set are converted at once.
     var run = 0..<0
     var charset: Charset?
-    func convertRun() {
+    func convertRun() throws {
       let part = UnsafeRawBufferPointer(rebasing: bytes[run])
-      if let charset { text += charset.decode(part) } else { text.append(contentsOf: part) }
+      if let charset { text += try charset.decode(part) } else { text.append(contentsOf: part) }
     }
-    forEachLine(of: bytes) { range in
+    try forEachLine(of: bytes) { range in
       let line = UnsafeRawBufferPointer(rebasing: bytes[range])
       if line.allSatisfy({ $0 < 0x80 }) {
         run = run.lowerBound..<range.upperBound
         return
       }
-      let found = self.charset(of: line)
+      let found = try self.charset(of: line)
       if file == nil { counts.add((found ?? .utf8).countName) }
       isCounted = true
       if found != charset {
-        convertRun()
+        try convertRun()
         run = range
         charset = found
       }
       run = run.lowerBound..<range.upperBound
     }
-    convertRun()
+    try convertRun()
   }
 
   /// Whether a line was counted, or all of them as one where all are UTF-8.
@@ -60,7 +60,7 @@ final class LineCharsets {
   func cut(_ bytes: [UInt8]) -> Int { bytes.lastIndex { $0 <= 0x20 }.map { $0 + 1 } ?? bytes.count }
 
   /// nil for UTF-8.
-  private func charset(of line: UnsafeRawBufferPointer) -> Charset? {
+  private func charset(of line: UnsafeRawBufferPointer) throws -> Charset? {
     if let file {
       // Short text in a multi-byte set can look like UTF-8.
       let (weight, illFormed) = UTF8Repair.measure(line, isWhole: true)
@@ -70,7 +70,7 @@ final class LineCharsets {
     }
     if UTF8Repair.isValid(line) || CharsetDetection.isMostlyUTF8(line) { return nil }
     if line.count(where: { $0 >= 0x80 }) >= Self.enough || usual == nil {
-      return Self.legacy(CharsetDetection.detect(line, isWhole: true, mayBeWide: false))
+      return Self.legacy(try CharsetDetection.detect(line, isWhole: true, mayBeWide: false))
     }
     return usual
   }
@@ -80,7 +80,7 @@ final class LineCharsets {
   }
 
   /// The character set of all lines together that are not UTF-8.
-  private func usualCharset(of bytes: UnsafeRawBufferPointer) -> Charset? {
+  private func usualCharset(of bytes: UnsafeRawBufferPointer) throws -> Charset? {
     var foreign: [UInt8] = []
     forEachLine(of: bytes) { range in
       let line = UnsafeRawBufferPointer(rebasing: bytes[range])
@@ -91,16 +91,16 @@ final class LineCharsets {
       }
     }
     if foreign.isEmpty { return nil }
-    return foreign.withUnsafeBytes {
-      Self.legacy(CharsetDetection.detect($0, isWhole: true, mayBeWide: false))
+    return try foreign.withUnsafeBytes {
+      Self.legacy(try CharsetDetection.detect($0, isWhole: true, mayBeWide: false))
     }
   }
 
-  private func forEachLine(of bytes: UnsafeRawBufferPointer, _ body: (Range<Int>) -> Void) {
+  private func forEachLine(of bytes: UnsafeRawBufferPointer, _ body: (Range<Int>) throws -> Void) rethrows {
     var start = 0
     while start < bytes.count {
       let end = bytes[start...].firstIndex(of: 0x0a).map { $0 + 1 } ?? bytes.count
-      body(start..<end)
+      try body(start..<end)
       start = end
     }
   }

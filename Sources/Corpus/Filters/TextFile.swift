@@ -18,7 +18,7 @@ enum TextFile {
     }
     try text.withUnsafeBytes { bytes in
       try FileFormat.checkText(bytes, file: path)
-      if let binary = FileFormat.binary(bytes, encoding: .utf8) { throw binary.failure(file: path) }
+      if let binary = try FileFormat.binary(bytes, encoding: .utf8) { throw binary.failure(file: path) }
     }
     if text.starts(with: [0xef, 0xbb, 0xbf]) { text.removeFirst(3) }
     return text
