@@ -294,7 +294,7 @@ def numbers(text):
 
 
 def table(results, mutants, machine, date):
-    rooms = list(dict.fromkeys(m.room for m in mutants))
+    rooms = list(dict.fromkeys(m.room for m in mutants if m.number in results))
     lines = [f"{date}, {machine}", "", "| room | mutants | caught | hung | equivalent | survived |", "|---|---|---|---|---|---|"]
     total = [0] * 5
     for room in rooms:
@@ -389,9 +389,13 @@ def main():
 
     processor = next(
         (line.split(": ", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
+    # What earlier runs have found of the same mutants counts, too.
+    for mutant in mutants:
+        if mutant.number not in results and key(mutant) in known:
+            results[mutant.number] = known[key(mutant)]
     lines = table(results, mutants, f"{os.cpu_count()} cores of {processor}", datetime.date.today().isoformat())
     print("\n" + "\n".join(lines))
-    left = [m for m in mutants if m.number in results and results[m.number][0] != "caught" and not m.equivalent]
+    left = [m for m in chosen if m.number in results and results[m.number][0] != "caught" and not m.equivalent]
     for m in left:
         print(f"{results[m.number][0]}: {m}: {m.why}\n  - {' '.join(m.old)}\n  + {' '.join(m.new)}")
     if options.record:
