@@ -1,0 +1,70 @@
+import Support
+
+// Pre-tokenizers as the components of a tokenizer.json.
+
+extension PreTokenizer {
+  /// The pre-tokenizer that does what a chain of components does.
+  ///
+  /// Throws a ``Failure`` that names the component which is not supported.
+  package init(steps: [PreTokenizationStep]) throws {
+    var steps = steps
+    // A space before the text is added to the text before it comes here, and only the first component can do
+    // it without adding it to every piece.
+    for (index, step) in steps.enumerated() {
+      guard case .byteLevel(true, let usesRegex) = step else { continue }
+      guard index == 0 else {
+        throw Failure(
+          .badInput, "ByteLevel with add_prefix_space after another pre_tokenizer is not supported",
+          remedy: "It adds a space to every piece; only the first pre_tokenizer can have it here")
+      }
+      steps[index] = .byteLevel(addPrefixSpace: false, usesRegex: usesRegex)
+    }
+    // Without its pattern ByteLevel does not split.
+    steps.removeAll { $0 == .byteLevel(addPrefixSpace: false, usesRegex: false) }
+    let known = Self.allCases.first { candidate in
+      candidate != .words && candidate.splits.map(Self.normalized) == steps.map(Self.normalized)
+    }
+    if let known {
+      self = known
+      return
+    }
+    let described = steps.map { "\($0)" }.joined(separator: ", ")
+    throw Failure(.badInput, "the pre_tokenizer \(described) is not supported")
+  }
+
+  /// The components of a tokenizer.json that split text this way, the last one ByteLevel where text becomes
+  /// bytes.
+  package var steps: [PreTokenizationStep] {
+    switch self {
+    case .gpt2: [.byteLevel(addPrefixSpace: false, usesRegex: true)]
+    case .words: splits
+    default: splits + [.byteLevel(addPrefixSpace: false, usesRegex: false)]
+    }
+  }
+
+  /// The steps that split.
+  private var splits: [PreTokenizationStep] {
+    switch self {
+    case .gpt2: steps
+    case .none: []
+    case .words: [.split(.regex(pattern!), .removed, invert: false)]
+    case .cl100k, .llama3, .o200k, .whitespace: [.split(.regex(pattern!), .isolated, invert: false)]
+    }
+  }
+
+  /// The same step written in one way, where the known patterns can be written in several.
+  private static func normalized(_ step: PreTokenizationStep) -> PreTokenizationStep {
+    switch step {
+    // The known patterns match every character, so nothing is removed.
+    case .split(.regex(let pattern), .removed, invert: true), .split(.regex(let pattern), .isolated, _):
+      pattern == gpt2Pattern
+        ? .byteLevel(addPrefixSpace: false, usesRegex: true)
+        : .split(.regex(pattern), .isolated, invert: false)
+    default: step
+    }
+  }
+
+  /// The pattern of ``gpt2`` in the syntax of the `tokenizers` library.
+  package static let gpt2Pattern =
+    #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
+}
