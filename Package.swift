@@ -70,7 +70,7 @@ let package = Package(
       name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson", "CFastText", "CBytes", algorithms],
       swiftSettings: swift),
     .target(
-      name: "Tokenization", dependencies: ["Support", "CBytes", "CPreTokens", algorithms, heap],
+      name: "Tokenization", dependencies: ["Support", "CBytes", "CPreTokens", "CICU", algorithms, heap],
       swiftSettings: swift),
     .target(name: "Shards", dependencies: ["Support", algorithms, deque], swiftSettings: swift),
     .target(
@@ -110,7 +110,7 @@ let package = Package(
       resources: [.copy("Fixtures")],
       swiftSettings: swift),
     .testTarget(
-      name: "TokenizationTests", dependencies: ["Tokenization", "CPreTokens", "TestSupport"],
+      name: "TokenizationTests", dependencies: ["Tokenization", "CPreTokens", "CICU", "TestSupport"],
       resources: [.copy("Fixtures")],
       swiftSettings: swift),
     .testTarget(
