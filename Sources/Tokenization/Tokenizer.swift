@@ -12,6 +12,9 @@ package struct Tokenizer: Sendable {
     /// Words are split at spaces and line feeds, and symbols begin as characters; the last one of a word is
     /// marked.
     case word
+    /// Symbols begin as characters without any mark, as in SentencePiece; spaces are written as another character before
+    /// text comes here (``Tokenizer/normalization`` or ``Tokenizer/spacing``).
+    case character
   }
 
   /// Two tokens that become one. The rank of a merge is its index in ``Tokenizer/merges``.
@@ -25,62 +28,65 @@ package struct Tokenizer: Sendable {
     }
   }
 
-  package struct SpecialToken: Sendable, Equatable {
-    package let id: UInt32
-    package let text: String
-
-    package init(id: UInt32, text: String) {
-      self.id = id
-      self.text = text
-    }
-  }
-
   package static let endOfText = "<|endoftext|>"
   package static let unknownToken = "<unk>"
 
   package let mode: Mode
-  package let preTokenizer: PreTokenizer
+  package internal(set) var preTokenizer: PreTokenizer
   /// The bytes of each token by id; in word mode a token that ends a word carries `</w>`.
   ///
-  /// Special tokens have their text here too, but no text is encoded to them.
-  package let vocabulary: Vocabulary
-  package let merges: [Merge]
+  /// Added tokens have their text here too, but merging never makes one that is special.
+  package internal(set) var vocabulary: Vocabulary
+  package internal(set) var merges: [Merge]
   /// In the order of their ids.
-  package let specialTokens: [SpecialToken]
-  /// Word mode: the id of a character without a token.
-  package let unknown: UInt32?
+  package internal(set) var addedTokens: [AddedToken]
+  /// The id of a character without a token, or byte-level of a byte without one; nil drops them.
+  package internal(set) var unknown: UInt32?
   /// Whether a pre-token that is a token is not merged, as in Llama 3.
-  package let ignoresMerges: Bool
+  package internal(set) var ignoresMerges: Bool
   /// Ids from here on are only steps of merging; where one remains in the result, it becomes ``unknown``.
   ///
   /// The size of the vocabulary, except for an ``XLMDictionary``.
-  package let listedCount: Int
+  package internal(set) var listedCount: Int
   /// Whether the end of a word is a separate symbol and not a part of the last character, as in subword-nmt's
   /// format 0.1.
   package let endOfWordIsSymbol: Bool
+  /// Character mode: whether a character without a token becomes the tokens `<0x00>` to `<0xFF>` of its bytes, if there
+  /// are tokens for all of them.
+  package internal(set) var byteFallback = false
+  /// Whether successive characters without a token are one ``unknown``.
+  package internal(set) var fusesUnknown = false
+  /// What changes a document, or the parts of it between added tokens, before anything else.
+  package internal(set) var normalization: [NormalizationStep] = []
+  /// What is put into each part of a document between added tokens before it is split into pre-tokens.
+  package internal(set) var spacing = Spacing.none
+  /// What follows encoding where special tokens are asked for.
+  package internal(set) var postProcessor: PostProcessor?
+  /// How the texts of tokens become text.
+  package internal(set) var decoding: [DecodingStep] = []
 
   /// `tokens` are in the order of their ids, including the special tokens.
   package init(
-    mode: Mode, preTokenizer: PreTokenizer, tokens: [[UInt8]], merges: [Merge], specialTokens: [SpecialToken],
+    mode: Mode, preTokenizer: PreTokenizer, tokens: [[UInt8]], merges: [Merge], addedTokens: [AddedToken],
     unknown: UInt32? = nil, ignoresMerges: Bool = false, endOfWordIsSymbol: Bool = false,
     listedCount: Int? = nil
   ) {
     self.init(
       mode: mode, preTokenizer: preTokenizer, vocabulary: Vocabulary(tokens), merges: merges,
-      specialTokens: specialTokens, unknown: unknown, ignoresMerges: ignoresMerges,
+      addedTokens: addedTokens, unknown: unknown, ignoresMerges: ignoresMerges,
       endOfWordIsSymbol: endOfWordIsSymbol, listedCount: listedCount)
   }
 
   init(
     mode: Mode, preTokenizer: PreTokenizer, vocabulary: Vocabulary, merges: [Merge],
-    specialTokens: [SpecialToken], unknown: UInt32?, ignoresMerges: Bool = false,
+    addedTokens: [AddedToken], unknown: UInt32?, ignoresMerges: Bool = false,
     endOfWordIsSymbol: Bool = false, listedCount: Int? = nil
   ) {
     self.mode = mode
     self.preTokenizer = preTokenizer
     self.vocabulary = vocabulary
     self.merges = merges
-    self.specialTokens = specialTokens.sorted { $0.id < $1.id }
+    self.addedTokens = addedTokens.sorted { $0.id < $1.id }
     self.unknown = unknown
     self.ignoresMerges = ignoresMerges
     self.listedCount = listedCount ?? vocabulary.count
@@ -102,19 +108,21 @@ package struct Tokenizer: Sendable {
         left: merge.left + base, right: merge.right + base,
         result: UInt32(learned.alphabet.count + rank) + base)
     }
-    var specials: [SpecialToken] = []
-    if mode == .word { specials.append(SpecialToken(id: 0, text: Self.unknownToken)) }
+    var specials: [AddedToken] = []
+    if mode == .word { specials.append(AddedToken(id: 0, text: Self.unknownToken)) }
     for text in specialTokens where !specials.contains(where: { $0.text == text }) {
-      specials.append(SpecialToken(id: UInt32(tokens.count), text: text))
+      specials.append(AddedToken(id: UInt32(tokens.count), text: text))
       tokens.append(Array(text.utf8))
     }
     self.init(
-      mode: mode, preTokenizer: preTokenizer, tokens: tokens, merges: merges, specialTokens: specials,
+      mode: mode, preTokenizer: preTokenizer, tokens: tokens, merges: merges, addedTokens: specials,
       unknown: mode == .word ? 0 : nil)
   }
 
+  package var specialTokens: [AddedToken] { addedTokens.filter(\.isSpecial) }
+
   package func id(ofSpecialToken text: String) -> UInt32? {
-    specialTokens.first { $0.text == text }?.id
+    addedTokens.first { $0.isSpecial && $0.text == text }?.id
   }
 
   /// The id that ends a document: the special token of one of the usual names.
@@ -125,33 +133,60 @@ package struct Tokenizer: Sendable {
     return nil
   }
 
-  /// The text of an id: in word mode with a space after the end of a word, and empty for a special token that
-  /// is not kept.
-  func text(of id: UInt32, keepsSpecialTokens: Bool) -> [UInt8] {
-    let bytes = vocabulary[id]
-    if isSpecial(id) {
-      // Unknown characters are always visible.
-      return keepsSpecialTokens || id == unknown ? bytes : []
-    }
-    guard mode == .word, bytes.suffix(4).elementsEqual(EndOfWord.mark) else { return bytes }
-    return bytes.dropLast(4) + [0x20]
+  /// The ids that the ``postProcessor`` puts before and after those of a document.
+  var idsAround: (before: [UInt32], after: [UInt32]) {
+    postProcessor.map { ($0.before, $0.after) } ?? ([], [])
   }
 
-  private func isSpecial(_ id: UInt32) -> Bool {
-    let index = specialTokens.partitioningIndex { $0.id >= id }
-    return index < specialTokens.count && specialTokens[index].id == id
+  /// Whether a document is more than its pre-tokens: text between added tokens is changed, or such tokens are found.
+  package var preparesText: Bool {
+    !normalization.isEmpty || spacing != .none || addedTokens.contains { !$0.isSpecial }
+  }
+
+  private func isSpecial(_ id: UInt32) -> Bool { addedToken(id)?.isSpecial ?? false }
+
+  func addedToken(_ id: UInt32) -> AddedToken? {
+    let index = addedTokens.partitioningIndex { $0.id >= id }
+    return index < addedTokens.count && addedTokens[index].id == id ? addedTokens[index] : nil
+  }
+
+  /// The text of an id: in word mode with a space after the end of a word, and empty for a special token that
+  /// is not kept.
+  ///
+  /// What depends on the place in the document, ``TextEnds`` does.
+  func text(of id: UInt32, keepsSpecialTokens: Bool) -> [UInt8] {
+    let bytes = vocabulary[id]
+    if let added = addedToken(id) {
+      // Unknown characters of words are always visible.
+      if added.isSpecial && !keepsSpecialTokens && !(mode == .word && id == unknown) { return [] }
+      // The decoder of `tokenizers` takes any text in these characters for bytes.
+      if mode == .byteLevel { return ByteAlphabet.decode(bytes) ?? bytes }
+      if mode == .word { return bytes }
+    }
+    switch mode {
+    case .byteLevel: return bytes
+    case .word: return bytes.suffix(4).elementsEqual(EndOfWord.mark) ? bytes.dropLast(4) + [0x20] : bytes
+    case .character: return DecodingStep.text(of: bytes, decoding)
+    }
   }
 
   /// The text of a few ids, as described for ``TokenDecoder``, which is faster for many.
   package func decode(_ ids: UnsafeBufferPointer<UInt32>, keepsSpecialTokens: Bool = false) throws -> [UInt8]
   {
+    let ends = TextEnds(self)
     var text: [UInt8] = []
+    var isFirst = true
     for (index, id) in ids.enumerated() {
       guard id < vocabulary.count else { throw unknownID(UInt64(id), at: index) }
-      text += self.text(of: id, keepsSpecialTokens: keepsSpecialTokens)
+      var token = self.text(of: id, keepsSpecialTokens: keepsSpecialTokens)
+      if isFirst && (keepsSpecialTokens || !isSpecial(id)) {
+        token = ends.first(token)
+        isFirst = false
+      }
+      text += token
     }
-    if mode == .word && text.last == 0x20 { text.removeLast() }
-    return text
+    let range = text.withUnsafeBufferPointer { ends.kept(of: $0) }
+    return Array(text[range])
   }
 
   package func decode(_ ids: [UInt32], keepsSpecialTokens: Bool = false) throws -> [UInt8] {

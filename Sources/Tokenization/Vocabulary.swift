@@ -23,7 +23,9 @@ package struct Vocabulary: Sendable {
   }
 
   /// The same from tokens one after another, and their lengths.
-  init(bytes: [UInt8], counts: [Int]) {
+  ///
+  /// The ids in `last` are found only where no other token is equal.
+  init(bytes: [UInt8], counts: [Int], last: Set<UInt32> = []) {
     self.bytes = bytes
     ends.reserveCapacity(counts.count)
     var end = 0
@@ -31,7 +33,7 @@ package struct Vocabulary: Sendable {
       end += count
       ends.append(end)
     }
-    reserve(ends.count)
+    reserve(ends.count, last: last)
   }
 
   /// The id of a token, which is added if it is missing.
@@ -48,17 +50,19 @@ package struct Vocabulary: Sendable {
   }
 
   /// Makes the hash table large enough for so many tokens, and enters those that exist.
-  private mutating func reserve(_ tokenCount: Int) {
+  private mutating func reserve(_ tokenCount: Int, last: Set<UInt32> = []) {
     var capacity = 16
     while capacity < tokenCount * 2 { capacity *= 2 }
     slots = [UInt32](repeating: 0, count: capacity)
     bytes.withUnsafeBufferPointer { bytes in
-      for id in 0..<UInt32(ends.count) {
+      func enter(_ id: UInt32) {
         let token = UnsafeBufferPointer(rebasing: bytes[range(of: id)])
-        if token.isEmpty { continue }
+        if token.isEmpty { return }
         let slot = slot(of: token)
         if slots[slot] == 0 { slots[slot] = id + 1 }
       }
+      for id in 0..<UInt32(ends.count) where !last.contains(id) { enter(id) }
+      for id in last.sorted() { enter(id) }
     }
   }
 

@@ -22,7 +22,7 @@ import Tokenization
     }
     return Tokenizer(
       mode: .byteLevel, preTokenizer: preTokenizer, tokens: tokens, merges: merges.shuffled(using: &random),
-      specialTokens: [])
+      addedTokens: [])
   }
 
   @Test func equalsTheDefinitionForAnyMerges() {

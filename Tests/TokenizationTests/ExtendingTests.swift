@@ -73,7 +73,7 @@ import Tokenization
     let whole = try Make.tokenizer(["abc"], merges: 1)
     try whole.checkExtensible(file: "whole")
     let without = Tokenizer(
-      mode: .byteLevel, preTokenizer: .gpt2, tokens: [[0x61], [0x62]], merges: [], specialTokens: [])
+      mode: .byteLevel, preTokenizer: .gpt2, tokens: [[0x61], [0x62]], merges: [], addedTokens: [])
     #expect(throws: Failure.self) { try without.checkExtensible(file: "without") }
   }
 }

@@ -33,16 +33,30 @@ package final class BPEEncoder: Sendable {
     _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32? = nil,
     seeds: ((Int) -> UInt64)? = nil
   ) -> EncodedBatch {
-    var batch = EncodedBatch()
-    let capacity = EncoderWorker.capacity(for: documents)
-    batch.ids = [UInt32](unsafeUninitializedCapacity: capacity) { ids, count in
-      LargePages.advise(UnsafeMutableRawBufferPointer(ids))
-      (count, batch.ends) = withWorker {
-        $0.encode(
-          text, documents: documents, terminator: terminator, seeds: seeds, into: ids.baseAddress!)
+    withPrepared(text, documents) { text, documents, prepared in
+      var batch = EncodedBatch()
+      withWorker { worker in
+        batch.ids = [UInt32](unsafeUninitializedCapacity: worker.capacity(for: documents)) { ids, count in
+          LargePages.advise(UnsafeMutableRawBufferPointer(ids))
+          (count, batch.ends) = worker.encode(
+            text, documents: documents, terminator: terminator, seeds: seeds, prepared: prepared,
+            into: ids.baseAddress!)
+        }
       }
+      return batch
     }
-    return batch
+  }
+
+  /// Calls `body` with the documents as they are split into pre-tokens: unchanged, or prepared.
+  private func withPrepared<Result>(
+    _ text: UnsafeBufferPointer<UInt8>, _ documents: [Range<Int>],
+    _ body: (UnsafeBufferPointer<UInt8>, [Range<Int>], TextPreparation.Prepared?) -> Result
+  ) -> Result {
+    guard let preparation = wordEncoder.preparation, preparation.changes(text, documents) else {
+      return body(text, documents, nil)
+    }
+    let prepared = preparation.prepare(text, documents)
+    return prepared.bytes.withUnsafeBufferPointer { body($0, prepared.documents, prepared) }
   }
 
   /// The same in the format of shards.
@@ -50,16 +64,19 @@ package final class BPEEncoder: Sendable {
     _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32?, tokenBytes: Int,
     seeds: ((Int) -> UInt64)? = nil
   ) -> PackedBatch {
-    withWorker {
-      $0.withIDs(text, documents: documents, terminator: terminator, seeds: seeds) { ids, ends in
-        var start = 0
-        let counts = ends.map { end in
-          defer { start = end }
-          return end - start
+    withPrepared(text, documents) { text, documents, prepared in
+      withWorker {
+        $0.withIDs(text, documents: documents, terminator: terminator, seeds: seeds, prepared: prepared) {
+          ids, ends in
+          var start = 0
+          let counts = ends.map { end in
+            defer { start = end }
+            return end - start
+          }
+          return PackedBatch(
+            bytes: PackedBatch.pack(ids, tokenBytes: tokenBytes), counts: counts,
+            unknown: tokenizer.unknown.map { unknown in ids.reduce(0) { $0 + ($1 == unknown ? 1 : 0) } } ?? 0)
         }
-        return PackedBatch(
-          bytes: PackedBatch.pack(ids, tokenBytes: tokenBytes), counts: counts,
-          unknown: tokenizer.unknown.map { unknown in ids.reduce(0) { $0 + ($1 == unknown ? 1 : 0) } } ?? 0)
       }
     }
   }
@@ -74,10 +91,11 @@ package final class BPEEncoder: Sendable {
   {
     var parts: [Range<Int>] = []
     var start = document.lowerBound
-    wordEncoder.specialTokens.forEachPart(of: text, in: document) { part, found in
-      if found == special {
-        parts.append(start..<part.upperBound)
-        start = part.upperBound + tokenizer.vocabulary.range(of: special).count
+    // Only the tokens that are looked for in text as it is.
+    wordEncoder.preparation?.forEachRawPart(of: text, in: document) { part, found in
+      if let found, found.id == special {
+        parts.append(start..<max(start, part.upperBound))
+        start = found.range.upperBound
       }
     }
     if start < document.upperBound || parts.isEmpty { parts.append(start..<document.upperBound) }

@@ -141,7 +141,7 @@ extension EncoderWorker.State {
   private mutating func remember(
     _ item: PendingWord, _ longKey: SIMD4<UInt64>, _ ids: UnsafePointer<UInt32>, _ count: Int
   ) {
-    if count <= WordCache.Value.maximumCount {
+    if count > 0 && count <= WordCache.Value.maximumCount {
       words.store(WordCache.Value(ids, count: count), for: item.key, in: item.bucket)
     } else if count <= LongWordCache.maximumIDs {
       words.store(.inLongWords, for: item.key, in: item.bucket)

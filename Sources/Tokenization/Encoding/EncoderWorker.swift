@@ -77,7 +77,11 @@ final class EncoderWorker {
   ///
   /// A word has at most as many ids as bytes, and one more where the end of a word is a symbol; words are
   /// separated by at least a byte then. Vectors write some ids past the last one.
-  static func capacity(for documents: [Range<Int>]) -> Int { documents.reduce(32) { $0 + $1.count + 2 } }
+  func capacity(for documents: [Range<Int>]) -> Int {
+    let (before, after) = state.wordEncoder.options.addsSpecialTokens ? state.wordEncoder.tokenizer.idsAround : ([], [])
+    let added = before.count + after.count + 2
+    return documents.reduce(32) { $0 + $1.count + added }
+  }
 
   /// Writes the ids of documents to `output`, which has a capacity of ``capacity(for:)`` ids.
   ///
@@ -85,22 +89,26 @@ final class EncoderWorker {
   /// document. Returns the number of ids, and where each document ends in them.
   func encode(
     _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32?,
-    seeds: ((Int) -> UInt64)?, into output: UnsafeMutablePointer<UInt32>
+    seeds: ((Int) -> UInt64)?, prepared: TextPreparation.Prepared? = nil,
+    into output: UnsafeMutablePointer<UInt32>
   ) -> (count: Int, ends: [Int]) {
     state.documentEnds.removeAll(keepingCapacity: true)
     state.firstID = output
-    let count = state.run(text, documents: documents, terminator: terminator, seeds: seeds)
+    let count = state.run(
+      text, documents: documents, terminator: terminator, seeds: seeds, prepared: prepared)
     return (count, state.documentEnds)
   }
 
   /// The same into a buffer of the worker, which `body` can read.
   func withIDs<Result>(
     _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32?,
-    seeds: ((Int) -> UInt64)?, _ body: (_ ids: UnsafeBufferPointer<UInt32>, _ ends: [Int]) -> Result
+    seeds: ((Int) -> UInt64)?, prepared: TextPreparation.Prepared? = nil,
+    _ body: (_ ids: UnsafeBufferPointer<UInt32>, _ ends: [Int]) -> Result
   ) -> Result {
-    state.ids.reserve(Self.capacity(for: documents))
+    state.ids.reserve(capacity(for: documents))
     let ids = state.ids.start
-    let (count, ends) = encode(text, documents: documents, terminator: terminator, seeds: seeds, into: ids)
+    let (count, ends) = encode(
+      text, documents: documents, terminator: terminator, seeds: seeds, prepared: prepared, into: ids)
     defer { state.ids.shrink() }
     return body(UnsafeBufferPointer(start: ids, count: count), ends)
   }
@@ -108,9 +116,11 @@ final class EncoderWorker {
 
 extension EncoderWorker.State {
   /// Encodes documents to where ``firstID`` or ``markedText`` says, and returns the number of ids.
+  ///
+  /// `prepared` has the parts of documents whose text was changed.
   mutating func run(
     _ text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>], terminator: UInt32?,
-    seeds: ((Int) -> UInt64)?
+    seeds: ((Int) -> UInt64)?, prepared: TextPreparation.Prepared? = nil
   ) -> Int {
     let byteCount = documents.reduce(0) { $0 + $1.count }
     words.prepare(forBytes: byteCount)
@@ -119,22 +129,32 @@ extension EncoderWorker.State {
     defer { starts.shrink() }
 
     let wordEncoder = wordEncoder
-    let parsesSpecialTokens = wordEncoder.options.parsesSpecialTokens && output == .ids
+    let preparation = output == .ids ? wordEncoder.preparation : nil
+    let isAdding = wordEncoder.options.addsSpecialTokens && output == .ids
+    let (before, after) = isAdding ? wordEncoder.tokenizer.idsAround : ([], [])
     var pass = EncoderWorker.Pass(self, text)
     for (index, document) in documents.enumerated() {
       if let seeds {
         pass.drainAll(&self)
         scratch.random = RandomGenerator(seed: seeds(index))
       }
-      if parsesSpecialTokens {
-        wordEncoder.specialTokens.forEachPart(of: text, in: document) { part, special in
-          pass.enqueueWords(of: part, &self)
-          if let special { pass.enqueueToken(special, &self) }
+      for id in before { pass.enqueueToken(id, &self) }
+      if let prepared {
+        let first = index == 0 ? 0 : prepared.partEnds[index - 1]
+        for part in prepared.parts[first..<prepared.partEnds[index]] {
+          pass.enqueueWords(of: part.range, &self)
+          if let token = part.token { pass.enqueueToken(token, &self) }
+        }
+      } else if let preparation {
+        preparation.forEachPart(of: text, in: document) { part in
+          pass.enqueueWords(of: part.range, &self)
+          if let token = part.token { pass.enqueueToken(token, &self) }
         }
       } else {
         pass.enqueueWords(of: document, &self)
       }
-      if let terminator { pass.enqueueToken(terminator, &self) }
+      for id in after { pass.enqueueToken(id, &self) }
+      if let terminator, terminator != after.last { pass.enqueueToken(terminator, &self) }
       let next = index + 1 < documents.count ? documents[index + 1].lowerBound : document.upperBound
       pass.enqueueEnd(of: document, next: next, &self)
     }

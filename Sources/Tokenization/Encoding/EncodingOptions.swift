@@ -12,6 +12,8 @@ package struct EncodingOptions: Sendable {
   package var glossary: Glossary?
   /// Whether the text of a special token becomes its id.
   package var parsesSpecialTokens = false
+  /// Whether the ``Tokenizer/postProcessor`` puts its ids around each document.
+  package var addsSpecialTokens = false
 
   package init() {}
 }

@@ -16,6 +16,8 @@ package final class TokenDecoder: @unchecked Sendable {
   private let long: [UInt32: [UInt8]]
   /// The id that becomes a line feed.
   private let lineEnd: UInt32?
+  private let ends: TextEnds
+  private let keepsSpecialTokens: Bool
 
   private static let isLong: UInt8 = 255
 
@@ -24,6 +26,8 @@ package final class TokenDecoder: @unchecked Sendable {
     self.tokenizer = tokenizer
     count = tokenizer.vocabulary.count
     lineEnd = endOfDocument
+    ends = TextEnds(tokenizer)
+    self.keepsSpecialTokens = keepsSpecialTokens
     slots = .allocate(capacity: max(count, 1))
     var long: [UInt32: [UInt8]] = [:]
     for id in 0..<UInt32(count) {
@@ -81,6 +85,29 @@ package final class TokenDecoder: @unchecked Sendable {
         next += 1
       }
     }
+  }
+
+  /// Whether a document must be decoded by ``appendDocument(_:to:)``, because its ends differ.
+  package var needsDocuments: Bool { ends.needsDocuments }
+
+  /// Appends the text of the ids of one document.
+  package func appendDocument(_ ids: UnsafeBufferPointer<UInt32>, to text: inout ByteBuffer) throws {
+    let start = text.count
+    guard ends.needsDocuments else {
+      try append(ids, to: &text)
+      return removeFinalSpace(&text, from: start)
+    }
+    let first = ids.firstIndex { keepsSpecialTokens || !(tokenizer.addedToken($0)?.isSpecial ?? false) } ?? ids.count
+    if first < ids.count {
+      guard ids[first] < UInt32(count) else { throw tokenizer.unknownID(UInt64(ids[first]), at: first) }
+      text.append(ends.first(tokenizer.text(of: ids[first], keepsSpecialTokens: keepsSpecialTokens)))
+      try append(UnsafeBufferPointer(rebasing: ids[(first + 1)...]), to: &text)
+    }
+    let kept = ends.kept(of: UnsafeBufferPointer(start: text.bytes + start, count: text.count - start))
+    if kept.lowerBound > 0 {
+      memmove(text.bytes + start, text.bytes + start + kept.lowerBound, kept.count)
+    }
+    text.count = start + kept.count
   }
 
   /// Word mode: removes the space after the last word of the document that begins at `start` in the text.

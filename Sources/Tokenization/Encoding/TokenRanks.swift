@@ -41,6 +41,7 @@ final class TokenRanks: @unchecked Sendable {
 
   /// Nil where the merges cannot be numbered.
   init?(_ tokenizer: Tokenizer, mergeCount: Int) {
+    if tokenizer.mode == .character { return nil }
     guard let alphabet = Self.alphabet(of: tokenizer) else { return nil }
     let merges = tokenizer.merges.prefix(mergeCount)
     let count = alphabet.count + merges.count
@@ -105,7 +106,7 @@ final class TokenRanks: @unchecked Sendable {
     let vocabulary = tokenizer.vocabulary
     var isMade = [Bool](repeating: false, count: vocabulary.count)
     for merge in tokenizer.merges { isMade[Int(merge.result)] = true }
-    for token in tokenizer.specialTokens { isMade[Int(token.id)] = true }
+    for token in tokenizer.addedTokens { isMade[Int(token.id)] = true }
     var alphabet: [UInt32] = []
     for id in 0..<UInt32(vocabulary.count) where !isMade[Int(id)] {
       let token = vocabulary[id]

@@ -32,7 +32,8 @@ import Support
 final class WordEncoder: Sendable {
   let tokenizer: Tokenizer
   let options: EncodingOptions
-  let specialTokens: SpecialTokenFinder
+  /// Nil where documents are encoded as they are.
+  let preparation: TextPreparation?
   /// Nil where only whole words may be encoded.
   let safeCuts: SafeCuts?
   /// Whether ``encodeShortWords(_:_:ids:counts:)`` can be used.
@@ -50,6 +51,8 @@ final class WordEncoder: Sendable {
   /// The id of each byte and of the end-of-word mark, or ``Vocabulary/missing``.
   private let byteSymbols: [UInt32]
   let endOfWordSymbol: UInt32
+  /// Character mode: the id of `<0x00>` to `<0xFF>`, or ``Vocabulary/missing``.
+  private let fallbackSymbols: [UInt32]
   /// The two parts of the result of each merge, by id; empty without a restricted vocabulary.
   let parts: [UInt32: (left: UInt32, right: UInt32)]
 
@@ -82,8 +85,14 @@ final class WordEncoder: Sendable {
       && options.glossary == nil && options.allowed == nil
     encodesShortWordsTogether = isPlain && vectorMerger != nil
     safeCuts = isPlain ? SafeCuts(tokenizer.vocabulary, applied) : nil
-    specialTokens = SpecialTokenFinder(tokenizer.specialTokens)
+    preparation = TextPreparation(tokenizer, parsesSpecialTokens: options.parsesSpecialTokens)
     byteSymbols = (0...255).map { tokenizer.vocabulary.id(of: [UInt8($0)]) ?? Vocabulary.missing }
+    fallbackSymbols =
+      tokenizer.byteFallback
+      ? (0...255).map {
+        tokenizer.vocabulary.id(of: Array(("<0x" + Hashing.hexadecimal([UInt8($0)]).uppercased() + ">").utf8))
+          ?? Vocabulary.missing
+      } : []
     endOfWordSymbol = tokenizer.vocabulary.id(of: EndOfWord.mark) ?? Vocabulary.missing
     var parts: [UInt32: (left: UInt32, right: UInt32)] = [:]
     if options.allowed != nil {
@@ -194,7 +203,36 @@ final class WordEncoder: Sendable {
         symbols[count] = endOfWordSymbol
         count += 1
       }
+    case .character: count = symbolizeCharacters(word, symbols)
     }
+    return count
+  }
+
+  /// The tokens of characters, or of their bytes, or the unknown token, as `tokenizers` chooses.
+  private func symbolizeCharacters(
+    _ word: UnsafeBufferPointer<UInt8>, _ symbols: UnsafeMutablePointer<UInt32>
+  ) -> Int {
+    var count = 0
+    var hasUnknown = false
+    func add(_ id: UInt32) {
+      symbols[count] = id
+      count += 1
+    }
+    Characters.forEachCharacter(in: word) { character, _ in
+      if let id = tokenizer.vocabulary.id(of: character) {
+        if hasUnknown { add(tokenizer.unknown!) }
+        hasUnknown = false
+        return add(id)
+      }
+      if tokenizer.byteFallback, character.allSatisfy({ fallbackSymbols[Int($0)] != Vocabulary.missing }) {
+        for byte in character { add(fallbackSymbols[Int(byte)]) }
+        return
+      }
+      guard let unknown = tokenizer.unknown else { return }
+      if hasUnknown && !tokenizer.fusesUnknown { add(unknown) }
+      hasUnknown = true
+    }
+    if hasUnknown { add(tokenizer.unknown!) }
     return count
   }
 

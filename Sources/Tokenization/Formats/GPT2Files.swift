@@ -23,7 +23,7 @@ package enum GPT2Files {
       pairs.append((left, right))
     }
     var tokens: [[UInt8]]
-    var specials: [Tokenizer.SpecialToken] = []
+    var specials: [AddedToken] = []
     if let vocabulary {
       (tokens, specials) = try read(vocabulary, vocabularyFile)
     } else {
@@ -50,11 +50,11 @@ package enum GPT2Files {
       return Tokenizer.Merge(left: left, right: right, result: result)
     }
     return Tokenizer(
-      mode: .byteLevel, preTokenizer: .gpt2, tokens: tokens, merges: merges, specialTokens: specials)
+      mode: .byteLevel, preTokenizer: .gpt2, tokens: tokens, merges: merges, addedTokens: specials)
   }
 
   private static func read(_ vocabulary: [UInt8], _ file: String) throws -> (
-    [[UInt8]], [Tokenizer.SpecialToken]
+    [[UInt8]], [AddedToken]
   ) {
     guard case .object(let entries) = try JSONValue(parsing: vocabulary, file: file) else {
       throw Failure(
@@ -62,7 +62,7 @@ package enum GPT2Files {
         remedy: "Give a vocab.json in the form of GPT-2")
     }
     var tokens: [[UInt8]] = []
-    var specials: [Tokenizer.SpecialToken] = []
+    var specials: [AddedToken] = []
     for entry in entries {
       guard let number = entry.value.number, let id = UInt32(exactly: number), id < 1 << 24 else {
         throw Failure(

@@ -149,7 +149,7 @@ package enum MergeCodes {
         merges: merges.map {
           .init(left: ids[Int($0.left)], right: ids[Int($0.right)], result: ids[Int($0.result)])
         },
-        specialTokens: [
+        addedTokens: [
           .init(id: 0, text: Tokenizer.unknownToken), .init(id: end, text: Tokenizer.endOfText),
         ], unknown: 0, endOfWordIsSymbol: endOfWordIsSymbol)
     }

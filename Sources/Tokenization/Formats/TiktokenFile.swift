@@ -50,7 +50,7 @@ package enum TiktokenFile {
     let end = UInt32(tokens.count)
     return Tokenizer(
       mode: .byteLevel, preTokenizer: preTokenizer, tokens: tokens + [Array(Tokenizer.endOfText.utf8)],
-      merges: merges, specialTokens: [.init(id: end, text: Tokenizer.endOfText)])
+      merges: merges, addedTokens: [.init(id: end, text: Tokenizer.endOfText)])
   }
 
   /// Each token of more than one byte is the merge of the two tokens to which the merges before it reduce its

@@ -111,14 +111,9 @@ extension TokenizerJSON {
     let merges: MergeTexts?
     let file: String
 
-    private func unsupported(_ part: String) -> Failure {
-      Failure(
-        .badInput, "\(part) is not supported", file: file,
-        remedy:
-          "Supported: model BPE without byte_fallback or prefix, pre-tokenizers ByteLevel, Split with the patterns "
-          + "of gpt2, cl100k, llama3, o200k, whitespace, and words with end_of_word_suffix </w>; no normalizer"
-      )
-    }
+    private var parts: TokenizerJSONParts { TokenizerJSONParts(file: file) }
+
+    private func unsupported(_ part: String) -> Failure { parts.unsupported(part) }
 
     private func broken(_ message: String) -> Failure {
       Failure(.badInput, message, file: file, remedy: "Give a tokenizer.json of the tokenizers library")
@@ -127,54 +122,43 @@ extension TokenizerJSON {
     func tokenizer() throws -> Tokenizer {
       guard let model = json["model"] else { throw broken("has no \"model\": not a tokenizer.json") }
       let type = model["type"]?.string ?? (model["merges"] == nil ? "unknown" : "BPE")
-      guard type == "BPE" else { throw unsupported("the model \(type)") }
-      if let normalizer = json["normalizer"], !normalizer.isNull {
-        throw unsupported("the normalizer \(normalizer["type"]?.string ?? "?")")
-      }
-      if let processor = json["post_processor"], !processor.isNull, processor["type"]?.string != "ByteLevel" {
-        throw unsupported("the post_processor \(processor["type"]?.string ?? "?")")
+      guard type == "BPE" else {
+        throw parts.unsupported("the model \(type)", remedy: "Only BPE is; the model is another kind of tokenizer")
       }
       if let dropout = model["dropout"]?.number, dropout > 0 { throw unsupported("dropout \(dropout)") }
-      if model["byte_fallback"]?.bool == true { throw unsupported("byte_fallback") }
       if let prefix = model["continuing_subword_prefix"]?.string, !prefix.isEmpty {
         throw unsupported("continuing_subword_prefix \"\(prefix)\"")
       }
       let suffix = model["end_of_word_suffix"]?.string ?? ""
       guard suffix.isEmpty || suffix == "</w>" else { throw unsupported("end_of_word_suffix \"\(suffix)\"") }
-      if !suffix.isEmpty && model["fuse_unk"]?.bool == true { throw unsupported("fuse_unk") }
-      let mode = suffix.isEmpty ? Tokenizer.Mode.byteLevel : .word
-      return try assemble(mode, model, try preTokenizer(mode))
+      if !suffix.isEmpty && model["fuse_unk"]?.bool == true { throw unsupported("fuse_unk with end_of_word_suffix") }
+      let steps = try parts.preTokenization(json["pre_tokenizer"])
+      let isBytes = steps.contains {
+        if case .byteLevel = $0 { true } else { false }
+      }
+      let mode = suffix.isEmpty ? isBytes ? Tokenizer.Mode.byteLevel : .character : .word
+      var tokenizer = try assemble(mode, model, try preTokenizer(mode, steps))
+      tokenizer.normalization = try parts.normalization(json["normalizer"])
+      tokenizer.spacing = try parts.spacing(steps)
+      tokenizer.postProcessor = try parts.postProcessor(json["post_processor"])
+      tokenizer.decoding = parts.decoding(json["decoder"])
+      tokenizer.byteFallback = mode == .character && model["byte_fallback"]?.bool == true
+      tokenizer.fusesUnknown = model["fuse_unk"]?.bool == true
+      return tokenizer
     }
 
-    private func preTokenizer(_ mode: Tokenizer.Mode) throws -> PreTokenizer {
-      guard let part = json["pre_tokenizer"], !part.isNull else {
-        throw unsupported("a missing pre_tokenizer (characters instead of bytes)")
-      }
-      let type = part["type"]?.string ?? "?"
+    private func preTokenizer(_ mode: Tokenizer.Mode, _ steps: [PreTokenizationStep]) throws -> PreTokenizer {
       if mode == .word {
-        let isOurs =
-          type == "Split" && part["pattern"]?["Regex"]?.string == PreTokenizer.words.pattern
-          && part["behavior"]?.string == "Removed" && part["invert"]?.bool != true
-        guard isOurs || type == "WhitespaceSplit" else { throw unsupported("the pre_tokenizer \(type)") }
+        guard steps == PreTokenizer.words.steps || steps == [.whitespaceSplit] else {
+          throw unsupported("a pre_tokenizer other than WhitespaceSplit with end_of_word_suffix")
+        }
         return .words
       }
-      if type == "ByteLevel" { return try byteLevel(part) ? .gpt2 : .none }
-      guard type == "Sequence", let parts = part["pretokenizers"]?.array, parts.count == 2,
-        parts[0]["type"]?.string == "Split", parts[1]["type"]?.string == "ByteLevel",
-        try !byteLevel(parts[1])
-      else { throw unsupported("the pre_tokenizer \(type)") }
-      let pattern = parts[0]["pattern"]?["Regex"]?.string ?? ""
-      guard parts[0]["behavior"]?.string == "Isolated", parts[0]["invert"]?.bool != true,
-        let known = PreTokenizer.allCases.first(where: { $0 != .words && $0.pattern == pattern })
-      else { throw unsupported("the pre_tokenizer Split with the pattern \(pattern)") }
-      return known
-    }
-
-    /// Whether the component splits by GPT-2's pattern.
-    private func byteLevel(_ part: JSONValue) throws -> Bool {
-      // Both are true by default.
-      if part["add_prefix_space"]?.bool != false { throw unsupported("ByteLevel with add_prefix_space") }
-      return part["use_regex"]?.bool != false
+      do {
+        return try PreTokenizer(steps: steps)
+      } catch let failure as Failure {
+        throw Failure(failure.kind, failure.message, file: file, remedy: failure.remedy)
+      }
     }
 
     private func assemble(_ mode: Tokenizer.Mode, _ model: JSONValue, _ preTokenizer: PreTokenizer) throws
@@ -187,23 +171,39 @@ extension TokenizerJSON {
       if let id = added.map(\.id).first(where: { $0 >= 1 << 24 }) {
         throw broken("the id \(id) is larger than any vocabulary")
       }
-      let vocabulary = assemble(entries, mode, added)
-      if mode == .byteLevel {
-        for byte in UInt8.min...UInt8.max where vocabulary.id(of: [byte]) == nil {
-          throw broken("the vocabulary has no token for the byte \(byte): not a byte-level tokenizer")
-        }
+      var (bytes, counts) = assemble(entries, mode, added)
+      let listedCount = counts.count
+      let missing = mode == .byteLevel ? missingBytes(bytes, counts, added) : []
+      if missing.count > 128 {
+        throw broken("the vocabulary has no token for the byte \(missing[0]) and others: not a byte-level tokenizer")
       }
-      let unknown = mode == .word ? try unknownID(model, vocabulary) : nil
+      bytes += missing
+      counts += missing.map { _ in 1 }
+      let vocabulary = Vocabulary(bytes: bytes, counts: counts, last: Set(added.map(\.id)))
+      var unknown: UInt32?
+      if mode != .byteLevel || !missing.isEmpty { unknown = try unknownID(model, mode, vocabulary) }
       return Tokenizer(
         mode: mode, preTokenizer: preTokenizer, vocabulary: vocabulary,
-        merges: try assemble(merges, mode, vocabulary), specialTokens: added,
-        unknown: unknown, ignoresMerges: model["ignore_merges"]?.bool ?? false)
+        merges: try assemble(merges, mode, vocabulary), addedTokens: added,
+        unknown: unknown, ignoresMerges: model["ignore_merges"]?.bool ?? false, listedCount: listedCount)
+    }
+
+    /// The bytes that no token is alone.
+    private func missingBytes(_ bytes: [UInt8], _ counts: [Int], _ added: [AddedToken]) -> [UInt8] {
+      let added = Set(added.map { Int($0.id) })
+      var isKnown = [Bool](repeating: false, count: 256)
+      var start = 0
+      for (id, count) in counts.enumerated() {
+        if count == 1 && !added.contains(id) { isKnown[Int(bytes[start])] = true }
+        start += count
+      }
+      return (UInt8.min...UInt8.max).filter { !isKnown[Int($0)] }
     }
 
     /// The tokens by id. Of several with one id the last is used, and an added token before any other.
     private func assemble(
-      _ entries: VocabularyTexts, _ mode: Tokenizer.Mode, _ added: [Tokenizer.SpecialToken]
-    ) -> Vocabulary {
+      _ entries: VocabularyTexts, _ mode: Tokenizer.Mode, _ added: [AddedToken]
+    ) -> (bytes: [UInt8], counts: [Int]) {
       var bytes: [UInt8] = []
       bytes.reserveCapacity(entries.bytes.count)
       let ids = entries.entries.map(\.id) + added.map { Int($0.id) }
@@ -224,7 +224,7 @@ extension TokenizerJSON {
       var ordered: [UInt8] = []
       ordered.reserveCapacity(bytes.count)
       for range in ranges { ordered.append(contentsOf: bytes[range]) }
-      return Vocabulary(bytes: ordered, counts: ranges.map(\.count))
+      return (ordered, ranges.map(\.count))
     }
 
     /// Appends the bytes of a written token. A token with characters outside ``ByteAlphabet``, which no text
@@ -232,7 +232,7 @@ extension TokenizerJSON {
     private func append(
       _ text: UnsafeBufferPointer<UInt8>, _ mode: Tokenizer.Mode, to bytes: inout [UInt8]
     ) {
-      if mode == .word || !ByteAlphabet.decode(text, into: &bytes) { bytes.append(contentsOf: text) }
+      if mode != .byteLevel || !ByteAlphabet.decode(text, into: &bytes) { bytes.append(contentsOf: text) }
     }
 
     private func assemble(_ merges: MergeTexts, _ mode: Tokenizer.Mode, _ vocabulary: Vocabulary) throws
@@ -268,19 +268,28 @@ extension TokenizerJSON {
         "merge \(rank) needs \"\(String(decoding: text, as: UTF8.self))\", which is not in the vocabulary")
     }
 
-    private func unknownID(_ model: JSONValue, _ vocabulary: Vocabulary) throws -> UInt32 {
-      guard let text = model["unk_token"]?.string, let id = vocabulary.id(of: Array(text.utf8)) else {
-        throw broken("a word vocabulary without an unk_token loses characters")
+    private func unknownID(_ model: JSONValue, _ mode: Tokenizer.Mode, _ vocabulary: Vocabulary) throws -> UInt32? {
+      guard let text = model["unk_token"]?.string, !text.isEmpty else {
+        if mode == .word { throw broken("a word vocabulary without an unk_token loses characters") }
+        return nil
+      }
+      guard let id = vocabulary.id(of: Array(text.utf8)) else {
+        throw broken("the unk_token \"\(text)\" is not in the vocabulary")
       }
       return id
     }
 
-    private func addedTokens() throws -> [Tokenizer.SpecialToken] {
+    private func addedTokens() throws -> [AddedToken] {
       try (json["added_tokens"]?.array ?? []).map { token in
         guard let number = token["id"]?.number, let id = UInt32(exactly: number),
           let text = token["content"]?.string
         else { throw broken("an entry of \"added_tokens\" has no id or content") }
-        return Tokenizer.SpecialToken(id: id, text: text)
+        var added = AddedToken(id: id, text: text, isSpecial: token["special"]?.bool ?? false)
+        added.isSingleWord = token["single_word"]?.bool ?? false
+        added.stripsLeft = token["lstrip"]?.bool ?? false
+        added.stripsRight = token["rstrip"]?.bool ?? false
+        added.isNormalized = token["normalized"]?.bool ?? !added.isSpecial
+        return added
       }
     }
   }

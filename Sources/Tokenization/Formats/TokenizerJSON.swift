@@ -24,38 +24,39 @@ extension TokenizerJSON {
       json.nullMember("padding")
       json.key("added_tokens")
       json.array(.lines) { json in
-        for token in tokenizer.specialTokens { json.object(.lines) { write(token, to: &$0) } }
+        for token in tokenizer.addedTokens { json.object(.lines) { write(token, to: &$0) } }
       }
-      json.nullMember("normalizer")
+      json.key("normalizer")
+      TokenizerJSONParts.write(tokenizer.normalization, to: &json)
       json.key("pre_tokenizer")
-      write(tokenizer.preTokenizer, to: &json)
-      json.nullMember("post_processor")
+      TokenizerJSONParts.write(tokenizer.preTokenizationSteps, to: &json)
+      json.key("post_processor")
+      TokenizerJSONParts.write(tokenizer.postProcessor?.json ?? .null, to: &json)
       json.key("decoder")
-      if tokenizer.mode == .word {
-        writeWordDecoder(to: &json)
-      } else {
-        writeByteLevel(usesRegex: true, to: &json)
-      }
+      TokenizerJSONParts.write(tokenizer.decodingSteps, to: &json)
       json.key("model")
       json.object(.lines) { writeModel(of: tokenizer, to: &$0) }
     }
     return json.bytes + [0x0a]
   }
 
-  private static func write(_ token: Tokenizer.SpecialToken, to json: inout JSONWriter) {
+  private static func write(_ token: AddedToken, to json: inout JSONWriter) {
     json.member("id", Int(token.id))
     json.member("content", token.text)
-    for name in ["single_word", "lstrip", "rstrip", "normalized"] { json.member(name, false) }
-    json.member("special", true)
+    json.member("single_word", token.isSingleWord)
+    json.member("lstrip", token.stripsLeft)
+    json.member("rstrip", token.stripsRight)
+    json.member("normalized", token.isNormalized)
+    json.member("special", token.isSpecial)
   }
 
   private static func writeModel(of tokenizer: Tokenizer, to json: inout JSONWriter) {
     json.member("type", "BPE")
     json.nullMember("dropout")
-    if tokenizer.unknown == nil {
-      json.nullMember("unk_token")
+    if let unknown = tokenizer.unknown {
+      json.member("unk_token", String(decoding: tokenizer.vocabulary[unknown], as: UTF8.self))
     } else {
-      json.member("unk_token", Tokenizer.unknownToken)
+      json.nullMember("unk_token")
     }
     json.nullMember("continuing_subword_prefix")
     if tokenizer.mode == .word {
@@ -63,13 +64,15 @@ extension TokenizerJSON {
     } else {
       json.nullMember("end_of_word_suffix")
     }
-    json.member("fuse_unk", false)
-    json.member("byte_fallback", false)
+    json.member("fuse_unk", tokenizer.fusesUnknown)
+    json.member("byte_fallback", tokenizer.byteFallback)
     json.member("ignore_merges", tokenizer.ignoresMerges)
-    let special = Dictionary(uniqueKeysWithValues: tokenizer.specialTokens.map { ($0.id, $0.text) })
+    let special = Dictionary(uniqueKeysWithValues: tokenizer.addedTokens.map { ($0.id, $0.text) })
+    // Bytes that the vocabulary lacks have ids behind its own.
+    let count = tokenizer.mode == .byteLevel ? tokenizer.listedCount : tokenizer.vocabulary.count
     json.key("vocab")
     json.object(.lines) { json in
-      for id in 0..<UInt32(tokenizer.vocabulary.count) where !tokenizer.vocabulary.range(of: id).isEmpty {
+      for id in 0..<UInt32(count) where !tokenizer.vocabulary.range(of: id).isEmpty {
         if let text = special[id] { json.key(text) } else { json.key { append(id, of: tokenizer, to: &$0) } }
         json.value(Int(id))
       }
@@ -90,51 +93,38 @@ extension TokenizerJSON {
     let range = tokenizer.vocabulary.range(of: id)
     tokenizer.vocabulary.withBytes { bytes in
       let token = UnsafeBufferPointer(rebasing: bytes[range])
-      if tokenizer.mode == .word { return JSONText.quote(UnsafeRawBufferPointer(token), into: &out) }
+      if tokenizer.mode != .byteLevel { return JSONText.quote(UnsafeRawBufferPointer(token), into: &out) }
       ByteAlphabet.appendQuoted(token, to: &out)
     }
   }
+}
 
-  private static func writeByteLevel(usesRegex: Bool, to json: inout JSONWriter) {
-    json.object(.spaced) { json in
-      json.member("type", "ByteLevel")
-      json.member("add_prefix_space", false)
-      json.member("trim_offsets", true)
-      json.member("use_regex", usesRegex)
-    }
-  }
-
-  private static func writeWordDecoder(to json: inout JSONWriter) {
-    json.object(.spaced) { json in
-      json.member("type", "BPEDecoder")
-      json.member("suffix", "</w>")
-    }
-  }
-
-  private static func writeSplit(_ pattern: String, behavior: String, to json: inout JSONWriter) {
-    json.object(.spaced) { json in
-      json.member("type", "Split")
-      json.key("pattern")
-      json.object(.spaced) { $0.member("Regex", pattern) }
-      json.member("behavior", behavior)
-      json.member("invert", false)
-    }
-  }
-
-  private static func write(_ preTokenizer: PreTokenizer, to json: inout JSONWriter) {
-    switch preTokenizer {
-    case .gpt2: writeByteLevel(usesRegex: true, to: &json)
-    case .none: writeByteLevel(usesRegex: false, to: &json)
-    case .words: writeSplit(preTokenizer.pattern!, behavior: "Removed", to: &json)
-    case .cl100k, .llama3, .o200k, .whitespace:
-      json.object(.spaced) { json in
-        json.member("type", "Sequence")
-        json.key("pretokenizers")
-        json.array(.spaced) { json in
-          writeSplit(preTokenizer.pattern!, behavior: "Isolated", to: &json)
-          writeByteLevel(usesRegex: false, to: &json)
-        }
+extension Tokenizer {
+  /// The components that split and space text, as a tokenizer.json has them.
+  package var preTokenizationSteps: [PreTokenizationStep] {
+    var steps = preTokenizer.steps
+    switch spacing {
+    case .none: break
+    case .prefixSpace:
+      guard case .byteLevel(_, let usesRegex)? = steps.first else {
+        return [.byteLevel(addPrefixSpace: true, usesRegex: false)] + steps
       }
+      steps[0] = .byteLevel(addPrefixSpace: true, usesRegex: usesRegex)
+    case .metaspace(let replacement, let scheme):
+      if case .metaspace? = steps.first { break }
+      steps.insert(.metaspace(replacement: replacement, prependScheme: scheme, split: false), at: 0)
+    }
+    if mode != .byteLevel { steps.removeAll { $0 == .byteLevel(addPrefixSpace: false, usesRegex: false) } }
+    return steps
+  }
+
+  /// The decoder that was read, or the one that this mode needs.
+  package var decodingSteps: [DecodingStep] {
+    if !decoding.isEmpty { return decoding }
+    switch mode {
+    case .byteLevel: return [.byteLevel]
+    case .word: return [.wordSuffix]
+    case .character: return []
     }
   }
 }

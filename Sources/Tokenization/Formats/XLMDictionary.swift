@@ -42,7 +42,7 @@ package enum XLMDictionary {
       merges: tokenizer.merges.map {
         .init(left: ids[Int($0.left)], right: ids[Int($0.right)], result: ids[Int($0.result)])
       },
-      specialTokens: specialTokens.enumerated().map { .init(id: UInt32($0), text: $1) }, unknown: 3,
+      addedTokens: specialTokens.enumerated().map { .init(id: UInt32($0), text: $1) }, unknown: 3,
       listedCount: listed)
   }
 

@@ -5,18 +5,17 @@ extension Tokenizer {
   /// The ids of the tokens that text can become, ascending: all except special tokens and ids without a
   /// token.
   var ordinaryIDs: [UInt32] {
-    let special = Set(specialTokens.map(\.id))
+    let added = Set(addedTokens.map(\.id))
     return (0..<UInt32(vocabulary.count)).filter {
-      !special.contains($0) && !vocabulary.range(of: $0).isEmpty
+      !added.contains($0) && !vocabulary.range(of: $0).isEmpty
     }
   }
 
   /// The same tokenizer with every text as one pre-token; in word mode a text is a word anyway.
   func takingWholeTexts() -> Tokenizer {
-    Tokenizer(
-      mode: mode, preTokenizer: mode == .word ? preTokenizer : .none, tokens: tokens, merges: merges,
-      specialTokens: specialTokens, unknown: unknown, ignoresMerges: ignoresMerges,
-      endOfWordIsSymbol: endOfWordIsSymbol)
+    var tokenizer = self
+    if mode != .word { tokenizer.preTokenizer = .none }
+    return tokenizer
   }
 
   /// The token bytes by id.
@@ -28,6 +27,11 @@ extension Tokenizer {
       throw Failure(
         .usage, "codes of subword-nmt's format 0.1 cannot be extended", file: file,
         remedy: "Learn the codes again in format 0.2")
+    }
+    if mode == .character || preparesText {
+      throw Failure(
+        .usage, "only tokenizers that take text as it is can be extended, without a normalizer, spaces that are added "
+          + "or added tokens in text", file: file, remedy: "Learn a new tokenizer")
     }
     if listedCount < vocabulary.count {
       throw Failure(
@@ -43,10 +47,16 @@ extension Tokenizer {
 
   /// The same tokenizer with more tokens at the end, for characters that it lacks.
   package func adding(_ more: [[UInt8]]) -> Tokenizer {
-    Tokenizer(
-      mode: mode, preTokenizer: preTokenizer, tokens: tokens + more, merges: merges,
-      specialTokens: specialTokens,
-      unknown: unknown, ignoresMerges: ignoresMerges, endOfWordIsSymbol: endOfWordIsSymbol)
+    replacing(tokens: tokens + more, merges: merges, addedTokens: addedTokens)
+  }
+
+  private func replacing(tokens: [[UInt8]], merges: [Merge], addedTokens: [AddedToken]) -> Tokenizer {
+    var tokenizer = self
+    tokenizer.vocabulary = Vocabulary(tokens)
+    tokenizer.listedCount = tokens.count
+    tokenizer.merges = merges
+    tokenizer.addedTokens = addedTokens.sorted { $0.id < $1.id }
+    return tokenizer
   }
 
   /// The same tokenizer with the merges that were learned on its own tokens
@@ -63,14 +73,12 @@ extension Tokenizer {
       ids.append(result)
       tokens.append(text)
     }
-    var specials = specialTokens
-    for text in texts where !specials.contains(where: { $0.text == text }) {
-      specials.append(SpecialToken(id: UInt32(tokens.count), text: text))
+    var added = addedTokens
+    for text in texts where !added.contains(where: { $0.text == text }) {
+      added.append(AddedToken(id: UInt32(tokens.count), text: text))
       tokens.append(Array(text.utf8))
     }
-    return Tokenizer(
-      mode: mode, preTokenizer: preTokenizer, tokens: tokens, merges: merges, specialTokens: specials,
-      unknown: unknown, ignoresMerges: ignoresMerges, endOfWordIsSymbol: endOfWordIsSymbol)
+    return replacing(tokens: tokens, merges: merges, addedTokens: added)
   }
 
   /// All merges in the form in which codes are written. Only the merges learned last have counts; the others
