@@ -76,6 +76,30 @@ bool pkm_unicode_add_flag(const char *pattern, uint8_t flag, uint8_t *classes);
 /// The lower case of a character by Unicode's simple mapping.
 uint32_t pkm_unicode_lower(uint32_t character);
 
+// Regular expressions in ICU's syntax.
+
+/// A compiled expression with the state of one search. Not thread-safe: each thread needs a clone.
+typedef struct pkm_pattern pkm_pattern;
+
+/// Returns NULL if ICU rejects the pattern (UTF-8, ends in 0); `message` then says why.
+pkm_pattern *pkm_pattern_compile(const char *pattern, char *message, size_t capacity);
+pkm_pattern *pkm_pattern_clone(const pkm_pattern *pattern);
+void pkm_pattern_destroy(pkm_pattern *pattern);
+
+/// Sets the UTF-16 text to search, which must stay in place. It has fewer than 2^31 units.
+bool pkm_pattern_set_text(pkm_pattern *pattern, const uint16_t *units, size_t count);
+
+/// Finds all matches in a range of the text as if the range were the whole text. Points `matches` to the starts and ends
+/// in turn, valid until the next call, and returns the number of matches; -1 if ICU runs out of memory.
+int32_t pkm_pattern_find(pkm_pattern *pattern, int32_t start, int32_t end, const int32_t **matches);
+
+/// Converts UTF-8 to UTF-16, at most one unit for each byte, and returns the number of units. A byte that is not part of
+/// well-formed UTF-8 becomes U+FFFD.
+size_t pkm_utf16_from_utf8(const uint8_t *text, size_t count, uint16_t *units);
+
+/// The offsets in the text of ascending offsets in the UTF-16 that pkm_utf16_from_utf8 makes of it.
+void pkm_utf8_offsets(const uint8_t *text, size_t count, const int32_t *units, size_t unit_count, size_t *offsets);
+
 // Character sets.
 
 /// A conversion to UTF-8 in progress. Not thread-safe.

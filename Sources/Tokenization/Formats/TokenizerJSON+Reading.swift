@@ -133,9 +133,7 @@ extension TokenizerJSON {
       guard suffix.isEmpty || suffix == "</w>" else { throw unsupported("end_of_word_suffix \"\(suffix)\"") }
       if !suffix.isEmpty && model["fuse_unk"]?.bool == true { throw unsupported("fuse_unk with end_of_word_suffix") }
       let steps = try parts.preTokenization(json["pre_tokenizer"])
-      let isBytes = steps.contains {
-        if case .byteLevel = $0 { true } else { false }
-      }
+      let isBytes = steps.contains(where: \.isByteLevel)
       let mode = suffix.isEmpty ? isBytes ? Tokenizer.Mode.byteLevel : .character : .word
       var tokenizer = try assemble(mode, model, try preTokenizer(mode, steps))
       tokenizer.normalization = try parts.normalization(json["normalizer"])
@@ -155,7 +153,9 @@ extension TokenizerJSON {
         return .words
       }
       do {
-        return try PreTokenizer(steps: steps)
+        // Metaspace that does not split only changes text.
+        return try PreTokenizer(
+          steps: steps.filter { if case .metaspace(_, _, split: false) = $0 { false } else { true } })
       } catch let failure as Failure {
         throw Failure(failure.kind, failure.message, file: file, remedy: failure.remedy)
       }

@@ -103,18 +103,19 @@ extension Tokenizer {
   /// The components that split and space text, as a tokenizer.json has them.
   package var preTokenizationSteps: [PreTokenizationStep] {
     var steps = preTokenizer.steps
+    let plain = PreTokenizationStep.byteLevel(addPrefixSpace: false, usesRegex: false)
+    if mode != .byteLevel { steps.removeAll { $0 == plain } }
+    if mode == .byteLevel && !steps.contains(where: \.isByteLevel) { steps.append(plain) }
     switch spacing {
     case .none: break
     case .prefixSpace:
-      guard case .byteLevel(_, let usesRegex)? = steps.first else {
-        return [.byteLevel(addPrefixSpace: true, usesRegex: false)] + steps
+      if case .byteLevel(_, let usesRegex) = steps[0] {
+        steps[0] = .byteLevel(addPrefixSpace: true, usesRegex: usesRegex)
       }
-      steps[0] = .byteLevel(addPrefixSpace: true, usesRegex: usesRegex)
     case .metaspace(let replacement, let scheme):
       if case .metaspace? = steps.first { break }
       steps.insert(.metaspace(replacement: replacement, prependScheme: scheme, split: false), at: 0)
     }
-    if mode != .byteLevel { steps.removeAll { $0 == .byteLevel(addPrefixSpace: false, usesRegex: false) } }
     return steps
   }
 

@@ -18,6 +18,21 @@ package enum PreTokenizationStep: Sendable, Equatable {
   /// front of it, before the text is split.
   case metaspace(replacement: Unicode.Scalar, prependScheme: PrependScheme, split: Bool)
 
+  var isByteLevel: Bool { if case .byteLevel = self { true } else { false } }
+
+  /// As tokenizer.json calls it.
+  package var name: String {
+    switch self {
+    case .split: "Split"
+    case .byteLevel: "ByteLevel"
+    case .digits: "Digits"
+    case .punctuation: "Punctuation"
+    case .whitespace: "Whitespace"
+    case .whitespaceSplit: "WhitespaceSplit"
+    case .metaspace: "Metaspace"
+    }
+  }
+
   package enum PrependScheme: String, Sendable {
     case always, never, first
   }

@@ -5,9 +5,17 @@ import Support
 extension PreTokenizer {
   /// The pre-tokenizer that does what a chain of components does.
   ///
-  /// Throws a ``Failure`` that names the component which is not supported.
+  /// The well-known chains have kernels, and any other runs through ICU. Throws a ``Failure`` that names the component
+  /// which is not supported.
   package init(steps: [PreTokenizationStep]) throws {
     var steps = steps
+    if let index = steps.firstIndex(where: \.isByteLevel),
+      let later = steps[index...].first(where: { !$0.isByteLevel })
+    {
+      throw Failure(
+        .badInput, "the pre_tokenizer \(later.name) after ByteLevel is not supported",
+        remedy: "It would split the letters that stand for bytes")
+    }
     // A space before the text is added to the text before it comes here, and only the first component can do
     // it without adding it to every piece.
     for (index, step) in steps.enumerated() {
@@ -21,15 +29,13 @@ extension PreTokenizer {
     }
     // Without its pattern ByteLevel does not split.
     steps.removeAll { $0 == .byteLevel(addPrefixSpace: false, usesRegex: false) }
-    let known = Self.allCases.first { candidate in
-      candidate != .words && candidate.splits.map(Self.normalized) == steps.map(Self.normalized)
-    }
+    let wanted = steps.map(Self.normalized)
+    let known = Self.allCases.first { $0 != .words && $0.splits.map(Self.normalized) == wanted }
     if let known {
       self = known
       return
     }
-    let described = steps.map { "\($0)" }.joined(separator: ", ")
-    throw Failure(.badInput, "the pre_tokenizer \(described) is not supported")
+    self = .program(try SplitProgram(steps))
   }
 
   /// The components of a tokenizer.json that split text this way, the last one ByteLevel where text becomes
@@ -38,6 +44,7 @@ extension PreTokenizer {
     switch self {
     case .gpt2: [.byteLevel(addPrefixSpace: false, usesRegex: true)]
     case .words: splits
+    case .program(let program): program.steps
     default: splits + [.byteLevel(addPrefixSpace: false, usesRegex: false)]
     }
   }
@@ -47,6 +54,7 @@ extension PreTokenizer {
     switch self {
     case .gpt2: steps
     case .none: []
+    case .program(let program): program.steps
     case .words: [.split(.regex(pattern!), .removed, invert: false)]
     case .cl100k, .llama3, .o200k, .whitespace: [.split(.regex(pattern!), .isolated, invert: false)]
     }

@@ -3,11 +3,12 @@ import Support
 
 /// How a text is cut into pre-tokens; BPE merges inside of each.
 ///
-/// The pre-tokens of a text, joined, are the text byte for byte; only ``words`` drops the separators.
+/// The pre-tokens of a text, joined, are the text byte for byte; only ``words`` and some of ``program(_:)`` drop
+/// separators.
 ///
 /// A byte that is not part of well-formed UTF-8 counts as a character that is neither letter, number nor
 /// white space.
-package enum PreTokenizer: String, Sendable, CaseIterable {
+package enum PreTokenizer: Sendable {
   /// GPT-2 (Radford et al., 2019), the pattern of r50k.
   case gpt2
   /// GPT-4, as tiktoken publishes it: white space at the end of the text is one pre-token.
@@ -23,12 +24,14 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
   case none
   /// Runs of anything but the bytes 0x20 and 0x0A, as fastBPE splits: the pre-tokenizer of word mode.
   case words
+  /// Any other chain of splits, by regular expressions.
+  case program(SplitProgram)
 
   /// The pattern in the syntax of the `tokenizers` library; that of ``words`` matches the separators. Nil
   /// where the library has a component for it (``gpt2``) or needs none (``none``).
   package var pattern: String? {
     switch self {
-    case .gpt2, .none: nil
+    case .gpt2, .none, .program: nil
     case .cl100k:
       #"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+\z|\s*[\r\n]+|\s+(?!\S)|\s+"#
     case .llama3:
@@ -53,13 +56,22 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
     _ body: (_ start: Int, _ end: Int) -> Void
   ) {
     guard let base = text.baseAddress, !text.isEmpty else { return }
-    guard let kernel else { return body(0, text.count) }
+    if case .none = self { return body(0, text.count) }
     // Not a temporary allocation, because `body` would not be inlined into its closure.
     let words = text.count / 64 + 1
     let starts = scratch ?? .allocate(capacity: words)
     defer { if scratch == nil { starts.deallocate() } }
-    pkm_pre_token_starts(kernel, base, text.count, readable ?? text.count, CharacterClasses.table, starts)
-    let skipsSeparators = self == .words
+    var dropped: UnsafeMutablePointer<UInt64>?
+    defer { dropped?.deallocate() }
+    var skipsSeparators = false
+    if case .program(let program) = self {
+      if program.dropsText { dropped = .allocate(capacity: words) }
+      program.findStarts(in: text, starts, dropped: dropped)
+    } else {
+      skipsSeparators = isWords
+      pkm_pre_token_starts(kernel, base, text.count, readable ?? text.count, CharacterClasses.table, starts)
+    }
+    let skips = skipsSeparators || dropped != nil
     // The first bit is the start of the first pre-token; every other bit is the end of one.
     starts[0] &= ~1
     var start = 0
@@ -68,14 +80,14 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
       while bits != 0 {
         let end = index << 6 | bits.trailingZeroBitCount
         bits &= bits &- 1
-        if !(skipsSeparators && Self.isWordSeparator(base[start])) { body(start, end) }
+        if !(skips && Self.isSkipped(start, base, dropped)) { body(start, end) }
         start = end
       }
     }
   }
 
-  /// The number of the pattern in the kernel that finds the starts; nil for ``none``.
-  private var kernel: Int32? {
+  /// The number of the pattern in the kernel that finds the starts.
+  private var kernel: Int32 {
     switch self {
     case .gpt2: Int32(PKM_PATTERN_GPT2)
     case .cl100k: Int32(PKM_PATTERN_CL100K)
@@ -83,8 +95,19 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
     case .o200k: Int32(PKM_PATTERN_O200K)
     case .whitespace: Int32(PKM_PATTERN_WHITESPACE)
     case .words: Int32(PKM_PATTERN_WORDS)
-    case .none: nil
+    case .none, .program: preconditionFailure("no kernel does this")
     }
+  }
+
+  @inline(__always) private var isWords: Bool { if case .words = self { true } else { false } }
+
+  /// Whether the pre-token at `start` separates others and is none itself.
+  @inline(__always)
+  private static func isSkipped(
+    _ start: Int, _ base: UnsafePointer<UInt8>, _ dropped: UnsafeMutablePointer<UInt64>?
+  ) -> Bool {
+    if let dropped { return dropped[start >> 6] >> UInt64(start & 63) & 1 == 1 }
+    return isWordSeparator(base[start])
   }
 
   @inline(__always) static func isWordSeparator(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0a }
@@ -118,7 +141,10 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
   /// Whatever text precedes and follows, the pre-tokens of the whole are those of the parts. So a stream can
   /// be processed in parts of any size.
   package func safeCuts(in text: UnsafeBufferPointer<UInt8>) -> (first: Int, last: Int)? {
-    if self == .none || text.count < 2 { return nil }
+    switch self {
+    case .none, .program: return nil
+    default: if text.count < 2 { return nil }
+    }
     let classified = ClassifiedText(text)
     guard let last = (1..<text.count).last(where: { isSafeCut($0, in: classified) }) else { return nil }
     return ((1..<text.count).first { isSafeCut($0, in: classified) }!, last)
@@ -150,5 +176,41 @@ package enum PreTokenizer: String, Sendable, CaseIterable {
     if text.bytes[start] & 0xc0 == 0x80 { return nil }
     let (kind, length) = text.character(at: start)
     return start + length == end ? kind : nil
+  }
+}
+
+// Names.
+extension PreTokenizer: CaseIterable, Equatable {
+  /// Those that have a name.
+  package static let allCases: [PreTokenizer] = [.gpt2, .cl100k, .llama3, .o200k, .whitespace, .none, .words]
+
+  package var rawValue: String {
+    switch self {
+    case .gpt2: "gpt2"
+    case .cl100k: "cl100k"
+    case .llama3: "llama3"
+    case .o200k: "o200k"
+    case .whitespace: "whitespace"
+    case .none: "none"
+    case .words: "words"
+    case .program: "regex"
+    }
+  }
+
+  package init?(rawValue: String) {
+    guard let found = Self.allCases.first(where: { $0.rawValue == rawValue }) else { return nil }
+    self = found
+  }
+
+  package static func == (a: PreTokenizer, b: PreTokenizer) -> Bool {
+    if case .program(let first) = a, case .program(let second) = b { return first.steps == second.steps }
+    return a.rawValue == b.rawValue
+  }
+
+  /// What a person should know about the speed, once; nil for the patterns with a kernel.
+  package var warning: String? {
+    guard case .program = self else { return nil }
+    return
+      "this tokenizer's pattern is not one of the built-in ones and runs through ICU: some 10 times slower"
   }
 }
