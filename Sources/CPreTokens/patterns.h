@@ -182,9 +182,12 @@ static inline int NAME(contraction)(const uint8_t *text, size_t left, bool folds
 }
 
 // gpt2: the contractions, then ' ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+'; whitespace: ' ?\S+|\s+(?!\S)|\s+'.
-INLINED uint64_t NAME(gpt2)(block b, state *s, const uint8_t *text, size_t left, bool whitespace,
-                                  bool *at_last) {
+// Digits: numbers are cut out before, each (DIGITS) or in runs, so that text ends before them and begins behind them.
+INLINED uint64_t NAME(gpt2)(block b, state *s, const uint8_t *text, size_t left, int pattern, bool *at_last) {
+  bool whitespace = pattern == PKM_PATTERN_WHITESPACE;
+  bool cuts_digits = pattern == PKM_PATTERN_DIGITS || pattern == PKM_PATTERN_DIGIT_RUNS;
   uint64_t ink = b.all & ~b.space;
+  if (cuts_digits) ink &= ~b.number;
   uint64_t other = ink & ~(b.letter | b.number);
   uint64_t spaces_before = BEFORE(b.space, s->space);
   uint64_t same = whitespace ? ~spaces_before & ~(uint64_t)(s->last == NOWHERE)
@@ -195,6 +198,8 @@ INLINED uint64_t NAME(gpt2)(block b, state *s, const uint8_t *text, size_t left,
   uint64_t given = ink & spaces_before;
   uint64_t starts = runs | (b.space & ~spaces_before) | given >> 1;
   *at_last = given & 1;
+  if (pattern == PKM_PATTERN_DIGITS) starts |= b.number;
+  if (pattern == PKM_PATTERN_DIGIT_RUNS) starts |= b.number & ~BEFORE(b.number, s->number);
   if (!whitespace) {
     uint64_t apostrophes = b.apostrophe & runs;
     if (apostrophes | s->set | s->clear) {
@@ -283,8 +288,15 @@ static inline void NAME(walk)(block b, const state *s, uint64_t other, uint64_t 
 // llama3: the same without \s+\z.
 // o200k:  words are also cut where upper case follows lower case, contractions belong to the word before them, and
 //         [\r\n/]* follows punctuation.
-INLINED uint64_t NAME(cl100k)(block b, state *s, const uint8_t *text, size_t base, size_t left, bool cuts_case,
+// qwen2:  llama3 with \p{N} in place of \p{N}{1,3}; qwen35: also with [\p{L}\p{M}]+ for words, and no marks in
+//         punctuation.
+// tekken: o200k with \p{N} in place of \p{N}{1,3}, and without contractions.
+INLINED uint64_t NAME(cl100k)(block b, state *s, const uint8_t *text, size_t base, size_t left, int pattern,
                                     uint64_t *all_starts, bool *at_last) {
+  bool cuts_case = pattern == PKM_PATTERN_O200K || pattern == PKM_PATTERN_TEKKEN;
+  bool single_digits =
+      pattern == PKM_PATTERN_QWEN2 || pattern == PKM_PATTERN_QWEN35 || pattern == PKM_PATTERN_TEKKEN;
+  if (pattern == PKM_PATTERN_QWEN35) b.letter |= b.mark;
   uint64_t ink = b.all & ~b.space;
   uint64_t word = b.letter;
   // Punctuation is neither white space, letter nor number. It includes marks, except in o200k those of a word.
@@ -314,16 +326,24 @@ INLINED uint64_t NAME(cl100k)(block b, state *s, const uint8_t *text, size_t bas
   uint64_t word_before = BEFORE(word, s->letter);
 
   // Contractions are pre-tokens in cl100k and ends of words in o200k. A new pre-token begins after one.
-  uint64_t set = s->set, clear = 0;
+  uint64_t set = s->set, clear = s->clear;
   uint64_t apostrophes = b.apostrophe & (cuts_case ? word_before : isolated);
-  s->set = 0;
+  if (pattern == PKM_PATTERN_TEKKEN) apostrophes = 0;
+  s->set = s->clear = 0;
   for (; apostrophes; apostrophes &= apostrophes - 1) {
     int i = __builtin_ctzll(apostrophes), at = NAME(offset)(b, i);
     // An apostrophe after a contraction begins a pre-token.
     if (cuts_case && set >> i & 1) continue;
     int length = NAME(contraction)(text + at, left - at, true);
     if (!length) continue;
-    if (cuts_case) clear |= 1ull << i;
+    // Case does not cut a contraction.
+    for (int k = 0; cuts_case && k < length; k++) {
+      if (i + k < b.count) {
+        clear |= 1ull << (i + k);
+      } else {
+        s->clear |= 1ull << (i + k - b.count);
+      }
+    }
     if (i + length < b.count) {
       set |= 1ull << (i + length);
     } else {
@@ -334,7 +354,7 @@ INLINED uint64_t NAME(cl100k)(block b, state *s, const uint8_t *text, size_t bas
 
   uint64_t given = ink & BEFORE(indent, s->space & ~s->line_break);
   *at_last = given & 1;
-  uint64_t starts = isolated | given >> 1 | NAME(groups)(b, s);
+  uint64_t starts = isolated | given >> 1 | (single_digits ? b.number : NAME(groups)(b, s));
   starts |= space & ~BEFORE(space, s->space);
   starts |= word & ~word_before & ~BEFORE(indent, s->space & ~s->line_break) & ~BEFORE(isolated, s->isolated);
 
@@ -424,10 +444,11 @@ INLINED void NAME(run)(int pattern, const uint8_t *text, size_t count, size_t re
     if (b.count == 0) continue;
     bool at_last = false;
     uint64_t bits;
-    if (pattern == PKM_PATTERN_GPT2 || pattern == PKM_PATTERN_WHITESPACE) {
-      bits = NAME(gpt2)(b, &s, text + base, left, pattern == PKM_PATTERN_WHITESPACE, &at_last);
+    if (pattern == PKM_PATTERN_GPT2 || pattern == PKM_PATTERN_WHITESPACE || pattern == PKM_PATTERN_DIGITS ||
+        pattern == PKM_PATTERN_DIGIT_RUNS) {
+      bits = NAME(gpt2)(b, &s, text + base, left, pattern, &at_last);
     } else {
-      bits = NAME(cl100k)(b, &s, text + base, base, left, pattern == PKM_PATTERN_O200K, starts, &at_last);
+      bits = NAME(cl100k)(b, &s, text + base, base, left, pattern, starts, &at_last);
     }
     if (at_last) NAME(set)(starts, s.last);
     starts[base / 64] |= b.leads == ~0ull ? bits : SCATTER(bits, b.leads);
@@ -441,14 +462,23 @@ INLINED void NAME(run)(int pattern, const uint8_t *text, size_t count, size_t re
 static void NAME(pre_token_starts)(int pattern, const uint8_t *text, size_t count, size_t readable,
                                    const uint8_t *classes, uint64_t *starts) {
   memset(starts, 0, (count / 64 + 1) * 8);
+  // A copy of the loop for each pattern.
+#define RUN(name) \
+  case name: NAME(run)(name, text, count, readable, classes, starts); break
   switch (pattern) {
-    case PKM_PATTERN_GPT2: NAME(run)(PKM_PATTERN_GPT2, text, count, readable, classes, starts); break;
-    case PKM_PATTERN_CL100K: NAME(run)(PKM_PATTERN_CL100K, text, count, readable, classes, starts); break;
-    case PKM_PATTERN_LLAMA3: NAME(run)(PKM_PATTERN_LLAMA3, text, count, readable, classes, starts); break;
-    case PKM_PATTERN_O200K: NAME(run)(PKM_PATTERN_O200K, text, count, readable, classes, starts); break;
-    case PKM_PATTERN_WHITESPACE: NAME(run)(PKM_PATTERN_WHITESPACE, text, count, readable, classes, starts); break;
+    RUN(PKM_PATTERN_GPT2);
+    RUN(PKM_PATTERN_CL100K);
+    RUN(PKM_PATTERN_LLAMA3);
+    RUN(PKM_PATTERN_O200K);
+    RUN(PKM_PATTERN_WHITESPACE);
+    RUN(PKM_PATTERN_QWEN2);
+    RUN(PKM_PATTERN_QWEN35);
+    RUN(PKM_PATTERN_TEKKEN);
+    RUN(PKM_PATTERN_DIGITS);
+    RUN(PKM_PATTERN_DIGIT_RUNS);
     default: NAME(words)(text, count, readable, starts);
   }
+#undef RUN
   NAME(set)(starts, count);
 }
 

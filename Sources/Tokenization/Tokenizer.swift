@@ -155,8 +155,10 @@ package struct Tokenizer: Sendable {
   ///
   /// What depends on the place in the document, ``TextEnds`` does.
   func text(of id: UInt32, keepsSpecialTokens: Bool) -> [UInt8] {
-    let bytes = vocabulary[id]
+    var bytes = vocabulary[id]
     if let added = addedToken(id) {
+      // As the reference does, whose added tokens are what they are found by.
+      if added.isNormalized && !normalization.isEmpty { bytes = TextNormalizer(normalization).normalize(added.text) }
       // Unknown characters of words are always visible.
       if added.isSpecial && !keepsSpecialTokens && !(mode == .word && id == unknown) { return [] }
       // The decoder of `tokenizers` takes any text in these characters for bytes.

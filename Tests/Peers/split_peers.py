@@ -14,14 +14,25 @@ def texts():
 
 
 def pieces(*files):
-    """The pieces that the pre_tokenizer of each tokenizer.json cuts each text into, as JSON arrays of strings."""
+    """The pieces that the pre_tokenizer of each tokenizer.json cuts each text into, as JSON arrays of hexadecimal."""
     from tokenizers import Tokenizer
 
     given = texts()
     for file in files:
         split = Tokenizer.from_file(file).pre_tokenizer
+        with open(file, encoding="utf-8") as written:
+            is_bytes = "ByteLevel" in json.dumps(json.load(written)["pre_tokenizer"])
         for text in given:
-            print(json.dumps([text[start:end] for _, (start, end) in split.pre_tokenize_str(text)]))
+            found = [piece for piece, _ in split.pre_tokenize_str(text)]
+            print(json.dumps([to_bytes(piece).hex() if is_bytes else piece.encode().hex() for piece in found]))
+
+
+def to_bytes(piece):
+    """The bytes for which GPT-2's letters stand."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    rest = [byte for byte in range(256) if byte not in plain]
+    letters = {chr(byte): byte for byte in plain} | {chr(256 + n): byte for n, byte in enumerate(rest)}
+    return bytes(letters[letter] for letter in piece)
 
 
 if __name__ == "__main__":

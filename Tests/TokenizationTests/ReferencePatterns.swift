@@ -15,7 +15,7 @@ enum ReferencePatterns {
           case .llama3: CL100KPattern.end(of: start, in: classified, keepsFinalSpace: false)
           case .o200k: O200KPattern.end(of: start, in: classified)
           case .whitespace: WhitespacePattern.end(of: start, in: classified)
-          case .none, .words, .program: text.count
+          default: text.count
           }
         preTokens.append(Array(buffer[start..<end]))
         start = end

@@ -16,7 +16,8 @@ enum SplitTexts {
       "\u{0}\u{1}\u{7f}\u{fffd}",
       "A\u{301}B c\u{327}D", "[CLS] <unk> </s> {}[]()<>", "$100 +5% -3.2e-10 10,000.00",
       "\\n \\\\ ` ~ ^ | @ & *",
-      "\n\n\na", " a", "  a", "a ", "a  ", "a\n", "a\n\n", "\r\n\r\n", "a\u{2028}b", "ab\u{0b}c\u{0c}d",
+      "we'lL he'vE I'rEad it'lLs A'lL x'Ll", "\n\n\na", " a", "  a", "a ", "a  ", "a\n", "a\n\n", "\r\n\r\n",
+      "a\u{2028}b", "ab\u{0b}c\u{0c}d",
     ]
 
   /// Prose in ten scripts.

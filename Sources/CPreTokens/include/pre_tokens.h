@@ -12,6 +12,12 @@ enum {
   PKM_PATTERN_WHITESPACE,
   // Words and what separates them (spaces and line feeds) alternate.
   PKM_PATTERN_WORDS,
+  PKM_PATTERN_QWEN2,
+  PKM_PATTERN_QWEN35,
+  PKM_PATTERN_TEKKEN,
+  // gpt2 in the pieces between numbers, each number a piece, or each run of them
+  PKM_PATTERN_DIGITS,
+  PKM_PATTERN_DIGIT_RUNS,
 };
 
 // Sets bit i of `starts`, an array of count / 64 + 1 words, where a pre-token begins at byte i, and bit `count`; clears

@@ -82,7 +82,9 @@ extension EncoderWorker.State {
     var output = gaps[0]
     for word in 0..<count {
       let item = misses.items[word]
-      let (wordIDs, idCount) = (ids + 16 * word, Int(counts[word]))
+      let wordIDs = ids + 16 * word
+      var idCount = Int(counts[word])
+      if wordEncoder.lacksBytes { idCount = wordEncoder.replaceUnlisted(wordIDs, idCount) }
       output.update(from: wordIDs, count: idCount)
       output += idCount
 
@@ -132,8 +134,7 @@ extension EncoderWorker.State {
     if self.output == .subwordEnds {
       return wordEncoder.replaceByEnds(output, count, word, scratch)
     }
-    wordEncoder.replaceUnlisted(output, count)
-    return count
+    return wordEncoder.replaceUnlisted(output, count)
   }
 
   /// Enters a short word into the cache that its ids fit in: ``words`` takes up to four, ``longWords`` some

@@ -106,7 +106,12 @@ final class TokenRanks: @unchecked Sendable {
     let vocabulary = tokenizer.vocabulary
     var isMade = [Bool](repeating: false, count: vocabulary.count)
     for merge in tokenizer.merges { isMade[Int(merge.result)] = true }
-    for token in tokenizer.addedTokens { isMade[Int(token.id)] = true }
+    var isAdded = [Bool](repeating: false, count: vocabulary.count)
+    for token in tokenizer.addedTokens {
+      isAdded[Int(token.id)] = true
+      // A token of the model can also be added.
+      if tokenizer.mode != .byteLevel { isMade[Int(token.id)] = true }
+    }
     var alphabet: [UInt32] = []
     for id in 0..<UInt32(vocabulary.count) where !isMade[Int(id)] {
       let token = vocabulary[id]
@@ -121,7 +126,10 @@ final class TokenRanks: @unchecked Sendable {
           return nil
         }
       }
-      guard vocabulary.id(of: token) == id else { return nil }
+      guard vocabulary.id(of: token) == id else {
+        if isAdded[Int(id)] { continue }
+        return nil
+      }
       alphabet.append(id)
     }
     return alphabet

@@ -43,6 +43,12 @@ final class WordEncoder: Sendable {
   /// vocabulary.
   private let isPlain: Bool
   private let vectorMerger: VectorMerger?
+  /// Whether a pre-token can be a token that merging does not make.
+  private let hasWholeTokens: Bool
+  /// Byte-level: whether the vocabulary lacks bytes, which then have ids from ``Tokenizer/listedCount`` on.
+  let lacksBytes: Bool
+  /// Whether a byte is one of these and occurs in UTF-8, so that what becomes of it matters to its neighbors.
+  private let isLacking: [Bool]
   /// Nil where the merges have no ``TokenRanks`` or are dropped.
   private let backtracking: BacktrackingEncoder?
   private let dropout: DropoutMerger?
@@ -80,8 +86,18 @@ final class WordEncoder: Sendable {
     // With ranks, only words of word mode that are not UTF-8 need the table.
     merges = MergeTable(ranks == nil || tokenizer.mode == .word ? applied : [])
 
+    hasWholeTokens = tokenizer.ignoresMerges && (ranks == nil || Self.hasTokensWithoutMerges(tokenizer, applied))
+    lacksBytes = tokenizer.mode == .byteLevel && tokenizer.listedCount < tokenizer.vocabulary.count
+    var isLacking = [Bool](repeating: false, count: 256)
+    if lacksBytes {
+      for id in tokenizer.listedCount..<tokenizer.vocabulary.count {
+        let byte = tokenizer.vocabulary[UInt32(id)][0]
+        isLacking[Int(byte)] = byte != 0xc0 && byte != 0xc1 && byte < 0xf5
+      }
+    }
+    self.isLacking = isLacking
     isPlain =
-      ranks != nil && tokenizer.mode == .byteLevel && !tokenizer.ignoresMerges
+      ranks != nil && tokenizer.mode == .byteLevel && !hasWholeTokens && !isLacking.contains(true)
       && options.glossary == nil && options.allowed == nil
     encodesShortWordsTogether = isPlain && vectorMerger != nil
     safeCuts = isPlain ? SafeCuts(tokenizer.vocabulary, applied) : nil
@@ -102,6 +118,16 @@ final class WordEncoder: Sendable {
       }
     }
     self.parts = parts
+  }
+
+  /// Whether there are tokens, neither added nor single bytes, that no merge makes.
+  private static func hasTokensWithoutMerges(
+    _ tokenizer: Tokenizer, _ merges: ArraySlice<Tokenizer.Merge>
+  ) -> Bool {
+    var isMade = [Bool](repeating: false, count: tokenizer.vocabulary.count)
+    for merge in merges { isMade[Int(merge.result)] = true }
+    for token in tokenizer.addedTokens { isMade[Int(token.id)] = true }
+    return isMade.indices.contains { !isMade[$0] && tokenizer.vocabulary.range(of: UInt32($0)).count > 1 }
   }
 
   /// Whether a word always has the same ids.
@@ -134,10 +160,23 @@ final class WordEncoder: Sendable {
   func encodeSegment(
     _ word: UnsafeBufferPointer<UInt8>, _ scratch: inout Scratch, into output: UnsafeMutablePointer<UInt32>
   ) -> Int {
-    if tokenizer.ignoresMerges, isRepeatable, let id = tokenizer.vocabulary.id(of: word) {
+    if hasWholeTokens, isRepeatable, let id = tokenizer.vocabulary.id(of: word), !isSpecial(id) {
       output[0] = id
       return 1
     }
+    if lacksBytes, tokenizer.unknown == nil, word.contains(where: { isLacking[Int($0)] }) {
+      // Bytes that are dropped have neighbors that can merge.
+      let rest = word.filter { !isLacking[Int($0)] }
+      return rest.isEmpty ? 0 : rest.withUnsafeBufferPointer { encodeByMerging($0, &scratch, into: output) }
+    }
+    return encodeByMerging(word, &scratch, into: output)
+  }
+
+  private func isSpecial(_ id: UInt32) -> Bool { tokenizer.addedToken(id)?.isSpecial ?? false }
+
+  private func encodeByMerging(
+    _ word: UnsafeBufferPointer<UInt8>, _ scratch: inout Scratch, into output: UnsafeMutablePointer<UInt32>
+  ) -> Int {
     let count: Int
     if backtracking != nil, tokenizer.mode == .byteLevel {
       count = encodeByRanks(word.baseAddress!, word.count, &scratch, into: output)
@@ -236,12 +275,30 @@ final class WordEncoder: Sendable {
     return count
   }
 
-  /// Word mode: replaces the ids of characters without a token, and of tokens that are only steps of merging,
-  /// by ``Tokenizer/unknown``.
-  func replaceUnlisted(_ ids: UnsafeMutablePointer<UInt32>, _ count: Int) {
-    guard tokenizer.mode == .word else { return }
-    let unknown = tokenizer.unknown ?? Vocabulary.missing
+  /// Replaces the ids of characters and bytes without a token, and in word mode of tokens that are only steps of
+  /// merging, by ``Tokenizer/unknown``; byte-level drops them if there is none. Returns the number of ids.
+  func replaceUnlisted(_ ids: UnsafeMutablePointer<UInt32>, _ count: Int) -> Int {
     let listed = UInt32(tokenizer.listedCount)
-    for index in 0..<count where ids[index] >= listed { ids[index] = unknown }
+    if tokenizer.mode == .word {
+      let unknown = tokenizer.unknown ?? Vocabulary.missing
+      for index in 0..<count where ids[index] >= listed { ids[index] = unknown }
+      return count
+    }
+    guard lacksBytes else { return count }
+    var written = 0
+    var follows = false
+    for index in 0..<count {
+      let isListed = ids[index] < listed
+      defer { follows = !isListed }
+      if isListed {
+        ids[written] = ids[index]
+      } else if let unknown = tokenizer.unknown, !(follows && tokenizer.fusesUnknown) {
+        ids[written] = unknown
+      } else {
+        continue
+      }
+      written += 1
+    }
+    return written
   }
 }

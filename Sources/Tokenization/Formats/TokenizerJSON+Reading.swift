@@ -173,7 +173,7 @@ extension TokenizerJSON {
       }
       var (bytes, counts) = assemble(entries, mode, added)
       let listedCount = counts.count
-      let missing = mode == .byteLevel ? missingBytes(bytes, counts, added) : []
+      let missing = mode == .byteLevel ? missingBytes(bytes, counts) : []
       if missing.count > 128 {
         throw broken("the vocabulary has no token for the byte \(missing[0]) and others: not a byte-level tokenizer")
       }
@@ -189,18 +189,18 @@ extension TokenizerJSON {
     }
 
     /// The bytes that no token is alone.
-    private func missingBytes(_ bytes: [UInt8], _ counts: [Int], _ added: [AddedToken]) -> [UInt8] {
-      let added = Set(added.map { Int($0.id) })
+    private func missingBytes(_ bytes: [UInt8], _ counts: [Int]) -> [UInt8] {
       var isKnown = [Bool](repeating: false, count: 256)
       var start = 0
-      for (id, count) in counts.enumerated() {
-        if count == 1 && !added.contains(id) { isKnown[Int(bytes[start])] = true }
+      for count in counts {
+        if count == 1 { isKnown[Int(bytes[start])] = true }
         start += count
       }
       return (UInt8.min...UInt8.max).filter { !isKnown[Int($0)] }
     }
 
-    /// The tokens by id. Of several with one id the last is used, and an added token before any other.
+    /// The tokens by id. Of several with one id the last is used, and an added token before any other, unless it is
+    /// the same token.
     private func assemble(
       _ entries: VocabularyTexts, _ mode: Tokenizer.Mode, _ added: [AddedToken]
     ) -> (bytes: [UInt8], counts: [Int]) {
@@ -208,16 +208,22 @@ extension TokenizerJSON {
       bytes.reserveCapacity(entries.bytes.count)
       let ids = entries.entries.map(\.id) + added.map { Int($0.id) }
       var ranges = [Range<Int>](repeating: 0..<0, count: (ids.max() ?? -1) + 1)
-      entries.bytes.withUnsafeBufferPointer { texts in
+      // The added tokens that the model has under the same id.
+      var known = Set<UInt32>()
+      let addedTexts = Dictionary(added.map { (Int($0.id), $0.text) }) { $1 }
+      entries.bytes.withUnsafeBufferPointer { all in
         var start = 0
         for entry in entries.entries {
+          if let text = addedTexts[entry.id], all[start..<entry.end].elementsEqual(text.utf8) {
+            known.insert(UInt32(entry.id))
+          }
           let first = bytes.count
-          append(UnsafeBufferPointer(rebasing: texts[start..<entry.end]), mode, to: &bytes)
+          append(UnsafeBufferPointer(rebasing: all[start..<entry.end]), mode, to: &bytes)
           ranges[entry.id] = first..<bytes.count
           start = entry.end
         }
       }
-      for token in added {
+      for token in added where !known.contains(token.id) {
         ranges[Int(token.id)] = bytes.count..<(bytes.count + token.text.utf8.count)
         bytes.append(contentsOf: token.text.utf8)
       }

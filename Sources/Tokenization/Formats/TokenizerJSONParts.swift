@@ -28,21 +28,12 @@ struct TokenizerJSONParts {
     case "Prepend": return [.prepend(part["prepend"]?.string ?? "")]
     case "Replace":
       let pattern = try pattern(part, of: "the normalizer Replace")
-      if case .regex(let text) = pattern {
-        guard let literal = Self.literal(ofRegex: text) else {
-          throw unsupported("the normalizer Replace with the regular expression \(text)")
-        }
-        return [.replace(.literal(literal), with: part["content"]?.string ?? "")]
+      if case .regex(let text) = pattern, let reason = ReplacedPattern.refusal(of: text) {
+        throw unsupported("the normalizer Replace with the pattern \(text) (ICU says \(reason))")
       }
       return [.replace(pattern, with: part["content"]?.string ?? "")]
     default: throw unsupported("the normalizer \(type)")
     }
-  }
-
-  /// The text that a regular expression without any operator matches.
-  private static func literal(ofRegex text: String) -> String? {
-    let operators = Set("\\^$.|?*+()[]{}")
-    return text.contains(where: operators.contains) || text.isEmpty ? nil : text
   }
 
   private func pattern(_ part: JSONValue, of name: String) throws -> SplitPattern {

@@ -16,6 +16,7 @@ final class TextNormalizer: Sendable {
     case stripAccents
     case strip(left: Bool, right: Bool)
     case replace([UInt8], with: [UInt8])
+    case replacePattern(ReplacedPattern)
     case prepend([UInt8])
   }
 
@@ -32,7 +33,8 @@ final class TextNormalizer: Sendable {
       case .strip(let left, let right): .strip(left: left, right: right)
       case .replace(.literal(let text), let replacement):
         .replace(Array(text.utf8), with: Array(replacement.utf8))
-      case .replace(.regex, _): preconditionFailure("refused where tokenizers are read")
+      case .replace(.regex(let pattern), let replacement):
+        .replacePattern(ReplacedPattern(pattern, replacement: replacement))
       case .prepend(let text): .prepend(Array(text.utf8))
       }
     }
@@ -98,6 +100,7 @@ final class TextNormalizer: Sendable {
       if start < end { out.append(contentsOf: text[start..<end]) }
     case .replace(let pattern, let replacement):
       replace(pattern, with: replacement, in: text, into: &out)
+    case .replacePattern(let pattern): pattern.append(text, to: &out)
     case .prepend(let prefix):
       if !text.isEmpty { out += prefix }
       out.append(contentsOf: text)

@@ -9,13 +9,6 @@ extension PreTokenizer {
   /// which is not supported.
   package init(steps: [PreTokenizationStep]) throws {
     var steps = steps
-    if let index = steps.firstIndex(where: \.isByteLevel),
-      let later = steps[index...].first(where: { !$0.isByteLevel })
-    {
-      throw Failure(
-        .badInput, "the pre_tokenizer \(later.name) after ByteLevel is not supported",
-        remedy: "It would split the letters that stand for bytes")
-    }
     // A space before the text is added to the text before it comes here, and only the first component can do
     // it without adding it to every piece.
     for (index, step) in steps.enumerated() {
@@ -27,8 +20,9 @@ extension PreTokenizer {
       }
       steps[index] = .byteLevel(addPrefixSpace: false, usesRegex: usesRegex)
     }
-    // Without its pattern ByteLevel does not split.
-    steps.removeAll { $0 == .byteLevel(addPrefixSpace: false, usesRegex: false) }
+    // Without its pattern ByteLevel does not split, but what follows it splits the letters that stand for bytes.
+    let plain = PreTokenizationStep.byteLevel(addPrefixSpace: false, usesRegex: false)
+    while steps.last == plain { steps.removeLast() }
     let wanted = steps.map(Self.normalized)
     let known = Self.allCases.first { $0 != .words && $0.splits.map(Self.normalized) == wanted }
     if let known {
@@ -42,8 +36,7 @@ extension PreTokenizer {
   /// bytes.
   package var steps: [PreTokenizationStep] {
     switch self {
-    case .gpt2: [.byteLevel(addPrefixSpace: false, usesRegex: true)]
-    case .words: splits
+    case .gpt2, .digits, .digitRuns, .words: splits
     case .program(let program): program.steps
     default: splits + [.byteLevel(addPrefixSpace: false, usesRegex: false)]
     }
@@ -52,11 +45,13 @@ extension PreTokenizer {
   /// The steps that split.
   private var splits: [PreTokenizationStep] {
     switch self {
-    case .gpt2: steps
+    case .gpt2: [.byteLevel(addPrefixSpace: false, usesRegex: true)]
     case .none: []
     case .program(let program): program.steps
     case .words: [.split(.regex(pattern!), .removed, invert: false)]
-    case .cl100k, .llama3, .o200k, .whitespace: [.split(.regex(pattern!), .isolated, invert: false)]
+    case .digits, .digitRuns:
+      [.digits(individual: self == .digits), .byteLevel(addPrefixSpace: false, usesRegex: true)]
+    default: [.split(.regex(pattern!), .isolated, invert: false)]
     }
   }
 

@@ -24,6 +24,16 @@ package enum PreTokenizer: Sendable {
   case none
   /// Runs of anything but the bytes 0x20 and 0x0A, as fastBPE splits: the pre-tokenizer of word mode.
   case words
+  /// Qwen 2, 2.5 and 3: ``llama3`` with each digit by itself.
+  case qwen2
+  /// Qwen 3.5: marks belong to words.
+  case qwen35
+  /// Mistral's Tekken: ``o200k`` with each digit by itself, and without contractions.
+  case tekken
+  /// ``gpt2`` between numbers, each of which is a pre-token: StarCoder, SmolLM.
+  case digits
+  /// ``gpt2`` between runs of numbers, each of which is a pre-token.
+  case digitRuns
   /// Any other chain of splits, by regular expressions.
   case program(SplitProgram)
 
@@ -31,7 +41,13 @@ package enum PreTokenizer: Sendable {
   /// where the library has a component for it (``gpt2``) or needs none (``none``).
   package var pattern: String? {
     switch self {
-    case .gpt2, .none, .program: nil
+    case .gpt2, .none, .digits, .digitRuns, .program: nil
+    case .qwen2: Self.llama3.pattern!.replacing("\\p{N}{1,3}", with: "\\p{N}")
+    case .qwen35:
+      #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+    case .tekken:
+      Self.o200k.pattern!.replacing("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", with: "")
+        .replacing("\\p{N}{1,3}", with: "\\p{N}")
     case .cl100k:
       #"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+\z|\s*[\r\n]+|\s+(?!\S)|\s+"#
     case .llama3:
@@ -95,6 +111,11 @@ package enum PreTokenizer: Sendable {
     case .o200k: Int32(PKM_PATTERN_O200K)
     case .whitespace: Int32(PKM_PATTERN_WHITESPACE)
     case .words: Int32(PKM_PATTERN_WORDS)
+    case .qwen2: Int32(PKM_PATTERN_QWEN2)
+    case .qwen35: Int32(PKM_PATTERN_QWEN35)
+    case .tekken: Int32(PKM_PATTERN_TEKKEN)
+    case .digits: Int32(PKM_PATTERN_DIGITS)
+    case .digitRuns: Int32(PKM_PATTERN_DIGIT_RUNS)
     case .none, .program: preconditionFailure("no kernel does this")
     }
   }
@@ -182,7 +203,10 @@ package enum PreTokenizer: Sendable {
 // Names.
 extension PreTokenizer: CaseIterable, Equatable {
   /// Those that have a name.
-  package static let allCases: [PreTokenizer] = [.gpt2, .cl100k, .llama3, .o200k, .whitespace, .none, .words]
+  package static let allCases: [PreTokenizer] = [
+    .gpt2, .cl100k, .llama3, .o200k, .whitespace, .none, .words, .qwen2, .qwen35, .tekken, .digits,
+    .digitRuns,
+  ]
 
   package var rawValue: String {
     switch self {
@@ -193,6 +217,11 @@ extension PreTokenizer: CaseIterable, Equatable {
     case .whitespace: "whitespace"
     case .none: "none"
     case .words: "words"
+    case .qwen2: "qwen2"
+    case .qwen35: "qwen35"
+    case .tekken: "tekken"
+    case .digits: "digits"
+    case .digitRuns: "digit-runs"
     case .program: "regex"
     }
   }

@@ -17,13 +17,20 @@ package final class SplitProgram: Sendable {
     let pattern: String
     let behavior: SplitBehavior
     let isInverted: Bool
+    /// Whether the split works on the letters of ``ByteAlphabet`` that stand for the bytes of the text.
+    var isOfBytes = false
   }
 
   /// Throws a ``Failure`` that quotes the pattern that ICU does not take.
   init(_ steps: [PreTokenizationStep], _ syntax: ICUPattern.Syntax = .oniguruma) throws {
     self.steps = steps
-    splits = steps.compactMap { Self.split($0, syntax) }
-    for (split, step) in zip(splits, steps.filter { Self.split($0, syntax) != nil }) {
+    var splits: [Split] = []
+    var isOfBytes = false
+    for step in steps {
+      defer { isOfBytes = isOfBytes || step.isByteLevel }
+      guard var split = Self.split(step, syntax) else { continue }
+      split.isOfBytes = isOfBytes
+      splits.append(split)
       var message = [CChar](repeating: 0, count: 200)
       guard let compiled = pkm_pattern_compile(split.pattern, &message, message.count) else {
         let reason = String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
@@ -33,6 +40,7 @@ package final class SplitProgram: Sendable {
       }
       pkm_pattern_destroy(compiled)
     }
+    self.splits = splits
   }
 
   /// A step as a split, or nil where it does not split.
@@ -123,10 +131,16 @@ package final class SplitProgram: Sendable {
     ) {
       units.reserve(text.count)
       defer { units.shrink() }
-      let count = pkm_utf16_from_utf8(text.baseAddress!, text.count, units.start)
+      var count = pkm_utf16_from_utf8(text.baseAddress!, text.count, units.start)
       pieces.removeAll(keepingCapacity: true)
       pieces.append(Piece(start: 0, end: Int32(count)))
+      var isOfBytes = false
       for (pattern, split) in splits {
+        if split.isOfBytes && !isOfBytes {
+          takeBytes(of: text)
+          isOfBytes = true
+          count = text.count
+        }
         precondition(pkm_pattern_set_text(pattern, units.start, count), "ICU lacks memory")
         next.removeAll(keepingCapacity: true)
         for piece in pieces {
@@ -134,7 +148,32 @@ package final class SplitProgram: Sendable {
         }
         swap(&pieces, &next)
       }
-      mark(text, base, starts, dropped)
+      if !isOfBytes { takeBytes(of: text, keepsUnits: true) }
+      for piece in pieces {
+        let byte = base + Int(piece.start)
+        starts[byte >> 6] |= 1 << UInt64(byte & 63)
+        if piece.isDropped { dropped?[byte >> 6] |= 1 << UInt64(byte & 63) }
+      }
+    }
+
+    /// Makes the ``pieces`` ranges of bytes, and the units the letters that stand for them.
+    private func takeBytes(of text: UnsafeBufferPointer<UInt8>, keepsUnits: Bool = false) {
+      // Empty pieces vanish.
+      pieces.removeAll { $0.start == $0.end }
+      let unitStarts = pieces.map(\.start)
+      offsets.removeAll(keepingCapacity: true)
+      offsets.append(contentsOf: repeatElement(0, count: pieces.count))
+      pkm_utf8_offsets(text.baseAddress!, text.count, unitStarts, unitStarts.count, &offsets)
+      for index in pieces.indices {
+        pieces[index].start = Int32(offsets[index])
+        pieces[index].end = Int32(index + 1 < pieces.count ? offsets[index + 1] : text.count)
+      }
+      if keepsUnits { return }
+      for (index, byte) in text.enumerated() { units.start[index] = Self.letters[Int(byte)] }
+    }
+
+    private static let letters = (UInt8.min...UInt8.max).map { byte in
+      String(decoding: ByteAlphabet.encode([byte]), as: UTF8.self).utf16.first!
     }
 
     /// Appends the parts of a piece to ``next``.
@@ -172,24 +211,6 @@ package final class SplitProgram: Sendable {
         position = end
       }
       if position < piece.end { add(position, piece.end, isMatch: false) }
-    }
-
-    private func mark(
-      _ text: UnsafeBufferPointer<UInt8>, _ base: Int, _ starts: UnsafeMutablePointer<UInt64>,
-      _ dropped: UnsafeMutablePointer<UInt64>?
-    ) {
-      // Empty pieces vanish.
-      next.removeAll(keepingCapacity: true)
-      for piece in pieces where piece.end > piece.start { next.append(piece) }
-      offsets.removeAll(keepingCapacity: true)
-      offsets.append(contentsOf: repeatElement(0, count: next.count))
-      let unitStarts = next.map(\.start)
-      pkm_utf8_offsets(text.baseAddress!, text.count, unitStarts, unitStarts.count, &offsets)
-      for (piece, offset) in zip(next, offsets) {
-        let byte = base + offset
-        starts[byte >> 6] |= 1 << UInt64(byte & 63)
-        if piece.isDropped { dropped?[byte >> 6] |= 1 << UInt64(byte & 63) }
-      }
     }
   }
 }
