@@ -200,4 +200,40 @@ package struct Tokenizer: Sendable {
       .badInput, "id \(id) (number \(index + 1)) is not in the vocabulary of \(vocabulary.count) tokens",
       remedy: "Decode with the tokenizer that encoded")
   }
+
+  /// Throws if the decoder, which encoding does not need, has a component that is not supported.
+  package func checkDecodable(file: String) throws {
+    for step in decoding {
+      guard case .other(let part) = step else { continue }
+      throw Failure(
+        .badInput, "the decoder \(part["type"]?.string ?? "without a type") is not supported", file: file,
+        remedy: "pipelines/README.md lists what is supported")
+    }
+  }
+
+  /// Throws if the tokenizer has parts that change ids and that a format of ranks or merges alone cannot hold.
+  ///
+  /// `keepsWholeTokens` says that in this format a pre-token that is a token is not merged.
+  func refuseParts(of format: String, keepsWholeTokens: Bool) throws {
+    func refuse(_ part: String) -> Failure {
+      Failure(.usage, "\(format) cannot hold \(part)", remedy: "Write tokenizer.json instead")
+    }
+    if !normalization.isEmpty { throw refuse("a normalizer") }
+    if spacing != .none { throw refuse("spaces that are added to text") }
+    if let token = addedTokens.first(where: { !$0.isSpecial }) {
+      throw refuse("added tokens that are not special, such as \(token.text)")
+    }
+    if mode == .byteLevel && listedCount < vocabulary.count { throw refuse("a vocabulary that lacks bytes") }
+    if mode == .byteLevel && ignoresMerges != keepsWholeTokens && hasTokensWithoutMerges {
+      throw refuse(
+        ignoresMerges ? "tokens that no merge makes (ignore_merges)" : "tokens that no merge makes and text never becomes")
+    }
+  }
+
+  private var hasTokensWithoutMerges: Bool {
+    var isMade = [Bool](repeating: false, count: vocabulary.count)
+    for merge in merges { isMade[Int(merge.result)] = true }
+    for token in addedTokens { isMade[Int(token.id)] = true }
+    return isMade.indices.contains { !isMade[$0] && vocabulary.range(of: UInt32($0)).count > 1 }
+  }
 }

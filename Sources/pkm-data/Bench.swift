@@ -21,7 +21,7 @@ struct Bench: DocumentedCommand {
     pkm-data bench corpus.txt
     pkm-data bench --tokenizer bpe.json --runs 3 'crawl/*.jsonl.zst'
     pkm-data bench --tokenizer bpe.json --documents file --threads 1 corpus.txt
-    pkm-data bench corpus.txt --stages pre-tokenize encode
+    pkm-data bench --stages pre-tokenize,encode corpus.txt
     """
 
   @Option(
@@ -37,10 +37,12 @@ struct Bench: DocumentedCommand {
   var runs = 5
 
   @Option(
-    parsing: .upToNextOption,
+    name: .customLong("stages"),
     help: ArgumentHelp(
-      "Run only stages whose names start with one of these, such as encode decode.", valueName: "name"))
-  var stages: [String] = []
+      "Run only stages whose names start with one of these (repeatable, or separated by commas).", valueName: "name"))
+  var givenStages: [String] = []
+
+  private var stages: [String] { givenStages.flatMap { $0.split(separator: ",").map(String.init) } }
 
   @OptionGroup var input: InputOptions
   @OptionGroup var options: RunOptions

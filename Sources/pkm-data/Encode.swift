@@ -16,7 +16,8 @@ struct Encode: DocumentedCommand, RecipeStage {
     --format shards: a dataset directory. The end-of-text id ends each document.
 
     The text of a special token inside a document is encoded as ordinary text
-    unless --parse-special is given. In word mode, a character that the vocabulary
+    unless --parse-special is given; added tokens that are not special are always
+    found. In word mode, a character that the vocabulary
     lacks becomes \(Tokenizer.unknownToken) in ids and shards (counted as unknown_tokens); tokens
     keep the character.
 
@@ -39,7 +40,7 @@ struct Encode: DocumentedCommand, RecipeStage {
   @Option(
     name: [.long, .customLong("codes")],
     help: ArgumentHelp(
-      "Tokenizer: tokenizer.json, codes of fastBPE or subword-nmt, merges.txt, vocab.json or .tiktoken.",
+      "Tokenizer: tokenizer.json, merges.txt, vocab.json, .tiktoken, codes of fastBPE or subword-nmt, or their directory.",
       valueName: "file"))
   var tokenizer: String
 
@@ -78,8 +79,12 @@ struct Encode: DocumentedCommand, RecipeStage {
   var merges: Int?
 
   @Flag(
-    help: "Encode the text of a special or added token as its id; in shards, end-of-text ends a document.")
+    help: "Encode the text of a special token as its id; in shards, end-of-text ends a document.")
   var parseSpecial = false
+
+  @Flag(
+    help: "Put the special tokens of the tokenizer's post_processor around each document, such as <s> before it.")
+  var addSpecial = false
 
   @Option(
     help: ArgumentHelp(
@@ -97,9 +102,8 @@ struct Encode: DocumentedCommand, RecipeStage {
   var dropout = 0.0
 
   @Option(
-    parsing: .upToNextOption,
     help: ArgumentHelp(
-      "Word mode: regular expressions of parts of words that are never split.", valueName: "pattern"))
+      "Word mode: regular expression of parts of words that are never split (repeatable).", valueName: "pattern"))
   var glossaries: [String] = []
 
   @OptionGroup var input: InputOptions
@@ -149,7 +153,7 @@ struct Encode: DocumentedCommand, RecipeStage {
   static let recipeOptions: [RecipeOption] =
     InputOptions.recipeOptions + RunOptions.recipeOptions + [
       RecipeOption("tokenizer", "codes", kind: .tokenizer), .text("shard-size"), .text("level"),
-      .text("dictionary"), .text("merges"), .flag("parse-special"), .file("vocab"),
+      .text("dictionary"), .text("merges"), .flag("parse-special"), .flag("add-special"), .file("vocab"),
       .text("vocab-threshold"), .text("dropout"), .list("glossaries"),
     ]
   static let optionsSetByRun: [String] = ["output", "format", "split"] + RunOptions.optionsSetByRun
@@ -176,6 +180,7 @@ struct Encode: DocumentedCommand, RecipeStage {
     encoding.dictionary = dictionary
     encoding.merges = merges
     encoding.parsesSpecialTokens = parseSpecial
+    encoding.addsSpecialTokens = addSpecial
     encoding.vocabulary = vocab
     if let vocabThreshold { encoding.vocabularyThreshold = vocabThreshold }
     encoding.dropout = dropout

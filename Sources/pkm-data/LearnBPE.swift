@@ -1,5 +1,6 @@
 import ArgumentParser
 import Commands
+import Corpus
 import Stages
 import Support
 import Tokenization
@@ -47,7 +48,7 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
     pkm-data learn-bpe --vocab-size 50000 --pre-tokenizer cl100k \\
       corpus/*.jsonl.zst -o bpe.json
     pkm-data learn-bpe --mode word --merges 60000 text.txt -o bpe.codes
-    pkm-data learn-bpe --counts machine-*.counts.zst -o bpe.json
+    pkm-data learn-bpe --counts 'machine-*.counts.zst' -o bpe.json
     pkm-data learn-bpe --extend bpe.json --merges 1000 extra.txt -o larger.json
     """
 
@@ -67,9 +68,9 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
   @OptionGroup var counting: CountingOptions
 
   @Option(
-    parsing: .upToNextOption,
     help: ArgumentHelp(
-      "Learn from these files of count-words; text is then read only if it is named.", valueName: "file"))
+      "Learn from this file of count-words, or a quoted pattern of them (repeatable); text is then read only if named.",
+      valueName: "file"))
   var counts: [String] = []
 
   @Option(
@@ -82,10 +83,13 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
   var minFrequency: Int?
 
   @Option(
-    parsing: .upToNextOption,
+    name: .customLong("special"),
     help: ArgumentHelp(
-      "Special tokens in addition to \(Tokenizer.endOfText), which ends documents.", valueName: "token"))
-  var special: [String] = []
+      "Special token in addition to \(Tokenizer.endOfText), which ends documents; repeatable, or separated by commas.",
+      valueName: "token"))
+  var givenSpecial: [String] = []
+
+  private var special: [String] { givenSpecial.flatMap { $0.split(separator: ",").map(String.init) } }
 
   @Option(
     help: ArgumentHelp(
@@ -194,7 +198,7 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
     var learning = LearnOptions(
       counting: counting.wordCounting(options.settings),
       input: readsText ? try input.corpus(splitting: .stream, pipe: pipes.input) : nil, target: target)
-    learning.counts = counts
+    learning.counts = try countFiles()
     learning.base = try extend.map(loadBase)
     learning.size = vocabSize.map { .vocabulary($0) } ?? .merges(merges ?? 32000)
     learning.minimumFrequency = minFrequency
@@ -204,6 +208,17 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
     if let characterCoverage { learning.characterCoverage = characterCoverage }
     learning.isVerbose = verbose
     return try LearnStage(learning).run()
+  }
+
+  /// The files that `--counts` names, or whose names match.
+  private func countFiles() throws -> [String] {
+    if counts.isEmpty { return [] }
+    for path in input.inputs where Path.isRegularFile(path) && WordCountFile.isNamed(atStartOf: path) {
+      throw ValidationError("\(path) is a file of count-words: --counts takes one file, so give it once for each")
+    }
+    return try counts.flatMap { path in
+      Path.exists(path) || !InputListing.isPattern(path) ? [path] : try InputListing.paths(matching: path)
+    }
   }
 
   /// The tokenizer to extend, and whether everything else fits it.

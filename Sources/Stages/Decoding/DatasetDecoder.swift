@@ -35,7 +35,8 @@ package struct DatasetDecoder {
     }
     let progress = Progress("decode", unit: " tokens", isQuiet: settings.isQuiet)
     defer { progress.finish() }
-    if output.format == .text {
+    try tokenizer.checkDecodable(file: dataset.tokenizerPath)
+    if output.format == .text && !TokenDecoder(tokenizer).needsDocuments {
       try decodeFrames(of: dataset, names, tokenizer, to: file) {
         progress.update(done: $0, of: summary.count(.tokens))
       }
@@ -105,8 +106,7 @@ package struct DatasetDecoder {
       try EncodedDocumentReader(dataset, split: name).forEachDocument { tokens, row in
         try Interruption.check()
         var line = ByteBuffer(capacity: 16 * tokens.count + 64)
-        try decoder.append(tokens, to: &line)
-        decoder.removeFinalSpace(&line)
+        try decoder.appendDocument(tokens, to: &line)
         output.endDocument(&line, from: 0)
         try line.withBytes { try file.write($0) }
         done += row.tokens

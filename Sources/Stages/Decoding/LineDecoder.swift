@@ -24,6 +24,7 @@ package struct LineDecoder {
 
   package func run() throws -> Summary {
     let tokenizer = try self.tokenizer.map(TokenizerFile.load)
+    try tokenizer?.checkDecodable(file: self.tokenizer!)
     let file = try OutputFile(output.path, compressionThreads: settings.threads)
     let decoder = tokenizer.map { TokenDecoder($0, keepsSpecialTokens: keepsSpecialTokens) }
     let reader = try DocumentReader(inputs: inputs, options: ReaderOptions(format: .text, splitting: .line))
@@ -42,14 +43,22 @@ package struct LineDecoder {
           if format == .ids {
             if let offset = DecimalIDs.parse(line, into: &ids) { throw refuse(at: offset, "no id") }
             counts.add(.tokens, ids.count)
-            do { try ids.withUnsafeBufferPointer { try decoder!.append($0, to: &lines) } } catch let error
+            do { try ids.withUnsafeBufferPointer { try decoder!.appendDocument($0, to: &lines) } } catch let error
               as Failure
             {
               throw Failure(
                 error.kind, error.message, file: batch.source.path, line: batch.lines[index],
                 remedy: error.remedy)
             }
-            decoder!.removeFinalSpace(&lines, from: start)
+          } else if let tokenizer, tokenizer.mode == .character {
+            var ids: [UInt32] = []
+            for token in line.split(separator: 0x20) {
+              guard let id = tokenizer.vocabulary.id(of: Array(token)) else {
+                throw refuse(at: token.startIndex, "no token of the vocabulary")
+              }
+              ids.append(id)
+            }
+            try ids.withUnsafeBufferPointer { try decoder!.appendDocument($0, to: &lines) }
           } else if tokenizer?.mode == .byteLevel {
             var text: [UInt8] = []
             if let offset = SubwordText.joinByteTokens(line, into: &text) {

@@ -22,6 +22,8 @@ package struct EncodeOptions: Sendable {
   /// How many merges are applied; nil: all.
   package var merges: Int?
   package var parsesSpecialTokens = false
+  /// Whether the post_processor of the tokenizer puts its ids around each document.
+  package var addsSpecialTokens = false
   /// A file of the tokens that may be made, with their counts, and the least count.
   package var vocabulary: String?
   package var vocabularyThreshold = 1
@@ -42,6 +44,6 @@ package struct EncodeOptions: Sendable {
   /// Not where only the end of a document decides what becomes of it.
   var streamsFiles: Bool {
     format == .shards && input.options.splitting == .file && input.options.invalid != .drop
-      && !parsesSpecialTokens && dropout == 0
+      && !parsesSpecialTokens && !addsSpecialTokens && dropout == 0
   }
 }

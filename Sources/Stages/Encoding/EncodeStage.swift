@@ -12,7 +12,8 @@ package struct EncodeStage {
   package func run() throws -> Summary {
     let encoder = try makeEncoder()
     var input = options.input
-    if options.streamsFiles { input.options.splitting = .stream }
+    // Text that is changed before it is split cannot be cut just anywhere.
+    if options.streamsFiles && !encoder.tokenizer.preparesText { input.options.splitting = .stream }
     let pass = DocumentPass(reader: try input.reader(), settings: options.settings, label: "encode")
     var summary =
       switch options.format {
@@ -32,6 +33,17 @@ package struct EncodeStage {
     if let dictionary = options.dictionary {
       tokenizer = try XLMDictionary.apply(MappedFile.read(dictionary), name: dictionary, to: tokenizer)
     }
+    if options.format == .tokens && tokenizer.mode == .word && tokenizer.preparesText {
+      throw Failure(
+        .usage, "its words are not those of the text, so --format tokens cannot mark them", file: options.tokenizer,
+        remedy: "Use --format ids")
+    }
+    if options.addsSpecialTokens && tokenizer.postProcessor == nil {
+      throw Failure(
+        .usage, "has no post_processor, so --add-special has nothing to add", file: options.tokenizer,
+        remedy: "Leave --add-special out")
+    }
+    if let warning = tokenizer.preTokenizer.warning { Log.warn("\(options.tokenizer): \(warning)") }
     return BPEEncoder(tokenizer, options: try encodingOptions(tokenizer))
   }
 
@@ -47,6 +59,7 @@ package struct EncodeStage {
       encoding.glossary = try Glossary(options.glossaries)
     }
     encoding.parsesSpecialTokens = options.parsesSpecialTokens
+    encoding.addsSpecialTokens = options.addsSpecialTokens
     if let vocabulary = options.vocabulary {
       encoding.allowed = try SubwordVocabulary(
         MappedFile.read(vocabulary), threshold: options.vocabularyThreshold, tokenizer: tokenizer,
@@ -88,10 +101,18 @@ extension EncodeStage {
       encoder.encode($0, documents: batch.ranges, seeds: encoder.seeds(batch))
     }
     counts.add(.tokens, encoded.ids.count)
+    addDropped(batch, encoder, &counts)
     if let unknown = encoder.tokenizer.unknown {
       counts.add(.unknownTokens, encoded.ids.reduce(0) { $0 + ($1 == unknown ? 1 : 0) })
     }
     return DecimalIDs.lines(encoded)
+  }
+
+  /// Counts characters that have no token and are dropped.
+  private static func addDropped(_ batch: DocumentBatch, _ encoder: BPEEncoder, _ counts: inout Summary) {
+    guard encoder.dropsCharacters else { return }
+    let dropped = batch.bytes.withUnsafeBufferPointer { encoder.droppedCharacters(in: $0, documents: batch.ranges) }
+    counts.add(.charactersWithoutToken, dropped)
   }
 
   private static func tokenLines(_ batch: DocumentBatch, _ encoder: BPEEncoder, _ counts: inout Summary)
@@ -148,6 +169,7 @@ extension EncodeStage {
             $0, documents: batch.ranges, terminator: endOfDocument, tokenBytes: tokenBytes,
             seeds: encoder.seeds(batch))
         }
+        Self.addDropped(batch, encoder, &counts)
         if encoder.tokenizer.unknown != nil { counts.add(.unknownTokens, encoded.unknown) }
         let rows = batch.ranges.indices.map {
           DocumentRow(tokens: encoded.counts[$0], textBytes: batch.ranges[$0].count, words: words[$0])

@@ -16,7 +16,9 @@ package struct TokenizerTarget: Sendable {
   /// The file that is written beside one named merges.txt.
   package static func vocabulary(beside path: String?) -> [OwnFiles.Entry] {
     guard let path, path.hasSuffix("merges.txt") else { return [] }
-    return .output(String(path.dropLast("merges.txt".count)) + "vocab.json", "the vocabulary beside --output")
+    let prefix = String(path.dropLast("merges.txt".count))
+    return .output(prefix + "vocab.json", "the vocabulary beside --output")
+      + .output(prefix + "tokenizer_config.json", "the pattern beside --output")
   }
 
   package func format(isWord: Bool) -> Format {
@@ -40,9 +42,7 @@ package struct TokenizerTarget: Sendable {
       return try write(
         MergeCodes.write(tokenizer.merges(lastLearned: learned), format: codesFormat), to: path)
     case .gpt2:
-      let vocabulary = String(path!.dropLast("merges.txt".count)) + "vocab.json"
-      return try write(GPT2Files.writeVocabulary(tokenizer), to: vocabulary)
-        + write(GPT2Files.writeMerges(tokenizer), to: path)
+      return try TokenizerFile.write(tokenizer, to: path).reduce(0) { try $0 + write($1.bytes, to: $1.path) }
     }
   }
 

@@ -25,6 +25,8 @@ package struct DocumentSampleCheck {
         guard number % step == 0 else { return }
         try Interruption.check()
         let text = try tokenizer.decode(tokens, keepsSpecialTokens: true)
+        // A row counts the text before it was normalized.
+        if tokenizer.preparesText || tokenizer.mode == .character { return }
         let words = text.withUnsafeBytes { Words.count(in: $0) }
         summary.add(.documentsDecoded)
         // Word mode does not keep the white space between words.

@@ -83,30 +83,42 @@ package struct Inspector {
   }
 
   private static func looksLikeTokenizer(_ path: String) -> Bool {
+    if Path.isDirectory(path) {
+      return ["tokenizer.json", "tokenizer.model", "tekken.json", "vocab.bpe"].contains {
+        Path.exists(Path.join(path, $0))
+      }
+    }
     let name = TokenizerFile.plainName(of: path)
-    return ["merges.txt", ".json", ".codes", ".tiktoken"].contains { name.hasSuffix($0) }
-      && !Path.isDirectory(path)
+    return ["merges.txt", ".json", ".codes", ".tiktoken", "vocab.bpe", "tokenizer.model"].contains {
+      name.hasSuffix($0)
+    }
   }
 
   private func inspect(tokenizer path: String) throws -> Inspection {
     let tokenizer = try TokenizerFile.load(path)
     var inspection = Inspection(kind: "tokenizer", path: path)
-    inspection.counts[.mode] = .text(tokenizer.mode.rawValue)
-    inspection.counts[.preTokenizer] = .text("\(tokenizer.preTokenizer)")
-    inspection.counts[.vocabularySize] = .count(tokenizer.vocabulary.count)
+    let shown = TokenizerDescription(tokenizer)
+    inspection.counts[.mode] = .text(shown.mode)
+    inspection.counts[.normalizer] = .text(shown.normalizer)
+    inspection.counts[.preTokenizer] = .text(shown.preTokenizer)
+    inspection.counts[.vocabularySize] = .count(tokenizer.listedCount)
     inspection.counts[.merges] = .count(tokenizer.merges.count)
-    let specials = tokenizer.specialTokens.map { "\($0.text) \($0.id)" }
-    inspection.counts[.specialTokens] = .text(specials.isEmpty ? "none" : specials.joined(separator: ", "))
+    if let unknown = tokenizer.unknown {
+      inspection.counts[.unknownToken] = .text(TokenizerDescription.visible(tokenizer.vocabulary[unknown]) + " \(unknown)")
+    }
+    inspection.counts[.postProcessor] = .text(shown.postProcessor)
+    inspection.counts[.decoder] = .text(shown.decoder)
+    inspection.counts[.specialTokens] = .text(shown.specialTokens)
+    if let added = shown.addedTokens { inspection.counts[.addedTokens] = .text(added) }
     var lengths = LengthHistogram(unit: "bytes", counted: "tokens")
-    let special = Set(tokenizer.specialTokens.map(\.id))
-    let ids = (0..<UInt32(tokenizer.vocabulary.count)).filter { !special.contains($0) }
+    let added = Set(tokenizer.addedTokens.map(\.id))
+    let ids = (0..<UInt32(tokenizer.listedCount)).filter { !added.contains($0) }
     for id in ids { lengths.add(tokenizer.vocabulary.range(of: id).count) }
     let longest = ids.sorted {
       (tokenizer.vocabulary.range(of: $0).count, $1) > (tokenizer.vocabulary.range(of: $1).count, $0)
     }
     inspection.counts[.longestTokens] = .text(
-      longest.prefix(10).map { "\"\(String(decoding: tokenizer.vocabulary[$0], as: UTF8.self))\"" }
-        .joined(separator: "\n"))
+      longest.prefix(10).map { TokenizerDescription.visible(tokenizer.vocabulary[$0]) }.joined(separator: "\n"))
     inspection.lengths = lengths
     return inspection
   }

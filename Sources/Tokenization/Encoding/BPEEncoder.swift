@@ -184,10 +184,28 @@ package final class BPEEncoder: Sendable {
     return SubwordLines(lines: lines, subwordCount: batch.ids.count)
   }
 
+  /// Whether what has no token is left out, because there is no token for the unknown.
+  package var dropsCharacters: Bool {
+    tokenizer.unknown == nil
+      && (wordEncoder.lacksBytes || tokenizer.mode == .character && !wordEncoder.hasAllFallbacks)
+  }
+
+  /// The number of bytes (byte-level) or characters that are left out.
+  package func droppedCharacters(in text: UnsafeBufferPointer<UInt8>, documents: [Range<Int>]) -> Int {
+    withPrepared(text, documents) { text, documents, prepared in
+      var count = 0
+      for range in prepared?.parts.map(\.range) ?? documents {
+        count += wordEncoder.droppedCharacters(in: UnsafeBufferPointer(rebasing: text[range]))
+      }
+      return count
+    }
+  }
+
   private func makeByteTokens() -> (bytes: [UInt8], ends: [Int]) {
     var bytes: [UInt8] = []
     let ends = (0..<UInt32(tokenizer.vocabulary.count)).map { id in
-      bytes += ByteAlphabet.encode(tokenizer.vocabulary[id])
+      let token = tokenizer.vocabulary[id]
+      bytes += tokenizer.mode == .character ? token : ByteAlphabet.encode(token)
       return bytes.count
     }
     return (bytes, ends)

@@ -275,6 +275,27 @@ final class WordEncoder: Sendable {
     return count
   }
 
+  /// Character mode: whether there are tokens for all bytes, so that no character is unknown.
+  var hasAllFallbacks: Bool { tokenizer.byteFallback && !fallbackSymbols.contains(Vocabulary.missing) }
+
+  /// The number of bytes, or in character mode characters, that have no token.
+  func droppedCharacters(in text: UnsafeBufferPointer<UInt8>) -> Int {
+    var count = 0
+    if tokenizer.mode == .byteLevel {
+      let listed = UInt32(tokenizer.listedCount)
+      let isMissing = byteSymbols.map { $0 >= listed }
+      for byte in text where isMissing[Int(byte)] { count += 1 }
+      return count
+    }
+    Characters.forEachCharacter(in: text) { character, _ in
+      if tokenizer.vocabulary.id(of: character) != nil { return }
+      let isSpelled =
+        tokenizer.byteFallback && character.allSatisfy { fallbackSymbols[Int($0)] != Vocabulary.missing }
+      if !isSpelled { count += 1 }
+    }
+    return count
+  }
+
   /// Replaces the ids of characters and bytes without a token, and in word mode of tokens that are only steps of
   /// merging, by ``Tokenizer/unknown``; byte-level drops them if there is none. Returns the number of ids.
   func replaceUnlisted(_ ids: UnsafeMutablePointer<UInt32>, _ count: Int) -> Int {

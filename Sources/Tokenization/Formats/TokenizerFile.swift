@@ -2,32 +2,72 @@ import Support
 
 /// Reads and writes a tokenizer in the format that the name of the file tells.
 package enum TokenizerFile {
-  /// Reads a tokenizer.
+  /// Reads a tokenizer, whose format its content tells: tokenizer.json, ranks of tiktoken, or merges of GPT-2 or of
+  /// words. A name such as `merges.txt` decides only between the last two, where the content fits both.
   ///
-  /// `.json` is a tokenizer.json, or GPT-2's vocab.json with merges.txt beside it. `merges.txt` is GPT-2's,
-  /// with or without vocab.json beside it. `.tiktoken` is tiktoken's format. Any other file has codes. gzip
-  /// and zstd are recognized by content.
+  /// A directory stands for the tokenizer in it. gzip and zstd are recognized by content, too.
   package static func load(_ path: String) throws -> Tokenizer {
+    if Path.isDirectory(path) { return try load(TokenizerDirectory.file(in: path)) }
     let bytes = try read(path)
     let name = plainName(of: path)
-    if name.hasSuffix(".tiktoken") { return try TiktokenFile.read(bytes, file: path) }
-    if name.hasSuffix("merges.txt") {
-      let vocabulary = Path.join(Path.directory(of: path), name.dropLast("merges.txt".count) + "vocab.json")
-      return try GPT2Files.read(
-        merges: bytes, mergesFile: path,
-        vocabulary: Path.exists(vocabulary) ? read(vocabulary) : nil, vocabularyFile: vocabulary)
+    if name.hasSuffix(".tiktoken") || TiktokenFile.looksLikeOne(bytes) {
+      return try TiktokenFile.read(bytes, file: path)
     }
-    guard name.hasSuffix(".json") || bytes.first == UInt8(ascii: "{") else {
-      return try MergeCodes.read(bytes, file: path)
+    if bytes.first(where: { !" \t\r\n".utf8.contains($0) }) == UInt8(ascii: "{") || name.hasSuffix(".json") {
+      return try readJSON(bytes, path)
     }
-    if name.hasSuffix("vocab.json") {
-      let merges = Path.join(Path.directory(of: path), name.dropLast("vocab.json".count) + "merges.txt")
-      if Path.exists(merges) {
-        return try GPT2Files.read(
-          merges: read(merges), mergesFile: merges, vocabulary: bytes, vocabularyFile: path)
-      }
+    switch MergesKind(bytes) {
+    case .clip:
+      throw Failure(
+        .badInput, "the merges of CLIP, bytes with an end of word, are not supported", file: path,
+        remedy: "Give a tokenizer of another kind")
+    case .binary:
+      throw Failure(
+        .badInput, "is neither text nor a known tokenizer", file: path,
+        remedy: "Give tokenizer.json, ranks of tiktoken, or merges")
+    case .bytes: return try readGPT2(bytes, path)
+    case .words where isGPT2Name(name):
+      throw Failure(
+        .badInput, "its merges have </w> at the end of words, which GPT-2's do not", file: path,
+        remedy: "If its words are what stands between spaces, as in fastBPE and subword-nmt, name it .codes; if it is "
+          + "CLIP's, it is not supported")
+    case .words: return try MergeCodes.read(bytes, file: path)
+    case .either: return isGPT2Name(name) ? try readGPT2(bytes, path) : try MergeCodes.read(bytes, file: path)
+    }
+  }
+
+  private static func isGPT2Name(_ name: String) -> Bool { name.hasSuffix("merges.txt") || name.hasSuffix("vocab.bpe") }
+
+  private static func readJSON(_ bytes: [UInt8], _ path: String) throws -> Tokenizer {
+    let name = plainName(of: path)
+    for (own, other) in [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")] where name.hasSuffix(own) {
+      let merges = Path.join(Path.directory(of: path), name.dropLast(own.count) + other)
+      if Path.exists(merges) { return try readGPT2(read(merges), merges, vocabulary: (bytes, path)) }
     }
     return try TokenizerJSON.read(bytes, file: path)
+  }
+
+  /// GPT-2's merges, with the ids of the vocabulary beside them.
+  private static func readGPT2(
+    _ bytes: [UInt8], _ path: String, vocabulary: (bytes: [UInt8], path: String)? = nil
+  ) throws -> Tokenizer {
+    let name = plainName(of: path)
+    var vocabulary = vocabulary
+    var prefix = ""
+    for (own, other) in [("merges.txt", "vocab.json"), ("vocab.bpe", "encoder.json")] where name.hasSuffix(own) {
+      prefix = String(name.dropLast(own.count))
+      let beside = Path.join(Path.directory(of: path), prefix + other)
+      if vocabulary == nil && Path.exists(beside) { vocabulary = (try read(beside), beside) }
+    }
+    var tokenizer = try GPT2Files.read(
+      merges: bytes, mergesFile: path, vocabulary: vocabulary?.bytes, vocabularyFile: vocabulary?.path ?? "vocab.json")
+    let settings = Path.join(Path.directory(of: path), prefix + GPT2Settings.fileName)
+    if Path.exists(settings) {
+      try GPT2Settings.apply(read(settings), file: settings, to: &tokenizer)
+    } else if !name.hasSuffix("vocab.bpe") {
+      Log.warn("\(path): merges hold no pattern and there is no \(GPT2Settings.fileName) beside: gpt2's is taken")
+    }
+    return tokenizer
   }
 
   /// The name of a file without the suffix of its compression.
@@ -71,19 +111,24 @@ package enum TokenizerFile {
       guard tokenizer.mode == .byteLevel else {
         throw Failure(.usage, "a word tokenizer has no merges.txt", remedy: "Write codes or tokenizer.json")
       }
-      let vocabulary = String(path!.dropLast("merges.txt".count)) + "vocab.json"
+      try tokenizer.refuseParts(of: "merges.txt", keepsWholeTokens: false)
+      let prefix = String(path!.dropLast("merges.txt".count))
+      let settings = prefix + GPT2Settings.fileName
+      try GPT2Settings.checkReplaceable(settings)
       return [
-        (vocabulary, GPT2Files.writeVocabulary(tokenizer)), (path, GPT2Files.writeMerges(tokenizer)),
+        (prefix + "vocab.json", GPT2Files.writeVocabulary(tokenizer)), (path, GPT2Files.writeMerges(tokenizer)),
+        (settings, GPT2Settings.write(tokenizer)),
       ]
     }
-    if plain.hasSuffix(".json") || tokenizer.mode == .byteLevel && plain.isEmpty {
+    if plain.hasSuffix(".json") || tokenizer.mode != .word && plain.isEmpty {
       return [(path, try TokenizerJSON.write(tokenizer))]
     }
     guard tokenizer.mode == .word else {
       throw Failure(
-        .usage, "a byte-level tokenizer has no codes", file: path,
+        .usage, "only a word tokenizer has codes", file: path,
         remedy: "Name the output .json, .tiktoken or merges.txt")
     }
+    try tokenizer.refuseParts(of: "a codes file", keepsWholeTokens: tokenizer.ignoresMerges)
     if codes == .fastBPE && tokenizer.endOfWordIsSymbol {
       throw Failure(
         .usage,
@@ -91,5 +136,34 @@ package enum TokenizerFile {
         remedy: "Write codes of subword-nmt")
     }
     return [(path, MergeCodes.write(tokenizer, format: codes))]
+  }
+}
+
+/// What a file of merges, one a line, holds.
+private enum MergesKind {
+  /// Tokens in the characters that stand for bytes; words with `</w>` at their end; CLIP's, which are both; or nothing
+  /// that tells.
+  case bytes, words, clip, either
+  /// No lines of text.
+  case binary
+
+  init(_ bytes: [UInt8]) {
+    if bytes.prefix(64).contains(0) {
+      self = .binary
+      return
+    }
+    var (marked, spaced) = (false, false)
+    let space = ByteAlphabet.encoded[0x20]
+    for (index, line) in bytes.prefix(1 << 16).split(separator: 0x0a).enumerated() {
+      if index == 0 && String(decoding: line, as: UTF8.self).contains("bpe_simple_vocab") {
+        self = .clip
+        return
+      }
+      let sides = line.split(separator: 0x20)
+      guard sides.count >= 2 else { continue }
+      marked = marked || sides[1].suffix(4).elementsEqual(EndOfWord.mark)
+      spaced = spaced || sides[0].starts(with: space)
+    }
+    self = marked ? .words : spaced ? .bytes : .either
   }
 }

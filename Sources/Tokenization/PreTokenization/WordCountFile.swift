@@ -34,6 +34,13 @@ package enum WordCountFile {
     Array("\(headerStart)\(preTokenizer.rawValue)\n".utf8)
   }
 
+  /// Whether a file, compressed or not, begins with that line.
+  package static func isNamed(atStartOf path: String) -> Bool {
+    var start = [UInt8](repeating: 0, count: headerStart.utf8.count)
+    let count = try? start.withUnsafeMutableBytes { try InputFile(path).readSome(into: $0) }
+    return count == start.count && start.elementsEqual(headerStart.utf8)
+  }
+
   static let headerStart = "#pre-tokenizer\t"
 
   private static func appendDecimal(_ value: Int, to out: inout [UInt8]) {
