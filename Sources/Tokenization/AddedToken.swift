@@ -13,6 +13,8 @@ package struct AddedToken: Sendable, Equatable {
   package var stripsRight = false
   /// Whether it is looked for in normalized text, and is itself normalized for that.
   package var isNormalized = false
+  /// Whether it is looked for in normalized text as it is.
+  package var isVerbatim = false
 
   package init(id: UInt32, text: String, isSpecial: Bool = true) {
     self.id = id

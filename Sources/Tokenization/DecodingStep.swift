@@ -32,7 +32,9 @@ extension DecodingStep {
         text = replacing(Array(pattern.utf8), Array(replacement.utf8), text)
       case .metaspace(let replacement, _, _): text = replacing(Array(String(replacement).utf8), [0x20], text)
       case .strip(let character, let start, let end):
-        let range = text.withUnsafeBufferPointer { TextEnds.strip(Array(String(character).utf8), start, end, $0) }
+        let range = text.withUnsafeBufferPointer {
+          TextEnds.strip(Array(String(character).utf8), start, end, $0)
+        }
         text = Array(text[range])
       case .replace(.regex, _), .wordSuffix, .other: break
       }
@@ -48,7 +50,9 @@ extension DecodingStep {
 
   /// The byte that `<0x0A>` stands for.
   static func byte(_ token: [UInt8]) -> UInt8? {
-    guard token.count == 6, token.starts(with: Array("<0x".utf8)), token[5] == UInt8(ascii: ">") else { return nil }
+    guard token.count == 6, token.starts(with: Array("<0x".utf8)), token[5] == UInt8(ascii: ">") else {
+      return nil
+    }
     return UInt8(String(decoding: token[3..<5], as: UTF8.self), radix: 16)
   }
 }

@@ -32,7 +32,8 @@ struct TextEnds: Sendable {
     if dropsFinalSpace { return 0..<(text.last == 0x20 ? text.count - 1 : text.count) }
     var range = 0..<text.count
     for strip in strips {
-      let inner = Self.strip(strip.character, strip.start, strip.end, UnsafeBufferPointer(rebasing: text[range]))
+      let inner = Self.strip(
+        strip.character, strip.start, strip.end, UnsafeBufferPointer(rebasing: text[range]))
       range = (range.lowerBound + inner.lowerBound)..<(range.lowerBound + inner.upperBound)
     }
     return range

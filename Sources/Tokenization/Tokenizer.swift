@@ -38,6 +38,8 @@ package struct Tokenizer: Sendable {
   /// Added tokens have their text here too, but merging never makes one that is special.
   package internal(set) var vocabulary: Vocabulary
   package internal(set) var merges: [Merge]
+  /// The rank of each merge, where some have equal ranks, of which the leftmost applies; empty if the rank is the index.
+  package internal(set) var mergeRanks: [UInt32] = []
   /// In the order of their ids.
   package internal(set) var addedTokens: [AddedToken]
   /// The id of a character without a token, or byte-level of a byte without one; nil drops them.
@@ -158,7 +160,9 @@ package struct Tokenizer: Sendable {
     var bytes = vocabulary[id]
     if let added = addedToken(id) {
       // As the reference does, whose added tokens are what they are found by.
-      if added.isNormalized && !normalization.isEmpty { bytes = TextNormalizer(normalization).normalize(added.text) }
+      if added.isNormalized && !normalization.isEmpty {
+        bytes = TextNormalizer(normalization).normalize(added.text)
+      }
       // Unknown characters of words are always visible.
       if added.isSpecial && !keepsSpecialTokens && !(mode == .word && id == unknown) { return [] }
       // The decoder of `tokenizers` takes any text in these characters for bytes.
@@ -226,7 +230,9 @@ package struct Tokenizer: Sendable {
     if mode == .byteLevel && listedCount < vocabulary.count { throw refuse("a vocabulary that lacks bytes") }
     if mode == .byteLevel && ignoresMerges != keepsWholeTokens && hasTokensWithoutMerges {
       throw refuse(
-        ignoresMerges ? "tokens that no merge makes (ignore_merges)" : "tokens that no merge makes and text never becomes")
+        ignoresMerges
+          ? "tokens that no merge makes (ignore_merges)" : "tokens that no merge makes and text never becomes"
+      )
     }
   }
 

@@ -39,7 +39,8 @@ struct Bench: DocumentedCommand {
   @Option(
     name: .customLong("stages"),
     help: ArgumentHelp(
-      "Run only stages whose names start with one of these (repeatable, or separated by commas).", valueName: "name"))
+      "Run only stages whose names start with one of these (repeatable, or separated by commas).",
+      valueName: "name"))
   var givenStages: [String] = []
 
   private var stages: [String] { givenStages.flatMap { $0.split(separator: ",").map(String.init) } }

@@ -83,7 +83,8 @@ struct Encode: DocumentedCommand, RecipeStage {
   var parseSpecial = false
 
   @Flag(
-    help: "Put the special tokens of the tokenizer's post_processor around each document, such as <s> before it.")
+    help:
+      "Put the special tokens of the tokenizer's post_processor around each document, such as <s> before it.")
   var addSpecial = false
 
   @Option(
@@ -103,7 +104,8 @@ struct Encode: DocumentedCommand, RecipeStage {
 
   @Option(
     help: ArgumentHelp(
-      "Word mode: regular expression of parts of words that are never split (repeatable).", valueName: "pattern"))
+      "Word mode: regular expression of parts of words that are never split (repeatable).",
+      valueName: "pattern"))
   var glossaries: [String] = []
 
   @OptionGroup var input: InputOptions

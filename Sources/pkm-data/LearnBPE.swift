@@ -214,7 +214,8 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
   private func countFiles() throws -> [String] {
     if counts.isEmpty { return [] }
     for path in input.inputs where Path.isRegularFile(path) && WordCountFile.isNamed(atStartOf: path) {
-      throw ValidationError("\(path) is a file of count-words: --counts takes one file, so give it once for each")
+      throw ValidationError(
+        "\(path) is a file of count-words: --counts takes one file, so give it once for each")
     }
     return try counts.flatMap { path in
       Path.exists(path) || !InputListing.isPattern(path) ? [path] : try InputListing.paths(matching: path)

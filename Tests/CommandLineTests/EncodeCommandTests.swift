@@ -365,4 +365,74 @@ import Testing
     process.waitUntilExit()
     #expect(process.terminationStatus == 74)
   }
+
+  /// An option takes one value, and what follows is an operand.
+  @Test func optionsSwallowNoOperands() throws {
+    let scratch = try Scratch()
+    let text = try scratch.write("t.txt", "low lower lowest low lower low\n")
+    let json = scratch.path("w.json")
+    let learned = try Tool.data("learn-bpe", "--special", "<x>", text, "--merges", "3", "-o", json, "--quiet")
+    #expect(learned.status == 0, "\(learned.errors)")
+    let written = try scratch.text("w.json")
+    #expect(written.contains("\"<x>\": 260") && !written.contains("t.txt"))
+    let codes = scratch.path("w.codes")
+    #expect(
+      try Tool.data("learn-bpe", "--mode", "word", "--merges", "5", text, "-o", codes, "--quiet").status == 0)
+    let with = try Tool.data(
+      "encode", "--codes", codes, "--format", "tokens", "--glossaries", "wer", "--glossaries", "est", text,
+      "--quiet")
+    #expect(
+      with.status == 0 && with.text == "low low@@ er low@@ est low low@@ er low\n"
+        || with.text.contains("@@ est"))
+    let bench = try Tool.data("bench", "--runs", "1", "--merges", "3", "--stages", "read,normalize", text)
+    #expect(bench.status == 0, "\(bench.errors)")
+  }
+
+  /// The parts of a tokenizer.json around its model.
+  @Test func partsOfATokenizerFile() throws {
+    let scratch = try Scratch()
+    let text = try scratch.write("t.txt", "a b\n")
+    #expect(
+      try Tool.data(
+        "learn-bpe", text, "--merges", "1", "--special", "<s>", "-o", scratch.path("d/tokenizer.json")
+      )
+      .status != 70)
+    let plain = scratch.path("p.json")
+    #expect(try Tool.data("learn-bpe", text, "--merges", "1", "--special", "<s>", "-o", plain).status == 0)
+    let json = try scratch.text("p.json")
+    let refused = try Tool.data("encode", "--tokenizer", plain, "--add-special", text)
+    #expect(refused.status == 64 && refused.errors.contains("has no post_processor"))
+    let added = json.replacingOccurrences(
+      of: "\"post_processor\": null",
+      with:
+        "\"post_processor\": {\"type\": \"BertProcessing\", \"sep\": [\"</s>\", 257], \"cls\": [\"<s>\", 258]}"
+    )
+    let file = try scratch.write("dir/tokenizer.json", added)
+    let directory = Path.directory(of: file)
+    let ids = try Tool.data("encode", "--tokenizer", plain, text, "--quiet").text.dropLast()
+    #expect(
+      try Tool.data("encode", "--tokenizer", directory, "--add-special", text, "--quiet").text
+        == "258 \(ids) 257\n")
+    let decoded = try Tool.data(
+      "decode", "--tokenizer", directory, "--quiet", input: Data("258 \(ids) 257\n".utf8))
+    #expect(decoded.text == "a b\n")
+    // Only decoding needs the decoder.
+    let odd = try scratch.write(
+      "odd.json",
+      json.replacingOccurrences(
+        of: "\"decoder\": {\"type\": \"ByteLevel\"", with: "\"decoder\": {\"type\": \"CTC\""))
+    #expect(try Tool.data("encode", "--tokenizer", odd, text, "--quiet").text.dropLast() == ids)
+    let failed = try Tool.data("decode", "--tokenizer", odd, input: Data("\(ids)\n".utf8))
+    #expect(failed.status == 65 && failed.errors.contains("the decoder CTC"))
+    // Bytes without a token are dropped, and counted.
+    let lacking = try scratch.write("lacking.json", json.replacingOccurrences(of: "\"b\": 65,", with: ""))
+    let dropped = try Tool.data(
+      "encode", "--tokenizer", lacking, text, "--quiet", "--summary", scratch.path("summary.json"))
+    #expect(dropped.status == 0, "\(dropped.errors)")
+    #expect(try scratch.text("summary.json").contains("\"characters_without_token\": 1"))
+    let shown = try Tool.data("inspect", file)
+    for part in ["post processor", "text \"<|endoftext|>\"", "ByteLevel with the pattern of gpt2", "\"␣b\""] {
+      #expect(shown.text.contains(part), "\(part): \(shown.text)")
+    }
+  }
 }

@@ -62,8 +62,7 @@ import Testing
     for (mode, size) in [("byte-level", 270), ("word", 40)] {
       let result = try Tool.data(
         "learn-bpe", input, "--mode", mode, "--vocab-size", "\(size)", "-o", scratch.path("a.json"),
-        "--special",
-        "<pad>", "<sep>", "--summary", scratch.path("summary.json"))
+        "--special", "<pad>", "--special=<a>,<sep>", "--summary", scratch.path("summary.json"))
       #expect(result.status == 0, "\(result.errors)")
       let json = try JSONSerialization.jsonObject(with: Data(scratch.text("a.json").utf8)) as! [String: Any]
       let vocabulary = (json["model"] as! [String: Any])["vocab"] as! [String: Int]
@@ -99,7 +98,14 @@ import Testing
     let parts = ["1", "2"].map { scratch.path("\($0).counts.zst") }
     // The file says what it counts, but for plain words.
     let plain = mode == ["--mode", "word"] ? mode : []
-    #expect(try Tool.data.run(learn + plain + ["--counts"] + parts).output == expected.output)
+    #expect(try Tool.data.run(learn + plain + parts.flatMap { ["--counts", $0] }).output == expected.output)
+    // A quoted pattern names them too, and one that slips among the texts is no text.
+    #expect(
+      try Tool.data.run(learn + plain + ["--counts", scratch.path("?.counts.zst")]).output == expected.output)
+    if mode != ["--mode", "word"] {
+      let slipped = try Tool.data.run(learn + ["--counts"] + parts)
+      #expect(slipped.status == 64 && slipped.errors.contains("--counts takes one file"), "\(slipped.errors)")
+    }
     let merged = try Tool.data.run(["count-words", "--merge", "--quiet"] + plain + parts.reversed())
     let whole = try Tool.data.run(["count-words", "--quiet"] + mode + [text])
     #expect(merged.status == 0 && whole.output.count > 5000 && merged.output == whole.output)

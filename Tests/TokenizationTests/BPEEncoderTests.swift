@@ -59,7 +59,9 @@ import Tokenization
   }
 
   /// Words of letters that the vocabulary has and lacks, of marks, and of bytes that are not UTF-8.
-  @Test(arguments: [Tokenizer.Mode.byteLevel, .word]) func equalsTheDefinitionForLearnedMerges(mode: Tokenizer.Mode)
+  @Test(arguments: [Tokenizer.Mode.byteLevel, .word]) func equalsTheDefinitionForLearnedMerges(
+    mode: Tokenizer.Mode
+  )
     throws
   {
     var checked = 0

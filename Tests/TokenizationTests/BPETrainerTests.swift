@@ -26,7 +26,9 @@ import Tokenization
     #expect(ours == reference, "\(note): \(words)")
   }
 
-  @Test(arguments: [Tokenizer.Mode.byteLevel, .word]) func equalsRecountingEverything(mode: Tokenizer.Mode) throws {
+  @Test(arguments: [Tokenizer.Mode.byteLevel, .word]) func equalsRecountingEverything(mode: Tokenizer.Mode)
+    throws
+  {
     for seed in 0..<2000 {
       var random = RandomGenerator(seed: UInt64(seed))
       let letters = 1 + random.below(4)
@@ -42,7 +44,9 @@ import Tokenization
   }
 
   /// Counts of all sizes, so that most pairs are not recorded at first, and from few merges to all.
-  @Test(arguments: [Tokenizer.Mode.byteLevel, .word]) func rarePairsAreMergedInOrder(mode: Tokenizer.Mode) throws {
+  @Test(arguments: [Tokenizer.Mode.byteLevel, .word]) func rarePairsAreMergedInOrder(mode: Tokenizer.Mode)
+    throws
+  {
     for seed in 0..<300 {
       var random = RandomGenerator(seed: UInt64(seed))
       var words: [String: Int] = [:]
@@ -108,7 +112,9 @@ import Tokenization
     }
   }
 
-  @Test(arguments: [Tokenizer.Mode.byteLevel, .word]) func runsOfOneLetterEqualRecounting(mode: Tokenizer.Mode) throws {
+  @Test(arguments: [Tokenizer.Mode.byteLevel, .word]) func runsOfOneLetterEqualRecounting(
+    mode: Tokenizer.Mode
+  ) throws {
     for word in [
       "aaa", "aaaa", "aaaaa", "aaaaaaaaaaaaaaaa", "abab", "ababa", "aabaabaab", "aaabaaab", "bababbaabb",
     ] {
@@ -134,7 +140,9 @@ import Tokenization
     #expect(try Make.learn(words, mode: .byteLevel, limit: 1000, minimumCount: 4).merges.isEmpty)
   }
 
-  @Test(arguments: [Tokenizer.Mode.byteLevel, .word]) func textsWithoutPairsGiveNoMerges(mode: Tokenizer.Mode) throws {
+  @Test(arguments: [Tokenizer.Mode.byteLevel, .word]) func textsWithoutPairsGiveNoMerges(mode: Tokenizer.Mode)
+    throws
+  {
     for texts in [[], [""], ["\n\n \n"], ["a b c a b c"]] as [[String]] {
       let splitter = mode == .word ? PreTokenizer.words : .none
       let learned = try Make.learn(Make.counts(texts, splitter), mode: mode, limit: 10, minimumCount: 2)
@@ -142,7 +150,9 @@ import Tokenization
     }
   }
 
-  @Test(arguments: [Tokenizer.Mode.byteLevel, .word]) func theOrderOfWordsDoesNotMatter(mode: Tokenizer.Mode) throws {
+  @Test(arguments: [Tokenizer.Mode.byteLevel, .word]) func theOrderOfWordsDoesNotMatter(mode: Tokenizer.Mode)
+    throws
+  {
     var random = RandomGenerator(seed: 5)
     for _ in 0..<100 {
       var words: [String: Int] = [:]

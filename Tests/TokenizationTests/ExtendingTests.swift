@@ -24,7 +24,9 @@ import Tokenization
     tokenizer.merges.map { [tokenizer.vocabulary[$0.left], tokenizer.vocabulary[$0.right]] }
   }
 
-  @Test(arguments: [Tokenizer.Mode.byteLevel, .word]) func extendingEqualsLearningMoreAtOnce(mode: Tokenizer.Mode)
+  @Test(arguments: [Tokenizer.Mode.byteLevel, .word]) func extendingEqualsLearningMoreAtOnce(
+    mode: Tokenizer.Mode
+  )
     throws
   {
     let splitter: PreTokenizer = mode == .word ? .words : .gpt2

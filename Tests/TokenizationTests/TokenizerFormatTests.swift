@@ -159,14 +159,16 @@ import Tokenization
     }
     for name in ["BertNormalizer", "Precompiled", "Nmt"] {
       #expect(
-        message(#""normalizer": null"#, #""normalizer": {"type": "\#(name)"}"#).contains("the normalizer \(name)"))
+        message(#""normalizer": null"#, #""normalizer": {"type": "\#(name)"}"#).contains(
+          "the normalizer \(name)"))
     }
     for name in ["Unigram", "WordPiece", "WordLevel"] {
       #expect(message(#""type": "BPE""#, #""type": "\#(name)""#).contains("the model \(name)"))
     }
     #expect(message(#""dropout": null"#, #""dropout": 0.1"#).contains("dropout 0.1"))
     #expect(
-      message(#""post_processor": null"#, #""post_processor": {"type": "X"}"#).contains("the post_processor X"))
+      message(#""post_processor": null"#, #""post_processor": {"type": "X"}"#).contains(
+        "the post_processor X"))
     #expect(message(#"["a", "b"]"#, #"["a", "bc"]"#).contains("merge 0 needs \"bc\""))
     #expect(message(#"["a", "b"]"#, #"["a"]"#).contains("merge 0 is not a pair"))
     #expect(message(#""model""#, #""models""#).contains("not a tokenizer.json"))

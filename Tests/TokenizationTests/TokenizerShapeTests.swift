@@ -8,8 +8,10 @@ import Tokenization
 /// library makes.
 @Suite(.peers) struct TokenizerShapeTests {
   private static let shapes = [
-    "plain", "template", "roberta", "prefix", "whisper", "bert", "neox", "qwen", "starcoder", "removed", "empty",
-    "accents", "compatible", "phi", "flags", "lacking", "dropping", "ignoring", "llama", "llama-unfused", "gemma",
+    "plain", "template", "roberta", "prefix", "whisper", "bert", "neox", "qwen", "starcoder", "removed",
+    "empty",
+    "accents", "compatible", "phi", "flags", "lacking", "dropping", "ignoring", "llama", "llama-unfused",
+    "gemma",
     "metaspace-always", "metaspace-never", "metaspace-first",
   ]
 
@@ -21,9 +23,12 @@ import Tokenization
     var texts = SplitTexts.awkward + SplitTexts.random(300, seed: 3) + lines.prefix(60)
     texts += [String(lines.prefix(40).joined()), String(lines.suffix(60).joined())]
     let parts = [
-      "<L>", "<R>", "<B>", "the", " the ", "other", "AND", "and", "é", "e\u{301}", "<|x|>", "x|", "İ", "i\u{307}",
-      " ", "  ", "      ", "\t", "\t\t", "\n", "\n\n\n", "\u{a0}", "<tool>", "<s>", "</s>", "<unk>", "<turn>", "<i>",
-      "<I>", "''", "Å", "\u{212b}", "ﬁ", "①", "Σ", "ΟΣ", "日本", "\u{1f600}", "'s", "12345", "_", "-", "a", "▁", " ▁",
+      "<L>", "<R>", "<B>", "the", " the ", "other", "AND", "and", "é", "e\u{301}", "<|x|>", "x|", "İ",
+      "i\u{307}",
+      " ", "  ", "      ", "\t", "\t\t", "\n", "\n\n\n", "\u{a0}", "<tool>", "<s>", "</s>", "<unk>", "<turn>",
+      "<i>",
+      "<I>", "''", "Å", "\u{212b}", "ﬁ", "①", "Σ", "ΟΣ", "日本", "\u{1f600}", "'s", "12345", "_", "-", "a", "▁",
+      " ▁",
       "<0x0A>", "\u{e000}", "\u{0}", "\r",
     ]
     var random = RandomGenerator(seed: 5)
@@ -56,7 +61,8 @@ import Tokenization
       options.parsesSpecialTokens = mode == "parse"
       options.addsSpecialTokens = mode == "add"
       let encoder = BPEEncoder(tokenizer, options: options)
-      let theirs = Self.split(try Peers.run("tokenizer_shapes.py", ["encode", file, mode], texts: Self.texts))
+      let theirs = Self.split(
+        try Peers.run("tokenizer_shapes.py", ["encode", file, mode], texts: Self.texts))
       #expect(theirs.count == Self.texts.count)
       var differing = 0
       for (text, line) in zip(Self.texts, theirs) {
@@ -93,7 +99,9 @@ import Tokenization
       let decoder = TokenDecoder(tokenizer, keepsSpecialTokens: keeps)
       let lists = ids + mixed
       let theirs = Self.split(
-        try run(["decode", file, keeps ? "keep" : "skip"], lists.map { $0.map(String.init).joined(separator: " ") }))
+        try run(
+          ["decode", file, keeps ? "keep" : "skip"], lists.map { $0.map(String.init).joined(separator: " ") })
+      )
       #expect(theirs.count == lists.count)
       var differing = 0
       for (list, line) in zip(lists, theirs) {

@@ -43,7 +43,8 @@ package struct LineDecoder {
           if format == .ids {
             if let offset = DecimalIDs.parse(line, into: &ids) { throw refuse(at: offset, "no id") }
             counts.add(.tokens, ids.count)
-            do { try ids.withUnsafeBufferPointer { try decoder!.appendDocument($0, to: &lines) } } catch let error
+            do { try ids.withUnsafeBufferPointer { try decoder!.appendDocument($0, to: &lines) } } catch let
+              error
               as Failure
             {
               throw Failure(

@@ -35,7 +35,8 @@ package struct EncodeStage {
     }
     if options.format == .tokens && tokenizer.mode == .word && tokenizer.preparesText {
       throw Failure(
-        .usage, "its words are not those of the text, so --format tokens cannot mark them", file: options.tokenizer,
+        .usage, "its words are not those of the text, so --format tokens cannot mark them",
+        file: options.tokenizer,
         remedy: "Use --format ids")
     }
     if options.addsSpecialTokens && tokenizer.postProcessor == nil {
@@ -111,7 +112,9 @@ extension EncodeStage {
   /// Counts characters that have no token and are dropped.
   private static func addDropped(_ batch: DocumentBatch, _ encoder: BPEEncoder, _ counts: inout Summary) {
     guard encoder.dropsCharacters else { return }
-    let dropped = batch.bytes.withUnsafeBufferPointer { encoder.droppedCharacters(in: $0, documents: batch.ranges) }
+    let dropped = batch.bytes.withUnsafeBufferPointer {
+      encoder.droppedCharacters(in: $0, documents: batch.ranges)
+    }
     counts.add(.charactersWithoutToken, dropped)
   }
 

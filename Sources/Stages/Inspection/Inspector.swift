@@ -104,7 +104,8 @@ package struct Inspector {
     inspection.counts[.vocabularySize] = .count(tokenizer.listedCount)
     inspection.counts[.merges] = .count(tokenizer.merges.count)
     if let unknown = tokenizer.unknown {
-      inspection.counts[.unknownToken] = .text(TokenizerDescription.visible(tokenizer.vocabulary[unknown]) + " \(unknown)")
+      inspection.counts[.unknownToken] = .text(
+        TokenizerDescription.visible(tokenizer.vocabulary[unknown]) + " \(unknown)")
     }
     inspection.counts[.postProcessor] = .text(shown.postProcessor)
     inspection.counts[.decoder] = .text(shown.decoder)
@@ -112,13 +113,16 @@ package struct Inspector {
     if let added = shown.addedTokens { inspection.counts[.addedTokens] = .text(added) }
     var lengths = LengthHistogram(unit: "bytes", counted: "tokens")
     let added = Set(tokenizer.addedTokens.map(\.id))
-    let ids = (0..<UInt32(tokenizer.listedCount)).filter { !added.contains($0) }
+    let ids = (0..<UInt32(tokenizer.listedCount)).filter {
+      !added.contains($0) && !tokenizer.vocabulary.range(of: $0).isEmpty
+    }
     for id in ids { lengths.add(tokenizer.vocabulary.range(of: id).count) }
     let longest = ids.sorted {
       (tokenizer.vocabulary.range(of: $0).count, $1) > (tokenizer.vocabulary.range(of: $1).count, $0)
     }
     inspection.counts[.longestTokens] = .text(
-      longest.prefix(10).map { TokenizerDescription.visible(tokenizer.vocabulary[$0]) }.joined(separator: "\n"))
+      longest.prefix(10).map { TokenizerDescription.visible(tokenizer.vocabulary[$0]) }.joined(
+        separator: "\n"))
     inspection.lengths = lengths
     return inspection
   }

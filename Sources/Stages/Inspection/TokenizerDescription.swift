@@ -30,6 +30,7 @@ struct TokenizerDescription {
         case .stripAccents: "StripAccents"
         case .strip(let left, let right): "Strip\(left ? " left" : "")\(right ? " right" : "")"
         case .replace(let pattern, let text): "Replace \(Self.shown(pattern)) by \(Self.visible(text))"
+        case .sentencePiece: "SentencePiece: its map of characters, and ▁ for spaces"
         case .prepend(let text): "Prepend \(Self.visible(text))"
         }
       })
@@ -42,7 +43,8 @@ struct TokenizerDescription {
       case .split(let pattern, let behavior, let isInverted):
         "Split \(isInverted ? "outside of " : "")\(Self.shown(pattern)), \(behavior.rawValue)"
       case .byteLevel(let addsSpace, let usesRegex):
-        "ByteLevel" + (usesRegex ? " with the pattern of gpt2" : "") + (addsSpace ? ", a space before the text" : "")
+        "ByteLevel" + (usesRegex ? " with the pattern of gpt2" : "")
+          + (addsSpace ? ", a space before the text" : "")
       case .digits(let individual): individual ? "Digits, each alone" : "Digits, in runs"
       case .punctuation(let behavior): "Punctuation, \(behavior.rawValue)"
       case .whitespace: "Whitespace"
@@ -98,7 +100,8 @@ struct TokenizerDescription {
       if token.stripsLeft { flags.append("lstrip") }
       if token.stripsRight { flags.append("rstrip") }
       if token.isNormalized { flags.append("normalized") }
-      return "\(visible(token.text)) \(token.id)" + (flags.isEmpty ? "" : " (\(flags.joined(separator: ", ")))")
+      return "\(visible(token.text)) \(token.id)"
+        + (flags.isEmpty ? "" : " (\(flags.joined(separator: ", ")))")
     }
     if tokens.count <= 16 { return lines(tokens.map(line)) }
     return lines(

@@ -16,7 +16,9 @@ struct AddedTokenMatcher: Sendable {
 
   /// Special tokens are passed over unless `parsesSpecialTokens`, but no other token is found inside of one.
   /// `text` gives the text that a token is looked for by.
-  init(_ tokens: [AddedToken], parsesSpecialTokens: Bool, text: (AddedToken) -> [UInt8] = { Array($0.text.utf8) }) {
+  init(
+    _ tokens: [AddedToken], parsesSpecialTokens: Bool, text: (AddedToken) -> [UInt8] = { Array($0.text.utf8) }
+  ) {
     self.parsesSpecialTokens = parsesSpecialTokens
     isEmpty = !tokens.contains { (!$0.isSpecial || parsesSpecialTokens) && !$0.text.isEmpty }
     if isEmpty { return }
@@ -114,7 +116,9 @@ struct AddedTokenMatcher: Sendable {
   private static func space(
     before index: Int, _ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>
   ) -> (Unicode.Scalar, Int)? {
-    guard let found = scalar(before: index, text, range), found.scalar.properties.isWhitespace else { return nil }
+    guard let found = scalar(before: index, text, range), found.scalar.properties.isWhitespace else {
+      return nil
+    }
     return found
   }
 
@@ -123,7 +127,9 @@ struct AddedTokenMatcher: Sendable {
     return found.end
   }
 
-  private static func isWord(before index: Int, _ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> Bool {
+  private static func isWord(before index: Int, _ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>)
+    -> Bool
+  {
     scalar(before: index, text, range).map { isWord($0.scalar) } ?? false
   }
 

@@ -78,7 +78,8 @@ final class EncoderWorker {
   /// A word has at most as many ids as bytes, and one more where the end of a word is a symbol; words are
   /// separated by at least a byte then. Vectors write some ids past the last one.
   func capacity(for documents: [Range<Int>]) -> Int {
-    let (before, after) = state.wordEncoder.options.addsSpecialTokens ? state.wordEncoder.tokenizer.idsAround : ([], [])
+    let (before, after) =
+      state.wordEncoder.options.addsSpecialTokens ? state.wordEncoder.tokenizer.idsAround : ([], [])
     let added = before.count + after.count + 2
     return documents.reduce(32) { $0 + $1.count + added }
   }
@@ -186,7 +187,7 @@ extension EncoderWorker {
 
     init(_ state: borrowing State, _ text: UnsafeBufferPointer<UInt8>) {
       let wordEncoder = state.wordEncoder
-      preTokenizer = wordEncoder.tokenizer.preTokenizer
+      preTokenizer = wordEncoder.preTokenizer
       safeCuts = wordEncoder.safeCuts
       output = state.output
       (queue, emptyBucket, buckets, starts) = (

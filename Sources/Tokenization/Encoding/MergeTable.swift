@@ -12,9 +12,12 @@ struct MergeTable: Sendable {
   }
   private var slots: [Slot]
 
-  init(_ merges: ArraySlice<Tokenizer.Merge>) {
+  /// `ranks` has the rank of each merge, or is empty if that is its index.
+  init(_ merges: ArraySlice<Tokenizer.Merge>, ranks: [UInt32] = []) {
     self.init(capacity: merges.count)
-    for (rank, merge) in merges.enumerated() { insert(merge, rank: rank) }
+    for (index, merge) in merges.enumerated() {
+      insert(merge, rank: ranks.isEmpty ? index : Int(ranks[index]))
+    }
   }
 
   /// An empty table that can hold `capacity` merges.

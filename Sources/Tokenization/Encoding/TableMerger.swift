@@ -60,7 +60,7 @@ struct TableMerger: ~Copyable {
     while count > 1 {
       var best = MergeTable.none
       var position = 0
-      for index in 0..<(count - 1) where merges[index] < best {
+      for index in 0..<(count - 1) where merges[index] >> 32 < best >> 32 {
         best = merges[index]
         position = index
       }
@@ -82,9 +82,9 @@ struct TableMerger: ~Copyable {
   /// Nearly linear in the length: a doubly linked list of the symbols, and for each rank a list of the
   /// positions where it applies.
   ///
-  /// An entry of a list is outdated when the merge at its position has another rank by now. A merge never
-  /// creates another one of its own rank, but in a table that was not learned it may create one of a lower
-  /// rank, which then goes first.
+  /// An entry of a list is outdated when the merge at its position has another rank by now. In a table that was not
+  /// learned a merge may create one of a lower rank, which then goes first, or one of its own rank, before which the
+  /// list is sorted again.
   private mutating func mergeByRank(_ table: MergeTable.View, _ count: Int) -> Int {
     let (symbols, merges, next, previous) = (symbols, merges, next, previous)
     let end = UInt32(count)

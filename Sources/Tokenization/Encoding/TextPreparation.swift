@@ -16,7 +16,7 @@ final class TextPreparation: Sendable {
       tokenizer.addedTokens.filter { !$0.isNormalized }, parsesSpecialTokens: parsesSpecialTokens)
     late = AddedTokenMatcher(
       tokenizer.addedTokens.filter(\.isNormalized), parsesSpecialTokens: parsesSpecialTokens
-    ) { normalizer.normalize($0.text) }
+    ) { $0.isVerbatim ? Array($0.text.utf8) : normalizer.normalize($0.text) }
     changesText = !tokenizer.normalization.isEmpty || spacing != .none
     if early.isEmpty && late.isEmpty && !changesText { return nil }
   }
@@ -77,7 +77,8 @@ final class TextPreparation: Sendable {
           buffer.removeAll(keepingCapacity: true)
           normalizer.append(UnsafeBufferPointer(rebasing: text[part]), to: &buffer)
           buffer.withUnsafeBufferPointer { normalized in
-            appendParts(of: normalized, isAtStart: isFirst && part.lowerBound == document.lowerBound, to: &prepared)
+            appendParts(
+              of: normalized, isAtStart: isFirst && part.lowerBound == document.lowerBound, to: &prepared)
           }
         }
         if let token {

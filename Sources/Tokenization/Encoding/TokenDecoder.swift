@@ -97,7 +97,8 @@ package final class TokenDecoder: @unchecked Sendable {
       try append(ids, to: &text)
       return removeFinalSpace(&text, from: start)
     }
-    let first = ids.firstIndex { keepsSpecialTokens || !(tokenizer.addedToken($0)?.isSpecial ?? false) } ?? ids.count
+    let first =
+      ids.firstIndex { keepsSpecialTokens || !(tokenizer.addedToken($0)?.isSpecial ?? false) } ?? ids.count
     if first < ids.count {
       guard ids[first] < UInt32(count) else { throw tokenizer.unknownID(UInt64(ids[first]), at: first) }
       text.append(ends.first(tokenizer.text(of: ids[first], keepsSpecialTokens: keepsSpecialTokens)))

@@ -36,6 +36,10 @@ final class WordEncoder: Sendable {
   let preparation: TextPreparation?
   /// Nil where only whole words may be encoded.
   let safeCuts: SafeCuts?
+  /// How text is cut into words.
+  let preTokenizer: PreTokenizer
+  /// Character mode: the tokens of characters, where text can be cut.
+  private let characterCuts: CharacterCuts?
   /// Whether ``encodeShortWords(_:_:ids:counts:)`` can be used.
   let encodesShortWordsTogether: Bool
 
@@ -84,9 +88,11 @@ final class WordEncoder: Sendable {
     vectorMerger = ranks.flatMap { VectorMerger($0) }
     backtracking = ranks.map { BacktrackingEncoder($0) }
     // With ranks, only words of word mode that are not UTF-8 need the table.
-    merges = MergeTable(ranks == nil || tokenizer.mode == .word ? applied : [])
+    merges = MergeTable(
+      ranks == nil || tokenizer.mode == .word ? applied : [], ranks: tokenizer.mergeRanks)
 
-    hasWholeTokens = tokenizer.ignoresMerges && (ranks == nil || Self.hasTokensWithoutMerges(tokenizer, applied))
+    hasWholeTokens =
+      tokenizer.ignoresMerges && (ranks == nil || Self.hasTokensWithoutMerges(tokenizer, applied))
     lacksBytes = tokenizer.mode == .byteLevel && tokenizer.listedCount < tokenizer.vocabulary.count
     var isLacking = [Bool](repeating: false, count: 256)
     if lacksBytes {
@@ -101,6 +107,8 @@ final class WordEncoder: Sendable {
       && options.glossary == nil && options.allowed == nil
     encodesShortWordsTogether = isPlain && vectorMerger != nil
     safeCuts = isPlain ? SafeCuts(tokenizer.vocabulary, applied) : nil
+    characterCuts = Self.characterCuts(of: tokenizer, applied)
+    preTokenizer = characterCuts.map { .cuts($0) } ?? tokenizer.preTokenizer
     preparation = TextPreparation(tokenizer, parsesSpecialTokens: options.parsesSpecialTokens)
     byteSymbols = (0...255).map { tokenizer.vocabulary.id(of: [UInt8($0)]) ?? Vocabulary.missing }
     fallbackSymbols =
@@ -128,6 +136,30 @@ final class WordEncoder: Sendable {
     for merge in merges { isMade[Int(merge.result)] = true }
     for token in tokenizer.addedTokens { isMade[Int(token.id)] = true }
     return isMade.indices.contains { !isMade[$0] && tokenizer.vocabulary.range(of: UInt32($0)).count > 1 }
+  }
+
+  /// The cuts of a text that has no pre-tokens, or begins them at each mark of a space.
+  private static func characterCuts(of tokenizer: Tokenizer, _ merges: ArraySlice<Tokenizer.Merge>)
+    -> CharacterCuts?
+  {
+    guard tokenizer.mode == .character, !tokenizer.ignoresMerges else { return nil }
+    switch tokenizer.preTokenizer {
+    case .none: return CharacterCuts(tokenizer, merges, opener: nil)
+    case .program(let program):
+      guard program.steps.count == 1 else { return nil }
+      switch program.steps[0] {
+      case .metaspace(let replacement, _, split: true):
+        return CharacterCuts(tokenizer, merges, opener: replacement)
+      case .split(.literal(" "), let behavior, let isInverted):
+        // No space is left to split at, as in Gemma.
+        guard case .replace(.literal(" "), let mark)? = tokenizer.normalization.last, !mark.contains(" "),
+          behavior != .removed || !isInverted
+        else { return nil }
+        return CharacterCuts(tokenizer, merges, opener: nil)
+      default: return nil
+      }
+    default: return nil
+    }
   }
 
   /// Whether a word always has the same ids.
@@ -258,7 +290,7 @@ final class WordEncoder: Sendable {
       count += 1
     }
     Characters.forEachCharacter(in: word) { character, _ in
-      if let id = tokenizer.vocabulary.id(of: character) {
+      if let id = symbol(of: character) {
         if hasUnknown { add(tokenizer.unknown!) }
         hasUnknown = false
         return add(id)
@@ -273,6 +305,14 @@ final class WordEncoder: Sendable {
     }
     if hasUnknown { add(tokenizer.unknown!) }
     return count
+  }
+
+  private func symbol(of character: UnsafeBufferPointer<UInt8>) -> UInt32? {
+    guard let characterCuts else { return tokenizer.vocabulary.id(of: character) }
+    let (point, length) = CharacterCuts.character(character.baseAddress!, character.count)
+    guard point != .max, length == character.count else { return nil }
+    let id = characterCuts.symbols[Int(point)]
+    return id == Vocabulary.missing ? nil : id
   }
 
   /// Character mode: whether there are tokens for all bytes, so that no character is unknown.

@@ -20,7 +20,8 @@ enum GPT2Settings {
   /// Throws if the file is one of another program.
   static func checkReplaceable(_ path: String) throws {
     guard Path.exists(path) else { return }
-    guard let settings = try? JSONValue(parsing: MappedFile.read(path)), settings["pre_tokenizer"] != nil else {
+    guard let settings = try? JSONValue(parsing: MappedFile.read(path)), settings["pre_tokenizer"] != nil
+    else {
       throw Failure(
         .usage, "exists, and is not replaced, because another program wrote it", file: path,
         remedy: "Write to another directory, or with a name such as NAME-merges.txt")

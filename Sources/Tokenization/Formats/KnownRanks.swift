@@ -22,7 +22,8 @@ struct KnownRanks {
     KnownRanks(
       name: "cl100k_base", count: 100256, end: 100256, the: 279, preTokenizer: .cl100k,
       specialTokens: [
-        (endOfText, 100257), ("<|fim_prefix|>", 100258), ("<|fim_middle|>", 100259), ("<|fim_suffix|>", 100260),
+        (endOfText, 100257), ("<|fim_prefix|>", 100258), ("<|fim_middle|>", 100259),
+        ("<|fim_suffix|>", 100260),
         ("<|endofprompt|>", 100276),
       ]),
     KnownRanks(
@@ -36,9 +37,11 @@ struct KnownRanks {
       specialTokens: [(endOfText, 151643), ("<|im_start|>", 151644), ("<|im_end|>", 151645)]),
     // With and without the empty token at the end, which the special tokens follow.
     KnownRanks(
-      name: "Whisper", count: 50256, end: 50256, the: 264, preTokenizer: .gpt2, specialTokens: [(endOfText, 50256)]),
+      name: "Whisper", count: 50256, end: 50256, the: 264, preTokenizer: .gpt2,
+      specialTokens: [(endOfText, 50256)]),
     KnownRanks(
-      name: "Whisper", count: 50257, end: 50257, the: 264, preTokenizer: .gpt2, specialTokens: [(endOfText, 50257)]),
+      name: "Whisper", count: 50257, end: 50257, the: 264, preTokenizer: .gpt2,
+      specialTokens: [(endOfText, 50257)]),
   ]
 
   /// `tokens` by rank, with empty ones where a rank is skipped.

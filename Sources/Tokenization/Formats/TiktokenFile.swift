@@ -8,7 +8,8 @@ import Support
 /// and ``Tokenizer/endOfText`` has the first id after the last rank.
 package enum TiktokenFile {
   private static let patterns: [(name: String, preTokenizer: PreTokenizer)] = [
-    ("cl100k", .cl100k), ("o200k", .o200k), ("gpt2", .gpt2), ("r50k", .gpt2), ("p50k", .gpt2), ("llama3", .llama3),
+    ("cl100k", .cl100k), ("o200k", .o200k), ("gpt2", .gpt2), ("r50k", .gpt2), ("p50k", .gpt2),
+    ("llama3", .llama3),
     ("qwen2", .qwen2), ("qwen35", .qwen35), ("tekken", .tekken),
   ]
 
@@ -44,7 +45,8 @@ package enum TiktokenFile {
       if line.isEmpty || line.elementsEqual([0x0d]) { continue }
       guard let (token, rank) = entry(line), rank >= tokens.count, rank < 1 << 24 else {
         throw Failure(
-          .badInput, "not a line of base64 and a rank of \(tokens.count) or more", file: file, line: index + 1,
+          .badInput, "not a line of base64 and a rank of \(tokens.count) or more", file: file,
+          line: index + 1,
           remedy: "Give a whole .tiktoken file, sorted by rank")
       }
       // A rank that is skipped has no token, as in p50k_base.
@@ -79,13 +81,15 @@ package enum TiktokenFile {
     }
     guard named.count < 2 else {
       throw Failure(
-        .usage, "its name tells several patterns: \(named.map(\.rawValue).joined(separator: ", "))", file: file,
+        .usage, "its name tells several patterns: \(named.map(\.rawValue).joined(separator: ", "))",
+        file: file,
         remedy: "Let its name tell one")
     }
     guard let preTokenizer = named.first else {
       throw Failure(
         .usage, "the pattern of a .tiktoken file is not in the file", file: file,
-        remedy: "Let its name say which, as in NAME.gpt2.tiktoken: \(patterns.map(\.name).joined(separator: ", "))")
+        remedy:
+          "Let its name say which, as in NAME.gpt2.tiktoken: \(patterns.map(\.name).joined(separator: ", "))")
     }
     return preTokenizer
   }
@@ -121,7 +125,7 @@ package enum TiktokenFile {
   ///
   /// A token whose bytes they reduce to more than two cannot arise from these; it arises from two tokens of higher ranks,
   /// or only where it is a whole pre-token. `isComplete` says that there is no such token.
-  private static func merges(_ tokens: [[UInt8]], file: String) throws
+  static func merges(_ tokens: [[UInt8]], file: String) throws
     -> (merges: [Tokenizer.Merge], isComplete: Bool)
   {
     let index = Vocabulary(tokens)

@@ -2,13 +2,15 @@ import Support
 
 /// Reads and writes a tokenizer in the format that the name of the file tells.
 package enum TokenizerFile {
-  /// Reads a tokenizer, whose format its content tells: tokenizer.json, ranks of tiktoken, or merges of GPT-2 or of
-  /// words. A name such as `merges.txt` decides only between the last two, where the content fits both.
+  /// Reads a tokenizer, whose format its content tells: tokenizer.json, tekken.json, a model of SentencePiece, ranks of
+  /// tiktoken, or merges of GPT-2 or of words. A name such as `merges.txt` decides only between the last two, where the content fits both.
   ///
   /// A directory stands for the tokenizer in it. gzip and zstd are recognized by content, too.
   package static func load(_ path: String) throws -> Tokenizer {
     if Path.isDirectory(path) { return try load(TokenizerDirectory.file(in: path)) }
     let bytes = try read(path)
+    if SentencePieceModel.isModel(bytes) { return try SentencePieceModel.read(bytes, file: path) }
+    if TekkenFile.isTekken(bytes) { return try TekkenFile.read(bytes, file: path) }
     let name = plainName(of: path)
     if name.hasSuffix(".tiktoken") || TiktokenFile.looksLikeOne(bytes) {
       return try TiktokenFile.read(bytes, file: path)
@@ -24,23 +26,27 @@ package enum TokenizerFile {
     case .binary:
       throw Failure(
         .badInput, "is neither text nor a known tokenizer", file: path,
-        remedy: "Give tokenizer.json, ranks of tiktoken, or merges")
+        remedy: "Give tokenizer.json, tekken.json, a model of SentencePiece, ranks of tiktoken, or merges")
     case .bytes: return try readGPT2(bytes, path)
     case .words where isGPT2Name(name):
       throw Failure(
         .badInput, "its merges have </w> at the end of words, which GPT-2's do not", file: path,
-        remedy: "If its words are what stands between spaces, as in fastBPE and subword-nmt, name it .codes; if it is "
+        remedy:
+          "If its words are what stands between spaces, as in fastBPE and subword-nmt, name it .codes; if it is "
           + "CLIP's, it is not supported")
     case .words: return try MergeCodes.read(bytes, file: path)
     case .either: return isGPT2Name(name) ? try readGPT2(bytes, path) : try MergeCodes.read(bytes, file: path)
     }
   }
 
-  private static func isGPT2Name(_ name: String) -> Bool { name.hasSuffix("merges.txt") || name.hasSuffix("vocab.bpe") }
+  private static func isGPT2Name(_ name: String) -> Bool {
+    name.hasSuffix("merges.txt") || name.hasSuffix("vocab.bpe")
+  }
 
   private static func readJSON(_ bytes: [UInt8], _ path: String) throws -> Tokenizer {
     let name = plainName(of: path)
-    for (own, other) in [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")] where name.hasSuffix(own) {
+    for (own, other) in [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")]
+    where name.hasSuffix(own) {
       let merges = Path.join(Path.directory(of: path), name.dropLast(own.count) + other)
       if Path.exists(merges) { return try readGPT2(read(merges), merges, vocabulary: (bytes, path)) }
     }
@@ -54,18 +60,21 @@ package enum TokenizerFile {
     let name = plainName(of: path)
     var vocabulary = vocabulary
     var prefix = ""
-    for (own, other) in [("merges.txt", "vocab.json"), ("vocab.bpe", "encoder.json")] where name.hasSuffix(own) {
+    for (own, other) in [("merges.txt", "vocab.json"), ("vocab.bpe", "encoder.json")]
+    where name.hasSuffix(own) {
       prefix = String(name.dropLast(own.count))
       let beside = Path.join(Path.directory(of: path), prefix + other)
       if vocabulary == nil && Path.exists(beside) { vocabulary = (try read(beside), beside) }
     }
     var tokenizer = try GPT2Files.read(
-      merges: bytes, mergesFile: path, vocabulary: vocabulary?.bytes, vocabularyFile: vocabulary?.path ?? "vocab.json")
+      merges: bytes, mergesFile: path, vocabulary: vocabulary?.bytes,
+      vocabularyFile: vocabulary?.path ?? "vocab.json")
     let settings = Path.join(Path.directory(of: path), prefix + GPT2Settings.fileName)
     if Path.exists(settings) {
       try GPT2Settings.apply(read(settings), file: settings, to: &tokenizer)
     } else if !name.hasSuffix("vocab.bpe") {
-      Log.warn("\(path): merges hold no pattern and there is no \(GPT2Settings.fileName) beside: gpt2's is taken")
+      Log.warn(
+        "\(path): merges hold no pattern and there is no \(GPT2Settings.fileName) beside: gpt2's is taken")
     }
     return tokenizer
   }
@@ -116,7 +125,8 @@ package enum TokenizerFile {
       let settings = prefix + GPT2Settings.fileName
       try GPT2Settings.checkReplaceable(settings)
       return [
-        (prefix + "vocab.json", GPT2Files.writeVocabulary(tokenizer)), (path, GPT2Files.writeMerges(tokenizer)),
+        (prefix + "vocab.json", GPT2Files.writeVocabulary(tokenizer)),
+        (path, GPT2Files.writeMerges(tokenizer)),
         (settings, GPT2Settings.write(tokenizer)),
       ]
     }

@@ -123,7 +123,8 @@ extension TokenizerJSON {
       guard let model = json["model"] else { throw broken("has no \"model\": not a tokenizer.json") }
       let type = model["type"]?.string ?? (model["merges"] == nil ? "unknown" : "BPE")
       guard type == "BPE" else {
-        throw parts.unsupported("the model \(type)", remedy: "Only BPE is; the model is another kind of tokenizer")
+        throw parts.unsupported(
+          "the model \(type)", remedy: "Only BPE is; the model is another kind of tokenizer")
       }
       if let dropout = model["dropout"]?.number, dropout > 0 { throw unsupported("dropout \(dropout)") }
       if let prefix = model["continuing_subword_prefix"]?.string, !prefix.isEmpty {
@@ -131,7 +132,9 @@ extension TokenizerJSON {
       }
       let suffix = model["end_of_word_suffix"]?.string ?? ""
       guard suffix.isEmpty || suffix == "</w>" else { throw unsupported("end_of_word_suffix \"\(suffix)\"") }
-      if !suffix.isEmpty && model["fuse_unk"]?.bool == true { throw unsupported("fuse_unk with end_of_word_suffix") }
+      if !suffix.isEmpty && model["fuse_unk"]?.bool == true {
+        throw unsupported("fuse_unk with end_of_word_suffix")
+      }
       let steps = try parts.preTokenization(json["pre_tokenizer"])
       let isBytes = steps.contains(where: \.isByteLevel)
       let mode = suffix.isEmpty ? isBytes ? Tokenizer.Mode.byteLevel : .character : .word
@@ -175,7 +178,8 @@ extension TokenizerJSON {
       let listedCount = counts.count
       let missing = mode == .byteLevel ? missingBytes(bytes, counts) : []
       if missing.count > 128 {
-        throw broken("the vocabulary has no token for the byte \(missing[0]) and others: not a byte-level tokenizer")
+        throw broken(
+          "the vocabulary has no token for the byte \(missing[0]) and others: not a byte-level tokenizer")
       }
       bytes += missing
       counts += missing.map { _ in 1 }
@@ -274,7 +278,9 @@ extension TokenizerJSON {
         "merge \(rank) needs \"\(String(decoding: text, as: UTF8.self))\", which is not in the vocabulary")
     }
 
-    private func unknownID(_ model: JSONValue, _ mode: Tokenizer.Mode, _ vocabulary: Vocabulary) throws -> UInt32? {
+    private func unknownID(_ model: JSONValue, _ mode: Tokenizer.Mode, _ vocabulary: Vocabulary) throws
+      -> UInt32?
+    {
       guard let text = model["unk_token"]?.string, !text.isEmpty else {
         if mode == .word { throw broken("a word vocabulary without an unk_token loses characters") }
         return nil

@@ -19,6 +19,7 @@ extension TokenizerJSONParts {
       case .prepend(let text):
         json.member("type", "Prepend")
         json.member("prepend", text)
+      case .sentencePiece: json.member("type", "Precompiled")  // Refused before.
       }
     }
   }

@@ -4,7 +4,8 @@ import Support
 struct TokenizerJSONParts {
   let file: String
 
-  func unsupported(_ part: String, remedy: String = "pipelines/README.md lists what is supported") -> Failure {
+  func unsupported(_ part: String, remedy: String = "pipelines/README.md lists what is supported") -> Failure
+  {
     Failure(.badInput, "\(part) is not supported", file: file, remedy: remedy)
   }
 
@@ -85,7 +86,9 @@ struct TokenizerJSONParts {
 
   private func metaspace(_ part: JSONValue) throws -> (Unicode.Scalar, PreTokenizationStep.PrependScheme) {
     let text = Array((part["replacement"]?.string ?? "\u{2581}").unicodeScalars)
-    guard text.count == 1 else { throw unsupported("Metaspace with the replacement \(part["replacement"]?.string ?? "")") }
+    guard text.count == 1 else {
+      throw unsupported("Metaspace with the replacement \(part["replacement"]?.string ?? "")")
+    }
     if let name = part["prepend_scheme"]?.string {
       guard let scheme = PreTokenizationStep.PrependScheme(rawValue: name) else {
         throw unsupported("the prepend_scheme \(name)")
@@ -100,7 +103,8 @@ struct TokenizerJSONParts {
     for (index, step) in steps.enumerated() {
       switch step {
       case .byteLevel(true, _) where index == 0: return .prefixSpace
-      case .byteLevel(true, _): throw unsupported("ByteLevel with add_prefix_space behind another pre_tokenizer")
+      case .byteLevel(true, _):
+        throw unsupported("ByteLevel with add_prefix_space behind another pre_tokenizer")
       case .metaspace(let replacement, let scheme, _) where index == 0:
         return .metaspace(replacement: replacement, prependScheme: scheme)
       case .metaspace: throw unsupported("Metaspace behind another pre_tokenizer")
@@ -138,7 +142,8 @@ struct TokenizerJSONParts {
           if hasText { throw unsupported("a TemplateProcessing that repeats the text") }
           hasText = true
         } else if let name = piece["SpecialToken"]?["id"]?.string {
-          guard let ids = part["special_tokens"]?[name]?["ids"]?.array?.map(\.count), !ids.contains(nil) else {
+          guard let ids = part["special_tokens"]?[name]?["ids"]?.array?.map(\.count), !ids.contains(nil)
+          else {
             throw unsupported("a TemplateProcessing without the ids of \(name)")
           }
           let numbers = ids.compactMap { $0.flatMap { UInt32(exactly: $0) } }
@@ -168,7 +173,9 @@ struct TokenizerJSONParts {
     case "Fuse": return [.fuse]
     case "BPEDecoder" where part["suffix"]?.string == "</w>": return [.wordSuffix]
     case "Replace":
-      guard let pattern = try? pattern(part, of: "Replace"), case .literal = pattern else { return [.other(part)] }
+      guard let pattern = try? pattern(part, of: "Replace"), case .literal = pattern else {
+        return [.other(part)]
+      }
       return [.replace(pattern, with: part["content"]?.string ?? "")]
     case "Strip":
       guard let text = part["content"]?.string, text.count == 1 else { return [.other(part)] }

@@ -30,7 +30,8 @@ extension Tokenizer {
     }
     if mode == .character || preparesText {
       throw Failure(
-        .usage, "only tokenizers that take text as it is can be extended, without a normalizer, spaces that are added "
+        .usage,
+        "only tokenizers that take text as it is can be extended, without a normalizer, spaces that are added "
           + "or added tokens in text", file: file, remedy: "Learn a new tokenizer")
     }
     if listedCount < vocabulary.count {

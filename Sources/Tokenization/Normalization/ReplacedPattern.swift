@@ -27,7 +27,8 @@ final class ReplacedPattern: Sendable {
   /// Why ICU does not take the pattern; nil if it does.
   static func refusal(of pattern: String) -> String? {
     var message = [CChar](repeating: 0, count: 200)
-    if let compiled = pkm_pattern_compile(ICUPattern.translate(pattern, .oniguruma), &message, message.count) {
+    if let compiled = pkm_pattern_compile(ICUPattern.translate(pattern, .oniguruma), &message, message.count)
+    {
       pkm_pattern_destroy(compiled)
       return nil
     }

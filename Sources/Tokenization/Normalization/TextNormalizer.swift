@@ -18,6 +18,7 @@ final class TextNormalizer: Sendable {
     case replace([UInt8], with: [UInt8])
     case replacePattern(ReplacedPattern)
     case prepend([UInt8])
+    case sentencePiece(SentencePieceNormalizer)
   }
 
   init(_ steps: [NormalizationStep]) {
@@ -36,6 +37,7 @@ final class TextNormalizer: Sendable {
       case .replace(.regex(let pattern), let replacement):
         .replacePattern(ReplacedPattern(pattern, replacement: replacement))
       case .prepend(let text): .prepend(Array(text.utf8))
+      case .sentencePiece(let normalizer): .sentencePiece(normalizer)
       }
     }
   }
@@ -101,6 +103,7 @@ final class TextNormalizer: Sendable {
     case .replace(let pattern, let replacement):
       replace(pattern, with: replacement, in: text, into: &out)
     case .replacePattern(let pattern): pattern.append(text, to: &out)
+    case .sentencePiece(let normalizer): normalizer.append(text, to: &out)
     case .prepend(let prefix):
       if !text.isEmpty { out += prefix }
       out.append(contentsOf: text)
@@ -109,7 +112,8 @@ final class TextNormalizer: Sendable {
 
   /// Replaces each occurrence, from left to right.
   static func replace(
-    _ pattern: [UInt8], with replacement: [UInt8], in text: UnsafeBufferPointer<UInt8>, into out: inout [UInt8]
+    _ pattern: [UInt8], with replacement: [UInt8], in text: UnsafeBufferPointer<UInt8>,
+    into out: inout [UInt8]
   ) {
     guard let first = pattern.first else { return out.append(contentsOf: text) }
     var (start, index) = (0, 0)
@@ -140,7 +144,8 @@ final class TextNormalizer: Sendable {
     }
   }
 
-  static func character(of text: UnsafeBufferPointer<UInt8>, at index: Int) -> (Unicode.Scalar?, length: Int) {
+  static func character(of text: UnsafeBufferPointer<UInt8>, at index: Int) -> (Unicode.Scalar?, length: Int)
+  {
     let first = text[index]
     if first < 0x80 { return (Unicode.Scalar(first), 1) }
     var iterator = text[index..<min(index + 4, text.count)].makeIterator()

@@ -7,7 +7,7 @@ extension PreTokenizer {
   ///
   /// The well-known chains have kernels, and any other runs through ICU. Throws a ``Failure`` that names the component
   /// which is not supported.
-  package init(steps: [PreTokenizationStep]) throws {
+  init(steps: [PreTokenizationStep], syntax: ICUPattern.Syntax) throws {
     var steps = steps
     // A space before the text is added to the text before it comes here, and only the first component can do
     // it without adding it to every piece.
@@ -29,8 +29,11 @@ extension PreTokenizer {
       self = known
       return
     }
-    self = .program(try SplitProgram(steps))
+    self = .program(try SplitProgram(steps, syntax))
   }
+
+  /// The same with patterns in the syntax of tokenizer.json.
+  package init(steps: [PreTokenizationStep]) throws { try self.init(steps: steps, syntax: .oniguruma) }
 
   /// The components of a tokenizer.json that split text this way, the last one ByteLevel where text becomes
   /// bytes.
@@ -46,7 +49,7 @@ extension PreTokenizer {
   private var splits: [PreTokenizationStep] {
     switch self {
     case .gpt2: [.byteLevel(addPrefixSpace: false, usesRegex: true)]
-    case .none: []
+    case .none, .cuts: []
     case .program(let program): program.steps
     case .words: [.split(.regex(pattern!), .removed, invert: false)]
     case .digits, .digitRuns:

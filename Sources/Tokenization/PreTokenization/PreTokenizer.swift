@@ -36,12 +36,14 @@ package enum PreTokenizer: Sendable {
   case digitRuns
   /// Any other chain of splits, by regular expressions.
   case program(SplitProgram)
+  /// Character mode without pre-tokenizer: parts that can be encoded one by one; only an encoder makes it.
+  case cuts(CharacterCuts)
 
   /// The pattern in the syntax of the `tokenizers` library; that of ``words`` matches the separators. Nil
   /// where the library has a component for it (``gpt2``) or needs none (``none``).
   package var pattern: String? {
     switch self {
-    case .gpt2, .none, .digits, .digitRuns, .program: nil
+    case .gpt2, .none, .digits, .digitRuns, .program, .cuts: nil
     case .qwen2: Self.llama3.pattern!.replacing("\\p{N}{1,3}", with: "\\p{N}")
     case .qwen35:
       #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
@@ -83,6 +85,8 @@ package enum PreTokenizer: Sendable {
     if case .program(let program) = self {
       if program.dropsText { dropped = .allocate(capacity: words) }
       program.findStarts(in: text, starts, dropped: dropped)
+    } else if case .cuts(let cuts) = self {
+      cuts.findStarts(in: text, starts)
     } else {
       skipsSeparators = isWords
       pkm_pre_token_starts(kernel, base, text.count, readable ?? text.count, CharacterClasses.table, starts)
@@ -116,7 +120,7 @@ package enum PreTokenizer: Sendable {
     case .tekken: Int32(PKM_PATTERN_TEKKEN)
     case .digits: Int32(PKM_PATTERN_DIGITS)
     case .digitRuns: Int32(PKM_PATTERN_DIGIT_RUNS)
-    case .none, .program: preconditionFailure("no kernel does this")
+    case .none, .program, .cuts: preconditionFailure("no kernel does this")
     }
   }
 
@@ -163,7 +167,7 @@ package enum PreTokenizer: Sendable {
   /// be processed in parts of any size.
   package func safeCuts(in text: UnsafeBufferPointer<UInt8>) -> (first: Int, last: Int)? {
     switch self {
-    case .none, .program: return nil
+    case .none, .program, .cuts: return nil
     default: if text.count < 2 { return nil }
     }
     let classified = ClassifiedText(text)
@@ -223,6 +227,7 @@ extension PreTokenizer: CaseIterable, Equatable {
     case .digits: "digits"
     case .digitRuns: "digit-runs"
     case .program: "regex"
+    case .cuts: "cuts"
     }
   }
 
