@@ -41,3 +41,24 @@ enum {
 // pkm_pre_token_starts uses the best one.
 bool pkm_pre_token_starts_with(int instructions, int pattern, const uint8_t *text, size_t count, size_t readable,
                                const uint8_t *classes, uint64_t *starts);
+
+// The characters that DeepSeek's chain of splits tells apart.
+enum {
+  PKM_DEEPSEEK_REST,
+  // White space but carriage return and line feed, and these two.
+  PKM_DEEPSEEK_SPACE,
+  PKM_DEEPSEEK_BREAK,
+  PKM_DEEPSEEK_NUMBER,
+  PKM_DEEPSEEK_MARK,
+  // Letters outside of ASCII, and A-Z and a-z.
+  PKM_DEEPSEEK_LETTER,
+  PKM_DEEPSEEK_ASCII_LETTER,
+  // Punctuation and symbols outside of ASCII, and inside.
+  PKM_DEEPSEEK_SYMBOL,
+  PKM_DEEPSEEK_ASCII_SYMBOL,
+  // Chinese characters U+4E00 to U+9FA5, and kana U+3040 to U+30FF, whatever they are else.
+  PKM_DEEPSEEK_CHINESE,
+};
+
+// The same as pkm_pre_token_starts for DeepSeek's chain. `kinds` holds the kind of every code point.
+void pkm_deepseek_starts(const uint8_t *text, size_t count, const uint8_t *kinds, uint64_t *starts);

@@ -153,16 +153,19 @@ package enum SentencePieceModel {
   private static func merges(of pieces: [Piece]) -> ([Tokenizer.Merge], [UInt32]) {
     // Other pieces are never made by merging, nor merged.
     let index = Vocabulary(pieces.map { $0.type == Piece.normal ? $0.text : [] })
+    // The library ranks 0 before -0, which the piece that was learned first has.
+    func isEqual(_ a: Float, _ b: Float) -> Bool { a == b && a.sign == b.sign }
     let order = pieces.indices.filter { pieces[$0].type == Piece.normal && pieces[$0].text.count > 1 }.sorted
     {
-      (pieces[$1].score, $0) < (pieces[$0].score, $1)
+      let (first, second) = (pieces[$0].score, pieces[$1].score)
+      return isEqual(first, second) ? $0 < $1 : first == second ? first.sign == .plus : first > second
     }
     var merges: [Tokenizer.Merge] = []
     var ranks: [UInt32] = []
     var rank: UInt32 = 0
     var score: Float?
     for id in order {
-      if let score, score != pieces[id].score { rank += 1 }
+      if let score, !isEqual(score, pieces[id].score) { rank += 1 }
       score = pieces[id].score
       pieces[id].text.withUnsafeBufferPointer { text in
         guard index.id(of: text) == UInt32(id) else { return }

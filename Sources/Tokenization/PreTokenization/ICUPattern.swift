@@ -441,6 +441,9 @@ extension ICUPattern {
     "han": [0x2ebf0...0x2ee5d],
   ]
 
+  /// The same of punctuation and symbols.
+  static var newerSymbols: [ClosedRange<Int>] { newerOthers["p"]! + newerOthers["s"]! }
+
   private static let newPunctuation: [ClosedRange<Int>] = [
     0x1b4e...0x1b4f, 0x1b7f...0x1b7f, 0x10d6e...0x10d6e, 0x113d4...0x113d5, 0x113d7...0x113d8,
     0x11be1...0x11be1, 0x16d6d...0x16d6f, 0x1e5ff...0x1e5ff,

@@ -34,6 +34,8 @@ package enum PreTokenizer: Sendable {
   case digits
   /// ``gpt2`` between runs of numbers, each of which is a pre-token.
   case digitRuns
+  /// DeepSeek's chain of three splits.
+  case deepseek
   /// Any other chain of splits, by regular expressions.
   case program(SplitProgram)
   /// Character mode without pre-tokenizer: parts that can be encoded one by one; only an encoder makes it.
@@ -43,7 +45,7 @@ package enum PreTokenizer: Sendable {
   /// where the library has a component for it (``gpt2``) or needs none (``none``).
   package var pattern: String? {
     switch self {
-    case .gpt2, .none, .digits, .digitRuns, .program, .cuts: nil
+    case .gpt2, .none, .digits, .digitRuns, .deepseek, .program, .cuts: nil
     case .qwen2: Self.llama3.pattern!.replacing("\\p{N}{1,3}", with: "\\p{N}")
     case .qwen35:
       #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
@@ -87,6 +89,8 @@ package enum PreTokenizer: Sendable {
       program.findStarts(in: text, starts, dropped: dropped)
     } else if case .cuts(let cuts) = self {
       cuts.findStarts(in: text, starts)
+    } else if case .deepseek = self {
+      pkm_deepseek_starts(base, text.count, DeepSeekKinds.table, starts)
     } else {
       skipsSeparators = isWords
       pkm_pre_token_starts(kernel, base, text.count, readable ?? text.count, CharacterClasses.table, starts)
@@ -120,7 +124,7 @@ package enum PreTokenizer: Sendable {
     case .tekken: Int32(PKM_PATTERN_TEKKEN)
     case .digits: Int32(PKM_PATTERN_DIGITS)
     case .digitRuns: Int32(PKM_PATTERN_DIGIT_RUNS)
-    case .none, .program, .cuts: preconditionFailure("no kernel does this")
+    case .none, .deepseek, .program, .cuts: preconditionFailure("no kernel does this")
     }
   }
 
@@ -209,7 +213,7 @@ extension PreTokenizer: CaseIterable, Equatable {
   /// Those that have a name.
   package static let allCases: [PreTokenizer] = [
     .gpt2, .cl100k, .llama3, .o200k, .whitespace, .none, .words, .qwen2, .qwen35, .tekken, .digits,
-    .digitRuns,
+    .digitRuns, .deepseek,
   ]
 
   package var rawValue: String {
@@ -226,6 +230,7 @@ extension PreTokenizer: CaseIterable, Equatable {
     case .tekken: "tekken"
     case .digits: "digits"
     case .digitRuns: "digit-runs"
+    case .deepseek: "deepseek"
     case .program: "regex"
     case .cuts: "cuts"
     }
