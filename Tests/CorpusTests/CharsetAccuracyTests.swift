@@ -6,7 +6,7 @@ import Testing
 @testable import Corpus
 
 /// How often the character set of a text is detected, on texts that nothing was tuned on.
-@Suite(.long) struct CharsetAccuracyTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct CharsetAccuracyTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -2,7 +2,7 @@ import Model
 import Support
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct KeyValueCacheTests {
+@Suite(.timeLimit(.minutes(60))) struct KeyValueCacheTests {
   /// Caches that are smaller than a large page share pages: 256 of them take their own bytes, not 2 MiB each.
   @Test func cachesMadeTogetherTakeOnlyTheirOwnBytes() throws {
     var configuration = ModelConfiguration()

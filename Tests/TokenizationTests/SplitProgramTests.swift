@@ -6,7 +6,7 @@ import Testing
 
 @testable import Tokenization
 
-@Suite struct SplitProgramTests {
+@Suite(.timeLimit(.minutes(60))) struct SplitProgramTests {
   /// Chains as tokenizer files have them, and every component and behavior.
   static let chains: [[PreTokenizationStep]] = {
     func isolated(_ pattern: String) -> PreTokenizationStep {

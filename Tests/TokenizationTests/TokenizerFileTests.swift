@@ -5,7 +5,7 @@ import Testing
 import Tokenization
 
 /// Which tokenizer a file is, by what is in it.
-@Suite struct TokenizerFileTests {
+@Suite(.timeLimit(.minutes(60))) struct TokenizerFileTests {
   private func line(_ token: [UInt8], _ rank: Int) -> String {
     (token.isEmpty ? "=" : Data(token).base64EncodedString()) + " \(rank)\n"
   }

@@ -6,7 +6,7 @@ import Tokenization
 
 /// Compares ids and decoded texts with those of `tokenizers`, for tokenizers in the shapes that models ship, which that
 /// library makes.
-@Suite(.peers) struct TokenizerShapeTests {
+@Suite(.peers, .timeLimit(.minutes(60))) struct TokenizerShapeTests {
   private static let shapes = [
     "plain", "template", "roberta", "prefix", "whisper", "bert", "neox", "qwen", "starcoder", "removed",
     "empty",

@@ -4,7 +4,7 @@ import Support
 import Testing
 import Training
 
-@Suite(.timeLimit(.minutes(2))) struct CheckpointStateTests {
+@Suite(.timeLimit(.minutes(60))) struct CheckpointStateTests {
   private let bench: Workbench
   private let run: String
 

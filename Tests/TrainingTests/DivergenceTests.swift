@@ -5,7 +5,7 @@ import Testing
 import Training
 
 /// A run that diverges says so, and leaves the last good checkpoint.
-@Suite(.timeLimit(.minutes(2))) struct DivergenceTests {
+@Suite(.timeLimit(.minutes(60))) struct DivergenceTests {
   private let laboratory: Laboratory
 
   init() throws { laboratory = try Laboratory() }

@@ -6,7 +6,7 @@ import Testing
 import Training
 
 /// Evaluation beside the same token by token, each predicted from a forward pass over what comes before it.
-@Suite(.timeLimit(.minutes(2))) struct EvaluationArithmeticTests {
+@Suite(.timeLimit(.minutes(60))) struct EvaluationArithmeticTests {
   struct Case: Sendable, CustomTestStringConvertible {
     var context: Int
     var sequences = 2

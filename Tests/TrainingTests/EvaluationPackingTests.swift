@@ -6,7 +6,7 @@ import Testing
 import Training
 
 /// Evaluation in the layout that a model was trained in.
-@Suite(.timeLimit(.minutes(2))) struct EvaluationPackingTests {
+@Suite(.timeLimit(.minutes(60))) struct EvaluationPackingTests {
   /// The sequences of one epoch of training, without padding, each by itself.
   @Test(arguments: [1, 2, 5]) func documentPackingScoresEveryTokenAndNoPadding(_ sequences: Int) throws {
     let laboratory = try Laboratory(documentLengths: [40, 3, 9, 15, 16, 17, 1, 0, 5, 33])

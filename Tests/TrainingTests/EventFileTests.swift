@@ -4,7 +4,7 @@ import Testing
 import Training
 
 /// The event file as TensorBoard reads it, by a reader of its own.
-@Suite(.timeLimit(.minutes(1))) struct EventFileTests {
+@Suite(.timeLimit(.minutes(60))) struct EventFileTests {
   @Test func scalarsAreReadBack() throws {
     let scratch = try Scratch()
     do {

@@ -5,7 +5,7 @@ import Testing
 import Training
 
 /// Generation beside a loop without caches, which computes the whole text again for each token.
-@Suite(.timeLimit(.minutes(2))) struct GenerationArithmeticTests {
+@Suite(.timeLimit(.minutes(60))) struct GenerationArithmeticTests {
   static let endOfDocument = Workbench.vocabularySize - 1
 
   private func model(context: Int = 5, norm: ModelConfiguration.Norm = .post, ends: Bool = false)

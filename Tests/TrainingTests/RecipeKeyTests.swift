@@ -5,7 +5,7 @@ import Testing
 import Training
 
 /// Every key of a recipe changes numbers of a run, and the changed run is still the one that is written out.
-@Suite(.timeLimit(.minutes(5))) struct RecipeKeyTests {
+@Suite(.timeLimit(.minutes(60))) struct RecipeKeyTests {
   struct Case: Sendable, CustomTestStringConvertible {
     enum Check: Sendable {
       /// The run is the one written out, which the key changes.

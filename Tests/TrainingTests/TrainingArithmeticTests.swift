@@ -6,7 +6,7 @@ import Training
 
 /// Whole runs beside the same runs written out in plain arithmetic: losses, rates, norms, every parameter, running
 /// statistic and moment, and the evaluations.
-@Suite(.timeLimit(.minutes(5))) struct TrainingArithmeticTests {
+@Suite(.timeLimit(.minutes(60))) struct TrainingArithmeticTests {
   static let pool = WorkerPool(threads: 2)
 
   /// No two numbers are alike, and none is a default, so that one in place of another is seen.

@@ -2,7 +2,7 @@ import Support
 import Testing
 import Training
 
-@Suite(.timeLimit(.minutes(1))) struct TrainingConfigurationTests {
+@Suite(.timeLimit(.minutes(60))) struct TrainingConfigurationTests {
   /// What can be, and the key that is named where it cannot: each range with both of its ends.
   @Test func eachMistakeIsNamed() {
     func mistake(_ change: (inout TrainingConfiguration) -> Void) -> String? {
