@@ -1,6 +1,7 @@
 import Foundation
 import Model
 import Support
+import TestSupport
 import Testing
 import Training
 
@@ -87,7 +88,7 @@ import Training
     return try JSONDecoder().decode(TrainingRecipe.self, from: JSONSerialization.data(withJSONObject: object))
   }
 
-  @Test(arguments: cases) func theKeyChangesTheRunAsItSays(_ this: Case) throws {
+  @Test(.long, arguments: cases) func theKeyChangesTheRunAsItSays(_ this: Case) throws {
     let bench = try Workbench()
     let before = try recipe(this.beside)
     let after = try recipe(this.beside.merging([this.key: this.value]) { $1 })
