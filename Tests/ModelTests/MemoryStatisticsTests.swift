@@ -8,7 +8,7 @@ import Testing
   @Test(arguments: [
     ([1.0, 1, 0, 0], 0.6931471806, 0.5), ([0.7, 0.2, 0.1, 0], 0.5844758086, 0.75),
     ([0, 3, 0, 0], 1.3862943611, 0.25),
-    ([2, 2, 2, 2], 0, 1),
+    ([2, 2, 2, 2], 0, 1), ([1e-6, 1, 0, 0], 1.3862795456, 0.5),
   ])
   func referenceVector(mass: [Double], kl: Double, usage: Double) {
     #expect(abs(MemoryUse(mass: mass).kl - kl) < 1e-9)

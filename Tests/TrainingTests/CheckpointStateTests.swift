@@ -82,5 +82,8 @@ import Training
     #expect(found.lines.filter { $0.split != nil }.map(\.step) == [0, stop, 4])
     let (a, b) = try (Checkpoint(whole).state, Checkpoint(run).state)
     #expect(a.tokens == b.tokens && a.cursor == b.cursor && a.step == b.step)
+    // A finished run has nothing left to do, not even an evaluation.
+    try train(recipe, resume: true)
+    #expect(try bench.record(of: run).lines == found.lines)
   }
 }

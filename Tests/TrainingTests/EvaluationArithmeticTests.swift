@@ -2,6 +2,7 @@ import Foundation
 import Model
 import Shards
 import Support
+import TestSupport
 import Testing
 import Training
 
@@ -66,6 +67,26 @@ import Training
     // 12 nats for four fifths of the text: 8 words, 32 bytes.
     #expect(numbers["word_perplexity"] == exp(1.5))
     #expect(abs(numbers["bits_per_byte"]! - 12 / 32 * 1.4426950408889634) < 1e-12)
+  }
+
+  /// A split of one token has nothing to predict: a run does without evaluations, and an evaluation says so.
+  @Test func aSplitOfOneTokenIsNotEvaluated() throws {
+    let scratch = try Scratch(), run = scratch.path("run"), data = scratch.path("data")
+    let text = TestDocument(tokens: (0..<40).map { UInt32($0 * 7 % 10) }, textBytes: 80, words: 9)
+    try writeDataset(data, train: [text], valid: [TestDocument(tokens: [])], vocabulary: 11)
+    let device = try CPUOperations<Float>(pool: TrainingArithmeticTests.pool)
+    _ = try Trainer(
+      recipe: TrainingArithmeticTests.recipe(), dataset: data, split: "train", evaluationSplit: nil,
+      directory: run, resume: false, on: device, isQuiet: true
+    ).run()
+    let lines = try String(contentsOfFile: run + "/metrics.jsonl", encoding: .utf8).split(separator: "\n")
+    #expect(lines.count == 4 && !lines.contains { $0.contains("valid") })
+    let failure = #expect(throws: Failure.self) {
+      try Evaluation.run(
+        PlainModel(configuration(), seed: 1).transformer(on: device, sequences: 1), dataset: Dataset(data),
+        split: "valid", sequences: 1)
+    }
+    #expect(failure?.kind == .badInput && failure?.message.contains("too few") == true)
   }
 
   private func configuration() -> ModelConfiguration { TrainingArithmeticTests.recipe().model }
