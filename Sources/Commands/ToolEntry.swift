@@ -7,11 +7,14 @@ extension ParsableCommand {
   package static func runAsTool() -> Never {
     occupyStandardStreams()
     Interruption.install()
+    MemoryExhaustion.install(tool: _commandName)
     keepFreedMemory()
     do {
-      var command = try parseAsRoot()
-      if let documented = command as? any DocumentedCommand { try OwnFiles.register(documented.files) }
-      try command.run()
+      let command = Command(value: try parseAsRoot())
+      if let documented = command.value as? any DocumentedCommand {
+        try OwnFiles.register(documented.files)
+      }
+      try Interruption.run { try command.run() }
       try Terminal.finish()
       HalfWritten.removeAll()
       Foundation.exit(0)
@@ -45,8 +48,19 @@ extension ParsableCommand {
   private static func exitFailing(_ failure: Failure) -> Never {
     if failure.kind == .closedPipe { Foundation.exit(0) }
     Log.line("\(_commandName): error: \(failure)")
+    // What other threads still use must not be taken apart.
+    if Interruption.hasAbandonedThreads { _exit(failure.kind.rawValue) }
     Foundation.exit(failure.kind.rawValue)
   }
+}
+
+/// The command, for the thread that runs it.
+private final class Command: @unchecked Sendable {
+  private(set) var value: any ParsableCommand
+
+  init(value: any ParsableCommand) { self.value = value }
+
+  func run() throws { try value.run() }
 }
 
 /// Occupies the standard streams that the caller has closed.
@@ -69,4 +83,8 @@ private func keepFreedMemory() {
   let trimThreshold: Int32 = -1, mapThreshold: Int32 = -3
   _ = mallopt(trimThreshold, 256 << 20)
   _ = mallopt(mapThreshold, 32 << 20)
+  // Every further arena reserves 64 MB of addresses. Where these are scarce, a thread that gets none would ask the system
+  // for each small piece.
+  let mostArenas: Int32 = -8
+  if let limit = MemoryLimit.ofProcess(), limit < 4 << 30 { _ = mallopt(mostArenas, 1) }
 }

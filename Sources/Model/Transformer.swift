@@ -251,8 +251,15 @@ package final class Transformer<Device: Operations> {
         configuration, store, rows: rows, isBF16: isBF16, microBatches: training ? microBatches : nil,
         recomputes: recomputes, &$0)
     }
+    // oneDNN crashes where its kernels find no memory, with all signals blocked.
+    if !MemoryExhaustion.hasRoom(Self.kernelBytes) {
+      throw .noMemory("for the kernels of the matrix products")
+    }
     if isInitialized { initialize() }
   }
+
+  /// Some dozens of kernels, each of up to 320 KiB, and what is needed to make them.
+  private static var kernelBytes: Int { 32 << 20 }
 
   /// Bytes of activations and scratch, the reads of memories included, of such a model, without making it.
   package static func activationBytes(

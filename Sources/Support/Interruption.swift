@@ -39,18 +39,40 @@ package enum Interruption {
 
   package static var isRaised: Bool { raised.load(ordering: .relaxed) }
 
-  /// Runs the body on another thread while this one waits for its end or a signal, which ends the wait at once.
+  /// Whether the command answers signals by itself, however long that takes: it saves its state first.
+  private static let isSaving = Atomic<Bool>(false)
+  /// Whether threads of the command go on although its end has been decided.
+  private static let abandoned = Atomic<Bool>(false)
+
+  package static var hasAbandonedThreads: Bool { abandoned.load(ordering: .relaxed) }
+
+  /// Lets the command end by itself after a signal, because it has a state to save.
+  package static func waitForTheEnd() { isSaving.store(true, ordering: .relaxed) }
+
+  /// Runs a command on a thread of its own, while this one, the main thread, waits for its end.
   ///
-  /// For work that cannot look for signals itself, such as one call for a document of a gigabyte. After a signal the body
-  /// goes on until the process ends.
-  package static func watch(_ body: @escaping @Sendable () throws -> Void) throws {
+  /// After a signal the command has a quarter of a second to unwind; one that is inside a long call, which cannot look for
+  /// signals, goes on until the process ends.
+  package static func run(_ body: @escaping @Sendable () throws -> Void) throws {
     let end = DispatchSemaphore(value: 0)
     let result = WatchedResult()
-    Thread.start(named: "watched") {
+    Thread.start(named: "command") {
       do { try body() } catch { result.failure.withLock { $0 = error } }
       end.signal()
     }
-    while end.wait(timeout: .now() + 0.1) == .timedOut { try check() }
+    var late = 0
+    while end.wait(timeout: .now() + 0.05) == .timedOut {
+      if MemoryExhaustion.isNoticed {
+        abandoned.store(true, ordering: .relaxed)
+        throw MemoryExhaustion.failure
+      }
+      if !isRaised || isSaving.load(ordering: .relaxed) { continue }
+      late += 1
+      if late > 5 {
+        abandoned.store(true, ordering: .relaxed)
+        try check()
+      }
+    }
     if let failure = result.failure.withLock({ $0 }) { throw failure }
   }
 

@@ -26,7 +26,7 @@ package enum MemoryLimit {
   private static let hasWarned = Atomic<Bool>(false)
 
   /// The least of the limits of `ulimit`; nil if there is none.
-  static func ofProcess() -> Int? {
+  package static func ofProcess() -> Int? {
     // Address space, resident set, data.
     let limits = [RLIMIT_AS, __RLIMIT_RSS, RLIMIT_DATA].compactMap { resource -> Int? in
       var limit = rlimit()

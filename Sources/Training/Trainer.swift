@@ -140,6 +140,8 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
   /// Trains to the last step, and returns the counts of the run.
   package func run() throws -> Summary {
     let train = recipe.train
+    // A signal ends the step, and then the state is saved.
+    Interruption.waitForTheEnd()
     if !isQuiet { Log.line(startLine) }
     try evaluateIfDue()
 

@@ -64,6 +64,50 @@ import Testing
     #expect((words.last ?? 9999) < Self.atOnce, "\(result.text)")
   }
 
+  /// One long call, in which a command looks for no signal: the end does not wait for it.
+  @Test(
+    .long,
+    arguments: [
+      "count-words one.txt -o out", "learn-bpe one.txt -o out.json",
+      "normalize --documents file one.txt -o out",
+      "normalize --documents file --tokenize one.txt -o out", "dedup --documents file one.txt -o out",
+      "filter --rules gopher,c4 --documents file one.txt -o out",
+      "dedup --method minhash --documents file words.txt -o out",
+      "dedup --method minhash --verify --documents file words.txt -o out",
+      "dedup --method substring words.txt -o out", "dedup --method paragraph words.txt -o out",
+      "encode --tokenizer bpe.json --documents file one.txt -o out.ids",
+      "encode --tokenizer bpe.json --documents file words.txt -o out/",
+      "inspect --tokenizer bpe.json words.txt",
+    ]) func aLongCallEndsAtOnce(command: String) throws
+  {
+    let result = try runShell(
+      """
+      head -c 60000000 /dev/zero | tr '\\0' a > one.txt
+      seq 1 2000000 | tr '\\n' ' ' > words.txt
+      echo 'one two three' | pkm-data learn-bpe --quiet --merges 3 -o bpe.json
+      # The best of three: a busy machine may be late by itself.
+      for try in 1 2 3; do
+        rm -rf out out.*
+        (trap - INT; exec pkm-data \(command) > /dev/null) & run=$!
+        sleep 0.5
+        begin=$(date +%s%N); kill -INT $run; wait $run; status=$?
+        echo "$status $(( ($(date +%s%N) - begin) / 1000000 ))"
+      done
+      """, in: scratch.url)
+    let words = result.text.split { $0 == " " || $0 == "\n" }.compactMap { Int($0) }
+    let (statuses, times) = (
+      stride(from: 0, to: words.count, by: 2).map { words[$0] },
+      stride(from: 1, to: words.count, by: 2).map { words[$0] }
+    )
+    // One that is so quick that the signal comes too late has ended well.
+    #expect(statuses.count == 3 && statuses.allSatisfy { $0 == 130 || $0 == 0 }, "\(command): \(result.text)")
+    let ended = zip(statuses, times).filter { $0.0 == 130 }.map(\.1)
+    #expect((ended.min() ?? 0) < 700, "\(command): \(result.text)")
+    if statuses.last != 130 { return }
+    let left = scratch.names.filter { $0.hasPrefix("out") || $0.hasPrefix(".") && !$0.hasSuffix(".dedup") }
+    #expect(left == [], "\(command)")
+  }
+
   /// Swift's runtime takes it for a crash, whose report the process would survive.
   @Test func quitEndsTheProcess() throws {
     let result = try runShell(

@@ -95,6 +95,7 @@ package final class Normalizer: Sendable {
     let bytes = address.assumingMemoryBound(to: UInt8.self)
     if !pkm_normalizer_append(engine, bytes, text.count, isLines) {
       try Interruption.check()
+      if MemoryExhaustion.isCause { throw Failure.noMemory("to normalize a document of \(text.count) bytes") }
       throw Failure(.failed, "ICU failed to normalize a document of \(text.count) bytes")
     }
   }
@@ -136,6 +137,7 @@ package final class Normalizer: Sendable {
     }
     guard let pointer else {
       let text = String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+      if text.contains("U_MEMORY_ALLOCATION_ERROR") { throw Failure.noMemory("for the data of ICU") }
       throw Failure(
         .usage, text,
         remedy: "Locales are named like tr or en_GB, transforms like Latin-ASCII or \"ä > ae;\"")

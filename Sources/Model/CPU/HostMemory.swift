@@ -13,7 +13,7 @@ enum HostMemory {
       nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     guard let mapping, mapping != MAP_FAILED else {
       throw Failure(
-        .failed, "cannot allocate \(bytes >> 20) MiB for the model",
+        .inputOutput, "cannot allocate \(size >> 20) MiB for the model",
         remedy: "Choose a smaller model, batch or context, or a machine with more memory")
     }
     let base = mapping.alignedUp(toMultipleOf: page)

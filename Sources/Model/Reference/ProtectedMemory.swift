@@ -17,7 +17,7 @@ final class ProtectedMemory: @unchecked Sendable {
     let mapping = mmap(nil, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     guard let mapping, mapping != MAP_FAILED else {
       throw Failure(
-        .failed, "cannot allocate \(bytes >> 20) MiB for the model",
+        .inputOutput, "cannot allocate \((bytes + 1 << 20 - 1) >> 20) MiB for the model",
         remedy: "Choose a smaller model, batch or context, or a machine with more memory")
     }
     lock.withLock { allocations[mapping] = size }
