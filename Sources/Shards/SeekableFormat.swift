@@ -19,6 +19,8 @@ enum SeekableFormat {
   static let headerBytes = 8
   static let footerBytes = 9
   static let entryBytes = 12
+  /// A thousand times what we write: readers hold several frames in memory.
+  static let largestFrame = 1 << 26
 
   struct Entry {
     let compressedBytes: UInt32

@@ -108,8 +108,10 @@ package final class SeekableReader: Sendable {
       throw damaged(
         "the frames of the seek table end at byte \(compressed), the table begins at \(start)", at: start)
     }
-    if let index = entries.firstIndex(where: { $0.plainBytes > 1 << 30 }) {
-      throw damaged("frame \(index) claims more than 1 GiB", at: start)
+    if let index = entries.firstIndex(where: { $0.plainBytes > SeekableFormat.largestFrame }) {
+      throw damaged(
+        "frame \(index) claims \(entries[index].plainBytes) bytes, and may have at most "
+          + "\(SeekableFormat.largestFrame)", at: start)
     }
     return entries
   }

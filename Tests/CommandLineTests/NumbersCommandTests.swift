@@ -156,6 +156,25 @@ import Testing
     }
   }
 
+  /// Readers hold several frames in memory, so that eight of a gibibyte would be eight.
+  @Test func theFramesOfAShardAreBounded() throws {
+    try SampleDataset.write(scratch.path("d"), documents: 20)
+    let file = "d/train-00000.tokens.zst"
+    var bytes = try scratch.bytes(file)
+    // Before the footer of nine bytes, which begins with their number, are entries of twelve.
+    let count = Int(bytes[bytes.count - 9])
+    let first = bytes.count - 9 - 12 * count
+    bytes.replaceSubrange((first + 4)..<(first + 8), with: [0, 0, 0, 0x40])
+    try scratch.write(file, bytes)
+    for command in [["verify", "d"], ["shard", "d", "-o", "x"]] {
+      let result = try Tool.data.run(command, in: scratch.url)
+      #expect(
+        result.status == 65
+          && result.errors.contains("frame 0 claims 1073741824 bytes, and may have at most 67108864"),
+        "\(result.errors)")
+    }
+  }
+
   /// ArgumentParser calls a value invalid; what it may be is added.
   @Test(arguments: [
     ("normalize --threads=1e300", "It must be between 1 and 1024"),
