@@ -134,4 +134,19 @@ import Testing
     let found = try read(bytes, ReaderOptions(encoding: .automatic))
     #expect(found.texts == [text] && found.counts.count(CountName("charset_windows_874")) == 1)
   }
+
+  /// The first and last characters of each length in UTF-8, and pairs of surrogates at every place of a buffer.
+  @Test func utf16BecomesUTF8() throws {
+    let borders = [0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xfffd, 0x10000, 0x10ffff] as [UInt32]
+    var text = String(String.UnicodeScalarView(borders.map { Unicode.Scalar($0)! }))
+    text += "\n" + String(repeating: "😀", count: 9000) + "\na" + String(repeating: "😀", count: 9000)
+    let bytes: [UInt8] = [0xff, 0xfe] + text.utf16.flatMap { [UInt8($0 & 0xff), UInt8($0 >> 8)] }
+    let found = try read(bytes)
+    #expect(found.texts.joined(separator: "\n") == text)
+    #expect(found.counts.count(.invalidCharactersReplaced) == 0)
+    // Half a pair at the end is no character.
+    let cut = try read(bytes + [0x3d, 0xd8])
+    #expect(
+      cut.texts.last?.hasSuffix("😀\u{fffd}") == true && cut.counts.count(.invalidCharactersReplaced) == 1)
+  }
 }
