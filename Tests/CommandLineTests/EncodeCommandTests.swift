@@ -392,11 +392,6 @@ import Testing
   @Test func partsOfATokenizerFile() throws {
     let scratch = try Scratch()
     let text = try scratch.write("t.txt", "a b\n")
-    #expect(
-      try Tool.data(
-        "learn-bpe", text, "--merges", "1", "--special", "<s>", "-o", scratch.path("d/tokenizer.json")
-      )
-      .status != 70)
     let plain = scratch.path("p.json")
     #expect(try Tool.data("learn-bpe", text, "--merges", "1", "--special", "<s>", "-o", plain).status == 0)
     let json = try scratch.text("p.json")
@@ -408,7 +403,7 @@ import Testing
         "\"post_processor\": {\"type\": \"BertProcessing\", \"sep\": [\"</s>\", 257], \"cls\": [\"<s>\", 258]}"
     )
     let file = try scratch.write("dir/tokenizer.json", added)
-    let directory = Path.directory(of: file)
+    let directory = scratch.path("dir")
     let ids = try Tool.data("encode", "--tokenizer", plain, text, "--quiet").text.dropLast()
     #expect(
       try Tool.data("encode", "--tokenizer", directory, "--add-special", text, "--quiet").text
