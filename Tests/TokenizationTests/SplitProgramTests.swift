@@ -119,6 +119,29 @@ import Testing
     }
   }
 
+  @Test func otherWritingsOfKnownChainsAreRecognized() throws {
+    let plain = PreTokenizationStep.byteLevel(addPrefixSpace: false, usesRegex: false)
+    let llama3 = PreTokenizer.llama3.pattern!
+    let chains: [([PreTokenizationStep], PreTokenizer)] = [
+      ([.split(.regex(llama3), .removed, invert: true), plain], .llama3),
+      ([.split(.regex(PreTokenizer.gpt2Pattern), .isolated, invert: false), plain], .gpt2),
+      ([.byteLevel(addPrefixSpace: true, usesRegex: true)], .gpt2), ([plain], .none), ([], .none),
+      ([.digits(individual: true), .byteLevel(addPrefixSpace: false, usesRegex: true)], .digits),
+      (
+        DeepSeekKinds.patterns.map {
+          // Line breaks stand in the file as they are.
+          let pattern = $0.replacing("\\r", with: "\r").replacing("\\n", with: "\n")
+          return .split(.regex(pattern), .isolated, invert: false)
+        } + [plain], .deepseek
+      ),
+    ]
+    for (steps, expected) in chains { #expect(try PreTokenizer(steps: steps) == expected) }
+    // What this pattern does not match is lost.
+    let lossy: [PreTokenizationStep] = [.split(.regex("a"), .removed, invert: true), plain]
+    #expect(try PreTokenizer(steps: lossy).split(Array("xaya".utf8)) == [[0x61], [0x61]])
+    #expect(try PreTokenizer(steps: lossy).warning != nil && PreTokenizer.llama3.warning == nil)
+  }
+
   @Test func illFormedBytesAreKept() throws {
     let program = PreTokenizer.program(try SplitProgram([.digits(individual: true)]))
     var random = RandomGenerator(seed: 6)

@@ -30,6 +30,7 @@ package struct EncodeStage {
 
   private func makeEncoder() throws -> BPEEncoder {
     var tokenizer = try TokenizerFile.load(options.tokenizer)
+    if let warning = BPEEncoder.warning(tokenizer) { Log.warn("\(options.tokenizer): \(warning)") }
     if let dictionary = options.dictionary {
       tokenizer = try XLMDictionary.apply(MappedFile.read(dictionary), name: dictionary, to: tokenizer)
     }

@@ -81,6 +81,15 @@ package final class BPEEncoder: Sendable {
     }
   }
 
+  /// What a person should know about the speed of a tokenizer, or nil.
+  package static func warning(_ tokenizer: Tokenizer) -> String? {
+    // What a program splits can be what an encoder cuts faster.
+    guard let warning = tokenizer.preTokenizer.warning,
+      WordEncoder.characterCuts(of: tokenizer, tokenizer.merges[...]) == nil
+    else { return nil }
+    return warning
+  }
+
   package var options: EncodingOptions { wordEncoder.options }
 
   /// The parts of a document between the occurrences of one special token.

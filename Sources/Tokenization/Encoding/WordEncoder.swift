@@ -139,7 +139,7 @@ final class WordEncoder: Sendable {
   }
 
   /// The cuts of a text that has no pre-tokens, or begins them at each mark of a space.
-  private static func characterCuts(of tokenizer: Tokenizer, _ merges: ArraySlice<Tokenizer.Merge>)
+  static func characterCuts(of tokenizer: Tokenizer, _ merges: ArraySlice<Tokenizer.Merge>)
     -> CharacterCuts?
   {
     guard tokenizer.mode == .character, !tokenizer.ignoresMerges else { return nil }

@@ -250,6 +250,6 @@ extension PreTokenizer: CaseIterable, Equatable {
   package var warning: String? {
     guard case .program = self else { return nil }
     return
-      "this tokenizer's pattern is not one of the built-in ones and runs through ICU: some 10 times slower"
+      "the pre_tokenizer is not among the built-in ones and runs through ICU, several times slower"
   }
 }
