@@ -1,6 +1,7 @@
-import Corpus
 import Support
 import Testing
+
+@testable import Corpus
 
 /// The hash of a word depends on its letters alone, wherever it stands.
 @Suite(.timeLimit(.minutes(60))) struct WordHashTests {
@@ -43,5 +44,23 @@ import Testing
     Array(text.utf8).withUnsafeBytes { ComparisonKey().append(keyOf: $0, to: &key) }
     let scalars = String(decoding: key, as: UTF8.self).unicodeScalars.filter { $0 != " " }
     #expect(Array(scalars) == Array(text.unicodeScalars), "\(scalars)")
+  }
+
+  @Test func charactersAreHashedWithTheSeed() {
+    func hashes(_ seed: UInt64) -> Set<UInt64> {
+      var found: Set<UInt64> = []
+      Array("some words of a text, été".utf8).withUnsafeBytes { bytes in
+        ComparisonKey(seed: seed).forEachCharacters(of: bytes) { found.formUnion($0) }
+      }
+      return found
+    }
+    #expect(hashes(1).count > 10 && hashes(1) == hashes(1) && hashes(1).isDisjoint(with: hashes(1 << 40)))
+  }
+
+  /// More equal bytes than the lanes of a vector can count at once.
+  @Test(arguments: [255 * 64, 256 * 64, 256 * 64 + 1, 1000 * 64 + 63]) func manyEqualBytesAreCounted(
+    count: Int
+  ) {
+    [UInt8](repeating: 0x41, count: count).withUnsafeBytes { #expect(Bytes.count(of: 0x41, in: $0) == count) }
   }
 }

@@ -241,7 +241,9 @@ package final class BlockReader {
       let isWhole = source.format == .text && source.splitting == .file
       let wanted = isWhole ? input.bytesLeft.map { bytes.count + $0 + 1 } : nil
       bytes = try extended(
-        bytes, to: min(wanted ?? max(2 * bytes.count, options.batchBytes), options.longestDocument + Self.longestEnd + 1))
+        bytes,
+        to: min(
+          wanted ?? max(2 * bytes.count, options.batchBytes), options.longestDocument + Self.longestEnd + 1))
     }
   }
 
