@@ -13,10 +13,10 @@ struct ConvertTokenizer: DocumentedCommand {
     beside it. Word formats: tokenizer.json and the codes of subword-nmt and
     fastBPE. fastBPE's counts become 0, because a tokenizer does not store them.
 
-    tokenizer.json holds everything. .tiktoken keeps the split pattern only in its
-    file name, merges.txt in tokenizer_config.json beside it; both and codes keep no
-    special token except end-of-text. What would change ids otherwise, such as a
-    normalizer, is refused.
+    tokenizer.json holds everything. .tiktoken keeps the split pattern only in
+    its file name, merges.txt in tokenizer_config.json beside it; both and codes
+    keep no special token except end-of-text. What would change ids otherwise,
+    such as a normalizer, is refused.
     """
 
   static let examples = """
