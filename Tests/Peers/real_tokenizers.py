@@ -19,7 +19,7 @@ import tarfile
 import tempfile
 import zipfile
 
-# The package, the files in it, and the library that judges: by the name of its function below.
+# The package, a file in it, the name it gets, and the function below that judges; None for what is not supported.
 FILES = [
     ("openai-whisper", "whisper/assets/gpt2.tiktoken", "gpt2.tiktoken", "tiktoken_gpt2"),
     ("openai-whisper", "whisper/assets/multilingual.tiktoken", "multilingual.gpt2.tiktoken", "tiktoken_gpt2"),
@@ -39,7 +39,7 @@ FILES = [
     ("mistral-common", "mistral_common/data/mistral_instruct_tokenizer_241114.model.v7", "v7.model", "sentencepiece_ids"),
     ("mistral-common", "mistral_common/data/mistral_instruct_tokenizer_241114.model.v7m1", "v7m1.model",
      "sentencepiece_ids"),
-    ("open-clip-torch", "open_clip/bpe_simple_vocab_16e6.txt.gz", "bpe_simple_vocab_16e6.txt.gz", "clip"),
+    ("open-clip-torch", "open_clip/bpe_simple_vocab_16e6.txt.gz", "bpe_simple_vocab_16e6.txt.gz", None),
 ]
 
 
@@ -167,10 +167,6 @@ def sentencepiece_ids(file, texts):
     return [processor.encode(text) for text in texts]
 
 
-def clip(file, texts):
-    raise NotImplementedError("no judge is at hand")
-
-
 def parts(file):
     """What a file says it is made of, in a few words."""
     data = open(file, "rb").read()
@@ -219,16 +215,15 @@ def main():
             result = subprocess.run(command, capture_output=True, text=True)
             label = f"{package}: {name} ({parts(file)})"
             if result.returncode != 0:
-                failures += 1
+                failures += judge is not None
                 print(f"{label}: refused: {result.stderr.strip().splitlines()[-1:]}", flush=True)
                 continue
             with open(ours, encoding="utf-8") as given:
                 found = [[int(id) for id in line.split()] for line in given.read().split("\n")]
-            try:
-                expected = globals()[judge](file, texts)
-            except NotImplementedError as reason:
-                print(f"{label}: loaded; {reason}", flush=True)
+            if judge is None:
+                print(f"{label}: loaded, and nothing to compare with", flush=True)
                 continue
+            expected = globals()[judge](file, texts)
             differing = [index for index, (a, b) in enumerate(zip(found, expected)) if a != b]
             print(f"{label}: loaded; ids of {len(texts) - len(differing)} of {len(texts)} documents equal", flush=True)
             if differing or len(found) < len(texts):
