@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Memory that does not suffice, and memory that must not be needed.
-@Suite(.long) struct MemoryCommandTests {
+@Suite(.long, .timeLimit(.minutes(60))) struct MemoryCommandTests {
   private let scratch: Scratch
 
   init() throws {

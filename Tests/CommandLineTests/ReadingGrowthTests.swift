@@ -5,7 +5,7 @@ import Testing
 
 /// One dimension of what is read grown tenfold, twice: the time grows with it and no faster, and the memory stays
 /// bounded.
-@Suite(.long, .serialized) struct ReadingGrowthTests {
+@Suite(.long, .serialized, .timeLimit(.minutes(60))) struct ReadingGrowthTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }
