@@ -51,14 +51,12 @@ import Testing
     try input.write(to: scratch.url.appendingPathComponent("in.txt"))
     try scratch.write("eval.txt", Self.copy + "\n")
     // None is the decontamination alone.
-    let against = method == "none" ? ["--against", "eval.txt"] : []
+    let own = method == "none" ? ["--against", "eval.txt"] : ["--memory", "64M"]
     func run(_ threads: Int) throws -> Subprocess.Result {
       try Tool.data.run(
         [
-          "dedup", "--method", method, "--memory", "64M", "--threads", "\(threads)", "--summary", "s.json",
-          "in.txt",
-        ]
-          + against, in: scratch.url)
+          "dedup", "--method", method, "--threads", "\(threads)", "--summary", "s.json", "in.txt",
+        ] + own, in: scratch.url)
     }
     let result = try run(2)
     #expect(result.status == 0, "\(result.errors)")

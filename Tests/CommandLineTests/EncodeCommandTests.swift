@@ -179,7 +179,7 @@ import Testing
     try fails("a.codes", "", "empty")
     try fails("a.codes", "#version: 0.2\na b\nwrong\n", "a.codes:3")
     try fails("a.codes", "Some prose, no codes at all.\n", "a.codes:1")
-    try fails("a.gpt2.tiktoken", "IQ== 0\nIQ== 7\n", "a.gpt2.tiktoken:2")
+    try fails("a.gpt2.tiktoken", "IQ== 7\nIg== 0\n", "a.gpt2.tiktoken:2")
     try fails("merges.txt", "#version: 0.2\na b c\n", "merges.txt:2")
     #expect(try Tool.data("encode", "--tokenizer", scratch.path("none.json"), input).status == 74)
     #expect(try Tool.data("encode", input).status == 64, "no tokenizer")

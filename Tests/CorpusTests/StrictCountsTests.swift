@@ -151,6 +151,10 @@ import Testing
           $0.response("text/plain", Array("not in chunks".utf8), chunked)
         }),
       Case(.inputsWithCRLineEnds, file: "in.txt", text("a\rb\r")),
+      Case(.inputsWithJSONValues, file: "in.json", text("[{\"text\":\"a\"},\n {\"text\":\"b\"}]\n")),
+      Case(.jsonLinesSplit, file: "in.jsonl", text("{\"text\":\"a\"}{\"text\":\"b\"}\n{\"text\":\"c\"}\n")),
+      Case(
+        .jsonValuesSplit, 2, file: "in.jsonl", text("{\"text\":\"a\"}{\"text\":\"b\"}\n{\"text\":\"c\"}\n")),
       Case(.jsonCommentsSkipped, file: "in.jsonl", text("{\"text\":\"a\"}\n// why\n{\"text\":\"b\"}\n")),
       Case(.warcRecords, file: "in.warc", warc { $0.record("conversion", [], "one") }),
       Case(
@@ -170,7 +174,8 @@ import Testing
   private static let ofOtherWork: Set<String> = [
     "blank_lines_dropped", "citations_removed", "controls_removed", "documents_changed", "documents_dropped",
     "documents_flagged", "documents_without_url", "inputs_skipped_held_out", "inputs_skipped_made",
-    "inputs_skipped_own", "inputs_skipped_special", "line_ends_to_spaces", "unassigned_characters",
+    "inputs_skipped_own", "inputs_skipped_repeated", "inputs_skipped_special", "line_ends_to_spaces",
+    "unassigned_characters",
   ]
 
   /// What `DocumentReaderTests` provokes: the file has to change between two reads.

@@ -50,7 +50,11 @@ import Testing
 
   @Test(.peers) func piecesEqualThoseOfTokenizers() throws {
     let programs = try Self.chains.map { PreTokenizer.program(try SplitProgram($0)) }
-    let texts = SplitTexts.awkward + SplitTexts.random(1500, seed: 5)
+    // The peer takes time in the square of the number of pieces.
+    let texts =
+      SplitTexts.awkward.filter { $0.utf8.count <= 1000 }
+      + ["a", "ab", "aab"].map { String(repeating: $0, count: 200) }
+      + SplitTexts.random(600, seed: 5)
     try compare(programs, Array(repeating: texts, count: programs.count))
   }
 

@@ -67,9 +67,19 @@ extension PreTokenizer {
       .split(.regex(let pattern), .isolated, _):
       pattern == gpt2Pattern
         ? .byteLevel(addPrefixSpace: false, usesRegex: true)
-        : .split(
-          .regex(pattern.replacing("\r", with: "\\r").replacing("\n", with: "\\n")), .isolated, invert: false)
+        : .split(.regex(withEscapedLineBreaks(pattern)), .isolated, invert: false)
     default: step
+    }
+  }
+
+  /// By scalars, because "\r\n" is one `Character`.
+  private static func withEscapedLineBreaks(_ pattern: String) -> String {
+    pattern.unicodeScalars.reduce(into: "") { escaped, scalar in
+      switch scalar {
+      case "\r": escaped += #"\r"#
+      case "\n": escaped += #"\n"#
+      default: escaped.unicodeScalars.append(scalar)
+      }
     }
   }
 
