@@ -152,9 +152,9 @@ import Testing
         }),
       Case(.inputsWithCRLineEnds, file: "in.txt", text("a\rb\r")),
       Case(.inputsWithJSONValues, file: "in.json", text("[{\"text\":\"a\"},\n {\"text\":\"b\"}]\n")),
-      Case(.jsonLinesSplit, file: "in.jsonl", text("{\"text\":\"a\"}{\"text\":\"b\"}\n{\"text\":\"c\"}\n")),
+      Case(.jsonLinesSplit, file: "in.jsonl", text("{\"text\":\"c\"}\n{\"text\":\"a\"}{\"text\":\"b\"}\n")),
       Case(
-        .jsonValuesSplit, 2, file: "in.jsonl", text("{\"text\":\"a\"}{\"text\":\"b\"}\n{\"text\":\"c\"}\n")),
+        .jsonValuesSplit, 2, file: "in.jsonl", text("{\"text\":\"c\"}\n{\"text\":\"a\"}{\"text\":\"b\"}\n")),
       Case(.jsonCommentsSkipped, file: "in.jsonl", text("{\"text\":\"a\"}\n// why\n{\"text\":\"b\"}\n")),
       Case(.warcRecords, file: "in.warc", warc { $0.record("conversion", [], "one") }),
       Case(

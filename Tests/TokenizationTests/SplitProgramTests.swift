@@ -78,7 +78,8 @@ import Testing
       try patterns.map { .program(try SplitProgram([.split(.regex($0), .isolated, invert: false)])) }
     }
     func texts(_ isIncluded: (UInt32) -> Bool) -> [String] {
-      stride(from: UInt32(0), to: 0x110000, by: 0x400).map { first in
+      // Planes 4 to 13 are not assigned, and the last two are for private use.
+      (Array(stride(from: UInt32(0), to: 0x34000, by: 0x400)) + [0xe0000, 0xf0000]).map { first in
         var text = String.UnicodeScalarView()
         for scalar in (first..<first + 0x400).filter(isIncluded).compactMap(Unicode.Scalar.init) {
           text.append(scalar)
@@ -106,7 +107,7 @@ import Testing
   func kernelsEqualICU(preTokenizer: PreTokenizer) throws {
     let program = PreTokenizer.program(try SplitProgram(preTokenizer.steps))
     #expect(try PreTokenizer(steps: preTokenizer.steps) == preTokenizer)
-    var texts = (SplitTexts.awkward + SplitTexts.random(6000, seed: 7)).map { Array($0.utf8) }
+    var texts = (SplitTexts.awkward + SplitTexts.random(3000, seed: 7)).map { Array($0.utf8) }
     texts += [RealText.prose, RealText.multilingual].map { Array($0.utf8) }
     var random = RandomGenerator(seed: 8)
     for (number, text) in texts.enumerated() {
