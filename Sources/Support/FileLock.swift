@@ -22,5 +22,10 @@ package final class FileLock {
     }
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    // A child that another thread is just starting has a copy of the descriptor until it runs its program; closing ours
+    // alone would leave the lock to it for so long.
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
 }
