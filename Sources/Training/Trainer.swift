@@ -257,13 +257,11 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
       (.nll, result.nll), (.perplexity, result.perplexity), (.wordPerplexity, result.wordPerplexity),
       (.bitsPerByte, result.bitsPerByte),
     ]
-    numbers += Self.means(of: result.memories.map(\.use), .memoryUsage(layer: nil), .memoryKL(layer: nil))
+    // A single memory is its own mean.
     if result.memories.count > 1 {
-      numbers += result.memoryNumbers
-    } else {
-      // The first two are the means.
-      numbers += result.memoryNumbers.dropFirst(2)
+      numbers += Self.means(of: result.memories.map(\.use), .memoryUsage(layer: nil), .memoryKL(layer: nil))
     }
+    numbers += result.memoryNumbers
     try metrics.write(step: optimizer.updates, tokens: tokens, split: result.split, numbers)
   }
 

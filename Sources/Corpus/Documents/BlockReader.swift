@@ -180,8 +180,9 @@ package final class BlockReader {
       }
       isPaused = false
       var records: [WARCRecord] = []
-      let length =
-        try source.format == .warc ? scanRecords(&bytes, &records) : bounded(cutDocuments(&bytes), bytes)
+      let (length, lineFeeds) =
+        try source.format == .warc
+        ? (scanRecords(&bytes, &records), nil) : bounded(cutDocuments(&bytes), bytes)
       if length < bytes.count {
         rest = Array(bytes[length...])
         bytes.removeLast(bytes.count - length)
@@ -193,7 +194,7 @@ package final class BlockReader {
         source: source,
         isConverted: input.charset != nil, options: options, counts: counts, warnings: warnings)
       takenByBlocks = input.taken
-      line += bytes.withUnsafeBytes { Bytes.count(of: UInt8(ascii: "\n"), in: $0) }
+      line += lineFeeds ?? bytes.withUnsafeBytes { Bytes.count(of: 0x0a, in: $0) }
       (counts, warnings) = (Summary(), [])
       return block
     }
@@ -212,18 +213,20 @@ package final class BlockReader {
   /// The most lines of a block: what is kept for each document would else be thousands of times as large as empty lines are.
   private static let mostLines = 1 << 14
 
-  /// The length of the whole documents at the start of `bytes`, at most `length`, that are not more than a block may hold.
-  private func bounded(_ length: Int, _ bytes: [UInt8]) -> Int {
-    if source.format == .text && source.splitting == .file { return length }
+  /// The length of the whole documents at the start of `bytes`, at most `length`, that are not more than a block may hold,
+  /// and their line feeds where they were counted.
+  private func bounded(_ length: Int, _ bytes: [UInt8]) -> (length: Int, lineFeeds: Int?) {
+    if source.format == .text && source.splitting == .file { return (length, nil) }
     return bytes.withUnsafeBytes { bytes in
       let whole = UnsafeRawBufferPointer(rebasing: bytes[..<length])
-      if Bytes.count(of: 0x0a, in: whole) <= Self.mostLines { return length }
+      let lineFeeds = Bytes.count(of: 0x0a, in: whole)
+      if lineFeeds <= Self.mostLines { return (length, lineFeeds) }
       var end = 0
       for _ in 0..<Self.mostLines {
-        guard let feed = memchr(whole.baseAddress! + end, 0x0a, length - end) else { return length }
+        guard let feed = memchr(whole.baseAddress! + end, 0x0a, length - end) else { return (length, nil) }
         end = UnsafeRawPointer(feed) - whole.baseAddress! + 1
       }
-      return source.endOfWholeDocuments(UnsafeRawBufferPointer(rebasing: whole[..<end])) ?? length
+      return (source.endOfWholeDocuments(UnsafeRawBufferPointer(rebasing: whole[..<end])) ?? length, nil)
     }
   }
 
