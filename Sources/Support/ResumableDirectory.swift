@@ -89,6 +89,19 @@ package final class ResumableDirectory {
     return path
   }
 
+  /// Removes the state in a directory of ours but for the mark of its job, which begins anew in it.
+  package static func clear(_ path: String) throws {
+    let file = Path.join(path, "job")
+    guard Path.exists(file), try String(decoding: MappedFile.read(file), as: UTF8.self).hasPrefix(mark) else {
+      throw Failure(.usage, "holds other files", file: path, remedy: "Remove it, or name another directory")
+    }
+    let lock = try FileLock(Path.join(path, "lock"), what: path)
+    for name in try SystemCall.names(in: path) where name != "job" && name != "lock" {
+      try SystemCall.remove(Path.join(path, name))
+    }
+    withExtendedLifetime(lock) {}
+  }
+
   /// Removes the directory, if it is temporary, at the end of the job.
   package func finish() {
     // Renamed first, so that no run continues from a state that is only partly removed.

@@ -120,7 +120,7 @@ package final class BlockReader {
 
   /// Finds out whether the file ends its lines by CR alone, as old Macs do: the first 64 KB hold CR and no LF.
   private func findLineEnds() throws {
-    guard rest.contains(0x0d) else { return }
+    guard !rest.prefix(1 << 16).contains(0x0a), rest.contains(0x0d) else { return }
     while !isAtEnd && rest.count < 1 << 16 && !rest.contains(0x0a) {
       rest = try extended(rest, to: min(2 * rest.count + 64, 1 << 16))
     }
@@ -211,7 +211,7 @@ package final class BlockReader {
   }
 
   /// The most lines of a block: what is kept for each document would else be thousands of times as large as empty lines are.
-  private static let mostLines = 1 << 14
+  private static let mostLines = 1 << 15
 
   /// The length of the whole documents at the start of `bytes`, at most `length`, that are not more than a block may hold,
   /// and their line feeds where they were counted.

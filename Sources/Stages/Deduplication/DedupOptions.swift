@@ -46,6 +46,19 @@ package struct DedupOptions: Sendable {
   /// Bytes of memory for what grows with the corpus: at least 64 MiB, by default a quarter of what the process may use.
   var memory: Int { max(64 << 20, MemoryLimit.share(given: givenMemory)) }
 
+  /// The directory of the state that this command makes from its inputs, and can make again; nil if there is none, if an
+  /// input is a pipe, or if some of the output may have been passed on.
+  var repeatableState: String? {
+    func isFile(_ path: String) -> Bool { path != "-" && (!Path.exists(path) || Path.isRegularFile(path)) }
+    guard minhash.stage == nil, report.map(isFile) != false,
+      case .path(let output?) = output.sink, isDryRun || isFile(output),
+      case let inputs = (try? InputListing.sources(allInput.sources).0.map(\.name)) ?? ["-"],
+      !inputs.contains("-"), InputListing.size(of: inputs) != nil
+    else { return nil }
+    if let workDirectory { return workDirectory }
+    return isDryRun ? nil : DeduplicationJob.stateDirectory(beside: output)
+  }
+
   /// nil where documents are not compared with evaluation sets.
   func decontaminationFilter() throws -> DecontaminationFilter? {
     if decontamination.files.isEmpty { return nil }

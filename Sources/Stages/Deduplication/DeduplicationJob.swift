@@ -98,8 +98,12 @@ final class DeduplicationJob {
       let owner = try TemporaryDirectory()
       return (Path.join(owner.path, "dedup"), owner)
     }
+    return (stateDirectory(beside: output), nil)
+  }
+
+  static func stateDirectory(beside output: String) -> String {
     let target = Path.resolvingLinks(output)
-    return (Path.join(Path.directory(of: target), ".\(Path.name(of: target)).dedup"), nil)
+    return Path.join(Path.directory(of: target), ".\(Path.name(of: target)).dedup")
   }
 
   /// Copies a pipe and returns a hash of it.
