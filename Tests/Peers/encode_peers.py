@@ -69,7 +69,7 @@ def measure_pkm(threads):
         summary = os.path.join(scratch, "summary.json")
         subprocess.run(
             [arguments.pkm, "bench", "--tokenizer", arguments.tokenizer, arguments.corpus, "--documents", "file"]
-            + ["--stages", "encode cold", "encode warm", "--runs", str(arguments.runs), "--threads", "1", "--quiet"]
+            + ["--stages", "encode cold", "--stages", "encode warm", "--runs", str(arguments.runs), "--threads", "1", "--quiet"]
             + ["--summary", summary],
             check=True, stderr=subprocess.DEVNULL)
         for stage in ["cold", "warm"]:

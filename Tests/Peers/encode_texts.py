@@ -48,7 +48,7 @@ with tempfile.TemporaryDirectory() as scratch:
             summary = os.path.join(scratch, "summary.json")
             run(
                 "bench", path, "--tokenizer", tokenizer, "--documents", "file", "--runs", str(arguments.runs),
-                "--summary", summary, "--stages", "encode cold", "encode warm")
+                "--summary", summary, "--stages", "encode cold", "--stages", "encode warm")
             found = json.load(open(summary))
             for state in ("cold", "warm"):
                 rates[pattern, name, state] = found[f"mb_per_second_encode_{state}"]

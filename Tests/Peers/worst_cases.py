@@ -48,7 +48,7 @@ def texts(size):
 
 
 def measure(command):
-    """Seconds and peak MB of a process; None when it fails or takes too long."""
+    """Seconds and peak MB of a process; None when it takes too long."""
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while True:
@@ -61,8 +61,11 @@ def measure(command):
             process.returncode = -9
             return None
         time.sleep(0.005)
-    process.returncode = status
-    return (time.perf_counter() - start, usage.ru_maxrss / 1000) if status == 0 else None
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: exit code {process.returncode}")
+    return seconds, usage.ru_maxrss / 1000
 
 
 GIGATOKEN = {
@@ -76,18 +79,21 @@ with tempfile.TemporaryDirectory() as scratch:
     text, learned = os.path.join(scratch, "text"), os.path.join(scratch, "learned.json")
 
     def learn(merges=32000, output=os.path.join(scratch, "text.json")):
-        common = ["--documents", "file", "--threads", "1", "--quiet"]
+        common = ["--input-format", "text", "--documents", "file", "--threads", "1", "--quiet"]
         return measure([arguments.pkm, "learn-bpe", "--merges", str(merges), text, "-o", output, *common])
 
     def encode():
         output = os.path.join(scratch, "shards")
         subprocess.run(["rm", "-rf", output], check=True)
-        common = ["--documents", "file", "--format", "shards", "--threads", "1", "--quiet"]
+        common = ["--input-format", "text", "--documents", "file", "--format", "shards", "--threads", "1", "--quiet"]
         return measure([arguments.pkm, "encode", "--tokenizer", learned, text, "-o", output, *common])
 
     def peer(stage, *more):
         environment = "RAYON_NUM_THREADS=1"
-        return measure(["env", environment, sys.executable, "-c", GIGATOKEN[stage], text, *more])
+        try:
+            return shown(measure(["env", environment, sys.executable, "-c", GIGATOKEN[stage], text, *more]))
+        except RuntimeError:
+            return "    fails"
 
     def shown(found):
         return f"{found[0]:8.2f} s {found[1]:6.0f} MB" if found else f"    more than {arguments.limit} s"
@@ -111,7 +117,7 @@ with tempfile.TemporaryDirectory() as scratch:
                     if (name, stage) in half:
                         line += f"  {found[0] / half[name, stage]:4.1f} × half"
                     elif arguments.gigatoken:
-                        line += "  gigatoken" + shown(peer(stage, "32000" if stage == "learn" else learned))
+                        line += "  gigatoken" + peer(stage, "32000" if stage == "learn" else learned)
                     half.setdefault((name, stage), found[0])
                 rows.append([f"{stage} {name}", f"{size // 1_000_000}", *((f"{found[0]:.2f}", f"{found[0] / english[stage]:.1f}", f"{found[1]:.0f}")
                              if found else (f"over {arguments.limit}", "", ""))])
@@ -119,7 +125,7 @@ with tempfile.TemporaryDirectory() as scratch:
     with open(text, "wb") as file:
         file.write(open(arguments.english, "rb").read(3_000_000))
     line = f"  60,000 merges of 3 MB of English {shown(learn(60000))}"
-    print(line + ("  gigatoken" + shown(peer("learn", "60000")) if arguments.gigatoken else ""))
+    print(line + ("  gigatoken" + peer("learn", "60000") if arguments.gigatoken else ""))
 
 if arguments.record:
     figures.record("worst_cases", ["", "MB", "seconds", "times English", "peak MB"], rows,
