@@ -32,17 +32,19 @@ package final class OutputFile {
   private var compressed: UnsafeMutableRawBufferPointer
 
   /// Opens the output; nil, `-` and `/dev/stdout` are standard output.
-  package convenience init(_ path: String?, compressionThreads: Int = 1) throws {
-    try self.init(.path(path), compressionThreads: compressionThreads)
+  package convenience init(_ path: String?, compressionThreads: Int = 1, isVerbatim: Bool = false) throws {
+    try self.init(.path(path), compressionThreads: compressionThreads, isVerbatim: isVerbatim)
   }
 
-  package init(_ sink: OutputSink, compressionThreads: Int = 1) throws {
+  /// If `isVerbatim`, what is written is all of a file of that name: it is neither compressed for the sake of the name, nor
+  /// does the name have to be one of text.
+  package init(_ sink: OutputSink, compressionThreads: Int = 1, isVerbatim: Bool = false) throws {
     let path = sink.name
     if path == "" {
       throw Failure(.usage, "an output has an empty name", remedy: "Give a path, or - for standard output")
     }
     self.path = path == nil || path == "/dev/stdout" ? "-" : path!
-    if case .path = sink, !Path.exists(self.path) || Path.isRegularFile(self.path) {
+    if case .path = sink, !isVerbatim, !Path.exists(self.path) || Path.isRegularFile(self.path) {
       try OutputName.checkCompression(self.path)
     }
     // A symbolic link stays: the file that it points to is replaced.
@@ -80,7 +82,7 @@ package final class OutputFile {
     disk = WriteBehind(descriptor, path: self.path == "-" ? "standard output" : self.path)
     buffer = .allocate(byteCount: 1 << 18, alignment: 64)
     compressed = .allocate(byteCount: 1 << 18, alignment: 64)
-    if pipe != nil { return }
+    if pipe != nil || isVerbatim { return }
     let coding = OutputName.coding(of: self.path)
     if coding == .zstd {
       zstd = ZSTD_createCCtx()

@@ -5,9 +5,34 @@ import Support
 
 extension TokenFileFormat: ExpressibleByArgument {}
 
+/// All that a dataset can be exported to: files of tokens, and shards of samples.
+enum ExportFormat: ExpressibleByArgument, CaseIterable, Sendable {
+  case tokens(TokenFileFormat)
+  case samples(SampleFormat)
+
+  static var allCases: [ExportFormat] {
+    TokenFileFormat.allCases.map { .tokens($0) } + SampleFormat.allCases.map { .samples($0) }
+  }
+
+  var rawValue: String {
+    switch self {
+    case .tokens(let format): format.rawValue
+    case .samples(let format): format.rawValue
+    }
+  }
+
+  init?(argument: String) {
+    guard let format = Self.allCases.first(where: { $0.rawValue == argument }) else { return nil }
+    self = format
+  }
+
+  static var allValueStrings: [String] { allCases.map(\.rawValue) }
+  var defaultValueDescription: String { rawValue }
+}
+
 struct Export: DocumentedCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Export a dataset to the token files of another trainer.")
+    abstract: "Export a dataset to the files of another trainer or loader.")
 
   static let details = """
     Formats:
@@ -18,20 +43,29 @@ struct Export: DocumentedCommand {
       numpy       SPLIT.npy, and SPLIT.documents.npy with the start of each
                   document
 
-    llmc and nanogpt call the split valid "val", as those trainers do. The output
-    directory appears under its name when it is complete.
+      mds         SPLIT/shard.00000.mds and index.json, for MosaicML Streaming: the
+                  column "tokens" of a sample is an array
+      litdata     SPLIT/chunk-0-0.bin and index.json, for LitData's TokensLoader
+      webdataset  SPLIT-000000.tar of arrays (KEY.npy)
+
+    mds, litdata and webdataset hold one document a sample, with its
+    end-of-document id. llmc and nanogpt call the split valid "val", as those
+    trainers do. pipelines/pkm_dataset.py reads a dataset in Python as it is.
+
+    The output directory appears under its name when it is complete.
     """
 
   static let examples = """
     pkm-data export shards/ --format megatron -o megatron/
     pkm-data export shards/ --format numpy --split valid -o arrays/
+    pkm-data export shards/ --format mds --shard-tokens 16000000 -o mds/
     """
 
   enum EndOfDocument: String, ExpressibleByArgument, CaseIterable { case keep, drop }
 
   @Argument(help: ArgumentHelp("Dataset directory.", valueName: "dataset")) var dataset: String
 
-  @Option(help: "Format of the token files.") var format: TokenFileFormat
+  @Option(help: "Format of the files.") var format: ExportFormat
 
   @Option(name: .shortAndLong, help: ArgumentHelp("New directory.", valueName: "directory"))
   var output: String
@@ -41,18 +75,27 @@ struct Export: DocumentedCommand {
   @Option(help: ArgumentHelp("Whether documents keep their end-of-document id.", valueName: "choice"))
   var endOfDocument = EndOfDocument.keep
 
-  @Option(help: ArgumentHelp("llmc: tokens per file (default: 100000000).", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "llmc, mds, litdata, webdataset: tokens per file (default: 100000000; 33554432 for the last three).",
+      valueName: "n"))
   var shardTokens: Int?
 
   @OptionGroup var options: RunOptions
 
   func validate() throws {
     try options.checkSeed()
-    if format == .llmc && endOfDocument == .drop {
-      throw ValidationError("llmc has no documents without the end-of-document id")
+    var (takesShardTokens, takesDrop) = (true, false)
+    if case .tokens(let format) = format {
+      (takesShardTokens, takesDrop) = (format == .llmc, format != .llmc)
+    }
+    if endOfDocument == .drop && !takesDrop {
+      throw ValidationError("\(format.rawValue) has no documents without the end-of-document id")
     }
     if let shardTokens {
-      guard format == .llmc else { throw ValidationError("--shard-tokens is for --format llmc") }
+      guard takesShardTokens else {
+        throw ValidationError("--shard-tokens is for --format llmc, mds, litdata and webdataset")
+      }
       guard (1..<(1 << 31)).contains(shardTokens) else {
         throw ValidationError("--shard-tokens must be between 1 and 2147483647, not \(shardTokens)")
       }
@@ -68,11 +111,20 @@ struct Export: DocumentedCommand {
     let dataset = try Dataset(dataset)
     let splits = split.map { [$0] } ?? dataset.splits
     let progress = Progress("export", unit: " tokens", isQuiet: options.quiet)
-    var exporter = DatasetExporter(format)
-    exporter.keepsEndOfDocument = endOfDocument == .keep
-    if let shardTokens { exporter.shardTokens = shardTokens }
-    exporter.progress = { progress.update(done: $0, of: $1) }
-    let files = try exporter.write(dataset, splits: splits, to: output)
+    let files: [String]
+    switch format {
+    case .tokens(let format):
+      var exporter = DatasetExporter(format)
+      exporter.keepsEndOfDocument = endOfDocument == .keep
+      if let shardTokens { exporter.shardTokens = shardTokens }
+      exporter.progress = { progress.update(done: $0, of: $1) }
+      files = try exporter.write(dataset, splits: splits, to: output)
+    case .samples(let format):
+      var exporter = SampleExporter(format)
+      if let shardTokens { exporter.shardTokens = shardTokens }
+      exporter.progress = { progress.update(done: $0, of: $1) }
+      files = try exporter.write(dataset, splits: splits, to: output)
+    }
     progress.finish()
 
     var summary = Summary()

@@ -1,5 +1,6 @@
 import Foundation
 import Shards
+import Support
 import TestSupport
 import Testing
 
@@ -44,18 +45,25 @@ import Testing
   func otherReadersAgree() throws {
     let scratch = try Scratch()
     try makeDataset(scratch)
-    for format in TokenFileFormat.allCases {
+    let streamed = SampleFormat.allCases.map(\.rawValue)
+    for format in TokenFileFormat.allCases.map(\.rawValue) + streamed {
+      // Several shards, each of several documents.
+      let more = streamed.contains(format) ? ["--shard-tokens", "700"] : []
       #expect(
-        try Tool.data(
-          "export", scratch.path("d"), "--format", format.rawValue, "-o", scratch.path(format.rawValue)
-        )
-        .status == 0)
+        try Tool.data.run(
+          ["export", scratch.path("d"), "--format", format, "-o", scratch.path(format)] + more
+        ).status == 0)
     }
+    #expect(try SystemCall.names(in: scratch.path("mds/train")).count > 3)
     let script = Repository.path("Tests/Peers/token_files.py")
     let result = try runShell("\"$PKM_PEERS_PYTHON\" '\(script)' .", in: scratch.url)
     #expect(result.status == 0, "\(result.errors)")
-    #expect(result.text.contains("train: megatron, llmc, nanogpt, numpy and the shards agree"))
-    #expect(result.text.contains("valid: megatron, llmc, nanogpt, numpy and the shards agree"))
+    #expect(
+      result.text.contains(
+        "train: megatron, llmc, nanogpt, numpy, mds, litdata, webdataset and the shards agree"))
+    #expect(
+      result.text.contains(
+        "valid: megatron, llmc, nanogpt, numpy, mds, litdata, webdataset and the shards agree"))
   }
 
   @Test func refusals() throws {
@@ -71,6 +79,16 @@ import Testing
     let dropped = try Tool.data(
       "export", scratch.path("d"), "--format", "llmc", "-o", scratch.path("x"), "--end-of-document", "drop")
     #expect(dropped.status == 64)
+    for format in SampleFormat.allCases {
+      let dropped = try Tool.data(
+        "export", scratch.path("d"), "--format", format.rawValue, "-o", scratch.path("x"),
+        "--end-of-document",
+        "drop")
+      #expect(dropped.status == 64 && dropped.errors.contains("without the end-of-document id"))
+    }
+    let sharded = try Tool.data(
+      "export", scratch.path("d"), "--format", "numpy", "-o", scratch.path("x"), "--shard-tokens", "9")
+    #expect(sharded.status == 64 && sharded.errors.contains("--shard-tokens is for"))
     #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.url.path) == ["d"])
   }
 }

@@ -2,13 +2,16 @@
 
 usage: python3 Tests/Peers/token_files.py DIRECTORY
 
-DIRECTORY holds the dataset `d` and its exports `megatron`, `llmc`, `nanogpt` and `numpy`. Needs numpy and zstandard.
+DIRECTORY holds the dataset `d` and its exports `megatron`, `llmc`, `nanogpt`, `numpy`, `mds`, `litdata` and `webdataset`. Needs
+numpy and zstandard: the layouts of the last three are written out here; loader_peers.py reads them by their own loaders.
 """
 import glob
+import io
 import json
 import os
 import struct
 import sys
+import tarfile
 
 import numpy
 import zstandard
@@ -50,6 +53,61 @@ def llmc(pattern):
     return numpy.concatenate(parts)
 
 
+def offsets(data):
+    """The offsets in front of a shard of MDS or LitData: where each sample begins, and the end of the last."""
+    (count,) = numpy.frombuffer(data, "<u4", 1)
+    return numpy.frombuffer(data, "<u4", count + 1, 4).tolist()
+
+
+def mds(directory, dtype):
+    """Documents of MosaicML Streaming's shards."""
+    shards = json.load(open(os.path.join(directory, "index.json")))["shards"]
+    for shard in shards:
+        data = open(os.path.join(directory, shard["raw_data"]["basename"]), "rb").read()
+        ends = offsets(data)
+        header = json.loads(data[4 + 4 * len(ends) : ends[0]])
+        assert {key: shard[key] for key in header} == header and header["column_names"] == ["tokens"]
+        assert header["column_encodings"] == ["ndarray:" + numpy.dtype(dtype).name] and header["column_sizes"] == [None]
+        assert shard["samples"] == len(ends) - 1 and shard["raw_data"]["bytes"] == len(data) == ends[-1]
+        assert header["format"] == "mds" and shard["zip_data"] is None
+        for start, end in zip(ends, ends[1:]):
+            assert int.from_bytes(data[start : start + 4], "little") == end - start - 4
+            dimensions, size = data[start + 4] >> 2, 1 << (data[start + 4] & 3)
+            length = int.from_bytes(data[start + 5 : start + 5 + size], "little")
+            tokens = numpy.frombuffer(data[start + 5 + size : end], dtype)
+            assert dimensions == 1 and len(tokens) == length
+            yield tokens
+
+
+def litdata(directory):
+    """Documents of LitData's chunks."""
+    index = json.load(open(os.path.join(directory, "index.json")))
+    assert index["config"]["data_format"] == ["no_header_tensor:16"]
+    for chunk in index["chunks"]:
+        data = open(os.path.join(directory, chunk["filename"]), "rb").read()
+        ends = offsets(data)
+        assert chunk["chunk_size"] == len(ends) - 1 and chunk["chunk_bytes"] == len(data) == ends[-1]
+        assert ends[0] == 4 * (len(ends) + 1) and 4 * chunk["dim"] == ends[-1] - ends[0]
+        for start, end in zip(ends, ends[1:]):
+            yield numpy.frombuffer(data[start:end], numpy.int32)
+
+
+def webdataset(pattern):
+    """Documents of WebDataset's archives."""
+    number = 0
+    for path in sorted(glob.glob(pattern)):
+        with tarfile.open(path, "r:") as archive:
+            for member in archive:
+                assert member.name == f"{number:09}.npy" and member.isreg() and member.mode == 0o644
+                number += 1
+                yield numpy.load(io.BytesIO(archive.extractfile(member).read()))
+
+
+def equal(found, documents):
+    found = list(found)
+    return len(found) == len(documents) and all((a == b).all() and len(a) == len(b) for a, b in zip(found, documents))
+
+
 top = sys.argv[1]
 index = json.load(open(os.path.join(top, "d/index.json")))
 end = index["end_of_document"]
@@ -66,4 +124,7 @@ for split in sorted(index["splits"]):
     assert (numpy.memmap(os.path.join(top, "nanogpt", name + ".bin"), numpy.uint16, "r") == ids).all()
     assert (numpy.load(os.path.join(top, "numpy", split + ".npy")) == ids).all()
     assert (numpy.load(os.path.join(top, "numpy", split + ".documents.npy")) == starts).all()
-    print(f"{split}: megatron, llmc, nanogpt, numpy and the shards agree")
+    assert equal(mds(os.path.join(top, "mds", split), ids.dtype), documents)
+    assert equal(litdata(os.path.join(top, "litdata", split)), documents)
+    assert equal(webdataset(os.path.join(top, "webdataset", split + "-*.tar")), documents)
+    print(f"{split}: megatron, llmc, nanogpt, numpy, mds, litdata, webdataset and the shards agree")
