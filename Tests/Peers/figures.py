@@ -29,7 +29,7 @@ RECORDS = HERE / "figures"
 SECTIONS = {
     "Data": [
         "learn", "encode", "apply", "encode_texts", "worst_cases", "normalize", "charset", "filter", "dedup", "dedup_scale",
-        "compressed_input", "frame_sizes", "billion_words", "corpus_sizes", "pipeline",
+        "compressed_input", "frame_sizes", "loaders", "billion_words", "corpus_sizes", "pipeline",
     ],
     "Training": ["novels", "train", "steps", "memory_layer", "generation", "precision"],
 }
