@@ -170,12 +170,20 @@ import Testing
       let unset = try #require(text.range(of: "unset CDPATH")), cd = try #require(text.range(of: "\ncd "))
       #expect(unset.lowerBound < cd.lowerBound)
     }
-    let result = try runShell(
-      "mkdir bin; for t in bash id cat grep sed; do ln -s $(command -v $t) bin/; done; ln -s /bin/true bin/swift\n"
-        + "ln -s /bin/true bin/apt-get; printf '#!/bin/sh\\nexit 1\\n' > bin/dpkg-query; printf '#!/bin/sh\\necho 1000\\n' > bin/id2\n"
-        + "rm bin/id; mv bin/id2 bin/id; chmod +x bin/*; PATH=$PWD/bin bash \(Repository.path("pipelines/install.sh"))",
-      in: scratch.url)
-    #expect(result.status == 1 && result.errors.contains("there is no sudo here"), "\(result.errors)")
+    let installs = [
+      ("6.3.1", "there is no sudo here"), ("6.0", "This is Swift version 6.0, which is too old"),
+      ("", "too old"),
+    ]
+    for (version, words) in installs {
+      let result = try runShell(
+        """
+        rm -rf bin; mkdir bin; for t in bash cat grep sed; do ln -s $(command -v $t) bin/; done; ln -s /bin/true bin/apt-get
+        printf '#!/bin/sh\\nexit 1\\n' > bin/dpkg-query; printf '#!/bin/sh\\necho 1000\\n' > bin/id
+        printf '#!/bin/sh\\necho "Swift version \(version) (swift)"\\n' > bin/swift; chmod +x bin/*
+        PATH=$PWD/bin bash \(Repository.path("pipelines/install.sh"))
+        """, in: scratch.url)
+      #expect(result.status == 1 && result.errors.contains(words), "\(version): \(result.errors)")
+    }
   }
 
   @Test func nothingOfOthersReachesTheTerminal() throws {
