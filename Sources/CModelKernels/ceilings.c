@@ -47,6 +47,7 @@ __attribute__((target("arch=x86-64-v4,avx512bf16"))) static double dot_bfloat16(
 
 double pkm_ceiling_multiply_add(long rounds, double *sum) {
   switch (pkm_best_instruction_set()) {
+    case PKM_INSTRUCTION_SET_AMX:
     case PKM_INSTRUCTION_SET_V4_BF16:
     case PKM_INSTRUCTION_SET_V4:
       return fma_v4(rounds, sum);

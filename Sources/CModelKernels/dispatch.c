@@ -1,14 +1,24 @@
 // Dispatch: the kernels of the instruction set that is asked for, or of the best one of the processor.
 #include "CModelKernels.h"
 
+#include <pthread.h>
+#include <stddef.h>
+
 #if defined(__x86_64__)
 #include <cpuid.h>
+#endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 const pkm_kernel_table *pkm_kernels_float_plain(void);
 const pkm_kernel_table *pkm_kernels_float_v3(void);
 const pkm_kernel_table *pkm_kernels_float_v4(void);
 const pkm_kernel_table *pkm_kernels_float_v4_bf16(void);
+const pkm_kernel_table *pkm_kernels_float_amx(void);
+const pkm_kernel_table *pkm_kernels_float_tiles_plain(void);
+const pkm_kernel_table *pkm_kernels_float_tiles_v4_bf16(void);
 const pkm_kernel_table *pkm_kernels_double_plain(void);
 const pkm_kernel_table *pkm_kernels_double_v3(void);
 const pkm_kernel_table *pkm_kernels_double_v4(void);
@@ -18,6 +28,7 @@ pkm_instruction_set pkm_best_instruction_set(void) {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("x86-64-v4")) {
     bool dots = __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
+    if (dots && pkm_amx_bf16() == PKM_AMX_USABLE) return PKM_INSTRUCTION_SET_AMX;
     return dots ? PKM_INSTRUCTION_SET_V4_BF16 : PKM_INSTRUCTION_SET_V4;
   }
   if (__builtin_cpu_supports("x86-64-v3")) return PKM_INSTRUCTION_SET_V3;
@@ -27,17 +38,30 @@ pkm_instruction_set pkm_best_instruction_set(void) {
 
 // Intel's manual, volume 1, chapter 18: leaf 7 of cpuid names the unit (edx, bits 22 and 24), and XCR0 (bits 17 and 18) says
 // that the operating system saves its registers.
-bool pkm_has_amx_bf16(void) {
+static pkm_amx_state amx_state = PKM_AMX_MISSING;
+
+static void ask_for_amx(void) {
 #if defined(__x86_64__)
   unsigned a, b, c, d;
-  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c >> 27 & 1)) return false;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 22 & 1) || !(d >> 24 & 1)) return false;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c >> 27 & 1)) return;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 22 & 1) || !(d >> 24 & 1)) return;
+  amx_state = PKM_AMX_REFUSED;
   unsigned low, high;
   __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-  return (low >> 17 & 3) == 3;
-#else
-  return false;
+  if ((low >> 17 & 3) != 3) return;
+#if defined(__linux__)
+  // Linux gives the unit to processes that ask (Documentation/arch/x86/xstate.rst): for all of their threads, once and
+  // for all. It refuses while a signal stack is too small for the tiles. 5.15 and older know no such call.
+  enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+  if (syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0) amx_state = PKM_AMX_USABLE;
 #endif
+#endif
+}
+
+pkm_amx_state pkm_amx_bf16(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, ask_for_amx);
+  return amx_state;
 }
 
 bool pkm_has_slow_bf16_dots(void) {
@@ -55,7 +79,14 @@ static pkm_instruction_set available(pkm_instruction_set wanted) {
 }
 
 const pkm_kernel_table *pkm_kernels_float(pkm_instruction_set wanted) {
+  if (wanted == PKM_INSTRUCTION_SET_TILES_PLAIN) return pkm_kernels_float_tiles_plain();
+  if (wanted == PKM_INSTRUCTION_SET_TILES_V4_BF16) {
+    return pkm_best_instruction_set() < PKM_INSTRUCTION_SET_V4_BF16 ? pkm_kernels_float_tiles_plain()
+                                                                    : pkm_kernels_float_tiles_v4_bf16();
+  }
   switch (available(wanted)) {
+    case PKM_INSTRUCTION_SET_AMX:
+      return pkm_kernels_float_amx();
     case PKM_INSTRUCTION_SET_V4_BF16:
       return pkm_kernels_float_v4_bf16();
     case PKM_INSTRUCTION_SET_V4:
@@ -68,7 +99,9 @@ const pkm_kernel_table *pkm_kernels_float(pkm_instruction_set wanted) {
 }
 
 const pkm_kernel_table *pkm_kernels_double(pkm_instruction_set wanted) {
+  if (wanted == PKM_INSTRUCTION_SET_TILES_PLAIN) return pkm_kernels_double_plain();
   switch (available(wanted)) {
+    case PKM_INSTRUCTION_SET_AMX:
     case PKM_INSTRUCTION_SET_V4_BF16:
     case PKM_INSTRUCTION_SET_V4:
       return pkm_kernels_double_v4();

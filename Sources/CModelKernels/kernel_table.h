@@ -66,7 +66,7 @@ static const pkm_kernel_table table = {
     .gemv = gemv,
     .pack_skinny = pack_skinny,
     .gemm_skinny = gemm_skinny,
-#if REAL_IS_FLOAT && HAS_AVX512
+#if REAL_IS_FLOAT && (HAS_AVX512 || HAS_TILES)
     .pack_panels_nt = pack_panels_nt,
     .pack_panels_nn = pack_panels_nn,
     .gemm_panels = gemm_panels,

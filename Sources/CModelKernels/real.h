@@ -1,8 +1,8 @@
 // The number type of the kernels, `real`, its elementary functions, and the attributes that kernels carry.
 //
 // Every kernel header is compiled once per variant (variants/*.c): the variant defines REAL_IS_FLOAT as 1 or 0,
-// includes variants/target_*.h, which defines HAS_AVX512, HAS_BF16_DOT and HAS_BYTE_DOT as far as they hold, and then
-// includes kernel_table.h. A header that is read by itself is the float variant for any processor.
+// includes variants/target_*.h, which defines HAS_AVX512, HAS_BF16_DOT, HAS_BYTE_DOT and HAS_TILES as far as they hold,
+// and then includes kernel_table.h. A header that is read by itself is the float variant for any processor.
 #pragma once
 #include <float.h>
 #include <math.h>

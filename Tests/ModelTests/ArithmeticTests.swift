@@ -16,9 +16,10 @@ import Testing
     + EngineSettings.Library.allCases.filter {
       (try? CPUOperations<Float>(pool: Pools.one, settings: EngineSettings(library: $0))) != nil
     }
-  static let choices = libraries.flatMap { library in
-    EngineSettings.Precision.allCases.map { EngineSettings(precision: $0, library: library) }
-  }
+  static let choices =
+    libraries.flatMap { library in
+      EngineSettings.Precision.allCases.map { EngineSettings(precision: $0, library: library) }
+    } + [EngineSettings(precision: .bf16, library: .generic, instructions: .emulatedTilesAVX512)]
 
   /// The nearest number with 8 bits of fraction, ties to even, by arithmetic instead of by bits.
   static func rounded(_ x: Float) -> Float {
@@ -92,7 +93,7 @@ import Testing
   }
 
   /// The plain and AVX2 kernels and our own GEMM, which this machine would not choose by itself, through a whole model.
-  @Test(arguments: EngineSettings.Instructions.allCases)
+  @Test(arguments: Engines.instructionSets)
   func everyInstructionSetComputesTheModel(instructions: EngineSettings.Instructions) throws {
     let reference = try step(EngineSettings(library: .generic, instructions: .plain), Double.self)
     let exact = try step(EngineSettings(library: .generic, instructions: instructions), Double.self)
@@ -117,6 +118,12 @@ import Testing
     #expect(distance(plain.gradient, reference.gradient) > 1e-4)
     for library in Self.libraries {
       let result = try step(EngineSettings(precision: .bf16, library: library), Float.self, memory: false)
+      #expect(abs(result.loss - plain.loss) < 2e-4)
+      #expect(distance(result.gradient, plain.gradient.map(Double.init)) < 0.01)
+    }
+    for instructions in Engines.instructionSets where instructions != .plain {
+      let settings = EngineSettings(precision: .bf16, library: .generic, instructions: instructions)
+      let result = try step(settings, Float.self, memory: false)
       #expect(abs(result.loss - plain.loss) < 2e-4)
       #expect(distance(result.gradient, plain.gradient.map(Double.init)) < 0.01)
     }

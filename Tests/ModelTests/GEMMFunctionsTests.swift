@@ -7,11 +7,14 @@ import Testing
 /// The choice of matmul kernels by processor; what the processor has is made up, so every machine tests every choice.
 @Suite(.timeLimit(.minutes(60))) struct GEMMFunctionsTests {
   private static let zen = Processor(
-    bestInstructions: PKM_INSTRUCTION_SET_V4_BF16, hasAMX: false, hasSlowBF16Dots: false)
+    bestInstructions: PKM_INSTRUCTION_SET_V4_BF16, amx: PKM_AMX_MISSING, hasSlowBF16Dots: false)
   private static let sapphireRapids = Processor(
-    bestInstructions: PKM_INSTRUCTION_SET_V4_BF16, hasAMX: true, hasSlowBF16Dots: true)
+    bestInstructions: PKM_INSTRUCTION_SET_AMX, amx: PKM_AMX_USABLE, hasSlowBF16Dots: true)
+  /// The same in a container whose kernel keeps the unit from it.
+  private static let confined = Processor(
+    bestInstructions: PKM_INSTRUCTION_SET_V4_BF16, amx: PKM_AMX_REFUSED, hasSlowBF16Dots: true)
   private static let cooperLake = Processor(
-    bestInstructions: PKM_INSTRUCTION_SET_V4_BF16, hasAMX: false, hasSlowBF16Dots: true)
+    bestInstructions: PKM_INSTRUCTION_SET_V4_BF16, amx: PKM_AMX_MISSING, hasSlowBF16Dots: true)
   private static let hasOneDNN = pkm_onednn_load() == nil && pkm_onednn_has_bf16()
   /// Machines without AVX-512 have no GEMM that packs, whatever the made-up processor says.
   private static let packs = pkm_best_instruction_set().rawValue >= PKM_INSTRUCTION_SET_V4.rawValue
@@ -32,15 +35,29 @@ import Testing
     #expect(!gemms.description.contains("fp32"))
   }
 
-  /// Without oneDNN, AMX stays idle, and the start says what that costs and what to install.
+  /// Without oneDNN, or where the user names them, our own kernels use the unit.
+  @Test(.enabled(if: packs), arguments: [EngineSettings.Library?.none, .generic])
+  func ourOwnTilesUseAMX(library: EngineSettings.Library?) throws {
+    let settings = EngineSettings(precision: .bf16, library: library, instructions: .amx)
+    let gemms = try GEMMFunctions<Float>(settings, processor: Self.sapphireRapids)
+    #expect(gemms.packsBF16 && gemms.hasTiles && gemms.description.hasSuffix("bfloat16 on AMX"))
+    let others = try GEMMFunctions<Float>(settings, processor: Self.zen)
+    #expect(others.packsBF16 && !others.hasTiles && !others.description.contains("AMX"))
+  }
+
   @Test(.enabled(if: packs))
   func theStartSaysWhereBF16IsSlowerThanFP32() throws {
     let generic = EngineSettings(precision: .bf16, library: .generic)
-    let idle = try GEMMFunctions<Float>(generic, processor: Self.sapphireRapids).description
-    #expect(idle.contains("slower than fp32") && idle.contains("apt-get install libdnnl-dev"))
+    let older = EngineSettings(precision: .bf16, library: .generic, instructions: .avx512bf16)
+    let idle = try GEMMFunctions<Float>(older, processor: Self.sapphireRapids).description
+    #expect(idle.contains("slower than fp32") && idle.contains("--kernels auto"))
     let slow = try GEMMFunctions<Float>(generic, processor: Self.cooperLake).description
     #expect(slow.contains("slower than fp32") && !slow.contains("AMX"))
-    #expect(try !GEMMFunctions<Float>(generic, processor: Self.zen).description.contains("slower"))
+    let refused = try GEMMFunctions<Float>(generic, processor: Self.confined).description
+    #expect(refused.contains("slower than fp32") && refused.contains("does not let this process use"))
+    for processor in [Self.zen, Self.sapphireRapids] {
+      #expect(try !GEMMFunctions<Float>(generic, processor: processor).description.contains("slower"))
+    }
   }
 
   /// A processor without dot products of bfloat16, or kernels that may not use them.

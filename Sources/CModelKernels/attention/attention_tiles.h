@@ -1,10 +1,14 @@
 // The parts of attention: one tile of a matmul, operands packed for it, and softmax in lanes.
 #pragma once
-#include "matmul/packed_groups.h"
+#include "matmul/tile_block.h"
 
 enum {
-  // Rows of an output tile, whose groups are broadcast one by one.
+// Rows of an output tile, whose groups are broadcast one by one, or which are a tile of the matrix unit.
+#if HAS_TILES
+  ATTENTION_TILE_ROWS = TILE_SIDE,
+#else
   ATTENTION_TILE_ROWS = 8,
+#endif
   // Columns of an output tile: the lanes of two registers. Packed operands are padded with zeros to whole tiles and
   // groups.
   ATTENTION_TILE_LANES = 2 * LANES,
@@ -29,9 +33,17 @@ INLINE long padded_width(long width) {
 }
 
 // One tile: sums[j][v] = the sum over p < count of register v of a[p] times the broadcast group b[j][p], in the order
-// of p. Strides in groups: a[p] is `a_stride` apart from p to p, b[j][p] `b_row` from j to j and `b_step` from p to p.
+// of p. In bfloat16 tiles multiply, if there are any, for which b_step must be 1. Strides in groups: a[p] is `a_stride`
+// apart from p to p, b[j][p] `b_row` from j to j and `b_step` from p to p.
 INLINE void tile_gemm(long count, const packed_group *a, long a_stride, const packed_group *b, long b_row, long b_step,
                       lanes sums[ATTENTION_TILE_ROWS][2], const bool bf16) {
+#if HAS_TILES
+  if (bf16) {
+    const tile_row left = {(const char *)b, b_row * 4, TILE_ROW_BYTES, TILE_SIDE};
+    tile_block(4 * count, &left, false, a, a_stride, true, NULL, 0, (float *)sums, ATTENTION_TILE_LANES);
+    return;
+  }
+#endif
   enum { TOGETHER = ATTENTION_ROWS_IN_REGISTERS };
   for (int first = 0; first < ATTENTION_TILE_ROWS; first += TOGETHER, b += TOGETHER * b_row) {
     lanes s[TOGETHER][2] = {{{0}}};
@@ -50,6 +62,49 @@ INLINE void tile_gemm(long count, const packed_group *a, long a_stride, const pa
       sums[first + j][1] = s[j][1];
     }
   }
+}
+
+// Calls of kernels that use tile_gemm in bfloat16 begin and end with these.
+INLINE void begin_tiles(const bool bf16) {
+#if HAS_TILES
+  if (bf16) configure_tiles();
+#else
+  (void)bf16;
+#endif
+}
+
+INLINE void end_tiles(const bool bf16) {
+#if HAS_TILES
+  if (bf16) release_tiles();
+#else
+  (void)bf16;
+#endif
+}
+
+// A block of operands with a lane per query, as tile_gemm broadcasts them: `from[p * step + query * row]` is group p.
+typedef struct {
+  const packed_group *from;
+  long row, step;
+} broadcast_block;
+
+// The broadcast operand that consists of pairs of keys, ATTENTION_BLOCK queries each. Tiles take rows of queries: they
+// are transposed to the second half of the memory of the block, which in bfloat16 is free.
+INLINE broadcast_block broadcast_pairs(packed_group *pairs, const bool bf16) {
+#if HAS_TILES
+  if (bf16) {
+    enum { PAIRS = ATTENTION_BLOCK / 2 };
+    packed_group *rows = pairs + PAIRS * ATTENTION_BLOCK;
+    for (long p = 0; p < PAIRS; p += TILE_SIDE) {
+      for (long i = 0; i < ATTENTION_BLOCK; i += TILE_SIDE) {
+        transpose_tile(pairs + p * ATTENTION_BLOCK + i, ATTENTION_BLOCK, rows + i * PAIRS + p, PAIRS);
+      }
+    }
+    return (broadcast_block){rows, PAIRS, 1};
+  }
+#else
+  (void)bf16;
+#endif
+  return (broadcast_block){pairs, 1, ATTENTION_BLOCK};
 }
 
 // --- packing

@@ -92,10 +92,12 @@ INLINE void causal_attention_in(pkm_attention_head head, packed_group *scratch, 
         powers_of_scores(seen, lane, scale * (real)M_LOG2E, largest, scores + lane, p + lane, &state, changes + lane,
                          bf16);
       }
+      const broadcast_block powers = broadcast_pairs(p, bf16);
       for (long i = 0; i < rows; i += ATTENTION_TILE_ROWS) {
         const long seen = key < first ? ATTENTION_BLOCK : i + ATTENTION_TILE_ROWS;
         for (long c = 0; c < width; c += ATTENTION_TILE_LANES) {
-          tile_gemm(seen / group, value_rows + key / group * padded + c, padded, p + i, 1, ATTENTION_BLOCK, sums, bf16);
+          tile_gemm(seen / group, value_rows + key / group * padded + c, padded,
+                    powers.from + i * powers.row, powers.row, powers.step, sums, bf16);
           real *sum = mixed + i * padded + c;
           for (long j = 0; j < ATTENTION_TILE_ROWS; j++, sum += padded) {
             for (int v = 0; v < 2; v++) {
@@ -119,7 +121,9 @@ INLINE void causal_attention_in(pkm_attention_head head, packed_group *scratch, 
 }
 
 KERNEL void causal_attention(pkm_attention_head head, void *scratch, bool bf16) {
+  begin_tiles(bf16);
   BY_FORM(bf16, causal_attention_in, head, scratch);
+  end_tiles(bf16);
 }
 
 // --- backward
@@ -285,11 +289,12 @@ INLINE void add_key_and_value_gradients(const query_block *block, long from, lon
 INLINE void add_query_gradients(const query_block *block, long from, const backward_buffers *b, const bool bf16) {
   const long padded = padded_width(block->width), group = bf16 ? 2 : 1;
   lanes sums[ATTENTION_TILE_ROWS][2];
+  const broadcast_block ds = broadcast_pairs(b->scores.ds_pairs, bf16);
   for (long i = 0; i < block->rows; i += ATTENTION_TILE_ROWS) {
     const long count = (from == block->first ? i + ATTENTION_TILE_ROWS : ATTENTION_BLOCK) / group;
     for (long c = 0; c < block->width; c += ATTENTION_TILE_LANES) {
-      tile_gemm(count, b->key_rows + from / group * padded + c, padded, b->scores.ds_pairs + i, 1, ATTENTION_BLOCK,
-                sums, bf16);
+      tile_gemm(count, b->key_rows + from / group * padded + c, padded, ds.from + i * ds.row, ds.row, ds.step, sums,
+                bf16);
       add_tile(sums, from > 0, b->d_queries + i * padded + c, padded);
     }
   }
@@ -325,5 +330,7 @@ INLINE void causal_attention_backward_in(pkm_attention_head head, const void *d_
 
 KERNEL void causal_attention_backward(pkm_attention_head head, const void *d_out, void *d_queries, void *d_keys,
                                       void *d_values, void *scratch, bool bf16) {
+  begin_tiles(bf16);
   BY_FORM(bf16, causal_attention_backward_in, head, d_out, d_queries, d_keys, d_values, scratch);
+  end_tiles(bf16);
 }

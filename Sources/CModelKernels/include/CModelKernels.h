@@ -224,10 +224,10 @@ typedef struct {
   // caller will write the results of its epilogue.
   void (*gemm_skinny)(long m, long n, long k, const void *packed, const void *b, long ldb, bool is_first, void *c,
                       long ldc, pkm_output_tile tile, bool bf16);
-  // The same for many rows; all NULL unless the processor has AVX-512. op(B), k x n, is packed first, in panels of
-  // PKM_PANEL_COLUMNS columns, k * PKM_PANEL_COLUMNS operands each; columns that are missing in the last panel are
-  // zeros. In bfloat16 k is even. With `rounds`, which takes dot products of bfloat16, B is reals that are rounded to
-  // bfloat16. pack_panels_nt takes B transposed, n x k, and packs the panels first..<last, ...
+  // The same for many rows; all NULL unless the kernels use AVX-512 or tiles. op(B), k x n, is packed first, in panels
+  // of PKM_PANEL_COLUMNS columns, k * PKM_PANEL_COLUMNS operands each; columns that are missing in the last panel are
+  // zeros. In bfloat16 k is even. With `rounds`, which takes dot products or tiles of bfloat16, B is reals that are
+  // rounded to bfloat16. pack_panels_nt takes B transposed, n x k, and packs the panels first..<last, ...
   void (*pack_panels_nt)(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool rounds,
                          bool bf16);
   // ... pack_panels_nn takes B as k x n and packs the groups first..<last of all panels: rows of B or, if `bf16`, pairs
@@ -244,20 +244,27 @@ typedef struct {
                   long ldc, void *sums, void *buffer, bool bf16);
 } pkm_kernel_table;
 
-// What kernels are compiled for: any processor, AVX2 with FMA, AVX-512 (the levels of the x86-64 psABI), and AVX-512
-// with dot products of bfloat16 and of bytes.
+// What kernels are compiled for: any processor, AVX2 with FMA, AVX-512 (the levels of the x86-64 psABI), AVX-512 with
+// dot products of bfloat16 and of bytes, and that with AMX, Intel's matrix unit.
 typedef enum {
   PKM_INSTRUCTION_SET_PLAIN,
   PKM_INSTRUCTION_SET_V3,
   PKM_INSTRUCTION_SET_V4,
-  PKM_INSTRUCTION_SET_V4_BF16
+  PKM_INSTRUCTION_SET_V4_BF16,
+  PKM_INSTRUCTION_SET_AMX,
+  // The kernels for AMX with tiles that are emulated, for any processor and for AVX-512 with dot products. They are slow
+  // and for tests; no processor's best.
+  PKM_INSTRUCTION_SET_TILES_PLAIN,
+  PKM_INSTRUCTION_SET_TILES_V4_BF16
 } pkm_instruction_set;
 
 // The best instruction set of the processor.
 pkm_instruction_set pkm_best_instruction_set(void);
 
-// Whether the processor has AMX, Intel's matrix unit, for bfloat16, and the operating system lets programs use it.
-bool pkm_has_amx_bf16(void);
+// Whether the processor has AMX, Intel's matrix unit, for bfloat16, and whether the operating system lets this process
+// use it, which the first call asks for.
+typedef enum { PKM_AMX_MISSING, PKM_AMX_REFUSED, PKM_AMX_USABLE } pkm_amx_state;
+pkm_amx_state pkm_amx_bf16(void);
 
 // Whether the processor is Intel's, whose dot products of bfloat16 (vdpbf16ps) run at half the rate of its float32
 // multiply-adds.

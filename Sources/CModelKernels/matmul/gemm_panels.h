@@ -1,10 +1,11 @@
-// GEMM of many rows with AVX-512. B is packed once for all rows of A, in panels of PKM_PANEL_COLUMNS columns that are
-// adjacent for each k; A is not packed. Each sum is taken in the order of k, whatever m and n are.
+// GEMM of many rows with AVX-512 or tiles. B is packed once for all rows of A, in panels of PKM_PANEL_COLUMNS columns
+// that are adjacent for each k; A is not packed. Each sum is taken in the order of k, whatever m and n are.
 #pragma once
 #include "CModelKernels.h"
 #include "matmul/packed_groups.h"
+#include "matmul/tile_block.h"
 
-#if REAL_IS_FLOAT && HAS_AVX512
+#if REAL_IS_FLOAT && (HAS_AVX512 || HAS_TILES)
 
 enum {
   // Registers of a row of a panel.
@@ -31,8 +32,9 @@ INLINE void load_rounded_groups(__m512i rows[16], long count, const void *x, lon
 
 // Group p of `width` columns of X, k x n: a row of X or, in bfloat16, the rows 2 p and 2 p + 1 interleaved. With
 // `rounds`, X is reals that are rounded to bfloat16.
-INLINE void interleave_rows_avx512(long width, const void *x, long stride, long p, packed_group *out, const bool rounds,
-                                   const bool bf16) {
+INLINE void interleave_columns(long width, const void *x, long stride, long p, packed_group *out, const bool rounds,
+                               const bool bf16) {
+#if HAS_AVX512
   for (long c = 0; c < width; c += LANES) {
     const long count = width - c < LANES ? width - c : LANES;
     const __mmask16 mask = (__mmask16)((1u << count) - 1);
@@ -55,6 +57,19 @@ INLINE void interleave_rows_avx512(long width, const void *x, long stride, long 
     }
     _mm512_storeu_si512(out + c, groups);
   }
+#else
+  for (long c = 0; c < width; c++) {
+    if (rounds) {
+      const real *row = (const real *)x + 2 * p * stride + c;
+      out[c] = to_bf16(row[0]) | (packed_group)to_bf16(row[stride]) << 16;
+    } else if (bf16) {
+      const uint16_t *row = (const uint16_t *)x + 2 * p * stride + c;
+      out[c] = row[0] | (packed_group)row[stride] << 16;
+    } else {
+      memcpy(out + c, (const real *)x + p * stride + c, sizeof *out);
+    }
+  }
+#endif
 }
 
 // Packs the panels first..<last of the transpose of B, n x k: group by group of k, those of all columns of the panel.
@@ -66,6 +81,7 @@ INLINE void pack_panels_nt_in(long first, long last, long n, long k, const void 
     packed_group *out = packed + panel * groups * PKM_PANEL_COLUMNS;
     const long column = panel * PKM_PANEL_COLUMNS,
                width = n - column < PKM_PANEL_COLUMNS ? n - column : PKM_PANEL_COLUMNS;
+#if HAS_AVX512
     for (long c = 0; c < PKM_PANEL_COLUMNS; c += 16) {
       for (long p = 0; p < groups; p += 16) {
         __m512i rows[16];
@@ -89,6 +105,21 @@ INLINE void pack_panels_nt_in(long first, long last, long n, long k, const void 
         }
       }
     }
+#else
+    for (long p = 0; p < groups; p++, out += PKM_PANEL_COLUMNS) {
+      for (long c = 0; c < PKM_PANEL_COLUMNS; c++) {
+        const void *from = operand_at(b, (column + c) * ldb + group * p, is_short);
+        out[c] = 0;
+        if (c >= width) continue;
+        if (rounds) {
+          const real *pair = from;
+          out[c] = to_bf16(pair[0]) | (packed_group)to_bf16(pair[1]) << 16;
+        } else {
+          memcpy(out + c, from, sizeof *out);
+        }
+      }
+    }
+#endif
   }
 }
 
@@ -111,7 +142,7 @@ INLINE void pack_panels_nn_in(long first, long last, long n, long k, const void 
           for (long c = 0; c < width; c += line) __builtin_prefetch(operand_at(from, r * ldb + c, is_short), 0, 2);
         }
         if (width < PKM_PANEL_COLUMNS) memset(out, 0, PKM_PANEL_COLUMNS * sizeof *out);
-        interleave_rows_avx512(width, from, ldb, p, out, rounds, bf16);
+        interleave_columns(width, from, ldb, p, out, rounds, bf16);
       }
     }
   }
@@ -141,6 +172,13 @@ INLINE void panel_block(long groups, real alpha, const packed_group *const a[GEM
     }
   }
   for (long i = 0; i < rows; i++, c += ldc) {
+#if !HAS_AVX512
+    for (long j = 0; j < width; j++) {
+      const real sum = alpha * sums[i][j / LANES][j % LANES];
+      c[j] = adds ? c[j] + sum : sum;
+    }
+    continue;
+#else
     for (int v = 0; v * LANES < width; v++) {
       const long count = width - v * LANES;
       const __mmask16 mask = count >= LANES ? (__mmask16)0xffff : (__mmask16)((1u << count) - 1);
@@ -148,6 +186,7 @@ INLINE void panel_block(long groups, real alpha, const packed_group *const a[GEM
       if (adds) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, c + v * LANES));
       _mm512_mask_storeu_ps(c + v * LANES, mask, sum);
     }
+#endif
   }
 }
 
@@ -196,6 +235,36 @@ INLINE void gemm_panels_in(long m, long n, long k, real alpha, const void *a, lo
   }
 }
 
+#if HAS_TILES
+// The same in bfloat16 by tiles.
+INLINE void gemm_panels_tiles(long m, long n, long k, real alpha, const void *a, long lda, const packed_group *b,
+                              real *c, long ldc, pkm_output_tile tile) {
+  const long groups = group_count(k, true), lines = panel_lines(m);
+  configure_tiles();
+  for (long first = 0; first < groups; first += GEMM_DEPTH_GROUPS) {
+    const long depth = groups - first < GEMM_DEPTH_GROUPS ? groups - first : GEMM_DEPTH_GROUPS;
+    for (long column = 0; column < n; column += PKM_PANEL_COLUMNS) {
+      const packed_group *panel = b + column * groups + first * PKM_PANEL_COLUMNS;
+      const char *next = (const char *)(panel + groups * PKM_PANEL_COLUMNS);
+      const long width = n - column < PKM_PANEL_COLUMNS ? n - column : PKM_PANEL_COLUMNS;
+      for (long row = 0; row < m; row += 2 * TILE_SIDE) {
+        const long rows = m - row < 2 * TILE_SIDE ? m - row : 2 * TILE_SIDE;
+        tile_row left[2];
+        for (int t = 0; t < 2; t++) {
+          const long exist = rows - t * TILE_SIDE;
+          left[t] = (tile_row){(const char *)((const uint16_t *)a + (row + t * TILE_SIDE) * lda + 2 * first), 2 * lda,
+                               TILE_ROW_BYTES, exist < 0 ? 0 : exist < TILE_SIDE ? exist : TILE_SIDE};
+        }
+        if (tile.start && first + depth == groups) prefetch_tile(tile, row, rows, column, width);
+        tile_panel_block(4 * depth, alpha, left, panel, next + row / (2 * TILE_SIDE) * depth * lines * 8, lines,
+                         first > 0, c + row * ldc + column, ldc, width);
+      }
+    }
+  }
+  release_tiles();
+}
+#endif
+
 KERNEL void pack_panels_nt(long first, long last, long n, long k, const void *b, long ldb, void *packed, bool rounds,
                            bool bf16) {
   if (rounds) {
@@ -216,6 +285,9 @@ KERNEL void pack_panels_nn(long first, long last, long n, long k, const void *b,
 
 KERNEL void gemm_panels(long m, long n, long k, double alpha, const void *a, long lda, const void *packed, void *c,
                         long ldc, pkm_output_tile tile, bool bf16) {
+#if HAS_TILES
+  if (bf16) return gemm_panels_tiles(m, n, k, (real)alpha, a, lda, packed, c, ldc, tile);
+#endif
   BY_FORM(bf16, gemm_panels_in, m, n, k, (real)alpha, a, lda, packed, c, ldc, tile);
 }
 #endif

@@ -3,6 +3,7 @@
 #pragma once
 #include "CModelKernels.h"
 #include "matmul/packed_groups.h"
+#include "matmul/tile_block.h"
 
 enum {
   // The most rows of A: two registers of numbers.
@@ -111,7 +112,61 @@ INLINE void gemm_skinny_in(long m, long n, long k, const packed_group *a, const 
   }
 }
 
+#if HAS_TILES
+// The same in bfloat16 by tiles, 32 rows of B at a time. They are the left operand, which tiles take as it is, and the
+// packed A is the right one; the sums come out transposed.
+INLINE void gemm_skinny_tiles(long m, long n, long k, const packed_group *a, const uint16_t *b, long ldb, bool is_first,
+                              real *c, long ldc, pkm_output_tile tile) {
+  enum { B_ROWS = 2 * TILE_SIDE };
+  const long width = skinny_lanes(m);
+  for (long j = 0; is_first && j < B_ROWS && j < n; j++) {
+    for (long p = 0; p < k; p += 32) __builtin_prefetch(b + j * ldb + p, 0, 2);
+  }
+  configure_tiles();
+  for (long column = 0; column < n; column += B_ROWS) {
+    const long count = n - column < B_ROWS ? n - column : B_ROWS;
+    const uint16_t *rows = b + column * ldb;
+    tile_row left[2];
+    for (int t = 0; t < 2; t++) {
+      const long exist = count - t * TILE_SIDE;
+      left[t] = (tile_row){(const char *)(rows + t * TILE_SIDE * ldb), 2 * ldb, TILE_ROW_BYTES,
+                           exist < 0 ? 0 : exist < TILE_SIDE ? exist : TILE_SIDE};
+    }
+    const pkm_output_tile part = tile_from_column(tile, column);
+    for (long i = 0; i < m; i++) __builtin_prefetch((char *)part.start + i * part.row_bytes, 1);
+    // Rows are too short for the processor to detect a pattern, so each block prefetches the next one.
+    const long following = n - column - B_ROWS < B_ROWS ? n - column - B_ROWS : B_ROWS;
+    for (long j = 0; j < following; j++) {
+      for (long p = 0; p < k; p += 32) __builtin_prefetch(rows + (B_ROWS + j) * ldb + p, 0, 2);
+    }
+    float sums[B_ROWS][2 * TILE_SIDE] __attribute__((aligned(64)));
+    packed_group transposed[2 * TILE_SIDE][B_ROWS];
+    const bool wide = width > TILE_SIDE, tall = left[1].rows > 0;
+    if (wide && tall) {
+      tile_block(2 * k, left, true, a, 2 * TILE_SIDE, true, NULL, 0, sums[0], 2 * TILE_SIDE);
+    } else if (wide) {
+      tile_block(2 * k, left, false, a, 2 * TILE_SIDE, true, NULL, 0, sums[0], 2 * TILE_SIDE);
+    } else if (tall) {
+      tile_block(2 * k, left, true, a, TILE_SIDE, false, NULL, 0, sums[0], 2 * TILE_SIDE);
+    } else {
+      tile_block(2 * k, left, false, a, TILE_SIDE, false, NULL, 0, sums[0], 2 * TILE_SIDE);
+    }
+    for (int i = 0; i <= tall; i++) {
+      for (int j = 0; j <= wide; j++) {
+        transpose_tile((const packed_group *)&sums[i * TILE_SIDE][j * TILE_SIDE], 2 * TILE_SIDE,
+                       &transposed[j * TILE_SIDE][i * TILE_SIDE], B_ROWS);
+      }
+    }
+    for (long i = 0; i < m; i++) memcpy(c + i * ldc + column, transposed[i], (size_t)count * sizeof(real));
+  }
+  release_tiles();
+}
+#endif
+
 KERNEL void gemm_skinny(long m, long n, long k, const void *packed, const void *b, long ldb, bool is_first, void *c,
                         long ldc, pkm_output_tile tile, bool bf16) {
+#if HAS_TILES
+  if (bf16) return gemm_skinny_tiles(m, n, k, packed, b, ldb, is_first, c, ldc, tile);
+#endif
   BY_FORM(bf16, gemm_skinny_in, m, n, k, packed, b, ldb, is_first, c, ldc, tile);
 }

@@ -11,8 +11,11 @@ struct Panels<Scalar: Real> {
 /// GEMM of many rows by our own kernel, which takes the right operand packed.
 extension CPUOperations {
   /// The size of an output tile: it stays in the cache of a core together with its operands, holds whole
-  /// blocks of the kernel, and is small enough for the threads to end together.
-  private var packedTile: OutputTile { OutputTile(rows: 54, columns: 512) }
+  /// blocks of the kernel, and is small enough for the threads to end together. Cores with a matrix unit have
+  /// larger caches, and more rows read the panels less often.
+  private func packedTile(isBF16: Bool) -> OutputTile {
+    OutputTile(rows: isBF16 && gemms.hasTiles ? 128 : 54, columns: 512)
+  }
 
   /// Whether matmuls of `a`, or of its transpose, pack the right operand: only many rows make up for it.
   func packs(_ a: Operand<Scalar>, transposed: Bool = false) -> Bool {
@@ -51,7 +54,7 @@ extension CPUOperations {
     result: Operand<Scalar>? = nil,
     _ body: (_ tile: Matrix<Scalar>, _ rows: Range<Int>, _ columns: Range<Int>) -> Void
   ) {
-    let kernels = kernels, size = packedTile
+    let kernels = kernels, size = packedTile(isBF16: panels.isBF16)
     scratch.withBuffers(of: Scalar.self, count: size.rows * size.columns, workers: pool.threads) { buffers in
       let down = (a.rows + size.rows - 1) / size.rows
       let across = (columns.count + size.columns - 1) / size.columns

@@ -17,7 +17,7 @@ package struct CPUOperations<Scalar: Real>: Operations {
   package init(pool: WorkerPool, settings: EngineSettings = EngineSettings()) throws(Failure) {
     self.pool = pool
     gemms = try GEMMFunctions(settings)
-    kernels = Scalar.kernels(settings.instructions.cSet)
+    kernels = Scalar.kernels(settings.instructions?.cSet ?? pkm_best_instruction_set())
   }
 
   /// The GEMM in use, for logs.

@@ -27,6 +27,10 @@ package struct EngineSettings: Sendable, Equatable {
     case plain, avx2, avx512
     /// AVX-512 with dot products of bfloat16.
     case avx512bf16
+    /// The same with AMX, Intel's matrix unit, for bfloat16.
+    case amx
+    /// The kernels for AMX with emulated tiles, on any processor and with AVX-512, for tests.
+    case emulatedTiles, emulatedTilesAVX512
 
     var cSet: pkm_instruction_set {
       switch self {
@@ -34,6 +38,9 @@ package struct EngineSettings: Sendable, Equatable {
       case .avx2: PKM_INSTRUCTION_SET_V3
       case .avx512: PKM_INSTRUCTION_SET_V4
       case .avx512bf16: PKM_INSTRUCTION_SET_V4_BF16
+      case .amx: PKM_INSTRUCTION_SET_AMX
+      case .emulatedTiles: PKM_INSTRUCTION_SET_TILES_PLAIN
+      case .emulatedTilesAVX512: PKM_INSTRUCTION_SET_TILES_V4_BF16
       }
     }
   }
@@ -41,13 +48,14 @@ package struct EngineSettings: Sendable, Equatable {
   package var precision: Precision
   /// The library for matmuls, or nil for the fastest combination: our own GEMM for many rows if the processor
   /// has AVX-512, and for the rest oneDNN or else OpenBLAS, if one of them is installed. On a processor with
-  /// AMX, oneDNN multiplies all matrices of bfloat16.
+  /// AMX, oneDNN multiplies all matrices of bfloat16 unless `instructions` are named.
   package var library: Library?
-  /// The best instructions to use; a processor without them uses its own best.
-  package var instructions: Instructions
+  /// The best instructions that our own kernels use, or nil for the best of the processor. A processor without
+  /// them uses its own best.
+  package var instructions: Instructions?
 
   package init(
-    precision: Precision = .fp32, library: Library? = nil, instructions: Instructions = .avx512bf16
+    precision: Precision = .fp32, library: Library? = nil, instructions: Instructions? = nil
   ) {
     self.precision = precision
     self.library = library

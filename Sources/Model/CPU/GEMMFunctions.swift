@@ -13,6 +13,8 @@ struct GEMMFunctions<Scalar: Real> {
   let isBF16: Bool
   /// Whether GEMM of many rows is our own, which packs the right operand, and whether it is for bfloat16.
   let packs, packsBF16: Bool
+  /// Whether our own GEMM multiplies bfloat16 by tiles of a matrix unit.
+  let hasTiles: Bool
   /// Whether GEMM of many rows rounds a right operand of reals to bfloat16 while it packs it.
   var roundsRightOperands: Bool { isBF16 && packsBF16 }
   /// A name for logs, such as "oneDNN 2.6.3, bfloat16".
@@ -20,17 +22,19 @@ struct GEMMFunctions<Scalar: Real> {
 
   init(_ settings: EngineSettings, processor: Processor = .current) throws(Failure) {
     let library = try settings.chosenLibrary()
-    let kernels = Scalar.kernels(settings.instructions.cSet)
+    let instructions = processor.instructions(settings.instructions)
+    let kernels = Scalar.kernels(instructions)
     packs = kernels.gemm_panels != nil && (settings.library == nil || library == .generic)
     let isFloat = Scalar.self == Float.self
     isBF16 = settings.precision == .bf16
     let libraryHasBF16 = library == .onednn && isFloat && pkm_onednn_has_bf16()
-    // oneDNN's matmuls on AMX are several times as fast as our dot products of AVX512_BF16.
-    let usesMatrixUnit = libraryHasBF16 && processor.hasAMX && settings.instructions == .avx512bf16
-    let ownIsBF16 =
-      min(settings.instructions.cSet.rawValue, processor.bestInstructions.rawValue)
-      == PKM_INSTRUCTION_SET_V4_BF16.rawValue
-    packsBF16 = packs && ownIsBF16 && !usesMatrixUnit
+    // oneDNN's matmuls on AMX are several times as fast as our dot products of AVX512_BF16, and were measured there, as
+    // our own tiles were not.
+    let libraryUsesAMX =
+      libraryHasBF16 && processor.hasAMX && (settings.library == .onednn || settings.instructions == nil)
+    packsBF16 =
+      packs && instructions.rawValue >= PKM_INSTRUCTION_SET_V4_BF16.rawValue && !libraryUsesAMX
+    hasTiles = packsBF16 && instructions.rawValue >= PKM_INSTRUCTION_SET_AMX.rawValue
     var name: String
     switch library {
     case .generic: (exact, name) = (kernels.gemm, "our own GEMM")
@@ -42,20 +46,21 @@ struct GEMMFunctions<Scalar: Real> {
       name = "\(String(cString: pkm_blas_description())), kernel \(String(cString: pkm_blas_kernel()))"
     }
     isBF16Native = library == .generic || libraryHasBF16
-    if packs && library != .generic && !(isBF16 && usesMatrixUnit) {
-      name = "our own for AVX-512, small ones by \(name)"
+    if packs && library != .generic && !(isBF16 && libraryUsesAMX) {
+      name = "our own for \(isBF16 && hasTiles ? "AMX" : "AVX-512"), small ones by \(name)"
     }
     bf16 = isBF16Native && library == .onednn ? pkm_onednn_bgemm : kernels.gemm_bf16
     name += isBF16 ? ", bfloat16" : isFloat ? ", float32" : ", float64"
-    if isBF16 && usesMatrixUnit {
-      name += " on AMX"
+    if isBF16 && (libraryUsesAMX || hasTiles) {
+      name += instructions.rawValue > PKM_INSTRUCTION_SET_AMX.rawValue ? " on emulated tiles" : " on AMX"
     } else if isBF16 && packsBF16 && processor.hasSlowBF16Dots {
       name += ", which is slower than fp32 on this processor"
-      if processor.hasAMX {
-        name += "; oneDNN would use its AMX: sudo apt-get install libdnnl-dev"
-      }
+      if processor.hasAMX { name += "; its AMX is faster: --kernels auto" }
     } else if isBF16 && !isBF16Native && !packsBF16 {
       name += " multiplied as float32, as no instruction or library multiplies it: fp32 would be faster"
+    }
+    if isBF16 && processor.amx == PKM_AMX_REFUSED {
+      name += "; the operating system does not let this process use the processor's AMX"
     }
     description = name
   }

@@ -1,3 +1,4 @@
+import CModelKernels
 import Model
 import Support
 import Testing
@@ -87,11 +88,16 @@ struct Tolerance {
 
 /// The engines of this machine that cases run on.
 enum Engines {
+  /// The instruction sets of our own kernels, the emulated ones included. A processor without AMX would repeat another.
+  static let instructionSets = EngineSettings.Instructions.allCases.filter {
+    $0 != .amx || pkm_amx_bf16() == PKM_AMX_USABLE
+  }
+
   /// Our own kernels with each instruction set. If the case multiplies, also each library and what is chosen by default:
   /// the latter with the best instructions, and all of them with another instruction set from case to case.
   static func settings(multiplies: Bool, isBF16: Bool, number: Int) -> [EngineSettings] {
     let precision = isBF16 ? EngineSettings.Precision.bf16 : .fp32
-    let sets = EngineSettings.Instructions.allCases
+    let sets = instructionSets
     let own = sets.map { EngineSettings(precision: precision, library: .generic, instructions: $0) }
     guard multiplies else { return own }
     let libraries = ArithmeticTests.libraries.filter { $0 != .generic }
@@ -114,8 +120,8 @@ extension OperationCase {
       #expect(bed.isIntact, "the reference writes outside of its results")
       for settings in Engines.settings(multiplies: Self.multiplies, isBF16: isBF16, number: number) {
         try expectAgreement(CPUOperations<Float>.self, settings, expected)
-        // Double has no bf16, and the same kernels for both kinds of AVX-512.
-        if !isBF16 && settings.instructions != .avx512 {
+        // Double has no bf16, and the same kernels for all kinds of AVX-512 and all plain ones.
+        if !isBF16 && [nil, .plain, .avx2, .avx512bf16].contains(settings.instructions) {
           try expectAgreement(CPUOperations<Double>.self, settings, expected)
         }
       }
@@ -126,7 +132,7 @@ extension OperationCase {
     _ type: CPUOperations<Scalar>.Type, _ settings: EngineSettings, _ expected: [Outcome]
   ) throws {
     let name =
-      "\(Scalar.self), \(settings.precision), \(settings.library?.rawValue ?? "best"), \(settings.instructions)"
+      "\(Scalar.self), \(settings.precision), \(settings.library?.rawValue ?? "best"), \(settings.instructions?.rawValue ?? "best")"
     let tolerance = Tolerance(format: .of(Scalar.self), isBF16: settings.precision == .bf16)
     func outcomes(_ pool: WorkerPool) throws -> [Outcome] {
       let bed = try TestBed(CPUOperations<Scalar>(pool: pool, settings: settings))
