@@ -8,7 +8,8 @@ The models are those of pipelines/bench-s.yaml, -m and -l with a vocabulary of 1
 speed: scaled_dot_product_attention, EmbeddingBag with a sparse gradient for the values, SparseAdam for them and fused Adam
 for the rest, an allocator that keeps what it has freed, matmuls in bfloat16 by autocast. Of fp32 there are two variants:
 `exact`, and `medium`, in which PyTorch may round the operands of float32 matmuls to bfloat16
-(torch.set_float32_matmul_precision). --torch eager,compile tries both ways of running and the faster one counts;
+(torch.set_float32_matmul_precision). Like with like, it stands beside our precision `bf16`, whose parameters, residual
+stream and everything else but the operands of matmuls are float32, too. --torch eager,compile tries both ways of running and the faster one counts;
 --torch installed is PyTorch as it comes: eager, its default Adam, the system's allocator as it is.
 
 Every measurement is a process of its own, so that its peak memory is its own; ours and theirs alternate. Printed: tokens a
@@ -200,8 +201,8 @@ print(f"{'':22}" + f"{'ours':>9}{'theirs':>9}{'ratio':>8}" * 2 + f"{'ours':>9}{'
 rows, values = [], {}
 for config in arguments.configs.split(","):
     for precision in arguments.precisions.split(","):
-        ours = our_side(config, precision)
         for matmul in ("highest", "medium") if precision == "fp32" else ("highest",):
+            ours = our_side(config, "bf16" if matmul == "medium" else precision)
             theirs = torch_side(config, precision, matmul)
             if theirs is None:
                 print(f"{config} {precision}: PyTorch failed")
@@ -223,4 +224,5 @@ if arguments.record:
     figures.record(
         "train", header, rows, title=f"Training and evaluation beside PyTorch, {arguments.threads} threads",
         values=values | {"torch_version": importlib.metadata.version("torch").split("+")[0]}, packages=["torch"],
-        note="In brackets stands how PyTorch ran fastest. In `medium` PyTorch may round float32 operands to bfloat16.")
+        note="In brackets stands how PyTorch ran fastest. In `medium` PyTorch may round float32 operands to bfloat16; ours is "
+             "`bf16` there.")
