@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stddef.h>
+#include <string.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -71,6 +72,21 @@ bool pkm_has_slow_bf16_dots(void) {
 #else
   return false;
 #endif
+}
+
+void pkm_processor_name(char name[49]) {
+  memset(name, 0, 49);
+#if defined(__x86_64__)
+  unsigned words[12] = {0};
+  for (unsigned i = 0; i < 3; i++) {
+    unsigned *w = words + 4 * i;
+    if (!__get_cpuid(0x80000002 + i, &w[0], &w[1], &w[2], &w[3])) break;
+  }
+  memcpy(name, words, 48);
+#endif
+  size_t end = strlen(name);
+  while (end > 0 && name[end - 1] == ' ') name[--end] = 0;
+  if (end == 0) strcpy(name, "unknown");
 }
 
 static pkm_instruction_set available(pkm_instruction_set wanted) {

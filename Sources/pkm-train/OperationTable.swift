@@ -5,16 +5,14 @@ import Training
 /// The operations of a benchmark, with their rates as shares of the machine's ceilings.
 struct OperationTable {
   private let ceilings: MachineCeilings
-  /// Whether bf16 bounds the matrix multiplications.
-  private let isBF16: Bool
+  /// The ceiling of matrix multiplication, in floating-point operations per second: of the best unit of the processor
+  /// for the precision.
+  let peakFlops: Double
 
   init(_ ceilings: MachineCeilings, precision: EngineSettings.Precision) {
     self.ceilings = ceilings
-    isBF16 = precision == .bf16 && ceilings.bfloat16.best > 0
+    peakFlops = ceilings.matmul(precision)
   }
-
-  /// The ceiling of matrix multiplication, in floating-point operations per second.
-  var peakFlops: Double { isBF16 ? ceilings.bfloat16.best : ceilings.float32.best }
 
   /// The ceilings on one line, each followed by its worst measurement.
   static func describe(_ ceilings: MachineCeilings, threads: Int) -> String {
@@ -22,12 +20,18 @@ struct OperationTable {
     {
       String(format: "%@ \(format) (\(format)) %@", what, ceiling.best / 1e9, ceiling.poorest / 1e9, unit)
     }
-    let kinds = [
-      text("float32", ceilings.float32, "%.0f", "GFLOP/s"),
-      text("bfloat16", ceilings.bfloat16, "%.0f", "GFLOP/s"),
-      text("sequential memory", ceilings.stream, "%.1f", "GB/s"),
-      text("random rows of 4 KiB", ceilings.randomRows, "%.1f", "GB/s"),
+    let units = [
+      ("float32", ceilings.float32), ("bfloat16", ceilings.bfloat16), ("bytes", ceilings.bytes),
+      ("AMX", ceilings.tiles), ("AMX from cache", ceilings.cachedTiles),
     ]
+    // A unit that the processor lacks is not named.
+    let kinds =
+      units.filter { $0.1.best > 0 }.map {
+        text($0.0, $0.1, "%.0f", $0.0 == "bytes" ? "GOP/s" : "GFLOP/s")
+      } + [
+        text("sequential memory", ceilings.stream, "%.1f", "GB/s"),
+        text("random rows of 4 KiB", ceilings.randomRows, "%.1f", "GB/s"),
+      ]
     return
       "ceilings with \(threads) threads, best (worst) of \(ceilings.measurements) measurements: "
       + kinds.joined(separator: ", ")
@@ -55,8 +59,8 @@ struct OperationTable {
   private func line(_ entry: OperationLog.Entry, of step: Double) -> String {
     var line = Self.pad(entry.name, 30) + Self.pad(entry.detail, 36)
     line += String(format: "%5d %9.2f %6.1f", entry.calls, 1e3 * entry.seconds, 100 * entry.seconds / step)
-    // The scores of a memory lookup count as float32, whatever estimates them.
-    let flopCeiling = entry.name.hasPrefix("memory: lookup") ? ceilings.float32.best : peakFlops
+    // The scores of a memory lookup are float32 in any precision, but bytes may estimate them.
+    let flopCeiling = entry.name.hasPrefix("memory: lookup") ? ceilings.scores : peakFlops
     let flopRate = entry.flops / entry.seconds, byteRate = entry.bytes / entry.seconds
     line += entry.flops > 0 ? String(format: "  %9.1f", flopRate / 1e9) : String(repeating: " ", count: 11)
     line += entry.bytes > 0 ? String(format: " %6.1f", byteRate / 1e9) : String(repeating: " ", count: 7)

@@ -158,10 +158,17 @@ import Testing
     let first = ceilings
     try ceilings.measure(Pools.one)
     #expect(ceilings.measurements == 2)
-    for kind in [\MachineCeilings.float32, \.bfloat16, \.stream, \.randomRows] {
+    for kind in [
+      \MachineCeilings.float32, \.bfloat16, \.bytes, \.tiles, \.cachedTiles, \.stream, \.randomRows,
+    ] {
       let (once, twice) = (first[keyPath: kind], ceilings[keyPath: kind])
       #expect(once.best == once.poorest && twice.best >= once.best && twice.poorest <= once.poorest)
     }
     #expect(first.float32.best >= 0 && first.stream.best > 0 && first.randomRows.best > 0)
+    #expect((first.tiles.best > 0) == (pkm_amx_bf16() == PKM_AMX_USABLE))
+    // Shares are of the best unit that a precision could use, and never of one that it could not.
+    #expect(first.matmul(.fp32) == first.float32.best)
+    for unit in [first.float32, first.bfloat16, first.tiles] { #expect(first.matmul(.bf16) >= unit.best) }
+    #expect(first.scores >= max(first.float32.best, first.bytes.best))
   }
 }

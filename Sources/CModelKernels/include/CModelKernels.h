@@ -252,8 +252,8 @@ typedef enum {
   PKM_INSTRUCTION_SET_V4,
   PKM_INSTRUCTION_SET_V4_BF16,
   PKM_INSTRUCTION_SET_AMX,
-  // The kernels for AMX with tiles that are emulated, for any processor and for AVX-512 with dot products. They are slow
-  // and for tests; no processor's best.
+  // The kernels for AMX with tiles that are emulated, for any processor and for AVX-512 with dot products. They are
+  // slow and for tests; no processor's best.
   PKM_INSTRUCTION_SET_TILES_PLAIN,
   PKM_INSTRUCTION_SET_TILES_V4_BF16
 } pkm_instruction_set;
@@ -274,11 +274,17 @@ bool pkm_has_slow_bf16_dots(void);
 const pkm_kernel_table *pkm_kernels_float(pkm_instruction_set wanted);
 const pkm_kernel_table *pkm_kernels_double(pkm_instruction_set wanted);
 
-// Runs `rounds` rounds of multiply-adds in float, or of dot products of bfloat16, with all operands in registers, and
-// returns the number of floating-point operations; 0 if the processor has no such instructions. Adds the results to
-// `sum`, so that the work is not optimized away.
+// The name that the processor gives itself, such as "AMD EPYC 9554 64-Core Processor", or "unknown".
+void pkm_processor_name(char name[49]);
+
+// Runs `rounds` rounds of multiply-adds in float, of dot products of bfloat16 or of bytes, or of products of tiles of
+// bfloat16 by AMX, with all operands in registers or, if `loads`, in the first-level cache. Returns the number of
+// operations; 0 if the processor has no such instructions. Adds the results to `sum`, so that the work is not optimized
+// away.
 double pkm_ceiling_multiply_add(long rounds, double *sum);
 double pkm_ceiling_bf16(long rounds, double *sum);
+double pkm_ceiling_bytes(long rounds, double *sum);
+double pkm_ceiling_tiles(long rounds, bool loads, double *sum);
 
 // Counting sort of reads by slot, stable. `counts` holds slots + 1 zeros before and after. Stores the touched slots in
 // ascending order, the first read of each in `starts` (touched + 1 entries) and the reads in `order`. Returns the

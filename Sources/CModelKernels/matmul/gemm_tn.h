@@ -116,9 +116,8 @@ INLINE void gemm_tn_in(long m, long n, long k, real alpha, const void *a, long l
 }
 
 #if HAS_TILES
-// Columns of A in a tile, and the blocks of them that gemm_tn takes. A packed block has, for each TILE_SIDE groups of k,
-// a tile: a row of groups per column of A.
-enum { TN_TILE_GROUPS = TILE_SIDE * TILE_SIDE, TN_TILES = PKM_GEMM_TN_COLUMNS / TILE_SIDE };
+// Groups of a packed tile, which has a row of groups of k for each column of A.
+enum { TN_TILE_GROUPS = TILE_SIDE * TILE_SIDE };
 _Static_assert(GEMM_TN_DEPTH_GROUPS % (2 * TILE_SIDE) == 0 && PKM_GEMM_TN_COLUMNS % TILE_SIDE == 0 &&
                    GEMM_TN_DEPTH_GROUPS *PKM_GEMM_TN_COLUMNS <= PKM_GEMM_TN_BUFFER_GROUPS,
                "whole tiles fit the buffer");

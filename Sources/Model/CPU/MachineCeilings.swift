@@ -16,19 +16,32 @@ package struct MachineCeilings: Sendable {
     fileprivate mutating func add(_ rate: Double) { (best, poorest) = (max(best, rate), min(poorest, rate)) }
   }
 
-  /// Multiply-adds in float32 and dot products in bfloat16.
-  package private(set) var float32 = Ceiling(), bfloat16 = Ceiling()
+  /// Multiply-adds in float32, and dot products in bfloat16 and of bytes.
+  package private(set) var float32 = Ceiling(), bfloat16 = Ceiling(), bytes = Ceiling()
+  /// Products of tiles of bfloat16 by AMX, with operands in registers and in the first-level cache.
+  package private(set) var tiles = Ceiling(), cachedTiles = Ceiling()
   /// Bytes of memory read in order, and of random rows of 4 KiB.
   package private(set) var stream = Ceiling(), randomRows = Ceiling()
   package private(set) var measurements = 0
 
   package init() {}
 
+  /// Operations per second of matmuls by the fastest unit that a precision could use, whichever one does.
+  package func matmul(_ precision: EngineSettings.Precision) -> Double {
+    precision == .bf16 ? max(float32.best, bfloat16.best, tiles.best) : float32.best
+  }
+
+  /// The same for the scores of product-key memories, which bytes estimate where the processor multiplies them.
+  package var scores: Double { max(float32.best, bytes.best) }
+
   /// Measures once more, which takes about half a second.
   package mutating func measure(_ pool: WorkerPool) throws(Failure) {
     measurements += 1
     float32.add(Self.rate(pool) { pkm_ceiling_multiply_add(1 << 22, &$0) })
     bfloat16.add(Self.rate(pool) { pkm_ceiling_bf16(1 << 22, &$0) })
+    bytes.add(Self.rate(pool) { pkm_ceiling_bytes(1 << 22, &$0) })
+    tiles.add(Self.rate(pool) { pkm_ceiling_tiles(1 << 17, false, &$0) })
+    cachedTiles.add(Self.rate(pool) { pkm_ceiling_tiles(1 << 17, true, &$0) })
     let words = 1 << 25, rowWords = 512
     let memory = try HostMemory.allocate(bytes: words * MemoryLayout<UInt64>.stride)
     let buffer = DeviceArray<UInt64>(memory.address, count: words).pointer
