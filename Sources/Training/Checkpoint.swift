@@ -21,9 +21,11 @@ package struct Checkpoint {
     package var codeVersion: String
     /// XXH64 of the other files, by name; nil in checkpoints of earlier versions.
     package var checksums: [String: String]?
+    /// How the run multiplies matrices; nil in checkpoints of earlier versions.
+    package var engine: EngineChoice?
 
     package enum CodingKeys: String, CodingKey {
-      case step, tokens, seed, cursor, split, dataset, checksums
+      case step, tokens, seed, cursor, split, dataset, checksums, engine
       case datasetPath = "dataset_path"
       case codeVersion = "code_version"
     }
@@ -214,8 +216,10 @@ package struct Checkpoint {
 
 extension Checkpoint {
   /// An engine in the precision that the model was trained in.
-  package func makeEngine(threads: Int, library: EngineSettings.Library? = nil) throws -> Engine {
-    try Engine(precision: recipe.train.precision, library: library, threads: threads)
+  package func makeEngine(
+    threads: Int, kernels: EngineSettings.Instructions? = nil, library: EngineSettings.Library? = nil
+  ) throws -> Engine {
+    try Engine(precision: recipe.train.precision, kernels: kernels, library: library, threads: threads)
   }
 
   /// A model of the checkpoint's configuration, for ``restore(_:)`` and then evaluation or generation; with

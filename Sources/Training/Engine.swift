@@ -9,12 +9,19 @@ package struct Engine {
 
   /// - Parameters:
   ///   - threads: of the processor.
+  ///   - kernels: the instructions of our own kernels; nil for the best of the processor.
   ///   - library: that multiplies matrices; nil for the fastest on this machine. Throws if it is not installed.
-  package init(precision: EngineSettings.Precision, library: EngineSettings.Library? = nil, threads: Int)
-    throws(Failure)
-  {
-    pool = WorkerPool(threads: threads)
-    device = try CPUOperations<Float>(
-      pool: pool, settings: EngineSettings(precision: precision, library: library))
+  package init(
+    precision: EngineSettings.Precision, kernels: EngineSettings.Instructions? = nil,
+    library: EngineSettings.Library? = nil, threads: Int
+  ) throws(Failure) {
+    try self.init(
+      EngineSettings(precision: precision, library: library, instructions: kernels),
+      pool: WorkerPool(threads: threads))
+  }
+
+  init(_ settings: EngineSettings, pool: WorkerPool) throws(Failure) {
+    self.pool = pool
+    device = try CPUOperations<Float>(pool: pool, settings: settings)
   }
 }

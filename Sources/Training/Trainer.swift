@@ -14,6 +14,8 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
   private let split: String
   private let evaluationSplit: String?
   private let isQuiet: Bool
+  /// How `device` multiplies, for the checkpoints.
+  private let engine: EngineChoice?
   private let tokenizerJSON: [UInt8]
   private let datasetDigest: String
 
@@ -36,9 +38,10 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
   /// seed, or if another process works in the directory.
   package init(
     recipe given: TrainingRecipe, dataset datasetPath: String, split: String, evaluationSplit: String?,
-    directory: String, resume: Bool, on device: Device, collective: any Collective = SingleProcess(),
-    isQuiet: Bool
+    directory: String, resume: Bool, on device: Device, engine: EngineChoice? = nil,
+    collective: any Collective = SingleProcess(), isQuiet: Bool
   ) throws {
+    self.engine = engine
     var recipe = given
     dataset = try Dataset(datasetPath)
     recipe.model.vocabularySize = dataset.index.vocabularySize
@@ -206,7 +209,7 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
   private func save() throws {
     let state = Checkpoint.State(
       step: optimizer.updates, tokens: tokens, seed: recipe.train.seed, cursor: cursor, split: split,
-      dataset: datasetDigest, datasetPath: dataset.path, codeVersion: CodeVersion.current)
+      dataset: datasetDigest, datasetPath: dataset.path, codeVersion: CodeVersion.current, engine: engine)
     try Checkpoint.write(
       run: directory, model: model, optimizer: optimizer, recipe: recipe, state: state,
       tokenizerJSON: tokenizerJSON, keep: recipe.train.keepCheckpoints)

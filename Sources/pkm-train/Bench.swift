@@ -136,7 +136,8 @@ struct Bench: DocumentedCommand {
     let started = Progress.now()
     let recipe = try wholeRecipe()
     let engine = try Engine(
-      precision: recipe.train.precision, library: engine.library, threads: options.threadCount)
+      precision: recipe.train.precision, kernels: engine.instructions, library: engine.library,
+      threads: options.threadCount)
     let pool = engine.pool
     var ceilings = MachineCeilings()
     try ceilings.measure(pool)
@@ -168,7 +169,8 @@ struct Bench: DocumentedCommand {
     let started = Progress.now()
     let recipe = try RecipeFile.load(config, settings: settings)
     let engine = try Engine(
-      precision: recipe.train.precision, library: engine.library, threads: options.threadCount)
+      precision: recipe.train.precision, kernels: engine.instructions, library: engine.library,
+      threads: options.threadCount)
     let pool = engine.pool
     var ceilings = MachineCeilings()
     try ceilings.measure(pool)
@@ -210,7 +212,8 @@ struct Bench: DocumentedCommand {
     let started = Progress.now()
     let recipe = try wholeRecipe()
     let engine = try Engine(
-      precision: recipe.train.precision, library: engine.library, threads: options.threadCount)
+      precision: recipe.train.precision, kernels: engine.instructions, library: engine.library,
+      threads: options.threadCount)
     let pool = engine.pool
     var ceilings = MachineCeilings()
     try ceilings.measure(pool)

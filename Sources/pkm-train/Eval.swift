@@ -94,7 +94,8 @@ struct Eval: DocumentedCommand {
           .usage, "has no split named test or valid", file: dataset.path,
           remedy: "Name one of its splits with --split"))
 
-    let engine = try checkpoint.makeEngine(threads: options.threadCount, library: engine.library)
+    let engine = try checkpoint.makeEngine(
+      threads: options.threadCount, kernels: engine.instructions, library: engine.library)
     try options.report(
       try evaluate(checkpoint, on: dataset, split: split, device: engine.device), since: started)
   }

@@ -86,7 +86,8 @@ struct Generate: DocumentedCommand {
     let checkpoint = try Checkpoint(checkpoint)
     let encoder = BPEEncoder(try TokenizerFile.load(checkpoint.checkedPath(of: .tokenizer)))
     let tokenizer = encoder.tokenizer
-    let engine = try checkpoint.makeEngine(threads: options.threadCount, library: engine.library)
+    let engine = try checkpoint.makeEngine(
+      threads: options.threadCount, kernels: engine.instructions, library: engine.library)
     let summary = try generate(from: checkpoint, tokenizer, encoder, on: engine.device, pool: engine.pool)
     try options.report(summary, since: started)
   }

@@ -14,6 +14,13 @@ struct Train: DocumentedCommand {
     directory, to the run directory. A run that stopped for any reason continues
     from its last checkpoint with --resume, with the same result, bit for bit, as
     without the stop.
+
+    A new run measures for a second how this processor multiplies matrices of the
+    model's shapes fastest, prints the choice, and keeps it in trainer.json, for
+    --resume, and in ~/.cache/pkm/matmul.json ($XDG_CACHE_HOME), for the next run.
+    The built-in kernels are chosen unless a library is a tenth faster. --kernels
+    and --blas choose instead; another choice, or another processor, changes the
+    last bits of the results.
     """
 
   static let examples = """
@@ -63,15 +70,25 @@ struct Train: DocumentedCommand {
     let started = Progress.now()
     var recipe = try RecipeFile.load(config, settings: settings)
     if let seed = options.givenSeed { recipe.train.seed = seed }
-    let engine = try Engine(
-      precision: recipe.train.precision, library: engine.library, threads: options.threadCount)
-    try options.report(try train(recipe, on: engine.device), since: started)
+    let (engine, choice) = try chooseEngine(recipe)
+    try options.report(try train(recipe, on: engine.device, choice), since: started)
   }
 
-  private func train(_ recipe: TrainingRecipe, on device: some Operations<Float>) throws -> Summary {
+  private func chooseEngine(_ recipe: TrainingRecipe) throws -> (Engine, EngineChoice) {
+    let stored =
+      resume ? try Checkpoint.all(in: output).last.flatMap { try Checkpoint($0).state.engine } : nil
+    return try Engine.forTraining(
+      recipe, engine.wish, stored: stored, threads: options.threadCount,
+      say: { if !options.quiet { Log.line($0) } })
+  }
+
+  private func train(_ recipe: TrainingRecipe, on device: some Operations<Float>, _ choice: EngineChoice)
+    throws
+    -> Summary
+  {
     try Trainer(
       recipe: recipe, dataset: data, split: split, evaluationSplit: evalSplit, directory: output,
-      resume: resume, on: device, isQuiet: options.quiet
+      resume: resume, on: device, engine: choice, isQuiet: options.quiet
     ).run()
   }
 }

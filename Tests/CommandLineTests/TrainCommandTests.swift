@@ -143,6 +143,13 @@ import Testing
     let precision = try train("other", "--set", "train.precision=fp8")
     #expect(precision.status == 64 && precision.errors.contains("precision"))
     #expect(try train("other", "--blas", "mkl").status == 64)
+    #expect(try train("other", "--kernels", "sse9").status == 64)
+    // Kernels for any processor, which the checkpoint names.
+    let plain = try train("plain", "--kernels", "plain", "--blas", "generic")
+    #expect(plain.status == 0, "\(plain.errors)")
+    let latest = try scratch.text("plain/latest").trimmingCharacters(in: .newlines)
+    let state = try scratch.text("plain/\(latest)/trainer.json")
+    #expect(state.contains("\"kernels\" : \"plain\"") && state.contains("\"blas\" : \"generic\""))
     // What was begun in one precision does not go on in another.
     #expect(try train("run", "--resume").status == 64)
   }

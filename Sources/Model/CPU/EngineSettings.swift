@@ -8,7 +8,7 @@ import Support
 ///
 /// The same settings give the same bits; other settings round differently.
 package struct EngineSettings: Sendable, Equatable {
-  package enum Library: String, CaseIterable, Sendable {
+  package enum Library: String, NamedChoice {
     case openblas
     case onednn
     /// Our own kernels alone, which run on every machine.
@@ -19,18 +19,20 @@ package struct EngineSettings: Sendable, Equatable {
     case fp32
     /// The operands of large matmuls are rounded to bfloat16 and summed in float32. Everything else is
     /// float32: parameters, statistics, softmax, and the scores of product-key memories, where ties would
-    /// matter.
+    /// matter. That is what PyTorch calls the float32 matmul precision "medium"; what is saved for the backward
+    /// pass as such an operand is bfloat16, too.
     case bf16
   }
 
-  package enum Instructions: String, CaseIterable, Sendable {
+  package enum Instructions: String, NamedChoice {
     case plain, avx2, avx512
     /// AVX-512 with dot products of bfloat16.
     case avx512bf16
     /// The same with AMX, Intel's matrix unit, for bfloat16.
     case amx
     /// The kernels for AMX with emulated tiles, on any processor and with AVX-512, for tests.
-    case emulatedTiles, emulatedTilesAVX512
+    case emulatedTiles = "emulated-tiles"
+    case emulatedTilesAVX512 = "emulated-tiles-avx512"
 
     var cSet: pkm_instruction_set {
       switch self {
