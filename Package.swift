@@ -42,6 +42,8 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     .systemLibrary(name: "CBrotli", pkgConfig: "libbrotlidec", providers: [.apt(["libbrotli-dev"])]),
+    .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
+    .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(
@@ -66,8 +68,12 @@ let package = Package(
         "CZstd", "CZlib", "CISAL", "CBrotli", "CXXHash", "CCrypto", "CBytes", algorithms, deque,
       ],
       swiftSettings: swift),
+    // Parquet files as JSON records and back.
     .target(
-      name: "Corpus", dependencies: ["Support", "CICU", "CSimdjson", "CFastText", "CBytes", algorithms],
+      name: "Parquet", dependencies: ["Support", "CZstd", "CZlib", "CBrotli", "CSnappy", "CLZ4"],
+      swiftSettings: swift),
+    .target(
+      name: "Corpus", dependencies: ["Support", "Parquet", "CICU", "CSimdjson", "CFastText", "CBytes", algorithms],
       swiftSettings: swift),
     .target(
       name: "Tokenization", dependencies: ["Support", "CBytes", "CPreTokens", "CICU", algorithms, heap],
@@ -105,6 +111,10 @@ let package = Package(
       swiftSettings: swift),
     .testTarget(
       name: "SupportTests", dependencies: ["Support", "CZstd", "TestSupport"], swiftSettings: swift),
+    .testTarget(
+      name: "ParquetTests", dependencies: ["Parquet", "CLZ4", "Support", "TestSupport"],
+      resources: [.copy("Fixtures")],
+      swiftSettings: swift),
     .testTarget(
       name: "CorpusTests", dependencies: ["Corpus", "Support", "CICU", "CBytes", "TestSupport"],
       resources: [.copy("Fixtures")],

@@ -20,7 +20,7 @@ if [[ ! $(swift --version 2>/dev/null) =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]] 
   echo "This is ${BASH_REMATCH[0]:-an unknown version of Swift}, which is too old. $remedy" >&2
   exit 1
 fi
-packages=(g++ pkg-config libicu-dev libzstd-dev zlib1g-dev libisal-dev libbrotli-dev libxxhash-dev libssl-dev
+packages=(g++ pkg-config libicu-dev libzstd-dev zlib1g-dev libisal-dev libbrotli-dev libsnappy-dev liblz4-dev libxxhash-dev libssl-dev
   libsimdjson-dev libfasttext-dev libopenblas0-pthread libdnnl-dev "$@")
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   echo "This is no Debian or Ubuntu. Install what corresponds to these packages, then build with swift build -c release:" >&2
