@@ -133,6 +133,17 @@ package final class InputFile {
     }
   }
 
+  /// Whether the content is not compressed.
+  package var isPlain: Bool { coding == .plain }
+
+  /// Reads at an offset of a regular file, and returns how many bytes there were. The stream stays where it is.
+  package func read(at position: Int, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    let count = try SystemCall.read(descriptor, at: position, into: buffer, path: path)
+    // For progress: pages are read about once.
+    offset = min(max(offset, size ?? 0), offset + count)
+    return count
+  }
+
   /// Whether the size or the modification time of the file has changed since it was opened.
   package var hasChanged: Bool {
     var status = stat()

@@ -63,6 +63,18 @@ package enum SystemCall {
     }
   }
 
+  /// Reads some bytes at an offset and returns their number; 0 at the end of the file.
+  package static func read(
+    _ descriptor: Int32, at offset: Int, into buffer: UnsafeMutableRawBufferPointer, path: String
+  ) throws -> Int {
+    while true {
+      let count = pread(descriptor, buffer.baseAddress, buffer.count, off_t(offset))
+      if count >= 0 { return count }
+      if errno != EINTR { throw failure("read", path) }
+      try Interruption.check()
+    }
+  }
+
   /// Waits until a pipe, a socket or a terminal has something to read, or has ended: a signal ends the waiting.
   ///
   /// A read alone would miss a signal that comes just before it, and wait on.

@@ -63,6 +63,11 @@ package final class BlockReader {
       warnings.append("\(failure)".replacing(", not text", with: ", not text, skipped"))
       return
     }
+    if self.input.holdsRecords {
+      source = DocumentSource(index: index, path: path, format: .jsonl, splitting: options.splitting)
+      rest = try extended([], to: options.batchBytes)
+      return
+    }
     rest = try extended([], to: options.batchBytes)
     if rest.starts(with: [0xef, 0xbb, 0xbf]) {
       rest.removeFirst(3)
@@ -303,7 +308,7 @@ package final class BlockReader {
 
   /// Reports damage and continues after it, or ends the file.
   private func endPart() throws {
-    if let damage = input.file.damage {
+    if let damage = input.damage {
       if options.isStrict {
         throw Failure(.badInput, damage.reason, file: damage.file, offset: damage.offset)
       }
@@ -313,12 +318,13 @@ package final class BlockReader {
       let isResumed = try input.resume()
       if damageCount <= 5 {
         let rest =
-          isResumed ? "Reading continues at byte \(input.file.unitOffset)" : "What came before it was read"
+          isResumed ? "Reading continues \(input.resumedPlace)" : "What came before it was read"
         warnings.append("\(damage). \(rest)")
       }
       if isResumed {
         isAtEnd = false
         hasEnded = false
+        if let rows = input.rowsPassed { line = rows + 1 }
         notedOffset = min(notedOffset, input.file.offset)
         return
       }

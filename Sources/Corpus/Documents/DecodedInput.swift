@@ -1,4 +1,5 @@
 import Foundation
+import Parquet
 import Support
 
 /// Reads a file and converts it to UTF-8.
@@ -41,6 +42,8 @@ final class DecodedInput {
   private var hasPassedLine = false
   /// Bytes read from the file and not yet passed on or converted.
   private var raw: [UInt8] = []
+  /// The rows of a Parquet file, which are read instead of its bytes.
+  private var records: RecordLines?
   private var converted: [UInt8] = []
   private var convertedStart = 0
   private var isAtEnd = false
@@ -70,7 +73,8 @@ final class DecodedInput {
       let isStated = options.format != nil || format == .warc || isWARC || mark != nil
       return try isStated ? nil : FileFormat.binary(bytes, encoding: options.encoding)
     }
-    if foreign != nil || format == .warc || options.format == nil && isWARC { return }
+    if foreign?.isParquet == true && options.format == nil { try openRecords(options) }
+    if foreign != nil || records != nil || format == .warc || options.format == nil && isWARC { return }
     // As in the Encoding Standard, a mark overrules the name.
     if let mark, mark.charset != .utf8 {
       self.raw.removeFirst(mark.length)
@@ -87,6 +91,34 @@ final class DecodedInput {
       }
     }
   }
+
+  /// Whether the input is read as JSON lines, whatever its bytes are.
+  var holdsRecords: Bool { records != nil }
+
+  private func openRecords(_ options: ReaderOptions) throws {
+    if file.size == nil || !file.isPlain {
+      foreign = file.size == nil ? .pipedParquet : .compressedParquet
+      return
+    }
+    do {
+      records = try RecordLines(file, options: options)
+      foreign = nil
+      taken = 0
+    } catch let error as ParquetError {
+      foreign = .parquet(error)
+    }
+  }
+
+  /// What stopped the reading before the end.
+  var damage: Damage? { records?.damage ?? file.damage }
+
+  /// Where reading goes on after damage, for messages.
+  var resumedPlace: String {
+    records == nil ? "at byte \(file.unitOffset)" : "with the next row group"
+  }
+
+  /// The rows before the next one; nil where the input has no rows.
+  var rowsPassed: Int? { records?.rowsPassed }
 
   /// Whether the bytes are the beginning of `WARC/` or of a byte order mark.
   private static func mayBeMark(_ bytes: [UInt8]) -> Bool {
@@ -110,6 +142,11 @@ final class DecodedInput {
 
   /// Reads the next bytes. Returns 0 at the end of the file or at the point where it is damaged.
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    if let records {
+      let count = try records.read(into: buffer)
+      taken += count
+      return count
+    }
     while true {
       if convertedStart < converted.count {
         let count = min(buffer.count, converted.count - convertedStart)
@@ -178,6 +215,10 @@ final class DecodedInput {
 
   /// Continues after the damaged part of the file. Returns false if that is not possible.
   func resume() throws -> Bool {
+    if let records {
+      records.resume()
+      return true
+    }
     isAtEnd = false
     return try file.resume()
   }

@@ -27,6 +27,8 @@ import Support
 ///   (`foreign_bytes_ignored`);
 /// - `inputs_not_text_skipped`: files in directories and patterns that are no text (``FileFormat``); a file that the
 ///   user has named is an error;
+///   A Parquet file that cannot be opened, its footer damaged, is no text in this sense. Damage further inside costs the
+///   rest of the row group (`parquet_row_groups_damaged`), and counts as `inputs_damaged`;
 /// - `inputs_changed`: files that were modified while they were read. Each part is used as it was when it was
 ///   read. A file that was replaced by another one of the same name is read to its end.
 ///

@@ -8,6 +8,8 @@ package struct ReaderOptions: Sendable {
   package var encoding: TextEncoding
   /// The field with the text in a JSON line.
   package var textField: String
+  /// The columns of Parquet files that are read besides the text; nil means all.
+  package var columns: [String]?
   /// How to treat ill-formed UTF-8 and bytes that are invalid in the input's character set.
   package var invalid: InvalidTextPolicy
   /// Whether the first repair or skip is an error (exit code 65).

@@ -177,6 +177,27 @@ package struct Inspector {
       }
     }
     inspection.lengths = lengths
+    try addTable(to: &inspection)
     return inspection
+  }
+
+  /// What the footer of a single Parquet file says.
+  private func addTable(to inspection: inout Inspection) throws {
+    guard inputs.count == 1, let table = try TableDescription(of: inputs[0]) else { return }
+    inspection.counts[.rows] = .count(table.rows)
+    inspection.counts[.rowGroups] = .count(table.rowGroups)
+    if let creator = table.createdBy { inspection.counts[.createdBy] = .text(creator) }
+    // The parts are scripts where a tokenizer is measured.
+    if !inspection.parts.isEmpty { return }
+    inspection.partKind = "column"
+    inspection.parts = table.columns.map { column in
+      var counts = Summary()
+      counts[.bytes] = .count(column.bytes)
+      counts[.bytesOnDisk] = .count(column.storedBytes)
+      counts[.codec] = .text(column.codec)
+      counts[.type] = .text(column.type)
+      counts[.encodings] = .text(column.encodings)
+      return (column.path, counts)
+    }
   }
 }

@@ -11,7 +11,7 @@ extension InputOptions {
       mode, isChosen,
       [
         "--input-format": inputFormat != .auto, "--documents": documents, "--text-field": givenTextField,
-        "--encoding": encoding != "utf-8", "--invalid": givenInvalid,
+        "--columns": givenColumns, "--encoding": encoding != "utf-8", "--invalid": givenInvalid,
         "--max-document-size": maxDocumentSize.bytes != 1 << 30, "--strict": strict,
         "--allow-empty": allowEmpty, "--expect-documents": expectDocuments,
       ])

@@ -11,7 +11,8 @@ struct InputOptions: ParsableArguments {
   enum Documents: String, ExpressibleByArgument, CaseIterable { case line, paragraph, file }
 
   static let recipeOptions: [RecipeOption] = [
-    .text("input-format"), .text("documents"), .text("text-field"), .text("encoding"), .text("invalid"),
+    .text("input-format"), .text("documents"), .text("text-field"), .text("columns"), .text("encoding"),
+    .text("invalid"),
     .text("max-document-size"), .flag("strict"), .flag("allow-empty"), .text("expect-documents"),
   ]
 
@@ -19,7 +20,8 @@ struct InputOptions: ParsableArguments {
     help: ArgumentHelp(
       """
       Files, directories, quoted patterns such as 'crawl/**/*.wet.gz', or - for standard input (the default). gzip \
-      and zstd are detected by content. Other kinds of files, such as xz, zip, tar, Parquet or PDF, are refused; in \
+      and zstd are detected by content, and so are Parquet files. Other kinds of files, such as xz, zip, tar or PDF, \
+      are refused; in \
       directories and patterns they are skipped and counted.
       """,
       valueName: "input"))
@@ -30,7 +32,8 @@ struct InputOptions: ParsableArguments {
       """
       Format of the input. auto decides by file name and first lines. JSON may be one object a line, objects over \
       several lines, or an array of objects. Plain-text records of WARC and WET files become \
-      documents with url, date, id and language; other records are counted as skipped.
+      documents with url, date, id and language; other records are counted as skipped. Each row of a Parquet file is \
+      a document, read as a JSON object of its columns; folders above it named key=value add their keys as strings.
       """, valueName: "format"))
   var inputFormat = Format.auto
 
@@ -45,10 +48,16 @@ struct InputOptions: ParsableArguments {
   @Option(
     name: .customLong("text-field"),
     help: ArgumentHelp(
-      "JSON field that holds the text; a.b is the field of that name, or else field b of a (default: text).",
+      "JSON field or Parquet column that holds the text; a.b is the field of that name, or else field b of a (default: text).",
       valueName: "name"
     ))
   var givenTextField: String?
+
+  @Option(
+    name: .customLong("columns"),
+    help: ArgumentHelp(
+      "Parquet: columns to keep besides the text, between commas (default: all).", valueName: "names"))
+  var givenColumns: String?
 
   @Option(
     help: ArgumentHelp(
@@ -107,8 +116,15 @@ struct InputOptions: ParsableArguments {
       invalid: InvalidTextPolicy(rawValue: invalid.rawValue)!, isStrict: strict,
       longestDocument: maxDocumentSize.bytes)
     options.allowsEmpty = allowEmpty
+    options.columns = try givenColumns.map(Self.columns)
     options.expected = try expectDocuments.map(Self.expected)
     return options
+  }
+
+  private static func columns(_ text: String) throws -> [String] {
+    let names = text.split(separator: ",", omittingEmptySubsequences: false).map { String($0) }
+    if names.contains("") { throw ValidationError("--columns has an empty name: \"\(text)\"") }
+    return names
   }
 
   private static func expected(_ text: String) throws -> ExpectedDocuments {
