@@ -15,6 +15,7 @@ package struct CorpusOutput: Sendable {
   func format(of inputs: DocumentInputs) throws -> DocumentFormat? {
     if let givenFormat { return givenFormat }
     // A reader of JSON lines would lose the lines of text among them.
+    if sink.isParquet { return .jsonl }
     let isJSON = try sink.name.flatMap { DocumentFormat(ofFileNamed: $0) } == .jsonl || inputs.mixFormats()
     return isJSON ? .jsonl : nil
   }

@@ -145,6 +145,18 @@ package final class OutputFile {
     }
   }
 
+  /// Opens what has been written so far for reading. It stays readable when the file is discarded.
+  ///
+  /// The caller closes the descriptor.
+  package func openWritten() throws -> Int32 {
+    try flush()
+    if isStream || zstd != nil || gzip != nil {
+      throw Failure(
+        .usage, "cannot be read again, which its format needs", file: path, remedy: "Give the name of a file")
+    }
+    return try SystemCall.open(temporary, O_RDONLY)
+  }
+
   /// Completes the file and gives it its name; nothing can be written afterwards.
   package func finish() throws {
     try flush()

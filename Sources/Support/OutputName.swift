@@ -35,13 +35,18 @@ package enum OutputName {
     try check(path, compressions, "name it without .SUFFIX, or with .gz or .zst, which compress")
   }
 
-  /// The same for an output of documents, whose name may also ask for a format that we do not write.
-  package static func checkDocuments(_ path: String?) throws {
-    guard let path, path != "-" else { return }
+  /// Whether a name asks for a Parquet file, whose pages are compressed.
+  package static func isParquet(_ path: String) -> Bool { path.lowercased().hasSuffix(".parquet") }
+
+  /// The same for an output of documents, whose name may also ask for a format that we do not write. With
+  /// `allowsParquet` they may be written as a Parquet file.
+  package static func checkDocuments(_ path: String?, allowsParquet: Bool = false) throws {
+    guard let path, path != "-", !(allowsParquet && isParquet(path)) else { return }
     try checkCompression(path)
     try check(
       path, formats,
-      "documents are written as text or as JSON lines (.txt, .jsonl), compressed with .gz or .zst")
+      "documents are written as text or as JSON lines (.txt, .jsonl), compressed with .gz or .zst"
+        + (allowsParquet ? ", or as a Parquet file (.parquet)" : ""))
   }
 
   private static func check(_ path: String, _ refused: Set<String>, _ remedy: String) throws {

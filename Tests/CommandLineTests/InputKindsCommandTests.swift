@@ -119,7 +119,7 @@ import Testing
   @Test func namesOfOutputsAreKept() throws {
     let text = Data("some text\n".utf8)
     for name in [
-      "x.jsonl.xz", "x.bz2", "x.txt.lz4", "x.zip", "x.tar.gz", "x.parquet", "x.parquet.zst", "X.XZ", "x.csv",
+      "x.jsonl.xz", "x.bz2", "x.txt.lz4", "x.zip", "x.tar.gz", "x.arrow", "x.parquet.zst", "X.XZ", "x.csv",
       "x.warc.gz",
     ] {
       let refused = try run(["normalize", "-o", name], input: text)

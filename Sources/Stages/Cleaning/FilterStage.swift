@@ -24,8 +24,8 @@ package struct FilterStage {
     let renderer = DocumentRenderer(
       format: filter.annotates ? .jsonl : try output.format(of: pass.reader.inputs))
     let rejectRenderer = DocumentRenderer(format: .jsonl)
-    let file = try OutputFile(output.sink, compressionThreads: settings.threads)
-    let rejectedFile = try rejected.map { try OutputFile($0, compressionThreads: settings.threads) }
+    let file = try DocumentFile(output.sink, compressionThreads: settings.threads)
+    let rejectedFile = try rejected.map { try DocumentFile(.path($0), compressionThreads: settings.threads) }
     var summary = try pass.run(
       work: { batch, counts in
         let result = try filter.filter(batch, counts: &counts)

@@ -19,7 +19,7 @@ package struct NormalizeStage {
     let pass = DocumentPass(reader: try input.reader(), settings: settings, label: "normalize")
     let format = try output.format(of: pass.reader.inputs)
     let renderer = DocumentRenderer(format: format)
-    let file = try OutputFile(output.sink, compressionThreads: settings.threads)
+    let file = try DocumentFile(output.sink, compressionThreads: settings.threads)
     var summary = try pass.run(
       work: { batch, counts in
         let isLines = (format ?? batch.source.format) == .text && batch.source.splitting == .line

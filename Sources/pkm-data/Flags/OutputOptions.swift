@@ -11,7 +11,10 @@ struct OutputOptions: ParsableArguments {
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "Output file (default: standard output); .gz and .zst compress, names such as x.xz are refused.",
+      """
+      Output file (default: standard output); .gz and .zst compress, .parquet writes a Parquet file, and names such as \
+      x.xz are refused.
+      """,
       valueName: "file"))
   var output: String?
 
@@ -21,7 +24,12 @@ struct OutputOptions: ParsableArguments {
         + "is named so).", valueName: "format"))
   var outputFormat: Format?
 
-  func validate() throws { try asValidation { try OutputName.checkDocuments(output) } }
+  func validate() throws {
+    try asValidation { try OutputName.checkDocuments(output, allowsParquet: true) }
+    if outputFormat == .text, let output, OutputName.isParquet(output) {
+      throw ValidationError("--output-format text is for other outputs than a Parquet file")
+    }
+  }
 
   static let optionsSetByRun: [String] = ["output", "output-format"]
 
