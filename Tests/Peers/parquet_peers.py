@@ -55,8 +55,8 @@ def main():
         pq.write_table(table, path("zstd.parquet"), compression="zstd")
         pq.write_table(table, path("snappy.parquet"), compression="snappy")
         subprocess.run(["zstd", "-q", options.file, "-o", path("x.jsonl.zst")], check=True)
-        # filter with a rule that keeps everything: reading and writing, and next to nothing else.
-        keep = [options.pkm_data, "filter", "--min-words", "0", "--threads", "1"]
+        # Reading and writing, and next to nothing else.
+        keep = [options.pkm_data, "normalize", "--form", "none", "--threads", "1"]
         rows = []
         for name in ("x.jsonl.zst", "zstd.parquet", "snappy.parquet"):
             rows.append((f"pkm-data, {name}", cpu(keep + [path(name), "-o", path("out.jsonl")], options.runs)))
