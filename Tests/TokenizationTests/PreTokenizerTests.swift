@@ -1,7 +1,8 @@
 import CPreTokens
 import Support
 import Testing
-import Tokenization
+
+@testable import Tokenization
 
 @Suite(.timeLimit(.minutes(60))) struct PreTokenizerTests {
   static let lossless = PreTokenizer.allCases.filter { $0 != .words }
@@ -95,11 +96,16 @@ import Tokenization
   @Test(
     arguments: [
       PKM_PATTERN_GPT2, PKM_PATTERN_CL100K, PKM_PATTERN_O200K, PKM_PATTERN_WORDS, PKM_PATTERN_QWEN35,
-      PKM_PATTERN_TEKKEN, PKM_PATTERN_DIGITS,
+      PKM_PATTERN_TEKKEN, PKM_PATTERN_DIGITS, PKM_PATTERN_DEEPSEEK, PKM_PATTERN_KIMI,
     ].map(Int32.init))
   func instructionSetsAgree(pattern: Int32) {
     let instructionSets = [PKM_INSTRUCTIONS_ANY, PKM_INSTRUCTIONS_V3, PKM_INSTRUCTIONS_V4].map(Int32.init)
-    let classes = (0..<0x110000).map(CharacterClasses.classOf)
+    let classes =
+      switch Int(pattern) {
+      case Int(PKM_PATTERN_DEEPSEEK): DeepSeekClasses.table
+      case Int(PKM_PATTERN_KIMI): KimiClasses.table
+      default: CharacterClasses.table
+      }
     var random = RandomGenerator(seed: 10)
     var texts = [RealText.prose, RealText.multilingual].map { Array($0.utf8) }
     for _ in 0..<300 {

@@ -133,7 +133,7 @@ import Testing
       ([.byteLevel(addPrefixSpace: true, usesRegex: true)], .gpt2), ([plain], .none), ([], .none),
       ([.digits(individual: true), .byteLevel(addPrefixSpace: false, usesRegex: true)], .digits),
       (
-        DeepSeekKinds.patterns.map {
+        DeepSeekClasses.patterns.map {
           // Line breaks stand in the file as they are.
           let pattern = $0.replacing("\\r", with: "\r").replacing("\\n", with: "\n")
           return .split(.regex(pattern), .isolated, invert: false)

@@ -37,7 +37,8 @@ enum SplitTexts {
     let alphabets = [
       "ab'st  \n", "aA\u{301}日'sT", "a!\u{301}'s \n/", "1a2 \n", " \n\r\t!a", "Aa日本\u{301}'ll", "12 ٣a,.",
       "a.,! \n日。",
-      "aAé日\u{301} \u{a0}\u{3000}\n/.!'sSlLveſ12٣🙂—“", "!/\n\r\u{301}", "  \n\u{2028}x", "日本ab_1 ", "+$a =\n",
+      "aAé日\u{301} \u{a0}\u{3000}\n/.!'sSlLveſ12٣🙂—“", "!/\n\r\u{301}", "  \n\u{2028}x", "日本ab_1 ",
+      "日〇⺀1a\u{301} !'s", "+$a =\n",
       "a.1日 \n\u{1}", "\u{1}\u{200d}é .1 ー",
       "ก็x १",
     ].map { Array($0.unicodeScalars) }

@@ -18,6 +18,10 @@ enum {
   // gpt2 in the pieces between numbers, each number a piece, or each run of them
   PKM_PATTERN_DIGITS,
   PKM_PATTERN_DIGIT_RUNS,
+  // DeepSeek's chain of three splits, with a table of its own: see `classes` below.
+  PKM_PATTERN_DEEPSEEK,
+  // Kimi: Chinese characters apart from other letters, also with a table of its own.
+  PKM_PATTERN_KIMI,
 };
 
 // Sets bit i of `starts`, an array of count / 64 + 1 words, where a pre-token begins at byte i, and bit `count`; clears
@@ -26,6 +30,11 @@ enum {
 // `readable` bytes, at least `count`, may be read; those behind `count` do not matter. `classes` holds the class of
 // every code point as CharacterClass.swift numbers them. A byte that is not part of well-formed UTF-8 is a character of
 // its own, of class 0.
+//
+// Two patterns take more classes. PKM_PATTERN_DEEPSEEK: PKM_CLASS_SYMBOL for other characters of \p{P} and \p{S}, and
+// PKM_CLASS_CHINESE for U+4E00 to U+9FA5 and U+3040 to U+30FF. PKM_PATTERN_KIMI: PKM_CLASS_CHINESE for the letters of
+// \p{Han}, and PKM_CLASS_RARE for its other characters; if the text holds one of these, bit 0 is clear, and the other bits
+// mean nothing.
 void pkm_pre_token_starts(int pattern, const uint8_t *text, size_t count, size_t readable, const uint8_t *classes,
                           uint64_t *starts);
 
@@ -42,23 +51,4 @@ enum {
 bool pkm_pre_token_starts_with(int instructions, int pattern, const uint8_t *text, size_t count, size_t readable,
                                const uint8_t *classes, uint64_t *starts);
 
-// The characters that DeepSeek's chain of splits tells apart.
-enum {
-  PKM_DEEPSEEK_REST,
-  // White space but carriage return and line feed, and these two.
-  PKM_DEEPSEEK_SPACE,
-  PKM_DEEPSEEK_BREAK,
-  PKM_DEEPSEEK_NUMBER,
-  PKM_DEEPSEEK_MARK,
-  // Letters outside of ASCII, and A-Z and a-z.
-  PKM_DEEPSEEK_LETTER,
-  PKM_DEEPSEEK_ASCII_LETTER,
-  // Punctuation and symbols outside of ASCII, and inside.
-  PKM_DEEPSEEK_SYMBOL,
-  PKM_DEEPSEEK_ASCII_SYMBOL,
-  // Chinese characters U+4E00 to U+9FA5, and kana U+3040 to U+30FF, whatever they are else.
-  PKM_DEEPSEEK_CHINESE,
-};
-
-// The same as pkm_pre_token_starts for DeepSeek's chain. `kinds` holds the kind of every code point.
-void pkm_deepseek_starts(const uint8_t *text, size_t count, const uint8_t *kinds, uint64_t *starts);
+enum { PKM_CLASS_SYMBOL = 7, PKM_CLASS_CHINESE = 8, PKM_CLASS_RARE = 9 };

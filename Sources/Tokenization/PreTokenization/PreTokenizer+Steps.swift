@@ -52,7 +52,7 @@ extension PreTokenizer {
     case .none, .cuts: []
     case .program(let program): program.steps
     case .words: [.split(.regex(pattern!), .removed, invert: false)]
-    case .deepseek: DeepSeekKinds.patterns.map { .split(.regex($0), .isolated, invert: false) }
+    case .deepseek: DeepSeekClasses.patterns.map { .split(.regex($0), .isolated, invert: false) }
     case .digits, .digitRuns:
       [.digits(individual: self == .digits), .byteLevel(addPrefixSpace: false, usesRegex: true)]
     default: [.split(.regex(pattern!), .isolated, invert: false)]
@@ -63,7 +63,8 @@ extension PreTokenizer {
   private static func normalized(_ step: PreTokenizationStep) -> PreTokenizationStep {
     switch step {
     // The known patterns match every character, so nothing is removed; but those of DeepSeek do not.
-    case .split(.regex(let pattern), .removed, invert: true) where !DeepSeekKinds.patterns.contains(pattern),
+    case .split(.regex(let pattern), .removed, invert: true)
+    where !DeepSeekClasses.patterns.contains(pattern),
       .split(.regex(let pattern), .isolated, _):
       pattern == gpt2Pattern
         ? .byteLevel(addPrefixSpace: false, usesRegex: true)
