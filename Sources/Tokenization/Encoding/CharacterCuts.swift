@@ -21,6 +21,11 @@ package final class CharacterCuts: @unchecked Sendable {
   private let dropsUnknown: Bool
   /// A character that begins a word wherever it stands, or no character.
   private let opener: UInt32
+  /// 1 where a part begins between two of the characters that most text consists of: ASCII, and `▁` as number 128. A
+  /// row of 256 bytes for each left one.
+  private let nearCuts: UnsafeMutablePointer<UInt8>
+  private static let mark: UInt32 = 0x2581
+  private static let markNumber = 128
 
   /// `opener` always begins a word. Nil where a merge takes tokens that are not characters of the text.
   init?(_ tokenizer: Tokenizer, _ merges: ArraySlice<Tokenizer.Merge>, opener: Unicode.Scalar?) {
@@ -43,6 +48,8 @@ package final class CharacterCuts: @unchecked Sendable {
     joinedASCII.initialize(repeating: 0, count: 128 * 2)
     joined = LargePages.allocate(UInt64.self, count: 1 << (Self.joinedBits - 6))
     joined.initialize(repeating: 0, count: 1 << (Self.joinedBits - 6))
+    nearCuts = .allocate(capacity: (Self.markNumber + 1) << 8)
+    nearCuts.initialize(repeating: 0, count: (Self.markNumber + 1) << 8)
     let hasFallback =
       tokenizer.byteFallback
       && (0...255).allSatisfy { byte in
@@ -72,9 +79,16 @@ package final class CharacterCuts: @unchecked Sendable {
         }
       }
     }
+    func point(_ number: Int) -> UInt32 { number == Self.markNumber ? Self.mark : UInt32(number) }
+    for left in 0...Self.markNumber {
+      for right in 0...Self.markNumber where cuts(between: point(left), point(right)) {
+        nearCuts[left << 8 | right] = 1
+      }
+    }
   }
 
   deinit {
+    nearCuts.deallocate()
     symbols.deallocate()
     joinedASCII.deallocate()
     joined.deallocate()
@@ -96,36 +110,72 @@ package final class CharacterCuts: @unchecked Sendable {
 
   /// Sets bit i of `starts`, which has count / 64 + 1 words, where a part begins at byte i, and bit `count`.
   func findStarts(in text: UnsafeBufferPointer<UInt8>, _ starts: UnsafeMutablePointer<UInt64>) {
-    let (base, count) = (text.baseAddress!, text.count)
+    guard let base = text.baseAddress, !text.isEmpty else {
+      starts[0] = 1
+      return
+    }
+    let count = text.count
     starts.update(repeating: 0, count: count / 64 + 1)
-    var previous = UInt32.max
-    var position = 0
+    let nearCuts = nearCuts
+    // The word of `starts` that is being made.
+    var (block, bits) = (0, UInt64(1))
+    var (previous, position) = Self.character(base, count)
+    var near = Self.number(of: previous)
     while position < count {
-      let byte = base[position]
-      var point = UInt32(byte)
-      var length = 1
-      if byte >= 0x80 { (point, length) = Self.character(base + position, count &- position) }
-      let isJoined: Bool
-      if previous | point < 128 {
-        isJoined = joinedASCII[Int(previous) << 1 | Int(point) >> 6] >> UInt64(point & 63) & 1 == 1
-      } else if previous == UInt32.max || point == UInt32.max {
-        // Beside bytes that are no character.
-        isJoined = previous == UInt32.max && position == 0 ? false : true
-      } else {
-        let bit = Self.hash(previous, point)
-        isJoined = joined[bit >> 6] >> UInt64(bit & 63) & 1 == 1
+      if position >> 6 != block {
+        starts[block] = bits
+        (block, bits) = (position >> 6, 0)
       }
-      if !isJoined || point == opener {
-        let cuts =
-          cutsUnknown || position == 0 || point == opener
-          || (dropsUnknown
-            ? isKnown(previous) && isKnown(point) : isKnown(previous) || isKnown(point))
-        if cuts { starts[position >> 6] |= 1 << UInt64(position & 63) }
+      let shift = UInt64(truncatingIfNeeded: position & 63)
+      if near >= 0 && position &+ 4 <= count {
+        let byte = base[position]
+        if byte < 0x80 && base[position &+ 1] & 0xc0 != 0x80 {
+          bits |= UInt64(nearCuts[near &<< 8 | Int(byte)]) &<< shift
+          near = Int(byte)
+          position &+= 1
+          continue
+        }
+        if byte == 0xe2 && base[position &+ 1] == 0x96 && base[position &+ 2] == 0x81
+          && base[position &+ 3] & 0xc0 != 0x80
+        {
+          bits |= UInt64(nearCuts[near &<< 8 | Self.markNumber]) &<< shift
+          near = Self.markNumber
+          position &+= 3
+          continue
+        }
       }
+      if near >= 0 { previous = near == Self.markNumber ? Self.mark : UInt32(near) }
+      let (point, length) = Self.character(base + position, count &- position)
+      if cuts(between: previous, point) { bits |= 1 &<< shift }
       previous = point
+      near = Self.number(of: point)
       position &+= length
     }
+    starts[block] = bits
     starts[count >> 6] |= 1 << UInt64(count & 63)
+  }
+
+  /// The number of a character in ``nearCuts``, or -1.
+  @inline(__always)
+  private static func number(of point: UInt32) -> Int {
+    point < 128 ? Int(point) : point == mark ? markNumber : -1
+  }
+
+  /// Whether a part begins between two neighbors; `UInt32.max` is what is no character.
+  private func cuts(between left: UInt32, _ right: UInt32) -> Bool {
+    if right == opener { return true }
+    let isJoined: Bool
+    if left == .max || right == .max {
+      isJoined = true
+    } else if left | right < 128 {
+      isJoined = joinedASCII[Int(left) << 1 | Int(right) >> 6] >> UInt64(right & 63) & 1 == 1
+    } else {
+      let bit = Self.hash(left, right)
+      isJoined = joined[bit >> 6] >> UInt64(bit & 63) & 1 == 1
+    }
+    if isJoined { return false }
+    if cutsUnknown { return true }
+    return dropsUnknown ? isKnown(left) && isKnown(right) : isKnown(left) || isKnown(right)
   }
 
   @inline(__always) private func isKnown(_ point: UInt32) -> Bool {

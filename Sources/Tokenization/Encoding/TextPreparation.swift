@@ -67,13 +67,18 @@ final class TextPreparation: Sendable {
 
   func prepare(_ text: UnsafeBufferPointer<UInt8>, _ documents: [Range<Int>]) -> Prepared {
     var prepared = Prepared()
-    prepared.bytes.reserveCapacity(documents.reduce(64) { $0 + $1.count + $1.count / 8 })
+    prepared.bytes.reserveCapacity(documents.reduce(64) { $0 + $1.count + $1.count / 2 })
     var buffer: [UInt8] = []
     for document in documents {
       let start = prepared.bytes.count
       var isFirst = true
       forEachRawPart(of: text, in: document) { part, token in
-        if !part.isEmpty {
+        if !part.isEmpty && late.isEmpty && spacing == .none {
+          let first = prepared.bytes.count
+          normalizer.append(UnsafeBufferPointer(rebasing: text[part]), to: &prepared.bytes)
+          let end = prepared.bytes.count
+          if end > first { prepared.parts.append(Part(range: first..<end, token: nil)) }
+        } else if !part.isEmpty {
           buffer.removeAll(keepingCapacity: true)
           normalizer.append(UnsafeBufferPointer(rebasing: text[part]), to: &buffer)
           buffer.withUnsafeBufferPointer { normalized in

@@ -10,6 +10,8 @@ package final class SentencePieceNormalizer: Sendable {
   private let addsPrefix, removesExtraSpaces, marksSpaces, hasPrefixBehind: Bool
   /// Pieces that the user has defined are kept as they are; by their first byte, the longest first.
   private let kept: [UInt8: [[UInt8]]]
+  /// By byte: whether it is ASCII and stays as it is before another one, because no key begins with the two.
+  private let staysBeforeASCII: [Bool]
   private static let mark = Array("\u{2581}".utf8)
 
   init?(
@@ -21,11 +23,13 @@ package final class SentencePieceNormalizer: Sendable {
     self.removesExtraSpaces = removesExtraSpaces
     self.marksSpaces = marksSpaces
     self.hasPrefixBehind = hasPrefixBehind
-    self.kept = Dictionary(grouping: kept.filter { !$0.isEmpty }, by: { $0[0] }).mapValues {
+    let kept = Dictionary(grouping: kept.filter { !$0.isEmpty }, by: { $0[0] }).mapValues {
       $0.sorted { $0.count > $1.count }
     }
+    self.kept = kept
     if charactersMap.isEmpty {
       (trie, replacements) = ([], [])
+      staysBeforeASCII = (0..<256).map { byte in byte < 0x80 && kept[UInt8(byte)] == nil }
       return
     }
     func number(_ offset: Int) -> UInt32 {
@@ -36,6 +40,12 @@ package final class SentencePieceNormalizer: Sendable {
     else { return nil }
     trie = stride(from: 4, to: 4 + size, by: 4).map(number)
     replacements = Array(charactersMap[(4 + size)...]) + [0]
+    let trie = trie
+    staysBeforeASCII = (0..<256).map { byte in
+      guard byte < 0x80, kept[UInt8(byte)] == nil else { return false }
+      guard let node = Self.child(of: Self.offset(trie[0]), UInt8(byte), trie) else { return true }
+      return !node.isKey && (0..<0x80).allSatisfy { Self.child(of: node.index, $0, trie) == nil }
+    }
   }
 
   func append(_ text: UnsafeBufferPointer<UInt8>, to out: inout [UInt8]) {
@@ -53,6 +63,7 @@ package final class SentencePieceNormalizer: Sendable {
     if addsPrefix && !hasPrefixBehind { out += space }
     var followsSpace = removesExtraSpaces
     while position < text.count {
+      appendUnchanged(text, &position, &followsSpace, to: &out)
       let (length, range) = prefix(text, position)
       func write(_ source: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) {
         var range = range
@@ -77,6 +88,40 @@ package final class SentencePieceNormalizer: Sendable {
       }
     }
     if addsPrefix && hasPrefixBehind { out += space }
+  }
+
+  /// Appends the text from a position on, up to the first character that can become another one or the last one.
+  private func appendUnchanged(
+    _ text: UnsafeBufferPointer<UInt8>, _ position: inout Int, _ followsSpace: inout Bool,
+    to out: inout [UInt8]
+  ) {
+    let partLength = 4096
+    let space = marksSpaces ? UInt32(0x8196e2) : 0x20
+    let spaceLength = marksSpaces ? 3 : 1
+    let removesExtraSpaces = removesExtraSpaces
+    let last = text.count - 1
+    func stays(_ position: Int, _ table: UnsafeBufferPointer<Bool>) -> Bool {
+      position < last && table[Int(text[position])] && text[position + 1] < 0x80
+    }
+    staysBeforeASCII.withUnsafeBufferPointer { table in
+      guard stays(position, table) else { return }
+      withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 3 * partLength + 4) { buffer in
+        let start = buffer.baseAddress!
+        while stays(position, table) {
+          let end = min(last, position + partLength)
+          var next = start
+          while position < end && table[Int(text[position])] && text[position &+ 1] < 0x80 {
+            let byte = text[position]
+            let isSpace = byte == 0x20
+            UnsafeMutableRawPointer(next).storeBytes(of: isSpace ? space : UInt32(byte), as: UInt32.self)
+            next += isSpace ? (followsSpace ? 0 : spaceLength) : 1
+            followsSpace = isSpace && removesExtraSpaces
+            position &+= 1
+          }
+          out.append(contentsOf: UnsafeBufferPointer(start: start, count: next - start))
+        }
+      }
+    }
   }
 
   private func isSpace(
@@ -106,21 +151,28 @@ package final class SentencePieceNormalizer: Sendable {
 
   /// The longest key of the trie at a position, and its value.
   private func longest(_ text: UnsafeBufferPointer<UInt8>, _ position: Int) -> (length: Int, value: Int)? {
-    func offset(_ unit: UInt32) -> Int { Int((unit >> 10) << ((unit & 1 << 9) >> 6)) }
-    var node = offset(trie[0])
+    var node = Self.offset(trie[0])
     var found: (Int, Int)?
     for index in position..<text.count {
-      let byte = text[index]
-      node ^= Int(byte)
-      guard node < trie.count, case let unit = trie[node], unit & (1 << 31 | 0xff) == UInt32(byte) else {
-        break
-      }
-      node ^= offset(unit)
-      if unit >> 8 & 1 == 1, node < trie.count {
+      guard let child = Self.child(of: node, text[index], trie) else { break }
+      node = child.index
+      if child.isKey, node < trie.count {
         found = (index - position + 1, Int(trie[node] & (1 << 31 - 1)))
       }
     }
     return found
+  }
+
+  private static func offset(_ unit: UInt32) -> Int { Int((unit >> 10) << ((unit & 1 << 9) >> 6)) }
+
+  /// The place of a node's child, and whether the bytes so far are a key; nil if no key continues like this.
+  @inline(__always)
+  private static func child(of node: Int, _ byte: UInt8, _ trie: [UInt32]) -> (index: Int, isKey: Bool)? {
+    let index = node ^ Int(byte)
+    guard index < trie.count, case let unit = trie[index], unit & (1 << 31 | 0xff) == UInt32(byte) else {
+      return nil
+    }
+    return (index ^ offset(unit), unit >> 8 & 1 == 1)
   }
 }
 

@@ -54,14 +54,18 @@ final class TextNormalizer: Sendable {
       out.append(contentsOf: text)
       return
     }
-    var current = Array(text)
-    var next: [UInt8] = []
-    for operation in operations {
+    let last = operations.count - 1
+    if last == 0 { return Self.apply(operations[0], to: text, into: &out) }
+    var (current, next): ([UInt8], [UInt8]) = ([], [])
+    current.reserveCapacity(text.count + text.count / 2 + 16)
+    Self.apply(operations[0], to: text, into: &current)
+    for operation in operations[1..<last] {
       next.removeAll(keepingCapacity: true)
+      next.reserveCapacity(current.count + current.count / 2 + 16)
       current.withUnsafeBufferPointer { Self.apply(operation, to: $0, into: &next) }
       swap(&current, &next)
     }
-    out += current
+    current.withUnsafeBufferPointer { Self.apply(operations[last], to: $0, into: &out) }
   }
 
   static func isASCII(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -73,7 +77,6 @@ final class TextNormalizer: Sendable {
   private static func apply(
     _ operation: Operation, to text: UnsafeBufferPointer<UInt8>, into out: inout [UInt8]
   ) {
-    out.reserveCapacity(text.count + 16)
     switch operation {
     case .form(let form): form.append(text, to: &out)
     case .lowercase:
@@ -116,6 +119,9 @@ final class TextNormalizer: Sendable {
     into out: inout [UInt8]
   ) {
     guard let first = pattern.first else { return out.append(contentsOf: text) }
+    if pattern.count == 1 && (1...4).contains(replacement.count) {
+      return replaceByte(first, with: replacement, in: text, into: &out)
+    }
     var (start, index) = (0, 0)
     while index + pattern.count <= text.count {
       if text[index] == first,
@@ -130,6 +136,32 @@ final class TextNormalizer: Sendable {
       }
     }
     out.append(contentsOf: text[start...])
+  }
+
+  /// The same for one byte and up to four in its place, as in `▁` for spaces: without branches, because spaces are
+  /// frequent and cannot be predicted.
+  private static func replaceByte(
+    _ byte: UInt8, with replacement: [UInt8], in text: UnsafeBufferPointer<UInt8>, into out: inout [UInt8]
+  ) {
+    let partLength = 4096
+    let length = replacement.count
+    let bytes = replacement.indices.reduce(UInt32(0)) { $0 | UInt32(replacement[$1]) << UInt32(8 * $1) }
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4 * partLength + 4) { buffer in
+      let start = buffer.baseAddress!
+      var position = 0
+      while position < text.count {
+        let end = min(text.count, position + partLength)
+        var next = start
+        while position < end {
+          let found = text[position]
+          let isMatch = found == byte
+          UnsafeMutableRawPointer(next).storeBytes(of: isMatch ? bytes : UInt32(found), as: UInt32.self)
+          next += isMatch ? length : 1
+          position &+= 1
+        }
+        out.append(contentsOf: UnsafeBufferPointer(start: start, count: next - start))
+      }
+    }
   }
 
   /// Calls `body` with the bytes of each character; a byte that is no part of well-formed UTF-8 has no scalar.
