@@ -228,7 +228,7 @@ package struct Tokenizer: Sendable {
       throw refuse("added tokens that are not special, such as \(token.text)")
     }
     if mode == .byteLevel && listedCount < vocabulary.count { throw refuse("a vocabulary that lacks bytes") }
-    if mode == .byteLevel && ignoresMerges != keepsWholeTokens && hasTokensWithoutMerges {
+    if mode == .byteLevel && ignoresMerges != keepsWholeTokens && hasTokens(without: merges[...]) {
       throw refuse(
         ignoresMerges
           ? "tokens that no merge makes (ignore_merges)" : "tokens that no merge makes and text never becomes"
@@ -236,7 +236,8 @@ package struct Tokenizer: Sendable {
     }
   }
 
-  private var hasTokensWithoutMerges: Bool {
+  /// Whether there are tokens, neither added nor single bytes, that none of these merges makes.
+  func hasTokens(without merges: ArraySlice<Merge>) -> Bool {
     var isMade = [Bool](repeating: false, count: vocabulary.count)
     for merge in merges { isMade[Int(merge.result)] = true }
     for token in addedTokens { isMade[Int(token.id)] = true }

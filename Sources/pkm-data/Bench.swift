@@ -82,7 +82,7 @@ struct Bench: DocumentedCommand {
       input: input, threads: options.threadCount, merges: merges ?? 8000, tokenizer: tokenizer,
       scratch: scratch)
     if tokenizer == nil { try commands.learn() }
-    let tokenizer = try TokenizerFile.load(commands.tokenizerPath)
+    let tokenizer = try TokenizerFile.loadToEncode(commands.tokenizerPath)
     let batches = try readAll()
     let bytes = batches.reduce(0) { $0 + $1.textBytes }
     let encoder = BPEEncoder(tokenizer)

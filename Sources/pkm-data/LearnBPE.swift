@@ -224,7 +224,7 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
 
   /// The tokenizer to extend, and whether everything else fits it.
   private func loadBase(_ path: String) throws -> Tokenizer {
-    let base = try TokenizerFile.load(path)
+    let base = try TokenizerFile.loadToEncode(path)
     try base.checkExtensible(file: path)
     let isWord = base.mode == .word
     if let mode = counting.mode, (mode == .word) != isWord {

@@ -173,6 +173,18 @@ import Tokenization
     #expect(message(#"["a", "b"]"#, #"["a"]"#).contains("merge 0 is not a pair"))
     #expect(message(#""model""#, #""models""#).contains("not a tokenizer.json"))
     #expect(message(#""ab": 256"#, #""ab": -1"#).contains("is not a natural number"))
+    for number in ["2147483648", "1099511627776", "4294967296", "1.5", "null", "\"7\"", "1e300"] {
+      #expect(message(#""ab": 256"#, #""ab": \#(number)"#).contains("id"))
+      #expect(message(#""id": 257"#, #""id": \#(number)"#).contains("id"))
+    }
+    #expect(message(#""ab": 256"#, #""ab": 70"#).contains("\"ab\" have the same id 70"))
+    for (number, answer) in [
+      ("258", "the id 258"), ("-1", "no natural numbers"), ("1099511627776", "no natural numbers"),
+    ] {
+      let template =
+        #"{"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x"}}], "special_tokens": {"x": {"ids": [\#(number)]}}}"#
+      #expect(message(#""post_processor": null"#, #""post_processor": \#(template)"#).contains(answer))
+    }
     #expect(message("}\n}\n", "}\n").contains("at byte"))
   }
 

@@ -10,7 +10,7 @@ struct SpanTokenizer: Sendable {
   let identity: String
 
   static func load(_ file: String) throws -> SpanTokenizer {
-    let tokenizer = try TokenizerFile.load(file)
+    let tokenizer = try TokenizerFile.loadToEncode(file)
     guard tokenizer.mode == .byteLevel, tokenizer.vocabulary.count <= Int(SpanTokens.idLimit) else {
       throw Failure(
         .usage, "spans cannot be counted in its tokens", file: file,

@@ -29,8 +29,7 @@ package struct EncodeStage {
   }
 
   private func makeEncoder() throws -> BPEEncoder {
-    var tokenizer = try TokenizerFile.load(options.tokenizer)
-    if let warning = BPEEncoder.warning(tokenizer) { Log.warn("\(options.tokenizer): \(warning)") }
+    var tokenizer = try TokenizerFile.loadToEncode(options.tokenizer)
     if let dictionary = options.dictionary {
       tokenizer = try XLMDictionary.apply(MappedFile.read(dictionary), name: dictionary, to: tokenizer)
     }
@@ -45,7 +44,6 @@ package struct EncodeStage {
         .usage, "has no post_processor, so --add-special has nothing to add", file: options.tokenizer,
         remedy: "Leave --add-special out")
     }
-    if let warning = tokenizer.preTokenizer.warning { Log.warn("\(options.tokenizer): \(warning)") }
     return BPEEncoder(tokenizer, options: try encodingOptions(tokenizer))
   }
 

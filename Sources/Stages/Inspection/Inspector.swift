@@ -136,7 +136,7 @@ package struct Inspector {
       let first: [UInt8]?
       let fertility: Fertility
     }
-    let encoder = try tokenizer.map { BPEEncoder(try TokenizerFile.load($0)) }
+    let encoder = try tokenizer.map { BPEEncoder(try TokenizerFile.loadToEncode($0)) }
     var fertility = Fertility()
     var words = 0
     var lengths = LengthHistogram(unit: "bytes")

@@ -92,7 +92,7 @@ final class WordEncoder: Sendable {
       ranks == nil || tokenizer.mode == .word ? applied : [], ranks: tokenizer.mergeRanks)
 
     hasWholeTokens =
-      tokenizer.ignoresMerges && (ranks == nil || Self.hasTokensWithoutMerges(tokenizer, applied))
+      tokenizer.ignoresMerges && (ranks == nil || tokenizer.hasTokens(without: applied))
     lacksBytes = tokenizer.mode == .byteLevel && tokenizer.listedCount < tokenizer.vocabulary.count
     var isLacking = [Bool](repeating: false, count: 256)
     if lacksBytes {
@@ -126,16 +126,6 @@ final class WordEncoder: Sendable {
       }
     }
     self.parts = parts
-  }
-
-  /// Whether there are tokens, neither added nor single bytes, that no merge makes.
-  private static func hasTokensWithoutMerges(
-    _ tokenizer: Tokenizer, _ merges: ArraySlice<Tokenizer.Merge>
-  ) -> Bool {
-    var isMade = [Bool](repeating: false, count: tokenizer.vocabulary.count)
-    for merge in merges { isMade[Int(merge.result)] = true }
-    for token in tokenizer.addedTokens { isMade[Int(token.id)] = true }
-    return isMade.indices.contains { !isMade[$0] && tokenizer.vocabulary.range(of: UInt32($0)).count > 1 }
   }
 
   /// The cuts of a text that has no pre-tokens, or begins them at each mark of a space.

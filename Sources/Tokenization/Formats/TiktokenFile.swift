@@ -10,7 +10,7 @@ package enum TiktokenFile {
   private static let patterns: [(name: String, preTokenizer: PreTokenizer)] = [
     ("cl100k", .cl100k), ("o200k", .o200k), ("gpt2", .gpt2), ("r50k", .gpt2), ("p50k", .gpt2),
     ("llama3", .llama3),
-    ("qwen2", .qwen2), ("qwen35", .qwen35), ("tekken", .tekken),
+    ("qwen2", .qwen2), ("qwen35", .qwen35), ("tekken", .tekken), ("kimi", .kimi),
   ]
 
   /// The pattern that the name of a file tells, or nil if it tells none or several.
@@ -54,7 +54,7 @@ package enum TiktokenFile {
       tokens.append(token)
       count += 1
     }
-    let known = KnownRanks.recognize(tokens, count: count)
+    let known = KnownRanks.recognize(bytes, tokens, count: count)
     let preTokenizer = try preTokenizer(file, known)
     let (merges, isComplete) = try merges(tokens, file: file)
     var added: [AddedToken] = []

@@ -39,6 +39,13 @@ package enum TokenizerFile {
     }
   }
 
+  /// The same for a tokenizer that is going to encode much text: warns where that is slow.
+  package static func loadToEncode(_ path: String) throws -> Tokenizer {
+    let tokenizer = try load(path)
+    if let warning = BPEEncoder.warning(tokenizer) { Log.warn("\(path): \(warning)") }
+    return tokenizer
+  }
+
   private static func isGPT2Name(_ name: String) -> Bool {
     name.hasSuffix("merges.txt") || name.hasSuffix("vocab.bpe")
   }

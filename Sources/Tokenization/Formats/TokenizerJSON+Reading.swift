@@ -63,6 +63,22 @@ extension TokenizerJSON {
       }
     }
 
+    /// The message about two tokens with one id, of which one would be lost; nil if there are none.
+    func twins() -> String? {
+      var owners = [Int](repeating: -1, count: (entries.map(\.id).max() ?? -1) + 1)
+      for (index, entry) in entries.enumerated() {
+        if owners[entry.id] >= 0, text(index) != text(owners[entry.id]) {
+          return "\"\(text(owners[entry.id]))\" and \"\(text(index))\" have the same id \(entry.id)"
+        }
+        owners[entry.id] = index
+      }
+      return nil
+    }
+
+    private func text(_ index: Int) -> String {
+      String(decoding: bytes[(index == 0 ? 0 : entries[index - 1].end)..<entries[index].end], as: UTF8.self)
+    }
+
     private mutating func note(_ mistake: String) { self.mistake = self.mistake ?? mistake }
   }
 
@@ -142,6 +158,11 @@ extension TokenizerJSON {
       tokenizer.normalization = try parts.normalization(json["normalizer"])
       tokenizer.spacing = try parts.spacing(steps)
       tokenizer.postProcessor = try parts.postProcessor(json["post_processor"])
+      let (before, after) = tokenizer.idsAround
+      if let id = (before + after).first(where: { $0 >= tokenizer.vocabulary.count }) {
+        throw broken(
+          "the post_processor adds the id \(id), and the vocabulary has \(tokenizer.vocabulary.count)")
+      }
       tokenizer.decoding = parts.decoding(json["decoder"])
       tokenizer.byteFallback = mode == .character && model["byte_fallback"]?.bool == true
       tokenizer.fusesUnknown = model["fuse_unk"]?.bool == true
@@ -170,7 +191,7 @@ extension TokenizerJSON {
       guard let entries = vocabulary else { throw broken("the model has no \"vocab\"") }
       guard let merges else { throw broken("the model has no \"merges\"") }
       let added = try addedTokens()
-      if let mistake = entries.mistake { throw broken(mistake) }
+      if let mistake = entries.mistake ?? entries.twins() { throw broken(mistake) }
       if let id = added.map(\.id).first(where: { $0 >= 1 << 24 }) {
         throw broken("the id \(id) is larger than any vocabulary")
       }

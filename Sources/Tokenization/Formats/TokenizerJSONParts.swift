@@ -147,6 +147,9 @@ struct TokenizerJSONParts {
             throw unsupported("a TemplateProcessing without the ids of \(name)")
           }
           let numbers = ids.compactMap { $0.flatMap { UInt32(exactly: $0) } }
+          guard numbers.count == ids.count else {
+            throw unsupported("a TemplateProcessing whose ids of \(name) are no natural numbers")
+          }
           if hasText { after += numbers } else { before += numbers }
         }
       }
