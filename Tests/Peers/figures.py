@@ -28,7 +28,7 @@ RECORDS = HERE / "figures"
 # Headings of Tests/Peers/README.md and the records below each, in order.
 SECTIONS = {
     "Data": [
-        "learn", "encode", "apply", "encode_texts", "worst_cases", "normalize", "charset", "filter", "dedup", "dedup_scale",
+        "learn", "encode", "apply", "encode_texts", "patterns", "worst_cases", "normalize", "charset", "filter", "dedup", "dedup_scale",
         "compressed_input", "frame_sizes", "loaders", "billion_words", "corpus_sizes", "pipeline",
     ],
     "Training": ["novels", "train", "steps", "memory_layer", "generation", "precision"],
