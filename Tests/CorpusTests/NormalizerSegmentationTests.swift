@@ -111,6 +111,29 @@ import Testing
     }
   }
 
+  /// A mark after white space belongs to it.
+  @Test func fastPathAgreesWithICUAboutEveryMarkAfterWhiteSpace() throws {
+    let marks = (0x80...0x10ffff).compactMap { Unicode.Scalar($0) }.filter {
+      [.nonspacingMark, .spacingMark, .enclosingMark, .format].contains($0.properties.generalCategory)
+    }
+    #expect(marks.count > 2000)
+    var options = NormalizationOptions(
+      form: .none, cleansWhitespace: false, cleansControls: false, tokenizes: true)
+    let fast = try Normalizer(options)
+    options.usesFastPath = false
+    let slow = try Normalizer(options)
+    for mark in marks {
+      let text = Array(
+        """
+        a \(mark)b .\(mark) \t\(mark)\(mark)1, \(mark)\u{1f680}
+        \(mark)'s\r
+        \(mark) \(mark)\u{e01}
+        """.utf8)
+      let (result, judge) = (try fast.normalize(text), try slow.normalize(text))
+      try #require(result == judge, "\(describe(text)) \(describe(result)) \(describe(judge))")
+    }
+  }
+
   @Test func fastPathAgreesWithICUOnRealText() throws {
     let text = try Fixtures.bytes(at: multilingual)
     for (sentences, words) in [(false, true), (true, false)] {

@@ -165,6 +165,38 @@ import Testing
     for device in try Devices.all(Float.self) { try check(device) }
   }
 
+  /// The unsmoothed loss; more tokens than are taken at a time count as they do in two calls.
+  @Test func anEvaluationIsTheSumOfItsParts() throws {
+    // 2048 tokens at a time are 227 sequences.
+    let sample = try Sample(
+      smallConfiguration(), on: CPUOperations<Float>(pool: Pools.two), sequences: 240, length: 9,
+      training: false)
+    func loss(_ sequences: Range<Int>) -> Loss {
+      let rows = 9 * sequences.lowerBound..<9 * sequences.upperBound
+      return sample.tokens[rows].withUnsafeBufferPointer { tokens in
+        sample.targets[rows].withUnsafeBufferPointer {
+          sample.model.evaluate(tokens: tokens, targets: $0, sequences: sequences.count, length: 9)
+        }
+      }
+    }
+    let whole = loss(0..<240), parts = [loss(0..<100), loss(100..<240)]
+    #expect(whole.smoothed == whole.nll && whole.count == 1728)
+    #expect(whole.count == parts[0].count + parts[1].count)
+    #expect(abs(whole.nll - parts[0].nll - parts[1].nll) < 1e-6 * whole.nll)
+  }
+
+  @Test func onlyEvaluationsCountReads() throws {
+    func check(_ device: some Operations<Float>) throws {
+      let sample = try Sample(smallConfiguration(), on: device, training: false)
+      try sample.model.collectStatistics(true)
+      sample.forward(.training(step: 1, microBatch: 0))
+      #expect(try #require(sample.model.statistics)[0].use.usage == 0)
+      sample.forward(.evaluation)
+      #expect(try #require(sample.model.statistics)[0].use.usage > 0)
+    }
+    for device in try Devices.all(Float.self) { try check(device) }
+  }
+
   /// A model made without training shares activations among its blocks and still computes the same.
   @Test(arguments: [ModelConfiguration.Norm.post, .pre])
   func inferenceModelEqualsTrainingModel(norm: ModelConfiguration.Norm) throws {

@@ -59,6 +59,18 @@ import Tokenization
     }
   }
 
+  /// The first search stops at some count; those after it go down to the least one, and no further.
+  @Test(arguments: [Tokenizer.Mode.byteLevel, .word]) func pairsOfTheLeastCountAreMerged(mode: Tokenizer.Mode)
+    throws
+  {
+    for minimum in 1...3 {
+      for count in minimum...200 {
+        let words = [("ab", count), ("cd", minimum), ("ef", minimum - 1)].filter { $0.1 > 0 }
+        try check(words, mode: mode, limit: 10, minimum: minimum, "\(count) and \(minimum)")
+      }
+    }
+  }
+
   /// More symbols than a square of pairs is used for.
   @Test func largeAlphabetsEqualRecounting() throws {
     for seed in 0..<5 {

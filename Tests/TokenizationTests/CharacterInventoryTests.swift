@@ -25,6 +25,13 @@ import Tokenization
       text(CharacterInventory(of: words, limit: 1, always: [Array("日".utf8)]).characters) == ["a", "日"])
   }
 
+  @Test func ofEquallyFrequentCharactersTheSmallerOnesAreSelected() {
+    let words = Make.counts([("日zéyx", 3)])
+    for (limit, selected) in [(1, ["x"]), (2, ["x", "y"]), (4, ["x", "y", "z", "é"])] {
+      #expect(text(CharacterInventory(of: words, limit: limit).characters) == selected)
+    }
+  }
+
   /// No merge reaches across a character that was left out, neither in learning nor in encoding.
   @Test func noMergeReachesAcrossACharacterLeftOut() throws {
     let counts = Make.counts([("abzab", 9), ("zz", 4), ("ab", 3)])

@@ -14,6 +14,8 @@ import Training
     var limit: Int?
     var norm = ModelConfiguration.Norm.post
     var packing: Packing?
+    /// As the recipe lists them.
+    var layers = [1, 3]
 
     var testDescription: String { "\(self)" }
   }
@@ -21,7 +23,8 @@ import Training
   /// Of a stream, 18 tokens are scored, unless there is a limit; of 19 tokens in documents, all.
   @Test(arguments: [
     Case(context: 5), Case(context: 5, norm: .pre, packing: .document), Case(context: 5, packing: .stream),
-    Case(context: 6), Case(context: 7, sequences: 1), Case(context: 17), Case(context: 18), Case(context: 25),
+    Case(context: 6), Case(context: 6, layers: [3, 1]), Case(context: 7, sequences: 1), Case(context: 17),
+    Case(context: 18), Case(context: 25),
     Case(context: 1, sequences: 4), Case(context: 4, sequences: 3, limit: 14, packing: .document),
     Case(context: 5, limit: 7), Case(context: 5, limit: 15), Case(context: 5, limit: 18),
     Case(context: 5, limit: 100), Case(context: 5, limit: 1),
@@ -30,6 +33,7 @@ import Training
     var configuration = TrainingArithmeticTests.recipe().model
     (configuration.context, configuration.norm) = (this.context, this.norm)
     configuration.dropout = 0.4
+    configuration.memory?.layers = this.layers
     let plain = PlainModel(configuration, seed: 7)
     let packing = this.packing ?? .stream
     let right = PlainEvaluation(

@@ -18,6 +18,16 @@ import Training
     #expect(zip(rates, rates.dropFirst()).allSatisfy { $0 > $1 })
   }
 
+  /// From 1e-7 by equal steps; the update after them is the first with the peak.
+  @Test(arguments: LearningRateSchedule.Shape.allCases) func warmupIsLinear(
+    _ shape: LearningRateSchedule.Shape
+  ) {
+    let schedule = LearningRateSchedule(shape: shape, peak: 1, warmup: 10, steps: 110)
+    for (updates, rate) in [(0, 1e-7), (1, 0.10000009), (8, 0.80000002), (9, 0.90000001), (10, 1)] {
+      #expect(abs(schedule.rate(afterUpdates: updates) - rate) < 1e-12, "\(updates)")
+    }
+  }
+
   @Test func withoutWarmupTheFirstUpdateHasThePeak() {
     for shape in [LearningRateSchedule.Shape.inverseSquareRoot, .cosine, .constant] {
       #expect(LearningRateSchedule(shape: shape, peak: 3, warmup: 0, steps: 9).rate(afterUpdates: 0) == 3)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import Training
 
@@ -28,5 +29,16 @@ import Training
         #"{"step":10,"tokens":80,"loss":0.1}"#, #"{"step":20,"tokens":160,"loss":0.05}"#,
         #"{"step":20,"tokens":160,"split":"valid","perplexity":null}"#,
       ])
+  }
+
+  /// A step is a number from 0 to 2^53, what JSON's numbers hold exactly.
+  @Test func linesWithoutAStepAreRemoved() throws {
+    let scratch = try Scratch()
+    let kept = [#"{"step":0,"loss":3}"#, #"{"step":9007199254740992,"loss":2}"#]
+    let others = [#"{"step":-1,"loss":4}"#, #"{"step":9007199254740993,"loss":1}"#, #"{"loss":5}"#]
+    try scratch.write("metrics.jsonl", (others + kept).joined(separator: "\n") + "\n")
+    _ = try MetricsLog(directory: scratch.url.path, keepingThrough: 1 << 60)
+    let lines = try scratch.text("metrics.jsonl").split(separator: "\n").map(String.init)
+    #expect(lines == kept)
   }
 }

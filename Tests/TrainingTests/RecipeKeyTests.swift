@@ -88,6 +88,14 @@ import Training
     return try JSONDecoder().decode(TrainingRecipe.self, from: JSONSerialization.data(withJSONObject: object))
   }
 
+  /// The file's value is in the recipe, and comes back from the recipe of a checkpoint.
+  @Test(arguments: cases) func theKeyIsRead(_ this: Case) throws {
+    let before = try recipe(this.beside)
+    let after = try recipe(this.beside.merging([this.key: this.value]) { $1 })
+    #expect(before != after)
+    #expect(try JSONDecoder().decode(TrainingRecipe.self, from: JSONEncoder().encode(after)) == after)
+  }
+
   @Test(.long, arguments: cases) func theKeyChangesTheRunAsItSays(_ this: Case) throws {
     let bench = try Workbench()
     let before = try recipe(this.beside)

@@ -8,30 +8,72 @@ import Testing
 /// The idea is that of ggml's `test-backend-ops`: a new device adds itself to `expectEveryDeviceToAgree()` and is tested
 /// whole, a new operation gets a case here.
 @Suite(.timeLimit(.minutes(60))) struct OperationsTests {
-  static let families: [[any OperationCase]] = [
-    VectorCase.all, InitializeCase.all, DropoutCase.all, MatrixCase.all, RoundingCase.all,
-    MemoryAccessCase.all, MatmulCase.all, EpilogueCase.all, GELUCase.all, WeightGradientCase.all,
-    LayerNormCase.all, BatchNormCase.all, AttentionCase.all, CachedAttentionCase.all, EmbeddingCase.all,
-    CrossEntropyCase.all, LookupCase.all, LookupBackwardCase.all, ValueCase.all, AdamCase.all,
-  ]
-  static let cases = families.flatMap { $0 }
+  /// The operations of one kind, which one test compares.
+  enum Kind: CaseIterable {
+    case elements, matmuls, norms, attention, losses, memories, optimizer
 
-  @Test(arguments: cases.indices.map(Numbered.init)) func devicesAgreeWithTheReference(_ index: Numbered)
-    throws
-  {
-    try Self.cases[index.number].expectEveryDeviceToAgree(index.number)
+    var families: [[any OperationCase]] {
+      switch self {
+      case .elements:
+        [
+          VectorCase.all, InitializeCase.all, DropoutCase.all, MatrixCase.all, RoundingCase.all,
+          MemoryAccessCase.all,
+        ]
+      case .matmuls: [MatmulCase.all, EpilogueCase.all, GELUCase.all, WeightGradientCase.all]
+      case .norms: [LayerNormCase.all, BatchNormCase.all]
+      case .attention: [AttentionCase.all, CachedAttentionCase.all]
+      case .losses: [EmbeddingCase.all, CrossEntropyCase.all]
+      case .memories: [LookupCase.all, LookupBackwardCase.all, ValueCase.all]
+      case .optimizer: [AdamCase.all]
+      }
+    }
+
+    var cases: [Numbered] {
+      families.flatMap { $0 }.enumerated().map { Numbered(number: $0.offset, operation: $0.element) }
+    }
   }
 
-  /// A case by its place in the list, so that the test can be repeated for it alone.
+  /// A case and its number among those of its kind, so that the test can be repeated for it alone.
   struct Numbered: Sendable, CustomTestStringConvertible {
     let number: Int
-    var testDescription: String { OperationsTests.cases[number].testDescription }
+    let operation: any OperationCase
+    var testDescription: String { operation.testDescription }
+
+    func expectEveryDeviceToAgree() throws { try operation.expectEveryDeviceToAgree(number) }
+  }
+
+  @Test(arguments: Kind.elements.cases) func elements(_ this: Numbered) throws {
+    try this.expectEveryDeviceToAgree()
+  }
+
+  @Test(arguments: Kind.matmuls.cases) func matmuls(_ this: Numbered) throws {
+    try this.expectEveryDeviceToAgree()
+  }
+
+  @Test(arguments: Kind.norms.cases) func norms(_ this: Numbered) throws {
+    try this.expectEveryDeviceToAgree()
+  }
+
+  @Test(arguments: Kind.attention.cases) func attention(_ this: Numbered) throws {
+    try this.expectEveryDeviceToAgree()
+  }
+
+  @Test(arguments: Kind.losses.cases) func losses(_ this: Numbered) throws {
+    try this.expectEveryDeviceToAgree()
+  }
+
+  @Test(arguments: Kind.memories.cases) func memories(_ this: Numbered) throws {
+    try this.expectEveryDeviceToAgree()
+  }
+
+  @Test(arguments: Kind.optimizer.cases) func optimizer(_ this: Numbered) throws {
+    try this.expectEveryDeviceToAgree()
   }
 
   /// A new requirement of the protocol fails here until a case calls it.
   @Test func everyRequirementHasACase() throws {
     let device = ReferenceOperations<Double>(), bed = TestBed(device)
-    for family in Self.families { _ = try family.first?.run(on: bed) }
+    for family in Kind.allCases.flatMap(\.families) { _ = try family.first?.run(on: bed) }
     // "name(label:) line" of the definition: one for each overload.
     let called = device.calledOperations.map { String($0.prefix { $0 != " " }) }
     // They describe the device and compute nothing.
