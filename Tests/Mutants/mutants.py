@@ -9,6 +9,7 @@ sources, 3 the tests fail without a mistake.
 
 import argparse
 import datetime
+import hashlib
 import json
 import os
 import pathlib
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -62,6 +64,16 @@ class Mutant:
         self.old, self.new, self.at, self.equivalent, self.kind = [], [], [], "", "expression"
         self.number = 0
 
+    @property
+    def key(self):
+        """What the mutant is: its number changes with the list."""
+        return json.dumps([self.file, self.at, self.old, self.new])
+
+    @property
+    def code(self):
+        """The value of the variable that makes this mistake."""
+        return 1 + zlib.crc32(self.key.encode()) % 1_000_000_000
+
     def place(self, text):
         """The range of the old text in its file."""
         old, context = "\n".join(self.old), "\n".join(self.at)
@@ -100,7 +112,11 @@ def read_list():
         elif mark == "@":
             file = rest
         elif mark == "&":
-            tests = rest
+            # Inside a mutant it is the mutant's own.
+            if current is not None:
+                current.tests = rest
+            else:
+                tests = rest
         elif mark == "~":
             current = Mutant(room, tests, file, rest, line_number)
             mutants.append(current)
@@ -149,14 +165,14 @@ def planted(text, file, mutants, alone):
             result = ""
             for m in switched:
                 new = "\n".join(m.new)
-                result += f"if {name} == {m.number} {{ {new} }} else " if is_swift(file) else (
-                    f"if ({name} == {m.number}) {{ {new} }} else ")
+                result += f"if {name} == {m.code} {{ {new} }} else " if is_swift(file) else (
+                    f"if ({name} == {m.code}) {{ {new} }} else ")
             result += f"{{ {old} }}"
         else:
             result = old if is_swift(file) else f"({old})"
             for m in reversed(switched):
                 new = "\n".join(m.new)
-                result = f"({name} == {m.number} ? ({new}) : ({result}))"
+                result = f"({name} == {m.code} ? ({new}) : ({result}))"
         text = text[:start] + result + text[end:]
     return text
 
@@ -235,11 +251,19 @@ def build(scratch, configuration):
         raise ListError("the copy does not build:\n" + "\n".join(errors[:40] or done.stdout.split("\n")[-20:]))
 
 
-def run_tests(scratch, configuration, tests, number, limit, environment):
+def stages(tests):
+    """The groups of patterns that run one after the other, and whether the tests that take seconds are among them."""
+    for stage in tests.split(" > "):
+        long = stage.startswith("long ")
+        # Not within parentheses.
+        yield re.split(r"\|(?![^()]*\))", stage[5:] if long else stage), long
+
+
+def run_tests(scratch, configuration, patterns, number, limit, environment):
     """caught, survived or hung; and the first line that says why."""
     program = next((scratch / ".build" / configuration).glob("*PackageTests.xctest"))
     command = [str(program), "--testing-library", "swift-testing"]
-    for pattern in tests.split("|"):
+    for pattern in patterns:
         command += ["--filter", pattern]
     if configuration == "debug":
         # They count what an optimized build allocates.
@@ -254,7 +278,8 @@ def run_tests(scratch, configuration, tests, number, limit, environment):
             if re.search(r"Test run with [1-9]\d* test", line):
                 verdict["ran"] = True
             if "recorded an issue" in line or "Caught error" in line:
-                verdict["is"], verdict["line"] = "caught", line.strip()[:200]
+                line = re.sub(r"\x1b\[[0-9;]*m", "", line).strip()
+                verdict["is"], verdict["line"] = "caught", line[:200]
                 # One is enough.
                 kill(process)
                 return
@@ -274,8 +299,25 @@ def run_tests(scratch, configuration, tests, number, limit, environment):
     if process.returncode != 0:
         return "caught", f"ended with {process.returncode}"
     if not verdict["ran"]:
-        raise ListError(f"no test has a name like {tests}")
+        raise ListError(f"no test has a name like {'|'.join(patterns)}, or the list does not say that it is long")
     return "survived", ""
+
+
+def digest(mutant, root=ROOT, files={}):
+    """A hash of the mutant's source and of the files that hold its suites, below `root`."""
+    paths = set()
+    for patterns, _ in stages(mutant.tests):
+        for pattern in patterns:
+            target, _, suite = pattern.partition("/")[0].partition(".")
+            for path in (root / "Tests" / target).rglob("*.swift"):
+                if path not in files:
+                    files[path] = path.read_text()
+                if re.search(rf"\b(struct|class|enum|actor|extension) {re.escape(suite)}", files[path]):
+                    paths.add(path)
+    total = hashlib.sha256((ROOT / mutant.file).read_bytes())
+    for path in sorted(paths):
+        total.update(path.read_bytes())
+    return total.hexdigest()[:16]
 
 
 def kill(process):
@@ -327,7 +369,8 @@ def main():
     parser.add_argument("--no-build", action="store_true", help="the copy is built already")
     parser.add_argument("--build-only", action="store_true", help="plant and build, and run nothing")
     parser.add_argument("--long", action="store_true", help="also the tests that take seconds each")
-    parser.add_argument("--again", action="store_true", help="also what the results in the copy know already")
+    parser.add_argument("--again", action="store_true", help="also what an earlier run knows of the same file and tests")
+    parser.add_argument("--trust", action="store_true", help="do not run the tests without a mistake first")
     parser.add_argument("--record", action="store_true", help="write the table into README.md")
     options = parser.parse_args()
 
@@ -343,24 +386,38 @@ def main():
 
     scratch = options.scratch or ROOT / ".build" / "mutants"
     scratch.mkdir(parents=True, exist_ok=True)
-    environment = {} if options.long else {"PKM_TESTS": "quick"}
     if not options.no_build:
         plant(scratch, mutants)
         build(scratch, options.configuration)
     if options.build_only:
         return 0
-    # By what a mutant is, not by its number, which changes with the list.
     store = scratch / "mutants.json"
     known = json.loads(store.read_text()) if store.exists() else {}
 
-    def key(m):
-        return json.dumps([m.file, m.at, m.old, m.new])
+    def remembered(m):
+        """What an earlier run found of the same mutant, the same file and the same tests."""
+        return known[m.key][:2] if m.key in known and known[m.key][2] == digest(m) else None
+
+    def run(m, number):
+        """The worst that a stage of the mutant's tests finds."""
+        for patterns, long in stages(m.tests):
+            environment = {} if long or options.long else {"PKM_TESTS": "quick"}
+            if number == 0 and (tuple(patterns), long) in clean:
+                continue
+            limit = options.limit * (1 if number else 4)
+            verdict = run_tests(scratch, options.configuration, patterns, number, limit, environment)
+            if verdict[0] != "survived":
+                return verdict
+            if number == 0:
+                clean.add((tuple(patterns), long))
+        return "survived", ""
 
     clean = set()
     results = {}
+    failures = 0
     for mutant in chosen:
-        if key(mutant) in known and not options.again and known[key(mutant)][0] != "survived":
-            results[mutant.number] = known[key(mutant)]
+        if not options.again and remembered(mutant):
+            results[mutant.number] = remembered(mutant)
             continue
         if mutant.kind == "alone":
             plant(scratch, mutants, alone=mutant)
@@ -369,17 +426,16 @@ def main():
             except ListError:
                 print(f"{mutant}: does not build", flush=True)
                 continue
-        elif mutant.tests not in clean:
-            verdict, line = run_tests(scratch, options.configuration, mutant.tests, 0, 4 * options.limit, environment)
+        elif not options.trust:
+            verdict, line = run(mutant, 0)
             if verdict != "survived":
                 print(f"without a mistake, {mutant.tests}: {verdict}: {line}", file=sys.stderr, flush=True)
-                return 3
-            clean.add(mutant.tests)
+                failures += 1
+                continue
         begin = time.time()
-        verdict, line = run_tests(
-            scratch, options.configuration, mutant.tests, mutant.number, options.limit, environment)
+        verdict, line = run(mutant, mutant.code)
         results[mutant.number] = (verdict, line)
-        known[key(mutant)] = (verdict, line)
+        known[mutant.key] = (verdict, line, digest(mutant, scratch))
         store.write_text(json.dumps(known))
         note = mutant.why if verdict == "survived" else line
         print(f"{mutant.number:4} {verdict:9} {time.time() - begin:5.1f} s  {mutant.room}: {mutant.file}: {note}", flush=True)
@@ -389,17 +445,22 @@ def main():
 
     processor = next(
         (line.split(": ", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
-    # What earlier runs have found of the same mutants counts, too.
+    # What earlier runs have found counts, too.
     for mutant in mutants:
-        if mutant.number not in results and key(mutant) in known:
-            results[mutant.number] = known[key(mutant)]
+        if mutant.number not in results and remembered(mutant):
+            results[mutant.number] = remembered(mutant)
     lines = table(results, mutants, f"{os.cpu_count()} cores of {processor}", datetime.date.today().isoformat())
     print("\n" + "\n".join(lines))
+    missing = [m for m in mutants if m.number not in results]
+    if missing:
+        print(f"not run: {', '.join(str(m.number) for m in missing)}")
     left = [m for m in chosen if m.number in results and results[m.number][0] != "caught" and not m.equivalent]
     for m in left:
         print(f"{results[m.number][0]}: {m}: {m.why}\n  - {' '.join(m.old)}\n  + {' '.join(m.new)}")
     if options.record:
         record(lines)
+    if failures:
+        return 3
     return 1 if any(results[m.number][0] == "survived" for m in left) else 0
 
 
