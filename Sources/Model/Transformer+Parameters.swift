@@ -72,18 +72,20 @@ extension Transformer {
     return all
   }
 
-  /// Adds the squared norm of all gradients of the step to the sum that ``readStep()`` reads and ``clipping(limit:)``
-  /// clips by.
-  package func addSquaredNorms() {
-    for parameter in parameters {
-      if let gradient = parameter.gradient {
+  /// Adds the squared norm of the gradients of the step to the sum that ``readStep()`` reads and ``clipping(limit:)``
+  /// clips by: of all parameters, or of those whose index is included.
+  package func addSquaredNorms(where isIncluded: (Int) -> Bool = { _ in true }) {
+    let parameters = parameters
+    for index in 0..<parameters.count where isIncluded(index) {
+      if let gradient = parameters[index].gradient {
         device.addSquaredNorm(of: gradient, to: activations.squaredNorm)
       }
     }
-    for memory in memories {
-      if let gradient = memory.valueGradient {
-        device.addSquaredNorm(of: gradient, to: activations.squaredNorm)
-      }
+    for index in 0..<parameters.count {
+      guard case .memoryValues(let memory) = parameters[index].role, isIncluded(index),
+        let gradient = memories[memory].valueGradient
+      else { continue }
+      device.addSquaredNorm(of: gradient, to: activations.squaredNorm)
     }
   }
 

@@ -23,9 +23,15 @@ package struct Checkpoint {
     package var checksums: [String: String]?
     /// How the run multiplies matrices; nil in checkpoints of earlier versions.
     package var engine: EngineChoice?
+    /// nil unless a step was skipped, or spikes are looked for.
+    package var stepGuard: StepGuard.State?
+    /// The checkpoint that the parameters began with; nil for those of the seed.
+    package var initializedFrom: String?
 
     package enum CodingKeys: String, CodingKey {
       case step, tokens, seed, cursor, split, dataset, checksums, engine
+      case stepGuard = "step_guard"
+      case initializedFrom = "initialized_from"
       case datasetPath = "dataset_path"
       case codeVersion = "code_version"
     }
@@ -35,6 +41,9 @@ package struct Checkpoint {
   package let directory: String
   package let recipe: TrainingRecipe
   package let state: State
+
+  /// What to do about one that is damaged.
+  static let another = "Use another checkpoint of the run (train: --resume-from)"
 
   package enum File: String, CaseIterable {
     case model = "model.safetensors"
@@ -51,7 +60,7 @@ package struct Checkpoint {
     if let expected = state.checksums?[file.rawValue], try Self.checksum(of: path) != expected {
       throw Failure(
         .badInput, "the file is damaged: its checksum is not that in trainer.json", file: path,
-        remedy: "Use another checkpoint of the run")
+        remedy: Self.another)
     }
     return path
   }
@@ -96,12 +105,12 @@ package struct Checkpoint {
       ("cursor.window", state.cursor.sequence),
     ]
     let bounds = NumberBounds(
-      Path.join(directory, "trainer.json"), remedy: "Use another checkpoint of the run")
+      Path.join(directory, "trainer.json"), remedy: Self.another)
     for (key, value) in numbers { try bounds.check(value, key, in: JSONDecoding.counts) }
     do { try recipe.validate() } catch let failure as Failure {
       throw Failure(
         .badInput, failure.message + (failure.remedy.map { ". \($0)" } ?? ""), file: path(of: .configuration),
-        remedy: "Use another checkpoint of the run")
+        remedy: Self.another)
     }
     // A model is made before its tensors are read, so a size that is only possible must also be that of the file.
     var status = stat()
@@ -111,7 +120,7 @@ package struct Checkpoint {
       throw Failure(
         .badInput,
         "has \(status.st_size) bytes, but a model as in \(File.configuration.rawValue) takes at least \(needed)",
-        file: path(of: .model), remedy: "Use another checkpoint of the run")
+        file: path(of: .model), remedy: Self.another)
     }
   }
 
@@ -142,42 +151,68 @@ package struct Checkpoint {
 
   private static func decode<Value: Decodable>(_ type: Value.Type, _ path: String) throws -> Value {
     try JSONDecoding.decode(
-      type, from: MappedFile.read(path), file: path, remedy: "Use another checkpoint of the run")
+      type, from: MappedFile.read(path), file: path, remedy: Self.another)
   }
 
-  /// Copies parameters and buffers into a model of the same configuration.
-  package func restore(_ model: Transformer<some Operations<Float>>) throws {
+  /// Copies parameters and buffers into a model of the same configuration; with `averaged`, the averages of the parameters
+  /// that training has kept with `train.ema`, where there are some: values in bf16 have none.
+  package func restore(_ model: Transformer<some Operations<Float>>, averaged: Bool = false) throws {
     let contents = try SafeTensors.Contents(checkedPath(of: .model))
+    if averaged && recipe.train.ema == 0 {
+      throw Failure(
+        .usage, "holds no averages of the parameters", file: directory,
+        remedy: "Training keeps them with train.ema")
+    }
+    let averages = averaged ? try SafeTensors.Contents(checkedPath(of: .optimizer)) : nil
     for tensor in model.parameters + model.buffers {
-      try contents.read(tensor.name, shape: tensor.shape, into: tensor.stored, on: model.device)
+      let name = Self.averageName(tensor.name)
+      if let averages, averages.shape(of: name) != nil {
+        try averages.read(name, shape: tensor.shape, into: tensor.stored, on: model.device)
+      } else {
+        try contents.read(tensor.name, shape: tensor.shape, into: tensor.stored, on: model.device)
+      }
     }
     model.parametersChanged()
   }
 
+  static func averageName(_ parameter: String) -> String { parameter + ".average" }
+
   // MARK: Writing
 
-  /// Writes a checkpoint, points `latest` at it and removes all but the `keep` newest.
+  /// Writes a checkpoint, points `latest` at it and removes those that need not be kept.
   ///
   /// A checkpoint that is there already has the same state and is left alone: it may be the only one. Throws a failure that
   /// names the tensor, and writes nothing, if a number of the model or of the optimizer is not finite.
   package static func write<Device: Operations<Float>>(
     run: String, model: Transformer<Device>, optimizer: Optimizer<Device>, recipe: TrainingRecipe,
     state: State,
-    tokenizerJSON: [UInt8], keep: Int
+    tokenizerJSON: [UInt8], keep: Retention
+  ) throws {
+    try write(
+      run: run, model: tensors(of: model), optimizer: optimizer.tensors, recipe: recipe, state: state,
+      tokenizerJSON: tokenizerJSON, keep: keep)
+  }
+
+  static func tensors(of model: Transformer<some Operations<Float>>) -> [SafeTensors.Tensor] {
+    (model.parameters + model.buffers).map {
+      SafeTensors.Tensor($0.name, shape: $0.shape, $0.stored, on: model.device)
+    }
+  }
+
+  static func write(
+    run: String, model: [SafeTensors.Tensor], optimizer: [SafeTensors.Tensor], recipe: TrainingRecipe,
+    state: State, tokenizerJSON: [UInt8], keep: Retention
   ) throws {
     let path = Path.join(run, name(ofStep: state.step))
     if try all(in: run).contains(path) { return try settle(in: run, keep: keep) }
     let directory = try OutputDirectory(path)
     func file(_ name: String) -> String { Path.join(directory.temporary, name) }
 
-    let tensors = (model.parameters + model.buffers).map {
-      SafeTensors.Tensor($0.name, shape: $0.shape, $0.stored, on: model.device)
-    }
     do {
-      try SafeTensors.write(tensors, to: file(File.model.rawValue))
-      try SafeTensors.write(optimizer.tensors, to: file(File.optimizer.rawValue))
+      try SafeTensors.write(model, to: file(File.model.rawValue))
+      try SafeTensors.write(optimizer, to: file(File.optimizer.rawValue))
     } catch let fault as SafeTensors.NotFinite {
-      throw diverged(fault, in: run, step: state.step)
+      throw diverged(fault, model, in: run, step: state.step)
     }
     try JSONFile.write(recipe, to: file(File.configuration.rawValue))
     let tokenizer = try OutputFile(file(File.tokenizer.rawValue))
@@ -192,9 +227,13 @@ package struct Checkpoint {
   }
 
   /// Says which tensor has diverged, and where the run can go on from.
-  private static func diverged(_ fault: SafeTensors.NotFinite, in run: String, step: Int) -> Failure {
+  private static func diverged(
+    _ fault: SafeTensors.NotFinite, _ model: [SafeTensors.Tensor], in run: String, step: Int
+  ) -> Failure {
     let last = (try? all(in: run))?.last
-    let rate = fault.tensor.hasSuffix(".values") || fault.tensor.contains(".values.") ? "value_lr" : "lr"
+    // Values that are too large make the moments of other parameters infinite first.
+    let diagnosis = Diagnosis(parameters: model)
+    let rate = diagnosis.notFinite.map(Diagnosis.rate(of:)) ?? diagnosis.rate
     return Failure(
       .failed,
       "the tensor \(fault.tensor) holds a number that is not finite after step \(step) (element \(fault.index)), so no "
@@ -204,22 +243,33 @@ package struct Checkpoint {
         + (last == nil ? "" : ", or use the checkpoint that is there"))
   }
 
-  /// Points `latest` at the newest checkpoint and removes all but the `keep` newest.
-  package static func settle(in run: String, keep: Int) throws {
-    guard let newest = try all(in: run).last else { return }
-    let latest = try OutputFile(Path.join(run, "latest"))
-    try latest.write(Path.name(of: newest) + "\n")
-    try latest.finish()
-    for old in try all(in: run).dropLast(keep) { try SystemCall.remove(old) }
+  /// Points `latest` at the newest checkpoint, `best` at the best one, and removes those that need not be kept.
+  package static func settle(in run: String, keep: Retention) throws {
+    let all = try all(in: run)
+    guard let newest = all.last else { return }
+    func point(_ name: String, at checkpoint: String) throws {
+      let file = try OutputFile(Path.join(run, name))
+      try file.write(Path.name(of: checkpoint) + "\n")
+      try file.finish()
+    }
+    try point("latest", at: newest)
+    let steps = all.map { step(ofName: Path.name(of: $0))! }
+    let kept = keep.kept(of: steps)
+    if let best = keep.best(of: steps), let index = steps.firstIndex(of: best) {
+      try point("best", at: all[index])
+    }
+    for (step, old) in zip(steps, all) where !kept.contains(step) { try SystemCall.remove(old) }
   }
 }
 
 extension Checkpoint {
-  /// An engine in the precision that the model was trained in.
+  /// An engine in the precision that the model was trained in, or in another one.
   package func makeEngine(
-    threads: Int, kernels: EngineSettings.Instructions? = nil, library: EngineSettings.Library? = nil
+    precision: EngineSettings.Precision? = nil, threads: Int, kernels: EngineSettings.Instructions? = nil,
+    library: EngineSettings.Library? = nil
   ) throws -> Engine {
-    try Engine(precision: recipe.train.precision, kernels: kernels, library: library, threads: threads)
+    try Engine(
+      precision: precision ?? recipe.train.precision, kernels: kernels, library: library, threads: threads)
   }
 
   /// A model of the checkpoint's configuration, for ``restore(_:)`` and then evaluation or generation; with

@@ -75,6 +75,13 @@ package struct Footprint {
       Part(name: "gradients of values, as reads", bytes: reads),
       Part(name: "moments of Adam, dense", bytes: 2 * dense),
       Part(name: "moments of Adam, values", bytes: 8 * values, growsWithReads: true),
+      Part(
+        name: "means of parameters",
+        bytes: train.ema > 0 ? dense + (recipe.model.memory?.values == .bf16 ? 0 : 4) * values : 0),
+      Part(
+        name: "copy of the state for checkpoints",
+        bytes: train.backgroundCheckpoints
+          ? (train.ema > 0 ? 4 : 3) * dense + (recipe.model.memory?.values == .bf16 ? 10 : 12) * values : 0),
       Part(name: "activations and scratch of \(tokens) tokens", bytes: activations - reads),
       Part(
         name: "working memory of matmul",

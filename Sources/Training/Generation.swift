@@ -3,6 +3,16 @@ import Support
 
 /// Continues prompts token by token, several side by side, and caches the keys and values of the texts so far.
 package final class Generator<Device: Operations> where Device.Scalar == Float {
+  /// A token of a continuation.
+  package struct Piece: Sendable {
+    /// The index of the prompt that it goes on from.
+    package let prompt: Int
+    package let token: Int32
+    /// Natural logarithm, by the model alone: without temperature, penalty and choice among the best. Not a number unless it
+    /// was asked for.
+    package let logProbability: Double
+  }
+
   private struct Text {
     var tokens: [Int32]
     /// Tokens that are not in the cache yet.
@@ -21,6 +31,8 @@ package final class Generator<Device: Operations> where Device.Scalar == Float {
   private let endOfDocument: Int32
   private let sampling: Sampling
   private let seed: UInt64
+  /// Whether pieces have log-probabilities.
+  private let measures: Bool
   private var texts = 0
 
   /// - Parameters:
@@ -28,10 +40,11 @@ package final class Generator<Device: Operations> where Device.Scalar == Float {
   ///   - batch: the most prompts side by side; the model must have been made for as many tokens.
   package init(
     _ model: Transformer<Device>, pool: WorkerPool, endOfDocument: UInt32, sampling: Sampling, seed: UInt64,
-    batch: Int = 1
+    batch: Int = 1, logProbabilities measures: Bool = false
   ) throws {
     (self.model, self.pool) = (model, pool)
     (self.sampling, self.seed, self.endOfDocument) = (sampling, seed, Int32(endOfDocument))
+    self.measures = measures
     caches = try model.makeCaches(batch)
     let width = model.configuration.vocabularySize
     (logits, arena) = try ArenaPlan.build(on: model.device) { $0.matrix("logits", batch, width) }
@@ -45,6 +58,14 @@ package final class Generator<Device: Operations> where Device.Scalar == Float {
   package func generate(
     prompts: [[Int32]], count: Int, emit: (_ prompt: Int, _ token: Int32) throws -> Void
   ) throws {
+    try generate(prompts: prompts, count: count) { (piece: Piece) in
+      try emit(piece.prompt, piece.token)
+      return true
+    }
+  }
+
+  /// The same; a text ends, too, where `emit` returns false.
+  package func generate(prompts: [[Int32]], count: Int, emit: (Piece) throws -> Bool) throws {
     precondition(prompts.count <= caches.count)
     let context = model.configuration.context
     var running = zip(prompts, caches).enumerated().map { index, pair in
@@ -60,17 +81,20 @@ package final class Generator<Device: Operations> where Device.Scalar == Float {
       try Interruption.check()
       advance(&running, active)
       let drawn = draw(&running, active)
-      if drawn.contains(Sampling.none) {
+      if drawn.contains(where: { $0.token == Sampling.none }) {
         throw Failure(
           .badInput, "the model gives no probabilities: its logits are not numbers",
           remedy: "Use another checkpoint of the run: this one is damaged, or its training has diverged")
       }
-      for (index, token) in zip(active, drawn) where token != endOfDocument {
-        running[index].tokens.append(token)
-        running[index].fresh = [token]
-        try emit(index, token)
+      var unfinished: [Int] = []
+      for (index, draw) in zip(active, drawn) where draw.token != endOfDocument {
+        running[index].tokens.append(draw.token)
+        running[index].fresh = [draw.token]
+        if try emit(Piece(prompt: index, token: draw.token, logProbability: draw.logProbability)) {
+          unfinished.append(index)
+        }
       }
-      active = zip(active, drawn).filter { $1 != endOfDocument }.map(\.0)
+      active = unfinished
     }
   }
 
@@ -105,20 +129,36 @@ package final class Generator<Device: Operations> where Device.Scalar == Float {
     }
   }
 
-  private func draw(_ running: inout [Text], _ active: [Int]) -> [Int32] {
-    var drawn = [Int32](repeating: 0, count: active.count)
-    let sampling = sampling, width = logits.columns
+  private func draw(_ running: inout [Text], _ active: [Int]) -> [(token: Int32, logProbability: Double)] {
+    var drawn = [(token: Int32, logProbability: Double)](repeating: (0, .nan), count: active.count)
+    let sampling = sampling, width = logits.columns, measures = measures
     hostLogits.withUnsafeMutableBytes {
       model.device.download(
         logits.address, into: .init(rebasing: $0[..<(active.count * width * MemoryLayout<Float>.stride)]))
     }
-    hostLogits.withUnsafeBufferPointer { logits in
+    hostLogits.withUnsafeMutableBufferPointer { logits in
       running.withUnsafeMutableBufferPointer { running in
         drawn.withUnsafeMutableBufferPointer { drawn in
           pool.forEach(active.count) { row, _ in
-            drawn[row] = sampling.draw(
-              from: UnsafeBufferPointer(rebasing: logits[row * width..<(row + 1) * width]),
-              using: &running[active[row]].random)
+            let own = UnsafeMutableBufferPointer(rebasing: logits[row * width..<(row + 1) * width])
+            let index = active[row]
+            let penalized = sampling.repetitionPenalty == 1 ? [] : running[index].tokens.dropFirst()
+            func draw() -> Int32 {
+              // The penalty changes the logits, which a log-probability needs as they were.
+              let kept = penalized.isEmpty || !measures ? [] : Array(own)
+              if !penalized.isEmpty { sampling.penalize(penalized, in: own) }
+              defer { if !kept.isEmpty { _ = own.update(fromContentsOf: kept) } }
+              return sampling.draw(from: UnsafeBufferPointer(own), using: &running[index].random)
+            }
+            let token = draw()
+            let measured = measures && token >= 0
+            drawn[row] = (
+              token,
+              measured
+                ? HostSoftmax.logProbability(
+                  of: Int(token), in: UnsafeBufferPointer(own),
+                  top: HostSoftmax.largest(of: UnsafeBufferPointer(own))) : .nan
+            )
           }
         }
       }

@@ -8,12 +8,14 @@ package final class MetricsLog {
   private let descriptor: Int32
   private let events: EventFile
   /// Steps whose evaluation is in the log.
-  package private(set) var evaluatedSteps: Set<Int>
+  package var evaluatedSteps: Set<Int> { Set(losses.keys) }
+  /// The loss of each evaluation by its step; not a number where the log has none.
+  package private(set) var losses: [Int: Double]
 
   /// Opens the log for appending. A resumed run repeats the steps after `step`, so their lines are removed.
   package init(directory: String, keepingThrough step: Int) throws {
     path = Path.join(directory, Self.name)
-    var evaluated: Set<Int> = []
+    var losses: [Int: Double] = [:]
     if Path.exists(path) {
       let text = String(decoding: try MappedFile.read(path), as: UTF8.self)
       let lines = text.split(separator: "\n")
@@ -27,7 +29,9 @@ package final class MetricsLog {
           return false
         }
         if number > step { return false }
-        if object[CountName.split.rawValue] != nil { evaluated.insert(number) }
+        if object[CountName.split.rawValue] != nil {
+          losses[number] = object[CountName.nll.rawValue] as? Double ?? .nan
+        }
         return true
       }
       if unreadable > 0 {
@@ -41,7 +45,7 @@ package final class MetricsLog {
         try file.finish()
       }
     }
-    evaluatedSteps = evaluated
+    self.losses = losses
     descriptor = try SystemCall.open(path, O_WRONLY | O_CREAT | O_APPEND)
     events = try EventFile(directory: directory)
   }
@@ -67,7 +71,7 @@ package final class MetricsLog {
       if let split { $0.member(CountName.split.rawValue, split) }
       for (name, value) in numbers { $0.member(name.rawValue, value) }
     }
-    if split != nil { evaluatedSteps.insert(step) }
+    if split != nil { losses[step] = numbers.first { $0.name == .nll }?.value ?? .nan }
     try (json.bytes + [0x0a]).withUnsafeBytes { try SystemCall.write(descriptor, $0, path: path) }
     try events.write(step: step, scalars: numbers.map { ("\(split ?? "train")/\($0.name)", $0.value) })
   }

@@ -53,6 +53,41 @@ package enum SafeTensors {
       copy = { device.download(stored.address(ofByte: $0), into: $1) }
     }
 
+    /// The largest absolute value; infinite if a number is none.
+    func largest() -> Float {
+      var largest: Float = 0
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4 << 20, alignment: 64)
+      defer { buffer.deallocate() }
+      for offset in stride(from: 0, to: byteCount, by: buffer.count) {
+        let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, byteCount - offset)])
+        copy(offset, part)
+        switch type {
+        case .bfloat16:
+          for bits in part.bindMemory(to: UInt16.self) {
+            let size = Float(bitPattern: UInt32(bits & 0x7fff) << 16)
+            if !(size <= largest) { largest = size.isNaN ? .infinity : size }
+          }
+        case .float32:
+          for number in part.bindMemory(to: Float.self) where !(abs(number) <= largest) {
+            largest = number.isNaN ? .infinity : abs(number)
+          }
+        }
+      }
+      return largest
+    }
+
+    private init(copyOf other: Tensor, in memory: UnsafeRawBufferPointer) {
+      (name, shape, byteCount, type) = (other.name, other.shape, other.byteCount, other.type)
+      copy = { $1.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[$0..<$0 + $1.count])) }
+    }
+
+    /// A copy in memory of the host, which must stay as long as the copy is used.
+    func copy(in memory: UnsafeMutableRawBufferPointer) -> Tensor {
+      precondition(memory.count == byteCount)
+      copy(0, memory)
+      return Tensor(copyOf: self, in: UnsafeRawBufferPointer(memory))
+    }
+
     /// Numbers of the host, which must stay where they are.
     package init(_ name: String, shape: [Int], _ elements: UnsafeBufferPointer<Float>) {
       let bytes = UnsafeRawBufferPointer(elements)
@@ -119,7 +154,7 @@ package enum SafeTensors {
       func damaged(_ why: String) -> Failure {
         Failure(
           .badInput, "the file is damaged or not a safetensors file (\(why))", file: path,
-          remedy: "Use another checkpoint of the run")
+          remedy: Checkpoint.another)
       }
       guard file.bytes.count >= 8 else { throw damaged("it has \(file.bytes.count) bytes") }
       let length = Int(clamping: UInt64(littleEndian: file.bytes.loadUnaligned(as: UInt64.self)))

@@ -11,10 +11,30 @@ package struct Sampling: Sendable {
   /// 2020).
   package var topP = 1.0
 
-  package init(temperature: Double = 0.8, topK: Int? = nil, topP: Double = 1) {
+  /// Draw among tokens whose probability is at least this share of the largest one (Nguyen et al., 2024).
+  package var minP = 0.0
+  /// The logits of tokens that are in the text already are divided by it where they are above 0, and multiplied where they
+  /// are below (Keskar et al., 2019); 1 changes nothing.
+  package var repetitionPenalty = 1.0
+
+  package init(
+    temperature: Double = 0.8, topK: Int? = nil, topP: Double = 1, minP: Double = 0,
+    repetitionPenalty: Double = 1
+  ) {
     self.temperature = temperature
     self.topK = topK
     self.topP = topP
+    self.minP = minP
+    self.repetitionPenalty = repetitionPenalty
+  }
+
+  /// Applies the penalty for repetitions to the logits of the tokens of a text, once for each different token.
+  func penalize(_ tokens: some Sequence<Int32>, in logits: UnsafeMutableBufferPointer<Float>) {
+    let penalty = Float(repetitionPenalty)
+    for token in Set(tokens) {
+      let logit = logits[Int(token)]
+      logits[Int(token)] = logit > 0 ? logit / penalty : logit * penalty
+    }
   }
 
   /// What is drawn where no logit is a number: the model is damaged, or its training has diverged.
@@ -30,7 +50,7 @@ package struct Sampling: Sendable {
       withUnsafeTemporaryAllocation(of: Double.self, capacity: blocks) { sums in
         if topK == nil {
           HostSoftmax.weights(of: logits, top: largest, factor: 1 / temperature, into: weights, sums: sums)
-          if topP >= 1 { return Self.draw(from: weights, sums: sums, using: &random) }
+          if topP >= 1 && minP <= 0 { return Self.draw(from: weights, sums: sums, using: &random) }
         }
         return withUnsafeTemporaryAllocation(of: Float.self, capacity: logits.count) { space in
           withUnsafeTemporaryAllocation(of: Int32.self, capacity: logits.count) { ids in
@@ -50,6 +70,7 @@ package struct Sampling: Sendable {
               tokens.gather(UnsafeBufferPointer(weights), atLeast: floor)
             }
             if topP < 1 { total = tokens.keep(mass: topP * total) }
+            if minP > 0 { total = tokens.keep(shareOfLargest: minP) }
             return tokens.draw(random.uniform() * total)
           }
         }
@@ -134,6 +155,18 @@ private struct Candidates {
     let cut = cut(reaching: mass) { Double($0) }
     let ties = max(1, ((mass - cut.above) / Double(cut.value)).rounded(.up))
     keep(cut, ties: Int(min(ties, Double(count))))
+    return kept.reduce(0) { $0 + Double($1) }
+  }
+
+  /// Only those that have at least this share of the largest; returns the sum of what is kept.
+  mutating func keep(shareOfLargest share: Double) -> Double {
+    let floor = Float(share) * (kept.max() ?? 0)
+    var count = 0
+    for index in 0..<self.count where numbers[index] >= floor {
+      (ids[count], numbers[count]) = (ids[index], numbers[index])
+      count += 1
+    }
+    self.count = count
     return kept.reduce(0) { $0 + Double($1) }
   }
 

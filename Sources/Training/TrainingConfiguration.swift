@@ -25,6 +25,10 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
   /// Steps of linear warm-up.
   package var warmup = 400
   package var schedule = LearningRateSchedule.Shape.inverseSquareRoot
+  /// The last learning rate as a share of `lr`, of the schedules that end: cosine, linear, warmup-stable-decay.
+  package var lrEnd = 0.1
+  /// The share of the steps at the end in which warmup-stable-decay falls.
+  package var decay = 0.2
   /// β1 and β2 of Adam.
   package var betas = [0.9, 0.98]
   package var eps = 1e-8
@@ -34,6 +38,19 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
   package var labelSmoothing = 0.1
   /// The constant learning rate of the memories' values, which a lazy Adam with β 0.9 and 0.999 updates.
   package var valueLR = 1e-3
+  /// Factors of the learning rates of some ``ParameterGroup``s, by name.
+  package var lrScales: [String: Double] = [:]
+  /// Of AdamW, for matrices alone: norms, biases and the values of memories do not decay.
+  package var weightDecay = 0.0
+  /// The decay of an exponential mean of the parameters, which checkpoints hold beside them; 0 keeps none.
+  package var ema = 0.0
+  /// Names of ``ParameterGroup``s that stay as they are. Their gradients do not count for the norm.
+  package var freeze: [String] = []
+  /// A step is skipped if the norm of its gradient is more than so many times the mean before it, see ``StepGuard``; 0
+  /// looks for no spikes.
+  package var spike = 0.0
+  /// How many steps may be skipped in a row, because of a spike or of a loss that is not a number.
+  package var maxSkips = 3
   package var seed: UInt64 = 1
   /// Steps between evaluations; 0 evaluates only at the end.
   package var evalEvery = 200
@@ -41,12 +58,21 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
   package var evalTokens = 100_000
   /// Steps between checkpoints; 0 writes one only at the end.
   package var checkpointEvery = 200
+  /// Whether checkpoints are written while training goes on, from a copy of the state that takes as much memory.
+  package var backgroundCheckpoints = false
   /// How many of the newest checkpoints to keep.
   package var keepCheckpoints = 2
+  /// Checkpoints whose step is a multiple of it are kept, too; 0 keeps none of them.
+  package var keepEvery = 0
+  /// Whether the checkpoint with the least loss on the validation split is kept, too.
+  package var keepBest = false
   package var logEvery = 10
 
   package enum CodingKeys: String, CodingKey, CaseIterable {
-    case batch, packing, steps, precision, lr, warmup, schedule, recompute, betas, eps, clip, seed
+    case batch, packing, steps, precision, lr, warmup, schedule, decay, ema, recompute, betas, eps, clip,
+      freeze,
+      spike,
+      seed
     case microBatch = "micro_batch"
     case labelSmoothing = "label_smoothing"
     case valueLR = "value_lr"
@@ -54,6 +80,13 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
     case evalTokens = "eval_tokens"
     case checkpointEvery = "checkpoint_every"
     case keepCheckpoints = "keep_checkpoints"
+    case backgroundCheckpoints = "background_checkpoints"
+    case keepEvery = "keep_every"
+    case keepBest = "keep_best"
+    case lrEnd = "lr_end"
+    case lrScales = "lr_scales"
+    case weightDecay = "weight_decay"
+    case maxSkips = "max_skips"
     case logEvery = "log_every"
   }
 
@@ -83,6 +116,17 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
     try read(.evalTokens, into: &evalTokens)
     try read(.checkpointEvery, into: &checkpointEvery)
     try read(.keepCheckpoints, into: &keepCheckpoints)
+    try read(.backgroundCheckpoints, into: &backgroundCheckpoints)
+    try read(.keepEvery, into: &keepEvery)
+    try read(.keepBest, into: &keepBest)
+    try read(.lrEnd, into: &lrEnd)
+    try read(.decay, into: &decay)
+    try read(.lrScales, into: &lrScales)
+    try read(.weightDecay, into: &weightDecay)
+    try read(.freeze, into: &freeze)
+    try read(.ema, into: &ema)
+    try read(.spike, into: &spike)
+    try read(.maxSkips, into: &maxSkips)
     try read(.logEvery, into: &logEvery)
   }
 
@@ -90,7 +134,15 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
   package var sequencesAtOnce: Int { microBatch ?? batch }
 
   package var learningRate: LearningRateSchedule {
-    LearningRateSchedule(shape: schedule, peak: lr, warmup: warmup, steps: steps)
+    LearningRateSchedule(shape: schedule, peak: lr, warmup: warmup, steps: steps, end: lrEnd, decay: decay)
+  }
+
+  package func isFrozen(_ group: ParameterGroup) -> Bool {
+    !freeze.isEmpty && freeze.contains(group.rawValue)
+  }
+
+  package func rateFactor(of group: ParameterGroup) -> Double {
+    lrScales.isEmpty ? 1 : lrScales[group.rawValue] ?? 1
   }
 
   /// More than any run, and few enough that sums and products of them cannot overflow.
@@ -105,7 +157,8 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
       ("eval_every", evalEvery, 0...most, " (only at the end)"),
       ("eval_tokens", evalTokens, 0...most, " (all of them)"),
       ("checkpoint_every", checkpointEvery, 0...most, " (only at the end)"),
-      ("keep_checkpoints", keepCheckpoints, 1...most, ""), ("log_every", logEvery, 1...most, ""),
+      ("keep_checkpoints", keepCheckpoints, 1...most, ""), ("keep_every", keepEvery, 0...most, " (none)"),
+      ("max_skips", maxSkips, 0...most, ""), ("log_every", logEvery, 1...most, ""),
     ]
   }
 
@@ -134,6 +187,26 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
     try require((0...largest).contains(clip), "clip must be 0 (no clipping) to 1e30, not \(clip)")
     try require(
       (0..<1).contains(labelSmoothing), "label_smoothing must be from 0 to below 1, not \(labelSmoothing)")
+    try require((0...1).contains(lrEnd), "lr_end must be 0 to 1, not \(lrEnd)")
+    try require(decay > 0 && decay <= 1, "decay must be above 0 and at most 1, not \(decay)")
+    try require((0..<1).contains(ema), "ema must be 0 (none) to below 1, not \(ema)")
+    try require((0...1).contains(weightDecay), "weight_decay must be 0 to 1, not \(weightDecay)")
+    try require(
+      spike == 0 || (1...largest).contains(spike), "spike must be 0 (none) or 1 to 1e30, not \(spike)")
+    for (key, name) in freeze.map({ ("freeze", $0) }) + lrScales.keys.sorted().map({ ("lr_scales", $0) })
+    where !ParameterGroup.names.contains(name) {
+      throw Failure(
+        .usage, "train.\(key) names \"\(name)\", which is no group of parameters",
+        remedy: Suggestion.remedy(for: name, among: ParameterGroup.names))
+    }
+    try require(
+      Set(freeze).count < ParameterGroup.allCases.count, "freeze names all groups, so that nothing is trained"
+    )
+    for (name, factor) in lrScales.sorted(by: { $0.key < $1.key }) {
+      try require(
+        (0...largest).contains(factor),
+        "lr_scales gives \(name) the factor \(factor), which must be 0 to 1e30")
+    }
   }
 }
 

@@ -317,7 +317,10 @@ import Testing
       ("batch: 99999999999", "train.batch must be 1 to 1048576"),
       ("batch: [1, 2]", "train.batch is [1, 2]. Give a single value"),
       ("lr: {a: 1}", "train.lr is a mapping. Give a single value"),
-      ("schedule: linear", "'linear' is not one of its names: inverse-sqrt, cosine, constant"),
+      (
+        "schedule: lineal",
+        "'lineal' is not one of its names: inverse-sqrt, cosine, linear, warmup-stable-decay, constant"
+      ),
     ] {
       try scratch.write("bad.yaml", "model: {layers: 1}\ntrain:\n  steps: 5\n  \(value)\n")
       let refused = try Tool.train(

@@ -46,21 +46,31 @@ import Training
     }
   }
 
-  /// A cosine depends on the last step, the other schedules do not.
-  @Test(arguments: LearningRateSchedule.Shape.allCases) func aRunMayGoOnUnlessItsScheduleEnds(
+  /// From the resumed step on, the schedule is that of the new number of steps.
+  @Test(arguments: LearningRateSchedule.Shape.allCases) func aRunMayGoOn(
     schedule: LearningRateSchedule.Shape
   ) throws {
     var recipe = TrainingArithmeticTests.recipe()
     recipe.train.schedule = schedule
     try train(recipe, resume: false)
     recipe.train.steps = 6
-    if schedule == .cosine {
-      let refusal = #expect(throws: Failure.self) { try train(recipe, resume: true) }
-      #expect(refusal?.message.hasSuffix(": train.steps was 4, is 6") == true)
-    } else {
-      try train(recipe, resume: true)
-      #expect(try Checkpoint(run).state.step == 6)
+    try train(recipe, resume: true)
+    #expect(try Checkpoint(run).state.step == 6)
+    let rates = try bench.record(of: run).lines.compactMap { $0.numbers["learning_rate"] }
+    for (index, rate) in rates.enumerated() {
+      var right = recipe.train
+      if index < 4 { right.steps = 4 }
+      #expect(abs(rate / PlainTraining.rate(right, update: index + 1) - 1) < 1e-9)
     }
+    #expect(rates.count == 6)
+  }
+
+  @Test func fewerStepsThanDoneAreRefused() throws {
+    var recipe = TrainingArithmeticTests.recipe()
+    try train(recipe, resume: false)
+    recipe.train.steps = 3
+    let refusal = #expect(throws: Failure.self) { try train(recipe, resume: true) }
+    #expect(refusal?.kind == .usage && refusal?.message == "train.steps is 3, but the run has done 4 steps")
   }
 
   /// Stopped at any step and resumed: the lines that the whole run has, and its bytes.
@@ -85,5 +95,63 @@ import Training
     // A finished run has nothing left to do, not even an evaluation.
     try train(recipe, resume: true)
     #expect(try bench.record(of: run).lines == found.lines)
+  }
+
+  /// Written while training goes on: every file of every checkpoint has the same bytes.
+  @Test(arguments: [EngineSettings.Precision.fp32, .bf16]) func checkpointsInTheBackgroundAreTheSame(
+    values: EngineSettings.Precision
+  ) throws {
+    var recipe = TrainingArithmeticTests.recipe()
+    (recipe.train.steps, recipe.train.checkpointEvery, recipe.train.keepCheckpoints) = (9, 1, 99)
+    recipe.model.memory?.values = values
+    try train(recipe, resume: false)
+    recipe.train.backgroundCheckpoints = true
+    let other = bench.scratch.path("other")
+    try bench.trainer(
+      recipe, in: other, resume: false, on: CPUOperations<Float>(pool: TrainingArithmeticTests.pool))
+    for step in 1...9 {
+      for file in ["model.safetensors", "optimizer.safetensors", "tokenizer.json"] {
+        let name = "/step-0000000\(step)/" + file
+        #expect(try MappedFile.read(run + name) == MappedFile.read(other + name), "\(name)")
+      }
+    }
+    // A failure in the background is one of the run.
+    recipe.train.steps = 12
+    recipe.train.backgroundCheckpoints = true
+    try SystemCall.makeDirectories(run + "/step-00000011")
+    try Data([1]).write(to: URL(fileURLWithPath: run + "/step-00000011/x"))
+    let failure = #expect(throws: Failure.self) { try train(recipe, resume: true) }
+    #expect(failure?.message == "exists already" && failure?.file?.hasSuffix("step-00000011") == true)
+  }
+
+  /// The averages are in the checkpoint, are those of the whole run after a stop, and can be taken in place of the parameters.
+  @Test func averagesGoOnAndCanBeUsed() throws {
+    var recipe = TrainingArithmeticTests.recipe()
+    recipe.train.ema = 0.7
+    let whole = bench.scratch.path("whole"),
+      device = try CPUOperations<Float>(pool: TrainingArithmeticTests.pool)
+    try bench.trainer(recipe, in: whole, resume: false, on: device)
+    recipe.train.steps = 2
+    try train(recipe, resume: false)
+    recipe.train.steps = 4
+    try train(recipe, resume: true)
+    let (right, found) = try (bench.record(of: whole), bench.record(of: run))
+    #expect(found.tensors == right.tensors)
+    let checkpoint = try Checkpoint(run)
+    let model = try checkpoint.makeModel(on: device, maximumSequences: 1)
+    try checkpoint.restore(model, averaged: true)
+    for parameter in model.parameters {
+      let numbers = device.download(parameter.value).map(Double.init)
+      #expect(numbers == right.tensors[parameter.name + ".average"])
+      #expect(numbers != right.tensors[parameter.name])
+    }
+    for buffer in model.buffers {
+      #expect(device.download(buffer.value).map(Double.init) == right.tensors[buffer.name])
+    }
+    recipe.train.ema = 0
+    let other = bench.scratch.path("other")
+    try bench.trainer(recipe, in: other, resume: false, on: device)
+    let refusal = #expect(throws: Failure.self) { try Checkpoint(other).restore(model, averaged: true) }
+    #expect(refusal?.message == "holds no averages of the parameters")
   }
 }

@@ -54,7 +54,10 @@ import Training
   static let samplings = [
     Sampling(temperature: 0.7), Sampling(temperature: 1.9), Sampling(temperature: 1.6, topK: 4),
     Sampling(temperature: 0.6, topK: 3), Sampling(temperature: 1.4, topP: 0.7),
-    Sampling(temperature: 1.7, topK: 5, topP: 0.8),
+    Sampling(temperature: 1.7, topK: 5, topP: 0.8), Sampling(temperature: 1.5, minP: 0.3),
+    Sampling(temperature: 1.8, topK: 6, topP: 0.9, minP: 0.25),
+    Sampling(temperature: 1.2, repetitionPenalty: 1.7),
+    Sampling(temperature: 1.6, topP: 0.8, repetitionPenalty: 0.6),
   ]
 
   /// The n-th prompt draws from the n-th stream of random numbers, so the text is known to the token, and its end, too.
@@ -105,7 +108,11 @@ import Training
       }
     }
     let pass = model.forward([Self.endOfDocument, 6, 2], length: 3, dropout: nil)
-    let right = PlainGeneration.probabilities(pass.logits[2].map(\.value), sampling)
+    var logits = pass.logits[2].map(\.value)
+    for token in [6, 2] {
+      logits[token] *= logits[token] > 0 ? 1 / sampling.repetitionPenalty : sampling.repetitionPenalty
+    }
+    let right = PlainGeneration.probabilities(logits, sampling)
     ChiSquare.expect(counts, right)
   }
 
@@ -119,5 +126,39 @@ import Training
       for _ in 0..<40_000 { counts[Int(sampling.draw(from: $0, using: &random))] += 1 }
     }
     ChiSquare.expect(counts, PlainGeneration.probabilities(logits, sampling))
+  }
+
+  /// The log-probabilities are those of the model alone, and a text ends where its reader has had enough.
+  @Test(arguments: [
+    Sampling(temperature: 0), Sampling(temperature: 1.4, topP: 0.7),
+    Sampling(temperature: 1.2, repetitionPenalty: 1.7),
+  ]) func piecesHaveTheLogProbabilitiesOfTheModel(sampling: Sampling) throws {
+    let model = model(context: 40), cpu = try CPUOperations<Float>(pool: TrainingArithmeticTests.pool)
+    let generator = try Generator(
+      model.transformer(on: cpu, sequences: 6), pool: TrainingArithmeticTests.pool,
+      endOfDocument: UInt32(Self.endOfDocument), sampling: sampling, seed: 23, batch: Self.prompts.count,
+      logProbabilities: true)
+    var texts = Self.prompts, found = Self.prompts.map { _ in [Double]() }
+    try generator.generate(prompts: Self.prompts.map { $0.map(Int32.init) }, count: 9) { piece in
+      texts[piece.prompt].append(Int(piece.token))
+      found[piece.prompt].append(piece.logProbability)
+      return found[piece.prompt].count < piece.prompt + 3
+    }
+    for (index, text) in texts.enumerated() {
+      #expect(found[index].count == min(9, index + 3))
+      let tokens = [Self.endOfDocument] + text
+      let pass = model.forward(Array(tokens.dropLast()), length: tokens.count - 1, dropout: nil)
+      for (place, found) in zip((tokens.count - found[index].count)..<tokens.count, found[index]) {
+        let right = -PlainModel.losses(pass.logits[place - 1], target: tokens[place], smoothing: 0).nll.value
+        #expect(abs(found - right) < 1e-4)
+      }
+    }
+    let plain = Self.prompts.enumerated().map { number, prompt in
+      var random = RandomGenerator(seed: 23, stream: "generation \(number)")
+      return PlainGeneration.text(model, prompt: prompt, count: min(9, number + 3), sampling) {
+        random.uniform()
+      }
+    }
+    #expect(zip(texts, Self.prompts).map { Array($0.dropFirst($1.count)) } == plain)
   }
 }

@@ -29,8 +29,24 @@ import Training
   }
 
   @Test func withoutWarmupTheFirstUpdateHasThePeak() {
-    for shape in [LearningRateSchedule.Shape.inverseSquareRoot, .cosine, .constant] {
+    for shape in LearningRateSchedule.Shape.allCases {
       #expect(LearningRateSchedule(shape: shape, peak: 3, warmup: 0, steps: 9).rate(afterUpdates: 0) == 3)
     }
+  }
+
+  @Test func theOthersEndWhereTheyAreTold() {
+    func rates(_ shape: LearningRateSchedule.Shape, _ updates: [Int]) -> [Double] {
+      let schedule = LearningRateSchedule(
+        shape: shape, peak: 2, warmup: 10, steps: 110, end: 0.25, decay: 0.2)
+      return updates.map(schedule.rate)
+    }
+    #expect(rates(.cosine, [10, 60, 110, 500]) == [2, 1.25, 0.5, 0.5])
+    #expect(rates(.linear, [10, 60, 85, 110, 500]) == [2, 1.25, 0.875, 0.5, 0.5])
+    // The last fifth of 110 steps begins after 88.
+    #expect(rates(.warmupStableDecay, [10, 50, 88, 99, 110, 500]) == [2, 2, 2, 1.25, 0.5, 0.5])
+    // A fall that would begin during the warm-up begins after it.
+    let short = LearningRateSchedule(
+      shape: .warmupStableDecay, peak: 2, warmup: 60, steps: 100, end: 0, decay: 1)
+    #expect([60, 80, 100].map(short.rate) == [2, 1, 0])
   }
 }

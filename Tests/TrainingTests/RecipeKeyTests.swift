@@ -51,6 +51,25 @@ import Training
     Case("train.value_lr", "0.003"), Case("train.seed", "6", beside: ["model.dropout": "0.2"]),
     Case("train.eval_every", "3"), Case("train.eval_tokens", "0"), Case("train.checkpoint_every", "2"),
     Case("train.keep_checkpoints", "1"), Case("train.log_every", "3"),
+    Case("train.keep_every", "2", beside: ["train.checkpoint_every": "1", "train.keep_checkpoints": "1"]),
+    Case(
+      "train.keep_best", "true",
+      beside: ["train.checkpoint_every": "1", "train.eval_every": "1", "train.keep_checkpoints": "1"]),
+    Case("train.schedule", "\"linear\""), Case("train.schedule", "\"warmup-stable-decay\""),
+    Case("train.lr_end", "0.4", beside: ["train.schedule": "\"cosine\""]),
+    Case("train.lr_end", "0", beside: ["train.schedule": "\"linear\""]),
+    Case("train.decay", "0.45", beside: ["train.schedule": "\"warmup-stable-decay\"", "train.warmup": "1"]),
+    Case("train.weight_decay", "0.7"),
+    Case("train.lr_scales", "{\"attention\": 0.5, \"memory_values\": 3, \"norms\": 0}"),
+    Case("train.freeze", "[\"attention\", \"memory_values\", \"norms\"]"),
+    Case(
+      "train.freeze", "[\"embeddings\", \"memory_keys\", \"feed_forward\"]", beside: ["train.clip": "0.05"]),
+    Case("train.freeze", "[\"memory_queries\", \"output_bias\"]"),
+    // A gradient above its mean is none too rare here.
+    Case("train.spike", "1", beside: ["train.max_skips": "9", "train.steps": "7", "train.lr": "0.05"]),
+    Case("train.max_skips", "0", .nothing), Case("train.ema", "0.13"), Case("train.ema", "0.9"),
+    // It says when, not what: checkpoints are the same.
+    Case("train.background_checkpoints", "true", beside: ["train.checkpoint_every": "1"], .nothing),
   ]
 
   /// A new key fails here until it has a case.
@@ -60,6 +79,10 @@ import Training
       + ModelConfiguration.Memory.CodingKeys.allCases.map { "model.memory.\($0.rawValue)" }
       + TrainingConfiguration.CodingKeys.allCases.map { "train.\($0.rawValue)" }
     #expect(Set(Self.cases.map(\.key)) == Set(keys))
+    // The template, too.
+    #expect(
+      Set(RecipeTemplate.model.map { "model.\($0.key)" } + RecipeTemplate.train.map { "train.\($0.key)" })
+        .union(["model.memory"]) == Set(keys))
     // A property without a key would be lost in a checkpoint.
     #expect(
       Mirror(reflecting: ModelConfiguration()).children.count == ModelConfiguration.CodingKeys.allCases.count)
@@ -165,6 +188,10 @@ import Training
         "train.value_lr": "0.001", "train.seed": "1", "train.eval_every": "200",
         "train.eval_tokens": "100000",
         "train.checkpoint_every": "200", "train.keep_checkpoints": "2", "train.log_every": "10",
+        "train.keep_every": "0", "train.background_checkpoints": "0", "train.keep_best": "0",
+        "train.lr_end": "0.1", "train.decay": "0.2",
+        "train.weight_decay": "0", "train.ema": "0", "train.freeze": "", "train.spike": "0",
+        "train.max_skips": "3",
       ])
   }
 }

@@ -35,10 +35,29 @@ import Training
     for smoothing in [-1e-9, 1, .nan] {
       #expect(mistake { $0.labelSmoothing = smoothing } == "label_smoothing")
     }
+    for end in [0, 1] { #expect(mistake { $0.lrEnd = Double(end) } == nil) }
+    for end in [-0.01, 1.01, .nan] { #expect(mistake { $0.lrEnd = end } == "lr_end") }
+    for decay in [1e-9, 1] { #expect(mistake { $0.decay = decay } == nil) }
+    for decay in [0, 1.01, .nan] { #expect(mistake { $0.decay = decay } == "decay") }
+    for decay in [0.0, 1] { #expect(mistake { $0.weightDecay = decay } == nil) }
+    for decay in [-0.01, 1.01, .nan] { #expect(mistake { $0.weightDecay = decay } == "weight_decay") }
+    for ema in [0, 0.9999] { #expect(mistake { $0.ema = ema } == nil) }
+    for ema in [-0.01, 1, .nan] { #expect(mistake { $0.ema = ema } == "ema") }
+    for spike in [0, 1, 1e30] { #expect(mistake { $0.spike = spike } == nil) }
+    for spike in [-1, 0.99, 1.1e30, .nan] { #expect(mistake { $0.spike = spike } == "spike") }
+    for group in ParameterGroup.names {
+      #expect(mistake { ($0.freeze, $0.lrScales) = ([group], [group: 0]) } == nil)
+    }
+    #expect(mistake { $0.freeze = ["attentions"] } == "freeze")
+    #expect(mistake { $0.freeze = ParameterGroup.names } == "freeze")
+    #expect(mistake { $0.lrScales = ["norm": 1] } == "lr_scales")
+    for factor in [-1, 1.1e30, .nan] { #expect(mistake { $0.lrScales = ["norms": factor] } == "lr_scales") }
     let counts: [(String, WritableKeyPath<TrainingConfiguration, Int>, least: Int)] = [
       ("steps", \.steps, 1), ("warmup", \.warmup, 0), ("eval_every", \.evalEvery, 0),
       ("eval_tokens", \.evalTokens, 0), ("checkpoint_every", \.checkpointEvery, 0),
-      ("keep_checkpoints", \.keepCheckpoints, 1), ("log_every", \.logEvery, 1),
+      ("keep_checkpoints", \.keepCheckpoints, 1), ("keep_every", \.keepEvery, 0),
+      ("max_skips", \.maxSkips, 0),
+      ("log_every", \.logEvery, 1),
     ]
     for (key, path, least) in counts {
       for count in [least, most] { #expect(mistake { $0[keyPath: path] = count } == nil) }

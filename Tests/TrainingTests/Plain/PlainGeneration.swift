@@ -13,7 +13,10 @@ enum PlainGeneration {
     var window = Array(text.suffix(context)), written: [Int] = []
     while written.count < count {
       if window.count > context { window = Array((text + written).suffix(max(1, context / 2))) }
-      let logits = model.forward(window, length: window.count, dropout: nil).logits.last!.map(\.value)
+      var logits = model.forward(window, length: window.count, dropout: nil).logits.last!.map(\.value)
+      for token in Set(prompt + written) {
+        logits[token] *= logits[token] > 0 ? 1 / sampling.repetitionPenalty : sampling.repetitionPenalty
+      }
       let token = draw(probabilities(logits, sampling), uniform())
       if token == endOfDocument { break }
       written.append(token)
@@ -23,7 +26,7 @@ enum PlainGeneration {
   }
 
   /// softmax(logits / temperature) of the k most probable tokens; of these, the fewest most probable that hold `topP` of
-  /// their probability (Holtzman et al., 2020).
+  /// their probability (Holtzman et al., 2020), and of these, those with `minP` of the largest probability.
   static func probabilities(_ logits: [Double], _ sampling: Sampling) -> [Double] {
     let order = logits.indices.sorted { (logits[$1], $0) < (logits[$0], $1) }
     if sampling.temperature == 0 { return logits.indices.map { $0 == order[0] ? 1 : 0 } }
@@ -31,7 +34,8 @@ enum PlainGeneration {
     let candidates = order.prefix(sampling.topK ?? order.count)
     let total = candidates.reduce(0) { $0 + weights[$1] }
     var kept = 0.0, result = logits.map { _ in 0.0 }
-    for token in candidates where kept < sampling.topP * total {
+    for token in candidates
+    where kept < sampling.topP * total && weights[token] >= sampling.minP * weights[order[0]] {
       kept += weights[token]
       result[token] = weights[token]
     }

@@ -124,8 +124,11 @@ final class Workbench {
       }
     }
     for (name, shape) in parameters + statistics { try read(.model, name, shape) }
+    let averages = checkpoint.recipe.train.ema > 0 ? ["average"] : []
     for (name, shape) in parameters {
-      for moment in ["first_moment", "second_moment"] { try read(.optimizer, "\(name).\(moment)", shape) }
+      for moment in ["first_moment", "second_moment"] + averages {
+        try read(.optimizer, "\(name).\(moment)", shape)
+      }
     }
     return record
   }
@@ -138,6 +141,7 @@ final class Workbench {
       dataset: Dataset(data), split: "train", packing: train.packing!, sequenceLength: recipe.model.context,
       batch: train.batch, seed: train.seed)
     var inputs = [Int32](repeating: 0, count: train.batch * recipe.model.context), targets = inputs
+    var losses: [Int: Double] = [:], saved: [Int] = []
     func evaluate() {
       let isLast = training.updates == train.steps
       guard isLast || training.updates == 0 || train.evalEvery > 0 && training.updates % train.evalEvery == 0
@@ -146,6 +150,7 @@ final class Workbench {
         training.model, validationTokens,
         documents: train.packing == .document ? validation.map { $0.tokens.count + 1 } : nil,
         limit: isLast || train.evalTokens == 0 ? nil : train.evalTokens)
+      losses[training.updates] = result.numbers(of: validation)["nll"]
       record.lines.append(
         PlainLine(
           step: training.updates, tokens: tokens, split: "valid",
@@ -159,29 +164,43 @@ final class Workbench {
       }
       let step = training.step(inputs: inputs, targets: targets)
       tokens += step.scored
-      pending.loss += step.loss * Double(step.scored)
-      pending.nll += step.nll * Double(step.scored)
-      pending.scored += step.scored
+      if !step.isSkipped {
+        pending.loss += step.loss * Double(step.scored)
+        pending.nll += step.nll * Double(step.scored)
+        pending.scored += step.scored
+      }
       let isLast = training.updates == train.steps
       if training.updates % train.logEvery == 0 || isLast {
-        let numbers = [
+        var numbers = [
           "loss": pending.loss / Double(pending.scored), "nll": pending.nll / Double(pending.scored),
           "learning_rate": step.rate, "gradient_norm": step.norm,
         ]
+        if training.skipped > 0 { numbers["skipped_steps"] = Double(training.skipped) }
         record.lines.append(
           PlainLine(
             step: training.updates, tokens: tokens,
             numbers: numbers.merging(PlainUse.means(step.uses, named: "step_memory")) { $1 }))
         pending = (0, 0, 0)
       }
-      if isLast || train.checkpointEvery > 0 && training.updates % train.checkpointEvery == 0 {
-        record.checkpoints.append(String(format: "step-%08d", training.updates))
+      if isLast
+        || train.checkpointEvery > 0 && training.updates % train.checkpointEvery == 0 && !step.isSkipped
+      {
+        // The checkpoint of step 0 that the run began with was there, too.
+        saved = (saved.isEmpty ? [0] : saved) + [training.updates]
+        let best = saved.filter { losses[$0] != nil }.min { losses[$0]! < losses[$1]! }
+        saved = saved.enumerated().filter { index, step in
+          index >= saved.count - train.keepCheckpoints
+            || train.keepEvery > 0 && step > 0 && step % train.keepEvery == 0
+            || train.keepBest && step == best
+        }.map(\.element)
       }
       evaluate()
     }
-    // The checkpoint of step 0 that the run began with was there, too.
-    record.checkpoints = Array((["step-00000000"] + record.checkpoints).suffix(train.keepCheckpoints))
+    record.checkpoints = saved.map { String(format: "step-%08d", $0) }
     record.tensors = training.model.tensors
+    if train.ema > 0 {
+      for (name, numbers) in training.averages { record.tensors[name + ".average"] = numbers }
+    }
     for (name, numbers) in training.first { record.tensors[name + ".first_moment"] = numbers }
     for (name, numbers) in training.second { record.tensors[name + ".second_moment"] = numbers }
     return record
