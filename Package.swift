@@ -103,7 +103,9 @@ let package = Package(
       name: "pkm-data",
       dependencies: ["Commands", "Stages", "Corpus", "Tokenization", "Shards"], swiftSettings: swift),
     .executableTarget(
-      name: "pkm-train", dependencies: ["Commands", "Training", "Recipes", "Yams"], swiftSettings: swift),
+      name: "pkm-train",
+      dependencies: ["Commands", "Training", "Recipes", "Corpus", "Tokenization", "Shards", "Yams"],
+      swiftSettings: swift),
 
     // What all test targets share.
     .target(

@@ -2,7 +2,7 @@ import Foundation
 import Support
 
 /// Whether a run can go on from a checkpoint with a recipe, and what that changes.
-struct Resumption {
+package struct Resumption {
   let checkpoint: Checkpoint
   let recipe: TrainingRecipe
 
@@ -71,7 +71,7 @@ struct Resumption {
   }
 
   /// The checkpoint of a run to go on from: the newest, or the one that a user names by its path or its name in the run.
-  static func choose(in run: String, named given: String?) throws -> Checkpoint? {
+  package static func choose(in run: String, named given: String?) throws -> Checkpoint? {
     guard let given else { return try Checkpoint.all(in: run).last.map { try Checkpoint($0) } }
     let inside = Path.join(run, given)
     let path = !given.contains("/") && Path.exists(inside) ? inside : given

@@ -47,7 +47,7 @@ struct Bench: DocumentedCommand {
     help: ArgumentHelp("Set one key of the recipe; may be repeated.", valueName: "key.path=value"))
   var settings: [String] = []
 
-  @Option(help: ArgumentHelp("Vocabulary size (default: 16000).", valueName: "n"))
+  @Option(help: ArgumentHelp("Vocabulary size (default: that of the recipe, or 16000).", valueName: "n"))
   var vocabulary: Int?
 
   @Option(
@@ -127,7 +127,8 @@ struct Bench: DocumentedCommand {
   /// The recipe, with --vocabulary in place of the vocabulary size that a dataset would determine.
   private func wholeRecipe() throws -> TrainingRecipe {
     var recipe = try RecipeFile.load(config, settings: settings)
-    recipe.model.vocabularySize = vocabulary ?? 16000
+    recipe.model.vocabularySize =
+      vocabulary ?? (recipe.model.vocabularySize > 0 ? recipe.model.vocabularySize : 16000)
     try recipe.validate()
     return recipe
   }

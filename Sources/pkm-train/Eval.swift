@@ -24,12 +24,25 @@ struct Eval: DocumentedCommand {
 
     The split is cut into sequences as in training (--packing changes that), and
     padding counts nothing.
+
+    --text evaluates plain text or JSON lines instead, tokenized on the way: each
+    document by itself, from its first token, which follows an end-of-document
+    token, to its end.
+
+    --choices evaluates questions, one JSON object a line: a context (query, ctx,
+    context or question), choices (choices or endings) and the index of the right
+    one (gold, label or answer), as HellaSwag and ARC have them; or a text alone
+    whose last word is to be found, as in LAMBADA. A choice follows its context
+    after a space; it is judged by its log-probability, and by that per character
+    (acc and acc_norm of lm-evaluation-harness).
     """
 
   static let examples = """
     pkm-train eval --checkpoint runs/quickstart/model --split test
     pkm-train eval --checkpoint runs/quickstart/model/step-00000600 \\
       --data d/ --split valid --summary valid.json
+    pkm-train eval --checkpoint run/ --text page.txt --stride 64 --json
+    pkm-train eval --checkpoint run/ --choices hellaswag.jsonl
     """
 
   @Option(
@@ -54,12 +67,26 @@ struct Eval: DocumentedCommand {
       """, valueName: "name"))
   var packing: Packing?
 
+  @Option(
+    help: ArgumentHelp(
+      "Evaluate this text, or these JSON lines, instead of a dataset; may be repeated.", valueName: "file"))
+  var text: [String] = []
+
+  @Option(help: ArgumentHelp("Evaluate these questions (JSON lines) instead.", valueName: "file"))
+  var choices: String?
+
+  @OptionGroup var reading: DocumentOptions
+
+  @Flag(help: "Print the result as JSON, all that --summary has.")
+  var json = false
+
   @Flag(help: "Also evaluate the model as initialized, before any training.")
   var baseline = false
 
   @Option(help: ArgumentHelp("Sequences per batch.", valueName: "n"))
   var batch = 8
 
+  @OptionGroup var chosen: TrainedModelOptions
   @OptionGroup var engine: EngineOptions
   @OptionGroup var options: RunOptions
 
@@ -68,24 +95,36 @@ struct Eval: DocumentedCommand {
     if !(1...4096).contains(batch) {
       throw ValidationError("--batch must be between 1 and 4096, not \(batch)")
     }
+    if !text.isEmpty && choices != nil { throw ValidationError("Give either --text or --choices") }
+    let isDataset = text.isEmpty && choices == nil
+    try OptionUse.check(
+      "datasets, without --text or --choices", isDataset,
+      ["--data": data, "--split": split, "--packing": packing, "--baseline": baseline])
+    try OptionUse.check(
+      "--text", !text.isEmpty,
+      ["--documents": reading.documents, "--text-field": reading.textField, "--stride": reading.stride])
   }
 
   var files: [OwnFiles.Entry] {
-    options.files
+    options.files + .inputs(text) + .option(choices, "--choices")
   }
 
   func run() throws {
     let started = Progress.now()
     let checkpoint = try Checkpoint(checkpoint)
-    let dataset = try Dataset(data ?? checkpoint.state.datasetPath)
-    let tokenizer = try checkpoint.checkedPath(of: .tokenizer)
-    guard dataset.index.vocabularySize == checkpoint.recipe.model.vocabularySize,
-      try MappedFile.read(tokenizer) == dataset.tokenizerJSON()
-    else {
-      throw Failure(
-        .badInput, "was encoded with a tokenizer other than the model's", file: dataset.path,
-        remedy: "Encode the text with \(tokenizer)")
+    func engine() throws -> Engine {
+      try checkpoint.makeEngine(
+        precision: chosen.precision, threads: options.threadCount, kernels: self.engine.instructions,
+        library: self.engine.library)
     }
+    if !text.isEmpty || choices != nil {
+      let engine = try engine()
+      let summary = try evaluateText(checkpoint, on: engine.device, pool: engine.pool)
+      return try report(summary, since: started)
+    }
+    let dataset = try openDataset(of: checkpoint)
+    try checkpoint.checkTokenizer(
+      sha256: dataset.index.tokenizer.sha256, vocabularySize: dataset.index.vocabularySize, of: dataset.path)
     let split =
       try split
       ?? ["test", "valid"].first { dataset.splits.contains($0) }
@@ -94,10 +133,98 @@ struct Eval: DocumentedCommand {
           .usage, "has no split named test or valid", file: dataset.path,
           remedy: "Name one of its splits with --split"))
 
-    let engine = try checkpoint.makeEngine(
-      threads: options.threadCount, kernels: engine.instructions, library: engine.library)
-    try options.report(
-      try evaluate(checkpoint, on: dataset, split: split, device: engine.device), since: started)
+    try report(
+      try evaluate(checkpoint, on: dataset, split: split, device: engine().device), since: started)
+  }
+
+  private func report(_ summary: Summary, since started: Double) throws {
+    if json { print(summary.json, terminator: "") }
+    try options.report(summary, since: started)
+  }
+
+  /// The line of a result, unless it is printed as JSON.
+  private func show(_ line: String) {
+    if !json { Terminal.print(line) }
+  }
+
+  private func evaluateText(
+    _ checkpoint: Checkpoint, on device: some Operations<Float>, pool: WorkerPool
+  ) throws -> Summary {
+    let scoring = try DocumentScoring(
+      checkpoint, averaged: chosen.average, stride: reading.stride, sequences: batch, on: device, pool: pool)
+    var summary = Summary()
+    if let choices {
+      let result = try answer(choices, scoring)
+      if result.questions > 0 {
+        show(
+          String(
+            format: "questions: %d, accuracy %.4f, per character %.4f", result.questions, result.accuracy,
+            result.accuracyPerCharacter))
+        summary[.questions] = .count(result.questions)
+        summary[.accuracy] = .number(result.accuracy)
+        summary[.accuracyPerCharacter] = .number(result.accuracyPerCharacter)
+      }
+      if result.words > 0 {
+        show(
+          String(
+            format: "last words: %d, accuracy %.4f, perplexity %.2f", result.words, result.wordAccuracy,
+            result.wordPerplexity))
+        summary[.lastWords] = .count(result.words)
+        summary[.lastWordAccuracy] = .number(result.wordAccuracy)
+        summary[.lastWordPerplexity] = .number(result.wordPerplexity)
+      }
+    } else {
+      var result = TextEvaluation()
+      summary = try scoring.score(text, reading, isQuiet: options.quiet) {
+        result.add($0.scores, text: $0.text)
+      }
+      show(result.summaryLine)
+      summary[.documents] = .count(result.documents)
+      summary[.tokens] = .count(result.tokens)
+      summary[.nll] = .number(result.nll)
+      summary[.perplexity] = .number(result.perplexity)
+      summary[.wordPerplexity] = .number(result.wordPerplexity)
+      summary[.bitsPerByte] = .number(result.bitsPerByte)
+    }
+    summary[.checkpoint] = .text(checkpoint.directory)
+    summary[.step] = .count(checkpoint.state.step)
+    return summary
+  }
+
+  private func answer(_ path: String, _ scoring: DocumentScoring<some Operations<Float>>) throws
+    -> ChoiceResult
+  {
+    let lines = try InputFile.contents(of: path).split(separator: 0x0a, omittingEmptySubsequences: false)
+    var questions: [ChoiceQuestion] = []
+    for (index, line) in lines.enumerated() where !line.allSatisfy({ $0 == 0x20 || $0 == 0x0d || $0 == 0x09 })
+    {
+      do { questions.append(try ChoiceQuestion(JSONValue(parsing: Array(line)))) } catch let failure
+        as Failure
+      {
+        throw Failure(.badInput, failure.message, file: path, line: index + 1, remedy: failure.remedy)
+      }
+    }
+    guard !questions.isEmpty else { throw Failure(.badInput, "has no questions", file: path) }
+    var result = ChoiceResult()
+    let progress = Progress("answering", unit: " questions", isQuiet: options.quiet)
+    for first in stride(from: 0, to: questions.count, by: 64) {
+      let part = Array(questions[first..<min(first + 64, questions.count)])
+      for (question, scores) in zip(part, try scoring.score(part)) { result.add(question, scores) }
+      progress.update(done: first + part.count, of: questions.count)
+    }
+    progress.finish()
+    return result
+  }
+
+  /// The dataset of --data, or the one that training noted, which may have been named from another directory.
+  private func openDataset(of checkpoint: Checkpoint) throws -> Dataset {
+    let noted = checkpoint.state.datasetPath
+    if data == nil && !Path.exists(noted) {
+      throw Failure(
+        .inputOutput, "is not here: training named this dataset, seen from where it ran", file: noted,
+        remedy: "Name the dataset with --data, or a text with --text")
+    }
+    return try Dataset(data ?? noted)
   }
 
   private func evaluate(
@@ -112,13 +239,13 @@ struct Eval: DocumentedCommand {
     if baseline {
       let before = try Evaluation.run(
         model, dataset: dataset, split: split, packing: packing, sequences: batch, isQuiet: options.quiet)
-      Terminal.print("before training: " + before.summaryLine)
+      show("before training: " + before.summaryLine)
       summary[.baselinePerplexity] = .number(before.perplexity)
     }
-    try checkpoint.restore(model)
+    try checkpoint.restore(model, averaged: chosen.average)
     let result = try Evaluation.run(
       model, dataset: dataset, split: split, packing: packing, sequences: batch, isQuiet: options.quiet)
-    Terminal.print((baseline ? "after \(checkpoint.state.step) steps: " : "") + result.summaryLine)
+    show((baseline ? "after \(checkpoint.state.step) steps: " : "") + result.summaryLine)
     summary[.split] = .text(split)
     summary[.tokens] = .count(result.scoredTokens)
     summary[.nll] = .number(result.nll)

@@ -12,6 +12,7 @@ struct Inspect: DocumentedCommand {
   static let examples = """
     pkm-train inspect --checkpoint runs/quickstart/model
     pkm-train inspect --checkpoint runs/quickstart/model --memory
+    pkm-train inspect --memory --set model.dim=512
     pkm-train inspect --config pipelines/bench-l.yaml --memory \\
       --set train.precision=bf16 --set train.micro_batch=1
     """
@@ -26,7 +27,8 @@ struct Inspect: DocumentedCommand {
 
   @Option(
     help: ArgumentHelp(
-      "With --memory: recipe with sections model and train, instead of a checkpoint.", valueName: "file"))
+      "With --memory: recipe with sections model and train, instead of a checkpoint (default: all defaults).",
+      valueName: "file"))
   var config: String?
 
   @Option(
@@ -34,23 +36,30 @@ struct Inspect: DocumentedCommand {
     help: ArgumentHelp("Set one key of the recipe; may be repeated.", valueName: "key.path=value"))
   var settings: [String] = []
 
-  @Option(help: ArgumentHelp("With --config: vocabulary size (default: 16000).", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "With --memory, without --checkpoint: vocabulary size (default: that of the recipe, or 16000).",
+      valueName: "n"))
   var vocabulary: Int?
 
   @OptionGroup var options: RunOptions
 
   func validate() throws {
     try options.checkSeed()
-    if (checkpoint == nil) == (config == nil) {
-      throw ValidationError("Give either --checkpoint or, with --memory, --config")
+    if checkpoint != nil && config != nil {
+      throw ValidationError("Give either --checkpoint or --config, not both")
     }
-    if config != nil && !memory {
-      throw ValidationError("--config needs --memory: a recipe has no tensors yet")
+    if checkpoint == nil && !memory {
+      throw ValidationError(
+        config == nil
+          ? "Give --checkpoint, or --memory for the RAM that a recipe needs"
+          : "--config needs --memory: a recipe has no tensors yet")
     }
     if let vocabulary, !(1...Int(Int32.max)).contains(vocabulary) {
       throw ValidationError("--vocabulary must be between 1 and \(Int32.max), not \(vocabulary)")
     }
-    try OptionUse.check("--config", config != nil, ["--set": settings, "--vocabulary": vocabulary])
+    try OptionUse.check(
+      "recipes, without --checkpoint", checkpoint == nil, ["--set": settings, "--vocabulary": vocabulary])
   }
 
   var files: [OwnFiles.Entry] {
@@ -72,7 +81,8 @@ struct Inspect: DocumentedCommand {
       }
     } else {
       var recipe = try RecipeFile.load(config, settings: settings)
-      recipe.model.vocabularySize = vocabulary ?? 16000
+      recipe.model.vocabularySize =
+        vocabulary ?? (recipe.model.vocabularySize > 0 ? recipe.model.vocabularySize : 16000)
       try printMemory(recipe, &summary)
     }
     try options.report(summary, since: started, printsLine: false)

@@ -7,7 +7,10 @@ struct PKMTrain: DocumentedCommand {
   static let configuration = CommandConfiguration(
     commandName: "pkm-train", abstract: "Train and use transformers with product-key memory layers.",
     version: CodeVersion.current,
-    subcommands: [Train.self, Eval.self, Generate.self, Inspect.self, Report.self, Bench.self],
+    subcommands: [
+      Train.self, Eval.self, Score.self, Generate.self, Config.self, LearningRateRange.self, Inspect.self,
+      Report.self, Bench.self,
+    ],
     defaultSubcommand: Train.self)
 
   static let details = """

@@ -12,7 +12,11 @@ enum RecipeFile {
   private static let ignoredSections = ["inputs", "output", "stages"]
 
   /// Throws a usage `Failure` that names the wrong key, and its line in the file or its `--set`.
-  static func load(_ path: String?, settings: [String]) throws -> TrainingRecipe {
+  ///
+  /// - Parameter model: the model that the recipe's own keys change; nil for the defaults.
+  static func load(_ path: String?, settings: [String], model: ModelConfiguration? = nil) throws
+    -> TrainingRecipe
+  {
     var root: Node = [:]
     if let path {
       let reader = RecipeReader(path: path)
@@ -20,6 +24,7 @@ enum RecipeFile {
     }
     try check(root, path: path)
     let written = root
+    if let model { root = try filled(root, with: model) }
     var recipe = Result { try read(root) }
     var blamed: String?
     for setting in settings {
@@ -49,6 +54,21 @@ enum RecipeFile {
         failure.kind, failure.message, file: blamed.map { "--set \($0)" } ?? path,
         line: blamed == nil ? line(of: key, in: written) : nil, remedy: failure.remedy)
     }
+  }
+
+  /// The recipe with the keys of a model that its own section does not have.
+  private static func filled(_ root: Node, with model: ModelConfiguration) throws -> Node {
+    func merged(_ base: Node, _ own: Node?) -> Node {
+      guard let own else { return base }
+      guard base.mapping != nil, let changes = own.mapping else { return own }
+      var result = base
+      for (key, value) in changes { result[key] = merged(base[key] ?? [:], value) }
+      return result
+    }
+    var root = root
+    let base = try Yams.compose(yaml: String(decoding: JSONFile.bytes(of: model), as: UTF8.self)) ?? [:]
+    root["model"] = merged(base, root["model"])
+    return root
   }
 
   /// The recipe; throws a failure whose message starts with the key that is wrong.

@@ -21,6 +21,21 @@ struct Train: DocumentedCommand {
     The built-in kernels are chosen unless a library is a tenth faster. --kernels
     and --blas choose instead; another choice, or another processor, changes the
     last bits of the results.
+
+    Of the recipe, --resume allows other train.steps, eval_every, eval_tokens,
+    checkpoint_every, background_checkpoints, keep_checkpoints, keep_every,
+    keep_best, log_every, max_skips and recompute. With another train.steps, a
+    schedule that ends (cosine, linear, warmup-stable-decay) is that of the new
+    number from the resumed step on.
+
+    --init-from starts another run with the parameters of a checkpoint: on other
+    data, and with any train section. The model is that of the checkpoint; the
+    recipe may change model.dropout and add memories, whose slots are drawn. The
+    dataset must have the tokenizer of the checkpoint.
+
+    A step is skipped if its loss is not a number or, with train.spike, if its
+    gradient is too large. After more than train.max_skips such steps in a row
+    the run stops. `pkm-train config` explains all keys.
     """
 
   static let examples = """
@@ -28,6 +43,8 @@ struct Train: DocumentedCommand {
       --data runs/quickstart/data -o runs/quickstart/model
     pkm-train train --config r.yaml --data d/ -o run/ --resume \\
       --set train.lr=1e-3 --set model.memory=null
+    pkm-train train --init-from run/ --data other/ -o tuned/ \\
+      --set train.lr=1e-4 --set 'train.freeze=[embeddings]'
     """
 
   @Option(help: ArgumentHelp("Dataset directory made by pkm-data.", valueName: "directory"))
@@ -50,6 +67,18 @@ struct Train: DocumentedCommand {
   @Flag(help: "Continue from the last checkpoint, or start if there is none.")
   var resume = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Continue from this checkpoint of the run instead of its last one; later ones are renamed to step-….set-aside.",
+      valueName: "checkpoint"))
+  var resumeFrom: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Begin with the parameters of another run (its newest checkpoint) or of a checkpoint.",
+      valueName: "directory"))
+  var initFrom: String?
+
   @Option(help: ArgumentHelp("Split to train on.", valueName: "name"))
   var split = "train"
 
@@ -68,27 +97,28 @@ struct Train: DocumentedCommand {
 
   func run() throws {
     let started = Progress.now()
-    var recipe = try RecipeFile.load(config, settings: settings)
+    let initial = try initFrom.map { try Checkpoint($0) }
+    var recipe = try RecipeFile.load(config, settings: settings, model: initial?.recipe.model)
     if let seed = options.givenSeed { recipe.train.seed = seed }
     let (engine, choice) = try chooseEngine(recipe)
-    try options.report(try train(recipe, on: engine.device, choice), since: started)
+    try options.report(try train(recipe, from: initial, on: engine.device, choice), since: started)
   }
 
   private func chooseEngine(_ recipe: TrainingRecipe) throws -> (Engine, EngineChoice) {
-    let stored =
-      resume ? try Checkpoint.all(in: output).last.flatMap { try Checkpoint($0).state.engine } : nil
+    let resumed = resume || resumeFrom != nil ? try Resumption.choose(in: output, named: resumeFrom) : nil
     return try Engine.forTraining(
-      recipe, engine.wish, stored: stored, threads: options.threadCount,
+      recipe, engine.wish, stored: resumed?.state.engine, threads: options.threadCount,
       say: { if !options.quiet { Log.line($0) } })
   }
 
-  private func train(_ recipe: TrainingRecipe, on device: some Operations<Float>, _ choice: EngineChoice)
-    throws
-    -> Summary
-  {
+  private func train(
+    _ recipe: TrainingRecipe, from initial: Checkpoint?, on device: some Operations<Float>,
+    _ choice: EngineChoice
+  ) throws -> Summary {
     try Trainer(
       recipe: recipe, dataset: data, split: split, evaluationSplit: evalSplit, directory: output,
-      resume: resume, on: device, engine: choice, isQuiet: options.quiet
+      resume: resume, resumeFrom: resumeFrom, initial: initial, on: device, engine: choice,
+      isQuiet: options.quiet
     ).run()
   }
 }

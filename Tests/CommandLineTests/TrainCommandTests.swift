@@ -104,7 +104,7 @@ import Testing
     #expect(leftovers.isEmpty)
   }
 
-  @Test func interruptedRunSavesAndExitsWith130() throws {
+  @Test(arguments: [SIGINT, SIGTERM, SIGHUP]) func interruptedRunSavesAndExitsWith130(signal: Int32) throws {
     _ = try makeDataset()
     let process = Process()
     process.executableURL = Tool.directory.appendingPathComponent("pkm-train")
@@ -123,7 +123,7 @@ import Testing
       }
       usleep(50_000)
     }
-    process.interrupt()
+    kill(process.processIdentifier, signal)
     process.waitUntilExit()
     #expect(process.terminationReason == .exit && process.terminationStatus == 130)
     let latest = try scratch.text("run/latest")
@@ -137,9 +137,21 @@ import Testing
       "train", "--config", "recipe.yaml", "--data", "data", "-o", "run", "--set", "train.precision=bf16",
       "--blas", "generic", in: scratch.url)
     #expect(result.status == 0 && result.errors.contains("matmul: our own GEMM, bfloat16"))
-    let eval = try Tool.train(
-      "eval", "--checkpoint", "run", "--split", "test", "--blas", "generic", in: scratch.url)
-    #expect(eval.status == 0, "\(eval.errors)")
+    func perplexity(_ more: String...) throws -> Double {
+      let eval = try Tool.train.run(
+        [
+          "eval", "--checkpoint", "run", "--split", "test", "--blas", "generic", "--summary", "eval.json",
+        ] + more, in: scratch.url)
+      #expect(eval.status == 0, "\(eval.errors)")
+      return try #require(readSummary(scratch.path("eval.json"))["perplexity"] as? Double)
+    }
+    let (own, exact) = (try perplexity(), try perplexity("--precision", "fp32"))
+    #expect(try own == perplexity("--precision", "bf16"))
+    #expect(own != exact && abs(own / exact - 1) < 0.02)
+    #expect(
+      try Tool.train(
+        "generate", "--checkpoint", "run", "--tokens", "3", "--precision", "fp32", "a", in: scratch.url
+      ).status == 0)
     let precision = try train("other", "--set", "train.precision=fp8")
     #expect(precision.status == 64 && precision.errors.contains("precision"))
     #expect(try train("other", "--blas", "mkl").status == 64)
@@ -152,6 +164,83 @@ import Testing
     #expect(state.contains("\"kernels\" : \"plain\"") && state.contains("\"blas\" : \"generic\""))
     // What was begun in one precision does not go on in another.
     #expect(try train("run", "--resume").status == 64)
+  }
+
+  /// What a run may change when it goes on, and what another run takes from it.
+  @Test func runsGoOnAndBeginWithOthers() throws {
+    _ = try makeDataset()
+    let first = try Tool.train.run(
+      [
+        "train", "--config", "recipe.yaml", "--data", "data", "-o", "run", "--set", "train.schedule=cosine",
+        "--set", "model.memory=null",
+      ], in: scratch.url)
+    #expect(first.status == 0 && first.errors.contains("no memory (a dense model)"), "\(first.errors)")
+    func go(_ more: String...) throws -> Subprocess.Result {
+      try Tool.train.run(
+        [
+          "train", "--config", "recipe.yaml", "--data", "data", "--set", "train.schedule=cosine", "--set",
+          "model.memory=null", "-o", "run",
+        ] + more, in: scratch.url)
+    }
+    let done = try go("--resume")
+    #expect(done.status == 0 && done.errors.contains("all 40 steps are done; a larger train.steps goes on"))
+    let fewer = try go("--resume", "--set", "train.steps=30")
+    #expect(fewer.status == 64 && fewer.errors.contains("train.steps is 30, but the run has done 40 steps"))
+    let more = try go("--resume", "--set", "train.steps=60")
+    #expect(
+      more.status == 0
+        && more.errors.contains(
+          "train.steps was 40, is 60: the schedule cosine is that of 60 steps from here on, so the next "
+            + "learning rate is 0.001089, not 0.0003"),
+      "\(more.errors)")
+    let older = try go("--resume-from", "step-00000055", "--set", "train.steps=60")
+    #expect(
+      older.status == 0 && older.errors.contains("later checkpoints are set aside: step-00000060.set-aside"))
+
+    // With a memory now, whose shape the recipe gives; the rest of the model is that of the checkpoint.
+    try scratch.write(
+      "memory.yaml", "model: {memory: {layers: [1], subkeys: 8, heads: 2, topk: 4, query_dim: 16}}")
+    let tuned = try Tool.train.run(
+      [
+        "train", "--init-from", "run", "--config", "memory.yaml", "--data", "data", "-o", "tuned", "--set",
+        "train.steps=3", "--set", "train.freeze=[embeddings]", "--set", "train.lr_scales.attention=0.1",
+      ], in: scratch.url)
+    #expect(tuned.status == 0, "\(tuned.errors)")
+    #expect(tuned.errors.contains("parameters of run/step-00000060, step 60"))
+    #expect(tuned.errors.contains("drawn anew: blocks.0.memory.query.weight, "))
+    #expect(
+      tuned.errors.contains("left out: blocks.0.feed_forward.input.bias, "), "\(tuned.errors)")
+    let deeper = try Tool.train.run(
+      ["train", "--init-from", "run", "--data", "data", "-o", "deep/er", "--set", "model.layers=3"],
+      in: scratch.url)
+    #expect(deeper.status == 64 && deeper.errors.contains("model.layers is 2 there, 3 in the recipe"))
+    #expect(!FileManager.default.fileExists(atPath: scratch.path("deep")))
+  }
+
+  /// The dataset that training noted is found from its directory alone.
+  @Test func evalElsewhereAsksForTheData() throws {
+    _ = try makeDataset()
+    #expect(try train("run", "--set", "train.steps=2").status == 0)
+    try FileManager.default.createDirectory(
+      atPath: scratch.path("elsewhere"), withIntermediateDirectories: false)
+    let elsewhere = scratch.url.appendingPathComponent("elsewhere")
+    let lost = try Tool.train("eval", "--checkpoint", "../run", in: elsewhere)
+    #expect(lost.status == 74 && lost.errors.contains("Name the dataset with --data"), "\(lost.errors)")
+    #expect(try Tool.train("eval", "--checkpoint", "../run", "--data", "../data", in: elsewhere).status == 0)
+  }
+
+  /// A model of bytes that has learned nothing ends within characters all the time.
+  @Test func aTextIsWholeCharacters() throws {
+    _ = try makeDataset()
+    #expect(try train("run", "--set", "train.steps=1").status == 0)
+    for tokens in 1...20 {
+      let text = try Tool.train.run(
+        [
+          "generate", "--checkpoint", "run", "--tokens", "\(tokens)", "--temperature", "5", "--seed",
+          "\(tokens)", "--quiet", "é",
+        ], in: scratch.url)
+      #expect(text.status == 0 && String(validating: text.output, as: UTF8.self) != nil)
+    }
   }
 
   /// Two runs on one page: every logged number is drawn, and the key in which they differ is named.
@@ -201,7 +290,17 @@ import Testing
     #expect(try total("model.memory.subkeys=64") > whole)
     // Rounded copies of what products multiply: 5000 tokens of 32 and all the weights.
     #expect(try total("train.precision=bf16") != whole)
-    #expect(try Tool.train("inspect", "--memory", in: scratch.url).status == 64)
+    // All defaults, as train has them.
+    #expect(try Tool.train("inspect", "--memory", in: scratch.url).status == 0)
+    #expect(try Tool.train("inspect", in: scratch.url).status == 64)
+    func small(_ vocabulary: String...) throws -> Int? {
+      let result = try Tool.train.run(
+        ["inspect", "--memory", "--config", "recipe.yaml", "--summary", "s.json"] + vocabulary,
+        in: scratch.url)
+      return result.status == 0 ? try readSummary(scratch.path("s.json"))["memory_bytes"] as? Int : nil
+    }
+    #expect(try small("--set", "model.vocabulary_size=500") == small("--vocabulary", "500"))
+    #expect(try small("--set", "model.vocabulary_size=500") != small())
     #expect(try Tool.train("inspect", "--config", "recipe.yaml", in: scratch.url).status == 64)
   }
 
@@ -320,7 +419,7 @@ import Testing
       (
         "schedule: lineal",
         "'lineal' is not one of its names: inverse-sqrt, cosine, linear, warmup-stable-decay, constant"
-      ),
+      ), ("freeze: [normes]", "Did you mean \"norms\"?"), ("max_skip: 1", "Did you mean \"max_skips\"?"),
     ] {
       try scratch.write("bad.yaml", "model: {layers: 1}\ntrain:\n  steps: 5\n  \(value)\n")
       let refused = try Tool.train(
