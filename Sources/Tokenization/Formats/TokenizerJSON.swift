@@ -15,12 +15,7 @@ extension TokenizerJSON {
         .usage, "codes of subword-nmt's format 0.1 have no tokenizer.json",
         remedy: "Learn the codes again in format 0.2, or write codes")
     }
-    let hasPieces = tokenizer.normalization.contains { if case .sentencePiece = $0 { true } else { false } }
-    guard !hasPieces, tokenizer.mergeRanks.isEmpty else {
-      throw Failure(
-        .usage, "a SentencePiece model cannot be written as tokenizer.json",
-        remedy: "Keep tokenizer.model, which is read as it is")
-    }
+    let tokenizer = try tokenizer.inTermsOfTokenizerJSON()
     var json = JSONWriter()
     // A token occurs in the vocabulary and in the merges, and each of its bytes takes up to two.
     json.reserveCapacity(tokenizer.vocabulary.count * 60 + 4 * tokenizer.vocabulary.withBytes(\.count))

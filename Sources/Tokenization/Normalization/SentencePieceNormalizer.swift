@@ -7,7 +7,8 @@ package final class SentencePieceNormalizer: Sendable {
   private let trie: [UInt32]
   /// The texts that the values of the trie point to, each ended by 0.
   private let replacements: [UInt8]
-  private let addsPrefix, removesExtraSpaces, marksSpaces, hasPrefixBehind: Bool
+  let addsPrefix, removesExtraSpaces, marksSpaces, hasPrefixBehind: Bool
+  var mapsCharacters: Bool { !trie.isEmpty }
   /// Pieces that the user has defined are kept as they are; by their first byte, the longest first.
   private let kept: [UInt8: [[UInt8]]]
   /// By byte: whether it is ASCII and stays as it is before another one, because no key begins with the two.
