@@ -11,6 +11,8 @@ package struct LearnedMerges: Sendable {
   package let alphabet: [[UInt8]]
   package let merges: [Merge]
 
+  package init(alphabet: [[UInt8]], merges: [Merge]) { (self.alphabet, self.merges) = (alphabet, merges) }
+
   /// The texts of all symbols, those of the alphabet first.
   package func symbolTexts() -> [[UInt8]] {
     var texts = alphabet

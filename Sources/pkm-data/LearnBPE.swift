@@ -39,6 +39,14 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
     new ones on the result. Existing ids stay, and new tokens follow them;
     --vocab-size counts all tokens.
 
+    --superwords t learns in two stages (SuperBPE): the first t merges stay inside
+    pre-tokens, the others may cross spaces, so that common phrases become tokens.
+    Then a unit of text is a run of words and single punctuation marks; numbers,
+    several punctuation marks, line breaks and repeated spaces stay apart. No such
+    token has more than --superword-length words, nor a colon before a space. The
+    output is tokenizer.json. The text is read once; its units are counted within
+    --memory, and only pieces of them that occur often are in memory for merging.
+
     In word mode, characters that --limit-alphabet or --character-coverage exclude
     get no token: encode writes <unk> for each, and no merge crosses them.
     """
@@ -49,6 +57,7 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
       corpus/*.jsonl.zst -o bpe.json
     pkm-data learn-bpe --mode word --merges 60000 text.txt -o bpe.codes
     pkm-data learn-bpe --counts 'machine-*.counts.zst' -o bpe.json
+    pkm-data learn-bpe --merges 32000 --superwords 24000 text.txt -o super.json
     pkm-data learn-bpe --extend bpe.json --merges 1000 extra.txt -o larger.json
     """
 
@@ -76,6 +85,16 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
   @Option(
     help: ArgumentHelp("Tokenizer to extend, in any format that encode reads.", valueName: "file"))
   var extend: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "SuperBPE: after so many merges inside pre-tokens, the others may cross spaces.", valueName: "t"))
+  var superwords: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "With --superwords: maximum number of words in a token (default: 4).", valueName: "n"))
+  var superwordLength: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -145,11 +164,35 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
     if let characterCoverage, !(characterCoverage > 0 && characterCoverage <= 1) {
       throw ValidationError("--character-coverage must be above 0 and at most 1")
     }
+    try validateSuperwords()
     if extend == nil { try validate(isWord: counting.mode == .word) }
     if special.contains(where: { $0.unicodeScalars.count < 2 }) {
       throw ValidationError("A special token needs more than one character")
     }
   }
+
+  private func validateSuperwords() throws {
+    guard let superwords else {
+      if superwordLength != nil { throw ValidationError("--superword-length needs --superwords") }
+      return
+    }
+    func refuse(_ condition: Bool, _ message: String) throws {
+      if condition { throw ValidationError(message) }
+    }
+    try refuse(superwords < 0, "--superwords must be at least 0")
+    try refuse((superwordLength ?? 4) < 1, "--superword-length must be at least 1")
+    try refuse(counting.mode == .word, "--superwords is for byte-level: words of --mode word hold no spaces")
+    try refuse(!counts.isEmpty, "--superwords needs the text: counts of words do not tell what follows what")
+    try refuse(extend != nil, "--superwords learns both stages from the text; leave --extend out")
+    try refuse(
+      counting.preTokenizer == .whitespace || counting.preTokenizer == Splitter.none,
+      "--superwords goes with --pre-tokenizer gpt2, cl100k or o200k")
+    try refuse(
+      target.format(isWord: false) != .json,
+      "--superwords is written as tokenizer.json, which holds the pattern: name the output .json")
+  }
+
+  private typealias Splitter = CountingOptions.Splitter
 
   /// What depends on the mode, which may be that of the tokenizer to extend.
   private func validate(isWord: Bool) throws {
@@ -177,7 +220,8 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
   static let role = RecipeRole.learner
   static let recipeOptions: [RecipeOption] =
     InputOptions.recipeOptions + CountingOptions.recipeOptions + RunOptions.recipeOptions + [
-      .text("merges"), .text("vocab-size"), .files("counts"), .file("extend"), .text("min-frequency"),
+      .text("merges"), .text("vocab-size"), .files("counts"), .file("extend"), .text("superwords"),
+      .text("superword-length"), .text("min-frequency"),
       .list("special"), .text("max-token-length"), .text("limit-alphabet"), .text("character-coverage"),
       .text("codes-format"), .flag("verbose"),
     ]
@@ -206,6 +250,8 @@ struct LearnBPE: DocumentedCommand, RecipeStage {
     if let maxTokenLength { learning.longestToken = maxTokenLength }
     if let limitAlphabet { learning.alphabetLimit = limitAlphabet }
     if let characterCoverage { learning.characterCoverage = characterCoverage }
+    learning.superwords = superwords
+    if let superwordLength { learning.superwordLength = superwordLength }
     learning.isVerbose = verbose
     return try LearnStage(learning).run()
   }

@@ -72,6 +72,43 @@ import Testing
     #expect(try Tool.data("learn-bpe", input, "--vocab-size", "100").status == 64)
   }
 
+  @Test func superwords() throws {
+    let scratch = try Scratch()
+    let text = (0..<4000).map { "by the way, word\($0 % 77) of the line \($0 &* 7919 % 607) it's as it is\n" }
+      .joined()
+    let input = try scratch.write("in.txt", text)
+    let learn = ["learn-bpe", "--vocab-size", "700", "--superwords", "300", "--special", "<pad>"]
+    let summary = scratch.path("summary.json")
+    let one = try Tool.data.run(learn + ["--threads", "1", input, "--summary", summary])
+    #expect(one.status == 0, "\(one.errors)")
+    let json = try JSONSerialization.jsonObject(with: one.output) as! [String: Any]
+    let vocabulary = (json["model"] as! [String: Any])["vocab"] as! [String: Int]
+    #expect(vocabulary.count == 700 && vocabulary["<pad>"] == 699 && vocabulary["ĠofĠtheĠline"] != nil)
+    #expect(!vocabulary.keys.contains { $0.split(separator: "Ġ").count > 4 })
+    let counts = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: summary)))
+    #expect("\(counts)".contains("superwords") && "\(counts)".contains("distinct_units"))
+    for more in [["--threads", "3"], ["--memory", "300k", "--temporary-directory", scratch.path("")]] {
+      #expect(try Tool.data.run(learn + more + [input]).output == one.output, "\(more)")
+    }
+    #expect(try Tool.data.run(learn, input: Data(text.utf8)).output == one.output)
+    // The same ids from the tool that wrote it, and the text again.
+    let file = try scratch.write("t.json", String(decoding: one.output, as: UTF8.self))
+    let ids = try Tool.data("encode", "--tokenizer", file, "--format", "ids", "--quiet", input)
+    #expect(ids.status == 0, "\(ids.errors)")
+    let short = try Tool.data.run(learn + ["--superword-length", "2", input])
+    #expect(short.status == 0 && !short.text.contains("ĠofĠtheĠline"))
+    for wrong in [
+      ["--mode", "word"], ["--pre-tokenizer", "none"], ["--pre-tokenizer", "whitespace"],
+      ["--counts", input],
+      ["--extend", file], ["-o", scratch.path("x.gpt2.tiktoken")], ["--superword-length", "0"],
+    ] {
+      let refused = try Tool.data.run(learn + wrong + [input])
+      #expect(refused.status == 64 && refused.errors.contains("--superword"), "\(wrong) \(refused.errors)")
+    }
+    #expect(try Tool.data("learn-bpe", "--merges", "10", "--superwords", "11", input).status == 64)
+    #expect(try Tool.data("learn-bpe", "--superword-length", "3", input).status == 64)
+  }
+
   /// A text of several megabytes with many words.
   private static let long = (0..<60_000).map {
     "word\($0 % 977) of line \($0 &* 7919 % 60077), it's\tthe \($0)th\n"

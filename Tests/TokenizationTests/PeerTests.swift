@@ -66,6 +66,12 @@ import Tokenization
     try compareIDs(tokenizer, Self.encodeTexts)
   }
 
+  @Test(arguments: [PreTokenizer.gpt2, .cl100k, .o200k]) func superwordIDs(preTokenizer: PreTokenizer) throws
+  {
+    try compareIDs(
+      try Make.superwords(Self.realTexts, preTokenizer, first: 1500, second: 1500), Self.encodeTexts)
+  }
+
   @Test func wordIDs() throws {
     let tokenizer = try Make.tokenizer(Self.realTexts, mode: .word, merges: 3000)
     try compareIDs(tokenizer, Self.encodeTexts)

@@ -15,7 +15,8 @@ enum ReferenceBPE {
   /// which they arise.
   static func learn(
     words: [(symbols: [[UInt8]], count: Int)], alphabet: [[UInt8]], limit: Int, minimumCount: Int,
-    tieBreak: TieBreak, maximumSize: Int = .max
+    tieBreak: TieBreak, maximumSize: Int = .max,
+    isAllowed: (_ left: [UInt8], _ right: [UInt8]) -> Bool = { _, _ in true }
   ) -> [Merge] {
     var words = words
     var ids: [[UInt8]: Int] = [:]
@@ -39,6 +40,10 @@ enum ReferenceBPE {
           return b.key.right.lexicographicallyPrecedes(a.key.right)
         }
       }
+      // Few of the pairs that are best are not allowed.
+      while let best = counts.min(by: isBetter), !isAllowed(best.key.left, best.key.right) {
+        counts[best.key] = nil
+      }
       guard let best = counts.min(by: isBetter), best.value >= minimumCount else { break }
       let (left, right) = (best.key.left, best.key.right)
       merges.append(Merge(left: left, right: right, count: best.value))
@@ -52,7 +57,7 @@ enum ReferenceBPE {
     let left, right: [UInt8]
   }
 
-  private static func merged(_ symbols: [[UInt8]], _ left: [UInt8], _ right: [UInt8]) -> [[UInt8]] {
+  static func merged(_ symbols: [[UInt8]], _ left: [UInt8], _ right: [UInt8]) -> [[UInt8]] {
     var result: [[UInt8]] = []
     var index = 0
     while index < symbols.count {

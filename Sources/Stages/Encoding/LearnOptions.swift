@@ -25,6 +25,10 @@ package struct LearnOptions: Sendable {
   package var characterCoverage = 1.0
   /// A tokenizer that keeps its ids and gets further merges, and its file.
   package var base: Tokenizer?
+  /// SuperBPE: how many of the merges are learned inside pre-tokens; the others may cross spaces. Nil: all of them.
+  package var superwords: Int?
+  /// The most words in a token that crosses spaces.
+  package var superwordLength = 4
   package var target: TokenizerTarget
   /// Whether each merge is shown.
   package var isVerbose = false

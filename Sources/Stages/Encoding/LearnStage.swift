@@ -4,7 +4,7 @@ import Tokenization
 
 /// Learns a BPE vocabulary: counts words, merges pairs, writes the tokenizer.
 package struct LearnStage {
-  private let options: LearnOptions
+  let options: LearnOptions
 
   package init(_ options: LearnOptions) { self.options = options }
 
@@ -12,6 +12,9 @@ package struct LearnStage {
     let started = Progress.now()
     var summary = Summary()
     let preTokenizer = try options.base?.preTokenizer ?? options.counting.preTokenizer(of: options.counts)
+    if let transition = options.superwords {
+      return try learnSuperwords(after: transition, preTokenizer, since: started)
+    }
     var words = try countWords(preTokenizer, &summary)
     let countingSeconds = Progress.now() - started
     let (tokenizer, learned) =
@@ -44,6 +47,11 @@ package struct LearnStage {
     }
     if let input = options.input { summary.merge(try counter.count(input, settings)) }
     let words = try counter.finish()
+    try report(words, counter, &summary)
+    return words
+  }
+
+  func report(_ words: WordCounts, _ counter: PreTokenCounter, _ summary: inout Summary) throws {
     summary.add(.preTokens, words.total)
     summary.add(.distinctPreTokens, words.distinct)
     if words.total == 0 && options.input?.options.allowsEmpty != true {
@@ -52,7 +60,6 @@ package struct LearnStage {
         remedy: "The input is empty: did the command before it fail? --allow-empty accepts it")
     }
     if counter.spilledRuns > 0 { summary.add(.temporaryFiles, counter.spilledRuns) }
-    return words
   }
 
   private func learn(_ words: inout WordCounts, _ preTokenizer: PreTokenizer, _ summary: inout Summary) throws
@@ -96,7 +103,7 @@ package struct LearnStage {
     return (base.extended(by: learned, specialTokens: specials), learned)
   }
 
-  private func specialTokens(isWord: Bool) -> [String] {
+  func specialTokens(isWord: Bool) -> [String] {
     var specials = [Tokenizer.endOfText]
     for token in options.specialTokens
     where !specials.contains(token) && !(isWord && token == Tokenizer.unknownToken) {
@@ -124,43 +131,27 @@ package struct LearnStage {
   ) throws -> LearnedMerges {
     let limit = try mergeLimit(unmerged: unmerged)
     let minimumCount = options.minimumFrequency ?? (isWord ? 2 : 1)
-    let isVerbose = options.isVerbose
-    let progress = Progress(
-      "merge", unit: " merges", isQuiet: options.counting.settings.isQuiet || isVerbose)
-    defer { progress.finish() }
-    var texts = isVerbose ? words.alphabet : []
+    let report = MergeReport(options, alphabet: words.alphabet, limit: limit)
+    defer { report.finish() }
     let learned = try BPETrainer.learn(
       words,
       BPETrainer.Options(
         tieBreak: isWord ? .largestStrings : .smallestIDs, limit: limit, minimumCount: minimumCount,
-        maximumSize: options.longestToken, reserved: reserved)
-    ) { merge, number, pairs in
-      if isVerbose {
-        let (left, right) = (texts[Int(merge.left)], texts[Int(merge.right)])
-        texts.append(left + right)
-        let shown = [left, right, left + right].map { text in
-          JSONText.quote(String(decoding: text, as: UTF8.self))
-        }
-        Log.line(
-          "merge \(number): \(shown[0]) \(shown[1]) -> \(shown[2]), count \(merge.count), \(pairs) pairs left"
-        )
-      }
-      if number & 63 == 0 {
-        try Interruption.check()
-        progress.update(done: number, of: limit, note: "\(pairs) pairs left")
-      }
-    }
-    if learned.merges.count < limit {
-      Log.warn(
-        """
-        \(learned.merges.count) merges instead of \(limit): no other pair occurs often enough \
-        (--min-frequency \(minimumCount))
-        """)
-    }
+        maximumSize: options.longestToken, reserved: reserved), report: report.show)
+    warn(ofMerges: learned.merges.count, insteadOf: limit, minimumCount: minimumCount)
     return learned
   }
 
-  private func mergeLimit(unmerged: Int) throws -> Int {
+  func warn(ofMerges learned: Int, insteadOf limit: Int, minimumCount: Int) {
+    guard learned < limit else { return }
+    Log.warn(
+      """
+      \(learned) merges instead of \(limit): no other pair occurs often enough \
+      (--min-frequency \(minimumCount))
+      """)
+  }
+
+  func mergeLimit(unmerged: Int) throws -> Int {
     switch options.size {
     case .merges(let count): return count
     case .vocabulary(let size):

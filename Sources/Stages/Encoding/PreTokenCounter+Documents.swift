@@ -5,6 +5,13 @@ import Tokenization
 extension PreTokenCounter {
   /// Counts the words of documents, and of files that are one text each.
   func count(_ input: CorpusInput, _ settings: StageSettings) throws -> Summary {
+    try Self.count(input, settings, with: [self])
+  }
+
+  /// The same with several counters, which split the text in different ways.
+  static func count(_ input: CorpusInput, _ settings: StageSettings, with counters: [PreTokenCounter]) throws
+    -> Summary
+  {
     var currentSource: Int?
     var texts = 0
     let pass = DocumentPass(reader: try input.reader(), settings: settings, label: "count")
@@ -13,22 +20,24 @@ extension PreTokenCounter {
         try batch.bytes.withUnsafeBufferPointer { bytes in
           let isStream = batch.source.format == .text && batch.source.splitting == .stream
           let texts = batch.ranges.map { UnsafeBufferPointer(rebasing: bytes[$0]) }
-          if isStream { return (batch.source.index, 0, try texts.map(self.countInside)) }
-          for text in texts { try self.countText(text) }
+          if isStream {
+            return (batch.source.index, 0, try counters.map { try texts.map($0.countInside) })
+          }
+          for counter in counters { for text in texts { try counter.countText(text) } }
           return (batch.source.index, texts.count, [])
         }
       },
-      consume: { (source: Int, documents: Int, ends: [PreTokenCounter.Ends]) in
+      consume: { (source: Int, documents: Int, ends: [[PreTokenCounter.Ends]]) in
         texts += documents
         if ends.isEmpty { return }
         if source != currentSource {
-          try endText()
+          for counter in counters { try counter.endText() }
           currentSource = source
           texts += 1
         }
-        for end in ends { try join(end) }
+        for (counter, ends) in zip(counters, ends) { for end in ends { try counter.join(end) } }
       })
-    try endText()
+    for counter in counters { try counter.endText() }
     summary[.documentsIn] = .count(texts)
     try pass.check(documents: texts, summary)
     return summary

@@ -40,8 +40,10 @@ package struct WordCountOptions: Sendable {
     return givenPreTokenizer ?? found?.0 ?? .gpt2
   }
 
-  func counter(_ preTokenizer: PreTokenizer) -> PreTokenCounter {
+  /// A counter that may use all of the memory, or one of several that share it.
+  func counter(_ preTokenizer: PreTokenizer, sharing counters: Int = 1) -> PreTokenCounter {
     PreTokenCounter(
-      preTokenizer, memory: memory, threads: settings.threads, temporaryDirectory: temporaryDirectory)
+      preTokenizer, memory: memory / counters, threads: settings.threads,
+      temporaryDirectory: temporaryDirectory)
   }
 }

@@ -29,15 +29,21 @@ package struct BPETrainer: ~Copyable {
     package var maximumSize: Int
     /// Texts that no symbol may become equal to.
     package var reserved: [[UInt8]]
+    /// Byte-level: the maximum number of words in a symbol that crosses spaces (``TrainerSymbols``); nil where words
+    /// are not counted.
+    package var maximumWords: Int?
 
     package init(
-      tieBreak: TieBreak, limit: Int, minimumCount: Int = 1, maximumSize: Int = .max, reserved: [[UInt8]] = []
+      tieBreak: TieBreak, limit: Int, minimumCount: Int = 1, maximumSize: Int = .max,
+      reserved: [[UInt8]] = [],
+      maximumWords: Int? = nil
     ) {
       self.tieBreak = tieBreak
       self.limit = limit
       self.minimumCount = max(1, minimumCount)
       self.maximumSize = maximumSize
       self.reserved = reserved
+      self.maximumWords = maximumWords
     }
   }
 
@@ -58,7 +64,7 @@ package struct BPETrainer: ~Copyable {
   private init(_ words: consuming SymbolizedWords, _ options: Options) {
     texts = TrainerSymbols(
       words.alphabet, marksEndOfWord: words.marksEndOfWord, maximumSize: options.maximumSize,
-      reserved: options.reserved)
+      reserved: options.reserved, maximumWords: options.maximumWords)
     heap = PairHeap(options.tieBreak, texts)
     self.words = words
     self.options = options

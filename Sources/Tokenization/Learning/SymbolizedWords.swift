@@ -59,12 +59,12 @@ package struct SymbolizedWords: ~Copyable, @unchecked Sendable {
     }
   }
 
-  /// `split` writes the symbols of a word, at most one per byte, and returns their number.
+  /// `split` writes the symbols of a word, at most one per `bytesPerSymbol`, and returns their number.
   init(
-    _ words: WordCounts, alphabet: [[UInt8]], marksEndOfWord: Bool,
+    _ words: WordCounts, alphabet: [[UInt8]], marksEndOfWord: Bool, bytesPerSymbol: Int = 1,
     split: (UnsafeBufferPointer<UInt8>, _ word: Int, _ out: UnsafeMutablePointer<UInt32>) -> Int
   ) throws {
-    let capacity = words.bytes.count + words.distinct + 1
+    let capacity = words.bytes.count / bytesPerSymbol + words.distinct + 1
     guard capacity < Int(UInt32.max) - 2 else {
       throw Failure(
         .failed, "the distinct words have \(capacity) symbols, more than 4 billion",

@@ -82,6 +82,11 @@ extension Tokenizer {
     return replacing(tokens: tokens, merges: merges, addedTokens: added)
   }
 
+  /// The same tokenizer with special tokens at the end.
+  package func adding(specialTokens texts: [String]) -> Tokenizer {
+    extended(by: LearnedMerges(alphabet: [], merges: []), specialTokens: texts)
+  }
+
   /// All merges in the form in which codes are written. Only the merges learned last have counts; the others
   /// have 0.
   package func merges(lastLearned learned: LearnedMerges) -> LearnedMerges {

@@ -16,17 +16,25 @@ final class TrainerSymbols {
   private var sizes: [Int] = []
   private let marksEndOfWord: Bool
   private let maximumSize: Int
+  private let maximumWords: Int?
+  /// The words of each symbol, if they are counted.
+  private var wordCounts: [Int] = []
   private let reserved: Vocabulary
   /// Bit n is set if a reserved text has n bytes; bit 63 also stands for longer texts.
   private let reservedLengths: UInt64
 
   /// No symbol may become larger than `maximumSize` (bytes, or characters in word mode) or equal to one of
-  /// the `reserved` texts.
-  init(_ alphabet: [[UInt8]], marksEndOfWord: Bool, maximumSize: Int, reserved: [[UInt8]]) {
+  /// the `reserved` texts. With `maximumWords` none may have more words, which are what lies between spaces, nor a
+  /// colon in front of a space, which often ends a prompt.
+  init(
+    _ alphabet: [[UInt8]], marksEndOfWord: Bool, maximumSize: Int, reserved: [[UInt8]],
+    maximumWords: Int? = nil
+  ) {
     capacity = max(1024, alphabet.count * 2)
     lengths = .allocate(capacity: capacity)
     self.marksEndOfWord = marksEndOfWord
     self.maximumSize = maximumSize
+    self.maximumWords = maximumWords
     self.reserved = Vocabulary(reserved)
     reservedLengths = reserved.reduce(0) { $0 | 1 << UInt64(min(63, $1.count)) }
     for text in alphabet {
@@ -34,6 +42,7 @@ final class TrainerSymbols {
       let isMarked = marksEndOfWord && text.count > 4 && text.suffix(4).elementsEqual(EndOfWord.mark)
       isFinal.append(isMarked)
       sizes.append(marksEndOfWord ? Characters.count(in: isMarked ? text.dropLast(4) : text) : text.count)
+      if maximumWords != nil { wordCounts.append(text.split(separator: 0x20).count) }
       append(text, length: 1)
     }
   }
@@ -43,6 +52,7 @@ final class TrainerSymbols {
   /// Adds the symbol that `left` and `right` merge to, and returns it.
   func append(_ left: UInt32, _ right: UInt32) -> UInt32 {
     let text = Array(bytes[range(Int(left))]) + bytes[range(Int(right))]
+    if maximumWords != nil { wordCounts.append(words(left, right)) }
     isFinal.append(isFinal[Int(right)])
     sizes.append(sizes[Int(left)] + sizes[Int(right)])
     append(text, length: lengths[Int(left)] + lengths[Int(right)])
@@ -64,6 +74,12 @@ final class TrainerSymbols {
     prefixes.append((0..<8).reduce(0) { $0 << 8 | UInt64($1 < text.count ? text[$1] : 0) })
   }
 
+  /// The words of a pair: those of both, and one less where a word goes on from the one to the other.
+  private func words(_ left: UInt32, _ right: UInt32) -> Int {
+    let goesOn = bytes[range(Int(left)).upperBound - 1] != 0x20 && bytes[range(Int(right)).lowerBound] != 0x20
+    return wordCounts[Int(left)] + wordCounts[Int(right)] - (goesOn ? 1 : 0)
+  }
+
   private func range(_ symbol: Int) -> Range<Int> { (symbol == 0 ? 0 : ends[symbol - 1])..<ends[symbol] }
 
   /// Whether a pair may never be merged: because the result would be too large, or because codes and
@@ -73,6 +89,10 @@ final class TrainerSymbols {
     let (first, second) = (Int(key >> 32), Int(UInt32(truncatingIfNeeded: key)))
     if sizes[first] + sizes[second] > maximumSize { return true }
     let (left, right) = (range(first), range(second))
+    if let maximumWords {
+      if words(UInt32(first), UInt32(second)) > maximumWords { return true }
+      if bytes[left.upperBound - 1] == UInt8(ascii: ":") && bytes[right.lowerBound] == 0x20 { return true }
+    }
     if reservedLengths >> UInt64(min(63, left.count + right.count)) & 1 != 0,
       reserved.id(of: Array(bytes[left]) + bytes[right]) != nil
     {

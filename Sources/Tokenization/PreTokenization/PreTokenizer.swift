@@ -188,7 +188,8 @@ package enum PreTokenizer: Sendable {
   /// be processed in parts of any size.
   package func safeCuts(in text: UnsafeBufferPointer<UInt8>) -> (first: Int, last: Int)? {
     switch self {
-    case .none, .program, .cuts: return nil
+    case .program(let program) where program.units == nil: return nil
+    case .none, .cuts: return nil
     default: if text.count < 2 { return nil }
     }
     let classified = ClassifiedText(text)
@@ -202,6 +203,8 @@ package enum PreTokenizer: Sendable {
   private func isSafeCut(_ cut: Int, in text: ClassifiedText) -> Bool {
     let next = text.bytes[cut]
     if self == .words { return Self.isWordSeparator(next) }
+    // Units of superwords are cut where a line ends in a word.
+    if case .program = self, next != 0x0a { return false }
     // An ASCII byte never belongs to the character before it.
     guard next < 0x80, let previous = classOfCharacter(endingAt: cut, in: text) else { return false }
     let isLetterOrNumber = CharacterClass.isLetter(previous) || previous == CharacterClass.number
@@ -266,7 +269,7 @@ extension PreTokenizer: CaseIterable, Equatable {
 
   /// What a person should know about the speed, once; nil for the patterns with a kernel.
   package var warning: String? {
-    guard case .program = self else { return nil }
+    guard case .program(let program) = self, program.units == nil else { return nil }
     return
       "the pre_tokenizer is not among the built-in ones and runs through ICU, 10 to 60 times slower"
   }

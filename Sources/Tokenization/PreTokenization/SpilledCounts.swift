@@ -92,7 +92,7 @@ struct SpilledCounts: ~Copyable {
 }
 
 /// A temporary file of word counts, which is written once, read once and never synced.
-private final class RunWriter {
+final class RunWriter {
   private let path: String
   private let descriptor: Int32
   private var buffer: [UInt8] = []

@@ -8,6 +8,8 @@ package final class SplitProgram: Sendable {
   /// The chain as it was given.
   package let steps: [PreTokenizationStep]
   private let splits: [Split]
+  /// Whether a kernel splits, and not ICU.
+  let units: SuperwordUnits?
   private let idle = IdlePool<Worker>()
   /// Texts are cut after so many bytes at most, behind a line feed if there is one.
   private static let longestText = 1 << 30
@@ -22,8 +24,11 @@ package final class SplitProgram: Sendable {
   }
 
   /// Throws a ``Failure`` that quotes the pattern that ICU does not take.
-  init(_ steps: [PreTokenizationStep], _ syntax: ICUPattern.Syntax = .oniguruma) throws {
+  init(_ steps: [PreTokenizationStep], _ syntax: ICUPattern.Syntax = .oniguruma, usesKernels: Bool = true)
+    throws
+  {
     self.steps = steps
+    units = usesKernels ? SuperwordUnits(steps) : nil
     var splits: [Split] = []
     var isOfBytes = false
     for step in steps {
@@ -80,6 +85,7 @@ package final class SplitProgram: Sendable {
     in text: UnsafeBufferPointer<UInt8>, _ starts: UnsafeMutablePointer<UInt64>,
     dropped: UnsafeMutablePointer<UInt64>?
   ) {
+    if let units { return units.findStarts(in: text, starts) }
     let words = text.count / 64 + 1
     starts.update(repeating: 0, count: words)
     dropped?.update(repeating: 0, count: words)
