@@ -44,11 +44,13 @@ extension Engine {
   ///
   /// - Parameters:
   ///   - stored: of the checkpoint that the run goes on from.
+  ///   - measures: false for a run that began before choices were kept: it goes on as it would have.
   ///   - cache: the file that remembers measurements; nil for none.
-  ///   - say: takes lines for the user.
+  ///   - say: takes what was measured.
+  ///   - warn: takes what makes results differ from those that the run would have had.
   package static func forTraining(
-    _ recipe: TrainingRecipe, _ wish: EngineChoice.Wish, stored: EngineChoice?, threads: Int,
-    cache: String? = EngineCache.path, say: (String) -> Void
+    _ recipe: TrainingRecipe, _ wish: EngineChoice.Wish, stored: EngineChoice?, measures: Bool = true,
+    threads: Int, cache: String? = EngineCache.path, say: (String) -> Void, warn: (String) -> Void
   ) throws -> (engine: Engine, choice: EngineChoice) {
     let precision = recipe.train.precision
     let pool = WorkerPool(threads: threads)
@@ -57,7 +59,7 @@ extension Engine {
       let choice = EngineChoice(
         kernels: settings.instructions ?? .best, blas: settings.library, matmul: engine.device.description)
       if let stored, stored != choice {
-        say("\(difference(stored, choice)), so results will differ in their last bits")
+        warn("\(difference(stored, choice)), so results will differ in their last bits")
       }
       return (engine, choice)
     }
@@ -72,6 +74,7 @@ extension Engine {
     let (dim, tokens) = (recipe.model.dim, recipe.train.sequencesAtOnce * recipe.model.context)
     let candidates = MatmulTrial.candidates(precision)
     // A small model gains nothing by the measurement, which takes longer than many of its steps.
+    guard measures else { return try result(EngineSettings(precision: precision)) }
     guard candidates.count > 1, MatmulTrial.flops(dim: dim, tokens: tokens) > 2e9 else {
       return try result(candidates[0])
     }

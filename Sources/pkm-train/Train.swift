@@ -18,9 +18,9 @@ struct Train: DocumentedCommand {
     A new run measures for a second how this processor multiplies matrices of the
     model's shapes fastest, prints the choice, and keeps it in trainer.json, for
     --resume, and in ~/.cache/pkm/matmul.json ($XDG_CACHE_HOME), for the next run.
-    The built-in kernels are chosen unless a library is a tenth faster. --kernels
-    and --blas choose instead; another choice, or another processor, changes the
-    last bits of the results.
+    The built-in kernels are chosen unless a library is a tenth faster, and for
+    small models without measuring. --kernels and --blas choose instead; another
+    choice, or another processor, changes the last bits of the results.
 
     Of the recipe, --resume allows other train.steps, eval_every, eval_tokens,
     checkpoint_every, background_checkpoints, keep_checkpoints, keep_every,
@@ -107,8 +107,8 @@ struct Train: DocumentedCommand {
   private func chooseEngine(_ recipe: TrainingRecipe) throws -> (Engine, EngineChoice) {
     let resumed = resume || resumeFrom != nil ? try Resumption.choose(in: output, named: resumeFrom) : nil
     return try Engine.forTraining(
-      recipe, engine.wish, stored: resumed?.state.engine, threads: options.threadCount,
-      say: { if !options.quiet { Log.line($0) } })
+      recipe, engine.wish, stored: resumed?.state.engine, measures: resumed == nil,
+      threads: options.threadCount, say: { if !options.quiet { Log.line($0) } }, warn: { Log.warn($0) })
   }
 
   private func train(

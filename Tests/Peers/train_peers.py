@@ -5,12 +5,13 @@
         [--torch eager,compile] [--threads 2] [--steps 4]
 
 The models are those of pipelines/bench-s.yaml, -m and -l with a vocabulary of 16,000. PyTorch's side is written below for
-speed: scaled_dot_product_attention, EmbeddingBag with a sparse gradient for the values, SparseAdam for them and fused Adam
-for the rest, an allocator that keeps what it has freed, matmuls in bfloat16 by autocast. Of fp32 there are two variants:
-`exact`, and `medium`, in which PyTorch may round the operands of float32 matmuls to bfloat16
+speed: scaled_dot_product_attention, EmbeddingBag with a sparse gradient for the values, SparseAdam for them and fused
+Adam for the rest, an allocator that keeps what it has freed, matmuls in bfloat16 by autocast. Of fp32 there are two
+variants: `exact`, and `medium`, in which PyTorch may round the operands of float32 matmuls to bfloat16
 (torch.set_float32_matmul_precision). Like with like, it stands beside our precision `bf16`, whose parameters, residual
-stream and everything else but the operands of matmuls are float32, too. --torch eager,compile tries both ways of running and the faster one counts;
---torch installed is PyTorch as it comes: eager, its default Adam, the system's allocator as it is.
+stream and everything else but the operands of matmuls are float32, too. --torch eager,compile tries both ways of
+running and the faster one counts; --torch installed is PyTorch as it comes: eager, its default Adam, the system's
+allocator as it is.
 
 Every measurement is a process of its own, so that its peak memory is its own; ours and theirs alternate. Printed: tokens a
 second in training (forward, backward, update) and in evaluation (forward and loss), medians, and the largest resident size.

@@ -23,18 +23,18 @@ import Testing
 
   private func choose(
     _ recipe: TrainingRecipe, _ wish: EngineChoice.Wish = .init(), stored: EngineChoice? = nil,
-    cache: String? = nil
-  ) throws -> (choice: EngineChoice, said: [String]) {
-    var said: [String] = []
-    let result = try Engine.forTraining(recipe, wish, stored: stored, threads: 2, cache: cache) {
-      said.append($0)
-    }
+    measures: Bool = true, cache: String? = nil
+  ) throws -> (choice: EngineChoice, said: [String], warned: [String]) {
+    var said: [String] = [], warned: [String] = []
+    let result = try Engine.forTraining(
+      recipe, wish, stored: stored, measures: measures, threads: 2, cache: cache, say: { said.append($0) },
+      warn: { warned.append($0) })
     #expect(result.choice.matmul == result.engine.device.description)
-    return (result.choice, said)
+    return (result.choice, said, warned)
   }
 
   @Test func aSmallModelIsNotMeasured() throws {
-    let (choice, said) = try choose(recipe(dim: 32))
+    let (choice, said, _) = try choose(recipe(dim: 32))
     #expect(said.isEmpty && choice.blas == nil && choice.kernels == .best)
     #expect(choice.processor == EngineSettings.processorName)
   }
@@ -67,15 +67,21 @@ import Testing
   }
 
   @Test func flagsDecide() throws {
-    let (choice, said) = try choose(recipe(), .init(kernels: .plain, blas: .generic))
-    #expect(said.isEmpty && choice.kernels == .plain && choice.blas == .generic)
+    let (choice, said, warned) = try choose(recipe(), .init(kernels: .plain, blas: .generic))
+    #expect(said.isEmpty && warned.isEmpty && choice.kernels == .plain && choice.blas == .generic)
     #expect(choice.matmul.hasPrefix("our own GEMM"))
   }
 
   @Test func aResumedRunKeepsItsChoice() throws {
     let stored = try choose(recipe(), .init(kernels: .plain, blas: .generic)).choice
     let again = try choose(recipe(), stored: stored)
-    #expect(again.choice == stored && again.said.isEmpty)
+    #expect(again.choice == stored && again.said.isEmpty && again.warned.isEmpty)
+  }
+
+  /// A run that began before choices were kept takes what it took then.
+  @Test func anOlderRunIsNotMeasured() throws {
+    let found = try choose(recipe(), measures: false)
+    #expect(found.said.isEmpty && found.warned.isEmpty && found.choice.blas == nil)
   }
 
   /// Another processor, other libraries or other flags: the run goes on, and the user knows.
@@ -84,15 +90,15 @@ import Testing
     var elsewhere = stored
     elsewhere.processor = "Another 9000"
     let moved = try choose(recipe(), stored: elsewhere)
-    #expect(moved.said.count == 1 && moved.said[0].contains("another processor (Another 9000, now "))
+    #expect(moved.warned.count == 1 && moved.warned[0].contains("another processor (Another 9000, now "))
     #expect(moved.choice == stored)
     var older = stored
     older.matmul = "oneDNN 1.0, float32"
     let updated = try choose(recipe(), stored: older)
-    #expect(updated.said.count == 1 && updated.said[0].contains("oneDNN 1.0"))
-    #expect(updated.said[0].hasSuffix("so results will differ in their last bits"))
+    #expect(updated.warned.count == 1 && updated.warned[0].contains("oneDNN 1.0"))
+    #expect(updated.warned[0].hasSuffix("so results will differ in their last bits"))
     let flags = try choose(recipe(), .init(kernels: .avx2), stored: stored)
-    #expect(flags.said.count == 1 && flags.choice.kernels == .avx2 && flags.choice.blas == nil)
+    #expect(flags.warned.count == 1 && flags.choice.kernels == .avx2 && flags.choice.blas == nil)
   }
 
   @Test func checkpointsHoldTheChoice() throws {
@@ -100,7 +106,8 @@ import Testing
     var recipe = Laboratory.recipe()
     recipe.train.steps = 2
     let (engine, choice) = try Engine.forTraining(
-      recipe, .init(kernels: .plain, blas: .generic), stored: nil, threads: 1, cache: nil, say: { _ in })
+      recipe, .init(kernels: .plain, blas: .generic), stored: nil, threads: 1, cache: nil, say: { _ in },
+      warn: { _ in })
     func train(on device: some Operations<Float>) throws {
       _ = try Trainer(
         recipe: recipe, dataset: laboratory.data, split: "train", evaluationSplit: nil,

@@ -20,7 +20,7 @@ package struct MatmulTrial {
 
   package var choice: EngineSettings { candidates[Self.choice(seconds)] }
 
-  /// Such as "AVX-512 310 GFLOP/s, oneDNN 280".
+  /// Such as "our own for AVX-512 310 GFLOP/s, oneDNN 280 GFLOP/s".
   package var description: String {
     zip(candidates, seconds).map { settings, seconds in
       let rate = seconds.isFinite ? "\(Int((flops / seconds / 1e9).rounded())) GFLOP/s" : "not measured"
@@ -133,7 +133,7 @@ extension EngineSettings {
     switch library {
     case .onednn: "oneDNN"
     case .openblas: "OpenBLAS"
-    case .generic, nil: (instructions ?? .best).title
+    case .generic, nil: "our own for \((instructions ?? .best).title(precision))"
     }
   }
 }
@@ -155,13 +155,13 @@ extension EngineSettings.Instructions {
     cSet.rawValue <= pkm_best_instruction_set().rawValue || cSet.rawValue > PKM_INSTRUCTION_SET_AMX.rawValue
   }
 
-  fileprivate var title: String {
+  fileprivate func title(_ precision: EngineSettings.Precision) -> String {
     switch self {
-    case .plain: "plain"
+    case .plain: "any processor"
     case .avx2: "AVX2"
-    case .avx512: "AVX-512"
-    case .avx512bf16: "AVX-512 with BF16"
-    case .amx: "AMX"
+    case .avx512bf16 where precision == .bf16: "AVX512_BF16"
+    case .amx where precision == .bf16: "AMX"
+    case .avx512, .avx512bf16, .amx: "AVX-512"
     case .emulatedTiles, .emulatedTilesAVX512: "emulated tiles"
     }
   }
