@@ -85,9 +85,9 @@ extension Engine {
     if let answer = EngineCache.answer(question, in: cache), names.indices.contains(answer) {
       return try result(candidates[answer])
     }
-    let trial = try MatmulTrial(candidates, dim: dim, tokens: tokens, pool: pool)
+    let trial = try MatmulTrial(candidates, dim: dim, tokens: tokens)
     let index = MatmulTrial.choice(trial.seconds)
-    say("matmul speeds: \(trial.description); chosen: \(candidates[index].name)")
+    say("matmul speeds of one thread: \(trial.description); chosen: \(candidates[index].name)")
     EngineCache.remember(question, index, in: cache)
     return try result(candidates[index])
   }

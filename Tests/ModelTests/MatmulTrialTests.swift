@@ -28,7 +28,7 @@ import Testing
   @Test(arguments: EngineSettings.Precision.allCases)
   func everyCandidateIsMeasured(precision: EngineSettings.Precision) throws {
     let candidates = MatmulTrial.candidates(precision)
-    let trial = try MatmulTrial(candidates, dim: 64, tokens: 128, pool: Pools.two)
+    let trial = try MatmulTrial(candidates, dim: 64, tokens: 128)
     #expect(trial.seconds.count == candidates.count)
     #expect(trial.seconds.allSatisfy { $0 > 0 && $0.isFinite })
     #expect(candidates.contains(trial.choice) && trial.description.contains("GFLOP/s"))

@@ -43,7 +43,7 @@ import Testing
     let cache = scratch.path("cache/pkm/matmul.json"), recipe = recipe()
     try #require(MatmulTrial.candidates(.fp32).count > 1)
     let first = try choose(recipe, cache: cache)
-    #expect(first.said.count == 1 && first.said[0].hasPrefix("matmul speeds: "))
+    #expect(first.said.count == 1 && first.said[0].hasPrefix("matmul speeds of one thread: "))
     #expect(first.said[0].contains("; chosen: "))
     let second = try choose(recipe, cache: cache)
     #expect(second.said.isEmpty && second.choice == first.choice)

@@ -1,4 +1,5 @@
 import CModelKernels
+import Foundation
 import Support
 
 /// A comparison of the ways to multiply matrices on this processor, on the shapes of one model.
@@ -20,7 +21,7 @@ package struct MatmulTrial {
 
   package var choice: EngineSettings { candidates[Self.choice(seconds)] }
 
-  /// Such as "our own for AVX-512 310 GFLOP/s, oneDNN 280 GFLOP/s".
+  /// Rates of one thread, such as "our own for AVX-512 110 GFLOP/s, oneDNN 90 GFLOP/s".
   package var description: String {
     zip(candidates, seconds).map { settings, seconds in
       let rate = seconds.isFinite ? "\(Int((flops / seconds / 1e9).rounded())) GFLOP/s" : "not measured"
@@ -52,9 +53,11 @@ package struct MatmulTrial {
   package static func flops(dim: Int, tokens: Int) -> Double { 72 * Double(tokens) * Double(dim * dim) }
 
   /// Measures all candidates in turns, for about a second.
-  package init(
-    _ candidates: [EngineSettings], dim: Int, tokens: Int, pool: WorkerPool
-  ) throws(Failure) {
+  ///
+  /// It is the time of one thread on the processor that counts: other processes, which may run meanwhile, and the
+  /// number of threads must not choose.
+  package init(_ candidates: [EngineSettings], dim: Int, tokens: Int) throws(Failure) {
+    let pool = WorkerPool(threads: 1)
     self.candidates = candidates
     seconds = candidates.map { _ in .infinity }
     // As many rows as take some ten milliseconds, but no fewer than what our own GEMM packs for.
@@ -67,16 +70,23 @@ package struct MatmulTrial {
     }
     let began = Progress.now()
     // The first round warms up.
-    for round in 0..<8 where round < 2 || Progress.now() - began < 1 {
+    for round in 0..<8 where round < 3 || Progress.now() - began < 1 {
       for (index, (layer, device)) in layers.enumerated() {
         // What is far behind stays so.
         if round > 1 && seconds[index] > 2 * seconds.min()! { continue }
-        let start = Progress.now()
+        let start = Self.processorSeconds
         layer.run(on: device)
-        if round > 0 { seconds[index] = min(seconds[index], Progress.now() - start) }
+        if round > 0 { seconds[index] = min(seconds[index], Self.processorSeconds - start) }
       }
     }
     withExtendedLifetime(layers) {}
+  }
+
+  /// The time that the calling thread has run.
+  private static var processorSeconds: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 }
 
