@@ -8,7 +8,7 @@ package final class SplitProgram: Sendable {
   /// The chain as it was given.
   package let steps: [PreTokenizationStep]
   private let splits: [Split]
-  /// Whether a kernel splits, and not ICU.
+  /// What splits in place of ICU, where there is a kernel.
   let units: SuperwordUnits?
   private let idle = IdlePool<Worker>()
   /// Texts are cut after so many bytes at most, behind a line feed if there is one.
