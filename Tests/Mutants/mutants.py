@@ -336,14 +336,17 @@ def numbers(text):
 
 
 def table(results, mutants, machine, date):
-    rooms = list(dict.fromkeys(m.room for m in mutants if m.number in results))
-    lines = [f"{date}, {machine}", "", "| room | mutants | caught | hung | equivalent | survived |", "|---|---|---|---|---|---|"]
-    total = [0] * 5
+    rooms = list(dict.fromkeys(m.room for m in mutants))
+    names = ["mutants", "caught", "hung", "equivalent", "survived", "not run"]
+    lines = [f"{date}, {machine}", "", f"| room | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
+    total = [0] * len(names)
     for room in rooms:
-        here = [m for m in mutants if m.room == room and m.number in results]
-        of = lambda verdict: sum(results[m.number][0] == verdict for m in here)
-        explained = sum(results[m.number][0] == "survived" and bool(m.equivalent) for m in here)
-        row = [len(here), of("caught"), of("hung"), explained, of("survived") - explained]
+        here = [m for m in mutants if m.room == room]
+        found = [results[m.number][0] if m.number in results else "" for m in here]
+        explained = sum(verdict == "survived" and bool(m.equivalent) for m, verdict in zip(here, found))
+        row = [
+            len(here), found.count("caught"), found.count("hung"), explained, found.count("survived") - explained,
+            found.count("")]
         total = [a + b for a, b in zip(total, row)]
         lines.append(f"| {room} | " + " | ".join(map(str, row)) + " |")
     lines.append("| all | " + " | ".join(map(str, total)) + " |")
