@@ -1,7 +1,8 @@
 import Foundation
 import Support
 import Testing
-import Tokenization
+
+@testable import Tokenization
 
 @Suite(.timeLimit(.minutes(60))) struct BPEEncoderTests {
   /// Merges that learning need not give: of any two tokens so far, in any order.
@@ -44,6 +45,40 @@ import Tokenization
 
   /// Appending a byte that merges with nothing moves a word across the limit between the two methods, and
   /// must not change its tokens.
+  /// Of equal ranks, as SentencePiece's scores may be, the leftmost applies, in short words and in long ones.
+  @Test func equalRanksApplyFromTheLeft() {
+    for seed in 0..<60 {
+      var random = RandomGenerator(seed: UInt64(seed))
+      let letters = 1 + random.below(3)
+      var pieces = (0..<letters).map { [UInt8(97 + $0)] }
+      for _ in 0..<(3 + random.below(8)) {
+        let piece = pieces[random.below(pieces.count)] + pieces[random.below(pieces.count)]
+        if piece.count <= 8 && !pieces.contains(piece) { pieces.append(piece) }
+      }
+      // Each way to make a piece from two.
+      var merges: [(merge: Tokenizer.Merge, rank: UInt32)] = []
+      for (id, piece) in pieces.enumerated() where piece.count > 1 {
+        let rank = UInt32(random.below(3))
+        for middle in 1..<piece.count {
+          guard let left = pieces.firstIndex(of: Array(piece[..<middle])),
+            let right = pieces.firstIndex(of: Array(piece[middle...]))
+          else { continue }
+          merges.append((.init(left: UInt32(left), right: UInt32(right), result: UInt32(id)), rank))
+        }
+      }
+      merges.sort { $0.rank < $1.rank }
+      var tokenizer = Tokenizer(
+        mode: .character, preTokenizer: .none, tokens: pieces, merges: merges.map(\.merge), addedTokens: [])
+      tokenizer.mergeRanks = merges.map(\.rank)
+      for length in [5, 130] {
+        let word = (0..<length).map { _ in UInt8(97 + random.below(letters)) }
+        let expected = ReferenceBPE.encode(
+          word.map { UInt32($0 - 97) }, tokenizer.merges, ranks: tokenizer.mergeRanks)
+        #expect(BPEEncoder(tokenizer).encode(word) == expected, "seed \(seed), \(length) letters")
+      }
+    }
+  }
+
   @Test func mergingByScanAndByRankAgree() {
     for seed in 0..<300 {
       var random = RandomGenerator(seed: UInt64(seed))

@@ -88,16 +88,18 @@ enum ReferenceBPE {
   }
 
   /// Applies the merge of the lowest rank at its leftmost position until none applies.
-  static func encode(_ symbols: [UInt32], _ merges: [Tokenizer.Merge]) -> [UInt32] {
+  static func encode(_ symbols: [UInt32], _ merges: [Tokenizer.Merge], ranks: [UInt32] = []) -> [UInt32] {
     var symbols = symbols
     while true {
-      var best: (rank: Int, place: Int)?
+      var best: (rank: Int, place: Int, result: UInt32)?
       for place in symbols.indices.dropLast() {
-        let rank = merges.firstIndex { $0.left == symbols[place] && $0.right == symbols[place + 1] }
-        if let rank, rank < best?.rank ?? .max { best = (rank, place) }
+        let index = merges.firstIndex { $0.left == symbols[place] && $0.right == symbols[place + 1] }
+        guard let index else { continue }
+        let rank = ranks.isEmpty ? index : Int(ranks[index])
+        if rank < best?.rank ?? .max { best = (rank, place, merges[index].result) }
       }
       guard let best else { return symbols }
-      symbols.replaceSubrange(best.place...(best.place + 1), with: [merges[best.rank].result])
+      symbols.replaceSubrange(best.place...(best.place + 1), with: [best.result])
     }
   }
 }
