@@ -34,6 +34,17 @@ import Testing
     }
   }
 
+  @Test(arguments: [0o750, 0o711]) func anEmptyDirectoryKeepsItsMode(mode: Int) throws {
+    let path = scratch.path("d")
+    try FileManager.default.createDirectory(
+      atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: mode])
+    let directory = try OutputDirectory(path)
+    try directory.write("f", Array("x".utf8))
+    try directory.finish()
+    let found = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+    #expect(try found == mode && scratch.bytes("d/f") == Array("x".utf8))
+  }
+
   @Test func aDirectoryHasOneWriterAtATime() throws {
     let first = try OutputDirectory(scratch.path("d"))
     func refusal(of name: String) -> Failure? {
