@@ -28,9 +28,9 @@ package struct FileMetadata: Sendable {
     } catch is CompactReader.Truncated {
       throw ParquetError("the footer is cut")
     }
-    guard let rows, let groups, !elements.isEmpty else { throw ParquetError("the footer lacks fields") }
+    guard rows != nil, let groups, !elements.isEmpty else { throw ParquetError("the footer lacks fields") }
     schema = try SchemaNode.tree(elements)
-    (rowCount, rowGroups, createdBy) = (rows, groups, creator)
+    (rowGroups, createdBy) = (groups, creator)
     var sum = 0
     for group in groups {
       let (total, overflows) = sum.addingReportingOverflow(group.rowCount)
@@ -42,7 +42,8 @@ package struct FileMetadata: Sendable {
       }
       for chunk in group.columns { try chunk.check(end: end) }
     }
-    if sum != rows { throw ParquetError("the file has \(rows) rows, and its row groups \(sum)") }
+    // Some writers leave the number of all rows at 0: what counts is that of each row group.
+    rowCount = sum
     for (leaf, index) in zip(schema.leaves, 0...) {
       for group in groups where group.columns[index].type != leaf.node.type {
         throw ParquetError("a column has another type than its field of the schema")

@@ -20,6 +20,8 @@ final class PageReader {
   /// The first bytes of a page's header are read with so many; a longer one holds long statistics.
   private static let usualHeader = 1 << 9
   private static let longestHeader = 64 << 20
+  /// Old writers forget the header of the dictionary in the size of a column.
+  private static let forgotten = 100
 
   init(_ file: ParquetFile, _ chunk: ColumnChunk) throws {
     (self.file, self.chunk) = (file, chunk)
@@ -28,7 +30,9 @@ final class PageReader {
         ? ParquetError.unsupported("compression with LZO") : ParquetError("a column has the unknown codec \(chunk.codec)")
     }
     self.codec = codec
-    (offset, end) = (chunk.pages.lowerBound, chunk.pages.upperBound)
+    offset = chunk.pages.lowerBound
+    // Values are counted, so that nothing behind the last is read.
+    end = min(chunk.pages.upperBound + Self.forgotten, file.size - 12)
   }
 
   /// The next page of values or a dictionary; nil after the last.

@@ -57,6 +57,10 @@ import Testing
     let none = try run(["normalize", "x.parquet", "--columns", "nothing"])
     #expect(none.status == 65 && none.errors.contains("text, id, tags, score"), "\(none.errors)")
     #expect(try run(["normalize", "x.parquet", "--columns", "id,"]).status == 64)
+    let lines = try run(["normalize", "x.jsonl", "--columns", "id"])
+    #expect(lines.status == 64 && lines.errors.contains("the input is JSON lines"), "\(lines.errors)")
+    #expect(
+      try run(["normalize", "x.parquet", "--documents", "line"]).errors.contains("the input is Parquet"))
   }
 
   @Test func inspectShowsTheColumns() throws {

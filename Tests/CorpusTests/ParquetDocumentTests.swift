@@ -6,7 +6,7 @@ import Testing
 @testable import Corpus
 
 /// Parquet files as inputs: their rows are read as the same rows in JSON lines are.
-@Suite(.timeLimit(.minutes(10))) struct ParquetDocumentTests {
+@Suite(.timeLimit(.minutes(60))) struct ParquetDocumentTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -6,7 +6,7 @@ import Testing
 @testable import Corpus
 
 /// Documents that are written as Parquet files.
-@Suite(.timeLimit(.minutes(10))) struct TableFileTests {
+@Suite(.timeLimit(.minutes(60))) struct TableFileTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

@@ -22,7 +22,7 @@ import Testing
     for group in file.metadata.rowGroups {
       for chunk in group.columns {
         let pages = try PageReader(file, chunk)
-        while let page = try pages.next() {
+        while pages.offset < chunk.pages.upperBound, let page = try pages.next() {
           places += page.offset..<min(page.offset + 60, bytes.count)
         }
       }

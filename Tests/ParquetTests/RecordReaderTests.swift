@@ -7,7 +7,7 @@ import Testing
 @testable import Parquet
 
 /// Reads files that pyarrow has written.
-@Suite(.timeLimit(.minutes(10))) struct RecordReaderTests {
+@Suite(.timeLimit(.minutes(60))) struct RecordReaderTests {
   static let fixtures = Fixtures(of: .module)
   static let names = ["flat", "delta", "nested", "plain"]
 

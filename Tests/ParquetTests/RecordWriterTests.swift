@@ -6,7 +6,7 @@ import Testing
 @testable import Parquet
 
 /// Writes JSON lines as a file, and reads them back.
-@Suite(.timeLimit(.minutes(10))) struct RecordWriterTests {
+@Suite(.timeLimit(.minutes(60))) struct RecordWriterTests {
   static func write(_ lines: [String], groupSize: Int = 1 << 20, threads: Int = 1) throws -> [UInt8] {
     var bytes: [UInt8] = []
     let writer = try RecordWriter(creator: "test", threads: threads, groupSize: groupSize) { bytes += $0 }

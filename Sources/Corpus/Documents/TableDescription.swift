@@ -19,20 +19,22 @@ package struct TableDescription: Sendable {
   package let createdBy: String?
   package let columns: [Column]
 
-  /// nil if the file is no regular one, or no Parquet file that can be read.
-  package init?(of path: String) throws {
-    guard Path.isRegularFile(path) else { return nil }
+  /// Whether a regular file begins as Parquet does.
+  package static func isTable(_ path: String) throws -> Bool {
+    guard Path.isRegularFile(path) else { return false }
     let file = try InputFile(path)
-    guard file.isPlain, let size = file.size, size >= 12 else { return nil }
     var magic: [UInt8] = [0, 0, 0, 0]
-    guard try magic.withUnsafeMutableBytes({ try file.read(at: 0, into: $0) }) == 4,
-      magic == ParquetFile.magic
-    else {
-      return nil
-    }
-    guard let parquet = try? ParquetFile(size: size, readAt: { try file.read(at: $0, into: $1) }) else {
-      return nil
-    }
+    return try magic.withUnsafeMutableBytes { try file.read(at: 0, into: $0) } == 4
+      && magic == ParquetFile.magic
+  }
+
+  /// nil if the file is no Parquet file that can be read.
+  package init?(of path: String) throws {
+    guard try Self.isTable(path) else { return nil }
+    let file = try InputFile(path)
+    guard
+      let parquet = try? ParquetFile(size: file.size ?? 0, readAt: { try file.read(at: $0, into: $1) })
+    else { return nil }
     let metadata = parquet.metadata
     (rows, rowGroups, createdBy) = (metadata.rowCount, metadata.rowGroups.count, metadata.createdBy)
     columns = metadata.schema.leaves.enumerated().map { index, leaf in

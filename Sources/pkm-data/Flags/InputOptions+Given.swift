@@ -22,14 +22,20 @@ extension InputOptions {
   /// Directories, patterns and pipes may hold every format, so nothing is said of them. `others` are files that are read
   /// in the same way.
   func checkFormats(and others: [String] = []) throws {
-    if inputFormat != .auto || givenTextField == nil && documents == nil || inputs.isEmpty { return }
+    let isGiven = givenTextField != nil || documents != nil || givenColumns != nil
+    if inputFormat != .auto || !isGiven || inputs.isEmpty { return }
     var formats: Set<DocumentFormat> = []
+    var names: Set<String> = []
     for input in inputs + others {
       guard Path.isRegularFile(input) else { return }
-      formats.insert(try corpus().format(of: input))
+      let format = try corpus().format(of: input)
+      formats.insert(format)
+      let isTable = try format == .jsonl && TableDescription.isTable(input)
+      names.insert(
+        isTable ? "Parquet" : format == .text ? "plain text" : format == .jsonl ? "JSON lines" : "WARC")
     }
-    let found = formats.map { $0 == .text ? "plain text" : $0 == .jsonl ? "JSON lines" : "WARC" }.sorted()
-    let these = "; the input is \(found.joined(separator: " and "))"
+    let these = "; the input is \(names.sorted().joined(separator: " and "))"
+    try OptionUse.check("Parquet files\(these)", names.contains("Parquet"), ["--columns": givenColumns])
     try OptionUse.check("JSON lines\(these)", formats.contains(.jsonl), ["--text-field": givenTextField])
     try OptionUse.check("plain text\(these)", formats.contains(.text), ["--documents": documents])
   }
@@ -41,6 +47,7 @@ extension InputOptions {
       "JSON lines", inputFormat == .auto || inputFormat == .jsonl, ["--text-field": givenTextField])
     try OptionUse.check(
       "plain text", inputFormat == .auto || inputFormat == .text, ["--documents": documents])
+    try OptionUse.check("Parquet files", inputFormat == .auto, ["--columns": givenColumns])
     // Both stop at the first byte that is not valid text.
     try OptionUse.check("reading without --strict", !strict, ["--invalid": givenInvalid])
     try OptionUse.check(
