@@ -101,6 +101,22 @@ import Testing
     }
   }
 
+  /// The table is made in place, whatever the number of texts.
+  @Test(.long) func growsLinearlyInEvaluationTexts() {
+    var seconds: [Double] = []
+    for count in [2000, 20_000] {
+      var evaluation = EvaluationSet(ngram: 5)
+      for text in 0..<count {
+        let words = (0..<20).map { "w\(text * 20 + $0)x" }.joined(separator: " ")
+        Array(words.utf8).withUnsafeBytes { evaluation.add($0, at: .init(file: "e", line: text + 1)) }
+      }
+      let started = Progress.now()
+      _ = Decontaminator(evaluation)
+      seconds.append(Progress.now() - started)
+    }
+    #expect(seconds[1] < 30 * max(seconds[0], 0.01), "\(seconds)")
+  }
+
   @Test func handlesAdversarialDocuments() {
     var evaluation = EvaluationSet(ngram: 13)
     let same = String(repeating: "same ", count: 100_000)

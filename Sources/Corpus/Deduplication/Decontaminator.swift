@@ -15,10 +15,10 @@ package struct Decontaminator: Sendable {
   private let n: Int
   /// The position of each distinct run among all words of the evaluation texts, by its hash: an
   /// open-addressing table that is at most half full.
-  private var slots: [Slot]
+  private let slots: [Slot]
   /// A Bloom filter with one bit per hash in the table. It fits in the cache and rejects nearly all words of
   /// a clean document.
-  private var filter: [UInt64]
+  private let filter: [UInt64]
 
   private struct Slot {
     var hash: UInt64 = 0
@@ -40,28 +40,31 @@ package struct Decontaminator: Sendable {
 
   package init(_ evaluation: EvaluationSet) {
     self.evaluation = evaluation
-    n = evaluation.ngram
+    let n = evaluation.ngram
     var count = 1 << 10
     while count < 2 * evaluation.ngramCount { count *= 2 }
-    slots = [Slot](repeating: Slot(), count: count)
-    filter = [UInt64](repeating: 0, count: count / 8)
+    // Local until they are full: as parts of a struct whose methods are called in between, they would be copied for each
+    // text.
+    var slots = [Slot](repeating: Slot(), count: count)
+    var filter = [UInt64](repeating: 0, count: count / 8)
     evaluation.words.withUnsafeBufferPointer { words in
       for text in 0..<evaluation.textCount {
         let range = evaluation.words(of: text)
-        forEachNgram(in: UnsafeBufferPointer(rebasing: words[range])) { position, hash in
+        Self.forEachNgram(of: n, in: UnsafeBufferPointer(rebasing: words[range])) { position, hash in
           let word = range.lowerBound + position
-          var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
+          var slot = Int(truncatingIfNeeded: hash) & (count - 1)
           while slots[slot].word != 0 {
-            if slots[slot].hash == hash && areEqual(words, Int(slots[slot].word) - 1, words, word) {
+            if slots[slot].hash == hash && Self.areEqual(n, words, Int(slots[slot].word) - 1, words, word) {
               return
             }
-            slot = (slot + 1) & (slots.count - 1)
+            slot = (slot + 1) & (count - 1)
           }
           slots[slot] = Slot(hash: hash, word: UInt64(word + 1))
-          filter[filterWord(hash)] |= 1 << (hash >> 58)
+          filter[Self.filterWord(hash, filter.count)] |= 1 << (hash >> 58)
         }
       }
     }
+    (self.n, self.slots, self.filter) = (n, slots, filter)
   }
 
   /// The number of distinct runs of n words in the evaluation sets.
@@ -98,12 +101,12 @@ package struct Decontaminator: Sendable {
     match.ngrams += words.count - n + 1
     evaluation.words.withUnsafeBufferPointer { evaluationWords in
       filter.withUnsafeBufferPointer { filter in
-        forEachNgram(in: words) { position, hash in
-          guard filter[filterWord(hash)] >> (hash >> 58) & 1 != 0 else { return }
+        Self.forEachNgram(of: n, in: words) { position, hash in
+          guard filter[Self.filterWord(hash, filter.count)] >> (hash >> 58) & 1 != 0 else { return }
           var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
           while slots[slot].word != 0 {
             let word = Int(slots[slot].word) - 1
-            if slots[slot].hash == hash && areEqual(evaluationWords, word, words, position) {
+            if slots[slot].hash == hash && Self.areEqual(n, evaluationWords, word, words, position) {
               if match.sharedNgrams == 0 {
                 match.text = evaluation.text(ofWord: word)
                 match.word = word - evaluation.words(of: match.text).lowerBound
@@ -124,12 +127,12 @@ package struct Decontaminator: Sendable {
   /// The shared words, in the form of the comparison key.
   package func ngram(of match: Match) -> String { evaluation.ngram(at: match.word, of: match.text) }
 
-  @inline(__always) private func filterWord(_ hash: UInt64) -> Int {
-    Int(truncatingIfNeeded: hash >> 20) & (filter.count &- 1)
+  @inline(__always) private static func filterWord(_ hash: UInt64, _ count: Int) -> Int {
+    Int(truncatingIfNeeded: hash >> 20) & (count &- 1)
   }
 
-  private func areEqual(
-    _ a: UnsafeBufferPointer<UInt64>, _ i: Int, _ b: UnsafeBufferPointer<UInt64>, _ j: Int
+  private static func areEqual(
+    _ n: Int, _ a: UnsafeBufferPointer<UInt64>, _ i: Int, _ b: UnsafeBufferPointer<UInt64>, _ j: Int
   ) -> Bool {
     (0..<n).allSatisfy { a[i + $0] == b[j + $0] }
   }
@@ -139,17 +142,17 @@ package struct Decontaminator: Sendable {
   /// Calls `body` with the hash of each run: a polynomial over the hashes of its words, evaluated at an odd
   /// number modulo 2⁶⁴, then mixed.
   @inline(__always)
-  private func forEachNgram(
-    in words: UnsafeBufferPointer<UInt64>, _ body: (_ position: Int, _ hash: UInt64) -> Void
+  private static func forEachNgram(
+    of n: Int, in words: UnsafeBufferPointer<UInt64>, _ body: (_ position: Int, _ hash: UInt64) -> Void
   ) {
     guard words.count >= n else { return }
     var highest: UInt64 = 1
-    for _ in 0..<n { highest = highest &* Self.multiplier }
+    for _ in 0..<n { highest = highest &* multiplier }
     var sum: UInt64 = 0
-    for word in words[..<(n - 1)] { sum = sum &* Self.multiplier &+ word }
+    for word in words[..<(n - 1)] { sum = sum &* multiplier &+ word }
     var leaving: UInt64 = 0
     for position in 0...(words.count - n) {
-      sum = sum &* Self.multiplier &- leaving &* highest &+ words[position &+ n &- 1]
+      sum = sum &* multiplier &- leaving &* highest &+ words[position &+ n &- 1]
       leaving = words[position]
       let mixed = (sum ^ sum >> 32) &* Hashing.goldenRatio
       body(position, mixed ^ mixed >> 29)
