@@ -9,7 +9,7 @@ package struct DocumentPass {
   let label: String
   /// Drops or marks documents before the work.
   let decontamination: DecontaminationFilter?
-  /// Files before this one are read and worked on, but not counted.
+  /// The documents of files before this one are read and worked on, but not counted; what was lost of them is.
   let firstCountedFile: Int
   /// Whether warnings are printed: a second pass over the same documents would repeat them.
   var printsWarnings: Bool
@@ -125,6 +125,8 @@ package struct DocumentPass {
     let source: Int
     let inputBytes: Int
     let documents: Int
+    /// The counts of the reader alone, then with those of the work.
+    let readerCounts: Summary
     let counts: Summary
     let warnings: [String]
     let otherFields: String?
@@ -136,7 +138,8 @@ package struct DocumentPass {
       work: (DocumentBatch, _ counts: inout Summary) throws -> Result
     ) throws {
       var batch = documents
-      var counts = batch.counts
+      readerCounts = batch.counts
+      var counts = readerCounts
       source = batch.source.index
       self.inputBytes = inputBytes
       self.documents = batch.count
@@ -155,6 +158,8 @@ package struct DocumentPass {
     private let pass: DocumentPass
     private var warnings = 0
     private var otherFields: String?
+    /// The uncompressed bytes of the files that are not counted.
+    private var seenBytes = 0
     /// The most warnings printed; the counts are always complete.
     private static let warningLimit = 20
 
@@ -180,19 +185,26 @@ package struct DocumentPass {
     }
 
     func checkNumber(of documents: Int) throws {
+      let options = pass.reader.inputs.options
+      if seenBytes > 0 && summary.count(.documentsSeen) == 0 {
+        try options.refuseEmptySeen(counts: summary, otherFields: otherFields)
+      }
       let seen = documents == 0 ? summary.count(.documentsSeen) : 0
-      try pass.reader.inputs.options.check(
+      try options.check(
         documents: documents + seen, counts: summary, otherFields: otherFields)
     }
 
     private mutating func count<Result>(_ block: WorkedBlock<Result>) {
       otherFields = otherFields ?? block.otherFields
       if block.source < pass.firstCountedFile {
-        return summary.add(.documentsSeen, block.documents)
+        seenBytes += block.inputBytes
+        summary.add(.documentsSeen, block.documents)
+        summary.merge(block.readerCounts)
+      } else {
+        summary.add(.bytesIn, block.inputBytes)
+        summary.add(.documentsIn, block.documents)
+        summary.merge(block.counts)
       }
-      summary.add(.bytesIn, block.inputBytes)
-      summary.add(.documentsIn, block.documents)
-      summary.merge(block.counts)
       for warning in block.warnings { warn(warning) }
     }
 

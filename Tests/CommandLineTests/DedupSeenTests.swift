@@ -45,6 +45,32 @@ import Testing
     #expect(try readSummary(scratch.path("s.json"))["documents_in"] as? Int == 1)
   }
 
+  /// What is lost of a held-out set is said and counted: its copies would stay in the corpus.
+  @Test(arguments: ["exact", "minhash", "paragraph", "substring"])
+  func lossesOfWhatWasSeenAreCounted(method: String) throws {
+    let scratch = try Scratch()
+    func object(_ text: String, field: String = "text") -> String { "{\"\(field)\":\"\(text)\"}\n" }
+    try scratch.write("in.jsonl", object(Self.ship) + object(Self.town))
+    try scratch.write("part.jsonl", object(Self.ship) + object(Self.town, field: "content") + "{\"text\":\n")
+    try scratch.write("none.jsonl", object(Self.ship, field: "content"))
+    func dedup(_ seen: String, _ more: String...) throws -> Subprocess.Result {
+      try Tool.data.run(
+        ["dedup", "--method", method, "--quiet", "--summary", "s.json", "--seen", seen, "in.jsonl"]
+          + (method == "substring" ? ["--min-length", "10"] : []) + more, in: scratch.url)
+    }
+    let part = try dedup("part.jsonl")
+    #expect(part.status == 0 && part.text.contains(Self.town), "\(part.errors)")
+    #expect(part.errors.contains("part.jsonl:2: no field \"text\"") && part.errors.contains("part.jsonl:3: "))
+    let counts = try readSummary(scratch.path("s.json"))
+    #expect(counts["json_texts_missing"] as? Int == 1 && counts["json_lines_broken"] as? Int == 1)
+    #expect(counts["documents_in"] as? Int == 2 && counts["documents_seen"] as? Int == 1)
+    #expect(try dedup("part.jsonl", "--strict").status == 65)
+    let none = try dedup("none.jsonl")
+    #expect(none.status == 65 && none.errors.contains("--seen are not empty but hold no document"))
+    #expect(none.errors.contains("\"content\"") && none.text.isEmpty)
+    #expect(try dedup("none.jsonl", "--allow-empty").status == 0)
+  }
+
   @Test(arguments: ["exact", "minhash", "paragraph", "substring"]) func whatWasSeenGoes(method: String) throws
   {
     let scratch = try Scratch()

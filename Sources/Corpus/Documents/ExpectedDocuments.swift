@@ -31,6 +31,15 @@ extension ReaderOptions {
       remedy: remedy(counts, otherFields) + "; --allow-empty accepts it")
   }
 
+  /// Throws because files of documents that are known already are not empty but hold none: nothing would be found, and
+  /// the corpus would look as if it shared nothing with them.
+  package func refuseEmptySeen(counts: Summary, otherFields: String?) throws {
+    if allowsEmpty { return }
+    throw Failure(
+      .badInput, "the files of --seen are not empty but hold no document",
+      remedy: remedy(counts, otherFields) + "; --allow-empty accepts it")
+  }
+
   /// What has become of the input.
   private func remedy(_ counts: Summary, _ otherFields: String?) -> String {
     let (missing, broken) = (counts.count(.jsonTextsMissing), counts.count(.jsonLinesBroken))

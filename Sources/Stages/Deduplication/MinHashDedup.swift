@@ -117,6 +117,7 @@ struct MinHashDedup {
         var counts = Summary()
         if batch.source.index < seenFiles {
           counts.add(.documentsSeen, batch.count)
+          counts.merge(batch.counts)
           let signatures = try hasher.signatures(of: batch)
           return (signatures, digest, counts)
         }
