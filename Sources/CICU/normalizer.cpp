@@ -6,6 +6,8 @@
 
 #include <cstdio>
 
+#include "gap_text.h"
+
 using namespace pkm;
 
 namespace {
@@ -286,9 +288,10 @@ bool pkm_normalizer::transform(const uint8_t *in, size_t count, std::string &res
     }
     icu::UnicodeString text = icu::UnicodeString::fromUTF8(
         icu::StringPiece(reinterpret_cast<const char *>(in) + from, int32_t(end - from)));
-    transliterator->transliterate(text);
     if (text.isBogus()) return false;
-    text.toUTF8String(result);
+    pkm::GapText changing(text);
+    transliterator->transliterate(changing);
+    changing.appendUTF8(result);
     if (end == from) return false;
   }
   return true;

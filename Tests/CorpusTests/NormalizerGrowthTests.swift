@@ -53,6 +53,34 @@ import Testing
     }
   }
 
+  /// Replacements far into a long text, shorter, longer and moved, are those of a short text.
+  @Test func transformsLongTextsAsShortOnes() throws {
+    for rules in ["Any-Latin; Latin-ASCII", "æ > aeae; œ > ; ш > s;", "([a-c])x > x $1 y; d > | e; e > f;"] {
+      var options = NormalizationOptions(form: .none)
+      (options.transform, options.cleansWhitespace) = (rules, false)
+      let normalizer = try Normalizer(options)
+      let part = "æшœ 𝄞щcx 漢字 dé\u{301}ж bxdax. "
+      let one = try normalizer.normalize(Array(part.utf8))
+      let many = try normalizer.normalize(Array(String(repeating: part, count: 500).utf8))
+      #expect(many == Array([[UInt8]](repeating: one, count: 500).joined()), "\(rules)")
+    }
+  }
+
+  @Test(.long, arguments: ["Any-Latin", "ш > sh; щ > ; ж > zh;", "([шщ]) > $1 'x';"])
+  func growsLinearlyInReplacements(rules: String) throws {
+    var options = NormalizationOptions()
+    options.transform = rules
+    let normalizer = try Normalizer(options)
+    var seconds: [Double] = []
+    for count in [3000, 30_000, 150_000] {
+      let bytes = Array(String(repeating: "шщж", count: count / 3).utf8)
+      let started = Progress.now()
+      _ = try normalizer.normalize(bytes)
+      seconds.append(Progress.now() - started)
+    }
+    #expect(seconds[2] < 15 * max(seconds[1], 0.05), "\(seconds)")
+  }
+
   @Test(
     .long,
     arguments: [
