@@ -18,11 +18,15 @@ namespace {
 // Marks invalid bytes in UTF-16. No converter produces a lone surrogate otherwise.
 constexpr UChar invalidMark = 0xdc00;
 
-void markInvalid(const void *, UConverterToUnicodeArgs *arguments, const char *, int32_t,
+// The euro sign of Windows-936, which the Encoding Standard reads in gb18030 as well.
+constexpr UChar euro = 0x20ac;
+
+void markInvalid(const void *isGB, UConverterToUnicodeArgs *arguments, const char *bytes, int32_t length,
                  UConverterCallbackReason reason, UErrorCode *error) {
   if (reason > UCNV_IRREGULAR) return;
   *error = U_ZERO_ERROR;
-  ucnv_cbToUWriteUChars(arguments, &invalidMark, 1, 0, error);
+  const bool isEuro = isGB && length == 1 && uint8_t(*bytes) == 0x80;
+  ucnv_cbToUWriteUChars(arguments, isEuro ? &euro : &invalidMark, 1, 0, error);
 }
 
 }  // namespace
@@ -34,6 +38,8 @@ struct pkm_charset {
   UChar units[4096];
   // The first half of a surrogate pair whose second half is in the next bytes.
   UChar highSurrogate = 0;
+  // Whether ICU maps bytes that stand for nothing to U+F8C0 to U+F8FF; the Encoding Standard calls them invalid.
+  bool fillsWithPrivate = false;
 
   size_t encode(size_t count, bool isLast, uint8_t *out);
 };
@@ -58,7 +64,7 @@ size_t pkm_charset::encode(size_t count, bool isLast, uint8_t *out) {
       *to++ = uint8_t(0x80 | (c & 0x3f));
     } else if (U16_IS_LEAD(c)) {
       highSurrogate = UChar(c);
-    } else if (U16_IS_TRAIL(c)) {
+    } else if (U16_IS_TRAIL(c) || (fillsWithPrivate && c >= 0xf8c0 && c <= 0xf8ff)) {
       *to++ = 0xff;
     } else if (c < 0x10000) {
       *to++ = uint8_t(0xe0 | c >> 12);
@@ -82,13 +88,16 @@ pkm_charset *pkm_charset_open(const char *name) {
   UErrorCode error = U_ZERO_ERROR;
   UConverter *converter = ucnv_open(name, &error);
   if (U_FAILURE(error)) return nullptr;
-  ucnv_setToUCallBack(converter, markInvalid, nullptr, nullptr, nullptr, &error);
+  const char *canonical = ucnv_getName(converter, &error);
+  const bool isGB = U_SUCCESS(error) && !strcmp(canonical, "gb18030");
+  ucnv_setToUCallBack(converter, markInvalid, isGB ? "" : nullptr, nullptr, nullptr, &error);
   pkm_charset *charset = U_SUCCESS(error) ? new (std::nothrow) pkm_charset : nullptr;
   if (!charset) {
     ucnv_close(converter);
     return nullptr;
   }
   charset->converter = converter;
+  charset->fillsWithPrivate = !strncmp(canonical, "windows-874", 11) || !strncmp(canonical, "ibm-943", 7);
   return charset;
 }
 

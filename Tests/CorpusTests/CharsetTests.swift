@@ -15,6 +15,7 @@ import Testing
   @Test(
     arguments: [
       ("gb2312", [0xe9, 0x46], "镕"), ("GBK", [0x81, 0x30, 0x81, 0x30], "\u{80}"), ("iso-8859-1", [0x80], "€"),
+      ("gb2312", [0xc4, 0xe3, 0x80, 0xba, 0xc3], "你€好"), ("gbk", [0x80], "€"),
       ("latin1", [0x93], "“"), ("us-ascii", [0xe9], "é"), ("ISO-8859-9", [0x80], "€"),
       ("tis-620", [0x80], "€"),
       ("shift_jis", [0x87, 0x40], "①"), ("sjis", [0xfa, 0x40], "ⅰ"), ("euc-kr", [0x81, 0x41], "갂"),
@@ -38,6 +39,25 @@ import Testing
       bytes + (bytes.allSatisfy { $0 < 0x80 } ? [] : []))
     let warc = try scratch.write("a.warc", file.bytes)
     if !charset.name.hasPrefix("utf-16") { #expect(try ReadDocuments([warc]).texts == [text]) }
+  }
+
+  /// Bytes that stand for nothing are counted; ICU maps them to private characters.
+  @Test(
+    arguments: [("windows-874", [0xa1, 0xdb, 0xfc], "ก"), ("shift_jis", [0xb1, 0xfd], "ｱ")]
+      as [(String, [UInt8], String)])
+  func unusedBytesAreInvalid(name: String, bytes: [UInt8], text: String) throws {
+    let charset = try #require(Charset(name))
+    let path = try scratch.write("a.txt", bytes + [0x0a])
+    let found = try ReadDocuments([path], ReaderOptions(encoding: .named(charset)))
+    #expect(found.texts == [text + String(repeating: "\u{fffd}", count: bytes.count - 1)])
+    #expect(throws: Failure.self) {
+      try ReadDocuments([path], ReaderOptions(encoding: .named(charset), isStrict: true))
+    }
+    // Characters that users define are private, too, and kept.
+    let own = try scratch.write("b.txt", [0xf0, 0x40, 0x0a])
+    if name == "shift_jis" {
+      #expect(try ReadDocuments([own], ReaderOptions(encoding: .named(charset))).texts == ["\u{e000}"])
+    }
   }
 
   @Test func everyLabelOpensAConverter() throws {
