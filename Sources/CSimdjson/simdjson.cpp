@@ -181,6 +181,45 @@ bool locateField(const simdjson::internal::dom_parser_implementation &parser, co
   return false;
 }
 
+// Finds the last of several top-level fields of that name: the value that Python, JavaScript and jq keep. Returns false
+// if there are none behind `from`, where the first one ends, or if its value is no string.
+bool findLastField(Parsers &parsers, const char *line, size_t length, size_t from, std::string_view name,
+                   std::string_view &text, size_t &start, size_t &end, bool &isText) {
+  const std::string quoted = '"' + std::string(name) + '"';
+  if (from >= length || !memmem(line + from, length - from, quoted.data(), quoted.size())) return false;
+  dom::object object;
+  if (parsers.tree.doc.root().get_object().get(object)) return false;
+  size_t count = 0;
+  dom::element last;
+  for (auto field : object) {
+    if (field.key == name) {
+      last = field.value;
+      count++;
+    }
+  }
+  if (count < 2) return false;
+  isText = !last.get_string().get(text);
+  if (!isText) return true;
+  ondemand::document document;
+  ondemand::object fields;
+  if (parsers.lazy.iterate(line, length, length + simdjson::SIMDJSON_PADDING).get(document) ||
+      document.get_object().get(fields)) {
+    return false;
+  }
+  for (auto field : fields) {
+    std::string_view key;
+    ondemand::value value;
+    if (field.unescaped_key().get(key)) return false;
+    const bool isWanted = key == name;
+    if (field.value().get(value)) return false;
+    if (!isWanted) continue;
+    std::string_view token = value.raw_json_token();
+    start = size_t(token.data() - line);
+    end = start + token.rfind('"') + 1;
+  }
+  return true;
+}
+
 // Finds the first field of that name, which may contain escapes.
 bool findField(ondemand::object &object, std::string_view name, ondemand::value &value) {
   for (auto field : object) {
@@ -247,6 +286,11 @@ int pkm_json_find_text(const char *line, size_t length, const char *path, pkm_js
   if (!(isLiteral && locateField(*parsers.tree.implementation, line, path, result->start, result->end)) &&
       !locate(parsers.lazy, line, length, path, isLiteral, result->start, result->end)) {
     return PKM_JSON_MISSING;
+  }
+  bool isText = true;
+  if (isLiteral &&
+      findLastField(parsers, line, length, result->end, path, text, result->start, result->end, isText) && !isText) {
+    return PKM_JSON_NOT_TEXT;
   }
   result->text = text.data();
   result->length = text.size();

@@ -135,6 +135,25 @@ import Testing
     }
   }
 
+  /// Of several fields of one name, Python, JavaScript and jq keep the last: the one that must be clean.
+  @Test func aRepeatedFieldIsItsLast() throws {
+    let lines = [
+      #"{"text":"A  first","n":{"text":1},"text":"B  \u00e9"}"#,
+      #"{"text":"a  b","n":{"text":1},"m":"\"text\""}"#,
+      #"{"te\u0078t":"a","x":1, "text" : "c  d" ,"text":"e  f"}"#,
+    ]
+    let input = lines.joined(separator: "\n") + "\n"
+    let result = try run("--quiet", input: input)
+    #expect(
+      result.text == #"{"text":"A  first","n":{"text":1},"text":"B é"}"# + "\n"
+        + #"{"text":"a b","n":{"text":1},"m":"\"text\""}"# + "\n"
+        + #"{"te\u0078t":"a","x":1, "text" : "c  d" ,"text":"e f"}"# + "\n")
+    #expect(try run("--quiet", "--output-format", "text", input: input).text == "B é\na b\ne f\n")
+    // A last value that is no text is none.
+    let none = try run("--quiet", "--allow-empty", "--strict", input: #"{"text":"a","text":null}"# + "\n")
+    #expect(none.status == 65 && none.errors.contains("not a string"))
+  }
+
   @Test func aHundredMegabyteLine() throws {
     let result = try shell(
       "head -c 100000000 /dev/zero | tr '\\0' 'x' | pkm-data normalize --threads 2 | wc -lc")

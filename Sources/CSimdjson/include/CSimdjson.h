@@ -31,7 +31,7 @@ typedef struct {
 /// The number of bytes that must be readable after every line given to the functions below.
 size_t pkm_json_padding(void);
 
-/// Finds the string at `path` in the object `line`: the field of that name or, if there is none, names joined by dots.
+/// Finds the string at `path` in the object `line`: the last field of that name or, if there is none, names joined by dots.
 /// The whole line is validated. If the line is broken, `message` is set to a constant string.
 int pkm_json_find_text(
     const char *line, size_t length, const char *path, pkm_json_text *result, const char **message);

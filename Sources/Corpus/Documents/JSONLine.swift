@@ -23,6 +23,9 @@ enum JSONLine {
   /// Finds the string in a field of the object: `a.b` is the field of that name or, where there is none, field `b` of
   /// object `a`.
   ///
+  /// Of several top-level fields of that name the last one counts, as for Python, JavaScript and jq, which would otherwise
+  /// read a text that we have not cleaned.
+  ///
   /// The decoded text is valid until the next call on this thread, or until ``freeBuffers(ofLineWith:)``.
   static func findText(
     in field: String, of line: UnsafeRawBufferPointer
