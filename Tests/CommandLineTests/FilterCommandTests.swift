@@ -93,6 +93,18 @@ import Testing
     #expect(counts["dropped_blocklist"] as? Int == 1 && counts["dropped_url_blocklist"] as? Int == 1)
   }
 
+  /// With a wrong field no list would block anything.
+  @Test func saysWhereNoDocumentHasAURL() throws {
+    try scratch.write("hosts.txt", "bad.com\n")
+    let document = #"{"text":"a","url":"http://bad.com/"}"# + "\n"
+    let wrong = try run(
+      "--quiet", "--url-blocklist", "hosts.txt", "--url-field", "link", input: document + document)
+    #expect(wrong.status == 0 && wrong.text == document + document)
+    #expect(wrong.errors.contains(#"none of the 2 documents has a URL in the field "link""#))
+    let right = try run("--quiet", "--url-blocklist", "hosts.txt", input: document + #"{"text":"b"}"# + "\n")
+    #expect(right.text == #"{"text":"b"}"# + "\n" && right.errors.isEmpty)
+  }
+
   @Test func languages() throws {
     let input = """
       A few yards down the passage, in the narrow way hewn out of the living rock, she had paused.

@@ -19,9 +19,7 @@ package struct Blocklist: Sendable {
   package let phraseCount: Int
 
   package init(reading path: String) throws {
-    let bytes = try TextFile.read(path)
-    let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
-    let phrases = lines.map { Self.folded(Array($0.utf8)) }.filter { !$0.isEmpty }
+    let phrases = try TextFile.lines(path).map { Self.folded(Array($0.text.utf8)) }.filter { !$0.isEmpty }
     if phrases.isEmpty {
       throw Failure(
         .usage, "the blocklist contains no phrase", file: path, remedy: "Write one word or phrase per line")

@@ -11,9 +11,14 @@ package struct URLBlocklist: Sendable {
   package var count: Int { hosts.count + paths.count }
 
   package init(reading path: String) throws {
-    self.init(
-      addresses: String(decoding: try TextFile.read(path), as: UTF8.self)
-        .split(whereSeparator: \.isNewline).map(String.init))
+    let lines = try TextFile.lines(path)
+    if let wrong = lines.first(where: { !Self.isAddress($0.text) }) {
+      throw Failure(
+        .usage, "\"\(wrong.text.prefix(60))\" is no host and no URL, and would block nothing", file: path,
+        line: wrong.number,
+        remedy: "Write one host or URL per line, without patterns; a host stands for its subdomains, too")
+    }
+    self.init(addresses: lines.map(\.text))
     if count == 0 {
       throw Failure(
         .usage, "the blocklist contains no URL", file: path, remedy: "Write one host or URL per line")
@@ -33,6 +38,19 @@ package struct URLBlocklist: Sendable {
     }
     self.hosts = hosts
     self.paths = paths
+  }
+
+  /// Whether a line is empty, a comment, or something that an address can be equal to.
+  ///
+  /// Lines of hosts files, rules of ad blockers, patterns with `*`, and comments behind an address are none of these.
+  private static func isAddress(_ line: String) -> Bool {
+    let bytes = Array(line.utf8.drop { $0 <= 0x20 }.reversed().drop { $0 <= 0x20 }.reversed())
+    if bytes.isEmpty || bytes.first == UInt8(ascii: "#") { return true }
+    let host = split(bytes).host
+    return !host.isEmpty && !bytes.contains { $0 <= 0x20 }
+      && host.allSatisfy { byte in
+        byte >= 0x80 || byte &- 0x61 < 26 || byte &- 0x30 < 10 || "-._~%:[]".utf8.contains(byte)
+      }
   }
 
   func blocks(_ address: [UInt8]) -> Bool {

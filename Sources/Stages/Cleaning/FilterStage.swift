@@ -44,7 +44,17 @@ package struct FilterStage {
     summary.merge(filter.emptyCounts)
     summary.add(.bytesOut, file.bytesWritten)
     warnIfAllDropped(summary, pass.reader.inputs.options)
+    warnIfNoneHasURL(summary)
     return summary
+  }
+
+  /// A wrong --url-field would look like a clean corpus.
+  private func warnIfNoneHasURL(_ summary: Summary) {
+    let read = summary.count(.documentsIn)
+    guard read > 0 && summary.count(.documentsWithoutURL) == read else { return }
+    Log.warn(
+      "none of the \(read) documents has a URL in the field \"\(filter.urlField)\", so that the list of URLs blocks nothing. "
+        + "--url-field names another field")
   }
 
   /// An empty output is seldom meant: most often a line is no document, and a rule asks for more than one line has.

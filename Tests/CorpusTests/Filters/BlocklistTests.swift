@@ -52,6 +52,29 @@ import Testing
     #expect(throws: Failure.self) { try Blocklist(reading: scratch.path("missing")) }
   }
 
+  /// An entry that could never be found is refused, with its line.
+  @Test func refusesEntriesThatBlockNothing() throws {
+    let scratch = try Scratch()
+    let latin = try scratch.write("latin", Array("word\nb".utf8) + [0xe9, 0x0a])
+    let readers: [() throws -> Void] = [
+      { _ = try Blocklist(reading: latin) }, { _ = try URLBlocklist(reading: latin) },
+    ]
+    for read in readers {
+      let failure = #expect(throws: Failure.self) { try read() }
+      #expect(failure?.kind == .badInput && failure?.line == 2 && failure?.remedy?.contains("UTF-8") == true)
+    }
+    for line in [
+      "*.bad.com", "0.0.0.0 bad.com", "||bad.com^", "bad.com # a comment", "http://", "bad.com,worse.com",
+      "/path",
+    ] {
+      let path = try scratch.write("list", "# hosts\n\ngood.com\n\(line)\n")
+      let failure = #expect(throws: Failure.self, "\(line)") { try URLBlocklist(reading: path) }
+      #expect(failure?.line == 4 && failure?.remedy?.isEmpty == false, "\(line)")
+    }
+    let fine = "bad.com\r\n  https://u@bad.org:80/a%20b?c=d&e#f*  \nbücher.de\n[::1]:8080\nx-n_m.co.uk.\n"
+    #expect(try URLBlocklist(reading: scratch.write("list", "\u{feff}" + fine)).count == 5)
+  }
+
   @Test func matchesURLs() throws {
     let list = URLBlocklist(addresses: [
       "# hosts", "bad.com", "https://www.Evil.org/", " example.com/forum/ ", "10.0.0.1",
