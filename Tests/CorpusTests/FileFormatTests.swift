@@ -74,6 +74,7 @@ import Testing
 
   @Test func recognizesWhatIsNoText() throws {
     for (name, bytes) in Self.files + [
+      ("TFRecord", [20, 0, 0, 0, 0, 0, 0, 0, 94, 61, 41, 21] + Array("the text of a record".utf8)),
       ("tar", Self.tar("ustar\u{0}00")), ("tar", Self.tar("ustar  ")), ("tar", Self.tar("")),
     ] {
       // As it is, compressed, and among other files.

@@ -146,6 +146,7 @@ extension FileFormat {
     Signature([0x4f, 0x62, 0x6a, 1], "an Avro file", columns("fastavro")),
     Signature("ORC", "an ORC file", columns("pyarrow"), needsControls: true),
     Signature([0x53, 0x45, 0x51, 6], "a Hadoop sequence file", "Convert it to JSON lines"),
+    Signature([], "a TFRecord file", columns("tensorflow or tfrecord")) { isTFRecord($0) },
     Signature("SQLite format 3\0", "an SQLite database", "Export it: sqlite3 -json FILE 'SELECT …'"),
     Signature("DUCK", "a DuckDB database", "Export it with COPY … TO 'x.jsonl'", at: 8, needsControls: true),
     Signature("RDX2\n", "R data", "Export it from R"), Signature("RDX3\n", "R data", "Export it from R"),
@@ -291,6 +292,19 @@ extension FileFormat {
       "Salted__", "a file encrypted with OpenSSL", "Decrypt it with openssl enc -d", needsControls: true),
     Signature("bplist00", "a binary property list", media, needsControls: true),
   ]
+
+  /// The length of the first record in eight bytes, then its masked CRC-32C.
+  private static func isTFRecord(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard bytes.count >= 12, bytes[5...7].allSatisfy({ $0 == 0 }) else { return false }
+    var crc = ~UInt32(0)
+    for byte in bytes[..<8] {
+      crc ^= UInt32(byte)
+      for _ in 0..<8 { crc = crc >> 1 ^ (crc & 1 == 1 ? 0x82f6_3b78 : 0) }
+    }
+    crc = ~crc
+    let masked = (crc >> 15 | crc << 17) &+ 0xa282_ead8
+    return UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self)) == masked
+  }
 
   private static func isHexadecimal(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool {
     bytes.count >= range.upperBound
