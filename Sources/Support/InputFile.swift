@@ -57,7 +57,7 @@ package final class InputFile {
       try fill(atLeast: 4)
     }
     coding = Self.coding(of: input[pending])
-    if coding == .plain && reachedEnd && !pending.isEmpty {
+    if coding == .plain && reachedEnd && (!pending.isEmpty || size == 0) {
       coding = Self.coding(ofStub: input[pending], named: path)
     }
     switch coding {
@@ -77,7 +77,8 @@ package final class InputFile {
     return ZstdInflater.isFrame(bytes) ? .zstd : .plain
   }
 
-  /// The coding of a file that ends within the magic number of the compression that its name states: a download that was cut.
+  /// The coding of a file that ends before or within the magic number of the compression that its name states: a download
+  /// that was cut.
   private static func coding(ofStub bytes: Slice<UnsafeMutableRawBufferPointer>, named path: String) -> Coding
   {
     switch OutputName.coding(of: path) {
@@ -182,7 +183,8 @@ package final class InputFile {
     while true {
       if !isInsideUnit {
         try fill(atLeast: 2)
-        if pending.isEmpty { return 0 }
+        if pending.isEmpty && offset > 0 { return 0 }
+        if pending.isEmpty { return stopAtStub(.gzipMember, "the file is empty, and a gzip file never is") }
         if reachedEnd && pending.count < 2 && input[pending.lowerBound] == GzipInflater.magic[0] {
           return stopAtStub(.gzipMember, "the gzip member is truncated")
         }
@@ -215,7 +217,8 @@ package final class InputFile {
     while true {
       try fill(atLeast: isInsideUnit ? 1 : 4)
       if !isInsideUnit {
-        if pending.isEmpty { return 0 }
+        if pending.isEmpty && offset > 0 { return 0 }
+        if pending.isEmpty { return stopAtStub(.zstdFrame, "the file is empty, and a zstd file never is") }
         if reachedEnd && pending.count < 4 && ZstdInflater.isBeginningOfFrame(input[pending]) {
           return stopAtStub(.zstdFrame, "the zstd frame is truncated")
         }

@@ -69,6 +69,17 @@ import Testing
     }
   }
 
+  /// The beginning of a download is nothing, too.
+  @Test(arguments: [("a.gz", true), ("a.jsonl.zst", true), ("a.txt", false)])
+  func anEmptyFileIsDamageWhereItsNameStatesACompression(name: String, isDamaged: Bool) throws {
+    let found = try read(scratch.write(name, [UInt8]()))
+    #expect(found.bytes.isEmpty && (found.damage?.reason.contains("empty") == true) == isDamaged)
+    let file = try InputFile(scratch.path(name))
+    var byte: UInt8 = 0
+    #expect(try withUnsafeMutableBytes(of: &byte) { try file.read(into: $0) } == 0)
+    #expect(try !file.resume())
+  }
+
   @Test(arguments: ["a.gz", "a.zst"])
   func corruptionIsDamage(name: String) throws {
     var bytes = try scratch.compressed(text, as: name)
