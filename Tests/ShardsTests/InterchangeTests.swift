@@ -151,6 +151,16 @@ import Testing
     expectRefusal("absent", nil, "no such file")
   }
 
+  @Test func bytesThatNoSequenceHoldsAreRefused() throws {
+    _ = try export(three, .megatron, to: "m")
+    let path = scratch.path("m/train_text_document.bin")
+    let whole = try bytes("m/train_text_document.bin")
+    try Data(whole + [7, 0, 8, 0]).write(to: URL(fileURLWithPath: path))
+    let refused = try #require(failure(of: { _ = try imported([scratch.path("m")], to: "back") }))
+    #expect(
+      "\(refused)".contains("4 bytes belong to no sequence") && "\(refused)".contains("byte \(whole.count)"))
+  }
+
   @Test func damagedIndexesAreRejectedWithoutCrashing() throws {
     _ = try export(randomDocuments(10, vocabulary: 1000), .megatron, to: "m")
     let whole = try bytes("m/train_text_document.idx")

@@ -112,14 +112,21 @@ package final class DatasetImporter {
     let index = try MegatronIndex(prefix + ".idx")
     let file = try MappedFile(prefix + ".bin")
     let binary = Source(path: prefix + ".bin", format: .megatron, split: source.split)
+    var end = 0
     for document in 0..<index.documents {
       isOpen = true
       for range in try index.sequences(ofDocument: document, binBytes: file.bytes.count) {
         try addIDs(
           UnsafeRawBufferPointer(rebasing: file.bytes[..<range.upperBound]), from: range.lowerBound,
           index.element, binary, markBegins: false)
+        end = max(end, range.upperBound)
       }
       if isOpen { try endDocument(source.split) }
+    }
+    if end < file.bytes.count {
+      throw Failure(
+        .badInput, "\(file.bytes.count - end) bytes belong to no sequence of the index", file: binary.path,
+        offset: end, remedy: "The two files do not belong together: copy both again or recreate them")
     }
   }
 
