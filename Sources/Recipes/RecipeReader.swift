@@ -19,7 +19,9 @@ package struct RecipeReader {
 
   /// The text of the file, which must be UTF-8.
   package func text() throws -> String {
-    let bytes = try MappedFile.read(path!, atMost: Self.largest)
+    var bytes = try MappedFile.read(path!, atMost: Self.largest)
+    // Editors of Windows write a byte order mark, which YAML allows and its parser refuses.
+    if bytes.starts(with: [0xef, 0xbb, 0xbf]) { bytes.removeFirst(3) }
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw Failure(.usage, "is not UTF-8 text", file: path, remedy: "Check that this is the recipe")
     }

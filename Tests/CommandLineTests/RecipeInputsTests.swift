@@ -31,6 +31,14 @@ import Testing
     try Dataset(scratch.path(output)).totals(of: split).documents
   }
 
+  @Test func aRecipeMayBeginWithAByteOrderMark() throws {
+    try scratch.write(
+      "recipe.yaml", "\u{feff}inputs: in\r\noutput: out\r\nstages: [learn-bpe: {merges: 5}, encode]\r\n")
+    let result = try run()
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(try documents() == 4)
+  }
+
   @Test func aPatternMeansTheSameInRecipesAndCommands() throws {
     for (pattern, count) in [
       ("in/**", 4), ("in/**/*.txt", 4), ("in/*", 4), ("in/*.txt", 1), ("in/b/**/d.txt", 1),
