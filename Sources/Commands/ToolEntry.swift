@@ -10,7 +10,7 @@ extension ParsableCommand {
     MemoryExhaustion.install(tool: _commandName)
     keepFreedMemory()
     do {
-      let command = Command(value: try parseAsRoot())
+      let command = Command(value: try parsedAsRoot())
       if let documented = command.value as? any DocumentedCommand {
         try OwnFiles.register(documented.files)
       }
@@ -34,6 +34,15 @@ extension ParsableCommand {
         exitPrinting(help.text)
       }
       exitFailing(failure)
+    }
+  }
+
+  private static func parsedAsRoot() throws -> any ParsableCommand {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    let short = Operands.shortened(arguments)
+    // A message names the arguments themselves.
+    do { return try parseAsRoot(short) } catch  where short.count < arguments.count {
+      return try parseAsRoot(arguments)
     }
   }
 

@@ -30,7 +30,8 @@ struct Decode: DocumentedCommand {
   @Argument(
     help: ArgumentHelp(
       "Files, - for standard input, or one dataset directory (default: standard input).", valueName: "input"))
-  var inputs: [String] = []
+  var givenInputs: [String] = []
+  var inputs: [String] { Operands.all(givenInputs) }
 
   @Option(
     name: [.long, .customLong("codes")],

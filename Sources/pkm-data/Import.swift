@@ -32,7 +32,8 @@ struct Import: DocumentedCommand {
   @Argument(
     help: ArgumentHelp(
       "Token files, directories of them, or path prefixes of Megatron's file pairs.", valueName: "input"))
-  var inputs: [String]
+  var givenInputs: [String]
+  var inputs: [String] { Operands.all(givenInputs) }
 
   @Option(help: "Format of the token files (default: detected).") var format: TokenFileFormat?
 

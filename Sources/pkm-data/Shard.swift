@@ -38,7 +38,8 @@ struct Shard: DocumentedCommand, RecipeStage {
     """
 
   @Argument(help: ArgumentHelp("Dataset directories, all with the same tokenizer.", valueName: "dataset"))
-  var inputs: [String]
+  var givenInputs: [String]
+  var inputs: [String] { Operands.all(givenInputs) }
 
   @Option(name: .shortAndLong, help: ArgumentHelp("New dataset directory.", valueName: "directory"))
   var output: String

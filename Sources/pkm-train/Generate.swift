@@ -44,7 +44,8 @@ struct Generate: DocumentedCommand {
     """
 
   @Argument(help: ArgumentHelp("Texts to continue.", valueName: "prompt"))
-  var prompts: [String] = []
+  var givenPrompts: [String] = []
+  var prompts: [String] { Operands.all(givenPrompts) }
 
   @Option(
     help: ArgumentHelp(

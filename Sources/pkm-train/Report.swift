@@ -22,7 +22,8 @@ struct Report: DocumentedCommand {
     """
 
   @Argument(help: ArgumentHelp("Run directories.", valueName: "run"))
-  var runs: [String]
+  var givenRuns: [String]
+  var runs: [String] { Operands.all(givenRuns) }
 
   @Option(
     name: .shortAndLong,

@@ -104,6 +104,32 @@ import Testing
       ),
     ]
 
+  /// The time of the whole process: it begins with the parsing of its arguments.
+  @Test func manyNamesOnACommandLineAndInARecipe() throws {
+    let names = (0..<20_000).map { "f\($0)" }
+    for name in names { try scratch.write(name, "\(name)\n") }
+    var seconds: [Double] = []
+    for count in [2000, 20_000] {
+      let started = Progress.now()
+      let result = try Tool.data.run(
+        ["normalize", "--quiet", "--threads", "1"] + names.prefix(count), in: scratch.url)
+      seconds.append(Progress.now() - started)
+      #expect(result.status == 0 && result.text == names.prefix(count).map { $0 + "\n" }.joined())
+    }
+    #expect(seconds[1] < 30 * max(seconds[0], 0.2), "\(seconds)")
+    try scratch.write(
+      "r.yaml",
+      "inputs: [\(names.joined(separator: ", "))]\noutput: out\nstages: [learn-bpe: {merges: 1}, encode]\n")
+    let started = Progress.now()
+    let result = try Tool.data("run", "--quiet", "--summary", "s.json", "r.yaml", in: scratch.url)
+    #expect(result.status == 0, "\(result.errors.prefix(300))")
+    #expect(try readSummary(scratch.path("s.json"))["documents_out"] as? Int == names.count)
+    #expect(Progress.now() - started < 60)
+    // Where parsing fails, the message names the argument itself.
+    let wrong = try Tool.data.run(["verify"] + names.prefix(100), in: scratch.url)
+    #expect(wrong.status == 64 && wrong.errors.contains("f1") && !wrong.errors.contains("\0"))
+  }
+
   @Test(arguments: shapes.indices) func timeIsLinear(shape: Int) throws {
     let (name, sizes, make) = Self.shapes[shape]
     var seconds: [Double] = []

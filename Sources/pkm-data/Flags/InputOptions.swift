@@ -25,7 +25,8 @@ struct InputOptions: ParsableArguments {
       directories and patterns they are skipped and counted.
       """,
       valueName: "input"))
-  var inputs: [String] = []
+  var givenInputs: [String] = []
+  var inputs: [String] { Operands.all(givenInputs) }
 
   @Option(
     help: ArgumentHelp(

@@ -4,7 +4,7 @@ import Stages
 
 extension RecipeStage where Self: ParsableCommand {
   static func parsed(_ arguments: [String]) throws -> Self {
-    do { return try parse(arguments) } catch {
+    do { return try parse(Operands.shortened(arguments)) } catch {
       let message = InvalidValue.explained(Self.message(for: error), arguments: arguments) { arguments in
         do { _ = try parse(arguments) } catch { return Self.message(for: error) }
         return nil
