@@ -6,7 +6,9 @@ final class ByteBuffer {
 
   /// Throws where there is no memory for so many.
   init(_ count: Int) throws {
-    guard let start = malloc(max(1, count)) else { throw ParquetError("there is no memory for a page of \(count) bytes") }
+    guard let start = malloc(max(1, count)) else {
+      throw ParquetError("there is no memory for a page of \(count) bytes")
+    }
     bytes = UnsafeMutableRawBufferPointer(start: start, count: count)
   }
 

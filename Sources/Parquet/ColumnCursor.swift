@@ -46,7 +46,9 @@ final class ColumnCursor {
         isAtEnd = true
         return
       }
-      guard let page = try pages.next() else { throw ParquetError("a column has fewer values than its metadata say") }
+      guard let page = try pages.next() else {
+        throw ParquetError("a column has fewer values than its metadata say")
+      }
       pageOffset = page.offset
       if page.header.kind == .dictionary {
         if dictionary != nil { throw ParquetError("a column has two dictionaries") }
@@ -105,7 +107,9 @@ final class ColumnCursor {
       return try HybridDecoder(
         UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + size)]), width: width, isOld: true)
     }
-    guard encoding == PageEncoding.rle.rawValue else { throw ParquetError("levels have the encoding \(encoding)") }
+    guard encoding == PageEncoding.rle.rawValue else {
+      throw ParquetError("levels have the encoding \(encoding)")
+    }
     guard bytes.count - offset >= 4 else { throw cut }
     let length = Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
     guard length <= bytes.count - offset - 4 else { throw cut }

@@ -85,11 +85,15 @@ package struct ColumnChunk: Sendable {
   private var dictionaryOffset: Int?
   private var isElsewhere = false
 
-  /// Where the pages lie in the file, the dictionary first.
+  /// Where the pages lie in the file, the dictionary first. Empty where there are no values.
   var pages: Range<Int> {
-    var start = dataOffset
-    if let dictionaryOffset, dictionaryOffset > 0 { start = min(start, dictionaryOffset) }
+    if valueCount == 0 { return 0..<0 }
     return start..<(start + compressedSize)
+  }
+
+  private var start: Int {
+    if let dictionaryOffset, dictionaryOffset > 0 { return min(dictionaryOffset, dataOffset) }
+    return dataOffset
   }
 
   init(_ reader: inout CompactReader) throws {
@@ -116,7 +120,9 @@ package struct ColumnChunk: Sendable {
       switch (field.id, field.type) {
       case (1, 5):
         let raw = try reader.int()
-        guard let value = PhysicalType(rawValue: raw) else { throw ParquetError("a column has the type \(raw)") }
+        guard let value = PhysicalType(rawValue: raw) else {
+          throw ParquetError("a column has the type \(raw)")
+        }
         type = value
       case (2, 9): try reader.list(of: 5) { encodings.append(try $0.int()) }
       case (4, 5): codec = try reader.int()
@@ -133,8 +139,7 @@ package struct ColumnChunk: Sendable {
   }
 
   fileprivate func check(end: Int) throws {
-    let start = dictionaryOffset.map { $0 > 0 ? min($0, dataOffset) : dataOffset } ?? dataOffset
-    if compressedSize == 0 && valueCount == 0 { return }
+    if valueCount == 0 { return }
     guard start >= 4, start <= end, compressedSize <= end - start else {
       throw ParquetError("a column lies outside of the file", offset: start)
     }

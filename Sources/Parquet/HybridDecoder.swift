@@ -46,14 +46,18 @@ struct HybridDecoder {
     if from + 8 <= bytes.count {
       word = bytes.loadUnaligned(fromByteOffset: from, as: UInt64.self)
     } else {
-      for index in from..<max(from, bytes.count) { word |= UInt64(bytes[index]) << UInt64(8 * (index - from)) }
+      for index in from..<max(from, bytes.count) {
+        word |= UInt64(bytes[index]) << UInt64(8 * (index - from))
+      }
     }
     return UInt32(truncatingIfNeeded: word >> UInt64(bit & 7)) & mask
   }
 
   private func nextOld() -> UInt32 {
     var value: UInt32 = 0
-    for index in bit..<(bit + width) { value = value << 1 | UInt32(bytes[index >> 3] >> UInt8(7 - index & 7) & 1) }
+    for index in bit..<(bit + width) {
+      value = value << 1 | UInt32(bytes[index >> 3] >> UInt8(7 - index & 7) & 1)
+    }
     return value
   }
 
@@ -62,7 +66,9 @@ struct HybridDecoder {
     while runLeft == 0 && packedLeft == 0 {
       var (header, shift) = (UInt64(0), UInt64(0))
       while true {
-        guard offset < bytes.count else { throw ParquetError("a page holds fewer numbers than its header says") }
+        guard offset < bytes.count else {
+          throw ParquetError("a page holds fewer numbers than its header says")
+        }
         let byte = bytes[offset]
         offset += 1
         header |= UInt64(byte & 0x7f) << shift

@@ -50,7 +50,11 @@ package enum LogicalType: Sendable, Equatable {
       case 5:
         var scale = 0
         try reader.structure { reader, field in
-          if field.id == 1 && field.type == CompactReader.int32 { scale = try reader.int() } else { return false }
+          if field.id == 1 && field.type == CompactReader.int32 {
+            scale = try reader.int()
+          } else {
+            return false
+          }
           return true
         }
         type = .decimal(scale: scale)

@@ -23,7 +23,9 @@ struct PageHeader {
       switch (field.id, field.type) {
       case (1, 5):
         let raw = try reader.int()
-        guard let value = Kind(rawValue: raw) else { throw ParquetError("a page has the unknown kind \(raw)") }
+        guard let value = Kind(rawValue: raw) else {
+          throw ParquetError("a page has the unknown kind \(raw)")
+        }
         kind = value
       case (2, 5): uncompressedSize = try reader.count("the size of a page")
       case (3, 5): compressedSize = try reader.count("the size of a page")

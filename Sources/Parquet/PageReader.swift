@@ -27,7 +27,8 @@ final class PageReader {
     (self.file, self.chunk) = (file, chunk)
     guard let codec = Codec(rawValue: chunk.codec) else {
       throw chunk.codec == 3
-        ? ParquetError.unsupported("compression with LZO") : ParquetError("a column has the unknown codec \(chunk.codec)")
+        ? ParquetError.unsupported("compression with LZO")
+        : ParquetError("a column has the unknown codec \(chunk.codec)")
     }
     self.codec = codec
     offset = chunk.pages.lowerBound
@@ -64,7 +65,9 @@ final class PageReader {
         offset += reader.offset
         return header
       } catch is CompactReader.Truncated {
-        if size == end - offset || size > Self.longestHeader { throw ParquetError("the header of a page is cut") }
+        if size == end - offset || size > Self.longestHeader {
+          throw ParquetError("the header of a page is cut")
+        }
         size = min(8 * size, end - offset)
       }
     }
@@ -73,7 +76,8 @@ final class PageReader {
   private func readContent(_ header: PageHeader) throws -> ByteBuffer {
     let stored = try file.bytes(at: offset, header.compressedSize)
     if let checksum = header.checksum {
-      let sum = crc32(0, stored.bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt32(stored.bytes.count))
+      let sum = crc32(
+        0, stored.bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt32(stored.bytes.count))
       if UInt32(truncatingIfNeeded: sum) != checksum { throw ParquetError("the checksum of a page is wrong") }
     }
     // The levels of version 2 are never compressed.

@@ -21,7 +21,9 @@ package final class ParquetFile {
       throw ParquetError("the file is cut: it does not end as a Parquet file does")
     }
     let length = Int(UInt32(littleEndian: tail.readable.loadUnaligned(as: UInt32.self)))
-    guard length <= size - 12 else { throw ParquetError("the footer is longer than the file", offset: size - 8) }
+    guard length <= size - 12 else {
+      throw ParquetError("the footer is longer than the file", offset: size - 8)
+    }
     let footer = try Self.bytes(size - 8 - length, length, readAt)
     do {
       metadata = try FileMetadata(footer.readable, end: size - 8 - length)

@@ -54,7 +54,8 @@ final class RecordShape {
 
   /// A group that is annotated as a list or as a map, with the one repeated field that it must have.
   private static func annotated(_ node: SchemaNode) throws -> RecordShape? {
-    guard node.logical == .list || node.logical == .map, node.children.count == 1, let middle = node.children.first,
+    guard node.logical == .list || node.logical == .map, node.children.count == 1,
+      let middle = node.children.first,
       middle.isRepeated
     else { return nil }
     if node.logical == .map, middle.children.count == 2 {
@@ -65,7 +66,8 @@ final class RecordShape {
     }
     // The rules for the forms of older writers are those of the format's document of logical types.
     let isElement =
-      node.logical == .map || middle.type != nil || middle.children.count != 1 || middle.children[0].isRepeated
+      node.logical == .map || middle.type != nil || middle.children.count != 1
+      || middle.children[0].isRepeated
       || middle.name == "array" || middle.name == node.name + "_tuple"
     return RecordShape(
       .list(isElement ? try plainShape(of: middle) : try shape(of: middle.children[0])), middle)

@@ -22,7 +22,9 @@ struct SchemaElement {
       case (2, 5): typeLength = try reader.count("the length of a type")
       case (3, 5):
         let raw = try reader.int()
-        guard let value = Repetition(rawValue: raw) else { throw ParquetError("the schema's repetition is \(raw)") }
+        guard let value = Repetition(rawValue: raw) else {
+          throw ParquetError("the schema's repetition is \(raw)")
+        }
         repetition = value
       case (4, 8): name = try reader.string()
       case (5, 5):

@@ -17,6 +17,15 @@ package final class SchemaNode: Sendable {
   package var isOptional: Bool { repetition == .optional }
   package var isRepeated: Bool { repetition == .repeated }
 
+  /// As listings write it, with `?` behind a type whose values may be null and `*` behind one that repeats:
+  /// `STRING?`, `INT32 DATE`.
+  package var typeName: String {
+    guard let type else { return logical?.name ?? "GROUP" }
+    let mark = isOptional ? "?" : isRepeated ? "*" : ""
+    if logical == .string { return "STRING" + mark }
+    return type.name + (logical.map { " " + $0.name } ?? "") + mark
+  }
+
   private static let deepest = 64
 
   /// Builds the tree of a flat list, whose first element is the root.

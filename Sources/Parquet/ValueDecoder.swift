@@ -65,7 +65,8 @@ class ValueDecoder {
     init(of node: SchemaNode, _ buffer: ByteBuffer, count: Int) throws {
       self.buffer = buffer
       let bytes = buffer.readable
-      guard count <= bytes.count || count == 0 || node.typeLength == 0 && node.type == .fixedLengthByteArray else {
+      guard count <= bytes.count || count == 0 || node.typeLength == 0 && node.type == .fixedLengthByteArray
+      else {
         throw cut
       }
       guard count <= 1 << 28 else { throw ParquetError("a dictionary has \(count) values") }
@@ -99,7 +100,9 @@ class ValueDecoder {
     private let buffer: ByteBuffer
     private var bit = 0
 
-    init(_ bytes: UnsafeRawBufferPointer, _ buffer: ByteBuffer) { (self.bytes, self.buffer) = (bytes, buffer) }
+    init(_ bytes: UnsafeRawBufferPointer, _ buffer: ByteBuffer) {
+      (self.bytes, self.buffer) = (bytes, buffer)
+    }
 
     override func nextBits() throws -> UInt64 {
       guard bit >> 3 < bytes.count else { throw Self.cut }
@@ -156,7 +159,9 @@ class ValueDecoder {
     private let buffer: ByteBuffer
     private var offset = 0
 
-    init(_ bytes: UnsafeRawBufferPointer, _ buffer: ByteBuffer) { (self.bytes, self.buffer) = (bytes, buffer) }
+    init(_ bytes: UnsafeRawBufferPointer, _ buffer: ByteBuffer) {
+      (self.bytes, self.buffer) = (bytes, buffer)
+    }
 
     @inline(__always)
     static func range(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws -> Range<Int> {
@@ -256,7 +261,9 @@ class ValueDecoder {
     override func nextBytes() throws -> UnsafeRawBufferPointer {
       let prefix = Int(try prefixes.next())
       let suffix = try suffixes.nextBytes()
-      guard prefix >= 0, prefix <= length else { throw ParquetError("a value's prefix is longer than the value before it") }
+      guard prefix >= 0, prefix <= length else {
+        throw ParquetError("a value's prefix is longer than the value before it")
+      }
       let whole = prefix + suffix.count
       if let size, whole != size { throw ParquetError("a value has \(whole) bytes instead of \(size)") }
       if whole > value.count {

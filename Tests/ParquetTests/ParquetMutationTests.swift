@@ -73,7 +73,8 @@ import Testing
         let result = try Records.read(bytes)
         opened += 1
         lost += result.losses.isEmpty ? 0 : 1
-        #expect(result.lines.count + result.losses.map(\.rows).reduce(0, +) == rows, "seed \(seed &+ UInt64(run))")
+        #expect(
+          result.lines.count + result.losses.map(\.rows).reduce(0, +) == rows, "seed \(seed &+ UInt64(run))")
         for line in result.lines where (try? JSONValue(parsing: Array(line.utf8))) == nil {
           Issue.record("seed \(seed &+ UInt64(run)): no JSON: \(line)")
         }

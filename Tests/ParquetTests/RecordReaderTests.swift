@@ -40,7 +40,9 @@ import Testing
 
   @Test func readsChosenColumnsAndAddsMembers() throws {
     let bytes = try Self.fixtures.bytes("flat.parquet")
-    let result = try Records.read(bytes, members: [("year", "1999"), ("text", "x"), ("none", nil)]) { $0 == "i32" }
+    let result = try Records.read(bytes, members: [("year", "1999"), ("text", "x"), ("none", nil)]) {
+      $0 == "i32"
+    }
     #expect(result.lines.count == 50)
     #expect(result.lines.allSatisfy { $0.hasPrefix("{\"i32\":") })
     #expect(result.lines.allSatisfy { $0.hasSuffix(",\"year\":\"1999\",\"none\":null}") })
@@ -59,8 +61,9 @@ import Testing
     let sound = try Records.read(bytes).lines
     let file = try Records.file(bytes)
     #expect(file.metadata.rowGroups.map(\.rowCount) == [20, 10])
-    // The last byte of the last page of the first column.
-    bytes[file.metadata.rowGroups[0].columns[0].pages.upperBound - 1] ^= 1
+    // The last byte of the last page of the longest column.
+    let longest = file.metadata.rowGroups[0].columns.max { $0.compressedSize < $1.compressedSize }!
+    bytes[longest.pages.upperBound - 1] ^= 1
     let result = try Records.read(bytes)
     #expect(result.losses.count == 1)
     let loss = try #require(result.losses.first)
@@ -126,10 +129,12 @@ import Testing
     #expect(String(decoding: out, as: UTF8.self) == text)
   }
 
-  @Test(arguments: [
-    ([0x00], 2, "0.00"), ([0xff], 0, "-1"), ([0xff], 3, "-0.001"), ([0x80, 0], 1, "-3276.8"), ([], 0, "0"),
-    ([0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0], 0, "4722366482869645213696"),
-  ] as [([UInt8], Int, String)]) func writesDecimals(_ bytes: [UInt8], _ scale: Int, _ text: String) throws {
+  @Test(
+    arguments: [
+      ([0x00], 2, "0.00"), ([0xff], 0, "-1"), ([0xff], 3, "-0.001"), ([0x80, 0], 1, "-3276.8"), ([], 0, "0"),
+      ([0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0], 0, "4722366482869645213696"),
+    ] as [([UInt8], Int, String)]) func writesDecimals(_ bytes: [UInt8], _ scale: Int, _ text: String) throws
+  {
     var out: [UInt8] = []
     try bytes.withUnsafeBytes { try Decimals.append($0, scale: scale, to: &out) }
     #expect(String(decoding: out, as: UTF8.self) == text)

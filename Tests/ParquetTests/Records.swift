@@ -14,7 +14,9 @@ enum Records {
     try ParquetFile(size: bytes.count) { offset, buffer in
       let count = min(buffer.count, max(0, bytes.count - offset))
       bytes.withUnsafeBytes {
-        if count > 0 { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<(offset + count)])) }
+        if count > 0 {
+          buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<(offset + count)]))
+        }
       }
       return count
     }
@@ -41,7 +43,9 @@ enum Records {
     return one.count == other.count
       && zip(one, other).allSatisfy { one, other in
         if one == other { return true }
-        guard one.count <= 26, other.count <= 26, one.contains(where: { ".e".contains($0) }) else { return false }
+        guard one.count <= 26, other.count <= 26, one.contains(where: { ".e".contains($0) }) else {
+          return false
+        }
         guard let one = Double(one), let other = Double(other) else { return false }
         return one == other || Float(one) == Float(other)
       }

@@ -179,7 +179,7 @@ import Tokenization
     }
     #expect(message(#""ab": 256"#, #""ab": 70"#).contains("\"ab\" have the same id 70"))
     for (number, answer) in [
-      ("258", "the id 258"), ("-1", "no natural numbers"), ("1099511627776", "no natural numbers"),
+      ("258", "the id 258"), ("-1", "without the ids of x"), ("1099511627776", "no natural numbers"),
     ] {
       let template =
         #"{"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x"}}], "special_tokens": {"x": {"ids": [\#(number)]}}}"#
