@@ -43,8 +43,8 @@ struct Export: DocumentedCommand {
       numpy       SPLIT.npy, and SPLIT.documents.npy with the start of each
                   document
 
-      mds         SPLIT/shard.00000.mds and index.json, for MosaicML Streaming: the
-                  column "tokens" of a sample is an array
+      mds         SPLIT/shard.00000.mds and index.json, for MosaicML
+                  Streaming: the column "tokens" of a sample is an array
       litdata     SPLIT/chunk-0-0.bin and index.json, for LitData's TokensLoader
       webdataset  SPLIT-000000.tar of arrays (KEY.npy)
 

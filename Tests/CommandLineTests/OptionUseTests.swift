@@ -119,8 +119,8 @@ import Testing
   @Test(arguments: [
     ("generate --checkpoint c --temperature 0 --top-k 4", "--top-k is for a --temperature above 0"),
     ("generate --checkpoint c --temperature 0 --top-p 0.5", "--top-p is for a --temperature above 0"),
-    ("inspect --checkpoint c --vocabulary 100", "--vocabulary is for --config"),
-    ("inspect --checkpoint c --set model.dim=8", "--set is for --config"),
+    ("inspect --checkpoint c --vocabulary 100", "--vocabulary is for recipes, without --checkpoint"),
+    ("inspect --checkpoint c --set model.dim=8", "--set is for recipes, without --checkpoint"),
     ("bench --subkeys 128", "--subkeys is for --memory"),
     ("bench --forward-only", "--forward-only is for --memory"),
     ("bench --batches 2", "--batches is for --generate"),
