@@ -73,7 +73,8 @@ let package = Package(
       name: "Parquet", dependencies: ["Support", "CZstd", "CZlib", "CBrotli", "CSnappy", "CLZ4"],
       swiftSettings: swift),
     .target(
-      name: "Corpus", dependencies: ["Support", "Parquet", "CICU", "CSimdjson", "CFastText", "CBytes", algorithms],
+      name: "Corpus",
+      dependencies: ["Support", "Parquet", "CICU", "CSimdjson", "CFastText", "CBytes", algorithms],
       swiftSettings: swift),
     .target(
       name: "Tokenization", dependencies: ["Support", "CBytes", "CPreTokens", "CICU", algorithms, heap],

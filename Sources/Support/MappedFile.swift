@@ -31,6 +31,12 @@ package final class MappedFile: Sendable {
     bytes = UnsafeRawBufferPointer(start: address, count: size)
   }
 
+  /// Reads a small file that nothing but a regular file can be: a named pipe is refused, not waited for.
+  package static func readRegular(_ path: String) throws -> [UInt8] {
+    let file = try MappedFile(path)
+    return withExtendedLifetime(file) { Array(file.bytes) }
+  }
+
   /// Reads a small file, a pipe or, if the path is `-`, standard input to its end.
   ///
   /// Throws where it is longer than `limit`: what never ends, as /dev/zero does, is no small file.

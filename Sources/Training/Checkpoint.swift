@@ -67,8 +67,11 @@ package struct Checkpoint {
 
   private static func checksum(of path: String) throws -> String {
     // In blocks: mapped, the largest file of a run would count as memory of the process.
-    let descriptor = try SystemCall.open(path, O_RDONLY)
+    let descriptor = try SystemCall.open(path, O_RDONLY | O_NONBLOCK)
     defer { close(descriptor) }
+    guard Path.isRegularFile(path) else {
+      throw Failure(.inputOutput, "not a regular file", file: path, remedy: another)
+    }
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
     defer { buffer.deallocate() }
     let hash = StreamingXXH64()
@@ -151,7 +154,7 @@ package struct Checkpoint {
 
   private static func decode<Value: Decodable>(_ type: Value.Type, _ path: String) throws -> Value {
     try JSONDecoding.decode(
-      type, from: MappedFile.read(path), file: path, remedy: Self.another)
+      type, from: MappedFile.readRegular(path), file: path, remedy: Self.another)
   }
 
   /// Copies parameters and buffers into a model of the same configuration; with `averaged`, the averages of the parameters

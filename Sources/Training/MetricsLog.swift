@@ -17,7 +17,7 @@ package final class MetricsLog {
     path = Path.join(directory, Self.name)
     var losses: [Int: Double] = [:]
     if Path.exists(path) {
-      let text = String(decoding: try MappedFile.read(path), as: UTF8.self)
+      let text = String(decoding: try MappedFile.readRegular(path), as: UTF8.self)
       let lines = text.split(separator: "\n")
       var unreadable = 0
       let kept = lines.filter { line in
@@ -56,7 +56,7 @@ package final class MetricsLog {
 
   /// Whether a run has written a line there.
   package static func holdsAnything(in directory: String) -> Bool {
-    (try? MappedFile.read(Path.join(directory, name)).isEmpty) == false
+    (try? MappedFile.readRegular(Path.join(directory, name)).isEmpty) == false
   }
 
   /// Writes one line. `split` names the split that was evaluated; without it the numbers belong to training. Numbers that are

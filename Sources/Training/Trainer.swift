@@ -49,7 +49,8 @@ package final class Trainer<Device: Operations> where Device.Scalar == Float {
   package init(
     recipe given: TrainingRecipe, dataset datasetPath: String, split: String, evaluationSplit: String?,
     directory: String, resume: Bool, resumeFrom: String? = nil, initial: Checkpoint? = nil,
-    on device: Device, engine: EngineChoice? = nil, collective: any Collective = SingleProcess(), isQuiet: Bool
+    on device: Device, engine: EngineChoice? = nil, collective: any Collective = SingleProcess(),
+    isQuiet: Bool
   ) throws {
     self.engine = engine
     var recipe = given

@@ -112,6 +112,16 @@ import Tokenization
     #expect(message { try read("#version: 0.2\ni n\nt h</w>\n", "merges.txt") }.contains("</w> at the end"))
     #expect(try read("#version: 0.2\ni n\nt h</w>\n", "codes").mode == .word)
     #expect(message { try read("\u{1}\u{0}\u{2}", "x.bin") }.contains("neither text nor"))
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n"
+    for (text, line) in [
+      (pointer, 1), ("#version: 0.2\nabc d\n", 2), ("<!DOCTYPE html>\n<html lang=\"en\">\n", 1),
+    ] {
+      for name in ["merges.txt", "bpe.codes", "tokenizer.model"] {
+        #expect(
+          message { try read(text, name) }.contains(":\(line): is no list of merges"), "\(name): \(text)")
+      }
+    }
+    #expect(try read("#version: 0.1\nt h\ne </w>\n", "codes").mode == .word)
     let empty = try Scratch()
     #expect(message { try TokenizerFile.load(empty.path("")) }.contains("holds no tokenizer"))
     try empty.write("a.codes", "a b\n")

@@ -27,6 +27,11 @@ package enum TokenizerFile {
       throw Failure(
         .badInput, "is neither text nor a known tokenizer", file: path,
         remedy: "Give tokenizer.json, tekken.json, a model of SentencePiece, ranks of tiktoken, or merges")
+    case .prose(let line):
+      throw Failure(
+        .badInput, "is no list of merges: the first one joins symbols that nothing before it makes",
+        file: path, line: line,
+        remedy: "If it is a pointer of Git LFS, fetch the file with `git lfs pull`; else download it again")
     case .bytes: return try readGPT2(bytes, path)
     case .words where isGPT2Name(name):
       throw Failure(
@@ -163,13 +168,15 @@ private enum MergesKind {
   case bytes, words, clip, either
   /// No lines of text.
   case binary
+  /// Lines of something else: the first merge, in this line, joins more than characters.
+  case prose(line: Int)
 
   init(_ bytes: [UInt8]) {
     if bytes.prefix(64).contains(0) {
       self = .binary
       return
     }
-    var (marked, spaced) = (false, false)
+    var (marked, spaced, isFirst) = (false, false, true)
     let space = ByteAlphabet.encoded[0x20]
     for (index, line) in bytes.prefix(1 << 16).split(separator: 0x0a).enumerated() {
       if index == 0 && String(decoding: line, as: UTF8.self).contains("bpe_simple_vocab") {
@@ -178,9 +185,24 @@ private enum MergesKind {
       }
       let sides = line.split(separator: 0x20)
       guard sides.count >= 2 else { continue }
+      if isFirst && !line.starts(with: "#version".utf8) {
+        isFirst = false
+        if sides.prefix(2).contains(where: { !Self.isCharacter($0) }) {
+          self = .prose(line: index + 1)
+          return
+        }
+      }
       marked = marked || sides[1].suffix(4).elementsEqual(EndOfWord.mark)
       spaced = spaced || sides[0].starts(with: space)
     }
     self = marked ? .words : spaced ? .bytes : .either
+  }
+
+  /// Whether a symbol is a single character, with or without the mark of the end of a word. What is not well-formed is for
+  /// the readers to judge.
+  private static func isCharacter(_ symbol: ArraySlice<UInt8>) -> Bool {
+    let isMarked = symbol.count >= EndOfWord.mark.count && symbol.suffix(4).elementsEqual(EndOfWord.mark)
+    let text = String(decoding: isMarked ? symbol.dropLast(4) : symbol, as: UTF8.self)
+    return text.unicodeScalars.count <= 1 || text.contains("\u{fffd}")
   }
 }

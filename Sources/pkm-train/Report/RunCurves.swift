@@ -30,7 +30,7 @@ struct RunCurves {
     }
     name = Self.shortName(directory)
     recipe = try Checkpoint.all(in: directory).last.map { try Checkpoint($0).recipe }
-    let bytes = try MappedFile.read(path)
+    let bytes = try MappedFile.readRegular(path)
     var (skipped, first) = (0, "")
     for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
       .enumerated()
