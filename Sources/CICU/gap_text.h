@@ -6,6 +6,7 @@
 #include <unicode/utf16.h>
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 namespace pkm {
@@ -14,25 +15,38 @@ namespace pkm {
 //
 // A transliterator replaces a few characters at a time, from the beginning to the end. A plain string would move all that
 // follows at each of them, which takes time with the square of the length; here only what lies between two changes moves.
+// ICU builds replacements that repeat a part of the match at the end of the text, and moves them from there: what is behind
+// the end is a string of its own, so that the gap stays where it is.
 class GapText : public icu::Replaceable {
  public:
   explicit GapText(const icu::UnicodeString &text)
       : units(text.getBuffer(), text.getBuffer() + text.length()), gap(units.size()) {}
 
   void appendUTF8(std::string &result) {
+    joinEnd();
     closeGap();
     icu::UnicodeString(false, units.data(), int32_t(units.size())).toUTF8String(result);
   }
 
   void extractBetween(int32_t start, int32_t limit, icu::UnicodeString &target) const override {
     target.remove();
-    const int32_t border = std::clamp(int32_t(gap), start, limit);
-    target.append(units.data() + start, border - start);
-    target.append(units.data() + border + gapLength, limit - border);
+    const int32_t length = bodyLength(), last = std::min(limit, length);
+    if (start < last) {
+      const int32_t border = std::clamp(int32_t(gap), start, last);
+      target.append(units.data() + start, border - start);
+      target.append(units.data() + border + gapLength, last - border);
+    }
+    const int32_t first = std::max(start, length);
+    if (first < limit) target.append(end.data() + (first - length), limit - first);
   }
 
   void handleReplaceBetween(int32_t start, int32_t limit, const icu::UnicodeString &text) override {
     const size_t length = size_t(text.length());
+    if (start >= bodyLength()) {
+      end.replace(size_t(start - bodyLength()), size_t(limit - start), text.getBuffer(), length);
+      return;
+    }
+    if (limit > bodyLength()) joinEnd();
     moveGap(size_t(start));
     gapLength += size_t(limit - start);
     if (gapLength < length) grow(length);
@@ -50,10 +64,11 @@ class GapText : public icu::Replaceable {
   UBool hasMetaData() const override { return false; }
 
  protected:
-  int32_t getLength() const override { return int32_t(units.size() - gapLength); }
+  int32_t getLength() const override { return bodyLength() + int32_t(end.size()); }
 
   char16_t getCharAt(int32_t offset) const override {
     if (offset < 0 || offset >= getLength()) return 0xffff;
+    if (offset >= bodyLength()) return end[size_t(offset - bodyLength())];
     return units[size_t(offset) < gap ? size_t(offset) : size_t(offset) + gapLength];
   }
 
@@ -74,6 +89,20 @@ class GapText : public icu::Replaceable {
   // The gap begins before the unit `gap` of the text.
   size_t gap;
   size_t gapLength = 0;
+  // What follows the units.
+  std::u16string end;
+
+  int32_t bodyLength() const { return int32_t(units.size() - gapLength); }
+
+  void joinEnd() {
+    if (end.empty()) return;
+    moveGap(size_t(bodyLength()));
+    if (gapLength < end.size()) grow(end.size());
+    std::copy(end.begin(), end.end(), units.begin() + gap);
+    gap += end.size();
+    gapLength -= end.size();
+    end.clear();
+  }
 
   void moveGap(size_t to) {
     const auto begin = units.begin();

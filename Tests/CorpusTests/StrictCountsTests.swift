@@ -178,8 +178,9 @@ import Testing
     "unassigned_characters",
   ]
 
-  /// What `DocumentReaderTests` provokes: the file has to change between two reads.
-  private static let testedElsewhere: Set<String> = ["inputs_changed"]
+  /// What other suites provoke: `DocumentReaderTests`, where a file has to change between two reads, and
+  /// `ParquetDocumentTests`, which need a file of several row groups.
+  private static let testedElsewhere: Set<String> = ["inputs_changed", "parquet_row_groups_damaged"]
 
   /// The names of all counts in a source file.
   private static func names(in file: String) throws -> [String] {
