@@ -20,6 +20,8 @@ fi
 cp /etc/apt/sources.list "$root/etc/apt/" 2>/dev/null || true
 [ ! -f /etc/pip.conf ] || cp /etc/pip.conf "$root/etc/"
 cp -L /etc/resolv.conf "$root/etc/" 2>/dev/null || true
+# A proxy may have a certificate of its own.
+cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 # Programs find the libraries beside them by /proc.
 mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
 rm -rf "$root/packages" "$root/anywhere" "$root/venv"
@@ -28,7 +30,8 @@ cp "$packages"/pkm* "$root/packages/"
 zstd -q -dc pipelines/sample.txt.zst > "$root/packages/sample.txt"
 truncate -s 300000 "$root/packages/sample.txt"
 
-in_debian() { chroot "$root" /usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"; }
+in_debian() { chroot "$root" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
+  PIP_CERT=/etc/ssl/certs/ca-certificates.crt "$@"; }
 # From text to a sample of a model, with the commands in a directory.
 try() {
   in_debian bash -euc '
